@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Turns the tables in `spec/` into committed, readable Python. Nothing at run time imports this package."""

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: MIT
+"""What a table row is once it was read: plain, typed, frozen, and noting which of its columns were ever looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+__all__ = [
+    "BOTH",
+    "CLIENT",
+    "KINDS",
+    "SERVER",
+    "V31",
+    "V311",
+    "V5",
+    "VERSIONS",
+    "Bit",
+    "Check",
+    "Cites",
+    "Field",
+    "Limits",
+    "Packet",
+    "Place",
+    "Placement",
+    "Property",
+    "Reaction",
+    "Reason",
+    "ReturnCode",
+    "Row",
+    "Rule",
+    "Semantic",
+    "Spec",
+    "Statement",
+    "Wire",
+]
+
+V31, V311, V5 = 3, 4, 5
+VERSIONS = {"v31": V31, "v311": V311, "v5": V5}
+CLIENT, SERVER = "client", "server"
+BOTH = frozenset({CLIENT, SERVER})
+KINDS = ("length", "type", "utf8", "value", "packet", "cross_field")
+
+Cites = Mapping[int, str]
+"""The statement that is broken, by protocol level (3, 4, 5)."""
+
+
+class Row:
+    """A table row. Reading an attribute notes its column as used, so that `--check` can name what nothing reads."""
+
+    _used: ClassVar[set[tuple[str, str]]] = set()
+    _seen: ClassVar[set[int]] = set()
+    _counting: ClassVar[bool] = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if Row._counting and not name.startswith("_"):
+            Row._used.add((type(self).__name__, name))
+            Row._seen.add(id(self))
+        return object.__getattribute__(self, name)
+
+    @staticmethod
+    def start_counting() -> None:
+        """Forget what was read so far, and note what is read from now on."""
+        Row._used.clear()
+        Row._seen.clear()
+        Row._counting = True
+
+    @staticmethod
+    def stop_counting() -> None:
+        """Note nothing more."""
+        Row._counting = False
+
+
+@dataclass(frozen=True, eq=False)
+class Rule(Row):
+    """A rule that many fields share: how its breach is ordered, answered and cited."""
+
+    name: str
+    kind: str
+    reason: str
+    cites: Cites
+    server: Cites
+    section: str
+    binds: str
+    level: str
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False)
+class Wire(Row):
+    """A wire type; `bytes` is its size, 0 where the value decides."""
+
+    name: str
+    python: str
+    bytes: int
+    rules: tuple[str, ...]
+    section: str
+
+
+@dataclass(frozen=True, eq=False)
+class Semantic(Row):
+    """A meaning over a wire type, with the rules that it adds."""
+
+    name: str
+    wire: str
+    rules: tuple[str, ...]
+    section: str
+
+
+@dataclass(frozen=True, eq=False)
+class Bit(Row):
+    """One named group of bits of a byte."""
+
+    name: str
+    at: int
+    width: int
+    versions: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Check(Row):
+    """A condition that must not hold, as an expression over the names read so far."""
+
+    expression: str
+    kind: str
+    reason: str
+    cites: Cites
+    section: str
+    binds: str
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False)
+class Field(Row):
+    """One field of a packet, in wire order."""
+
+    name: str
+    types: Mapping[int, str]
+    versions: frozenset[int]
+    when: str
+    optional: frozenset[int]
+    missing: Cites
+    also: Cites
+    rules: Mapping[str, Cites]
+    bits: tuple[Bit, ...]
+    checks: tuple[Check, ...]
+    codes: Mapping[int, tuple[int, ...]]
+    cites: Cites
+    zero: Mapping[str, Cites]
+    empty: Cites
+    items: tuple[Field, ...]
+    item_class: str
+    set: str
+    names: Mapping[str, tuple[int, ...]]
+    reason: str
+    section: str
+    binds: str
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """The type in 5.0, or in the last version that has the field."""
+        return self.types[max(self.versions)]
+
+
+@dataclass(frozen=True, eq=False)
+class Packet(Row):
+    """One Control Packet."""
+
+    code: int
+    name: str
+    class_name: str
+    section: str
+    senders: Mapping[int, frozenset[str]]
+    flags: int
+    flag_cites: Cites
+    header_bits: tuple[Bit, ...]
+    header_checks: tuple[Check, ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Place(Row):
+    """Where a property may stand: the property set of a packet (WILL included) and who sends it there."""
+
+    packet: str
+    senders: frozenset[str]
+    section: str
+    many: bool
+    required: str
+
+
+@dataclass(frozen=True, eq=False)
+class Limits(Row):
+    """The values a property may take, and what its breach is."""
+
+    minimum: int
+    allowed: tuple[int, ...]
+    breach: str
+    cites: str
+
+
+@dataclass(frozen=True, eq=False)
+class Placement(Row):
+    """A place where a property may not stand although the general breach does not apply there."""
+
+    packet: str
+    sender: str
+    breach: str
+    cites: str
+
+
+@dataclass(frozen=True, eq=False)
+class Property(Row):
+    """One of the 27 properties."""
+
+    id: int
+    name: str
+    title: str
+    type: str
+    places: tuple[Place, ...]
+    repeat: str
+    limits: Limits | None
+    needs: str
+    needs_in: tuple[str, ...]
+    needs_breach: str
+    elsewhere: tuple[Placement, ...]
+    also: tuple[str, ...]
+    cites: Mapping[str, str]
+
+    def place(self, packet: str) -> Place | None:
+        """The row that lets this property stand in `packet`, whoever sends it."""
+        return next((p for p in self.places if p.packet == packet), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Reason(Row):
+    """One meaning of a Reason Code, and the packets it may stand in: (packet, senders, tolerated)."""
+
+    code: int
+    name: str
+    title: str
+    places: tuple[tuple[str, frozenset[str], bool], ...]
+    v3: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnCode(Row):
+    """A return code of a 3.x CONNACK."""
+
+    code: int
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, eq=False)
+class Statement(Row):
+    """One rule of a standard, numbered by it or minted here."""
+
+    id: str
+    version: int
+    level: str
+    binds: str
+    section: str
+    meaning: str
+    source: str
+    minted: bool
+    confirmed: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reaction(Row):
+    """What a receiver must do when a rule is broken, and what else it may do."""
+
+    rule: str
+    versions: frozenset[int]
+    state: str
+    receiver: str
+    action: str
+    code: str
+    allowed: tuple[str, ...]
+    cites: str
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """All tables, read and checked against each other."""
+
+    rules: Mapping[str, Rule]
+    wires: Mapping[str, Wire]
+    semantics: Mapping[str, Semantic]
+    packets: tuple[Packet, ...]
+    properties: tuple[Property, ...]
+    unknown_property: Rule
+    reasons: tuple[Reason, ...]
+    return_codes: tuple[ReturnCode, ...]
+    statements: Mapping[str, Statement]
+    reactions: tuple[Reaction, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def reason_code(self, name: str) -> int:
+        """The number of a Reason Code name."""
+        return next(r.code for r in self.reasons if r.name == name)
+
+    def packet(self, name: str) -> Packet:
+        """The packet of that name."""
+        return next(p for p in self.packets if p.name == name)
+
+    def wire_of(self, type_name: str) -> str:
+        """The wire type below a wire or semantic type."""
+        return self.semantics[type_name].wire if type_name in self.semantics else type_name
+
+    def type_rules(self, type_name: str) -> tuple[str, ...]:
+        """The rules of a type: its wire type's, then its own."""
+        if type_name in self.semantics:
+            semantic = self.semantics[type_name]
+            return self.wires[semantic.wire].rules + semantic.rules
+        return self.wires[type_name].rules
+
+    def reasons_for(self, packet: str, sender: str, *, tolerated: bool = True) -> tuple[Reason, ...]:
+        """The Reason Codes that `sender` may put into `packet`, in code order."""
+        return tuple(
+            r
+            for r in sorted(self.reasons, key=lambda r: r.code)
+            if any(p == packet and sender in who and (tolerated or not slip) for p, who, slip in r.places)
+        )
+
+    def property_set(self, packet: str) -> tuple[Property, ...]:
+        """The properties that may stand in `packet` from either side, in id order."""
+        return tuple(p for p in self.properties if p.place(packet) is not None)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row of every table, nested ones included."""
+        todo: list[Any] = [
+            *self.rules.values(), *self.wires.values(), *self.semantics.values(), *self.packets, *self.properties,
+            *self.reasons, *self.return_codes, *self.statements.values(), *self.reactions,
+        ]  # fmt: skip
+        while todo:
+            row = todo.pop()
+            if isinstance(row, Row):
+                yield row
+                todo.extend(object.__getattribute__(row, f.name) for f in fields(row))  # type: ignore[arg-type]
+            elif isinstance(row, tuple):
+                todo.extend(row)
