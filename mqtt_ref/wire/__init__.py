@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Bytes to packets and back: no state, no policy."""

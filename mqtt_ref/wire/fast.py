@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""The fast codec, for people to import, and the acknowledgements that a broker sends most."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqtt_ref.wire.generated.fast import decode, encode, encode_publish
+
+__all__ = ["PINGRESP", "decode", "encode", "encode_publish", "puback", "pubcomp", "pubrec", "pubrel"]
+
+PINGRESP: Final = b"\xd0\x00"
+
+
+def puback(packet_id: int) -> bytes:
+    """A PUBACK that accepts, in any version (section 3.4)."""
+    return b"\x40\x02" + packet_id.to_bytes(2, "big")
+
+
+def pubrec(packet_id: int) -> bytes:
+    """A PUBREC that accepts, in any version (section 3.5)."""
+    return b"\x50\x02" + packet_id.to_bytes(2, "big")
+
+
+def pubrel(packet_id: int) -> bytes:
+    """A PUBREL that releases, in any version (section 3.6)."""
+    return b"\x62\x02" + packet_id.to_bytes(2, "big")
+
+
+def pubcomp(packet_id: int) -> bytes:
+    """A PUBCOMP that completes, in any version (section 3.7)."""
+    return b"\x70\x02" + packet_id.to_bytes(2, "big")

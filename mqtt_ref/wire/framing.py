@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""Any chunking of bytes in, whole packets and violations out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqtt_ref.wire.breach import Cites, broken
+from mqtt_ref.wire.generated.fast import PACKET_TOO_LARGE, VBI_FOUR_BYTES, VBI_MINIMAL, decode, header_breach
+from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
+from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Decoder"]
+
+SPAN: Final = 4096
+"""Bytes from which a PUBLISH that came in several chunks has its payload joined straight from them."""
+
+
+class Decoder:
+    """Turns a byte stream into packets.
+
+    `version` is the protocol level that the stream speaks (3, 4, 5), or 0 while it is not known: a CONNECT sets it.
+    `sender` is `CLIENT` or `SERVER`. A packet of more than `maximum_packet_size` bytes, its fixed header included, is a
+    violation as soon as its Remaining Length is read, before any of it is held. After a violation nothing more is
+    yielded, unless `go_on` is set: then decoding goes on behind the broken packet where its end is known.
+    """
+
+    def __init__(
+        self, version: int = 0, sender: int = 0, maximum_packet_size: int = MAXIMUM_PACKET_SIZE, go_on: bool = False
+    ) -> None:
+        self.version = version
+        self.sender = sender
+        self.maximum_packet_size = maximum_packet_size
+        self.go_on = go_on
+        self.broken = False
+        self._rest: list[bytes | memoryview] = []
+        self._have = 0
+        self._need = 0
+        self._skip = 0
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for a packet that is not complete yet."""
+        return self._have
+
+    def feed(self, data: bytes) -> list[Packet | Violation]:
+        """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`."""
+        out: list[Packet | Violation] = []
+        if self.broken:
+            return out
+        if self._skip:
+            if len(data) <= self._skip:
+                self._skip -= len(data)
+                return out
+            data = data[self._skip :]
+            self._skip = 0
+        if self._have:
+            self._rest.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return out
+            rest = self._rest
+            self._rest = []
+            if self._need >= SPAN and rest[0][0] >> 4 == Publish.TYPE:
+                data = self._spanning(rest, out)
+                if self.broken:
+                    return out
+            else:
+                data = b"".join(rest)
+            self._have = 0
+            self._need = 0
+        self._whole(data, out)
+        return out
+
+    def _whole(self, data: bytes, out: list[Packet | Violation]) -> None:
+        """Decode every whole packet of `data`, and hold what is left."""
+        pos = 0
+        end = len(data)
+        limit = self.maximum_packet_size
+        version = self.version
+        sender = self.sender
+        while pos < end:
+            if end - pos < 2:
+                if self._refuse_header(data, pos, out):
+                    return
+                break
+            length = data[pos + 1]
+            body = pos + 2
+            if length > 127:
+                # The fewest bytes are asked for by 5.0 only, and a CONNECT is judged by the version that it names.
+                packed = read_vbi(data, pos + 1, min(end, pos + 5), version == V5 and data[pos] >> 4 != Connect.TYPE)
+                if packed < 0:
+                    if self._refuse_header(data, pos, out):
+                        return
+                    if packed == -1:
+                        break
+                    self._refuse_length(packed, data, pos, out)
+                    return
+                length = packed >> 3
+                body = pos + 1 + (packed & 7)
+            stop = body + length
+            if stop - pos > limit:
+                if self._refuse_header(data, pos, out):
+                    return
+                out.append(_breach(PACKET_TOO_LARGE, self.sender, data[pos] >> 4, body - 1 - pos, version))
+                if not self.go_on:
+                    self._stop()
+                    return
+                if stop > end:
+                    self._skip = stop - end
+                    return
+                pos = stop
+                continue
+            if stop > end:
+                if self._refuse_header(data, pos, out):
+                    return
+                self._need = stop - pos
+                break
+            packet = decode(version, sender, data, pos, body, stop)
+            if body - pos > 2 and data[pos] >> 4 == Connect.TYPE:
+                packet = self._judge_length(packet, data, pos, body)
+            out.append(packet)
+            if isinstance(packet, Connect):
+                version = packet.protocol_version
+                self.version = version
+            elif isinstance(packet, Violation) and not self.go_on:
+                self._stop()
+                return
+            pos = stop
+        if pos < end:
+            # A long rest is looked at, not copied: its payload is copied once, when it is whole.
+            self._rest = [memoryview(data)[pos:] if end - pos >= SPAN else data[pos:]]
+            self._have = end - pos
+
+    def _spanning(self, chunks: list[bytes | memoryview], out: list[Packet | Violation]) -> bytes:
+        """Decode a PUBLISH that fills several chunks, its payload copied once; returns the bytes behind it."""
+        need = self._need
+        size = SPAN
+        while True:
+            head = b"".join(_slices(chunks, 0, min(size, need)))
+            end = publish_head(head, head_size(head), self.version)
+            if end >= 0 or size >= need:
+                break
+            size *= 8
+        if end < 0:
+            return b"".join(chunks)
+        # A packet whose head is legal stays legal whatever its payload, so the head is decoded alone.
+        found = decode(self.version, self.sender, head, 0, head_size(head), end)
+        if isinstance(found, Publish):
+            found.payload = b"".join(_slices(chunks, end, need))
+        out.append(found)
+        if isinstance(found, Violation) and not self.go_on:
+            self._stop()
+        return b"".join(_slices(chunks, need, self._have))
+
+    def _judge_length(self, packet: Packet | Violation, data: bytes, pos: int, body: int) -> Packet | Violation:
+        """A CONNECT of 5.0 whose Remaining Length is longer than needed breaks that rule first [MQTT5-1.5.5-1]."""
+        if data[body - 1]:
+            return packet
+        if isinstance(packet, Connect):
+            version = packet.protocol_version
+        elif isinstance(packet, Violation) and packet.packet == Connect.TYPE and packet.offset:
+            version = packet.version
+        else:
+            return packet
+        if version != V5:
+            return packet
+        return _breach(VBI_MINIMAL, self.sender, Connect.TYPE, body - 1 - pos, version)
+
+    def _refuse_header(self, data: bytes, pos: int, out: list[Packet | Violation]) -> bool:
+        """Whether the first byte of an incomplete packet is illegal already; the rest of it is not waited for.
+
+        Where decoding goes on after violations, the whole packet is awaited, since its end is needed.
+        """
+        if self.go_on:
+            return False
+        found = header_breach(self.version, self.sender, data[pos])
+        if found is None:
+            return False
+        out.append(found)
+        self._stop()
+        return True
+
+    def _refuse_length(self, packed: int, data: bytes, pos: int, out: list[Packet | Violation]) -> None:
+        """A Remaining Length that is none: the packet's end is not known, so nothing can follow."""
+        first = header_breach(self.version, self.sender, data[pos])
+        if first is not None:
+            out.append(first)
+        elif packed == -2:
+            out.append(_breach(VBI_FOUR_BYTES, self.sender, data[pos] >> 4, 4, self.version))
+        else:
+            at = pos + 1
+            while data[at]:
+                at += 1
+            out.append(_breach(VBI_MINIMAL, self.sender, data[pos] >> 4, at - pos, self.version))
+        self._stop()
+
+    def _stop(self) -> None:
+        """Nothing more is decoded."""
+        self.broken = True
+        self._rest = []
+        self._have = 0
+        self._need = 0
+
+
+def head_size(data: bytes) -> int:
+    """Where the variable header begins; the Remaining Length is whole and legal."""
+    pos = 1
+    while data[pos] > 127:
+        pos += 1
+    return pos + 1
+
+
+def publish_head(data: bytes, pos: int, version: int) -> int:
+    """Where the payload of a PUBLISH begins, or -1 while `data` does not say."""
+    if len(data) < pos + 2:
+        return -1
+    pos += 2 + (data[pos] << 8 | data[pos + 1])
+    if data[0] & 6:
+        pos += 2
+    if version == V5:
+        packed = read_vbi(data, pos, len(data), False)
+        if packed < 0:
+            return -1
+        pos += (packed & 7) + (packed >> 3)
+    return pos if pos <= len(data) else -1
+
+
+def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[memoryview]:
+    """What lies between two offsets of the chunks laid end to end, without a copy."""
+    out: list[memoryview] = []
+    for chunk in chunks:
+        size = len(chunk)
+        if start < size and stop > 0:
+            out.append(memoryview(chunk)[max(start, 0) : stop])
+        start -= size
+        stop -= size
+        if stop <= 0:
+            break
+    return out
+
+
+def _breach(
+    rule: tuple[int, Cites, Cites, str], sender: int, packet: int, offset: int, version: int
+) -> Violation:
+    """The violation of a rule of the fixed header, which may be another statement for a server."""
+    reason, client, server, level = rule
+    cites = server if sender else client
+    return broken(cites, reason, packet, offset, version, sender, "remaining_length", level)

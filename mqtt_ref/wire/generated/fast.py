@@ -1,0 +1,3139 @@
+# SPDX-License-Identifier: MIT
+# Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
+"""The fast codec: one whole packet at a time, for a version and a sender."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqtt_ref.wire.breach import (
+    Cites,
+    TextRules,
+    broken,
+    broken_protocol,
+    broken_text,
+    cut_string,
+    cut_vbi,
+    protocol,
+)
+from mqtt_ref.wire.generated.packets import (
+    Auth,
+    AuthProperties,
+    Connack,
+    ConnackProperties,
+    Connect,
+    ConnectProperties,
+    Disconnect,
+    DisconnectProperties,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    PubackProperties,
+    Pubcomp,
+    PubcompProperties,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    PubrecProperties,
+    Pubrel,
+    PubrelProperties,
+    Suback,
+    SubackProperties,
+    Subscribe,
+    SubscribeProperties,
+    Subscription,
+    Unsuback,
+    UnsubackProperties,
+    Unsubscribe,
+    UnsubscribeProperties,
+    Will,
+    WillProperties,
+)
+from mqtt_ref.wire.primitives import CLIENT, SERVER, check_filter, check_name, check_text, filter_text, name_text, read_vbi, text, vbi
+from mqtt_ref.wire.violation import Violation
+
+__all__ = [
+    "HEADERS",
+    "HEADER_BREACHES",
+    "PACKET_TOO_LARGE",
+    "VBI_FOUR_BYTES",
+    "VBI_MINIMAL",
+    "decode",
+    "encode",
+    "encode_publish",
+    "header_breach",
+]
+
+AUTH_CLIENT_CODES: Final = frozenset({0x18, 0x19})
+AUTH_SERVER_CODES: Final = frozenset({0x00, 0x18})
+CONNACK_SERVER_CODES: Final = frozenset({0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F})
+CONNACK_V3_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x03, 0x04, 0x05})
+CONNACK_V4_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x03, 0x04, 0x05})
+C_MQTT311_3_1_2_22: Final[Cites] = ("", "", "", "", "MQTT311-3.1.2-22", "")
+C_MQTT311_3_8_3_4: Final[Cites] = ("", "", "", "", "MQTT311-3.8.3-4", "")
+C_MQTT5_1_5_4_1: Final[Cites] = ("MQTT5-1.5.4-1", "", "", "X31-utf8-well-formed", "MQTT311-1.5.3-1", "MQTT5-1.5.4-1")
+C_MQTT5_1_5_4_2: Final[Cites] = ("MQTT5-1.5.4-2", "", "", "X31-utf8-no-null", "MQTT311-1.5.3-2", "MQTT5-1.5.4-2")
+C_MQTT5_1_5_5_1: Final[Cites] = ("MQTT5-1.5.5-1", "", "", "", "", "MQTT5-1.5.5-1")
+C_MQTT5_1_5_7_1: Final[Cites] = ("MQTT5-1.5.7-1", "", "", "", "", "MQTT5-1.5.7-1")
+C_MQTT5_2_1_3_1: Final[Cites] = ("MQTT5-2.1.3-1", "", "", "", "MQTT311-2.2.2-1", "MQTT5-2.1.3-1")
+C_MQTT5_2_2_1_3: Final[Cites] = ("MQTT5-2.2.1-3", "", "", "X31-message-id-zero", "MQTT311-2.3.1-1", "MQTT5-2.2.1-3")
+C_MQTT5_2_2_1_4: Final[Cites] = ("MQTT5-2.2.1-4", "", "", "X31-message-id-zero", "MQTT311-2.3.1-1", "MQTT5-2.2.1-4")
+C_MQTT5_2_2_1_5: Final[Cites] = ("MQTT5-2.2.1-5", "", "", "X31-message-id-zero", "MQTT311-2.3.1-6", "MQTT5-2.2.1-5")
+C_MQTT5_2_2_1_5_2: Final[Cites] = ("MQTT5-2.2.1-5", "", "", "X31-message-id-zero", "X311-pubcomp-packet-id", "MQTT5-2.2.1-5")
+C_MQTT5_2_2_1_6: Final[Cites] = ("MQTT5-2.2.1-6", "", "", "X31-message-id-zero", "MQTT311-2.3.1-7", "MQTT5-2.2.1-6")
+C_MQTT5_3_10_1_1: Final[Cites] = ("MQTT5-3.10.1-1", "", "", "", "MQTT311-3.10.1-1", "MQTT5-3.10.1-1")
+C_MQTT5_3_10_3_2: Final[Cites] = ("MQTT5-3.10.3-2", "", "", "X31-unsubscribe-empty", "MQTT311-3.10.3-2", "MQTT5-3.10.3-2")
+C_MQTT5_3_11_3_2: Final[Cites] = ("MQTT5-3.11.3-2", "", "", "", "", "MQTT5-3.11.3-2")
+C_MQTT5_3_14_1_1: Final[Cites] = ("MQTT5-3.14.1-1", "", "", "", "MQTT311-3.14.1-1", "MQTT5-3.14.1-1")
+C_MQTT5_3_14_2_1: Final[Cites] = ("MQTT5-3.14.2-1", "", "", "", "", "MQTT5-3.14.2-1")
+C_MQTT5_3_14_2_2: Final[Cites] = ("MQTT5-3.14.2-2", "", "", "", "", "MQTT5-3.14.2-2")
+C_MQTT5_3_15_1_1: Final[Cites] = ("MQTT5-3.15.1-1", "", "", "", "", "MQTT5-3.15.1-1")
+C_MQTT5_3_15_2_1: Final[Cites] = ("MQTT5-3.15.2-1", "", "", "", "", "MQTT5-3.15.2-1")
+C_MQTT5_3_1_2_1: Final[Cites] = ("MQTT5-3.1.2-1", "", "", "X31-protocol-name", "MQTT311-3.1.2-1", "MQTT5-3.1.2-1")
+C_MQTT5_3_1_2_11: Final[Cites] = ("MQTT5-3.1.2-11", "", "", "", "MQTT311-3.1.2-13", "MQTT5-3.1.2-11")
+C_MQTT5_3_1_2_12: Final[Cites] = ("MQTT5-3.1.2-12", "", "", "X31-will-qos", "MQTT311-3.1.2-14", "MQTT5-3.1.2-12")
+C_MQTT5_3_1_2_13: Final[Cites] = ("MQTT5-3.1.2-13", "", "", "", "MQTT311-3.1.2-15", "MQTT5-3.1.2-13")
+C_MQTT5_3_1_2_17: Final[Cites] = ("MQTT5-3.1.2-17", "", "", "X31-field-truncated", "MQTT311-3.1.2-19", "MQTT5-3.1.2-17")
+C_MQTT5_3_1_2_19: Final[Cites] = ("MQTT5-3.1.2-19", "", "", "X31-field-truncated", "MQTT311-3.1.2-21", "MQTT5-3.1.2-19")
+C_MQTT5_3_1_2_2: Final[Cites] = ("MQTT5-3.1.2-2", "", "", "X31-protocol-version", "MQTT311-3.1.2-2", "MQTT5-3.1.2-2")
+C_MQTT5_3_1_2_24: Final[Cites] = ("MQTT5-3.1.2-24", "", "", "X31-receiver-limit", "X311-receiver-limit", "MQTT5-3.1.2-24")
+C_MQTT5_3_1_2_3: Final[Cites] = ("MQTT5-3.1.2-3", "", "", "", "MQTT311-3.1.2-3", "MQTT5-3.1.2-3")
+C_MQTT5_3_1_2_9: Final[Cites] = ("MQTT5-3.1.2-9", "", "", "X31-field-truncated", "X311-field-truncated", "MQTT5-3.1.2-9")
+C_MQTT5_3_1_2_9_2: Final[Cites] = ("MQTT5-3.1.2-9", "", "", "X31-field-truncated", "MQTT311-3.1.2-9", "MQTT5-3.1.2-9")
+C_MQTT5_3_1_3_3: Final[Cites] = ("MQTT5-3.1.3-3", "", "", "X31-field-truncated", "MQTT311-3.1.3-3", "MQTT5-3.1.3-3")
+C_MQTT5_3_2_2_1: Final[Cites] = ("MQTT5-3.2.2-1", "", "", "", "X311-connack-reserved-bits", "MQTT5-3.2.2-1")
+C_MQTT5_3_2_2_15: Final[Cites] = ("MQTT5-3.2.2-15", "", "", "X31-receiver-limit", "X311-receiver-limit", "MQTT5-3.2.2-15")
+C_MQTT5_3_2_2_6: Final[Cites] = ("MQTT5-3.2.2-6", "", "", "", "MQTT311-3.2.2-4", "MQTT5-3.2.2-6")
+C_MQTT5_3_2_2_8: Final[Cites] = ("MQTT5-3.2.2-8", "", "", "X31-connack-codes", "X311-connack-codes-reserved", "MQTT5-3.2.2-8")
+C_MQTT5_3_3_1_2: Final[Cites] = ("MQTT5-3.3.1-2", "", "", "", "MQTT311-3.3.1-2", "MQTT5-3.3.1-2")
+C_MQTT5_3_3_1_4: Final[Cites] = ("MQTT5-3.3.1-4", "", "", "X31-publish-qos", "MQTT311-3.3.1-4", "MQTT5-3.3.1-4")
+C_MQTT5_3_3_2_1: Final[Cites] = ("MQTT5-3.3.2-1", "", "", "X31-field-truncated", "MQTT311-3.3.2-1", "MQTT5-3.3.2-1")
+C_MQTT5_3_3_2_14: Final[Cites] = ("MQTT5-3.3.2-14", "", "", "X31-topic-wildcards", "MQTT311-4.7.1-1", "MQTT5-3.3.2-14")
+C_MQTT5_3_3_2_2: Final[Cites] = ("MQTT5-3.3.2-2", "", "", "X31-topic-wildcards", "MQTT311-3.3.2-2", "MQTT5-3.3.2-2")
+C_MQTT5_3_3_2_8: Final[Cites] = ("MQTT5-3.3.2-8", "", "", "", "", "MQTT5-3.3.2-8")
+C_MQTT5_3_3_4_6: Final[Cites] = ("MQTT5-3.3.4-6", "", "", "", "", "MQTT5-3.3.4-6")
+C_MQTT5_3_4_2_1: Final[Cites] = ("MQTT5-3.4.2-1", "", "", "", "", "MQTT5-3.4.2-1")
+C_MQTT5_3_5_2_1: Final[Cites] = ("MQTT5-3.5.2-1", "", "", "", "", "MQTT5-3.5.2-1")
+C_MQTT5_3_6_1_1: Final[Cites] = ("MQTT5-3.6.1-1", "", "", "", "MQTT311-3.6.1-1", "MQTT5-3.6.1-1")
+C_MQTT5_3_6_2_1: Final[Cites] = ("MQTT5-3.6.2-1", "", "", "", "", "MQTT5-3.6.2-1")
+C_MQTT5_3_7_2_1: Final[Cites] = ("MQTT5-3.7.2-1", "", "", "", "", "MQTT5-3.7.2-1")
+C_MQTT5_3_8_1_1: Final[Cites] = ("MQTT5-3.8.1-1", "", "", "", "MQTT311-3.8.1-1", "MQTT5-3.8.1-1")
+C_MQTT5_3_8_3_2: Final[Cites] = ("MQTT5-3.8.3-2", "", "", "X31-subscribe-empty", "MQTT311-3.8.3-3", "MQTT5-3.8.3-2")
+C_MQTT5_3_8_3_4: Final[Cites] = ("MQTT5-3.8.3-4", "", "", "", "", "MQTT5-3.8.3-4")
+C_MQTT5_3_8_3_5: Final[Cites] = ("MQTT5-3.8.3-5", "", "", "", "", "MQTT5-3.8.3-5")
+C_MQTT5_3_8_4_6: Final[Cites] = ("MQTT5-3.8.4-6", "", "", "X31-suback-codes", "MQTT311-3.8.4-5", "MQTT5-3.8.4-6")
+C_MQTT5_3_9_3_2: Final[Cites] = ("MQTT5-3.9.3-2", "", "", "X31-suback-codes", "MQTT311-3.9.3-2", "MQTT5-3.9.3-2")
+C_MQTT5_4_7_0_1: Final[Cites] = ("MQTT5-4.7.0-1", "", "", "X31-topic-wildcards", "MQTT311-4.7.1-1", "MQTT5-4.7.0-1")
+C_MQTT5_4_7_1_1: Final[Cites] = ("MQTT5-4.7.1-1", "", "", "X31-filter-hash", "MQTT311-4.7.1-2", "MQTT5-4.7.1-1")
+C_MQTT5_4_7_1_2: Final[Cites] = ("MQTT5-4.7.1-2", "", "", "X31-filter-plus", "MQTT311-4.7.1-3", "MQTT5-4.7.1-2")
+C_MQTT5_4_7_3_1: Final[Cites] = ("MQTT5-4.7.3-1", "", "", "X31-topic-empty", "MQTT311-4.7.3-1", "MQTT5-4.7.3-1")
+C_MQTT5_4_8_2_1: Final[Cites] = ("MQTT5-4.8.2-1", "", "", "", "", "MQTT5-4.8.2-1")
+C_MQTT5_4_8_2_2: Final[Cites] = ("MQTT5-4.8.2-2", "", "", "", "", "MQTT5-4.8.2-2")
+C_NONE: Final[Cites] = ("", "", "", "", "", "")
+C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE: Final[Cites] = ("X5-assigned_client_identifier-once", "", "", "", "", "X5-assigned_client_identifier-once")
+C_X5_AUTHENTICATION_DATA_NEEDS: Final[Cites] = ("X5-authentication_data-needs", "", "", "", "", "X5-authentication_data-needs")
+C_X5_AUTHENTICATION_DATA_ONCE: Final[Cites] = ("X5-authentication_data-once", "", "", "", "", "X5-authentication_data-once")
+C_X5_AUTHENTICATION_METHOD_ONCE: Final[Cites] = ("X5-authentication_method-once", "", "", "", "", "X5-authentication_method-once")
+C_X5_AUTH_AUTHENTICATION_METHOD_REQUIRED: Final[Cites] = ("X5-auth-authentication_method-required", "", "", "", "", "X5-auth-authentication_method-required")
+C_X5_CONTENT_TYPE_ONCE: Final[Cites] = ("X5-content_type-once", "", "", "", "", "X5-content_type-once")
+C_X5_CORRELATION_DATA_ONCE: Final[Cites] = ("X5-correlation_data-once", "", "", "", "", "X5-correlation_data-once")
+C_X5_FIELD_TRUNCATED: Final[Cites] = ("X5-field-truncated", "", "", "X31-field-truncated", "X311-field-truncated", "X5-field-truncated")
+C_X5_MAXIMUM_PACKET_SIZE_ONCE: Final[Cites] = ("X5-maximum_packet_size-once", "", "", "", "", "X5-maximum_packet_size-once")
+C_X5_MAXIMUM_PACKET_SIZE_RANGE: Final[Cites] = ("X5-maximum_packet_size-range", "", "", "", "", "X5-maximum_packet_size-range")
+C_X5_MAXIMUM_QOS_ONCE: Final[Cites] = ("X5-maximum_qos-once", "", "", "", "", "X5-maximum_qos-once")
+C_X5_MAXIMUM_QOS_RANGE: Final[Cites] = ("X5-maximum_qos-range", "", "", "", "", "X5-maximum_qos-range")
+C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE: Final[Cites] = ("X5-message_expiry_interval-once", "", "", "", "", "X5-message_expiry_interval-once")
+C_X5_PACKET_DIRECTION: Final[Cites] = ("X5-packet-direction", "", "", "X31-packet-direction", "X311-packet-direction", "X5-packet-direction")
+C_X5_PACKET_TYPE_RESERVED: Final[Cites] = ("X5-packet-type-reserved", "", "", "X31-packet-type-reserved", "X311-packet-type-reserved", "X5-packet-type-reserved")
+C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE: Final[Cites] = ("X5-payload_format_indicator-once", "", "", "", "", "X5-payload_format_indicator-once")
+C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE: Final[Cites] = ("X5-payload_format_indicator-range", "", "", "", "", "X5-payload_format_indicator-range")
+C_X5_PUBLISH_TOPIC_OR_ALIAS: Final[Cites] = ("X5-publish-topic-or-alias", "", "", "", "", "X5-publish-topic-or-alias")
+C_X5_REASON_STRING_ONCE: Final[Cites] = ("X5-reason_string-once", "", "", "", "", "X5-reason_string-once")
+C_X5_RECEIVE_MAXIMUM_ONCE: Final[Cites] = ("X5-receive_maximum-once", "", "", "", "", "X5-receive_maximum-once")
+C_X5_RECEIVE_MAXIMUM_RANGE: Final[Cites] = ("X5-receive_maximum-range", "", "", "", "", "X5-receive_maximum-range")
+C_X5_REQUEST_PROBLEM_INFORMATION_ONCE: Final[Cites] = ("X5-request_problem_information-once", "", "", "", "", "X5-request_problem_information-once")
+C_X5_REQUEST_PROBLEM_INFORMATION_RANGE: Final[Cites] = ("X5-request_problem_information-range", "", "", "", "", "X5-request_problem_information-range")
+C_X5_REQUEST_RESPONSE_INFORMATION_ONCE: Final[Cites] = ("X5-request_response_information-once", "", "", "", "", "X5-request_response_information-once")
+C_X5_REQUEST_RESPONSE_INFORMATION_RANGE: Final[Cites] = ("X5-request_response_information-range", "", "", "", "", "X5-request_response_information-range")
+C_X5_RESPONSE_INFORMATION_ONCE: Final[Cites] = ("X5-response_information-once", "", "", "", "", "X5-response_information-once")
+C_X5_RESPONSE_TOPIC_ONCE: Final[Cites] = ("X5-response_topic-once", "", "", "", "", "X5-response_topic-once")
+C_X5_RETAIN_AVAILABLE_ONCE: Final[Cites] = ("X5-retain_available-once", "", "", "", "", "X5-retain_available-once")
+C_X5_RETAIN_AVAILABLE_RANGE: Final[Cites] = ("X5-retain_available-range", "", "", "", "", "X5-retain_available-range")
+C_X5_SERVER_KEEP_ALIVE_ONCE: Final[Cites] = ("X5-server_keep_alive-once", "", "", "", "", "X5-server_keep_alive-once")
+C_X5_SERVER_REFERENCE_ONCE: Final[Cites] = ("X5-server_reference-once", "", "", "", "", "X5-server_reference-once")
+C_X5_SERVER_REFERENCE_PLACEMENT: Final[Cites] = ("X5-server_reference-placement", "", "", "", "", "X5-server_reference-placement")
+C_X5_SESSION_EXPIRY_INTERVAL_ONCE: Final[Cites] = ("X5-session_expiry_interval-once", "", "", "", "", "X5-session_expiry_interval-once")
+C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE: Final[Cites] = ("X5-shared_subscription_available-once", "", "", "", "", "X5-shared_subscription_available-once")
+C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE: Final[Cites] = ("X5-shared_subscription_available-range", "", "", "", "", "X5-shared_subscription_available-range")
+C_X5_SUBSCRIBE_QOS: Final[Cites] = ("X5-subscribe-qos", "", "", "X31-subscribe-qos", "MQTT311-3.8.3-4", "X5-subscribe-qos")
+C_X5_SUBSCRIBE_RETAIN_HANDLING: Final[Cites] = ("X5-subscribe-retain-handling", "", "", "", "", "X5-subscribe-retain-handling")
+C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_ONCE: Final[Cites] = ("X5-subscription_identifier_available-once", "", "", "", "", "X5-subscription_identifier_available-once")
+C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_RANGE: Final[Cites] = ("X5-subscription_identifier_available-range", "", "", "", "", "X5-subscription_identifier_available-range")
+C_X5_SUBSCRIPTION_IDENTIFIER_ONCE: Final[Cites] = ("X5-subscription_identifier-once", "", "", "", "", "X5-subscription_identifier-once")
+C_X5_SUBSCRIPTION_IDENTIFIER_RANGE: Final[Cites] = ("X5-subscription_identifier-range", "", "", "", "", "X5-subscription_identifier-range")
+C_X5_TOPIC_ALIAS_MAXIMUM_ONCE: Final[Cites] = ("X5-topic_alias_maximum-once", "", "", "", "", "X5-topic_alias_maximum-once")
+C_X5_TOPIC_ALIAS_ONCE: Final[Cites] = ("X5-topic_alias-once", "", "", "", "", "X5-topic_alias-once")
+C_X5_TRAILING_BYTES: Final[Cites] = ("X5-trailing-bytes", "", "", "X31-trailing-bytes", "X311-trailing-bytes", "X5-trailing-bytes")
+C_X5_UNSUBACK_REASON_CODES: Final[Cites] = ("X5-unsuback-reason-codes", "", "", "", "", "X5-unsuback-reason-codes")
+C_X5_VBI_FOUR_BYTES: Final[Cites] = ("X5-vbi-four-bytes", "", "", "X31-vbi-four-bytes", "X311-vbi-four-bytes", "X5-vbi-four-bytes")
+C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_ONCE: Final[Cites] = ("X5-wildcard_subscription_available-once", "", "", "", "", "X5-wildcard_subscription_available-once")
+C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_RANGE: Final[Cites] = ("X5-wildcard_subscription_available-range", "", "", "", "", "X5-wildcard_subscription_available-range")
+C_X5_WILL_DELAY_INTERVAL_ONCE: Final[Cites] = ("X5-will_delay_interval-once", "", "", "", "", "X5-will_delay_interval-once")
+DISCONNECT_CLIENT_CODES: Final = frozenset({0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x8C, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9B})
+DISCONNECT_SERVER_CODES: Final = frozenset({0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2})
+PUBACK_CLIENT_CODES: Final = frozenset({0x00, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+PUBACK_SERVER_CODES: Final = frozenset({0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+PUBCOMP_CLIENT_CODES: Final = frozenset({0x00, 0x92})
+PUBCOMP_SERVER_CODES: Final = frozenset({0x00, 0x92})
+PUBREC_CLIENT_CODES: Final = frozenset({0x00, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+PUBREC_SERVER_CODES: Final = frozenset({0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+PUBREL_CLIENT_CODES: Final = frozenset({0x00, 0x92})
+PUBREL_SERVER_CODES: Final = frozenset({0x00, 0x92})
+SUBACK_SERVER_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2})
+SUBACK_V3_CODES: Final = frozenset({0x00, 0x01, 0x02})
+SUBACK_V4_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x80})
+T_CLIENT_ID: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_TOPIC_FILTER: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0x81, C_MQTT5_4_7_3_1),
+    (0, C_NONE),
+    (0x81, C_MQTT5_4_7_1_1),
+    (0x81, C_MQTT5_4_7_1_2),
+    (0x81, C_MQTT5_4_8_2_1),
+    (0x81, C_MQTT5_4_8_2_2),
+)
+T_TOPIC_NAME: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0x81, C_MQTT5_4_7_3_1),
+    (0x81, C_MQTT5_4_7_0_1),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_TOPIC_NAME_2: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0x81, C_MQTT5_4_7_3_1),
+    (0x81, C_MQTT5_3_3_2_2),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_TOPIC_NAME_OR_EMPTY: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0, C_NONE),
+    (0x81, C_MQTT5_3_3_2_2),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_TOPIC_NAME_PROPERTY: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0x81, C_MQTT5_4_7_3_1),
+    (0x81, C_MQTT5_3_3_2_14),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_UTF8: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_4_1),
+    (0x81, C_MQTT5_1_5_4_2),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+T_UTF8_PAIR: Final[TextRules] = (
+    (0, C_NONE),
+    (0x81, C_MQTT5_1_5_7_1),
+    (0x81, C_MQTT5_1_5_7_1),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+    (0, C_NONE),
+)
+UNSUBACK_SERVER_CODES: Final = frozenset({0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91})
+
+HEADERS: Final = bytes.fromhex(
+    # level 3, from the client
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # CONNECT
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNACK
+    "00 00 00 00 00 00 03 03 00 00 00 00 00 00 03 03"  # PUBLISH
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBACK
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBREC
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBREL
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBCOMP
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # SUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBACK
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # UNSUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBACK
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PINGREQ
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGRESP
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # DISCONNECT
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # AUTH
+    # level 3, from the server
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNECT
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # CONNACK
+    "00 00 00 00 00 00 03 03 00 00 00 00 00 00 03 03"  # PUBLISH
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBACK
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBREC
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBREL
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PUBCOMP
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBSCRIBE
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # SUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBSCRIBE
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # UNSUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGREQ
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # PINGRESP
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # DISCONNECT
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # AUTH
+    # level 4, from the client
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # CONNECT
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNACK
+    "00 00 00 00 00 00 03 03 05 05 00 00 00 00 03 03"  # PUBLISH
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBREC
+    "06 06 00 06 06 06 06 06 06 06 06 06 06 06 06 06"  # PUBREL
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBCOMP
+    "07 07 00 07 07 07 07 07 07 07 07 07 07 07 07 07"  # SUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBACK
+    "08 08 00 08 08 08 08 08 08 08 08 08 08 08 08 08"  # UNSUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PINGREQ
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGRESP
+    "00 09 09 09 09 09 09 09 09 09 09 09 09 09 09 09"  # DISCONNECT
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # AUTH
+    # level 4, from the server
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNECT
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # CONNACK
+    "00 00 00 00 00 00 03 03 05 05 00 00 00 00 03 03"  # PUBLISH
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBREC
+    "06 06 00 06 06 06 06 06 06 06 06 06 06 06 06 06"  # PUBREL
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBCOMP
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBSCRIBE
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # SUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBSCRIBE
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # UNSUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGREQ
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PINGRESP
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # DISCONNECT
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # AUTH
+    # level 5, from the client
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # CONNECT
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNACK
+    "00 00 00 00 00 00 03 03 05 05 00 00 00 00 03 03"  # PUBLISH
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBREC
+    "06 06 00 06 06 06 06 06 06 06 06 06 06 06 06 06"  # PUBREL
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBCOMP
+    "07 07 00 07 07 07 07 07 07 07 07 07 07 07 07 07"  # SUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBACK
+    "08 08 00 08 08 08 08 08 08 08 08 08 08 08 08 08"  # UNSUBSCRIBE
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PINGREQ
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGRESP
+    "00 09 09 09 09 09 09 09 09 09 09 09 09 09 09 09"  # DISCONNECT
+    "00 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a"  # AUTH
+    # level 5, from the server
+    "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # CONNECT
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # CONNACK
+    "00 00 00 00 00 00 03 03 05 05 00 00 00 00 03 03"  # PUBLISH
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBACK
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBREC
+    "06 06 00 06 06 06 06 06 06 06 06 06 06 06 06 06"  # PUBREL
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PUBCOMP
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # SUBSCRIBE
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # SUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # UNSUBSCRIBE
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # UNSUBACK
+    "02 02 02 02 02 02 02 02 02 02 02 02 02 02 02 02"  # PINGREQ
+    "00 04 04 04 04 04 04 04 04 04 04 04 04 04 04 04"  # PINGRESP
+    "00 09 09 09 09 09 09 09 09 09 09 09 09 09 09 09"  # DISCONNECT
+    "00 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a"  # AUTH
+)
+"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""
+
+HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
+    (0x81, C_X5_PACKET_TYPE_RESERVED),
+    (0x82, C_X5_PACKET_DIRECTION),
+    (0x81, C_MQTT5_3_3_1_4),
+    (0x81, C_MQTT5_2_1_3_1),
+    (0x82, C_MQTT5_3_3_1_2),
+    (0x81, C_MQTT5_3_6_1_1),
+    (0x81, C_MQTT5_3_8_1_1),
+    (0x81, C_MQTT5_3_10_1_1),
+    (0x81, C_MQTT5_3_14_1_1),
+    (0x81, C_MQTT5_3_15_1_1),
+)
+
+PLACEMENTS: Final[dict[int, Cites]] = {
+    0x01: ("X5-payload_format_indicator-placement", "", "", "", "", "X5-payload_format_indicator-placement"),
+    0x02: ("X5-message_expiry_interval-placement", "", "", "", "", "X5-message_expiry_interval-placement"),
+    0x03: ("X5-content_type-placement", "", "", "", "", "X5-content_type-placement"),
+    0x08: ("X5-response_topic-placement", "", "", "", "", "X5-response_topic-placement"),
+    0x09: ("X5-correlation_data-placement", "", "", "", "", "X5-correlation_data-placement"),
+    0x0B: ("X5-subscription_identifier-placement", "", "", "", "", "X5-subscription_identifier-placement"),
+    0x11: ("X5-session_expiry_interval-placement", "", "", "", "", "X5-session_expiry_interval-placement"),
+    0x12: ("X5-assigned_client_identifier-placement", "", "", "", "", "X5-assigned_client_identifier-placement"),
+    0x13: ("X5-server_keep_alive-placement", "", "", "", "", "X5-server_keep_alive-placement"),
+    0x15: ("X5-authentication_method-placement", "", "", "", "", "X5-authentication_method-placement"),
+    0x16: ("X5-authentication_data-placement", "", "", "", "", "X5-authentication_data-placement"),
+    0x17: ("X5-request_problem_information-placement", "", "", "", "", "X5-request_problem_information-placement"),
+    0x18: ("X5-will_delay_interval-placement", "", "", "", "", "X5-will_delay_interval-placement"),
+    0x19: ("X5-request_response_information-placement", "", "", "", "", "X5-request_response_information-placement"),
+    0x1A: ("X5-response_information-placement", "", "", "", "", "X5-response_information-placement"),
+    0x1C: ("X5-server_reference-placement", "", "", "", "", "X5-server_reference-placement"),
+    0x1F: ("X5-reason_string-placement", "", "", "", "", "X5-reason_string-placement"),
+    0x21: ("X5-receive_maximum-placement", "", "", "", "", "X5-receive_maximum-placement"),
+    0x22: ("X5-topic_alias_maximum-placement", "", "", "", "", "X5-topic_alias_maximum-placement"),
+    0x23: ("X5-topic_alias-placement", "", "", "", "", "X5-topic_alias-placement"),
+    0x24: ("X5-maximum_qos-placement", "", "", "", "", "X5-maximum_qos-placement"),
+    0x25: ("X5-retain_available-placement", "", "", "", "", "X5-retain_available-placement"),
+    0x26: ("X5-user_property-placement", "", "", "", "", "X5-user_property-placement"),
+    0x27: ("X5-maximum_packet_size-placement", "", "", "", "", "X5-maximum_packet_size-placement"),
+    0x28: ("X5-wildcard_subscription_available-placement", "", "", "", "", "X5-wildcard_subscription_available-placement"),
+    0x29: ("X5-subscription_identifier_available-placement", "", "", "", "", "X5-subscription_identifier_available-placement"),
+    0x2A: ("X5-shared_subscription_available-placement", "", "", "", "", "X5-shared_subscription_available-placement"),
+}
+PROPERTY_NAMES: Final[dict[int, str]] = {
+    0x01: "payload_format_indicator",
+    0x02: "message_expiry_interval",
+    0x03: "content_type",
+    0x08: "response_topic",
+    0x09: "correlation_data",
+    0x0B: "subscription_identifier",
+    0x11: "session_expiry_interval",
+    0x12: "assigned_client_identifier",
+    0x13: "server_keep_alive",
+    0x15: "authentication_method",
+    0x16: "authentication_data",
+    0x17: "request_problem_information",
+    0x18: "will_delay_interval",
+    0x19: "request_response_information",
+    0x1A: "response_information",
+    0x1C: "server_reference",
+    0x1F: "reason_string",
+    0x21: "receive_maximum",
+    0x22: "topic_alias_maximum",
+    0x23: "topic_alias",
+    0x24: "maximum_qos",
+    0x25: "retain_available",
+    0x26: "user_property",
+    0x27: "maximum_packet_size",
+    0x28: "wildcard_subscription_available",
+    0x29: "subscription_identifier_available",
+    0x2A: "shared_subscription_available",
+}
+UNKNOWN_PROPERTY: Final[Cites] = ("X5-property-unknown", "", "", "", "", "X5-property-unknown")
+
+
+def _misplaced(
+    identifier: int, packet: int, offset: int, version: int, sender: int, field: str, will: bool
+) -> Violation:
+    """A property that may not stand in this packet, or an identifier that is none."""
+    cites = PLACEMENTS.get(identifier)
+    if cites is None:
+        return broken(UNKNOWN_PROPERTY, 0x81, packet, offset, version, sender, field)
+    field = f"{field}.{PROPERTY_NAMES[identifier]}"
+    return broken(cites, 0x81, packet, offset, version, sender, field)
+
+PACKET_TOO_LARGE: Final = (0x95, C_MQTT5_3_2_2_15, C_MQTT5_3_1_2_24, "may")
+VBI_FOUR_BYTES: Final = (0x81, C_X5_VBI_FOUR_BYTES, C_X5_VBI_FOUR_BYTES, "must")
+VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, "must")
+
+def _connect_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> ConnectProperties | Violation:
+    """The property list of CONNECT in `data[pos:end]`."""
+    out = ConnectProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x11:  # Session Expiry Interval
+            if out.session_expiry_interval is not None:
+                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "properties.session_expiry_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.session_expiry_interval = value
+        elif identifier == 0x15:  # Authentication Method
+            if out.authentication_method is not None:
+                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 1, start, version, sender, "properties.authentication_method")
+            string_value = string_value_
+            pos = stop
+            out.authentication_method = string_value
+        elif identifier == 0x16:  # Authentication Data
+            if out.authentication_data is not None:
+                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+            binary_value = data[pos + 2 : stop]
+            pos = stop
+            out.authentication_data = binary_value
+        elif identifier == 0x17:  # Request Problem Information
+            if out.request_problem_information is not None:
+                return broken(C_X5_REQUEST_PROBLEM_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_problem_information")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_problem_information")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_REQUEST_PROBLEM_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_problem_information")
+            out.request_problem_information = value
+        elif identifier == 0x19:  # Request Response Information
+            if out.request_response_information is not None:
+                return broken(C_X5_REQUEST_RESPONSE_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_response_information")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_response_information")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_REQUEST_RESPONSE_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_response_information")
+            out.request_response_information = value
+        elif identifier == 0x21:  # Receive Maximum
+            if out.receive_maximum is not None:
+                return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.receive_maximum")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.receive_maximum")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            if value < 1:
+                return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.receive_maximum")
+            out.receive_maximum = value
+        elif identifier == 0x22:  # Topic Alias Maximum
+            if out.topic_alias_maximum is not None:
+                return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            out.topic_alias_maximum = value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        elif identifier == 0x27:  # Maximum Packet Size
+            if out.maximum_packet_size is not None:
+                return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 1, pos - start, version, sender, "properties.maximum_packet_size")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.maximum_packet_size")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            if value < 1:
+                return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
+            out.maximum_packet_size = value
+        else:
+            return _misplaced(identifier, 1, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _will_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> WillProperties | Violation:
+    """The property list of WILL in `data[pos:end]`."""
+    out = WillProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x01:  # Payload Format Indicator
+            if out.payload_format_indicator is not None:
+                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 1, pos - 1 - start, version, sender, "will_properties.payload_format_indicator")
+            out.payload_format_indicator = value
+        elif identifier == 0x02:  # Message Expiry Interval
+            if out.message_expiry_interval is not None:
+                return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.message_expiry_interval = value
+        elif identifier == 0x03:  # Content Type
+            if out.content_type is not None:
+                return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 1, start, version, sender, "will_properties.content_type")
+            string_value = string_value_
+            pos = stop
+            out.content_type = string_value
+        elif identifier == 0x08:  # Response Topic
+            if out.response_topic is not None:
+                return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
+            string_value_ = name_text(data, pos + 2, stop)
+            if stop == pos + 2 or string_value_ is None:
+                found = check_name(data, pos + 2, stop)
+                return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
+            string_value = string_value_
+            pos = stop
+            out.response_topic = string_value
+        elif identifier == 0x09:  # Correlation Data
+            if out.correlation_data is not None:
+                return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
+            binary_value = data[pos + 2 : stop]
+            pos = stop
+            out.correlation_data = binary_value
+        elif identifier == 0x18:  # Will Delay Interval
+            if out.will_delay_interval is not None:
+                return broken(C_X5_WILL_DELAY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.will_delay_interval = value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "will_properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "will_properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 1, pos - start, version, sender, "will_properties", True)
+    return out
+
+
+def _connack_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> ConnackProperties | Violation:
+    """The property list of CONNACK in `data[pos:end]`."""
+    out = ConnackProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x11:  # Session Expiry Interval
+            if out.session_expiry_interval is not None:
+                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 2, pos - start, version, sender, "properties.session_expiry_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.session_expiry_interval = value
+        elif identifier == 0x12:  # Assigned Client Identifier
+            if out.assigned_client_identifier is not None:
+                return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.assigned_client_identifier")
+            string_value = string_value_
+            pos = stop
+            out.assigned_client_identifier = string_value
+        elif identifier == 0x13:  # Server Keep Alive
+            if out.server_keep_alive is not None:
+                return broken(C_X5_SERVER_KEEP_ALIVE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_keep_alive")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            out.server_keep_alive = value
+        elif identifier == 0x15:  # Authentication Method
+            if out.authentication_method is not None:
+                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.authentication_method")
+            string_value = string_value_
+            pos = stop
+            out.authentication_method = string_value
+        elif identifier == 0x16:  # Authentication Data
+            if out.authentication_data is not None:
+                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+            binary_value = data[pos + 2 : stop]
+            pos = stop
+            out.authentication_data = binary_value
+        elif identifier == 0x1A:  # Response Information
+            if out.response_information is not None:
+                return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.response_information")
+            string_value = string_value_
+            pos = stop
+            out.response_information = string_value
+        elif identifier == 0x1C:  # Server Reference
+            if out.server_reference is not None:
+                return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.server_reference")
+            string_value = string_value_
+            pos = stop
+            out.server_reference = string_value
+        elif identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x21:  # Receive Maximum
+            if out.receive_maximum is not None:
+                return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.receive_maximum")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.receive_maximum")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            if value < 1:
+                return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.receive_maximum")
+            out.receive_maximum = value
+        elif identifier == 0x22:  # Topic Alias Maximum
+            if out.topic_alias_maximum is not None:
+                return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            out.topic_alias_maximum = value
+        elif identifier == 0x24:  # Maximum QoS
+            if out.maximum_qos is not None:
+                return broken(C_X5_MAXIMUM_QOS_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_qos")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_qos")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_MAXIMUM_QOS_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_qos")
+            out.maximum_qos = value
+        elif identifier == 0x25:  # Retain Available
+            if out.retain_available is not None:
+                return broken(C_X5_RETAIN_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.retain_available")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.retain_available")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_RETAIN_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.retain_available")
+            out.retain_available = value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 2, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 2, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        elif identifier == 0x27:  # Maximum Packet Size
+            if out.maximum_packet_size is not None:
+                return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_packet_size")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_packet_size")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            if value < 1:
+                return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
+            out.maximum_packet_size = value
+        elif identifier == 0x28:  # Wildcard Subscription Available
+            if out.wildcard_subscription_available is not None:
+                return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.wildcard_subscription_available")
+            out.wildcard_subscription_available = value
+        elif identifier == 0x29:  # Subscription Identifier Available
+            if out.subscription_identifier_available is not None:
+                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.subscription_identifier_available")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.subscription_identifier_available")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.subscription_identifier_available")
+            out.subscription_identifier_available = value
+        elif identifier == 0x2A:  # Shared Subscription Available
+            if out.shared_subscription_available is not None:
+                return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.shared_subscription_available")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.shared_subscription_available")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
+            out.shared_subscription_available = value
+        else:
+            return _misplaced(identifier, 2, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _publish_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> PublishProperties | Violation:
+    """The property list of PUBLISH in `data[pos:end]`."""
+    out = PublishProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x01:  # Payload Format Indicator
+            if out.payload_format_indicator is not None:
+                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 3, pos - start, version, sender, "properties.payload_format_indicator")
+            pos += 1
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.payload_format_indicator")
+            value = data[pos]
+            pos += 1
+            if value > 1:
+                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.payload_format_indicator")
+            out.payload_format_indicator = value
+        elif identifier == 0x02:  # Message Expiry Interval
+            if out.message_expiry_interval is not None:
+                return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 3, pos - start, version, sender, "properties.message_expiry_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.message_expiry_interval = value
+        elif identifier == 0x03:  # Content Type
+            if out.content_type is not None:
+                return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 3, pos - start, version, sender, "properties.content_type")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.content_type")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 3, start, version, sender, "properties.content_type")
+            string_value = string_value_
+            pos = stop
+            out.content_type = string_value
+        elif identifier == 0x08:  # Response Topic
+            if out.response_topic is not None:
+                return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 3, pos - start, version, sender, "properties.response_topic")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.response_topic")
+            string_value_ = name_text(data, pos + 2, stop)
+            if stop == pos + 2 or string_value_ is None:
+                found = check_name(data, pos + 2, stop)
+                return broken_text(found, T_TOPIC_NAME_PROPERTY, 3, start, version, sender, "properties.response_topic")
+            string_value = string_value_
+            pos = stop
+            out.response_topic = string_value
+        elif identifier == 0x09:  # Correlation Data
+            if out.correlation_data is not None:
+                return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 3, pos - start, version, sender, "properties.correlation_data")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.correlation_data")
+            binary_value = data[pos + 2 : stop]
+            pos = stop
+            out.correlation_data = binary_value
+        elif identifier == 0x0B:  # Subscription Identifier
+            if sender != SERVER:
+                return broken(C_MQTT5_3_3_4_6, 0x82, 3, pos - start, version, sender, "properties.subscription_identifier")
+            pos += 1
+            if pos < end and data[pos] < 128:
+                value = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties.subscription_identifier")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties.subscription_identifier")
+                value = packed >> 3
+                pos += packed & 7
+            if value < 1:
+                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.subscription_identifier")
+            out.subscription_identifier.append(value)
+        elif identifier == 0x23:  # Topic Alias
+            if out.topic_alias is not None:
+                return broken(C_X5_TOPIC_ALIAS_ONCE, 0x82, 3, pos - start, version, sender, "properties.topic_alias")
+            pos += 1
+            if end - pos < 2:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.topic_alias")
+            value = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            if value < 1:
+                return broken(C_MQTT5_3_3_2_8, 0x94, 3, pos - 1 - start, version, sender, "properties.topic_alias")
+            out.topic_alias = value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 3, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 3, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 3, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _puback_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> PubackProperties | Violation:
+    """The property list of PUBACK in `data[pos:end]`."""
+    out = PubackProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 4, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 4, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 4, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 4, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _pubrec_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> PubrecProperties | Violation:
+    """The property list of PUBREC in `data[pos:end]`."""
+    out = PubrecProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 5, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 5, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 5, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 5, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _pubrel_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> PubrelProperties | Violation:
+    """The property list of PUBREL in `data[pos:end]`."""
+    out = PubrelProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 6, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 6, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 6, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 6, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _pubcomp_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> PubcompProperties | Violation:
+    """The property list of PUBCOMP in `data[pos:end]`."""
+    out = PubcompProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 7, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 7, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 7, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 7, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _subscribe_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> SubscribeProperties | Violation:
+    """The property list of SUBSCRIBE in `data[pos:end]`."""
+    out = SubscribeProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x0B:  # Subscription Identifier
+            if out.subscription_identifier is not None:
+                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_ONCE, 0x82, 8, pos - start, version, sender, "properties.subscription_identifier")
+            pos += 1
+            if pos < end and data[pos] < 128:
+                value = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 8, pos + 3 - start, version, sender, "properties.subscription_identifier")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 8, pos - start, version, sender, "properties.subscription_identifier")
+                value = packed >> 3
+                pos += packed & 7
+            if value < 1:
+                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 8, pos - 1 - start, version, sender, "properties.subscription_identifier")
+            out.subscription_identifier = value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 8, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 8, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 8, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _suback_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> SubackProperties | Violation:
+    """The property list of SUBACK in `data[pos:end]`."""
+    out = SubackProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 9, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 9, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 9, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 9, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _unsubscribe_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> UnsubscribeProperties | Violation:
+    """The property list of UNSUBSCRIBE in `data[pos:end]`."""
+    out = UnsubscribeProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 10, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 10, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 10, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _unsuback_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> UnsubackProperties | Violation:
+    """The property list of UNSUBACK in `data[pos:end]`."""
+    out = UnsubackProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 11, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 11, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 11, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 11, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _disconnect_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> DisconnectProperties | Violation:
+    """The property list of DISCONNECT in `data[pos:end]`."""
+    out = DisconnectProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x11:  # Session Expiry Interval
+            if sender != CLIENT:
+                return broken(C_MQTT5_3_14_2_2, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+            if out.session_expiry_interval is not None:
+                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+            pos += 1
+            if end - pos < 4:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
+            value = int.from_bytes(data[pos : pos + 4], "big")
+            pos += 4
+            out.session_expiry_interval = value
+        elif identifier == 0x1C:  # Server Reference
+            if sender != SERVER:
+                return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
+            if out.server_reference is not None:
+                return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 14, start, version, sender, "properties.server_reference")
+            string_value = string_value_
+            pos = stop
+            out.server_reference = string_value
+        elif identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 14, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 14, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 14, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 14, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _auth_properties(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> AuthProperties | Violation:
+    """The property list of AUTH in `data[pos:end]`."""
+    out = AuthProperties()
+    while pos < end:
+        identifier = data[pos]
+        if identifier == 0x15:  # Authentication Method
+            if out.authentication_method is not None:
+                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 15, start, version, sender, "properties.authentication_method")
+            string_value = string_value_
+            pos = stop
+            out.authentication_method = string_value
+        elif identifier == 0x16:  # Authentication Data
+            if out.authentication_data is not None:
+                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+            binary_value = data[pos + 2 : stop]
+            pos = stop
+            out.authentication_data = binary_value
+        elif identifier == 0x1F:  # Reason String
+            if out.reason_string is not None:
+                return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+            string_value_ = text(data, pos + 2, stop)
+            if string_value_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 15, start, version, sender, "properties.reason_string")
+            string_value = string_value_
+            pos = stop
+            out.reason_string = string_value
+        elif identifier == 0x26:  # User Property
+            pos += 1
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            key_ = text(data, pos + 2, stop)
+            if key_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 15, start, version, sender, "properties.user_property")
+            key = key_
+            pos = stop
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+            entry_ = text(data, pos + 2, stop)
+            if entry_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8_PAIR, 15, start, version, sender, "properties.user_property")
+            entry = entry_
+            pos = stop
+            pair_value = (key, entry)
+            out.user_property.append(pair_value)
+        else:
+            return _misplaced(identifier, 15, pos - start, version, sender, "properties", False)
+    return out
+
+
+def _connect(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Connect | Violation:
+    """CONNECT (section 3.1)."""
+    size = protocol(data, pos, end)
+    if size < 0:
+        truncated, name = (0x81, C_X5_FIELD_TRUNCATED), (0x84, C_MQTT5_3_1_2_1)
+        return broken_protocol(truncated, name, data, start, pos, end, version, sender)
+    pos += size
+    if pos >= end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "protocol_version")
+    protocol_version = data[pos]
+    pos += 1
+    if size == 6:  # MQTT
+        version = 4 if protocol_version <= 4 else 5
+        if protocol_version != version:
+            return broken(C_MQTT5_3_1_2_2, 0x84, 1, pos - 1 - start, version, sender, "protocol_version")
+    elif size == 8:  # MQIsdp
+        version = 3
+        if protocol_version != 3:
+            return broken(C_MQTT5_3_1_2_2, 0x84, 1, pos - 1 - start, version, sender, "protocol_version")
+    if pos >= end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "connect_flags")
+    value = data[pos]
+    pos += 1
+    username_flag = value & 0x80 != 0
+    password_flag = value & 0x40 != 0
+    will_retain = value & 0x20 != 0
+    will_qos = value >> 3 & 3
+    will_flag = value & 0x04 != 0
+    clean_start = value & 0x02 != 0
+    reserved = value & 0x01 != 0
+    if version != 3 and reserved:
+        return broken(C_MQTT5_3_1_2_3, 0x81, 1, pos - 1 - start, version, sender, "connect_flags")
+    if will_flag and will_qos == 3:
+        return broken(C_MQTT5_3_1_2_12, 0x81, 1, pos - 1 - start, version, sender, "connect_flags")
+    if version != 3 and not will_flag and will_qos:
+        return broken(C_MQTT5_3_1_2_11, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
+    if version != 3 and not will_flag and will_retain:
+        return broken(C_MQTT5_3_1_2_13, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
+    if version == 4 and password_flag and not username_flag:
+        return broken(C_MQTT311_3_1_2_22, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "keep_alive")
+    keep_alive = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    properties: ConnectProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 1, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 1, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _connect_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+        if properties is not None and properties.authentication_data is not None and properties.authentication_method is None:
+            return broken(C_X5_AUTHENTICATION_DATA_NEEDS, 0x82, 1, pos - 1 - start, version, sender, "properties")
+    if pos >= end:
+        return broken(C_MQTT5_3_1_3_3, 0x81, 1, pos - start, version, sender, "client_id")
+    stop = pos + 2
+    if stop <= end:
+        stop += data[pos] << 8 | data[pos + 1]
+    if stop > end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "client_id")
+    client_id_ = text(data, pos + 2, stop)
+    if client_id_ is None:
+        found = check_text(data, pos + 2, stop)
+        return broken_text(found, T_CLIENT_ID, 1, start, version, sender, "client_id")
+    client_id = client_id_
+    pos = stop
+    will_properties: WillProperties | None = None
+    if version == 5 and will_flag:
+        if pos >= end:
+            return broken(C_MQTT5_3_1_2_9, 0x81, 1, pos - start, version, sender, "will_properties")
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_vbi(pos, end) - start, version, sender, "will_properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 1, pos + 3 - start, version, sender, "will_properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 1, pos - start, version, sender, "will_properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - 1 - start, version, sender, "will_properties")
+        if length:
+            read_will_properties = _will_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_will_properties, Violation):
+                return read_will_properties
+            will_properties = read_will_properties
+            pos = stop
+    will_topic = ""
+    if will_flag:
+        if pos >= end:
+            return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_topic")
+        stop = pos + 2
+        if stop <= end:
+            stop += data[pos] << 8 | data[pos + 1]
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_topic")
+        will_topic_ = name_text(data, pos + 2, stop)
+        if stop == pos + 2 or will_topic_ is None:
+            found = check_name(data, pos + 2, stop)
+            return broken_text(found, T_TOPIC_NAME, 1, start, version, sender, "will_topic")
+        will_topic = will_topic_
+        pos = stop
+    will_payload = b""
+    if will_flag:
+        if pos >= end:
+            return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_payload")
+        stop = pos + 2
+        if stop <= end:
+            stop += data[pos] << 8 | data[pos + 1]
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_payload")
+        will_payload = data[pos + 2 : stop]
+        pos = stop
+    username: str | None = None
+    if username_flag:
+        if pos < end or version != 3:
+            if pos >= end:
+                return broken(C_MQTT5_3_1_2_17, 0x81, 1, pos - start, version, sender, "username")
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "username")
+            username_ = text(data, pos + 2, stop)
+            if username_ is None:
+                found = check_text(data, pos + 2, stop)
+                return broken_text(found, T_UTF8, 1, start, version, sender, "username")
+            username = username_
+            pos = stop
+    password: bytes | None = None
+    if password_flag:
+        if pos < end or version != 3:
+            if pos >= end:
+                return broken(C_MQTT5_3_1_2_19, 0x81, 1, pos - start, version, sender, "password")
+            stop = pos + 2
+            if stop <= end:
+                stop += data[pos] << 8 | data[pos + 1]
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "password")
+            password = data[pos + 2 : stop]
+            pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 1, pos - start, version, sender, "")
+    will: Will | None = None
+    if will_flag:
+        will = Will(will_topic, will_payload, will_qos, will_retain, will_properties)
+    return Connect(client_id, protocol_version, clean_start, keep_alive, username, password, will, properties)
+
+
+def _connack(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Connack | Violation:
+    """CONNACK (section 3.2)."""
+    if pos >= end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "acknowledge_flags")
+    value = data[pos]
+    pos += 1
+    reserved = value >> 1 & 127
+    session_present = version != 3 and value & 0x01 != 0
+    if version != 3 and reserved:
+        return broken(C_MQTT5_3_2_2_1, 0x81, 2, pos - 1 - start, version, sender, "acknowledge_flags")
+    if pos >= end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "reason_code")
+    reason_code = data[pos]
+    pos += 1
+    if reason_code not in (CONNACK_V3_CODES if version == 3 else (CONNACK_V4_CODES if version == 4 else CONNACK_SERVER_CODES)):
+        return broken(C_MQTT5_3_2_2_8, 0x82, 2, pos - 1 - start, version, sender, "reason_code")
+    if version != 3 and session_present and reason_code:
+        return broken(C_MQTT5_3_2_2_6, 0x82, 2, pos - 1 - start, version, sender, "reason_code")
+    properties: ConnackProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 2, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 2, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _connack_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 2, pos - start, version, sender, "")
+    return Connack(reason_code, session_present, properties)
+
+
+def _publish(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Publish | Violation:
+    """PUBLISH (section 3.3)."""
+    value = data[start]
+    dup = value & 0x08 != 0
+    qos = value >> 1 & 3
+    retain = value & 0x01 != 0
+    if pos >= end:
+        return broken(C_MQTT5_3_3_2_1, 0x81, 3, pos - start, version, sender, "topic")
+    stop = pos + 2
+    if stop <= end:
+        stop += data[pos] << 8 | data[pos + 1]
+    if stop > end:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "topic")
+    topic_ = name_text(data, pos + 2, stop)
+    if topic_ is None:
+        found = check_name(data, pos + 2, stop)
+        return broken_text(found, T_TOPIC_NAME_OR_EMPTY, 3, start, version, sender, "topic")
+    topic = topic_
+    pos = stop
+    if not topic and version != 5:
+        found = check_name(data, pos, pos)
+        return broken_text(found, T_TOPIC_NAME_2, 3, start, version, sender, "topic")
+    packet_id = 0
+    if qos:
+        if end - pos < 2:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "packet_id")
+        packet_id = data[pos] << 8 | data[pos + 1]
+        pos += 2
+        if packet_id == 0:
+            cites = C_MQTT5_2_2_1_3 if sender == CLIENT else C_MQTT5_2_2_1_4
+            return broken(cites, 0x82, 3, pos - 1 - start, version, sender, "packet_id")
+    properties: PublishProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _publish_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+        if not topic and not (properties is not None and properties.topic_alias is not None):
+            return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
+    payload = data[pos:end]
+    return Publish(topic, payload, qos, retain, dup, packet_id, properties)
+
+
+def _puback(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Puback | Violation:
+    """PUBACK (section 3.4)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_5, 0x82, 4, pos - 1 - start, version, sender, "packet_id")
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (PUBACK_CLIENT_CODES if sender == CLIENT else PUBACK_SERVER_CODES):
+                return broken(C_MQTT5_3_4_2_1, 0x82, 4, pos - 1 - start, version, sender, "reason_code")
+    properties: PubackProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 4, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 4, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _puback_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 4, pos - start, version, sender, "")
+    return Puback(packet_id, reason_code, properties)
+
+
+def _pubrec(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Pubrec | Violation:
+    """PUBREC (section 3.5)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_5, 0x82, 5, pos - 1 - start, version, sender, "packet_id")
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (PUBREC_CLIENT_CODES if sender == CLIENT else PUBREC_SERVER_CODES):
+                return broken(C_MQTT5_3_5_2_1, 0x82, 5, pos - 1 - start, version, sender, "reason_code")
+    properties: PubrecProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 5, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 5, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _pubrec_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 5, pos - start, version, sender, "")
+    return Pubrec(packet_id, reason_code, properties)
+
+
+def _pubrel(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Pubrel | Violation:
+    """PUBREL (section 3.6)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_5, 0x82, 6, pos - 1 - start, version, sender, "packet_id")
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (PUBREL_CLIENT_CODES if sender == CLIENT else PUBREL_SERVER_CODES):
+                return broken(C_MQTT5_3_6_2_1, 0x82, 6, pos - 1 - start, version, sender, "reason_code")
+    properties: PubrelProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 6, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 6, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _pubrel_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 6, pos - start, version, sender, "")
+    return Pubrel(packet_id, reason_code, properties)
+
+
+def _pubcomp(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Pubcomp | Violation:
+    """PUBCOMP (section 3.7)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_5_2, 0x82, 7, pos - 1 - start, version, sender, "packet_id")
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (PUBCOMP_CLIENT_CODES if sender == CLIENT else PUBCOMP_SERVER_CODES):
+                return broken(C_MQTT5_3_7_2_1, 0x82, 7, pos - 1 - start, version, sender, "reason_code")
+    properties: PubcompProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 7, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 7, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _pubcomp_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 7, pos - start, version, sender, "")
+    return Pubcomp(packet_id, reason_code, properties)
+
+
+def _subscribe(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Subscribe | Violation:
+    """SUBSCRIBE (section 3.8)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_3, 0x82, 8, pos - 1 - start, version, sender, "packet_id")
+    properties: SubscribeProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 8, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 8, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _subscribe_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+    if pos >= end:
+        return broken(C_MQTT5_3_8_3_2, 0x82, 8, pos - start, version, sender, "subscriptions")
+    subscriptions: list[Subscription] = []
+    while pos < end:
+        stop = pos + 2
+        if stop <= end:
+            stop += data[pos] << 8 | data[pos + 1]
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "subscriptions.topic_filter")
+        topic_filter_ = filter_text(data, pos + 2, stop, version == 5)
+        if topic_filter_ is None:
+            found = check_filter(data, pos + 2, stop, version == 5)
+            return broken_text(found, T_TOPIC_FILTER, 8, start, version, sender, "subscriptions.topic_filter")
+        topic_filter = topic_filter_
+        pos = stop
+        if pos >= end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - start, version, sender, "subscriptions.options")
+        value = data[pos]
+        pos += 1
+        reserved = (value >> 6 & 3) if version == 5 else 0
+        retain_handling = (value >> 4 & 3) if version == 5 else 0
+        retain_as_published = version == 5 and value & 0x08 != 0
+        no_local = version == 5 and value & 0x04 != 0
+        qos = value & 3
+        if version == 5 and reserved:
+            return broken(C_MQTT5_3_8_3_5, 0x81, 8, pos - 1 - start, version, sender, "subscriptions.options")
+        if version == 4 and value > 3:
+            return broken(C_MQTT311_3_8_3_4, 0x81, 8, pos - 1 - start, version, sender, "subscriptions.options")
+        if qos == 3:
+            return broken(C_X5_SUBSCRIBE_QOS, 0x82, 8, pos - 1 - start, version, sender, "subscriptions.options")
+        if version == 5 and retain_handling == 3:
+            return broken(C_X5_SUBSCRIBE_RETAIN_HANDLING, 0x82, 8, pos - 1 - start, version, sender, "subscriptions.options")
+        if version == 5 and no_local and topic_filter.startswith("$share/"):
+            return broken(C_MQTT5_3_8_3_4, 0x82, 8, pos - 1 - start, version, sender, "subscriptions.options")
+        subscriptions.append(Subscription(topic_filter, qos, no_local, retain_as_published, retain_handling))
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 8, pos - start, version, sender, "")
+    return Subscribe(packet_id, subscriptions, properties)
+
+
+def _suback(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Suback | Violation:
+    """SUBACK (section 3.9)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_6, 0x82, 9, pos - 1 - start, version, sender, "packet_id")
+    properties: SubackProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 9, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 9, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _suback_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+    if pos >= end:
+        return broken(C_MQTT5_3_8_4_6, 0x82, 9, pos - start, version, sender, "reason_codes")
+    reason_codes = list(data[pos:end])
+    allowed = (SUBACK_V3_CODES if version == 3 else (SUBACK_V4_CODES if version == 4 else SUBACK_SERVER_CODES))
+    for code in reason_codes:
+        pos += 1
+        if code not in allowed:
+            return broken(C_MQTT5_3_9_3_2, 0x82, 9, pos - 1 - start, version, sender, "reason_codes")
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 9, pos - start, version, sender, "")
+    return Suback(packet_id, reason_codes, properties)
+
+
+def _unsubscribe(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Unsubscribe | Violation:
+    """UNSUBSCRIBE (section 3.10)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_3, 0x82, 10, pos - 1 - start, version, sender, "packet_id")
+    properties: UnsubscribeProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 10, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 10, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _unsubscribe_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+    if pos >= end:
+        return broken(C_MQTT5_3_10_3_2, 0x82, 10, pos - start, version, sender, "topic_filters")
+    topic_filters: list[str] = []
+    while pos < end:
+        stop = pos + 2
+        if stop <= end:
+            stop += data[pos] << 8 | data[pos + 1]
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "topic_filters.topic_filter")
+        topic_filter_ = filter_text(data, pos + 2, stop, version == 5)
+        if topic_filter_ is None:
+            found = check_filter(data, pos + 2, stop, version == 5)
+            return broken_text(found, T_TOPIC_FILTER, 10, start, version, sender, "topic_filters.topic_filter")
+        topic_filter = topic_filter_
+        pos = stop
+        topic_filters.append(topic_filter)
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 10, pos - start, version, sender, "")
+    return Unsubscribe(packet_id, topic_filters, properties)
+
+
+def _unsuback(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Unsuback | Violation:
+    """UNSUBACK (section 3.11)."""
+    if end - pos < 2:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, pos - start, version, sender, "packet_id")
+    packet_id = data[pos] << 8 | data[pos + 1]
+    pos += 2
+    if packet_id == 0:
+        return broken(C_MQTT5_2_2_1_6, 0x82, 11, pos - 1 - start, version, sender, "packet_id")
+    properties: UnsubackProperties | None = None
+    if version == 5:
+        if pos < end and data[pos] < 128:
+            length = data[pos]
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 11, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 11, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _unsuback_properties(version, sender, data, start, pos, stop)
+            if isinstance(read_properties, Violation):
+                return read_properties
+            properties = read_properties
+            pos = stop
+    reason_codes: list[int] = []
+    if version == 5:
+        if pos >= end:
+            return broken(C_X5_UNSUBACK_REASON_CODES, 0x82, 11, pos - start, version, sender, "reason_codes")
+        reason_codes = list(data[pos:end])
+        allowed = UNSUBACK_SERVER_CODES
+        for code in reason_codes:
+            pos += 1
+            if code not in allowed:
+                return broken(C_MQTT5_3_11_3_2, 0x82, 11, pos - 1 - start, version, sender, "reason_codes")
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 11, pos - start, version, sender, "")
+    return Unsuback(packet_id, reason_codes, properties)
+
+
+def _pingreq(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Pingreq | Violation:
+    """PINGREQ (section 3.12)."""
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 12, pos - start, version, sender, "")
+    return Pingreq()
+
+
+def _pingresp(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Pingresp | Violation:
+    """PINGRESP (section 3.13)."""
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 13, pos - start, version, sender, "")
+    return Pingresp()
+
+
+def _disconnect(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Disconnect | Violation:
+    """DISCONNECT (section 3.14)."""
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (DISCONNECT_CLIENT_CODES if sender == CLIENT else DISCONNECT_SERVER_CODES):
+                return broken(C_MQTT5_3_14_2_1, 0x82, 14, pos - 1 - start, version, sender, "reason_code")
+    properties: DisconnectProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 14, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 14, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _disconnect_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 14, pos - start, version, sender, "")
+    return Disconnect(reason_code, properties)
+
+
+def _auth(
+    version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Auth | Violation:
+    """AUTH (section 3.15)."""
+    reason_code = 0
+    if version == 5:
+        if pos < end:
+            if pos >= end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, pos - start, version, sender, "reason_code")
+            reason_code = data[pos]
+            pos += 1
+            if reason_code not in (AUTH_CLIENT_CODES if sender == CLIENT else AUTH_SERVER_CODES):
+                return broken(C_MQTT5_3_15_2_1, 0x82, 15, pos - 1 - start, version, sender, "reason_code")
+    properties: AuthProperties | None = None
+    if version == 5:
+        if pos < end:
+            if pos < end and data[pos] < 128:
+                length = data[pos]
+                pos += 1
+            else:
+                packed = read_vbi(data, pos, end, True)
+                if packed == -1:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_vbi(pos, end) - start, version, sender, "properties")
+                if packed == -2:
+                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 15, pos + 3 - start, version, sender, "properties")
+                if packed == -3:
+                    while data[pos]:
+                        pos += 1
+                    return broken(C_MQTT5_1_5_5_1, 0x81, 15, pos - start, version, sender, "properties")
+                length = packed >> 3
+                pos += packed & 7
+            stop = pos + length
+            if stop > end:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, pos - 1 - start, version, sender, "properties")
+            if length:
+                read_properties = _auth_properties(version, sender, data, start, pos, stop)
+                if isinstance(read_properties, Violation):
+                    return read_properties
+                properties = read_properties
+                pos = stop
+        if not (properties is not None and properties.authentication_method is not None):
+            return broken(C_X5_AUTH_AUTHENTICATION_METHOD_REQUIRED, 0x82, 15, pos - 1 - start, version, sender, "properties")
+    if pos != end:
+        return broken(C_X5_TRAILING_BYTES, 0x81, 15, pos - start, version, sender, "")
+    return Auth(reason_code, properties)
+
+
+def header_breach(version: int, sender: int, first: int) -> Violation | None:
+    """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""
+    at = HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]
+    if at == 0:
+        return None
+    reason, cites = HEADER_BREACHES[at - 1]
+    return broken(cites, reason, first >> 4, 0, version, sender, "fixed_header")
+
+
+def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:
+    """The packet in `data[start:end]`, whose variable header begins at `pos`.
+
+    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT is
+    decoded by the version that it names itself. Never raises.
+    """
+    first = data[start]
+    if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:
+        found = header_breach(version, sender, first)
+        assert found is not None
+        return found
+    kind = first >> 4
+    if version == 0 and kind != 1:
+        packet = decode(5, sender, data, start, pos, end)
+        return packet._replace(version=0) if isinstance(packet, Violation) else packet
+    if kind == 3:
+        return _publish(version, sender, data, start, pos, end)
+    if kind == 4:
+        return _puback(version, sender, data, start, pos, end)
+    if kind == 12:
+        return _pingreq(version, sender, data, start, pos, end)
+    if kind == 5:
+        return _pubrec(version, sender, data, start, pos, end)
+    if kind == 6:
+        return _pubrel(version, sender, data, start, pos, end)
+    if kind == 7:
+        return _pubcomp(version, sender, data, start, pos, end)
+    if kind == 1:
+        return _connect(version, sender, data, start, pos, end)
+    if kind == 2:
+        return _connack(version, sender, data, start, pos, end)
+    if kind == 8:
+        return _subscribe(version, sender, data, start, pos, end)
+    if kind == 9:
+        return _suback(version, sender, data, start, pos, end)
+    if kind == 10:
+        return _unsubscribe(version, sender, data, start, pos, end)
+    if kind == 11:
+        return _unsuback(version, sender, data, start, pos, end)
+    if kind == 13:
+        return _pingresp(version, sender, data, start, pos, end)
+    if kind == 14:
+        return _disconnect(version, sender, data, start, pos, end)
+    return _auth(version, sender, data, start, pos, end)
+
+
+def _put_connect_properties(properties: ConnectProperties | None) -> bytes:
+    """The property section of CONNECT, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.session_expiry_interval
+    if value is not None:
+        out.append(b"\x11" + value.to_bytes(4, "big"))
+    string = properties.authentication_method
+    if string is not None:
+        out.append(b"\x15" + _string(string))
+    binary = properties.authentication_data
+    if binary is not None:
+        out.append(b"\x16" + _binary(binary))
+    value = properties.request_problem_information
+    if value is not None:
+        out.append(b"\x17" + value.to_bytes(1, "big"))
+    value = properties.request_response_information
+    if value is not None:
+        out.append(b"\x19" + value.to_bytes(1, "big"))
+    value = properties.receive_maximum
+    if value is not None:
+        out.append(b"\x21" + value.to_bytes(2, "big"))
+    value = properties.topic_alias_maximum
+    if value is not None:
+        out.append(b"\x22" + value.to_bytes(2, "big"))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    value = properties.maximum_packet_size
+    if value is not None:
+        out.append(b"\x27" + value.to_bytes(4, "big"))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_will_properties(properties: WillProperties | None) -> bytes:
+    """The property section of WILL, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.payload_format_indicator
+    if value is not None:
+        out.append(b"\x01" + value.to_bytes(1, "big"))
+    value = properties.message_expiry_interval
+    if value is not None:
+        out.append(b"\x02" + value.to_bytes(4, "big"))
+    string = properties.content_type
+    if string is not None:
+        out.append(b"\x03" + _string(string))
+    string = properties.response_topic
+    if string is not None:
+        out.append(b"\x08" + _string(string))
+    binary = properties.correlation_data
+    if binary is not None:
+        out.append(b"\x09" + _binary(binary))
+    value = properties.will_delay_interval
+    if value is not None:
+        out.append(b"\x18" + value.to_bytes(4, "big"))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_connack_properties(properties: ConnackProperties | None) -> bytes:
+    """The property section of CONNACK, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.session_expiry_interval
+    if value is not None:
+        out.append(b"\x11" + value.to_bytes(4, "big"))
+    string = properties.assigned_client_identifier
+    if string is not None:
+        out.append(b"\x12" + _string(string))
+    value = properties.server_keep_alive
+    if value is not None:
+        out.append(b"\x13" + value.to_bytes(2, "big"))
+    string = properties.authentication_method
+    if string is not None:
+        out.append(b"\x15" + _string(string))
+    binary = properties.authentication_data
+    if binary is not None:
+        out.append(b"\x16" + _binary(binary))
+    string = properties.response_information
+    if string is not None:
+        out.append(b"\x1a" + _string(string))
+    string = properties.server_reference
+    if string is not None:
+        out.append(b"\x1c" + _string(string))
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    value = properties.receive_maximum
+    if value is not None:
+        out.append(b"\x21" + value.to_bytes(2, "big"))
+    value = properties.topic_alias_maximum
+    if value is not None:
+        out.append(b"\x22" + value.to_bytes(2, "big"))
+    value = properties.maximum_qos
+    if value is not None:
+        out.append(b"\x24" + value.to_bytes(1, "big"))
+    value = properties.retain_available
+    if value is not None:
+        out.append(b"\x25" + value.to_bytes(1, "big"))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    value = properties.maximum_packet_size
+    if value is not None:
+        out.append(b"\x27" + value.to_bytes(4, "big"))
+    value = properties.wildcard_subscription_available
+    if value is not None:
+        out.append(b"\x28" + value.to_bytes(1, "big"))
+    value = properties.subscription_identifier_available
+    if value is not None:
+        out.append(b"\x29" + value.to_bytes(1, "big"))
+    value = properties.shared_subscription_available
+    if value is not None:
+        out.append(b"\x2a" + value.to_bytes(1, "big"))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_publish_properties(properties: PublishProperties | None) -> bytes:
+    """The property section of PUBLISH, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.payload_format_indicator
+    if value is not None:
+        out.append(b"\x01" + value.to_bytes(1, "big"))
+    value = properties.message_expiry_interval
+    if value is not None:
+        out.append(b"\x02" + value.to_bytes(4, "big"))
+    string = properties.content_type
+    if string is not None:
+        out.append(b"\x03" + _string(string))
+    string = properties.response_topic
+    if string is not None:
+        out.append(b"\x08" + _string(string))
+    binary = properties.correlation_data
+    if binary is not None:
+        out.append(b"\x09" + _binary(binary))
+    for number in properties.subscription_identifier:
+        out.append(b"\x0b" + vbi(number))
+    value = properties.topic_alias
+    if value is not None:
+        out.append(b"\x23" + value.to_bytes(2, "big"))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_puback_properties(properties: PubackProperties | None) -> bytes:
+    """The property section of PUBACK, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_pubrec_properties(properties: PubrecProperties | None) -> bytes:
+    """The property section of PUBREC, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_pubrel_properties(properties: PubrelProperties | None) -> bytes:
+    """The property section of PUBREL, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_pubcomp_properties(properties: PubcompProperties | None) -> bytes:
+    """The property section of PUBCOMP, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_subscribe_properties(properties: SubscribeProperties | None) -> bytes:
+    """The property section of SUBSCRIBE, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.subscription_identifier
+    if value is not None:
+        out.append(b"\x0b" + vbi(value))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_suback_properties(properties: SubackProperties | None) -> bytes:
+    """The property section of SUBACK, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_unsubscribe_properties(properties: UnsubscribeProperties | None) -> bytes:
+    """The property section of UNSUBSCRIBE, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_unsuback_properties(properties: UnsubackProperties | None) -> bytes:
+    """The property section of UNSUBACK, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_disconnect_properties(properties: DisconnectProperties | None) -> bytes:
+    """The property section of DISCONNECT, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    value = properties.session_expiry_interval
+    if value is not None:
+        out.append(b"\x11" + value.to_bytes(4, "big"))
+    string = properties.server_reference
+    if string is not None:
+        out.append(b"\x1c" + _string(string))
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _put_auth_properties(properties: AuthProperties | None) -> bytes:
+    """The property section of AUTH, its length included."""
+    if properties is None:
+        return b"\0"
+    out: list[bytes] = []
+    string = properties.authentication_method
+    if string is not None:
+        out.append(b"\x15" + _string(string))
+    binary = properties.authentication_data
+    if binary is not None:
+        out.append(b"\x16" + _binary(binary))
+    string = properties.reason_string
+    if string is not None:
+        out.append(b"\x1f" + _string(string))
+    for pair in properties.user_property:
+        out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
+    joined = b"".join(out)
+    return vbi(len(joined)) + joined
+
+
+def _encode_connect(version: int, packet: Connect) -> bytes:
+    """CONNECT (section 3.1)."""
+    out: list[bytes] = []
+    out.append(b"\x00\x06MQIsdp\x03" if version == 3 else b"\x00\x04MQTT" + version.to_bytes(1, "big"))
+    will = packet.will
+    flags = 0x02 if packet.clean_start else 0
+    if will is not None:
+        flags |= 0x04 | will.qos << 3 | (0x20 if will.retain else 0)
+    if packet.username is not None:
+        flags |= 0x80
+    if packet.password is not None:
+        flags |= 0x40
+    out.append(flags.to_bytes(1, "big"))
+    out.append(packet.keep_alive.to_bytes(2, "big"))
+    if version == 5:
+        out.append(_put_connect_properties(packet.properties))
+    out.append(_string(packet.client_id))
+    if will is not None and version == 5:
+        out.append(_put_will_properties(will.properties))
+    if will is not None:
+        out.append(_string(will.topic))
+    if will is not None:
+        out.append(_binary(will.payload))
+    plain = packet.username
+    if plain is not None:
+        out.append(_string(plain))
+    secret = packet.password
+    if secret is not None:
+        out.append(_binary(secret))
+    body = b"".join(out)
+    return b"\x10" + vbi(len(body)) + body
+
+
+def _encode_connack(version: int, packet: Connack) -> bytes:
+    """CONNACK (section 3.2)."""
+    out: list[bytes] = []
+    out.append(((0x01 if packet.session_present and version != 3 else 0)).to_bytes(1, "big"))
+    out.append(packet.reason_code.to_bytes(1, "big"))
+    if version == 5:
+        out.append(_put_connack_properties(packet.properties))
+    body = b"".join(out)
+    return b"\x20" + vbi(len(body)) + body
+
+
+def encode_publish(
+    version: int,
+    topic: bytes,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: PublishProperties | None,
+) -> bytes:
+    """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""
+    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)
+    size = len(topic)
+    if size > 65_535:
+        raise ValueError(f"a string has at most 65,535 bytes, not {size}")
+    if qos:
+        head = size.to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")
+    else:
+        head = size.to_bytes(2, "big") + topic
+    if version == 5:
+        head += _put_publish_properties(properties)
+    remaining = len(head) + len(payload)
+    if remaining < 128:
+        return bytes((first, remaining)) + head + payload
+    return b"".join((bytes((first,)), vbi(remaining), head, payload))
+
+
+def _encode_publish(version: int, packet: Publish) -> bytes:
+    """PUBLISH (section 3.3)."""
+    return encode_publish(
+        version,
+        packet.topic.encode(),
+        packet.payload,
+        packet.qos,
+        packet.retain,
+        packet.dup,
+        packet.packet_id,
+        packet.properties,
+    )
+
+
+def _encode_puback(version: int, packet: Puback) -> bytes:
+    """PUBACK (section 3.4)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_puback_properties(packet.properties))
+    body = b"".join(out)
+    return b"\x40" + vbi(len(body)) + body
+
+
+def _encode_pubrec(version: int, packet: Pubrec) -> bytes:
+    """PUBREC (section 3.5)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_pubrec_properties(packet.properties))
+    body = b"".join(out)
+    return b"\x50" + vbi(len(body)) + body
+
+
+def _encode_pubrel(version: int, packet: Pubrel) -> bytes:
+    """PUBREL (section 3.6)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_pubrel_properties(packet.properties))
+    body = b"".join(out)
+    return b"\x62" + vbi(len(body)) + body
+
+
+def _encode_pubcomp(version: int, packet: Pubcomp) -> bytes:
+    """PUBCOMP (section 3.7)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_pubcomp_properties(packet.properties))
+    body = b"".join(out)
+    return b"\x70" + vbi(len(body)) + body
+
+
+def _encode_subscribe(version: int, packet: Subscribe) -> bytes:
+    """SUBSCRIBE (section 3.8)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5:
+        out.append(_put_subscribe_properties(packet.properties))
+    for entry in packet.subscriptions:
+        options = entry.qos
+        if version == 5:
+            options |= entry.retain_handling << 4
+            options |= (8 if entry.retain_as_published else 0) | (4 if entry.no_local else 0)
+        out.append(_string(entry.topic_filter) + options.to_bytes(1, "big"))
+    body = b"".join(out)
+    return b"\x82" + vbi(len(body)) + body
+
+
+def _encode_suback(version: int, packet: Suback) -> bytes:
+    """SUBACK (section 3.9)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5:
+        out.append(_put_suback_properties(packet.properties))
+    out.append(bytes(packet.reason_codes))
+    body = b"".join(out)
+    return b"\x90" + vbi(len(body)) + body
+
+
+def _encode_unsubscribe(version: int, packet: Unsubscribe) -> bytes:
+    """UNSUBSCRIBE (section 3.10)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5:
+        out.append(_put_unsubscribe_properties(packet.properties))
+    for entry in packet.topic_filters:
+        out.append(_string(entry))
+    body = b"".join(out)
+    return b"\xa2" + vbi(len(body)) + body
+
+
+def _encode_unsuback(version: int, packet: Unsuback) -> bytes:
+    """UNSUBACK (section 3.11)."""
+    out: list[bytes] = []
+    out.append(packet.packet_id.to_bytes(2, "big"))
+    if version == 5:
+        out.append(_put_unsuback_properties(packet.properties))
+    if version == 5:
+        out.append(bytes(packet.reason_codes))
+    body = b"".join(out)
+    return b"\xb0" + vbi(len(body)) + body
+
+
+def _encode_pingreq(version: int, packet: Pingreq) -> bytes:
+    """PINGREQ (section 3.12)."""
+    return b"\xc0\0"
+
+
+def _encode_pingresp(version: int, packet: Pingresp) -> bytes:
+    """PINGRESP (section 3.13)."""
+    return b"\xd0\0"
+
+
+def _encode_disconnect(version: int, packet: Disconnect) -> bytes:
+    """DISCONNECT (section 3.14)."""
+    out: list[bytes] = []
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_disconnect_properties(packet.properties))
+    body = b"".join(out)
+    return b"\xe0" + vbi(len(body)) + body
+
+
+def _encode_auth(version: int, packet: Auth) -> bytes:
+    """AUTH (section 3.15)."""
+    if version != 5:
+        raise ValueError("AUTH exists only in MQTT 5.0")
+    out: list[bytes] = []
+    if version == 5 and (packet.reason_code or packet.properties is not None):
+        out.append(packet.reason_code.to_bytes(1, "big"))
+        if packet.properties is not None:
+            out.append(_put_auth_properties(packet.properties))
+    body = b"".join(out)
+    return b"\xf0" + vbi(len(body)) + body
+
+
+def _string(value: str) -> bytes:
+    """A UTF-8 Encoded String [MQTT5-1.5.4-1]."""
+    return _binary(value.encode())
+
+
+def _binary(value: bytes) -> bytes:
+    """Binary Data: two bytes of length, then the bytes."""
+    if len(value) > 65_535:
+        raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")
+    return len(value).to_bytes(2, "big") + value
+
+
+def encode(version: int, packet: Packet) -> bytes:
+    """The bytes of a packet in the given version (3, 4, 5); what the version lacks is left out.
+
+    Raises:
+        ValueError: a value does not fit its wire type, or the version has no such packet.
+    """
+    if isinstance(packet, Publish):
+        return _encode_publish(version, packet)
+    if isinstance(packet, Puback):
+        return _encode_puback(version, packet)
+    if isinstance(packet, Pingreq):
+        return _encode_pingreq(version, packet)
+    if isinstance(packet, Pubrec):
+        return _encode_pubrec(version, packet)
+    if isinstance(packet, Pubrel):
+        return _encode_pubrel(version, packet)
+    if isinstance(packet, Pubcomp):
+        return _encode_pubcomp(version, packet)
+    if isinstance(packet, Connect):
+        return _encode_connect(version, packet)
+    if isinstance(packet, Connack):
+        return _encode_connack(version, packet)
+    if isinstance(packet, Subscribe):
+        return _encode_subscribe(version, packet)
+    if isinstance(packet, Suback):
+        return _encode_suback(version, packet)
+    if isinstance(packet, Unsubscribe):
+        return _encode_unsubscribe(version, packet)
+    if isinstance(packet, Unsuback):
+        return _encode_unsuback(version, packet)
+    if isinstance(packet, Pingresp):
+        return _encode_pingresp(version, packet)
+    if isinstance(packet, Disconnect):
+        return _encode_disconnect(version, packet)
+    if isinstance(packet, Auth):
+        return _encode_auth(version, packet)
+    raise ValueError(f"not a packet: {packet!r}")
