@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
+"""What a receiver must do when a rule is broken, and what else it may do, by rule, version and state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ROWS",
+]
+
+# rule, protocol levels (0: not known yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites
+ROWS: Final[tuple[tuple[str, tuple[int, ...], str, str, str, int, tuple[str, ...], str], ...]] = (
+    ("MQTT5-3.1.2-1", (0, 5,), "any", "server", "close", -1, ("close", "connack:*",), "MQTT5-3.1.2-1"),
+    ("MQTT5-3.1.2-2", (0, 5,), "any", "server", "connack", 132, ("connack:*", "close",), "MQTT5-3.1.2-2"),
+    ("MQTT311-3.1.2-2", (0, 4,), "any", "server", "connack", 132, ("connack:84",), "MQTT311-3.1.2-2"),
+    ("X31-protocol-version", (0, 3,), "any", "server", "connack", 132, ("connack:84", "close",), "X31-protocol-version"),
+    ("*", (0, 3, 4,), "new", "server", "close", -1, ("close",), "MQTT311-3.1.4-1"),
+    ("*", (5,), "new", "server", "connack", -1, ("connack:*", "close",), "MQTT5-3.1.4-1"),
+    ("*", (5,), "connecting", "server", "connack", -1, ("connack:*", "close",), "MQTT5-4.13.1-1"),
+    ("*", (3, 4,), "connecting", "server", "close", -1, ("close",), "MQTT311-4.8.0-1"),
+    ("*", (5,), "connected", "server", "disconnect", -1, ("disconnect:*", "close",), "MQTT5-4.13.1-1"),
+    ("*", (3, 4,), "connected", "server", "close", -1, ("close",), "MQTT311-4.8.0-1"),
+    ("*", (5,), "any", "client", "disconnect", -1, ("disconnect:*", "close",), "MQTT5-4.13.2-1"),
+    ("*", (0, 3, 4,), "any", "client", "close", -1, ("close",), "MQTT311-4.8.0-1"),
+)
