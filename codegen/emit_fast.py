@@ -8,6 +8,7 @@ wrong with a packet is worked out only once something is: the straight line test
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from codegen.model import CLIENT, SERVER, V5, V31, V311, Check, Cites, Field, Packet, Property, Spec
 from codegen.shapes import class_name, packet_shapes
@@ -18,6 +19,11 @@ __all__ = ["emit"]
 TEXT_KINDS = (
     "", "utf8_ill_formed", "utf8_null", "topic_empty", "topic_wildcard", "filter_hash", "filter_plus",
     "share_name_empty", "share_name_form",
+)  # fmt: skip
+BREACH = ("Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol")
+PRIMITIVES = (
+    "CLIENT", "SERVER", "check_filter", "check_name", "check_text", "filter_text", "name_text", "read_vbi", "text",
+    "vbi",
 )  # fmt: skip
 ALL = frozenset({V31, V311, V5})
 SENDERS = {CLIENT: "CLIENT", SERVER: "SERVER"}
@@ -63,7 +69,9 @@ class _Emitter:
             self.encode_packet(packet)
         self.dispatch_encode()
         header = self.header_table()
-        classes = sorted({s for s in self.shapes} | {class_name(f.set) for p in self.spec.packets for f in p.fields if f.set})
+        classes = sorted(
+            set(self.shapes) | {class_name(f.set) for p in self.spec.packets for f in p.fields if f.set}
+        )
         framing = []
         for rule in ("packet_too_large", "vbi_long", "vbi_minimal"):
             row = self.spec.rules[rule]
@@ -71,18 +79,30 @@ class _Emitter:
             name = {"vbi_long": "VBI_FOUR_BYTES"}.get(rule, rule.upper())
             framing.append(f'{name}: Final = (0x{self.spec.reason_code(row.reason):02X}, {cites}, "{row.level}")')
         header += ["", *framing]
-        public = ["HEADER_BREACHES", "HEADERS", "PACKET_TOO_LARGE", "VBI_FOUR_BYTES", "VBI_MINIMAL", "decode", "encode", "encode_publish", "header_breach"]
+        public = [
+            "HEADER_BREACHES",
+            "HEADERS",
+            "PACKET_TOO_LARGE",
+            "VBI_FOUR_BYTES",
+            "VBI_MINIMAL",
+            "decode",
+            "encode",
+            "encode_publish",
+            "header_breach",
+        ]
         out = [
             HEADER.format(doc="The fast codec: one whole packet at a time, for a version and a sender."),
             "from __future__ import annotations\n",
             "from typing import Final\n",
             "from mqtt_ref.wire.breach import (",
-            *(f"    {n}," for n in ("Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol")),
+            *(f"    {n}," for n in BREACH),
             ")",
             "from mqtt_ref.wire.generated.packets import (",
             *(f"    {c}," for c in sorted([*classes, "Packet"])),
             ")",
-            "from mqtt_ref.wire.primitives import CLIENT, SERVER, check_filter, check_name, check_text, filter_text, name_text, read_vbi, text, vbi",
+            "from mqtt_ref.wire.primitives import (",
+            *(f"    {n}," for n in PRIMITIVES),
+            ")",
             "from mqtt_ref.wire.violation import Violation\n",
             all_list(public),
         ]
@@ -119,7 +139,7 @@ class _Emitter:
         rule = self.spec.rules[name]
         return self.cites(rule.cites), self.spec.reason_code(rule.reason)
 
-    def text_rules(self, kind: str, overrides: dict[str, Cites], pair: bool = False) -> str:
+    def text_rules(self, kind: str, overrides: Mapping[str, Cites], pair: bool = False) -> str:
         """A constant with reason and citations of every way in which a string of this type breaks."""
         parts = []
         mine = self.spec.type_rules(kind)
@@ -142,9 +162,7 @@ class _Emitter:
         return constant
 
     def broken(self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str) -> None:
-        self.add(
-            depth, f'return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, "{field}")'
-        )
+        self.add(depth, f'return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, "{field}")')
 
     def truncated(self, depth: int, code: int | str, offset: str, field: str) -> None:
         cites, reason = self.rule("truncated")
@@ -166,7 +184,7 @@ class _Emitter:
                 label,
             )
 
-    def value(self, depth: int, kind: str, name: str, code: int | str, label: str, rules: dict[str, Cites]) -> None:
+    def value(self, depth: int, kind: str, name: str, code: int | str, label: str, rules: Mapping[str, Cites]) -> None:
         """Read one value of a wire or semantic type at `pos` into `name`."""
         wire = self.spec.wire_of(kind)
         size = self.spec.wires[wire].bytes
@@ -219,7 +237,14 @@ class _Emitter:
         self.truncated(depth + 1, code, "cut_string(data, pos, end)", label)
 
     def string(
-        self, depth: int, kind: str, name: str, code: int | str, label: str, rules: dict[str, Cites], pair: bool = False
+        self,
+        depth: int,
+        kind: str,
+        name: str,
+        code: int | str,
+        label: str,
+        rules: Mapping[str, Cites],
+        pair: bool = False,
     ) -> None:
         self.span(depth, code, label)
         semantic = self.spec.type_rules(kind)
@@ -229,8 +254,7 @@ class _Emitter:
             self.add(depth, f"{name}_ = filter_text(data, pos + 2, stop, version == 5)")
         elif "topic_wildcard" in semantic:
             check = "check_name(data, pos + 2, stop)"
-            empty = f"None if stop == pos + 2 and {_guard(self.non_empty(kind))} else " if kind == "topic" else ""
-            self.add(depth, f"{name}_ = {empty}name_text(data, pos + 2, stop)")
+            self.add(depth, f"{name}_ = name_text(data, pos + 2, stop)")
             if "topic_empty" in semantic:
                 self.add(depth, f"if stop == pos + 2 or {name}_ is None:")
                 self.add(depth + 1, f"found = {check}")
@@ -244,9 +268,6 @@ class _Emitter:
         self.add(depth + 1, f"found = {check}")
         self.add(depth + 1, f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")')
         self.add(depth, f"{name} = {name}_", "pos = stop")
-
-    def non_empty(self, kind: str) -> frozenset[int]:
-        return ALL
 
     # ------------------------------------------------------------ decoding: properties
 
@@ -267,12 +288,8 @@ class _Emitter:
             word = "elif"
             self.property_value(prop, packet, code, label)
         self.add(2, "else:")
-        self.add(3, f"return _misplaced(identifier, {code}, pos - start, version, sender, \"{label}\", {self.elsewhere(packet)})")
+        self.add(3, f'return _misplaced(identifier, {code}, pos - start, version, sender, "{label}")')
         self.add(1, "return out", "", "")
-
-    def elsewhere(self, packet: str) -> str:
-        """The properties whose standing in this packet has a breach of its own: none needs it in this branch."""
-        return "True" if packet == "WILL" else "False"
 
     def property_value(self, prop: Property, packet: str, code: int, label: str) -> None:
         spec = self.spec
@@ -293,7 +310,7 @@ class _Emitter:
             self.add(3, f"if out.{prop.name} is not None:")
             self.broken(4, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
         self.add(3, "pos += 1")
-        rules = {k: {V5: v} for k, v in prop.cites.items()}
+        rules: dict[str, Cites] = {k: {V5: v} for k, v in prop.cites.items()}
         target = {"utf8": "string_value", "utf8_pair": "pair_value", "binary": "binary_value"}.get(
             spec.wire_of(prop.type), "value"
         )
@@ -336,7 +353,9 @@ class _Emitter:
         for prop in spec.properties:
             if prop.needs and field.set in prop.needs_in:
                 name = field.name
-                self.add(depth, f"if {name} is not None and {name}.{prop.name} is not None and {name}.{prop.needs} is None:")
+                self.add(
+                    depth, f"if {name} is not None and {name}.{prop.name} is not None and {name}.{prop.needs} is None:"
+                )
                 self.broken(
                     depth + 1,
                     self.cites({V5: f"X5-{prop.name}-needs"}),
@@ -435,13 +454,13 @@ class _Emitter:
     ) -> None:
         guard = "" if inside <= frozenset(check.cites) else _guard(frozenset(check.cites))
         expression = _has(check.expression).replace("'", '"')
-        condition = f"{guard} and ({expression})" if guard and " or " in expression else (
-            f"{guard} and {expression}" if guard else expression
+        condition = (
+            f"{guard} and ({expression})"
+            if guard and " or " in expression
+            else (f"{guard} and {expression}" if guard else expression)
         )
         self.add(depth, f"if {condition}:")
-        self.broken(
-            depth + 1, self.cites(check.cites), self.spec.reason_code(check.reason), packet.code, offset, label
-        )
+        self.broken(depth + 1, self.cites(check.cites), self.spec.reason_code(check.reason), packet.code, offset, label)
 
     def one(self, depth: int, packet: Packet, field: Field, prefix: str = "") -> None:
         """Read one field at `pos`."""
@@ -457,7 +476,11 @@ class _Emitter:
                 guard = _guard(bit.versions)
                 text = self.bit(bit.at, bit.width)
                 if guard:
-                    text = f"({text}) if {guard} else 0" if bit.width > 1 or bit.name == "reserved" else f"{guard} and {text}"
+                    text = (
+                        f"({text}) if {guard} else 0"
+                        if bit.width > 1 or bit.name == "reserved"
+                        else f"{guard} and {text}"
+                    )
                 self.add(depth, f"{bit.name} = {text}")
             for check in field.checks:
                 self.check(depth, check, packet, label, "pos - 1")
@@ -472,10 +495,7 @@ class _Emitter:
         elif kind == "reasons":
             self.add(depth, "if pos >= end:")
             self.broken(depth + 1, self.cites(field.empty), self.spec.reason_code(field.reason), code, "pos", label)
-            if field.versions == ALL:
-                self.add(depth, f"{field.name} = list(data[pos:end])")
-            else:
-                self.add(depth, f"{field.name} = list(data[pos:end])")
+            self.add(depth, f"{field.name} = list(data[pos:end])")
             self.add(depth, f"allowed = {self.codes(packet, field)}", f"for code in {field.name}:")
             self.add(depth + 1, "pos += 1", "if code not in allowed:")
             self.broken(depth + 2, self.cites(field.cites), 0x82, code, "pos - 1", label)
@@ -491,18 +511,17 @@ class _Emitter:
         else:
             self.missing(depth, field, code, label)
             types = field.types
-            rules = {name: dict(cites) for name, cites in field.rules.items()}
             if len(set(types.values())) == 1:
-                self.value(depth, kind, field.name, code, label, rules)
+                self.value(depth, kind, field.name, code, label, field.rules)
             else:
-                self.string(depth, kind, field.name, code, label, rules)
+                self.string(depth, kind, field.name, code, label, field.rules)
                 strict = next(t for v, t in types.items() if t != kind)
                 versions = frozenset(v for v, t in types.items() if t == strict)
-                constant = self.text_rules(strict, rules)
+                constant = self.text_rules(strict, field.rules)
                 self.add(depth, f"if not {field.name} and {_guard(versions)}:")
                 self.add(
                     depth + 1,
-                    f"found = check_name(data, pos, pos)",
+                    "found = check_name(data, pos, pos)",
                     f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")',
                 )
 
@@ -616,7 +635,9 @@ class _Emitter:
                     label = packet.name if packet else "reserved"
                     rows.append(f'    "{" ".join(cells)}"  # {label}')
         rows = ["HEADERS: Final = bytes.fromhex(", *rows, ")"]
-        rows.append('"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""\n')
+        rows.append(
+            '"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""\n'
+        )
         rows.append("HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (")
         rows += [f"    (0x{reason:02X}, {cites})," for reason, cites in breaches]
         rows.append(")")
@@ -632,7 +653,7 @@ class _Emitter:
             "",
             "",
             "def _misplaced(",
-            "    identifier: int, packet: int, offset: int, version: int, sender: int, field: str, will: bool",
+            "    identifier: int, packet: int, offset: int, version: int, sender: int, field: str",
             ") -> Violation:",
             '    """A property that may not stand in this packet, or an identifier that is none."""',
             "    cites = PLACEMENTS.get(identifier)",
@@ -640,15 +661,6 @@ class _Emitter:
             f"        return broken(UNKNOWN_PROPERTY, 0x{unknown:02X}, packet, offset, version, sender, field)",
             '    field = f"{field}.{PROPERTY_NAMES[identifier]}"',
         ]
-        for prop in spec.properties:
-            for other in prop.elsewhere:
-                if prop.place(other.packet) is None:
-                    code = spec.packet(other.packet).code
-                    condition = f"identifier == 0x{prop.id:02X} and packet == {code} and sender == {SENDERS[other.sender]}"
-                    rows += [
-                        f"    if {condition} and not will:",
-                        f"        return broken({self.cites_now(other.cites)}, 0x{spec.reason_code(other.breach):02X}, packet, offset, version, sender, field)",
-                    ]
         rows += ["    return broken(cites, 0x81, packet, offset, version, sender, field)"]
         return rows
 
@@ -671,8 +683,8 @@ class _Emitter:
             "def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:",
             '    """The packet in `data[start:end]`, whose variable header begins at `pos`.',
             "",
-            "    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT is",
-            "    decoded by the version that it names itself. Never raises.",
+            "    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT",
+            "    is decoded by the version that it names itself. Never raises.",
             '    """',
             "    first = data[start]",
             "    if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:",
@@ -751,13 +763,25 @@ class _Emitter:
             self.add(2, 'out.append(packet.reason_code.to_bytes(1, "big"))')
             self.add(2, "if packet.properties is not None:")
             self.add(3, f"out.append(_put_{packet.name.lower()}_properties(packet.properties))")
-        self.add(1, 'body = b"".join(out)', f'return b"\\x{packet.code << 4 | packet.flags:02x}" + vbi(len(body)) + body', "", "")
+        self.add(
+            1,
+            'body = b"".join(out)',
+            f'return b"\\x{packet.code << 4 | packet.flags:02x}" + vbi(len(body)) + body',
+            "",
+            "",
+        )
 
     def encode_field(self, depth: int, packet: Packet, field: Field) -> None:
         kind = field.type
         guard = _guard(field.versions)
         if kind == "protocol":
-            self.add(depth, 'out.append(b"\\x00\\x06MQIsdp\\x03" if version == 3 else b"\\x00\\x04MQTT" + version.to_bytes(1, "big"))')
+            self.add(
+                depth,
+                "if version == 3:",
+                '    out.append(b"\\x00\\x06MQIsdp\\x03")',
+                "else:",
+                '    out.append(b"\\x00\\x04MQTT" + version.to_bytes(1, "big"))',
+            )
             return
         if packet.name == "CONNECT" and field.name == "connect_flags":
             self.add(

@@ -32,9 +32,9 @@ def _packets(spec: Spec) -> str:
     ]
     parts += [_class(s) for s in (*properties, *packets)]
     parts.append(f"Packet = {_wrap_union(union)}\n\n")
-    parts.append("PACKET_NAMES: Final = (\n    \"RESERVED\",\n")
+    parts.append('PACKET_NAMES: Final = (\n    "RESERVED",\n')
     parts += [f'    "{p.name}",\n' for p in spec.packets]
-    parts.append(")\n\"\"\"The name of each packet type, by its number.\"\"\"\n")
+    parts.append(')\n"""The name of each packet type, by its number."""\n')
     return "".join(parts)
 
 
@@ -174,4 +174,6 @@ def _reasons(spec: Spec) -> str:
             v3[reason.code] = reason.v3
     out += [f"    0x{code:02X}: {value}," for code, value in sorted(v3.items())]
     out += ["}", '"""The return code of 3.x that stands for a Reason Code; a code not named here has none."""', ""]
-    return "\n".join(out).replace('"REASON_TITLES",', '"REASON_TITLES",\n    "RETURN_CODES",\n    "RETURN_CODE_TITLES",')
+    return "\n".join(out).replace(
+        '"REASON_TITLES",', '"REASON_TITLES",\n    "RETURN_CODES",\n    "RETURN_CODE_TITLES",'
+    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from codegen.model import Reaction, Spec, Statement
 from codegen.text import HEADER, all_list
 
-__all__ = ["emit"]
+__all__ = ["emit", "statement_order"]
 
 
 def emit(spec: Spec) -> dict[str, str]:
@@ -17,7 +17,7 @@ def emit(spec: Spec) -> dict[str, str]:
     }
 
 
-def _key(row: Statement) -> tuple[object, ...]:
+def statement_order(row: Statement) -> tuple[object, ...]:
     """Numbered statements in the standard's order, newest version first, then the minted ones."""
     label = row.id.partition("-")[2]
     numbers = tuple(int(n) for n in label.replace("-", ".").split(".")) if not row.minted else ()
@@ -25,9 +25,11 @@ def _key(row: Statement) -> tuple[object, ...]:
 
 
 def _statements(spec: Spec) -> str:
-    sources = list(dict.fromkeys(s.source for s in sorted(spec.statements.values(), key=_key)))
+    sources = list(dict.fromkeys(s.source for s in sorted(spec.statements.values(), key=statement_order)))
     out = [
-        HEADER.format(doc="Every statement of the standards, numbered or minted: what it asks, of whom, and where it stands."),
+        HEADER.format(
+            doc="Every statement of the standards, numbered or minted: what it asks, of whom, and where it stands."
+        ),
         "from __future__ import annotations\n",
         "from typing import Final\n",
         all_list(["ROWS", "SOURCES", "TABLES"]),
@@ -42,7 +44,7 @@ def _statements(spec: Spec) -> str:
         "# id, protocol level, level, binds, section, index of the source, meaning, how a fact of 3.1 was confirmed",
         "ROWS: Final[tuple[tuple[str, int, str, str, str, int, str, str], ...]] = (",
     ]
-    for row in sorted(spec.statements.values(), key=_key):
+    for row in sorted(spec.statements.values(), key=statement_order):
         out.append(
             f'    ("{row.id}", {row.version}, "{row.level}", "{row.binds}", "{row.section}",'
             f" {sources.index(row.source)}, {_quoted(row.meaning)}, {_quoted(row.confirmed)}),"
@@ -57,11 +59,13 @@ def _quoted(text: str) -> str:
 
 def _reactions(spec: Spec) -> str:
     out = [
-        HEADER.format(doc="What a receiver must do when a rule is broken, and what else it may do, by rule, version and state."),
+        HEADER.format(
+            doc="What a receiver must do when a rule is broken, and what else it may do, by rule, version and state."
+        ),
         "from __future__ import annotations\n",
         "from typing import Final\n",
         all_list(["ROWS"]),
-        "# rule, protocol levels (0: not known yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites",
+        "# rule, levels (0: not known yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites",
         "ROWS: Final[tuple[tuple[str, tuple[int, ...], str, str, str, int, tuple[str, ...], str], ...]] = (",
     ]
     out += [f"    {_reaction(spec, row)}," for row in spec.reactions]
@@ -77,6 +81,4 @@ def _reaction(spec: Spec, row: Reaction) -> str:
         allowed.append(f"{action}:{spec.reason_code(reason):02X}" if reason and reason != "*" else outcome)
     levels = "(" + ", ".join(str(v) for v in sorted(row.versions)) + ",)"
     names = "(" + "".join(f'"{a}", ' for a in allowed).rstrip() + ")"
-    return (
-        f'("{row.rule}", {levels}, "{row.state}", "{row.receiver}", "{row.action}", {code}, {names}, "{row.cites}")'
-    )
+    return f'("{row.rule}", {levels}, "{row.state}", "{row.receiver}", "{row.action}", {code}, {names}, "{row.cites}")'

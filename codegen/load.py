@@ -179,16 +179,12 @@ def load(root: Path) -> Spec:
     for reason_row in reasons:
         for packet, _, _ in reason_row.places:
             if packet not in {p.name for p in packets}:
-                raise SpecError(
-                    "reasons.toml", f"reason {reason_row.name}", "in", f"there is no packet {packet!r}"
-                )
+                raise SpecError("reasons.toml", f"reason {reason_row.name}", "in", f"there is no packet {packet!r}")
 
     reactions_file = _toml(root / "reactions.toml")
     reactions = tuple(_reaction(r, n, names) for n, r in enumerate(reactions_file.rows("reaction"), 1))
 
-    sources = {
-        f.name: f.source for f in (types, packets_file, reasons_file, properties_file, reactions_file)
-    }
+    sources = {f.name: f.source for f in (types, packets_file, reasons_file, properties_file, reactions_file)}
     statements: dict[str, Statement] = {}
     for path in sorted((root / "statements").glob("*.toml")):
         table = _toml(path, f"statements/{path.name}")
@@ -328,7 +324,10 @@ def _bits(r: Reader) -> tuple[Bit, ...]:
     for data in r.subs("bits"):
         b = r.sub("bits", f"bit {data.get('name')}", data)
         bit = Bit(
-            name=b.take("name", str), at=b.take("at", int), width=b.take("width", int, 1), versions=b.versions("versions")
+            name=b.take("name", str),
+            at=b.take("at", int),
+            width=b.take("width", int, 1),
+            versions=b.versions("versions"),
         )
         b.done()
         mask = ((1 << bit.width) - 1) << bit.at
@@ -458,9 +457,7 @@ def _packet(data: Mapping[str, Any], known: frozenset[str], rules: frozenset[str
     names = {"value"} | {b.name for b in header_bits}
     header_checks = _checks(h, names)
     h.done()
-    fields = [
-        _field(r.sub("field", f"field {d.get('name')}", d), known, rules, names) for d in r.subs("field")
-    ]
+    fields = [_field(r.sub("field", f"field {d.get('name')}", d), known, rules, names) for d in r.subs("field")]
     packet = Packet(
         code=code,
         name=r.take("name", str),

@@ -50,7 +50,18 @@ from mqtt_ref.wire.generated.packets import (
     Will,
     WillProperties,
 )
-from mqtt_ref.wire.primitives import CLIENT, SERVER, check_filter, check_name, check_text, filter_text, name_text, read_vbi, text, vbi
+from mqtt_ref.wire.primitives import (
+    CLIENT,
+    SERVER,
+    check_filter,
+    check_name,
+    check_text,
+    filter_text,
+    name_text,
+    read_vbi,
+    text,
+    vbi,
+)
 from mqtt_ref.wire.violation import Violation
 
 __all__ = [
@@ -464,7 +475,7 @@ UNKNOWN_PROPERTY: Final[Cites] = ("X5-property-unknown", "", "", "", "", "X5-pro
 
 
 def _misplaced(
-    identifier: int, packet: int, offset: int, version: int, sender: int, field: str, will: bool
+    identifier: int, packet: int, offset: int, version: int, sender: int, field: str
 ) -> Violation:
     """A property that may not stand in this packet, or an identifier that is none."""
     cites = PLACEMENTS.get(identifier)
@@ -601,7 +612,7 @@ def _connect_properties(
                 return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
             out.maximum_packet_size = value
         else:
-            return _misplaced(identifier, 1, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 1, pos - start, version, sender, "properties")
     return out
 
 
@@ -712,7 +723,7 @@ def _will_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 1, pos - start, version, sender, "will_properties", True)
+            return _misplaced(identifier, 1, pos - start, version, sender, "will_properties")
     return out
 
 
@@ -946,7 +957,7 @@ def _connack_properties(
                 return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
             out.shared_subscription_available = value
         else:
-            return _misplaced(identifier, 2, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 2, pos - start, version, sender, "properties")
     return out
 
 
@@ -1081,7 +1092,7 @@ def _publish_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 3, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 3, pos - start, version, sender, "properties")
     return out
 
 
@@ -1135,7 +1146,7 @@ def _puback_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 4, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 4, pos - start, version, sender, "properties")
     return out
 
 
@@ -1189,7 +1200,7 @@ def _pubrec_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 5, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 5, pos - start, version, sender, "properties")
     return out
 
 
@@ -1243,7 +1254,7 @@ def _pubrel_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 6, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 6, pos - start, version, sender, "properties")
     return out
 
 
@@ -1297,7 +1308,7 @@ def _pubcomp_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 7, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 7, pos - start, version, sender, "properties")
     return out
 
 
@@ -1357,7 +1368,7 @@ def _subscribe_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 8, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 8, pos - start, version, sender, "properties")
     return out
 
 
@@ -1411,7 +1422,7 @@ def _suback_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 9, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 9, pos - start, version, sender, "properties")
     return out
 
 
@@ -1449,7 +1460,7 @@ def _unsubscribe_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 10, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 10, pos - start, version, sender, "properties")
     return out
 
 
@@ -1503,7 +1514,7 @@ def _unsuback_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 11, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 11, pos - start, version, sender, "properties")
     return out
 
 
@@ -1586,7 +1597,7 @@ def _disconnect_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 14, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 14, pos - start, version, sender, "properties")
     return out
 
 
@@ -1668,7 +1679,7 @@ def _auth_properties(
             pair_value = (key, entry)
             out.user_property.append(pair_value)
         else:
-            return _misplaced(identifier, 15, pos - start, version, sender, "properties", False)
+            return _misplaced(identifier, 15, pos - start, version, sender, "properties")
     return out
 
 
@@ -2524,8 +2535,8 @@ def header_breach(version: int, sender: int, first: int) -> Violation | None:
 def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:
     """The packet in `data[start:end]`, whose variable header begins at `pos`.
 
-    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT is
-    decoded by the version that it names itself. Never raises.
+    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT
+    is decoded by the version that it names itself. Never raises.
     """
     first = data[start]
     if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:
@@ -2873,7 +2884,10 @@ def _put_auth_properties(properties: AuthProperties | None) -> bytes:
 def _encode_connect(version: int, packet: Connect) -> bytes:
     """CONNECT (section 3.1)."""
     out: list[bytes] = []
-    out.append(b"\x00\x06MQIsdp\x03" if version == 3 else b"\x00\x04MQTT" + version.to_bytes(1, "big"))
+    if version == 3:
+        out.append(b"\x00\x06MQIsdp\x03")
+    else:
+        out.append(b"\x00\x04MQTT" + version.to_bytes(1, "big"))
     will = packet.will
     flags = 0x02 if packet.clean_start else 0
     if will is not None:
