@@ -65,7 +65,7 @@ def _reactions(spec: Spec) -> str:
         "from __future__ import annotations\n",
         "from typing import Final\n",
         all_list(["ROWS"]),
-        "# rule, levels (0: not known yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites",
+        "# rule, levels (0: unknown yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites",
         "ROWS: Final[tuple[tuple[str, tuple[int, ...], str, str, str, int, tuple[str, ...], str], ...]] = (",
     ]
     out += [f"    {_reaction(spec, row)}," for row in spec.reactions]

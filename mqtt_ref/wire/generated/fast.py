@@ -483,7 +483,6 @@ def _misplaced(
         return broken(UNKNOWN_PROPERTY, 0x81, packet, offset, version, sender, field)
     field = f"{field}.{PROPERTY_NAMES[identifier]}"
     return broken(cites, 0x81, packet, offset, version, sender, field)
-
 PACKET_TOO_LARGE: Final = (0x95, C_MQTT5_3_2_2_15, C_MQTT5_3_1_2_24, "may")
 VBI_FOUR_BYTES: Final = (0x81, C_X5_VBI_FOUR_BYTES, C_X5_VBI_FOUR_BYTES, "must")
 VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, "must")
@@ -2535,8 +2534,8 @@ def header_breach(version: int, sender: int, first: int) -> Violation | None:
 def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:
     """The packet in `data[start:end]`, whose variable header begins at `pos`.
 
-    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER. A CONNECT
-    is decoded by the version that it names itself. Never raises.
+    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER.
+    A CONNECT is decoded by the version that it names itself. Never raises.
     """
     first = data[start]
     if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:

@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: MIT
+"""Emits the decoders of the fast codec: one function per packet and per property set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from codegen.fast_writer import ALL, SENDERS, Writer, bit_of, has, only_in
+from codegen.model import CLIENT, SERVER, V5, Check, Cites, Field, Packet, Property
+from codegen.shapes import class_name
+
+__all__ = ["Decoders"]
+
+
+class Decoders(Writer):
+    """Straight-line decoders, from the tables' fields in wire order."""
+
+    # ------------------------------------------------------------ decoding: one value
+
+    def missing(self, depth: int, field: Field, code: int, label: str) -> None:
+        """Refuse a packet that ends where the field should begin, if the table has a statement for that."""
+        if field.missing:
+            generic = self.spec.rules["truncated"]
+            self.add(depth, "if pos >= end:")
+            self.broken(
+                depth + 1,
+                self.cites({**generic.cites, **field.missing}),
+                self.spec.reason_code(generic.reason),
+                code,
+                "pos",
+                label,
+            )
+
+    def value(self, depth: int, kind: str, name: str, code: int | str, label: str, rules: Mapping[str, Cites]) -> None:
+        """Read one value of a wire or semantic type at `pos` into `name`."""
+        wire = self.spec.wire_of(kind)
+        size = self.spec.wires[wire].bytes
+        if wire == "u8":
+            self.add(depth, "if pos >= end:")
+            self.truncated(depth + 1, code, "pos", label)
+            self.add(depth, f"{name} = data[pos]", "pos += 1")
+        elif wire == "u16":
+            self.add(depth, "if end - pos < 2:")
+            self.truncated(depth + 1, code, "pos", label)
+            self.add(depth, f"{name} = data[pos] << 8 | data[pos + 1]", "pos += 2")
+        elif size:
+            self.add(depth, f"if end - pos < {size}:")
+            self.truncated(depth + 1, code, "pos", label)
+            self.add(depth, f'{name} = int.from_bytes(data[pos : pos + {size}], "big")', f"pos += {size}")
+        elif wire == "vbi":
+            self.vbi(depth, name, code, label)
+        elif wire == "binary":
+            self.span(depth, code, label)
+            self.add(depth, f"{name} = data[pos + 2 : stop]", "pos = stop")
+        elif wire == "utf8":
+            self.string(depth, kind, name, code, label, rules)
+        elif wire == "utf8_pair":
+            self.string(depth, kind, "key", code, label, rules, pair=True)
+            self.string(depth, kind, "entry", code, label, rules, pair=True)
+            self.add(depth, f"{name} = (key, entry)")
+        else:
+            raise NotImplementedError(wire)
+
+    def vbi(self, depth: int, name: str, code: int | str, label: str, after: str = "end") -> None:
+        minimal_cites, minimal_reason = self.rule("vbi_minimal")
+        long_cites, long_reason = self.rule("vbi_long")
+        self.add(depth, f"if pos < {after} and data[pos] < 128:")
+        self.add(depth + 1, f"{name} = data[pos]", "pos += 1")
+        self.add(depth, "else:")
+        self.add(depth + 1, f"packed = read_vbi(data, pos, {after}, True)")
+        self.add(depth + 1, "if packed == -1:")
+        self.truncated(depth + 2, code, f"cut_vbi(pos, {after})", label)
+        self.add(depth + 1, "if packed == -2:")
+        self.broken(depth + 2, long_cites, long_reason, code, "pos + 3", label)
+        self.add(depth + 1, "if packed == -3:")
+        self.add(depth + 2, "while data[pos]:", "    pos += 1")
+        self.broken(depth + 2, minimal_cites, minimal_reason, code, "pos", label)
+        self.add(depth + 1, f"{name} = packed >> 3", "pos += packed & 7")
+
+    def span(self, depth: int, code: int | str, label: str) -> None:
+        """Find the end of a length-prefixed field: `stop`."""
+        self.add(depth, "stop = pos + 2", "if stop <= end:", "    stop += data[pos] << 8 | data[pos + 1]")
+        self.add(depth, "if stop > end:")
+        self.truncated(depth + 1, code, "cut_string(data, pos, end)", label)
+
+    def string(
+        self,
+        depth: int,
+        kind: str,
+        name: str,
+        code: int | str,
+        label: str,
+        rules: Mapping[str, Cites],
+        pair: bool = False,
+    ) -> None:
+        self.span(depth, code, label)
+        semantic = self.spec.type_rules(kind)
+        constant = self.text_rules(kind, rules, pair)
+        if "filter_hash" in semantic:
+            check = "check_filter(data, pos + 2, stop, version == 5)"
+            self.add(depth, f"{name}_ = filter_text(data, pos + 2, stop, version == 5)")
+        elif "topic_wildcard" in semantic:
+            check = "check_name(data, pos + 2, stop)"
+            self.add(depth, f"{name}_ = name_text(data, pos + 2, stop)")
+            if "topic_empty" in semantic:
+                self.add(depth, f"if stop == pos + 2 or {name}_ is None:")
+                self.add(depth + 1, f"found = {check}")
+                self.add(depth + 1, f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")')
+                self.add(depth, f"{name} = {name}_", "pos = stop")
+                return
+        else:
+            check = "check_text(data, pos + 2, stop)"
+            self.add(depth, f"{name}_ = text(data, pos + 2, stop)")
+        self.add(depth, f"if {name}_ is None:")
+        self.add(depth + 1, f"found = {check}")
+        self.add(depth + 1, f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")')
+        self.add(depth, f"{name} = {name}_", "pos = stop")
+
+    # ------------------------------------------------------------ decoding: properties
+
+    def decode_properties(self, packet: str) -> None:
+        spec = self.spec
+        cls = class_name(packet)
+        code = next(p.code for p in spec.packets for f in p.fields if f.set == packet)
+        label = "will_properties" if packet == "WILL" else "properties"
+        self.add(0, f"def _{packet.lower()}_properties(")
+        self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
+        self.add(0, f") -> {cls} | Violation:")
+        self.add(1, f'"""The property list of {packet} in `data[pos:end]`."""', f"out = {cls}()")
+        self.add(1, "while pos < end:")
+        self.add(2, "identifier = data[pos]")
+        word = "if"
+        for prop in spec.property_set(packet):
+            self.add(2, f"{word} identifier == 0x{prop.id:02X}:  # {prop.title}")
+            word = "elif"
+            self.property_value(prop, packet, code, label)
+        self.add(2, "else:")
+        self.add(3, f'return _misplaced(identifier, {code}, pos - start, version, sender, "{label}")')
+        self.add(1, "return out", "", "")
+
+    def property_value(self, prop: Property, packet: str, code: int, label: str) -> None:
+        spec = self.spec
+        place = prop.place(packet)
+        assert place is not None
+        field = f"{label}.{prop.name}"
+        if len(place.senders) == 1 and packet in ("PUBLISH", "DISCONNECT"):
+            allowed = next(iter(place.senders))
+            other = next((e for e in prop.elsewhere if e.packet == packet), None)
+            self.add(3, f"if sender != {SENDERS[allowed]}:")
+            if other is not None:
+                cites, reason = self.cites({V5: other.cites}), spec.reason_code(other.breach)
+            else:
+                cites, reason = self.cites({V5: f"X5-{prop.name}-placement"}), 0x81
+            self.broken(4, cites, reason, code, "pos", field)
+        many = place.many
+        if not many:
+            self.add(3, f"if out.{prop.name} is not None:")
+            self.broken(4, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
+        self.add(3, "pos += 1")
+        rules: dict[str, Cites] = {k: {V5: v} for k, v in prop.cites.items()}
+        target = {"utf8": "string_value", "utf8_pair": "pair_value", "binary": "binary_value"}.get(
+            spec.wire_of(prop.type), "value"
+        )
+        self.value(3, prop.type, target, code, field, rules)
+        if prop.limits:
+            limits = prop.limits
+            cites = self.cites({V5: limits.cites or f"X5-{prop.name}-range"})
+            if limits.allowed:
+                top = max(limits.allowed)
+                assert limits.allowed == tuple(range(top + 1))
+                self.add(3, f"if value > {top}:")
+            else:
+                self.add(3, f"if value < {limits.minimum}:")
+            self.broken(4, cites, spec.reason_code(limits.breach), code, "pos - 1", field)
+        if many:
+            self.add(3, f"out.{prop.name}.append({target})")
+        else:
+            self.add(3, f"out.{prop.name} = {target}")
+
+    def properties(self, depth: int, field: Field, packet: Packet) -> None:
+        """Read the property section at `pos` into the field's name."""
+        code = packet.code
+        name = field.name
+        self.vbi(depth, "length", code, name)
+        self.add(depth, "stop = pos + length", "if stop > end:")
+        self.truncated(depth + 1, code, "pos - 1", name)
+        self.add(depth, "if length:")
+        self.add(
+            depth + 1,
+            f"read_{name} = _{field.set.lower()}_properties(version, sender, data, start, pos, stop)",
+            f"if isinstance(read_{name}, Violation):",
+            f"    return read_{name}",
+            f"{name} = read_{name}",
+            "pos = stop",
+        )
+
+    def property_checks(self, depth: int, field: Field, packet: Packet) -> None:
+        """What a property section has to hold besides: needs and required properties, then the table's checks."""
+        spec = self.spec
+        for prop in spec.properties:
+            if prop.needs and field.set in prop.needs_in:
+                name = field.name
+                self.add(
+                    depth, f"if {name} is not None and {name}.{prop.name} is not None and {name}.{prop.needs} is None:"
+                )
+                self.broken(
+                    depth + 1,
+                    self.cites({V5: f"X5-{prop.name}-needs"}),
+                    spec.reason_code(prop.needs_breach),
+                    packet.code,
+                    "pos - 1",
+                    field.name,
+                )
+        for prop in spec.properties:
+            place = prop.place(field.set)
+            if place is not None and place.required:
+                self.add(depth, f"if {has(f'not has_{prop.name}', field.name)}:")
+                self.broken(
+                    depth + 1,
+                    self.cites({V5: f"X5-{field.set.lower()}-{prop.name}-required"}),
+                    spec.reason_code(place.required),
+                    packet.code,
+                    "pos - 1",
+                    field.name,
+                )
+
+    # ------------------------------------------------------------ decoding: packets
+
+    def decode_packet(self, packet: Packet) -> None:
+        cls = packet.class_name
+        self.add(0, f"def _{cls.lower()}(")
+        self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
+        self.add(0, f") -> {cls} | Violation:")
+        self.add(1, f'"""{packet.name} (section {packet.section})."""')
+        if packet.header_bits:
+            self.add(1, "value = data[start]")
+            for bit in packet.header_bits:
+                self.add(1, f"{bit.name} = {bit_of(bit.at, bit.width)}")
+        rest = False
+        for field in packet.fields:
+            self.field(packet, field)
+            rest = rest or field.type == "rest"
+        if not rest:
+            cites, reason = self.rule("trailing")
+            self.add(1, "if pos != end:")
+            self.broken(2, cites, reason, packet.code, "pos", "")
+        if any(a.name == "will" for a in self.shapes[cls].attributes):
+            arguments = ", ".join(f"will_{a.name}" for a in self.shapes["Will"].attributes)
+            self.add(1, "will: Will | None = None", "if will_flag:", f"    will = Will({arguments})")
+        self.add(1, f"return {self.construct(packet)}", "", "")
+
+    def construct(self, packet: Packet) -> str:
+        shape = self.shapes[packet.class_name]
+        arguments = [a.name for a in shape.attributes]
+        return f"{packet.class_name}({', '.join(arguments)})"
+
+    def field(self, packet: Packet, field: Field) -> None:
+        depth = 1
+        kind = field.type
+        conditions = [c for c in (only_in(field.versions), field.when) if c]
+        if kind not in ("bits", "protocol", "list", "rest") and (conditions or field.optional):
+            self.add(depth, self.default(field))
+        if conditions:
+            self.add(depth, f"if {' and '.join(conditions)}:")
+            depth += 1
+        if field.optional and field.optional >= field.versions:
+            self.add(depth, "if pos < end:")
+            self.one(depth + 1, packet, field)
+        elif field.optional:
+            self.add(depth, f"if pos < end or {only_in(ALL - field.optional)}:")
+            self.one(depth + 1, packet, field)
+        else:
+            self.one(depth, packet, field)
+        if kind == "properties":
+            self.property_checks(depth, field, packet)
+        for check in field.checks:
+            if kind != "bits":
+                self.check(depth, check, packet, field.name, "pos - 1", field.versions)
+
+    def default(self, field: Field) -> str:
+        kind = field.type
+        if kind == "properties":
+            return f"{field.name}: {class_name(field.set)} | None = None"
+        if kind in ("packet_id", "reason"):
+            return f"{field.name} = 0"
+        if kind == "reasons":
+            return f"{field.name}: list[int] = []"
+        wire = self.spec.wire_of(kind)
+        if field.name.startswith("will_"):
+            return f'{field.name} = {"b" if wire == "binary" else ""}""'
+        return f"{field.name}: {self.spec.wires[wire].python} | None = None"
+
+    def check(
+        self, depth: int, check: Check, packet: Packet, label: str, offset: str, inside: frozenset[int] = ALL
+    ) -> None:
+        guard = "" if inside <= frozenset(check.cites) else only_in(frozenset(check.cites))
+        expression = has(check.expression).replace("'", '"')
+        condition = (
+            f"{guard} and ({expression})"
+            if guard and " or " in expression
+            else (f"{guard} and {expression}" if guard else expression)
+        )
+        self.add(depth, f"if {condition}:")
+        self.broken(depth + 1, self.cites(check.cites), self.spec.reason_code(check.reason), packet.code, offset, label)
+
+    def one(self, depth: int, packet: Packet, field: Field, prefix: str = "") -> None:
+        """Read one field at `pos`."""
+        kind = field.type
+        label = prefix + field.name
+        code = packet.code
+        if kind == "protocol":
+            self.protocol(depth, field)
+        elif kind == "bits":
+            self.missing(depth, field, code, label)
+            self.value(depth, "u8", "value", code, label, {})
+            for bit in field.bits:
+                guard = only_in(bit.versions)
+                text = bit_of(bit.at, bit.width)
+                if guard:
+                    text = (
+                        f"({text}) if {guard} else 0"
+                        if bit.width > 1 or bit.name == "reserved"
+                        else f"{guard} and {text}"
+                    )
+                self.add(depth, f"{bit.name} = {text}")
+            for check in field.checks:
+                self.check(depth, check, packet, label, "pos - 1")
+        elif kind == "properties":
+            self.missing(depth, field, code, label)
+            self.properties(depth, field, packet)
+        elif kind == "reason":
+            self.missing(depth, field, code, label)
+            self.value(depth, "u8", field.name, code, label, {})
+            self.add(depth, f"if {field.name} not in {self.codes(packet, field)}:")
+            self.broken(depth + 1, self.cites(field.cites), 0x82, code, "pos - 1", label)
+        elif kind == "reasons":
+            self.add(depth, "if pos >= end:")
+            self.broken(depth + 1, self.cites(field.empty), self.spec.reason_code(field.reason), code, "pos", label)
+            self.add(depth, f"{field.name} = list(data[pos:end])")
+            self.add(depth, f"allowed = {self.codes(packet, field)}", f"for code in {field.name}:")
+            self.add(depth + 1, "pos += 1", "if code not in allowed:")
+            self.broken(depth + 2, self.cites(field.cites), 0x82, code, "pos - 1", label)
+        elif kind == "list":
+            self.item_list(depth, packet, field)
+        elif kind == "rest":
+            self.add(depth, f"{field.name} = data[pos:end]")
+        elif kind == "packet_id":
+            self.missing(depth, field, code, label)
+            self.value(depth, "u16", field.name, code, label, {})
+            self.add(depth, f"if {field.name} == 0:")
+            self.zero(depth + 1, field, code, label)
+        else:
+            self.missing(depth, field, code, label)
+            types = field.types
+            if len(set(types.values())) == 1:
+                self.value(depth, kind, field.name, code, label, field.rules)
+            else:
+                self.string(depth, kind, field.name, code, label, field.rules)
+                strict = next(t for v, t in types.items() if t != kind)
+                versions = frozenset(v for v, t in types.items() if t == strict)
+                constant = self.text_rules(strict, field.rules)
+                self.add(depth, f"if not {field.name} and {only_in(versions)}:")
+                self.add(
+                    depth + 1,
+                    "found = check_name(data, pos, pos)",
+                    f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")',
+                )
+
+    def zero(self, depth: int, field: Field, code: int, label: str) -> None:
+        reason = 0x82
+        if len(field.zero) == 1:
+            self.broken(depth, self.cites(next(iter(field.zero.values()))), reason, code, "pos - 1", label)
+            return
+        client, server = self.cites(field.zero[CLIENT]), self.cites(field.zero[SERVER])
+        self.add(depth, f"cites = {client} if sender == CLIENT else {server}")
+        self.broken(depth, "cites", reason, code, "pos - 1", label)
+
+    def codes(self, packet: Packet, field: Field) -> str:
+        """The constant, or the choice between constants, of the codes that may stand here."""
+        spec = self.spec
+
+        def constant(name: str, values: tuple[int, ...]) -> str:
+            self.constants[name] = "frozenset({" + ", ".join(f"0x{v:02X}" for v in values) + "})"
+            return name
+
+        names = {}
+        for sender in sorted(packet.senders.get(V5, frozenset())):
+            values = tuple(dict.fromkeys(r.code for r in spec.reasons_for(packet.name, sender)))
+            names[sender] = constant(f"{packet.name}_{SENDERS[sender]}_CODES", values)
+        if len(names) == 1:
+            text = next(iter(names.values()))
+        else:
+            text = f"({names[CLIENT]} if sender == CLIENT else {names[SERVER]})"
+        for version, values in sorted(field.codes.items(), reverse=True):
+            text = f"({constant(f'{packet.name}_V{version}_CODES', values)} if version == {version} else {text})"
+        return text
+
+    def protocol(self, depth: int, field: Field) -> None:
+        truncated, name = self.rule("truncated"), self.rule("protocol_name")
+        level_cites, level_reason = self.rule("protocol_level")
+        self.add(depth, "size = protocol(data, pos, end)", "if size < 0:")
+        self.add(
+            depth + 1,
+            f"truncated, name = (0x{truncated[1]:02X}, {truncated[0]}), (0x{name[1]:02X}, {name[0]})",
+            "return broken_protocol(truncated, name, data, start, pos, end, version, sender)",
+        )
+        self.add(depth, "pos += size", "if pos >= end:")
+        self.truncated(depth + 1, 1, "pos", field.name)
+        self.add(depth, f"{field.name} = data[pos]", "pos += 1")
+        word = "if"
+        for known, levels in field.names.items():
+            low, high = min(levels), max(levels)
+            self.add(depth, f"{word} size == {2 + len(known)}:  # {known}")
+            word = "elif"
+            if low == high:
+                self.add(depth + 1, f"version = {low}", f"if {field.name} != {low}:")
+            else:
+                self.add(
+                    depth + 1,
+                    f"version = {low} if {field.name} <= {low} else {high}",
+                    f"if {field.name} != version:",
+                )
+            self.broken(depth + 2, level_cites, level_reason, 1, "pos - 1", field.name)
+
+    def item_list(self, depth: int, packet: Packet, field: Field) -> None:
+        code = packet.code
+        self.add(depth, "if pos >= end:")
+        self.broken(depth + 1, self.cites(field.empty), self.spec.reason_code(field.reason), code, "pos", field.name)
+        kind = field.item_class or "str"
+        self.add(depth, f"{field.name}: list[{kind}] = []", "while pos < end:")
+        for item in field.items:
+            self.one(depth + 1, packet, item, f"{field.name}.")
+        if field.item_class:
+            arguments = ", ".join(a.name for a in self.shapes[field.item_class].attributes)
+            self.add(depth + 1, f"{field.name}.append({field.item_class}({arguments}))")
+        else:
+            self.add(depth + 1, f"{field.name}.append({field.items[0].name})")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Emits what the fast codec knows of first bytes and property identifiers, and the way into its decoders."""
+
+from __future__ import annotations
+
+from codegen.fast_writer import Writer
+from codegen.model import CLIENT, SERVER, V5, V31, V311
+from codegen.text import cites_tuple
+
+__all__ = ["Headers"]
+
+
+class Headers(Writer):
+    """The table of first bytes, the breach of a misplaced property, and `decode`."""
+
+    # ------------------------------------------------------------ decoding: the header, and the way in
+
+    def header_table(self) -> list[str]:
+        """The legality of every first byte, by version and sender: 0, or which rule it breaks."""
+        spec = self.spec
+        breaches: list[tuple[int, str]] = []
+
+        def number(reason: int, cites: str) -> int:
+            if (reason, cites) not in breaches:
+                breaches.append((reason, cites))
+            return breaches.index((reason, cites)) + 1
+
+        reserved, wrong = spec.rules["reserved_type"], spec.rules["wrong_sender"]
+        rows: list[str] = []
+        for version in (V31, V311, V5):
+            for sender in (CLIENT, SERVER):
+                rows.append(f"    # level {version}, from the {sender}")
+                for code in range(16):
+                    packet = next((p for p in spec.packets if p.code == code), None)
+                    cells = []
+                    for flags in range(16):
+                        cell = 0
+                        if packet is None or version not in packet.senders:
+                            cell = number(spec.reason_code(reserved.reason), self.cites(reserved.cites))
+                        elif sender not in packet.senders[version]:
+                            cell = number(spec.reason_code(wrong.reason), self.cites(wrong.cites))
+                        elif packet.header_bits:
+                            names: dict[str, object] = {
+                                b.name: flags >> b.at & ((1 << b.width) - 1) for b in packet.header_bits
+                            }
+                            for check in packet.header_checks:
+                                if version in check.cites and eval(check.expression, {"__builtins__": {}}, names):
+                                    cell = number(spec.reason_code(check.reason), self.cites(check.cites))
+                                    break
+                        elif version in packet.flag_cites and flags != packet.flags:
+                            cell = number(0x81, self.cites(packet.flag_cites))
+                        cells.append(f"{cell:02x}")
+                    label = packet.name if packet else "reserved"
+                    rows.append(f'    "{" ".join(cells)}"  # {label}')
+        rows = ["HEADERS: Final = bytes.fromhex(", *rows, ")"]
+        rows.append(
+            '"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""\n'
+        )
+        rows.append("HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (")
+        rows += [f"    (0x{reason:02X}, {cites})," for reason, cites in breaches]
+        rows.append(")")
+        placements = {p.id: p for p in spec.properties}
+        rows += ["", "PLACEMENTS: Final[dict[int, Cites]] = {"]
+        for prop in placements.values():
+            rows.append(f"    0x{prop.id:02X}: {self.cites_now(f'X5-{prop.name}-placement')},")
+        rows += ["}", "PROPERTY_NAMES: Final[dict[int, str]] = {"]
+        rows += [f'    0x{p.id:02X}: "{p.name}",' for p in spec.properties]
+        rows += ["}", f"UNKNOWN_PROPERTY: Final[Cites] = {cites_tuple(spec.unknown_property.cites)}"]
+        unknown = spec.reason_code(spec.unknown_property.reason)
+        rows += [
+            "",
+            "",
+            "def _misplaced(",
+            "    identifier: int, packet: int, offset: int, version: int, sender: int, field: str",
+            ") -> Violation:",
+            '    """A property that may not stand in this packet, or an identifier that is none."""',
+            "    cites = PLACEMENTS.get(identifier)",
+            "    if cites is None:",
+            f"        return broken(UNKNOWN_PROPERTY, 0x{unknown:02X}, packet, offset, version, sender, field)",
+            '    field = f"{field}.{PROPERTY_NAMES[identifier]}"',
+        ]
+        rows += ["    return broken(cites, 0x81, packet, offset, version, sender, field)"]
+        return rows
+
+    def cites_now(self, identifier: str) -> str:
+        """The citation of one statement of 5.0, written out."""
+        return cites_tuple({V5: identifier})
+
+    def dispatch_decode(self) -> None:
+        self.add(
+            0,
+            "def header_breach(version: int, sender: int, first: int) -> Violation | None:",
+            '    """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""',
+            "    at = HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]",
+            "    if at == 0:",
+            "        return None",
+            "    reason, cites = HEADER_BREACHES[at - 1]",
+            '    return broken(cites, reason, first >> 4, 0, version, sender, "fixed_header")',
+            "",
+            "",
+            "def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:",
+            '    """The packet in `data[start:end]`, whose variable header begins at `pos`.',
+            "",
+            "    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER.",
+            "    A CONNECT is decoded by the version that it names itself. Never raises.",
+            '    """',
+            "    first = data[start]",
+            "    if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:",
+            "        found = header_breach(version, sender, first)",
+            "        assert found is not None",
+            "        return found",
+            "    kind = first >> 4",
+            "    if version == 0 and kind != 1:",
+            "        packet = decode(5, sender, data, start, pos, end)",
+            "        return packet._replace(version=0) if isinstance(packet, Violation) else packet",
+        )
+        order = [3, 4, 12, 5, 6, 7, 1, 2, 8, 9, 10, 11, 13, 14, 15]
+        for code in order[:-1]:
+            packet = next(p for p in self.spec.packets if p.code == code)
+            self.add(1, f"if kind == {code}:")
+            self.add(2, f"return _{packet.class_name.lower()}(version, sender, data, start, pos, end)")
+        last = next(p for p in self.spec.packets if p.code == order[-1])
+        self.add(1, f"return _{last.class_name.lower()}(version, sender, data, start, pos, end)", "", "")

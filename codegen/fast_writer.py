@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""What the emitters of the fast codec share: lines, constants for citations, conditions on versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from codegen.model import CLIENT, SERVER, V5, V31, V311, Cites, Spec
+from codegen.shapes import packet_shapes
+from codegen.text import cites_tuple
+
+__all__ = ["ALL", "SENDERS", "Constants", "Writer", "bit_of", "has", "only_in"]
+
+TEXT_KINDS = (
+    "", "utf8_ill_formed", "utf8_null", "topic_empty", "topic_wildcard", "filter_hash", "filter_plus",
+    "share_name_empty", "share_name_form",
+)  # fmt: skip
+ALL = frozenset({V31, V311, V5})
+SENDERS = {CLIENT: "CLIENT", SERVER: "SERVER"}
+Constants = dict[str, str]
+"""The constants of the generated module, by name; all writers of one module share them."""
+
+
+def only_in(versions: frozenset[int]) -> str:
+    """A condition that holds in exactly these versions; empty where it always does."""
+    if versions == ALL:
+        return ""
+    if len(versions) == 1:
+        return f"version == {next(iter(versions))}"
+    return f"version != {next(iter(ALL - versions))}"
+
+
+def has(expression: str, properties: str = "properties") -> str:
+    """The expression with `has_<property>` spelled out."""
+    return re.sub(r"\bhas_(\w+)", rf"({properties} is not None and {properties}.\1 is not None)", expression)
+
+
+def bit_of(at: int, width: int) -> str:
+    """The expression that takes a group of bits out of `value`."""
+    if width == 1:
+        return f"value & 0x{1 << at:02X} != 0"
+    shift = f"value >> {at}" if at else "value"
+    return f"{shift} & {(1 << width) - 1}"
+
+
+class Writer:
+    """Lines of generated code, and the constants that they name."""
+
+    def __init__(self, spec: Spec, constants: Constants) -> None:
+        self.spec = spec
+        self.lines: list[str] = []
+        self.constants = constants
+        self.shapes = {s.name: s for s in packet_shapes(spec)}
+
+    def add(self, depth: int, *lines: str) -> None:
+        self.lines += [("    " * depth + line) if line else "" for line in lines]
+
+    # ------------------------------------------------------------ citations
+
+    def cites(self, cites: Cites) -> str:
+        """A constant that holds these citations."""
+        value = cites_tuple(cites)
+        label = cites.get(V5) or cites.get(V311) or cites.get(V31) or "none"
+        base = "C_" + re.sub(r"[^A-Za-z0-9]+", "_", label).upper()
+        name = base
+        number = 2
+        while self.constants.get(name, value) != value:
+            name = f"{base}_{number}"
+            number += 1
+        self.constants[name] = value
+        return name
+
+    def rule(self, name: str) -> tuple[str, int]:
+        rule = self.spec.rules[name]
+        return self.cites(rule.cites), self.spec.reason_code(rule.reason)
+
+    def text_rules(self, kind: str, overrides: Mapping[str, Cites], pair: bool = False) -> str:
+        """A constant with reason and citations of every way in which a string of this type breaks."""
+        parts = []
+        mine = self.spec.type_rules(kind)
+        for name in TEXT_KINDS:
+            look = {"utf8_ill_formed": "pair_ill_formed", "utf8_null": "pair_null"}.get(name, name) if pair else name
+            if look not in mine:
+                parts.append(f"(0, {self.cites({})})")
+                continue
+            rule = self.spec.rules[look]
+            cites = {**rule.cites, **overrides.get(name, {})}
+            parts.append(f"(0x{self.spec.reason_code(rule.reason):02X}, {self.cites(cites)})")
+        value = "(\n    " + ",\n    ".join(parts) + ",\n)"
+        base = f"T_{kind.upper()}"
+        constant = base
+        number = 2
+        while self.constants.get(constant, value) != value:
+            constant = f"{base}_{number}"
+            number += 1
+        self.constants[constant] = value
+        return constant
+
+    def broken(self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str) -> None:
+        self.add(depth, f'return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, "{field}")')
+
+    def truncated(self, depth: int, code: int | str, offset: str, field: str) -> None:
+        cites, reason = self.rule("truncated")
+        self.broken(depth, cites, reason, code, offset, field)
