@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The cases, one module per chapter of the standards."""

@@ -1,0 +1,467 @@
+# SPDX-License-Identifier: MIT
+"""A client that cases steer packet by packet, and that can lie."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar, cast, overload
+
+from mqtt_conformance.record import Record, Run
+from mqtt_conformance.target import Stream, Target
+from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.packets import (
+    Connack,
+    Connect,
+    ConnectProperties,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubcomp,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    SubscribeProperties,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+from mqtt_ref.wire.primitives import SERVER, V5
+from mqtt_ref.wire.reactions import reaction
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["CLOSED", "ClosedType", "Peer"]
+
+P = TypeVar("P")
+ANSWER: Final = 3.0
+"""Seconds (times the factor) within which a broker answers; only a broker that does not answer costs them."""
+SETTLE: Final = 0.05
+"""Seconds (times the factor) that a broker gets after a barrier before silence counts."""
+
+
+class ClosedType:
+    """What `expect` gives where the broker closed the connection and the case said that it may."""
+
+    def __repr__(self) -> str:
+        return "CLOSED"
+
+
+CLOSED: Final = ClosedType()
+
+
+class Peer:
+    """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
+
+    Everything it sends and sees is recorded. Waits end when what they wait for has happened; a time is only spent where
+    the broker does not do what it should, or to give silence a meaning.
+    """
+
+    def __init__(self, run: Run, target: Target, version: int, name: str = "client") -> None:
+        self.run, self.target, self.version, self.name = run, target, version, name
+        self.client_id = f"{run.prefix}{name}"[:23]
+        self.decoder = Decoder(version, SERVER, go_on=True)
+        self.inbox: list[Packet | Violation] = []
+        self.connack: Connack | None = None
+        self.closed = False
+        self._stream: Stream | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._next_id = 0
+        run.peers.append(self)
+
+    # ---------------------------------------------------------------- names
+
+    def topic(self, tail: str = "t") -> str:
+        """A topic that no other case uses."""
+        return f"{self.run.topic_prefix}/{tail}"
+
+    def another(self, name: str, version: int | None = None) -> Peer:
+        """One more client, not connected yet."""
+        return Peer(self.run, self.target, version or self.version, name)
+
+    def packet_id(self) -> int:
+        """A Packet Identifier that this peer has not used yet."""
+        self._next_id += 1
+        return self._next_id
+
+    # ---------------------------------------------------------------- sending
+
+    async def open(self) -> None:
+        """Open the transport; `connect` and `send` do it when needed."""
+        if self._reading is not None:
+            await self.drop()
+        self.decoder = Decoder(self.version, SERVER, go_on=True)
+        self.inbox.clear()
+        self.closed = False
+        self.connack = None
+        self._stream = await self.target.open()
+        self._record("opened")
+        self._reading = asyncio.create_task(self._read(self._stream))
+
+    async def send(self, *packets: Packet | bytes) -> None:
+        """Send packets, or bytes as they are, in one write."""
+        if self._stream is None:
+            await self.open()
+        data = b""
+        for packet in packets:
+            raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
+            self._record("out", raw, packet)
+            if isinstance(packet, Publish) and packet.retain and packet.payload:
+                self.run.retained.add(packet.topic)
+            if isinstance(packet, Connect) and packet.will is not None and packet.will.retain:
+                self.run.retained.add(packet.will.topic)
+            data += raw
+        stream = self._stream
+        assert stream is not None
+        await stream.write(data)
+
+    def connect_packet(
+        self,
+        *,
+        clean: bool = True,
+        keep_alive: int = 60,
+        expiry: int | None = None,
+        will: Will | None = None,
+        properties: ConnectProperties | None = None,
+        client_id: str | None = None,
+    ) -> Connect:
+        """A legal CONNECT of this peer, with the credentials of the target.
+
+        `expiry` is the Session Expiry Interval of 5.0 in seconds; other versions keep a session if `clean` is false.
+        """
+        if self.version == V5 and expiry is not None:
+            properties = properties or ConnectProperties()
+            properties.session_expiry_interval = expiry
+        return Connect(
+            self.client_id if client_id is None else client_id,
+            protocol_version=self.version,
+            clean_start=clean,
+            keep_alive=keep_alive,
+            username=self.target.username,
+            password=self.target.password,
+            will=will,
+            properties=properties if self.version == V5 else None,
+        )
+
+    async def connect(
+        self,
+        *,
+        clean: bool = True,
+        keep_alive: int = 60,
+        expiry: int | None = None,
+        will: Will | None = None,
+        properties: ConnectProperties | None = None,
+        client_id: str | None = None,
+    ) -> Connack:
+        """Connect and be accepted: a step that other cases judge, so a refusal leaves this one inconclusive."""
+        await self.open()
+        packet = self.connect_packet(
+            clean=clean, keep_alive=keep_alive, expiry=expiry, will=will, properties=properties, client_id=client_id
+        )
+        await self.send(packet)
+        reply = await self._next((Connack,), ANSWER)
+        if not isinstance(reply, Connack) or reply.reason_code:
+            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=_show(reply))
+        self.connack = reply
+        return reply
+
+    async def subscribe(
+        self,
+        *filters: str | Subscription,
+        qos: int = 0,
+        identifier: int | None = None,
+        packet_id: int | None = None,
+    ) -> Suback:
+        """Subscribe and be granted; a refusal leaves the case inconclusive."""
+        entries = [f if isinstance(f, Subscription) else Subscription(f, qos) for f in filters]
+        properties = SubscribeProperties(subscription_identifier=identifier) if identifier is not None else None
+        await self.send(Subscribe(packet_id or self.packet_id(), entries, properties))
+        reply = await self._next((Suback,), ANSWER)
+        if not isinstance(reply, Suback) or any(code >= 0x80 for code in reply.reason_codes):
+            raise Inconclusive(f"the subscription of {self.name} was refused", expected="SUBACK", seen=_show(reply))
+        return reply
+
+    async def unsubscribe(self, *filters: str) -> Unsuback:
+        """Unsubscribe; no answer leaves the case inconclusive."""
+        await self.send(Unsubscribe(self.packet_id(), list(filters)))
+        reply = await self._next((Unsuback,), ANSWER)
+        if not isinstance(reply, Unsuback):
+            raise Inconclusive("no UNSUBACK came", expected="UNSUBACK", seen=_show(reply))
+        return reply
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes = b"payload",
+        qos: int = 0,
+        retain: bool = False,
+        properties: PublishProperties | None = None,
+        packet_id: int | None = None,
+    ) -> int:
+        """Publish with the whole handshake of the QoS; returns the Packet Identifier (0 for QoS 0)."""
+        number = (packet_id or self.packet_id()) if qos else 0
+        await self.send(Publish(topic, payload, qos, retain, packet_id=number, properties=properties))
+        if qos == 1:
+            await self._acknowledged(Puback, number)
+        elif qos == 2:
+            await self._acknowledged(Pubrec, number)
+            await self.send(Pubrel(number))
+            await self._acknowledged(Pubcomp, number)
+        return number
+
+    async def _acknowledged(self, kind: type[Puback] | type[Pubrec] | type[Pubcomp], number: int) -> None:
+        reply = await self._next((kind,), ANSWER, lambda p: getattr(p, "packet_id", 0) == number)
+        if isinstance(reply, kind) and reply.reason_code < 0x80:
+            return
+        raise Inconclusive("the message was not accepted", expected=kind.__name__.upper(), seen=_show(reply))
+
+    async def disconnect(self, packet: Disconnect | None = None) -> None:
+        """Say goodbye and wait until the broker closed, or close ourselves."""
+        if self._stream is None or self.closed:
+            return
+        await self.send(packet or Disconnect())
+        await self._stream.finish()
+        await self._wait(lambda: self.closed, 1.0)
+        await self.drop(record=False)
+
+    async def drop(self, *, reset: bool = False, record: bool = True) -> None:
+        """Close the link without a DISCONNECT; with `reset` as a failing network would."""
+        if self._stream is None:
+            return
+        if record:
+            self._record("reset" if reset else "dropped")
+        if reset:
+            self._stream.abort()
+        else:
+            await self._stream.close()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        self._stream = self._reading = None
+        self.closed = True
+
+    # ---------------------------------------------------------------- seeing
+
+    @overload
+    async def expect(
+        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+    ) -> P: ...
+    @overload
+    async def expect(
+        self,
+        kind: type[P],
+        *,
+        or_closed: Literal[True],
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+    ) -> P | ClosedType: ...
+    async def expect(
+        self,
+        kind: type[P],
+        *,
+        or_closed: bool = False,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+    ) -> P | ClosedType:
+        """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
+
+        With `or_closed` a close gives `CLOSED` instead. `within` is in seconds, times the factor.
+        """
+        found = await self._next(None, within)
+        if isinstance(found, ClosedType) and or_closed:
+            return found
+        if isinstance(found, kind) and (where is None or where(found)):
+            return found
+        wanted = say or kind.__name__.upper()
+        raise Failed(f"expected {wanted}", expected=wanted, seen=_show(found))
+
+    async def find(
+        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+    ) -> P:
+        """The next packet of this kind that fits `where`; others are passed over and stay in the inbox."""
+        found = await self._next((kind,), within, cast("Callable[[object], bool] | None", where))
+        if isinstance(found, kind):
+            return found
+        wanted = say or kind.__name__.upper()
+        raise Failed(f"expected {wanted}", expected=wanted, seen=_show(found))
+
+    async def messages(self, count: int, *, acknowledge: bool = True, within: float = ANSWER) -> list[Publish]:
+        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case."""
+        out: list[Publish] = []
+        while len(out) < count:
+            message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}")
+            out.append(message)
+            if acknowledge:
+                await self.acknowledge(message)
+        return out
+
+    async def acknowledge(self, message: Publish) -> None:
+        """Answer a message as its QoS asks, through PUBCOMP."""
+        if message.qos == 1:
+            await self.send(Puback(message.packet_id))
+        elif message.qos == 2:
+            await self.send(Pubrec(message.packet_id))
+            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id)
+            await self.send(Pubcomp(message.packet_id))
+
+    async def barrier(self) -> None:
+        """Wait until the broker has answered everything sent so far on this connection."""
+        await self.send(Pingreq())
+        reply = await self._next((Pingresp,), ANSWER)
+        if not isinstance(reply, Pingresp):
+            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=_show(reply))
+
+    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
+        """Nothing of this kind comes, neither before a barrier nor while the broker settles (seconds, times the factor)."""
+        await self.barrier()
+        await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
+        found = next((p for p in self.inbox if isinstance(p, kind)), None)
+        if found is not None:
+            raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=_show(found))
+
+    async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
+        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
+
+        Anything else that comes first is passed over, since it may have been under way.
+        """
+        await self._wait(lambda: self.closed, within)
+        if not self.closed:
+            seen = ", ".join(_show(p) for p in self.inbox) or "the connection stays open"
+            raise Failed("the broker has to close the connection", expected="closed", seen=seen)
+        last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
+        self.inbox.clear()
+        return last
+
+    async def expect_reaction(self, statement: str, reason: int, state: str, *, within: float = ANSWER) -> None:
+        """The broker reacts to a broken rule in one of the ways that the reaction table permits.
+
+        `state` is new, connecting or connected; `reason` the Reason Code of the breach.
+        """
+        row = reaction(statement, reason, self.version, state)
+        last = await self.expect_closed(within=within)
+        outcome = "close"
+        code = 0
+        if isinstance(last, (Connack, Disconnect)):
+            outcome = "connack" if isinstance(last, Connack) else "disconnect"
+            code = last.reason_code
+        for allowed in row.allowed:
+            action, _, wanted = allowed.partition(":")
+            if action != outcome:
+                continue
+            if outcome == "close" or (wanted == "*" and code >= (0x80 if self.version == V5 else 1)):
+                return
+            if wanted not in ("", "*") and code in (int(wanted, 16), _return_code(int(wanted, 16), self.version)):
+                return
+        raise Failed(
+            f"the broker has to answer a breach of {statement} as {row.cites} says",
+            expected=" or ".join(row.allowed),
+            seen=_show(last) if last is not None else "closed without a packet",
+        )
+
+    # ---------------------------------------------------------------- judging
+
+    def check(self, condition: bool, message: str = "", *, expected: object = "", seen: object = "") -> None:
+        """Fail the case unless the condition holds."""
+        if not condition:
+            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen))
+
+    def equal(self, seen: object, expected: object, what: str) -> None:
+        """Fail the case unless what was seen is what is expected."""
+        if seen != expected:
+            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
+
+    def advise(self, condition: bool, message: str, *, expected: object = "", seen: object = "") -> None:
+        """A SHOULD: unless the condition holds the case ends as non-strict."""
+        if not condition:
+            raise Advised(message, expected=str(expected), seen=str(seen))
+
+    def note(self, text: str) -> None:
+        """Which optional behaviour was seen; a case that passes with notes is informational."""
+        self.run.notes.append(text)
+
+    def inconclusive(self, why: str) -> None:
+        """End the case: the broker did something legal that keeps it from deciding."""
+        raise Inconclusive(why)
+
+    def unsupported(self, why: str) -> None:
+        """End the case: the broker does not offer what it needs."""
+        raise Unsupported(why)
+
+    # ---------------------------------------------------------------- inside
+
+    async def _next(
+        self, kinds: tuple[type, ...] | None, within: float, where: Callable[[object], bool] | None = None
+    ) -> Packet | Violation | ClosedType | None:
+        """Take the first packet that fits out of the inbox; None when time is over. A close ends the wait."""
+
+        def fits(packet: object) -> bool:
+            if kinds is None or isinstance(packet, Violation):
+                return True
+            return isinstance(packet, kinds) and (where is None or where(packet))
+
+        def first() -> int:
+            return next((i for i, p in enumerate(self.inbox) if fits(p)), -1)
+
+        await self._wait(lambda: first() >= 0 or self.closed, within)
+        at = first()
+        if at < 0:
+            return CLOSED if self.closed else None
+        packet = self.inbox.pop(at)
+        if isinstance(packet, Violation):
+            self.run.violations.append(packet)
+            raise Failed(
+                f"the broker sent a packet that breaks {packet.statement}",
+                expected="a legal packet",
+                seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",
+            )
+        return packet
+
+    async def _wait(self, done: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds * self.target.factor
+        while not done():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), left)
+            except TimeoutError:
+                return
+
+    async def _read(self, stream: Stream) -> None:
+        while data := await stream.read():
+            for packet in self.decoder.feed(data):
+                self.inbox.append(packet)
+                self._record("in", _raw(self.version, packet), packet)
+            self._news.set()
+        self._record("closed")
+        self.closed = True
+        self._news.set()
+
+    def _record(self, what: str, raw: bytes = b"", packet: object = None) -> None:
+        self.run.trace.append(Record(time.monotonic() - self.run.started, self.name, what, raw, packet))
+
+
+def _raw(version: int, packet: Packet | Violation) -> bytes:
+    return b"" if isinstance(packet, Violation) else encode(version, packet)
+
+
+def _return_code(reason: int, version: int) -> int:
+    from mqtt_ref.wire.generated.reasons import RETURN_CODES
+
+    return RETURN_CODES.get(reason, -1) if version != V5 else -1
+
+
+def _show(packet: object) -> str:
+    return "nothing in time" if packet is None else "the connection closed" if packet is CLOSED else repr(packet)

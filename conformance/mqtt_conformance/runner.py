@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Runs cases against a broker: many at once, each with a hard limit, cleaning up behind itself."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mqtt_conformance.case import Case
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.record import Record, Run
+from mqtt_conformance.target import Capabilities, Target, TargetError
+from mqtt_conformance.verdict import CaseEnd, Verdict
+from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
+
+__all__ = ["LIMIT", "Result", "probe", "run_case", "run_cases"]
+
+LIMIT = 20.0
+"""Seconds (times the factor) after which a case is ended, whatever it waits for."""
+
+
+@dataclass
+class Result:
+    """The outcome of one case."""
+
+    case: Case
+    verdict: Verdict
+    message: str = ""
+    expected: str = ""
+    seen: str = ""
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    trace: list[Record] = field(default_factory=list)
+
+
+async def probe(target: Target, versions: Iterable[int] = (5, 4, 3)) -> Capabilities:
+    """Whether the broker is there, which versions it speaks, and what its CONNACK says that it offers.
+
+    Raises:
+        TargetError: nobody is there, or none of the versions is spoken.
+    """
+    found: set[int] = set()
+    caps = target.capabilities
+    for version in versions:
+        peer = Peer(_run("probe"), target, version, "probe")
+        try:
+            await peer.open()
+            await peer.send(peer.connect_packet(properties=ConnectProperties(session_expiry_interval=60)))
+            reply = await peer._next((Connack,), 3.0)
+        except CaseEnd:
+            continue
+        finally:
+            if not peer.closed:
+                await peer.disconnect()
+        if not isinstance(reply, Connack) or reply.reason_code:
+            continue
+        found.add(version)
+        p = reply.properties
+        if version != 5:
+            continue
+        if p is not None:
+            caps.maximum_qos = 2 if p.maximum_qos is None else p.maximum_qos
+            caps.retain = p.retain_available != 0
+            caps.wildcard = p.wildcard_subscription_available != 0
+            caps.shared = p.shared_subscription_available != 0
+            caps.subscription_identifiers = p.subscription_identifier_available != 0
+            caps.topic_alias_maximum = p.topic_alias_maximum or 0
+            caps.receive_maximum = p.receive_maximum or 65_535
+            caps.maximum_packet_size = p.maximum_packet_size or 0
+            caps.server_keep_alive = p.server_keep_alive
+            caps.session_expiry = p.session_expiry_interval != 0
+    if not found:
+        raise TargetError(f"{target.url}: no CONNECT is accepted there, in none of the versions asked for")
+    caps.versions = frozenset(found)
+    return caps
+
+
+def _run(name: str) -> Run:
+    token = secrets.token_hex(5)
+    return Run(prefix=f"c{token}", topic_prefix=f"conformance/{token}/{name[:40]}")
+
+
+async def run_case(case: Case, target: Target) -> Result:
+    """Run one case; never raises for what the broker does."""
+    missing = _missing(case, target)
+    if missing:
+        return Result(case, Verdict.UNSUPPORTED, missing)
+    run = _run("t")
+    peer = Peer(run, target, case.version)
+    result = Result(case, Verdict.PASS)
+    try:
+        async with asyncio.timeout(LIMIT * target.factor):
+            await case.body(peer)
+        if run.notes:
+            result.verdict = Verdict.INFORMATIONAL
+            result.message = "; ".join(run.notes)
+    except CaseEnd as end:
+        result.verdict, result.message = end.verdict, end.message
+        result.expected, result.seen = end.expected, end.seen
+        if case.level != "must" and end.verdict is Verdict.FAIL:
+            result.verdict = Verdict.NON_STRICT if case.level == "should" else Verdict.INFORMATIONAL
+    except TargetError as error:
+        result.verdict, result.message = Verdict.INCONCLUSIVE, str(error)
+    except TimeoutError:
+        result.verdict, result.message = Verdict.FAIL, f"did not end within {LIMIT * target.factor:.0f} s"
+        result.expected, result.seen = "an end", "the broker keeps the case waiting"
+    finally:
+        result.seconds = time.monotonic() - run.started
+        result.trace, result.notes = list(run.trace), list(run.notes)
+        await _clean_up(run, target, case.version)
+    return result
+
+
+def _missing(case: Case, target: Target) -> str:
+    """Why a case cannot run against this target; empty when it can."""
+    caps = target.capabilities
+    if case.version not in caps.versions:
+        return "the broker does not speak this version"
+    for need in sorted(case.needs):
+        if need in ("tcp", "tls", "ws"):
+            if target.transport != need:
+                return f"needs {need}"
+        elif need in ("restart", "setting", "enhanced_auth", "users"):
+            return f"needs a profile that provides {need}"
+        elif not caps.offers(need):
+            return f"the broker does not offer {need}"
+    if case.settings:
+        return "needs settings: " + ", ".join(f"{k}={v}" for k, v in case.settings)
+    return ""
+
+
+async def _clean_up(run: Run, target: Target, version: int) -> None:
+    """Close every connection and take back what was retained."""
+    for peer in run.peers:
+        await peer.drop(record=False)
+    if not run.retained:
+        return
+    try:
+        async with asyncio.timeout(3 * target.factor):
+            janitor = Peer(Run(run.prefix, run.topic_prefix), target, version, "janitor")
+            await janitor.connect()
+            for topic in sorted(run.retained):
+                await janitor.send(Publish(topic, b"", retain=True))
+            await janitor.barrier()
+            await janitor.send(Disconnect())
+            await janitor.drop()
+    except (CaseEnd, TargetError, TimeoutError):
+        pass
+
+
+async def run_cases(
+    cases: Sequence[Case], target: Target, *, jobs: int = 16, progress: Callable[[Result], None] | None = None
+) -> list[Result]:
+    """Run cases, `jobs` at once, isolated ones alone at the end; results come in the order of the cases."""
+    gate = asyncio.Semaphore(jobs)
+    results: dict[str, Result] = {}
+
+    async def one(case: Case) -> None:
+        async with gate:
+            results[case.id] = await run_case(case, target)
+        if progress is not None:
+            progress(results[case.id])
+
+    await asyncio.gather(*(one(c) for c in cases if not c.isolated))
+    for case in cases:
+        if case.isolated:
+            await one(case)
+    return [results[c.id] for c in cases]

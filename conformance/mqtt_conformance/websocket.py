@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""MQTT over WebSocket, from the client's side; imported only for ws and wss targets."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from mqtt_conformance.target import Stream, TargetError
+
+if TYPE_CHECKING:
+    from mqtt_conformance.target import Target
+
+__all__ = ["WebSocketStream", "open_websocket"]
+
+
+class WebSocketStream:
+    """A byte stream in binary frames; `connection` is there for cases that play with frames."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def read(self) -> bytes:
+        """What the next binary frame holds; empty once the broker closed."""
+        try:
+            while True:
+                data = await self.connection.recv()
+                if isinstance(data, bytes) and data:
+                    return data
+        except ConnectionClosed:
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        """Send one binary frame; quietly ignored once the broker closed."""
+        try:
+            await self.connection.send(data)
+        except ConnectionClosed:
+            pass
+
+    async def finish(self) -> None:
+        """WebSocket has no half-close."""
+
+    async def close(self) -> None:
+        """Close with the WebSocket's own handshake."""
+        await self.connection.close()
+
+    def abort(self) -> None:
+        """Reset the connection below the WebSocket."""
+        self.connection.transport.abort()
+
+
+async def open_websocket(target: Target, context: ssl.SSLContext | None) -> Stream:
+    """Connect with the sub-protocol `mqtt` [MQTT5-6.0.0-3].
+
+    Raises:
+        TargetError: the handshake is refused.
+    """
+    scheme = "wss" if context else "ws"
+    url = f"{scheme}://{target.host}:{target.port}{target.path}"
+    try:
+        connection = await connect(
+            url, subprotocols=[Subprotocol("mqtt")], ssl=context, max_size=None, compression=None, proxy=None
+        )
+    except InvalidHandshake as error:
+        raise TargetError(f"{target.url}: refuses the WebSocket: {error}") from error
+    return WebSocketStream(connection)
