@@ -11,7 +11,7 @@ from codegen.fast_decoders import Decoders
 from codegen.fast_encoders import Encoders
 from codegen.fast_headers import Headers
 from codegen.fast_writer import Constants
-from codegen.model import Spec
+from codegen.model import V5, Spec
 from codegen.shapes import class_name, packet_shapes
 from codegen.text import HEADER, all_list
 
@@ -50,7 +50,8 @@ def emit(spec: Spec) -> dict[str, str]:
     for rule, name in FRAMING.items():
         row = spec.rules[rule]
         cites = f"{headers.cites(row.cites)}, {headers.cites(row.server)}"
-        table.append(f'{name}: Final = (0x{spec.reason_code(row.reason):02X}, {cites}, "{row.level}")')
+        levels = tuple(spec.statements[row.cites[v or V5]].level if (v or V5) in row.cites else "" for v in range(6))
+        table.append(f"{name}: Final = (0x{spec.reason_code(row.reason):02X}, {cites}, {_strings(levels)})")
     classes = sorted({s.name for s in packet_shapes(spec)} | {class_name(s) for s in sets} | {"Packet"})
     out = [
         HEADER.format(doc="The fast codec: one whole packet at a time, for a version and a sender."),
@@ -72,6 +73,10 @@ def emit(spec: Spec) -> dict[str, str]:
     out += ["", *table, "", ""]
     lines = [*decoders.lines, *headers.lines, *encoders.lines]
     return {"mqtt_ref/wire/generated/fast.py": "\n".join(out) + "\n".join(lines).rstrip("\n") + "\n"}
+
+
+def _strings(values: tuple[str, ...]) -> str:
+    return "(" + ", ".join(f'"{v}"' for v in values) + ")"
 
 
 def _annotation(name: str) -> str:

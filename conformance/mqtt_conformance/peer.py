@@ -323,7 +323,7 @@ class Peer:
             raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=_show(reply))
 
     async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
-        """Nothing of this kind comes, neither before a barrier nor while the broker settles (seconds, times the factor)."""
+        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it."""
         await self.barrier()
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
         found = next((p for p in self.inbox if isinstance(p, kind)), None)

@@ -241,10 +241,8 @@ def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[mem
     return out
 
 
-def _breach(
-    rule: tuple[int, Cites, Cites, str], sender: int, packet: int, offset: int, version: int
-) -> Violation:
+def _breach(rule: tuple[int, Cites, Cites, Cites], sender: int, packet: int, offset: int, version: int) -> Violation:
     """The violation of a rule of the fixed header, which may be another statement for a server."""
-    reason, client, server, level = rule
+    reason, client, server, levels = rule
     cites = server if sender else client
-    return broken(cites, reason, packet, offset, version, sender, "remaining_length", level)
+    return broken(cites, reason, packet, offset, version, sender, "remaining_length", levels[version])

@@ -483,9 +483,9 @@ def _misplaced(
         return broken(UNKNOWN_PROPERTY, 0x81, packet, offset, version, sender, field)
     field = f"{field}.{PROPERTY_NAMES[identifier]}"
     return broken(cites, 0x81, packet, offset, version, sender, field)
-PACKET_TOO_LARGE: Final = (0x95, C_MQTT5_3_2_2_15, C_MQTT5_3_1_2_24, "may")
-VBI_FOUR_BYTES: Final = (0x81, C_X5_VBI_FOUR_BYTES, C_X5_VBI_FOUR_BYTES, "must")
-VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, "must")
+PACKET_TOO_LARGE: Final = (0x95, C_MQTT5_3_2_2_15, C_MQTT5_3_1_2_24, ("must", "", "", "may", "may", "must"))
+VBI_FOUR_BYTES: Final = (0x81, C_X5_VBI_FOUR_BYTES, C_X5_VBI_FOUR_BYTES, ("must", "", "", "must", "must", "must"))
+VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, ("must", "", "", "", "", "must"))
 
 def _connect_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
