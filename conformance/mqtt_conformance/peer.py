@@ -443,7 +443,8 @@ class Peer:
         while data := await stream.read():
             for packet in self.decoder.feed(data):
                 self.inbox.append(packet)
-                self._record("in", _raw(self.version, packet), packet)
+                raw = data if isinstance(packet, Violation) else encode(self.version, packet)
+                self._record("in", raw, packet)
             self._news.set()
         self._record("closed")
         self.closed = True
@@ -451,10 +452,6 @@ class Peer:
 
     def _record(self, what: str, raw: bytes = b"", packet: object = None) -> None:
         self.run.trace.append(Record(time.monotonic() - self.run.started, self.name, what, raw, packet))
-
-
-def _raw(version: int, packet: Packet | Violation) -> bytes:
-    return b"" if isinstance(packet, Violation) else encode(version, packet)
 
 
 def _return_code(reason: int, version: int) -> int:

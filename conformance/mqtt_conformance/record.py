@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mqtt_conformance.profile import Profile
+
 if TYPE_CHECKING:
     from mqtt_conformance.peer import Peer
     from mqtt_ref.wire.violation import Violation
@@ -37,3 +39,4 @@ class Run:
     retained: set[str] = field(default_factory=set)
     peers: list[Peer] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
+    profile: Profile = field(default_factory=Profile)

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.profile import Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
 from mqtt_conformance.verdict import CaseEnd, Verdict
@@ -83,12 +84,14 @@ def _run(name: str) -> Run:
     return Run(prefix=f"c{token}", topic_prefix=f"conformance/{token}/{name[:40]}")
 
 
-async def run_case(case: Case, target: Target) -> Result:
+async def run_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
     """Run one case; never raises for what the broker does."""
-    missing = _missing(case, target)
+    profile = profile or Profile()
+    missing = _missing(case, target, profile)
     if missing:
         return Result(case, Verdict.UNSUPPORTED, missing)
     run = _run("t")
+    run.profile = profile
     peer = Peer(run, target, case.version)
     result = Result(case, Verdict.PASS)
     try:
@@ -114,7 +117,7 @@ async def run_case(case: Case, target: Target) -> Result:
     return result
 
 
-def _missing(case: Case, target: Target) -> str:
+def _missing(case: Case, target: Target, profile: Profile) -> str:
     """Why a case cannot run against this target; empty when it can."""
     caps = target.capabilities
     if case.version not in caps.versions:
@@ -124,11 +127,13 @@ def _missing(case: Case, target: Target) -> str:
             if target.transport != need:
                 return f"needs {need}"
         elif need in ("restart", "setting", "enhanced_auth", "users"):
-            return f"needs a profile that provides {need}"
+            if not profile.offers(need):
+                return f"needs a profile that provides {need}"
         elif not caps.offers(need):
             return f"the broker does not offer {need}"
-    if case.settings:
-        return "needs settings: " + ", ".join(f"{k}={v}" for k, v in case.settings)
+    lacking = [f"{name}={value}" for name, value in case.settings if name not in profile.settings]
+    if lacking:
+        return "needs a profile that can set " + ", ".join(lacking)
     return ""
 
 
@@ -152,20 +157,78 @@ async def _clean_up(run: Run, target: Target, version: int) -> None:
 
 
 async def run_cases(
-    cases: Sequence[Case], target: Target, *, jobs: int = 16, progress: Callable[[Result], None] | None = None
+    cases: Sequence[Case],
+    target: Target,
+    profile: Profile | None = None,
+    *,
+    jobs: int = 16,
+    progress: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Run cases, `jobs` at once, isolated ones alone at the end; results come in the order of the cases."""
+    """Run cases, `jobs` at once; isolated ones alone, then those that need a setting, grouped by it.
+
+    Results come in the order of the cases.
+    """
+    profile = profile or Profile()
     gate = asyncio.Semaphore(jobs)
     results: dict[str, Result] = {}
 
     async def one(case: Case) -> None:
         async with gate:
-            results[case.id] = await run_case(case, target)
+            results[case.id] = await run_case(case, target, profile)
         if progress is not None:
             progress(results[case.id])
 
-    await asyncio.gather(*(one(c) for c in cases if not c.isolated))
-    for case in cases:
+    plain = [c for c in cases if not c.settings]
+    await asyncio.gather(*(one(c) for c in plain if not c.isolated))
+    for case in plain:
         if case.isolated:
             await one(case)
+    groups: dict[tuple[tuple[str, object], ...], list[Case]] = {}
+    for case in cases:
+        if case.settings:
+            groups.setdefault(case.settings, []).append(case)
+    for settings, group in groups.items():
+        await _with_settings(settings, group, target, profile, one)
     return [results[c.id] for c in cases]
+
+
+async def _with_settings(
+    settings: tuple[tuple[str, object], ...],
+    group: Sequence[Case],
+    target: Target,
+    profile: Profile,
+    one: Callable[[Case], Awaitable[None]],
+) -> None:
+    """Run cases while the broker has the settings they need; where it cannot have them they say so themselves."""
+    before = target.capabilities
+    possible = "apply" in profile.commands and all(name in profile.settings for name, _ in settings)
+    if possible:
+        await profile.command("apply", dict(settings))
+        await _await_broker(target)
+        target.capabilities = Capabilities()
+        await probe(target)
+    try:
+        await asyncio.gather(*(one(c) for c in group))
+    finally:
+        if possible:
+            target.capabilities = before
+            await profile.command("apply")
+            await _await_broker(target)
+
+
+async def _await_broker(target: Target) -> None:
+    """Wait until the broker accepts connections again.
+
+    Raises:
+        TargetError: it does not within 10 s (times the factor).
+    """
+    deadline = time.monotonic() + 10 * target.factor
+    while True:
+        try:
+            stream = await target.open(1.0)
+            await stream.close()
+            return
+        except TargetError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Known failures: a new one is a finding, and so is one that was repaired but is still listed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mqtt_conformance.case import REGISTRY
+from mqtt_conformance.runner import Result
+from mqtt_conformance.verdict import Verdict
+
+__all__ = ["Baseline", "BaselineError", "compare", "read_baseline", "write_baseline"]
+
+
+class BaselineError(Exception):
+    """The file of known failures says something that cannot be."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Known failures, by case, each with its reason."""
+
+    reasons: dict[str, str]
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read `[[failure]]` rows of `case` and `reason`.
+
+    Raises:
+        BaselineError: no such file, not TOML, or a case that does not exist.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BaselineError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BaselineError(f"{path}: {error}") from error
+    reasons: dict[str, str] = {}
+    for number, row in enumerate(data.get("failure", []), 1):
+        name = row.get("case")
+        if name not in REGISTRY:
+            raise BaselineError(f"{path}: failure {number}: there is no case {name!r}; `--list` shows them")
+        if not row.get("reason"):
+            raise BaselineError(f"{path}: failure {number}: {name} needs a reason")
+        reasons[name] = row["reason"]
+    return Baseline(reasons)
+
+
+def compare(results: Iterable[Result], baseline: Baseline) -> tuple[list[Result], list[Result]]:
+    """The failures that are not listed, and the listed ones that do not fail any more."""
+    new, repaired = [], []
+    for result in results:
+        listed = result.case.id in baseline.reasons
+        if result.verdict is Verdict.FAIL and not listed:
+            new.append(result)
+        elif listed and result.verdict in (Verdict.PASS, Verdict.INFORMATIONAL, Verdict.NON_STRICT):
+            repaired.append(result)
+    return new, repaired
+
+
+def write_baseline(results: Sequence[Result]) -> str:
+    """The text of a baseline that lists today's failures, their messages as reasons to be edited."""
+    out = ["# Known failures: `mqtt-ref conformance --expect` fails on new ones and on repaired ones.", ""]
+    for result in results:
+        if result.verdict is Verdict.FAIL:
+            reason = result.message.replace("\\", "\\\\").replace('"', '\\"')
+            out += ["[[failure]]", f'case   = "{result.case.id}"', f'reason = "{reason}"', ""]
+    return "\n".join(out)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""One self-contained HTML page: matrix by section, each rule with its cases, each failure with its packets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from mqtt_conformance.case import VERSION_NAMES
+from mqtt_conformance.reports.steps import lines
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline
+from mqtt_conformance.runner import Result
+from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.statements import STATEMENTS
+
+__all__ = ["render"]
+
+STYLE = """
+:root{--bg:#fff;--fg:#1b1f24;--soft:#f4f5f7;--line:#d9dde2;--pass:#1a7f37;--fail:#c4262e;--non-strict:#9a6700;
+--informational:#0969da;--inconclusive:#6e7781;--unsupported:#a5adb5}
+@media(prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e6e8eb;--soft:#1e2328;--line:#363c43;--pass:#4ac26b;
+--fail:#ff6b70;--non-strict:#d4a72c;--informational:#6cb6ff;--inconclusive:#8b949e;--unsupported:#5c646d}}
+*{box-sizing:border-box}body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:70rem;
+margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
+table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}details{border:1px solid var(--line);border-radius:6px;
+margin:.5rem 0;background:var(--soft)}summary{cursor:pointer;padding:.5rem .8rem}details>div{padding:0 .8rem .8rem}
+pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;font-size:12.5px}
+code{font-size:.92em}.v{font-weight:600}.cells{display:flex;flex-wrap:wrap;gap:2px}.cells a{width:13px;height:13px;
+border-radius:2px;display:block}blockquote{border-left:3px solid var(--line);margin:.4rem 0;padding-left:.8rem}
+dt{font-weight:600}dd{margin:0 0 .4rem 0}
+""" + "".join(f".{v}{{color:var(--{v})}}.cells .{v}{{background:var(--{v})}}" for v in Verdict)
+
+
+def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) -> str:
+    """The whole page as text."""
+    out = [
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        f"<title>MQTT conformance of {escape(broker)}</title><style>{STYLE}</style>",
+        f"<h1>MQTT conformance</h1><p>{escape(broker)}: {escape(headline(results))}</p>",
+        "<h2>By section</h2><table><tr><th>MQTT<th>section<th>cases"
+        + "".join(f"<th class=n>{escape(v)}" for v in Verdict),
+    ]
+    for (version, section), some in by_section(results).items():
+        row = counts(some)
+        cells = "".join(
+            f"<a class={r.verdict} href='#{_anchor(r)}' title='{escape(r.case.id)}: {r.verdict}'></a>" for r in some
+        )
+        out.append(
+            f"<tr><td>{VERSION_NAMES[version]}<td>{section}<td><div class=cells>{cells}</div>"
+            + "".join(f"<td class='n {v}'>{row[v] or ''}" for v in Verdict)
+        )
+    out.append("</table>")
+    broken = failures(results)
+    if broken:
+        out.append("<h2>Failures</h2>")
+        out += [_details(r, quotes, opened=True) for r in broken]
+    for (version, section), some in by_section(results).items():
+        rest = [r for r in some if r.verdict is not Verdict.FAIL]
+        if rest:
+            out.append(f"<h2>MQTT {VERSION_NAMES[version]}, section {section}</h2>")
+            out += [_details(r, quotes) for r in rest]
+    return "\n".join([*out, "</html>", ""])
+
+
+def _anchor(result: Result) -> str:
+    return escape(result.case.id.replace("/", "-"), quote=True)
+
+
+def _details(result: Result, quotes: Mapping[str, str], *, opened: bool = False) -> str:
+    title = f"<code>{escape(result.case.id)}</code> {escape(result.case.intent)}"
+    out = [
+        f"<details id='{_anchor(result)}'{' open' if opened else ''}>",
+        f"<summary><span class='v {result.verdict}'>{result.verdict}</span> {title}</summary><div><dl>",
+    ]
+    for name in result.case.statements:
+        rule = STATEMENTS[name]
+        out.append(f"<dt>{name} ({rule.level}, section {rule.section})<dd>{escape(rule.meaning)}")
+        if name in quotes:
+            out.append(f"<blockquote>{escape(quotes[name])}</blockquote>")
+    for label, text in (("verdict", result.message), ("expected", result.expected), ("seen", result.seen)):
+        if text:
+            out.append(f"<dt>{label}<dd>{escape(text[:2000])}")
+    out.append("</dl>")
+    if result.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED) and result.trace:
+        out.append("<pre>" + escape("\n".join(lines(result.trace))) + "</pre>")
+    return "".join([*out, "</div></details>"])

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""A script for one failure that needs nothing but Python: sends the same bytes, shows what comes."""
+
+from __future__ import annotations
+
+from mqtt_conformance.record import Record
+from mqtt_conformance.runner import Result
+from mqtt_conformance.target import Target
+from mqtt_ref.wire.statements import STATEMENTS
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["render"]
+
+TEMPLATE = '''#!/usr/bin/env python3
+"""{id}
+
+{intent}
+
+{rules}
+
+Expected: {expected}
+Seen:     {seen}
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else {host!r}
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else {port}
+STEPS = [
+{steps}
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {{}}, {{}}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{{name}}: {{error}}")
+        if not data:
+            print(f"{{name}} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{{name}} <- {{NAMES[packet[0] >> 4]}} {{packet.hex(' ')}}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{{name}} -> {{NAMES[raw[0] >> 4] if raw else ''}} {{raw.hex(' ')}}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{{name}}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)
+'''
+
+
+def render(result: Result, target: Target) -> str:
+    """The script for a failed case."""
+    rules = "\n".join(f"{s}: {STATEMENTS[s].meaning}" for s in result.case.statements)
+    return TEMPLATE.format(
+        id=result.case.id,
+        intent=_safe(result.case.intent),
+        rules=_safe(rules),
+        expected=_safe(result.expected or result.message),
+        seen=_safe(result.seen or result.message),
+        host=target.host,
+        port=target.port,
+        steps="\n".join(_step(r) for r in result.trace),
+    )
+
+
+def _safe(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''").encode("ascii", "backslashreplace").decode()
+
+
+def _step(record: Record) -> str:
+    comment = ""
+    if record.packet is not None and not isinstance(record.packet, (bytes, Violation)):
+        text = _safe(repr(record.packet))
+        comment = f"  # {text[:160]}"
+    return f'    ("{record.peer}", "{record.what}", "{record.raw.hex()}"),{comment}'

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""What every report says first: counts by verdict, and by section of the standard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mqtt_conformance.case import VERSION_NAMES
+from mqtt_conformance.runner import Result
+from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.statements import STATEMENTS
+
+__all__ = ["by_section", "counts", "failures", "headline", "section_of"]
+
+
+def counts(results: Iterable[Result]) -> dict[Verdict, int]:
+    """How many results have each verdict; all verdicts are there."""
+    found = Counter(r.verdict for r in results)
+    return {v: found[v] for v in Verdict}
+
+
+def failures(results: Iterable[Result]) -> list[Result]:
+    """The results that accuse the broker of breaking a rule."""
+    return [r for r in results if r.verdict is Verdict.FAIL]
+
+
+def section_of(result: Result) -> str:
+    """The chapter and section of the first rule of a case: `3.1`, `4.7`."""
+    parts = STATEMENTS[result.case.statements[0]].section.split(".")
+    return ".".join(parts[:2])
+
+
+def by_section(results: Iterable[Result]) -> dict[tuple[int, str], list[Result]]:
+    """Results by protocol level and section, in the standards' order."""
+    out: dict[tuple[int, str], list[Result]] = {}
+    for result in results:
+        out.setdefault((result.case.version, section_of(result)), []).append(result)
+
+    def key(item: tuple[int, str]) -> tuple[int, list[tuple[int, str]]]:
+        version, section = item
+        return -version, [(int(p), "") if p.isdigit() else (99, p) for p in section.split(".")]
+
+    return {k: out[k] for k in sorted(out, key=key)}
+
+
+def headline(results: Iterable[Result]) -> str:
+    """One line: `612 pass, 3 fail, ... (MQTT 5, 3.1.1)`."""
+    results = list(results)
+    text = ", ".join(f"{n} {v}" for v, n in counts(results).items() if n)
+    versions = ", ".join(VERSION_NAMES[v] for v in sorted({r.case.version for r in results}, reverse=True))
+    return f"{text or 'nothing ran'} (MQTT {versions})" if versions else text or "nothing ran"

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""The report for a terminal: a matrix by section, then each failure with rule, expected, seen and packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mqtt_conformance.case import VERSION_NAMES
+from mqtt_conformance.reports.steps import lines
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline
+from mqtt_conformance.runner import Result
+from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.statements import STATEMENTS
+
+__all__ = ["render"]
+
+MARKS = {
+    Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.NON_STRICT: "advised", Verdict.INFORMATIONAL: "info",
+    Verdict.INCONCLUSIVE: "unclear", Verdict.UNSUPPORTED: "n/a",
+}  # fmt: skip
+
+
+def render(results: Sequence[Result], quotes: Mapping[str, str], *, verbose: bool = False) -> str:
+    """The whole report; `quotes` are the standard's own texts by statement, where the user has them."""
+    out = [f"{'MQTT':6} {'section':9}" + "".join(f"{MARKS[v]:>9}" for v in Verdict)]
+    for (version, section), some in by_section(results).items():
+        row = counts(some)
+        out.append(f"{VERSION_NAMES[version]:6} {section:9}" + "".join(f"{row[v] or '':>9}" for v in Verdict))
+    wanted: Iterable[Result] = failures(results)
+    if verbose:
+        wanted = [r for r in results if r.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED)]
+    for result in wanted:
+        out += ["", f"{result.verdict.upper()} {result.case.id}: {result.case.intent}"]
+        for name in result.case.statements:
+            rule = STATEMENTS[name]
+            out.append(f"  {name} ({rule.level}, section {rule.section}): {rule.meaning}")
+            if name in quotes:
+                out.append(f"    the standard: {quotes[name]}")
+        out.append(f"  {result.message}")
+        if result.expected:
+            out.append(f"  expected: {result.expected}")
+        if result.seen:
+            out.append(f"  seen:     {result.seen}")
+        out += [f"  {line}" for line in lines(result.trace)]
+    out += ["", headline(results)]
+    return "\n".join(out)
