@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""The members of a Shared Subscription, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from mqtt_ref.broker.subscription import Subscribed
+
+__all__ = ["Group"]
+
+_LOOKED_AT: Final = 16
+
+
+class Group:
+    """The subscribers that share one filter under one ShareName: each message goes to one of them (section 4.8.2).
+
+    The same ShareName with another filter is another group, and so is the same filter under another ShareName. Members
+    are kept in two rows: those that could take a message when last asked, and those that could not. A message looks at
+    the first row only, so its cost does not grow with the members that are away. Call `wake` when a subscriber has
+    connected or has send quota again; should that be forgotten, a few of the second row are asked at every turn.
+    """
+
+    __slots__ = ("_away", "_ready", "name", "topic_filter")
+
+    def __init__(self, name: str, topic_filter: str) -> None:
+        self.name: str = name
+        self.topic_filter: str = topic_filter
+        self._ready: OrderedDict[int, Subscribed] = OrderedDict()
+        self._away: OrderedDict[int, Subscribed] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._away)
+
+    def __repr__(self) -> str:
+        return f"Group({self.name!r}, {self.topic_filter!r}, {len(self)} members)"
+
+    def members(self) -> list[Subscribed]:
+        """The subscriptions of all members."""
+        return [*self._ready.values(), *self._away.values()]
+
+    def member(self, subscriber: int) -> Subscribed | None:
+        """The subscription of a member: its QoS is to be respected [MQTT5-4.8.2-3]."""
+        found = self._ready.get(subscriber)
+        return found if found is not None else self._away.get(subscriber)
+
+    def choose(self, available: Callable[[int], bool]) -> int:
+        """Whose turn it is: the next member that is available; if none is, the next one, to queue for.
+
+        `available` says whether a subscriber is connected and has send quota.
+
+        Raises:
+            LookupError: the group has no members.
+        """
+        chosen = self.pick(available)
+        if chosen >= 0:
+            return chosen
+        away = self._away
+        for subscriber in away:
+            away.move_to_end(subscriber)
+            return subscriber
+        raise LookupError(f"{self!r} is empty")
+
+    def pick(self, available: Callable[[int], bool]) -> int:
+        """The next member that is available; -1 if none is."""
+        ready = self._ready
+        away = self._away
+        while ready:
+            subscriber = next(iter(ready))
+            if available(subscriber):
+                ready.move_to_end(subscriber)
+                return subscriber
+            away[subscriber] = ready.pop(subscriber)
+        looked_at = 0
+        for subscriber in away:
+            if available(subscriber):
+                self.wake(subscriber)
+                ready.move_to_end(subscriber)
+                return subscriber
+            looked_at += 1
+            if looked_at == _LOOKED_AT:
+                break
+        return -1
+
+    def wake(self, subscriber: int) -> None:
+        """This member may be available again."""
+        found = self._away.pop(subscriber, None)
+        if found is not None:
+            self._ready[subscriber] = found
+
+    def add(self, member: Subscribed) -> None:
+        """Add a member, or replace its subscription; it keeps its place."""
+        subscriber = member.subscriber
+        if subscriber in self._away:
+            self._away[subscriber] = member
+        else:
+            self._ready[subscriber] = member
+
+    def remove(self, subscriber: int) -> None:
+        """Take a member out."""
+        if self._ready.pop(subscriber, None) is None:
+            self._away.pop(subscriber, None)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""A subscription, and what all matching subscriptions of one subscriber come to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["NO_LOCAL", "QOS", "RETAIN_AS_PUBLISHED", "Entry", "Merged", "Subscribed", "merged"]
+
+QOS: Final = 0x03
+NO_LOCAL: Final = 0x04
+RETAIN_AS_PUBLISHED: Final = 0x08
+
+
+class Entry:
+    """One subscriber that gets a message, and how. Never changed: a `Match` shares it with others.
+
+    Attributes:
+        subscriber: the handle that subscribed.
+        qos: the maximum granted QoS of all that match [MQTT5-3.3.4-2].
+        retain_as_published: whether any of them keeps the RETAIN flag [MQTT5-3.3.1-13].
+        no_local: whether any of them has No Local: ask `local()` when the message is the subscriber's own.
+        identifiers: the Subscription Identifiers of all that match and have one, repeated ones too [MQTT5-3.3.4-4].
+    """
+
+    __slots__ = ("identifiers", "no_local", "qos", "retain_as_published", "subscriber")
+
+    def __init__(
+        self, subscriber: int, qos: int, retain_as_published: bool, no_local: bool, identifiers: tuple[int, ...]
+    ) -> None:
+        self.subscriber: int = subscriber
+        self.qos: int = qos
+        self.retain_as_published: bool = retain_as_published
+        self.no_local: bool = no_local
+        self.identifiers: tuple[int, ...] = identifiers
+
+    @property
+    def parts(self) -> tuple[Subscribed, ...]:
+        """The subscriptions that match, for one copy of the message for each [MQTT5-3.3.4-5]."""
+        raise NotImplementedError
+
+    def local(self) -> Entry | None:
+        """What is left of it for the subscriber's own message: the parts without No Local [MQTT5-3.8.3-3]."""
+        raise NotImplementedError
+
+
+class Subscribed(Entry):
+    """One subscription; alone, it is the whole entry. A new one with the same filter is a new object.
+
+    Attributes:
+        topic_filter: as the client wrote it, with `$share/name/`.
+        options: the Subscription Options byte, with the QoS that was granted.
+        identifier: the Subscription Identifier; 0 for none.
+        share: the ShareName; empty if it is not shared.
+    """
+
+    __slots__ = ("options", "share", "topic_filter")
+
+    def __init__(self, subscriber: int, topic_filter: str, options: int, identifier: int, share: str) -> None:
+        super().__init__(
+            subscriber,
+            options & QOS,
+            options & RETAIN_AS_PUBLISHED != 0,
+            options & NO_LOCAL != 0,
+            (identifier,) if identifier else (),
+        )
+        self.topic_filter: str = topic_filter
+        self.options: int = options
+        self.share: str = share
+
+    def __repr__(self) -> str:
+        return f"Subscribed({self.subscriber}, {self.topic_filter!r}, 0x{self.options:02X}, {self.identifier})"
+
+    @property
+    def identifier(self) -> int:
+        return self.identifiers[0] if self.identifiers else 0
+
+    @property
+    def retain_handling(self) -> int:
+        return self.options >> 4 & 3
+
+    @property
+    def parts(self) -> tuple[Subscribed, ...]:
+        return (self,)
+
+    def local(self) -> Entry | None:
+        return None if self.no_local else self
+
+
+class Merged(Entry):
+    """Overlapping subscriptions of one subscriber as one copy of the message [MQTT5-3.3.4-2]."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: tuple[Subscribed, ...]) -> None:
+        qos = 0
+        keep = False
+        no_local = False
+        identifiers: tuple[int, ...] = ()
+        for part in parts:
+            qos = max(qos, part.qos)
+            keep = keep or part.retain_as_published
+            no_local = no_local or part.no_local
+            identifiers += part.identifiers
+        super().__init__(parts[0].subscriber, qos, keep, no_local, identifiers)
+        self._parts: tuple[Subscribed, ...] = parts
+
+    def __repr__(self) -> str:
+        return f"Merged({self._parts!r})"
+
+    @property
+    def parts(self) -> tuple[Subscribed, ...]:
+        return self._parts
+
+    def local(self) -> Entry | None:
+        if not self.no_local:
+            return self
+        return merged([part for part in self._parts if not part.no_local])
+
+
+def merged(parts: list[Subscribed]) -> Entry | None:
+    """The one entry for these subscriptions of one subscriber; None without any."""
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    return Merged(tuple(parts))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Topic names and filters, and what it means that one matches the other: the plain definition, word for word."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["is_wildcard", "levels", "matches", "split_shared", "valid_topic_filter", "valid_topic_name"]
+
+_LONGEST: Final = 65_535
+_SHARE: Final = "$share/"
+
+
+def levels(topic: str) -> list[str]:
+    """The levels of a name or filter; empty ones are levels too, and nothing is normalized [MQTT5-4.7.3-4]."""
+    return topic.split("/")
+
+
+def is_wildcard(topic_filter: str) -> bool:
+    """Whether a valid filter has a wildcard, so that it can match more than one name."""
+    return "+" in topic_filter or "#" in topic_filter
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a valid filter, without `$share/name/`, matches a valid name.
+
+    `+` stands for exactly one level [MQTT5-4.7.1-2]; `#` for its parent and any number of levels below
+    [MQTT5-4.7.1-1]; neither, in front, for a name that begins with `$` [MQTT5-4.7.2-1].
+    """
+    if topic_filter[0] in "+#" and topic[0] == "$":
+        return False
+    wanted = levels(topic_filter)
+    given = levels(topic)
+    for i, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if i == len(given):
+            return False
+        if level != "+" and level != given[i]:
+            return False
+    return len(wanted) == len(given)
+
+
+def valid_topic_name(topic: str) -> bool:
+    """At least one character, at most 65,535 bytes, no U+0000, no wildcard.
+
+    [MQTT5-4.7.0-1], [MQTT5-4.7.3-1], [MQTT5-4.7.3-2], [MQTT5-4.7.3-3].
+    """
+    return _valid_text(topic) and not is_wildcard(topic)
+
+
+def valid_topic_filter(topic_filter: str, shared: bool = True) -> bool:
+    """As a name, but `+` may be a whole level and `#` the whole last one; `$share/` needs a name and a filter.
+
+    [MQTT5-4.7.1-1], [MQTT5-4.7.1-2], [MQTT5-4.8.2-1], [MQTT5-4.8.2-2]. With `shared=False`, as for 3.x, `$share` is a
+    level like others.
+    """
+    if not _valid_text(topic_filter):
+        return False
+    if shared and topic_filter.startswith(_SHARE):
+        share = split_shared(topic_filter)
+        if share is None:
+            return False
+        topic_filter = share[1]
+    parts = levels(topic_filter)
+    last = len(parts) - 1
+    for i, level in enumerate(parts):
+        if level == "+" or (level == "#" and i == last):
+            continue
+        if is_wildcard(level):
+            return False
+    return True
+
+
+def split_shared(topic_filter: str) -> tuple[str, str] | None:
+    """ShareName and filter of a Shared Subscription; None for any other filter, also for a malformed one.
+
+    [MQTT5-4.8.2-1], [MQTT5-4.8.2-2].
+    """
+    if not topic_filter.startswith(_SHARE):
+        return None
+    slash = topic_filter.find("/", len(_SHARE))
+    if slash < 0:
+        return None
+    name = topic_filter[len(_SHARE) : slash]
+    rest = topic_filter[slash + 1 :]
+    if not name or not rest or is_wildcard(name):
+        return None
+    return name, rest
+
+
+def _valid_text(text: str) -> bool:
+    if not text or "\0" in text:
+        return False
+    if len(text) * 4 <= _LONGEST and text.isascii():
+        return True
+    try:
+        return len(text.encode()) <= _LONGEST
+    except UnicodeEncodeError:  # a surrogate has no UTF-8 form
+        return False
