@@ -59,7 +59,10 @@ def broken_protocol(
     size = data[pos] << 8 | data[pos + 1] if end - pos >= 2 else 65_535
     if pos + 2 + size > end:
         offset = cut_string(data, pos, end)
-        return broken(truncated[1], truncated[0], 1, offset - start, version, sender, field)
+        if offset == pos or not data[pos]:
+            return broken(truncated[1], truncated[0], 1, offset - start, version, sender, field)
+        # No known name is that long, which the high byte of the length says before its low byte says that it is cut.
+        return broken(name[1], name[0], 1, pos - start, version, sender, field)
     known = b"\x00\x06MQIsdp" if size == 6 else b"\x00\x04MQTT"
     at = 0
     while at < len(known) and data[pos + at] == known[at]:
