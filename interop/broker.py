@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""The broker under test: one that runs already, ours started for the run, or Debian's mosquitto for comparison."""
+
+import contextlib
+import importlib.util
+import os
+import re
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from interop.adapters.mosquitto_tools import program
+from interop.peer import until
+from interop.process import Process, ProcessFailure
+
+#: `host:port`, `mqtt://host:port`, or `mosquitto` to start Debian's; ours is started when it is not set.
+VARIABLE = "MQTT_REF_INTEROP_BROKER"
+
+
+class BrokerUnavailable(Exception):
+    """The broker could not be started or reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker listens; `name` is `mqtt_ref`, `mosquitto` or `external`."""
+
+    name: str
+    host: str
+    port: int
+    process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address as a URL."""
+        return f"mqtt://{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """`host:port` or `mqtt://host[:port]`; the port is 1883 when it is not given."""
+    match = re.fullmatch(r"(?:mqtt://)?(\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+)(?::(\d{1,5}))?/?", text.strip())
+    if match is None or int(match.group(2) or 1883) > 65535:
+        raise ValueError(f"not an address of a broker: {text!r} (wanted host:port or mqtt://host:port)")
+    return match.group(1).strip("[]"), int(match.group(2) or 1883)
+
+
+def reachable(host: str, port: int, seconds: float = 2.0) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=seconds):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def broker_under_test(config: Path | None = None) -> Iterator[Broker]:
+    """The broker that the environment asks for; `config` is a configuration for ours."""
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted == "mosquitto":
+        with start_mosquitto() as broker:
+            yield broker
+    elif wanted:
+        host, port = parse_address(wanted)
+        if not reachable(host, port):
+            raise BrokerUnavailable(f"nothing listens at {host}:{port} ({VARIABLE})")
+        yield Broker("external", host, port)
+    else:
+        with start_ours(config) as broker:
+            yield broker
+
+
+@contextlib.contextmanager
+def start_ours(config: Path | None = None) -> Iterator[Broker]:
+    """`mqtt-ref serve` on a free port of the loopback interface, without a config or with one."""
+    command = [sys.executable, "-m", "mqtt_ref", "serve", "--port", "0", "--no-ws", "--no-http"]
+    if config is not None:
+        command += ["--config", str(config)]
+    process = Process(command, cwd=_home_of_ours())
+    try:
+        try:
+            found = process.wait_line(r"\bmqtt://(?P<host>127\.0\.0\.1|localhost|\[::1\]):(?P<port>\d+)")
+        except ProcessFailure as failure:
+            raise BrokerUnavailable(str(failure)) from None
+        yield Broker("mqtt_ref", found["host"].strip("[]"), int(found["port"]), process)
+    finally:
+        process.terminate()
+
+
+@contextlib.contextmanager
+def start_mosquitto() -> Iterator[Broker]:
+    """Debian's mosquitto on a free port of the loopback interface, with Paho's forbidden topic forbidden."""
+    executable = program("mosquitto")
+    if executable is None:
+        raise BrokerUnavailable("mosquitto is not installed")
+    with tempfile.TemporaryDirectory(prefix="mqtt_ref-interop-") as folder:
+        config = Path(folder, "mosquitto.conf")
+        for _ in range(5):
+            port = _free_port()
+            config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_keepalive 60\nuser root\n")
+            process = Process([executable, "-c", str(config)])
+            try:
+                until(partial(_settled, process, port), "mosquitto to listen")
+                if process.running:
+                    yield Broker("mosquitto", "127.0.0.1", port, process)
+                    return
+            finally:
+                process.terminate()
+    raise BrokerUnavailable("mosquitto does not start")
+
+
+def _home_of_ours() -> Path:
+    """The folder that `import mqtt_ref` finds it in: the installed (compiled) one where there is one, as in tox."""
+    found = importlib.util.find_spec("mqtt_ref")
+    if found is None or found.origin is None:
+        raise BrokerUnavailable("mqtt_ref cannot be imported")
+    return Path(found.origin).resolve().parent.parent
+
+
+def _settled(process: Process, port: int) -> bool:
+    return reachable("127.0.0.1", port) or not process.running
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+__all__ = [
+    "Broker",
+    "BrokerUnavailable",
+    "broker_under_test",
+    "parse_address",
+    "reachable",
+    "start_mosquitto",
+    "start_ours",
+]

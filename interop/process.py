@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""A child process whose output is read as it comes, so that a test can wait for a line and nothing blocks."""
+
+import os
+import pty
+import re
+import subprocess
+import threading
+import tty
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from interop.peer import DEADLINE
+
+
+class ProcessFailure(Exception):
+    """The process ended, or did not say what it was waited for."""
+
+
+class Process:
+    """A started program; its stdout and stderr are collected line by line, both in one list.
+
+    With `terminal` they are a pseudo-terminal, for programs in C that keep their lines back when writing to a pipe.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
+        terminal: bool = False,
+    ) -> None:
+        self.command = list(command)
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._on_line = on_line
+        self._ended = False
+        if terminal:
+            ours, theirs = pty.openpty()
+            tty.setraw(theirs)
+        else:
+            ours, theirs = os.pipe()
+        try:
+            self._popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                cwd=cwd,
+                env=None if env is None else dict(env),
+            )
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        self._output = ours
+        self._reader = threading.Thread(target=self._read, name=f"read {self.command[0]}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._popen.poll() is None
+
+    def wait_line(self, pattern: str, seconds: float = DEADLINE) -> re.Match[str]:
+        """Return the first match of `pattern` in a line of the output, present or to come."""
+        expression = re.compile(pattern)
+        seen = 0
+        found: list[re.Match[str]] = []
+
+        def ready() -> bool:
+            nonlocal seen
+            while seen < len(self.lines) and not found:
+                match = expression.search(self.lines[seen])
+                if match:
+                    found.append(match)
+                seen += 1
+            return bool(found) or self._ended
+
+        with self._changed:
+            self._changed.wait_for(ready, seconds)
+        if not found:
+            state = "still runs" if self.running else f"ended with {self._popen.returncode}"
+            raise ProcessFailure(f"{self.command[0]} {state} without a line like {pattern!r}:\n{self.tail()}")
+        return found[0]
+
+    def wait(self, seconds: float = DEADLINE) -> int:
+        """Wait for the end and for the rest of the output; return the exit code."""
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise ProcessFailure(f"{self.command[0]} did not end within {seconds:g} s:\n{self.tail()}") from None
+        self._reader.join(seconds)
+        return code
+
+    def terminate(self, seconds: float = 5.0) -> int:
+        """Ask the process to end, insist when it does not, and return the exit code."""
+        if self.running:
+            self._popen.terminate()
+            try:
+                self._popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._popen.kill()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End the process at once; its sockets are closed by the kernel."""
+        if self.running:
+            self._popen.kill()
+        self.wait()
+
+    def tail(self, count: int = 30) -> str:
+        """The last lines of the output."""
+        return "\n".join(line[:400] for line in self.lines[-count:])
+
+    def _read(self) -> None:
+        pending: list[bytes] = []
+        while True:
+            try:
+                data = os.read(self._output, 1 << 16)
+            except OSError:  # EIO: the other end of the terminal was closed
+                break
+            if not data:
+                break
+            *whole, rest = data.split(b"\n")
+            for part in whole:
+                self._add(b"".join([*pending, part]))
+                pending.clear()
+            pending.append(rest)
+        if any(pending):
+            self._add(b"".join(pending))
+        os.close(self._output)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _add(self, raw: bytes) -> None:
+        line = raw.decode("utf-8", "replace").rstrip("\r")
+        with self._changed:
+            self.lines.append(line)
+            self._changed.notify_all()
+        if self._on_line is not None:
+            self._on_line(line)
