@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""The reference codec: decodes, dissects and encodes by the wire format that is declared with `construct`."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from mqtt_ref.wire.constructs import (
+    OMITTED,
+    Breach,
+    Header,
+    MayEnd,
+    PacketFormat,
+    Rule,
+    Source,
+    Trace,
+    assemble,
+    raw_fields,
+)
+from mqtt_ref.wire.fields import Dissection, FieldNode
+from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect, Packet
+from mqtt_ref.wire.generated.reference import FIXED_HEADERS, PACKETS, PROTOCOLS, TRAILING, TRUNCATED
+from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.raw import RawPacket, build
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Dissection", "FieldNode", "decode", "encode", "parse", "raw"]
+
+CONNECT: Final = Connect.TYPE
+
+
+def decode(version: int, sender: int, data: bytes) -> Packet | Violation:
+    """The packet that `data` holds, or the rule it breaks.
+
+    `data` is one whole packet; bytes that are missing or too many are violations too. `version` is the protocol level
+    that the connection speaks, 0 while it is not known; a CONNECT is decoded by the version it names. `sender` is
+    `CLIENT` or `SERVER`. No input raises.
+    """
+    return _Reading(version, sender, bytes(data), None).run()
+
+
+def parse(version: int, sender: int, data: bytes) -> Dissection:
+    """The same, as named fields with their offsets; of a broken packet up to the violation. No input raises."""
+    data = bytes(data)
+    trace = Trace()
+    reading = _Reading(version, sender, data, trace)
+    found = reading.run()
+    broken = found if isinstance(found, Violation) else None
+    reached = max(reading.source.tell(), broken.offset + 1) if broken is not None else len(data)
+
+    def tree() -> tuple[FieldNode, ...]:
+        return trace.nodes(data, reached)
+
+    return Dissection(
+        version=reading.judged,
+        sender=sender,
+        type=reading.type,
+        data=data,
+        packet=None if isinstance(found, Violation) else found,
+        violation=broken,
+        _tree=tree,
+    )
+
+
+def encode(version: int, packet: Packet) -> bytes:
+    """The bytes of a packet; a CONNECT is encoded for the version it names, if that is known.
+
+    Optional trailing fields that say nothing are left out: the Reason Code 0x00 of an acknowledgement without
+    properties, and empty properties behind it.
+
+    Raises:
+        ValueError: a value does not fit its field, or the version has no such packet.
+    """
+    form, values, header = _values(version, packet)
+    body: bytes = form.body.build(values, **header)
+    return build(RawPacket(version, packet.TYPE, _flags(version, packet, header), tail=body))
+
+
+def raw(version: int, packet: Packet) -> RawPacket:
+    """The raw field tree of a packet, in which every length, flag and byte can be changed; see `mqtt_ref.wire.raw`.
+
+    Raises:
+        ValueError: as `encode`.
+    """
+    form, values, header = _values(version, packet)
+    fields = raw_fields(form.body, values, header)
+    return RawPacket(version, packet.TYPE, _flags(version, packet, header), fields)
+
+
+class _Reading:
+    """One packet while it is read: what version it turned out to be judged by, and how far it got."""
+
+    def __init__(self, version: int, sender: int, data: bytes, trace: Trace | None) -> None:
+        self.given = version
+        self.judged = version or V5
+        self.sender = sender
+        self.data = data
+        self.source = Source(data, sender, trace)
+        self.type = data[0] >> 4 if data else 0
+
+    def run(self) -> Packet | Violation:
+        """Read all of it."""
+        try:
+            header = FIXED_HEADERS[self.judged].parse_stream(self.source)
+            end = self.source.tell() + header.remaining_length
+            if end > len(self.data):
+                self._read_what_is_there(header.fixed_header)
+                return self._violation(TRUNCATED[self.judged], len(self.data), "")
+            self.source.limit = end
+            packet = self._body(header.fixed_header)
+        except Breach as breach:
+            if breach.version is not None:
+                self.given = self.judged = breach.version
+            return self._violation(breach.rule, breach.offset, breach.field)
+        if self.source.tell() < len(self.data):
+            return self._violation(TRAILING[self.judged], self.source.tell(), "")
+        return packet
+
+    def _body(self, header: dict[str, Any]) -> Packet:
+        if self.type == CONNECT:
+            self._settle_version()
+        form = PACKETS[self.judged][self.type]
+        values = form.body.parse_stream(self.source, **header)
+        return cast("Packet", assemble(form.make, {**header, **values}))
+
+    def _settle_version(self) -> None:
+        """A CONNECT is decoded by the version it names [MQTT5-3.1.2-2]."""
+        source, trace = self.source, self.source.trace
+        start = source.tell()
+        fields = len(trace.names) if trace is not None else 0
+        self.given = self.judged = ("protocol_version" / PROTOCOLS[self.judged]).parse_stream(source)
+        source.seek(start)
+        if trace is not None:
+            trace.forget(fields)
+
+    def _read_what_is_there(self, header: dict[str, Any]) -> None:
+        """Note the fields of a packet that is cut off; what breaks among them is only that it is."""
+        if self.source.trace is not None:
+            given, judged = self.given, self.judged
+            try:
+                self._body(header)
+            except Breach:
+                pass
+            self.given, self.judged = given, judged
+
+    def _violation(self, rule: Rule, offset: int, field: str) -> Violation:
+        return Violation(rule.statement, rule.reason, self.type, offset, self.given, self.sender, field, rule.level)
+
+
+def _values(version: int, packet: Packet) -> tuple[PacketFormat, dict[str, Any], dict[str, Any]]:
+    """The format of a packet, and the values of its fields and of its header's bits by name."""
+    version = version or V5
+    if isinstance(packet, Connect) and packet.protocol_version in PACKETS:
+        version = packet.protocol_version
+    form = PACKETS[version].get(packet.TYPE)
+    if form is None:
+        raise ValueError(f"{PACKET_NAMES[packet.TYPE]} does not exist in protocol level {version}")
+    values: dict[str, Any] = {name: getattr(packet, name) for name in packet.__match_args__}
+    will = values.pop("will", None)
+    if will is not None:
+        values.update({f"will_{name}": getattr(will, name) for name in will.__match_args__})
+    for renamed in form.body.subcons:
+        part = renamed.subcon
+        if hasattr(part, "layout"):
+            for bit in part.layout:
+                if bit.endswith("_flag"):
+                    whole = bit.removesuffix("_flag")
+                    values[bit] = (will if whole == "will" else values[whole]) is not None
+            values[renamed.name] = dict(values)
+        values.setdefault(renamed.name, None)
+    for renamed in reversed(form.body.subcons):
+        value = values[renamed.name]
+        if not isinstance(renamed.subcon, MayEnd) or _says_something(value):
+            break
+        values[renamed.name] = OMITTED
+    bits = FIXED_HEADERS[version].subcons[0].subcon.types[packet.TYPE].bits
+    return form, values, {name: values[name] for name in bits}
+
+
+def _says_something(value: Any) -> bool:
+    """Whether an optional last field is more than its default: a Reason Code, or properties with one of them set."""
+    if value is None or isinstance(value, int):
+        return bool(value)
+    return any(getattr(value, name) not in (None, []) for name in value.__match_args__)
+
+
+def _flags(version: int, packet: Packet, bits: dict[str, Any]) -> int:
+    header: Header = FIXED_HEADERS[version or V5].subcons[0].subcon.types[packet.TYPE]
+    return header.flags | sum(int(value) << header.bits[name][0] for name, value in bits.items())
