@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from heapq import heapify, heappop, heappush
+from typing import Final, Generic, TypeVar
 
-__all__ = ["Expires", "Retained"]
+from mqtt_ref.broker.topics import is_wildcard
+from mqtt_ref.broker.tree import LevelTree
 
+__all__ = ["Retained"]
 
-class Expires(Protocol):
-    """What a message must have: the time at which it expires in nanoseconds, or 0 for never."""
+M = TypeVar("M")
 
-    expires_at: int
-
-
-M = TypeVar("M", bound=Expires)
+_SLACK: Final = 64
 
 
 class Retained(Generic[M]):
@@ -24,31 +23,98 @@ class Retained(Generic[M]):
     Nothing here looks at the time: `expire` what has expired before you read.
     """
 
-    def __init__(self, maximum: int = 0) -> None: ...
+    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "refused")
+
+    def __init__(self, maximum: int = 0, dollar_apart: bool = True, parent_too: bool = True) -> None:
+        self.maximum: int = maximum
+        self.refused: int = 0
+        self._messages: dict[str, M] = {}
+        self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
+        self._deadlines: dict[str, int] = {}
+        # Every deadline there is, and some that no longer hold; `_deadlines` knows.
+        self._heap: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self._messages)
 
-    def put(self, topic: str, message: M) -> bool:
-        """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic."""
-        raise NotImplementedError
+    def put(self, topic: str, message: M, expires_at: int) -> bool:
+        """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic.
+
+        It expires at `expires_at` (nanoseconds; 0 or less: never).
+        """
+        messages = self._messages
+        if topic not in messages:
+            if 0 < self.maximum <= len(messages):
+                self.refused += 1
+                return False
+            self._topics.insert(topic, topic)
+        messages[topic] = message
+        self._set_deadline(topic, expires_at)
+        return True
 
     def remove(self, topic: str) -> bool:
         """Remove the message of a topic [MQTT5-3.3.1-6]; False if there was none."""
-        raise NotImplementedError
+        if self._messages.pop(topic, None) is None:
+            return False
+        self._topics.remove(topic)
+        self._set_deadline(topic, 0)
+        if not self._messages:
+            # An emptied dict keeps its memory, a cleared one does not.
+            self._messages.clear()
+        return True
 
     def get(self, topic: str) -> M | None:
         """The message of a topic."""
-        raise NotImplementedError
+        return self._messages.get(topic)
 
     def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
-        """Messages of all topics that match, by topic. What is removed or replaced meanwhile is left out or new."""
-        raise NotImplementedError
+        """The messages of all topics that match, ordered by topic.
+
+        The topics are those of the first step; a message that is replaced while you iterate comes in its new form, one
+        that is removed is left out.
+        """
+        if is_wildcard(topic_filter):
+            topics = self._topics.matched(topic_filter)
+            assert topics is not None
+            topics.sort()
+        else:
+            topics = [topic_filter]
+        for topic in topics:
+            message = self._messages.get(topic)
+            if message is not None:
+                yield topic, message
 
     def expire(self, now: int) -> list[str]:
-        """Remove all messages that have expired [MQTT5-3.3.2-5] and say their topics."""
-        raise NotImplementedError
+        """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""
+        gone: list[str] = []
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            at, topic = heappop(heap)
+            if self._deadlines.get(topic, 0) == at:
+                self.remove(topic)
+                gone.append(topic)
+        return gone
 
     def next_expiry(self) -> int:
         """When the next message expires; 0 for never."""
-        raise NotImplementedError
+        heap = self._heap
+        while heap:
+            at, topic = heap[0]
+            if self._deadlines.get(topic, 0) == at:
+                return at
+            heappop(heap)
+        return 0
+
+    def _set_deadline(self, topic: str, at: int) -> None:
+        deadlines = self._deadlines
+        before = deadlines.get(topic, 0)
+        if at <= 0:
+            if before:
+                del deadlines[topic]
+        elif at != before:
+            deadlines[topic] = at
+            heappush(self._heap, (at, topic))
+        if len(self._heap) > 2 * len(deadlines) + _SLACK:
+            # A topic that is retained again and again must not fill the heap with deadlines that no longer hold.
+            self._heap = [(then, name) for name, then in deadlines.items()]
+            heapify(self._heap)

@@ -4,11 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from mqtt_ref.broker.shared import Group
 from mqtt_ref.broker.subscription import Entry, Merged, Subscribed
+from mqtt_ref.broker.topics import is_wildcard, split_shared
+from mqtt_ref.broker.tree import LevelTree
 
 __all__ = ["Entry", "Group", "Match", "Merged", "Router", "Subscribed"]
+
+# Longer topics are matched anew each time, so that what is remembered is bounded in bytes too.
+_LONGEST_CACHED: Final = 512
+# Entries of matches that are not shared with other topics, for each topic the cache has room for.
+_ENTRIES_PER_TOPIC: Final = 16
+# Names that a changed filter may visit without finding a match before the cache is forgotten as a whole.
+_PATIENCE: Final = 2048
 
 
 class Match:
@@ -17,32 +27,182 @@ class Match:
     Attributes:
         plain: one entry for each subscriber with a subscription that is not shared.
         shared: the groups, one of whose members gets the message. They are alive: members come and go.
+        weight: what it holds for one topic alone; set by the router.
     """
 
-    __slots__ = ("plain", "shared")
+    __slots__ = ("plain", "shared", "weight")
 
     def __init__(self, plain: list[Entry], shared: list[Group]) -> None:
         self.plain: list[Entry] = plain
         self.shared: list[Group] = shared
+        self.weight: int = 0
+
+    def __repr__(self) -> str:
+        return f"Match({self.plain!r}, {self.shared!r})"
+
+
+_NO_ENTRIES: Final[list[Entry]] = []
+_NO_GROUPS: Final[list[Group]] = []
+_NOBODY: Final = Match(_NO_ENTRIES, _NO_GROUPS)
+
+
+class _Filter:
+    """Everything that hangs on one filter. Most filters have one subscriber; a dict for it would cost 200 bytes."""
+
+    __slots__ = ("_match", "groups", "many", "only")
+
+    def __init__(self) -> None:
+        self.only: Subscribed | None = None
+        self.many: dict[int, Subscribed] | None = None
+        self.groups: dict[str, Group] | None = None
+        self._match: Match | None = None
+
+    def put(self, subscribed: Subscribed) -> None:
+        """Add or replace the subscription of a subscriber; an older one keeps its place."""
+        self._match = None
+        if self.many is not None:
+            self.many[subscribed.subscriber] = subscribed
+        elif self.only is None or self.only.subscriber == subscribed.subscriber:
+            self.only = subscribed
+        else:
+            self.many = {self.only.subscriber: self.only, subscribed.subscriber: subscribed}
+            self.only = None
+
+    def drop(self, subscriber: int) -> None:
+        """Take the subscription of a subscriber out."""
+        self._match = None
+        many = self.many
+        if many is None:
+            self.only = None
+            return
+        del many[subscriber]
+        if len(many) == 1:
+            for last in many.values():
+                self.only = last
+            self.many = None
+
+    def group(self, name: str, topic_filter: str) -> Group:
+        """The group of a ShareName, made if it is not there."""
+        if self.groups is None:
+            self.groups = {}
+        found = self.groups.get(name)
+        if found is None:
+            found = self.groups[name] = Group(name, topic_filter)
+            self._match = None
+        return found
+
+    def drop_group(self, name: str) -> None:
+        """Take a group out."""
+        self._match = None
+        assert self.groups is not None
+        del self.groups[name]
+        if not self.groups:
+            self.groups = None
+
+    def unused(self) -> bool:
+        """Whether nothing hangs on it any more."""
+        return self.only is None and self.many is None and self.groups is None
+
+    def match(self) -> Match:
+        """The answer for topics that no other filter matches: one object for all of them."""
+        match = self._match
+        if match is None:
+            plain: list[Entry] = _NO_ENTRIES
+            if self.only is not None:
+                plain = [self.only]
+            elif self.many is not None:
+                plain = list(self.many.values())
+            match = Match(plain, _NO_GROUPS if self.groups is None else list(self.groups.values()))
+            self._match = match
+        return match
+
+
+class _Generation:
+    """Topics that were matched, half of what is remembered, and an index of them when filters with wildcards change."""
+
+    __slots__ = ("index", "matches", "room")
+
+    def __init__(self, room: int) -> None:
+        self.matches: dict[str, Match] = {}
+        self.index: LevelTree[str] | None = None
+        self.room: int = room
 
 
 class Router:
-    """All subscriptions, by filter and by subscriber. Filters and topics have been checked (`topics`).
+    """All subscriptions, by filter and by subscriber. Filters and topics have been checked (see `topics`).
+
+    Filters without wildcards are found by the topic itself; those with wildcards stand in a tree. What was found for a
+    topic is remembered, at most for `cached` topics; a new or removed filter makes forget the topics that it matches
+    and no others. To keep that true for the index of remembered topics, a filter whose search there finds nothing for
+    too long makes forget everything, which costs less than the search.
 
     `refine(topic, match)` may return another `Match` (subscribers that may not read the topic left out); its answer is
-    remembered with the topic, until `forget()`.
+    remembered with the topic until `forget()`.
+
+    Attributes:
+        misses: topics that were matched because the answer was not remembered.
+        dropped: answers forgotten because a filter that matches the topic changed.
+        given_up: how often everything was forgotten because the search took too long.
     """
 
-    def __init__(self, cached: int = 16_384, refine: Callable[[str, Match], Match] | None = None) -> None: ...
+    __slots__ = (
+        "_filters",
+        "_half",
+        "_old",
+        "_owned",
+        "_shared",
+        "_sharing",
+        "_size",
+        "_wild",
+        "_young",
+        "dropped",
+        "given_up",
+        "misses",
+        "refine",
+    )
+
+    def __init__(
+        self,
+        cached: int = 16_384,
+        refine: Callable[[str, Match], Match] | None = None,
+        dollar_apart: bool = True,
+        parent_too: bool = True,
+    ) -> None:
+        self.refine: Callable[[str, Match], Match] | None = refine
+        self.misses: int = 0
+        self.dropped: int = 0
+        self.given_up: int = 0
+        self._filters: dict[str, _Filter] = {}
+        self._wild: LevelTree[_Filter] = LevelTree(dollar_apart, parent_too)
+        # Of most subscribers, one subscription: then the subscription itself instead of a dict of them.
+        self._owned: dict[int, Subscribed | dict[str, Subscribed]] = {}
+        self._sharing: dict[int, dict[str, Group]] = {}
+        self._size: int = 0
+        self._shared: int = 0
+        self._half: int = max(cached // 2, 0)
+        self._young: _Generation = self._generation()
+        self._old: _Generation = self._generation()
 
     def __len__(self) -> int:
         """The number of subscriptions."""
-        raise NotImplementedError
+        return self._size
 
     @property
     def shared(self) -> int:
         """How many of the subscriptions are shared."""
-        raise NotImplementedError
+        return self._shared
+
+    @property
+    def filters(self) -> int:
+        """How many different filters there are; `$share/name/` does not make a difference."""
+        return len(self._filters)
+
+    @property
+    def cached(self) -> int:
+        """How many topics are remembered."""
+        return len(self._young.matches) + len(self._old.matches)
+
+    # Subscriptions
 
     def subscribe(
         self, subscriber: int, topic_filter: str, options: int, identifier: int = 0, shared: bool = True
@@ -51,36 +211,263 @@ class Router:
 
         With `shared=False`, `$share/` is a level like others (3.x, if it is so decided).
         """
-        raise NotImplementedError
+        share = split_shared(topic_filter) if shared else None
+        name = "" if share is None else share[0]
+        before = self.subscription(subscriber, topic_filter)
+        if before is not None:
+            if before.share != name:
+                # A session that came back with another protocol version, for which `$share` means something else.
+                self._detach(before)
+            elif before.options == options and before.identifier == identifier:
+                return False
+        subscribed = Subscribed(subscriber, topic_filter, options, identifier, name)
+        self._own(subscribed)
+        self._attach(subscribed, topic_filter if share is None else share[1])
+        return before is None
 
     def unsubscribe(self, subscriber: int, topic_filter: str) -> bool:
         """Remove the subscription with exactly this filter [MQTT5-3.10.4-1]; False if there is none."""
-        raise NotImplementedError
+        before = self.subscription(subscriber, topic_filter)
+        if before is None:
+            return False
+        owned = self._owned[subscriber]
+        if isinstance(owned, Subscribed):
+            del self._owned[subscriber]
+        else:
+            del owned[topic_filter]
+            if not owned:
+                del self._owned[subscriber]
+        self._size -= 1
+        self._detach(before)
+        if not self._owned:
+            self._owned.clear()
+        return True
 
     def remove(self, subscriber: int) -> None:
         """Remove all subscriptions of a subscriber."""
-        raise NotImplementedError
-
-    def match(self, topic: str) -> Match:
-        """Who gets a message of this topic."""
-        raise NotImplementedError
+        owned = self._owned.pop(subscriber, None)
+        if owned is None:
+            return
+        if isinstance(owned, Subscribed):
+            self._size -= 1
+            self._detach(owned)
+        else:
+            self._size -= len(owned)
+            for subscribed in owned.values():
+                self._detach(subscribed)
+        if not self._owned:
+            self._owned.clear()
 
     def subscription(self, subscriber: int, topic_filter: str) -> Subscribed | None:
         """The subscription with exactly this filter."""
-        raise NotImplementedError
+        owned = self._owned.get(subscriber)
+        if owned is None:
+            return None
+        if isinstance(owned, Subscribed):
+            return owned if owned.topic_filter == topic_filter else None
+        return owned.get(topic_filter)
 
     def subscriptions(self, subscriber: int) -> dict[str, Subscribed]:
-        """A copy of all subscriptions of a subscriber, by filter, the oldest first."""
-        raise NotImplementedError
+        """A copy of all subscriptions of a subscriber, by filter, in the order in which they were made."""
+        owned = self._owned.get(subscriber)
+        if owned is None:
+            return {}
+        if isinstance(owned, Subscribed):
+            return {owned.topic_filter: owned}
+        return owned.copy()
 
     def count(self, subscriber: int) -> int:
         """How many subscriptions a subscriber has."""
-        raise NotImplementedError
+        owned = self._owned.get(subscriber)
+        if owned is None:
+            return 0
+        return 1 if isinstance(owned, Subscribed) else len(owned)
 
     def wake(self, subscriber: int) -> None:
         """Tell the groups of a subscriber that it has connected or has send quota again."""
-        raise NotImplementedError
+        groups = self._sharing.get(subscriber)
+        if groups is not None:
+            for group in groups.values():
+                group.wake(subscriber)
+
+    def _own(self, subscribed: Subscribed) -> None:
+        """Put it among those of its subscriber."""
+        subscriber = subscribed.subscriber
+        topic_filter = subscribed.topic_filter
+        owned = self._owned.get(subscriber)
+        if owned is None:
+            self._owned[subscriber] = subscribed
+            self._size += 1
+        elif isinstance(owned, Subscribed):
+            if owned.topic_filter == topic_filter:
+                self._owned[subscriber] = subscribed
+            else:
+                self._owned[subscriber] = {owned.topic_filter: owned, topic_filter: subscribed}
+                self._size += 1
+        else:
+            if topic_filter not in owned:
+                self._size += 1
+            owned[topic_filter] = subscribed
+
+    def _attach(self, subscribed: Subscribed, topic_filter: str) -> None:
+        """Let it be found by topic, or replace the one that is found."""
+        at = self._filters.get(topic_filter)
+        if at is None:
+            at = self._filters[topic_filter] = _Filter()
+            if is_wildcard(topic_filter):
+                self._wild.insert(topic_filter, at)
+        if not subscribed.share:
+            at.put(subscribed)
+            self._changed(topic_filter)
+            return
+        group = at.group(subscribed.share, topic_filter)
+        known = len(group)
+        group.add(subscribed)
+        if known == len(group):
+            return
+        self._shared += 1
+        groups = self._sharing.get(subscribed.subscriber)
+        if groups is None:
+            groups = self._sharing[subscribed.subscriber] = {}
+        groups[subscribed.topic_filter] = group
+        if known == 0:
+            # Answers hold the group itself, so that only its first and last member change them.
+            self._changed(topic_filter)
+
+    def _detach(self, subscribed: Subscribed) -> None:
+        """Let it be found by topic no more."""
+        subscriber = subscribed.subscriber
+        topic_filter = subscribed.topic_filter
+        if subscribed.share:
+            groups = self._sharing[subscriber]
+            group = groups.pop(topic_filter)
+            if not groups:
+                del self._sharing[subscriber]
+            self._shared -= 1
+            group.remove(subscriber)
+            if len(group):
+                return
+            topic_filter = group.topic_filter
+            at = self._filters[topic_filter]
+            at.drop_group(group.name)
+        else:
+            at = self._filters[topic_filter]
+            at.drop(subscriber)
+        if at.unused():
+            del self._filters[topic_filter]
+            if is_wildcard(topic_filter):
+                self._wild.remove(topic_filter)
+            if not self._filters:
+                # An emptied dict keeps its memory, a cleared one does not.
+                self._filters.clear()
+        self._changed(topic_filter)
+
+    # Matching
+
+    def match(self, topic: str) -> Match:
+        """Who gets a message of this topic [MQTT5-3.3.4-2]."""
+        match = self._young.matches.get(topic)
+        if match is not None:
+            return match
+        return self._missed(topic)
 
     def forget(self) -> None:
         """Forget what was matched: who may read what has changed."""
-        raise NotImplementedError
+        self._young = self._generation()
+        self._old = self._generation()
+
+    def _generation(self) -> _Generation:
+        return _Generation(self._half * _ENTRIES_PER_TOPIC)
+
+    def _missed(self, topic: str) -> Match:
+        """Match a topic, or find the answer in the older half, and remember it."""
+        match = self._old.matches.pop(topic, None)
+        if match is None:
+            self.misses += 1
+            filters = self._wild.matching(topic)
+            exact = self._filters.get(topic)
+            if exact is not None:
+                filters.append(exact)
+            if not filters:
+                match = _NOBODY
+            elif len(filters) == 1:
+                match = filters[0].match()
+            else:
+                match = _together(filters)
+            if self.refine is not None:
+                refined = self.refine(topic, match)
+                if refined is not match:
+                    match = refined
+                    match.weight = len(match.plain) + len(match.shared)
+        if self._half and len(topic) <= _LONGEST_CACHED:
+            young = self._young
+            if len(young.matches) >= self._half or young.room <= 0:
+                # The half that was not asked for since the last time goes as a whole: no bookkeeping for each hit.
+                self._old = young
+                young = self._young = self._generation()
+            young.room -= match.weight
+            young.matches[topic] = match
+            if young.index is not None:
+                young.index.insert(topic, topic)
+        return match
+
+    def _changed(self, topic_filter: str) -> None:
+        """Forget the answers for the topics that this filter matches."""
+        if is_wildcard(topic_filter):
+            if not self._forget_all(self._young, topic_filter) or not self._forget_all(self._old, topic_filter):
+                self.given_up += 1
+                self.forget()
+        elif self._young.matches.pop(topic_filter, None) is not None:
+            self.dropped += 1
+            if self._young.index is not None:
+                self._young.index.remove(topic_filter)
+        elif self._old.matches.pop(topic_filter, None) is not None:
+            self.dropped += 1
+
+    def _forget_all(self, half: _Generation, topic_filter: str) -> bool:
+        """Forget the topics of one half that a filter with wildcards matches; False if there is too much to search."""
+        matches = half.matches
+        if not matches:
+            return True
+        index = half.index
+        if index is None:
+            # Made when it is first needed: without new filters with wildcards, remembering costs one dict entry.
+            index = half.index = LevelTree(self._wild.dollar_apart, self._wild.parent_too)
+            for topic in matches:
+                index.insert(topic, topic)
+        topics = index.matched(topic_filter, _PATIENCE)
+        if topics is None:
+            return False
+        for topic in topics:
+            # The index of the older half, which takes in nothing, may still have topics that went to the younger one.
+            if matches.pop(topic, None) is not None:
+                self.dropped += 1
+            index.remove(topic)
+        return True
+
+
+def _together(filters: list[_Filter]) -> Match:
+    """One answer from several filters: overlapping subscriptions of a subscriber become one entry [MQTT5-3.3.4-2]."""
+    entries: dict[int, Entry] = {}
+    overlapping: dict[int, list[Subscribed]] = {}
+    groups: list[Group] = []
+    weight = 0
+    for at in filters:
+        match = at.match()
+        weight += len(match.plain) + len(match.shared)
+        for entry in match.plain:
+            subscriber = entry.subscriber
+            before = entries.get(subscriber)
+            if before is None:
+                entries[subscriber] = entry
+                continue
+            parts = overlapping.get(subscriber)
+            if parts is None:
+                parts = overlapping[subscriber] = list(before.parts)
+            parts.extend(entry.parts)
+        groups.extend(match.shared)
+    for subscriber, parts in overlapping.items():
+        entries[subscriber] = Merged(tuple(parts))
+    together = Match(list(entries.values()), groups)
+    together.weight = weight
+    return together

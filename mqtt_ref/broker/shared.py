@@ -73,19 +73,17 @@ class Group:
                 ready.move_to_end(subscriber)
                 return subscriber
             away[subscriber] = ready.pop(subscriber)
-        looked_at = 0
-        for subscriber in away:
+        for looked_at, subscriber in enumerate(away):
+            if looked_at == _LOOKED_AT:
+                break
             if available(subscriber):
                 self.wake(subscriber)
                 ready.move_to_end(subscriber)
                 return subscriber
-            looked_at += 1
-            if looked_at == _LOOKED_AT:
-                break
         return -1
 
     def wake(self, subscriber: int) -> None:
-        """This member may be available again."""
+        """Say that this member may be available again."""
         found = self._away.pop(subscriber, None)
         if found is not None:
             self._ready[subscriber] = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NO_LOCAL", "QOS", "RETAIN_AS_PUBLISHED", "Entry", "Merged", "Subscribed", "merged"]
+__all__ = ["NO_LOCAL", "QOS", "RETAIN_AS_PUBLISHED", "Entry", "Merged", "Subscribed"]
 
 QOS: Final = 0x03
 NO_LOCAL: Final = 0x04
@@ -96,13 +96,13 @@ class Merged(Entry):
         qos = 0
         keep = False
         no_local = False
-        identifiers: tuple[int, ...] = ()
+        identifiers: list[int] = []
         for part in parts:
             qos = max(qos, part.qos)
             keep = keep or part.retain_as_published
             no_local = no_local or part.no_local
-            identifiers += part.identifiers
-        super().__init__(parts[0].subscriber, qos, keep, no_local, identifiers)
+            identifiers.extend(part.identifiers)
+        super().__init__(parts[0].subscriber, qos, keep, no_local, tuple(identifiers))
         self._parts: tuple[Subscribed, ...] = parts
 
     def __repr__(self) -> str:
@@ -115,13 +115,7 @@ class Merged(Entry):
     def local(self) -> Entry | None:
         if not self.no_local:
             return self
-        return merged([part for part in self._parts if not part.no_local])
-
-
-def merged(parts: list[Subscribed]) -> Entry | None:
-    """The one entry for these subscriptions of one subscriber; None without any."""
-    if not parts:
-        return None
-    if len(parts) == 1:
-        return parts[0]
-    return Merged(tuple(parts))
+        rest = tuple([part for part in self._parts if not part.no_local])
+        if not rest:
+            return None
+        return rest[0] if len(rest) == 1 else Merged(rest)

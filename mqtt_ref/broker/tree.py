@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""A tree of topic names or filters by level: which stored filters match a name, which stored names a filter matches."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+__all__ = ["LevelTree"]
+
+T = TypeVar("T")
+
+_VISITS_PER_FIND: Final = 4
+# Instead of a number of levels: no name, or every name, from here on.
+_NONE: Final = -1
+_ALL: Final = -2
+
+
+class _Node(Generic[T]):
+    """The end of a key, or where keys part; not both absent, so there are less than twice as many nodes as keys.
+
+    `rest` holds the levels between the one under which the parent keeps this node and this node itself, joined by `/`,
+    or None if there are none: a chain of levels that belongs to one key costs no more than its text.
+    """
+
+    __slots__ = ("below", "rest", "value")
+
+    def __init__(self, rest: str | None, value: T | None, below: dict[str, _Node[T]] | None) -> None:
+        self.rest: str | None = rest
+        self.value: T | None = value
+        self.below: dict[str, _Node[T]] | None = below
+
+
+class LevelTree(Generic[T]):
+    """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
+
+    A faulty broker is made by leaving out a rule: `dollar_apart` is [MQTT5-4.7.2-1], `parent_too` that `#` matches its
+    parent level.
+    """
+
+    __slots__ = ("_count", "_root", "dollar_apart", "parent_too")
+
+    def __init__(self, dollar_apart: bool = True, parent_too: bool = True) -> None:
+        self._count: int = 0
+        self._root: _Node[T] = _Node(None, None, None)
+        self.dollar_apart: bool = dollar_apart
+        self.parent_too: bool = parent_too
+
+    def __len__(self) -> int:
+        return self._count
+
+    def nodes(self) -> int:
+        """The number of nodes, for tests: 1 when empty."""
+        count = 0
+        todo = [self._root]
+        while todo:
+            node = todo.pop()
+            count += 1
+            if node.below:
+                todo.extend(node.below.values())
+        return count
+
+    def insert(self, key: str, value: T) -> None:
+        """Put a value under a key, in place of the one that is there."""
+        levels = key.split("/")
+        n = len(levels)
+        node = self._root
+        i = 0
+        while i < n:
+            below = node.below
+            if below is None:
+                below = node.below = {}
+            level = levels[i]
+            i += 1
+            child = below.get(level)
+            if child is None:
+                below[level] = _Node("/".join(levels[i:]) if i < n else None, value, None)
+                self._count += 1
+                return
+            rest = child.rest
+            if rest is not None:
+                # As many levels as the key can have in common, one more to tell, and what is left as a whole.
+                parts = rest.split("/", n - i + 1)
+                same = 0
+                while same < len(parts) and i < n and parts[same] == levels[i]:
+                    same += 1
+                    i += 1
+                if same < len(parts):
+                    # The keys part inside the chain: a node comes between.
+                    child.rest = "/".join(parts[same + 1 :]) if same + 1 < len(parts) else None
+                    child = _Node("/".join(parts[:same]) if same else None, None, {parts[same]: child})
+                    below[level] = child
+            node = child
+        if node.value is None:
+            self._count += 1
+        node.value = value
+
+    def remove(self, key: str) -> bool:
+        """Remove a key and every node that was there for it alone; False if there is no such key."""
+        levels = key.split("/")
+        n = len(levels)
+        above = self._root
+        parent = self._root
+        node = self._root
+        above_level = ""
+        parent_level = ""
+        i = 0
+        while i < n:
+            if node.below is None:
+                return False
+            level = levels[i]
+            child = node.below.get(level)
+            if child is None:
+                return False
+            i += 1
+            if child.rest is not None:
+                for part in child.rest.split("/"):
+                    if i == n or levels[i] != part:
+                        return False
+                    i += 1
+            above, above_level = parent, parent_level
+            parent, parent_level = node, level
+            node = child
+        if node.value is None:
+            return False
+        node.value = None
+        self._count -= 1
+        if node.below:
+            self._join(parent, parent_level, node)
+            return True
+        siblings = parent.below
+        assert siblings is not None
+        del siblings[parent_level]
+        if not siblings:
+            parent.below = None
+        elif parent is not self._root:
+            self._join(above, above_level, parent)
+        return True
+
+    def _join(self, parent: _Node[T], level: str, node: _Node[T]) -> None:
+        """Let the only child of a node without value take its place."""
+        below = node.below
+        if node.value is not None or below is None or len(below) != 1:
+            return
+        for between, child in below.items():
+            rest = between if node.rest is None else f"{node.rest}/{between}"
+            child.rest = rest if child.rest is None else f"{rest}/{child.rest}"
+            assert parent.below is not None
+            parent.below[level] = child
+
+    def matching(self, topic: str) -> list[T]:
+        """The values of all keys that, as filters, match this name (`topics.matches` says what that means)."""
+        found: list[T] = []
+        below = self._root.below
+        if below is None:
+            return found
+        levels = topic.split("/")
+        n = len(levels)
+        # The nodes that are yet to be looked at; each is reached when `at` levels of the topic are used up.
+        nodes: list[_Node[T]] = []
+        at: list[int] = []
+        i = 0
+        node = self._root
+        wild = not (self.dollar_apart and topic.startswith("$"))
+        while True:
+            # `below` is not None here.
+            if wild:
+                child = below.get("#")
+                # `#` matches its parent level too.
+                if child is not None and child.value is not None and (i < n or self.parent_too):
+                    found.append(child.value)
+                if i < n:
+                    child = below.get("+")
+                    if child is not None:
+                        nodes.append(child)
+                        at.append(i + 1)
+            wild = True
+            if i < n:
+                child = below.get(levels[i])
+                if child is not None:
+                    nodes.append(child)
+                    at.append(i + 1)
+            while True:
+                if not nodes:
+                    return found
+                node = nodes.pop()
+                i = at.pop()
+                if node.rest is not None:
+                    i = self._along(node, levels, i, found)
+                    if i < 0:
+                        continue
+                if i == n and node.value is not None:
+                    found.append(node.value)
+                if node.below is not None:
+                    below = node.below
+                    break
+
+    def _along(self, node: _Node[T], levels: list[str], i: int, found: list[T]) -> int:
+        """Follow the chain of a filter; -1 if it does not match the name, or does with its last level, a `#`."""
+        n = len(levels)
+        assert node.rest is not None
+        for part in node.rest.split("/", n - i):
+            if part == "#":
+                if node.value is not None and (i < n or self.parent_too):
+                    found.append(node.value)
+                return -1
+            if i == n or (part != "+" and part != levels[i]):
+                return -1
+            i += 1
+        return i
+
+    def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
+        """The values of all keys that, as names, this filter matches.
+
+        None if the search looked at more nodes than `patience` and what it found justify (negative: go on to the end).
+        """
+        found: list[T] = []
+        levels = topic_filter.split("/")
+        n = len(levels)
+        nodes: list[_Node[T]] = [self._root]
+        at: list[int] = [0]
+        visits = 0
+        while nodes:
+            node = nodes.pop()
+            i = at.pop()
+            visits += 1
+            if patience >= 0 and visits > patience + _VISITS_PER_FIND * len(found):
+                return None
+            if node.rest is not None and i != _ALL:
+                i = _through(node.rest, levels, i)
+                if i == _NONE:
+                    continue
+            value = node.value
+            if i == n:
+                if value is not None:
+                    found.append(value)
+                continue
+            level = "#" if i == _ALL else levels[i]
+            if value is not None and level == "#" and (i == _ALL or self.parent_too):
+                found.append(value)
+            below = node.below
+            if below is None:
+                continue
+            if level != "#" and level != "+":
+                child = below.get(level)
+                if child is not None:
+                    nodes.append(child)
+                    at.append(i + 1)
+                continue
+            then = _ALL if level == "#" else i + 1
+            if node is self._root and self.dollar_apart:
+                for first, other in below.items():
+                    if not first.startswith("$"):
+                        nodes.append(other)
+                        at.append(then)
+            else:
+                nodes.extend(below.values())
+                at.extend([then] * len(below))
+        return found
+
+
+def _through(rest: str, levels: list[str], i: int) -> int:
+    """Follow the chain of a name: how many levels of the filter are used up, or `_NONE`, or `_ALL` at its `#`."""
+    n = len(levels)
+    for part in rest.split("/", n - i):
+        if i == n:
+            return _NONE
+        level = levels[i]
+        if level == "#":
+            return _ALL
+        if level != "+" and level != part:
+            return _NONE
+        i += 1
+    return i
