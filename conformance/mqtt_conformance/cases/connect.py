@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapter 3.1 and 3.2: CONNECT, CONNACK, and who may stay connected."""
+"""Chapters 3.1 and 3.2: CONNECT, CONNACK, Client Identifiers, and who may stay connected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,47 @@ from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connack, Disconnect, Pingreq
+from mqtt_ref.wire.packets import (
+    Connack,
+    ConnectProperties,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Subscribe,
+    Subscription,
+    Will,
+)
+from mqtt_ref.wire.primitives import V5
+
+CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def with_level(peer: Peer, level: int) -> bytes:
+    """A legal CONNECT but for the byte of its protocol version."""
+    raw = bytearray(encode(peer.version, peer.connect_packet()))
+    raw[raw.index(b"MQTT") + 4 if b"MQTT" in raw else raw.index(b"MQIsdp") + 6] = level
+    return bytes(raw)
+
+
+@case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", slug="first-packet-pingreq")
+async def first_packet_pingreq(peer: Peer) -> None:
+    """A connection whose first packet is a PINGREQ is closed, and the PINGREQ is not answered."""
+    await peer.open()
+    await peer.send(Pingreq())
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", slug="first-packet-publish")
+async def first_packet_publish(peer: Peer) -> None:
+    """A PUBLISH before any CONNECT closes the connection and reaches nobody."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic())
+    await peer.open()
+    await peer.send(Publish(peer.topic(), b"early"))
+    await peer.expect_closed()
+    await watcher.silent()
 
 
 @case("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", slug="second-connect")
@@ -18,21 +58,78 @@ async def second_connect_closes(peer: Peer) -> None:
     await peer.expect_closed()
 
 
-@case("MQTT5-3.2.2-6", "MQTT311-3.2.2-4", slug="refusal")
-async def connack_refusal_claims_no_session(peer: Peer) -> None:
-    """A CONNACK that refuses the connection carries Session Present 0."""
+@case("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", slug="second-connect-other-id")
+async def second_connect_with_another_id(peer: Peer) -> None:
+    """A second CONNECT closes the connection, whatever Client Identifier it names."""
+    await peer.connect()
+    await peer.send(peer.connect_packet(client_id=peer.client_id[:20] + "x"))
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.1.2-1", "MQTT311-3.1.2-1", slug="protocol-name")
+async def wrong_protocol_name(peer: Peer) -> None:
+    """A CONNECT with another protocol name is not served as MQTT: refused or closed."""
+    raw = encode(peer.version, peer.connect_packet()).replace(b"\x00\x04MQTT", b"\x00\x04MQTX")
     await peer.open()
-    connect = bytearray(encode(peer.version, peer.connect_packet()))
-    connect[8] = 99 if peer.version == 5 else 2
-    await peer.send(bytes(connect))
-    reply = await peer.expect(Connack, or_closed=True)
-    if isinstance(reply, ClosedType):
-        raise Inconclusive("closed without CONNACK, which the standard allows")
-    peer.check(reply.reason_code != 0, "an unsupported protocol level is accepted")
-    peer.equal(reply.session_present, False, "Session Present")
+    await peer.send(raw)
+    reply = await peer.expect_closed()
+    if isinstance(reply, Connack):
+        peer.check(reply.reason_code != 0, "a CONNECT with the protocol name MQTX is accepted")
 
 
-@case("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", slug="takeover")
+@case("MQTT5-3.1.2-2", slug="unknown-version")
+async def unknown_version_closes(peer: Peer) -> None:
+    """A CONNECT of a protocol version that does not exist is closed, after a CONNACK or without one."""
+    await peer.open()
+    await peer.send(with_level(peer, 99))
+    # A CONNACK may come in the form of an older version, so only an acceptance would be a breach.
+    await peer._wait(lambda: peer.closed, 3.0)
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
+
+
+@case("MQTT311-3.1.2-2", slug="unsupported-level")
+async def unsupported_level_is_told(peer: Peer) -> None:
+    """A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close."""
+    await peer.open()
+    await peer.send(with_level(peer, 2))
+    reply = await peer.expect(Connack)
+    peer.equal(reply.reason_code, 1, "the return code")
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", slug="reserved-flag")
+async def reserved_connect_flag(peer: Peer) -> None:
+    """A CONNECT whose reserved flag is 1 is refused."""
+    raw = bytearray(encode(peer.version, peer.connect_packet()))
+    raw[raw.index(b"MQTT") + 5] |= 1
+    await peer.open()
+    await peer.send(bytes(raw))
+    reply = await peer.expect_closed()
+    peer.check(not isinstance(reply, Connack) or reply.reason_code != 0, "the CONNECT is accepted")
+
+
+@case("MQTT5-3.1.4-1", "MQTT311-3.1.4-1", slug="cut-payload")
+async def connect_that_lacks_its_payload(peer: Peer) -> None:
+    """A CONNECT without a Client Identifier is not accepted; 3.1.1 asks for a close without CONNACK."""
+    raw = b"\x10\x0b\x00\x04MQTT\x05\x02\x00\x3c\x00" if peer.version == V5 else b"\x10\x0a\x00\x04MQTT\x04\x02\x00\x3c"
+    await peer.open()
+    await peer.send(raw)
+    reply = await peer.expect_closed()
+    if isinstance(reply, Connack):
+        peer.check(peer.version == V5, "a CONNACK is sent for a malformed CONNECT", expected="closed", seen=repr(reply))
+        peer.check(reply.reason_code >= 0x80, "the CONNECT is accepted")
+
+
+@case("MQTT5-3.1.4-2", "MQTT5-4.13.2-1", slug="refused-means-closed")
+async def refusal_closes(peer: Peer) -> None:
+    """After a CONNACK of 0x80 or above the connection is closed."""
+    await peer.open()
+    await peer.send(with_level(peer, 99))
+    await peer._wait(lambda: peer.closed, 3.0)
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
+
+
+@case("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", "MQTT5-3.1.3-2", "MQTT311-3.1.3-2", slug="takeover")
 async def takeover_closes_the_old_connection(peer: Peer) -> None:
     """A second connection with the same Client Identifier ends the first one."""
     await peer.connect()
@@ -40,14 +137,307 @@ async def takeover_closes_the_old_connection(peer: Peer) -> None:
     other = peer.another("other")
     await other.connect(client_id=peer.client_id)
     last = await peer.expect_closed()
-    if peer.version == 5 and isinstance(last, Disconnect):
+    if peer.version == V5 and isinstance(last, Disconnect):
         peer.equal(last.reason_code, 0x8E, "the Reason Code of the DISCONNECT")
     await other.barrier()
 
 
-@case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", slug="first-packet-pingreq")
-async def first_packet_is_connect(peer: Peer) -> None:
-    """A connection whose first packet is not a CONNECT gets no answer but a close."""
+@case("MQTT5-3.1.4-3", slug="takeover-reason")
+async def takeover_is_told(peer: Peer) -> None:
+    """The client that is taken over gets a DISCONNECT with Reason Code 0x8E before the close."""
+    await peer.connect()
+    other = peer.another("other")
+    await other.connect(client_id=peer.client_id)
+    last = await peer.expect_closed()
+    peer.advise(
+        isinstance(last, Disconnect) and last.reason_code == 0x8E,
+        "no DISCONNECT 0x8E before the close",
+        expected="DISCONNECT 0x8E",
+        seen=repr(last),
+    )
+
+
+@case("MQTT5-3.1.4-5", "MQTT311-3.1.4-4", "MQTT5-3.2.0-1", "MQTT311-3.2.0-1", slug="connack-first")
+async def connack_comes_first(peer: Peer) -> None:
+    """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
     await peer.open()
-    await peer.send(Pingreq())
+    await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
+    first = await peer.expect(Connack)
+    peer.equal(first.reason_code, 0, "the Reason Code")
+    await peer.find(Pingresp)
+
+
+@case("MQTT5-3.2.0-2", slug="one-connack")
+async def only_one_connack(peer: Peer) -> None:
+    """One CONNACK is sent on a connection, and no more."""
+    await peer.connect()
+    await peer.silent(Connack)
+
+
+@case("MQTT5-3.1.4-6", "MQTT311-3.1.4-5", slug="nothing-after-refusal")
+async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
+    """A PUBLISH right behind a CONNECT that is refused reaches nobody."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic())
+    await peer.open()
+    await peer.send(with_level(peer, 99 if peer.version == V5 else 2), Publish(peer.topic(), b"late"))
+    await peer._wait(lambda: peer.closed, 3.0)
+    await watcher.silent()
+
+
+@case("MQTT5-3.2.2-1", "X311-connack-reserved-bits", slug="acknowledge-flags")
+async def acknowledge_flags(peer: Peer) -> None:
+    """Bits 7 to 1 of the Connect Acknowledge Flags are 0."""
+    await peer.open()
+    await peer.send(peer.connect_packet())
+    reply = await peer.expect(Connack)
+    peer.equal(reply.reason_code, 0, "the Reason Code")
+
+
+@case("MQTT5-3.2.2-2", "MQTT311-3.2.2-1", slug="clean-start", needs=["session"])
+async def clean_start_has_no_session(peer: Peer) -> None:
+    """A connection that starts clean is told Session Present 0, also where a session was kept."""
+    await peer.connect(clean=peer.version == V5, expiry=60)
+    await peer.disconnect()
+    reply = await peer.connect(clean=True)
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("MQTT5-3.2.2-3", "MQTT311-3.2.2-2", "MQTT5-3.1.2-5", "MQTT311-3.1.2-4", slug="session-present", needs=["session"])
+async def kept_session_is_told(peer: Peer) -> None:
+    """A session that was kept is resumed, and Session Present is 1."""
+    await peer.connect(clean=False, expiry=60)
+    await peer.subscribe(peer.topic())
+    await peer.disconnect()
+    reply = await peer.connect(clean=False, expiry=60)
+    peer.equal(reply.session_present, True, "Session Present")
+    await peer.publish(peer.topic(), b"again")
+    await peer.messages(1)
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.2.2-3", "MQTT5-3.1.2-6", "MQTT311-3.2.2-3", "MQTT311-3.1.2-4", slug="no-session")
+async def unknown_session_is_told(peer: Peer) -> None:
+    """Where no session was kept a new one is made, and Session Present is 0."""
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+    await peer.barrier()
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.2.2-6", "MQTT311-3.2.2-4", slug="refusal")
+async def connack_refusal_claims_no_session(peer: Peer) -> None:
+    """A CONNACK that refuses the connection carries Session Present 0."""
+    await peer.open()
+    if peer.version == V5:
+        raw = bytearray(encode(V5, peer.connect_packet()))
+        raw[raw.index(b"MQTT") + 5] |= 1  # the reserved flag
+        await peer.send(bytes(raw))
+    else:
+        await peer.send(with_level(peer, 2))
+    reply = await peer.expect(Connack, or_closed=True)
+    if isinstance(reply, ClosedType):
+        raise Inconclusive("closed without CONNACK, which the standard allows")
+    peer.check(reply.reason_code != 0, "the CONNECT is accepted")
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("MQTT5-3.2.2-7", "MQTT311-3.2.2-5", slug="refusal-closes")
+async def connack_refusal_is_followed_by_a_close(peer: Peer) -> None:
+    """After a CONNACK that refuses, the server closes the connection."""
+    await peer.open()
+    await peer.send(with_level(peer, 2))
+    await peer._wait(lambda: peer.closed, 3.0)
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
+
+
+@case("MQTT5-3.1.3-5", "MQTT311-3.1.3-5", slug="client-id-23")
+async def client_id_of_23_characters(peer: Peer) -> None:
+    """A Client Identifier of 23 digits and letters is accepted."""
+    await peer.connect(client_id=(peer.client_id + CHARACTERS)[:23])
+
+
+@case("MQTT5-3.1.3-5", "MQTT311-3.1.3-5", slug="client-id-characters")
+async def client_id_of_every_character(peer: Peer) -> None:
+    """Every digit and letter may stand in a Client Identifier."""
+    for start in range(0, len(CHARACTERS), 12):
+        await peer.connect(client_id=peer.client_id[:11] + CHARACTERS[start : start + 12])
+
+
+@case("MQTT5-3.1.3-6", "MQTT5-3.1.3-7", "MQTT5-3.2.2-16", slug="assigned-id")
+async def empty_client_id_is_replaced(peer: Peer) -> None:
+    """A client without Client Identifier that is accepted is told the one that it was given."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id=""))
+    reply = await peer.expect(Connack, or_closed=True)
+    if isinstance(reply, ClosedType) or reply.reason_code:
+        raise Inconclusive("a client without Client Identifier is refused, which the standard allows")
+    given = reply.properties.assigned_client_identifier if reply.properties else None
+    peer.check(bool(given), "no Assigned Client Identifier", expected="an identifier", seen=repr(given))
+    peer.equal(reply.session_present, False, "Session Present")
+    other = peer.another("other")
+    await other.open()
+    await other.send(other.connect_packet(client_id=""))
+    second = await other.expect(Connack)
+    same = second.properties.assigned_client_identifier if second.properties else None
+    peer.check(same != given, "two clients get the same identifier", expected="a new one", seen=repr(same))
+
+
+@case("MQTT5-3.1.3-7", slug="assigned-id-works")
+async def assigned_id_names_the_session(peer: Peer) -> None:
+    """The Assigned Client Identifier is the client's own: a connection that names it takes over."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id=""))
+    reply = await peer.expect(Connack, or_closed=True)
+    given = (
+        None if isinstance(reply, ClosedType) or not reply.properties else reply.properties.assigned_client_identifier
+    )
+    if not given:
+        raise Inconclusive("a client without Client Identifier is refused, which the standard allows")
+    other = peer.another("other")
+    await other.connect(client_id=given)
     await peer.expect_closed()
+
+
+@case("MQTT311-3.1.3-6", slug="empty-id")
+async def empty_client_id_is_unique(peer: Peer) -> None:
+    """Two clients without Client Identifier that are accepted are different clients."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id="", clean=True))
+    reply = await peer.expect(Connack, or_closed=True)
+    if isinstance(reply, ClosedType) or reply.reason_code:
+        raise Inconclusive("a client without Client Identifier is refused, which the standard allows")
+    other = peer.another("other")
+    await other.connect(client_id="", clean=True)
+    await peer.barrier()
+    await other.barrier()
+
+
+@case("MQTT311-3.1.3-8", slug="empty-id-keeps-session")
+async def empty_client_id_cannot_keep_a_session(peer: Peer) -> None:
+    """An empty Client Identifier with Clean Session 0 gets return code 0x02 and the close."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id="", clean=False))
+    reply = await peer.expect(Connack)
+    peer.equal(reply.reason_code, 2, "the return code")
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.1.3-8", slug="refused-id-closes")
+async def refused_client_id_closes(peer: Peer) -> None:
+    """A Client Identifier that is refused leads to a close, with Reason Code 0x85 where a CONNACK is sent."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id="x" * 65_000))
+    reply = await peer.expect(Connack, or_closed=True)
+    if isinstance(reply, ClosedType):
+        return
+    if reply.reason_code == 0:
+        raise Inconclusive("Client Identifiers of 65,000 bytes are accepted, which the standard allows")
+    peer.check(reply.reason_code in (0x85, 0x95), "another Reason Code", expected="0x85", seen=hex(reply.reason_code))
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.2.2-12", slug="will-qos", needs=["setting"], settings={"maximum_qos": 1})
+async def will_above_the_maximum_qos(peer: Peer) -> None:
+    """A Will QoS above the server's Maximum QoS is refused with 0x9B."""
+    await peer.open()
+    await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"w", 2)))
+    reply = await peer.expect_closed()
+    if isinstance(reply, Connack):
+        peer.equal(reply.reason_code, 0x9B, "the Reason Code")
+
+
+@case("MQTT5-3.2.2-13", slug="will-retain", needs=["setting"], settings={"retain_available": False})
+async def will_retain_where_there_is_none(peer: Peer) -> None:
+    """A Will Retain of 1 is refused with 0x9A where retained messages are not supported."""
+    await peer.open()
+    await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"w", 0, True)))
+    reply = await peer.expect_closed()
+    if isinstance(reply, Connack):
+        peer.equal(reply.reason_code, 0x9A, "the Reason Code")
+
+
+@case("MQTT5-3.2.2-9", slug="maximum-qos-told", needs=["setting"], settings={"maximum_qos": 1})
+async def maximum_qos_is_told(peer: Peer) -> None:
+    """A server that does not support QoS 2 says so in its CONNACK."""
+    reply = await peer.connect()
+    peer.equal(reply.properties.maximum_qos if reply.properties else None, 1, "Maximum QoS")
+
+
+@case("MQTT5-3.2.2-10", slug="subscribe-above-maximum", needs=["setting"], settings={"maximum_qos": 0})
+async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
+    """A SUBSCRIBE that asks for QoS 2 is accepted by a server whose Maximum QoS is 0."""
+    await peer.connect()
+    reply = await peer.subscribe(peer.topic(), qos=2)
+    peer.equal(reply.reason_codes, [0], "the granted QoS")
+
+
+@case("MQTT5-3.1.2-28", slug="response-information")
+async def response_information_only_on_request(peer: Peer) -> None:
+    """A client that asks for no Response Information gets none."""
+    for properties in (None, ConnectProperties(request_response_information=0)):
+        reply = await peer.connect(properties=properties)
+        seen = reply.properties.response_information if reply.properties else None
+        peer.equal(seen, None, "Response Information")
+
+
+@case("MQTT5-3.2.2-8", "X311-connack-codes-reserved", "X31-connack-codes", slug="connack-code")
+async def connack_code_is_defined(peer: Peer) -> None:
+    """A CONNACK carries one of the codes that the standard defines."""
+    await peer.open()
+    await peer.send(peer.connect_packet())
+    await peer.expect(Connack)
+
+
+@case("MQTT5-3.2.2-19", "MQTT5-3.2.2-20", slug="connack-size")
+async def connack_fits_the_maximum_packet_size(peer: Peer) -> None:
+    """A CONNACK leaves Reason String and User Properties out where they would exceed the client's limit."""
+    for limit in (30, 60, 100):
+        await peer.open()
+        await peer.send(peer.connect_packet(properties=ConnectProperties(maximum_packet_size=limit)))
+        reply = await peer.expect(Connack, or_closed=True)
+        if not isinstance(reply, ClosedType):
+            size = len(encode(V5, reply))
+            text = reply.properties and (reply.properties.reason_string or reply.properties.user_property)
+            peer.check(not (size > limit and text), "the CONNACK is too large", expected=f"{limit} bytes", seen=size)
+
+
+@case("MQTT5-3.1.2-24", slug="connack-size-limit")
+async def no_packet_above_the_maximum_packet_size(peer: Peer) -> None:
+    """No packet, the CONNACK included, is larger than the client's Maximum Packet Size."""
+    reply = await peer.connect(properties=ConnectProperties(maximum_packet_size=128))
+    peer.check(len(encode(V5, reply)) <= 128, "the CONNACK is too large")
+    await peer.subscribe(peer.topic())
+    other = peer.another("other")
+    await other.connect()
+    await other.publish(peer.topic(), b"x" * 200)
+    await other.publish(peer.topic(), b"small")
+    (message,) = await peer.messages(1)
+    peer.equal(message.payload, b"small", "the first message")
+
+
+@case("MQTT5-3.1.2-25", slug="too-large-is-done", needs=["qos1"])
+async def too_large_counts_as_delivered(peer: Peer) -> None:
+    """A message that is too large for a client is dropped as if it had been delivered: what follows arrives."""
+    await peer.connect(properties=ConnectProperties(maximum_packet_size=100, receive_maximum=1))
+    await peer.subscribe(peer.topic(), qos=1)
+    other = peer.another("other")
+    await other.connect()
+    for payload in (b"x" * 300, b"y" * 300, b"small"):
+        await other.publish(peer.topic(), payload, qos=1)
+    (message,) = await peer.messages(1)
+    peer.equal(message.payload, b"small", "the first message")
+
+
+@case("X31-client-id-too-long", slug="long-id")
+async def long_client_id_in_3_1(peer: Peer) -> None:
+    """A Client Identifier of 24 characters gets return code 0x02 from a server that keeps to 3.1."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id="x" * 24))
+    reply = await peer.expect(Connack, or_closed=True)
+    if isinstance(reply, ClosedType):
+        raise Inconclusive("closed without CONNACK")
+    if reply.reason_code == 0:
+        raise Inconclusive("longer Client Identifiers are accepted, as later versions allow")
+    peer.equal(reply.reason_code, 2, "the return code")

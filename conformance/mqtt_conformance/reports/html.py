@@ -23,7 +23,8 @@ STYLE = """
 *{box-sizing:border-box}body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:70rem;
 margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}details{border:1px solid var(--line);border-radius:6px;
+td,th{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}details{border:1px solid var(--line);border-radius:6px;
 margin:.5rem 0;background:var(--soft)}summary{cursor:pointer;padding:.5rem .8rem}details>div{padding:0 .8rem .8rem}
 pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;font-size:12.5px}
 code{font-size:.92em}.v{font-weight:600}.cells{display:flex;flex-wrap:wrap;gap:2px}.cells a{width:13px;height:13px;

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: MIT
+"""Chapters 3.4 to 3.7, 4.3, 4.4, 4.6 and 4.9: delivery protocols, resending, order, quotas."""
+
+from __future__ import annotations
+
+from mqtt_conformance.case import case
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.verdict import Inconclusive
+from mqtt_ref.wire.packets import (
+    ConnectProperties,
+    Disconnect,
+    Puback,
+    Pubcomp,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    Pubrel,
+)
+from mqtt_ref.wire.primitives import V5
+
+
+async def pair(peer: Peer, qos: int, *, properties: ConnectProperties | None = None, expiry: int | None = None) -> Peer:
+    """The peer subscribed to its topic, and another client that publishes."""
+    await peer.connect(clean=peer.version == V5 or expiry is None, expiry=expiry, properties=properties)
+    await peer.subscribe(peer.topic(), qos=qos)
+    other = peer.another("publisher")
+    await other.connect()
+    return other
+
+
+async def resume(peer: Peer, *, expiry: int = 60) -> None:
+    """Drop the link and come back to the session, which has to be there."""
+    await peer.drop()
+    reply = await peer.connect(clean=False, expiry=expiry)
+    if not reply.session_present:
+        raise Inconclusive("the session was not kept")
+
+
+async def forget(peer: Peer) -> None:
+    """End the session that a case kept."""
+    await peer.connect(clean=True)
+    await peer.disconnect()
+
+
+# ---------------------------------------------------------------- the server as receiver
+
+
+@case("MQTT5-4.3.2-4", "MQTT311-4.3.2-2", "MQTT5-3.3.4-1", "MQTT311-3.3.4-1", "MQTT5-2.2.1-5", "MQTT311-2.3.1-6",
+      "MQTT5-3.4.2-1", slug="puback", needs=["qos1"])  # fmt: skip
+async def qos1_is_acknowledged(peer: Peer) -> None:
+    """A QoS 1 PUBLISH gets a PUBACK with its Packet Identifier, also the highest there is."""
+    await peer.connect()
+    for number in (1, 65_535, 256):
+        await peer.send(Publish(peer.topic(), b"m", 1, packet_id=number))
+        reply = await peer.expect(Puback)
+        peer.equal(reply.packet_id, number, "the Packet Identifier")
+        peer.check(reply.reason_code in (0, 0x10), "the message is refused", seen=hex(reply.reason_code))
+
+
+@case("MQTT5-4.3.3-8", "MQTT5-4.3.3-11", "MQTT311-4.3.3-2", "MQTT5-2.2.1-5", "MQTT311-2.3.1-6", "MQTT5-3.5.2-1",
+      "MQTT5-3.7.2-1", slug="pubrec-pubcomp", needs=["qos2"])  # fmt: skip
+async def qos2_is_acknowledged(peer: Peer) -> None:
+    """A QoS 2 PUBLISH gets a PUBREC and its PUBREL a PUBCOMP, both with its Packet Identifier."""
+    await peer.connect()
+    for number in (1, 65_535):
+        await peer.send(Publish(peer.topic(), b"m", 2, packet_id=number))
+        peer.equal((await peer.expect(Pubrec)).packet_id, number, "the Packet Identifier of the PUBREC")
+        await peer.send(Pubrel(number))
+        peer.equal((await peer.expect(Pubcomp)).packet_id, number, "the Packet Identifier of the PUBCOMP")
+
+
+@case("MQTT5-4.3.2-5", "MQTT311-4.3.2-2", slug="puback-ends", needs=["qos1"])
+async def identifier_is_new_after_puback(peer: Peer) -> None:
+    """After its PUBACK a Packet Identifier means a new message, whatever its DUP flag."""
+    other = await pair(peer, 1)
+    for payload, dup in ((b"one", False), (b"two", True), (b"three", False)):
+        await other.send(Publish(peer.topic(), payload, 1, dup=dup, packet_id=5))
+        await other.find(Puback)
+    seen = [m.payload for m in await peer.messages(3)]
+    peer.equal(seen, [b"one", b"two", b"three"], "the messages")
+
+
+@case("MQTT5-4.3.3-10", "MQTT311-4.3.3-2", slug="no-duplicate", needs=["qos2"])
+async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
+    """A QoS 2 PUBLISH that is repeated before its PUBREL gets a PUBREC again and is delivered once."""
+    other = await pair(peer, 2)
+    await other.send(Publish(peer.topic(), b"once", 2, packet_id=7))
+    await other.expect(Pubrec)
+    for _ in range(2):
+        await other.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=7))
+        reply = await other.expect(Pubrec)
+        peer.equal(reply.packet_id, 7, "the Packet Identifier")
+        peer.check(reply.reason_code < 0x80, "the repeat is refused", seen=hex(reply.reason_code))
+    await other.send(Pubrel(7))
+    await other.expect(Pubcomp)
+    await peer.messages(1)
+    await peer.silent()
+
+
+@case("MQTT5-4.3.3-12", "MQTT311-4.3.3-2", slug="pubcomp-ends", needs=["qos2"])
+async def identifier_is_new_after_pubcomp(peer: Peer) -> None:
+    """After its PUBCOMP a Packet Identifier means a new message."""
+    other = await pair(peer, 2)
+    for payload in (b"one", b"two"):
+        await other.publish(peer.topic(), payload, qos=2, packet_id=3)
+    seen = [m.payload for m in await peer.messages(2)]
+    peer.equal(seen, [b"one", b"two"], "the messages")
+
+
+@case("MQTT5-4.3.3-11", "MQTT311-4.3.3-2", slug="pubrel-unknown", needs=["qos2"])
+async def unknown_pubrel_is_answered(peer: Peer) -> None:
+    """A PUBREL whose Packet Identifier is not known gets a PUBCOMP with it."""
+    await peer.connect()
+    await peer.send(Pubrel(77))
+    reply = await peer.expect(Pubcomp)
+    peer.equal(reply.packet_id, 77, "the Packet Identifier")
+    if peer.version == V5:
+        peer.check(reply.reason_code in (0, 0x92), "the Reason Code", expected="0x92", seen=hex(reply.reason_code))
+
+
+@case("MQTT5-4.3.3-10", "MQTT311-4.3.3-2", slug="no-duplicate-after-resume", needs=["qos2", "session"])
+async def qos2_repeat_after_resume(peer: Peer) -> None:
+    """A QoS 2 PUBLISH that is repeated on a resumed session is delivered once."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic(), qos=2)
+    await peer.connect(clean=False, expiry=60)
+    await peer.send(Publish(peer.topic(), b"once", 2, packet_id=9))
+    await peer.expect(Pubrec)
+    await resume(peer)
+    await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=9))
+    await peer.find(Pubrec)
+    await peer.send(Pubrel(9))
+    await peer.find(Pubcomp)
+    await watcher.messages(1)
+    await watcher.silent()
+    await forget(peer)
+
+
+@case("X5-receive-maximum-exceeded-server", slug="receive-maximum-exceeded", needs=["qos2"])
+async def receive_maximum_is_enforced(peer: Peer) -> None:
+    """More unacknowledged QoS 2 messages than the server's Receive Maximum: DISCONNECT 0x93, or at least a close."""
+    await peer.connect()
+    limit = peer.target.capabilities.receive_maximum
+    if limit > 2000:
+        raise Inconclusive(f"the server's Receive Maximum is {limit}")
+    await peer.send(*(Publish(peer.topic(), b"", 2, packet_id=i) for i in range(1, limit + 2)))
+    last = await peer.expect_closed(within=5)
+    if isinstance(last, Disconnect):
+        peer.equal(last.reason_code, 0x93, "the Reason Code")
+
+
+# ---------------------------------------------------------------- the server as sender
+
+
+@case("MQTT5-4.3.2-1", "MQTT5-4.3.2-2", "MQTT311-4.3.2-1", "MQTT5-2.2.1-4", "MQTT311-2.3.1-4", slug="send-qos1",
+      needs=["qos1"])  # fmt: skip
+async def qos1_is_sent_with_an_identifier(peer: Peer) -> None:
+    """A QoS 1 message is sent with DUP 0 and a Packet Identifier that no other unacknowledged one has."""
+    other = await pair(peer, 1)
+    for number in range(5):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    seen = await peer.messages(5, acknowledge=False)
+    peer.equal([(m.qos, m.dup) for m in seen], [(1, False)] * 5, "QoS and DUP")
+    peer.equal(len({m.packet_id for m in seen}), 5, "the number of Packet Identifiers")
+    peer.check(all(m.packet_id for m in seen), "a Packet Identifier is 0")
+
+
+@case("MQTT5-4.3.3-1", "MQTT5-4.3.3-2", "MQTT5-4.3.3-4", "MQTT311-4.3.3-1", slug="send-qos2", needs=["qos2"])
+async def qos2_is_sent_and_released(peer: Peer) -> None:
+    """A QoS 2 message is sent with DUP 0, and its PUBREC is answered with a PUBREL of the same identifier."""
+    other = await pair(peer, 2)
+    await other.publish(peer.topic(), b"m", qos=2)
+    message = await peer.expect(Publish)
+    peer.equal((message.qos, message.dup), (2, False), "QoS and DUP")
+    await peer.send(Pubrec(message.packet_id))
+    peer.equal((await peer.expect(Pubrel)).packet_id, message.packet_id, "the Packet Identifier of the PUBREL")
+    await peer.send(Pubcomp(message.packet_id))
+    await peer.silent()
+
+
+@case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-3.3.1-1", "MQTT311-3.3.1-1", "MQTT5-4.3.2-3", "MQTT311-4.3.2-1",
+      slug="resend-qos1", needs=["qos1", "session"])  # fmt: skip
+async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
+    """QoS 1 messages that were not acknowledged are sent again on a resumed session: same identifiers, DUP 1, in order."""
+    other = await pair(peer, 1, expiry=60)
+    for number in range(3):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    first = await peer.messages(3, acknowledge=False)
+    await resume(peer)
+    again = await peer.messages(3)
+    peer.equal([m.payload for m in again], [m.payload for m in first], "the messages")
+    peer.equal([m.packet_id for m in again], [m.packet_id for m in first], "the Packet Identifiers")
+    peer.equal([m.dup for m in again], [True] * 3, "DUP")
+    await forget(peer)
+
+
+@case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT311-4.3.3-1", slug="resend-qos2",
+      needs=["qos2", "session"])  # fmt: skip
+async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
+    """A QoS 2 message without PUBREC is sent again on a resumed session: same identifier, DUP 1."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=2)
+    first = await peer.expect(Publish)
+    await resume(peer)
+    again = await peer.find(Publish)
+    peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message")
+    await peer.acknowledge(again)
+    await forget(peer)
+
+
+@case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-5", "MQTT5-4.3.3-6", "MQTT311-4.3.3-1", slug="resend-pubrel",
+      needs=["qos2", "session"])  # fmt: skip
+async def owed_pubrel_is_resent(peer: Peer) -> None:
+    """A PUBREL without PUBCOMP is sent again on a resumed session, and the PUBLISH is not."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=2)
+    message = await peer.expect(Publish)
+    await peer.send(Pubrec(message.packet_id))
+    await peer.expect(Pubrel)
+    await resume(peer)
+    release = await peer.find(Pubrel)
+    peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
+    await peer.send(Pubcomp(release.packet_id))
+    await peer.silent()
+    await forget(peer)
+
+
+@case("MQTT5-4.4.0-1", slug="no-resend-while-connected", needs=["qos1"])
+async def nothing_is_resent_on_a_live_connection(peer: Peer) -> None:
+    """While a connection lasts no message is sent again, however late its acknowledgement is."""
+    other = await pair(peer, 1)
+    await other.publish(peer.topic(), b"m", qos=1)
+    message = await peer.expect(Publish)
+    await peer.silent(settle=1.5)
+    await peer.send(Puback(message.packet_id))
+
+
+@case("MQTT5-4.4.0-2", slug="refused-is-done", needs=["qos1", "session"])
+async def refused_message_is_not_resent(peer: Peer) -> None:
+    """A message that the client refused with a PUBACK or PUBREC of 0x80 or above is not sent again."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=1)
+    message = await peer.expect(Publish)
+    await peer.send(Puback(message.packet_id, 0x83))
+    if peer.target.capabilities.maximum_qos == 2:
+        await other.publish(peer.topic(), b"n", qos=2)
+        message = await peer.expect(Publish)
+        await peer.send(Pubrec(message.packet_id, 0x83))
+    await peer.silent(Pubrel)
+    await resume(peer)
+    await peer.silent()
+    await forget(peer)
+
+
+@case("MQTT5-4.3.3-4", slug="refused-is-not-released", needs=["qos2"])
+async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
+    """A PUBREC of 0x80 or above is not answered with a PUBREL, and frees the Packet Identifier."""
+    other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
+    await other.publish(peer.topic(), b"m", qos=2)
+    message = await peer.expect(Publish)
+    await peer.send(Pubrec(message.packet_id, 0x80))
+    await peer.silent(Pubrel)
+    await other.publish(peer.topic(), b"n", qos=2)
+    (following,) = await peer.messages(1)
+    peer.equal(following.payload, b"n", "the message")
+
+
+@case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-in-flight", needs=["qos2", "session"])
+async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
+    """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
+    import asyncio
+
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
+    message = await peer.expect(Publish)
+    await asyncio.sleep(1.6)
+    await resume(peer)
+    again = await peer.find(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    await peer.acknowledge(again)
+    await forget(peer)
+
+
+@case("MQTT5-3.8.4-8", "MQTT311-3.8.4-6", slug="downgrade", needs=["qos2"])
+async def qos_is_the_lower_of_both(peer: Peer) -> None:
+    """A message arrives at the lower of the QoS it was published with and the QoS granted."""
+    await peer.connect()
+    other = peer.another("publisher")
+    await other.connect()
+    for granted in (0, 1, 2):
+        topic = peer.topic(f"q{granted}")
+        await peer.subscribe(topic, qos=granted)
+        for qos in (0, 1, 2):
+            await other.publish(topic, b"m", qos=qos)
+            (message,) = await peer.messages(1)
+            peer.equal(
+                message.qos, min(granted, qos), f"the QoS of a QoS {qos} message to a QoS {granted} subscription"
+            )
+
+
+# ---------------------------------------------------------------- order
+
+
+@case("MQTT5-4.6.0-5", "MQTT5-4.6.0-6", "MQTT311-4.6.0-5", "MQTT311-4.6.0-6", slug="order")
+async def order_is_kept(peer: Peer) -> None:
+    """Messages of one client to one topic at one QoS arrive in the order they were sent."""
+    for qos in range(peer.target.capabilities.maximum_qos + 1):
+        topic = peer.topic(f"q{qos}")
+        await peer.connect()
+        await peer.subscribe(topic, qos=qos)
+        other = peer.another(f"publisher{qos}")
+        await other.connect()
+        wanted = [b"%d" % n for n in range(15)]
+        await other.send(*(Publish(topic, p, qos, packet_id=n + 1 if qos else 0) for n, p in enumerate(wanted)))
+        if qos == 2:
+            for number in range(15):
+                await other.find(Pubrec)
+                await other.send(Pubrel(number + 1))
+        seen = [m.payload for m in await peer.messages(15)]
+        peer.equal(seen, wanted, f"the order at QoS {qos}")
+
+
+@case("MQTT5-4.6.0-5", "MQTT311-4.6.0-6", slug="order-resend", needs=["qos1", "session"])
+async def order_is_kept_over_a_resume(peer: Peer) -> None:
+    """What was not acknowledged comes first on a resumed session, then what was published meanwhile."""
+    other = await pair(peer, 1, expiry=60)
+    for number in range(3):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    await peer.messages(3, acknowledge=False)
+    await peer.drop()
+    for number in range(3, 6):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    reply = await peer.connect(clean=False, expiry=60)
+    if not reply.session_present:
+        raise Inconclusive("the session was not kept")
+    seen = [m.payload for m in await peer.messages(6)]
+    peer.equal(seen, [b"%d" % n for n in range(6)], "the order")
+    await forget(peer)
+
+
+# ---------------------------------------------------------------- flow control
+
+
+@case("MQTT5-3.3.4-9", "MQTT5-4.9.0-1", "MQTT5-4.9.0-2", slug="receive-maximum", needs=["qos1"])
+async def receive_maximum_of_the_client(peer: Peer) -> None:
+    """No more QoS 1 and 2 messages are unacknowledged than the client's Receive Maximum allows."""
+    for limit in (1, 2, 5):
+        other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=limit))
+        for number in range(limit + 2):
+            await other.publish(peer.topic(), b"%d" % number, qos=1)
+        first = await peer.messages(limit, acknowledge=False)
+        await peer.silent()
+        await peer.send(Puback(first[0].packet_id))
+        (following,) = await peer.messages(1, acknowledge=False)
+        peer.equal(following.payload, b"%d" % limit, "what follows an acknowledgement")
+        await peer.silent()
+        await other.disconnect()
+
+
+@case("MQTT5-3.3.4-9", "X5-quota-pubrec", slug="receive-maximum-qos2", needs=["qos2"])
+async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
+    """A QoS 2 message counts until its PUBCOMP, not only until its PUBREC."""
+    other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
+    for payload in (b"0", b"1"):
+        await other.publish(peer.topic(), payload, qos=2)
+    message = await peer.expect(Publish)
+    await peer.send(Pubrec(message.packet_id))
+    await peer.expect(Pubrel)
+    await peer.silent()
+    await peer.send(Pubcomp(message.packet_id))
+    (following,) = await peer.messages(1)
+    peer.equal(following.payload, b"1", "the message")
+
+
+@case("MQTT5-3.3.4-10", "MQTT5-4.9.0-3", "X5-quota-qos0", slug="quota-zero-goes-on", needs=["qos1"])
+async def other_packets_are_not_held_back(peer: Peer) -> None:
+    """With no quota left the server still answers, and sends QoS 0 messages."""
+    other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=1))
+    await peer.subscribe(peer.topic("zero"), qos=0)
+    for _ in range(2):
+        await other.publish(peer.topic(), b"one", qos=1)
+    await peer.expect(Publish)
+    await peer.barrier()
+    await peer.publish(peer.topic("up"), b"m", qos=1)
+    await other.publish(peer.topic("zero"), b"zero")
+    message = await peer.find(Publish)
+    peer.equal(message.payload, b"zero", "the message")
+
+
+@case("X5-quota-reset", slug="quota-new-connection", needs=["qos1", "session"])
+async def quota_is_new_with_each_connection(peer: Peer) -> None:
+    """A resumed session has the quota of the new connection: what is resent counts, what follows waits for it."""
+    other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=3), expiry=60)
+    for number in range(4):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    await peer.messages(3, acknowledge=False)
+    await peer.drop()
+    reply = await peer.connect(clean=False, expiry=60, properties=ConnectProperties(receive_maximum=2))
+    if not reply.session_present:
+        raise Inconclusive("the session was not kept")
+    first = await peer.messages(2, acknowledge=False)
+    await peer.silent()
+    for message in first:
+        await peer.send(Puback(message.packet_id))
+    seen = [m.payload for m in [*first, *await peer.messages(2)]]
+    peer.equal(seen, [b"0", b"1", b"2", b"3"], "the messages")
+    await forget(peer)

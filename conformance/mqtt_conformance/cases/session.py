@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Chapters 3.1.2.4, 3.1.2.11.2, 3.14 and 4.1: what a session keeps, how long, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mqtt_conformance.case import case
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.verdict import Inconclusive
+from mqtt_ref.wire.packets import Disconnect, DisconnectProperties, Publish, Will
+from mqtt_ref.wire.primitives import V5
+
+
+async def keep(peer: Peer, qos: int = 1) -> None:
+    """Leave a session behind that is subscribed to the peer's topic."""
+    await peer.connect(clean=False, expiry=60)
+    await peer.subscribe(peer.topic(), qos=qos)
+    await peer.disconnect()
+
+
+@case("MQTT5-3.1.2-4", "MQTT311-3.1.2-6", "MQTT5-3.1.4-4", "MQTT311-3.1.4-3", slug="clean-discards", needs=["session"])
+async def clean_start_discards_the_session(peer: Peer) -> None:
+    """A clean start ends the session that was kept: its subscriptions and messages are gone."""
+    await keep(peer, 0)
+    other = peer.another("other")
+    await other.connect()
+    await other.publish(peer.topic(), b"queued")
+    await peer.connect(clean=True)
+    await other.publish(peer.topic(), b"live")
+    await peer.silent()
+
+
+@case("MQTT311-3.1.2-6", slug="clean-session-is-not-kept")
+async def clean_session_is_not_reused(peer: Peer) -> None:
+    """A session that began with Clean Session 1 ends with its connection."""
+    await peer.connect(clean=True)
+    await peer.subscribe(peer.topic())
+    await peer.disconnect()
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.1.2-23", "MQTT311-3.1.2-5", "MQTT5-4.5.0-1", "MQTT311-4.5.0-1", "MQTT5-4.1.0-1", "MQTT311-4.1.0-1",
+      slug="queued-qos1", needs=["session", "qos1"])  # fmt: skip
+async def messages_wait_for_a_session(peer: Peer) -> None:
+    """QoS 1 messages that match a session's subscriptions wait for its client."""
+    await keep(peer)
+    other = peer.another("other")
+    await other.connect()
+    for number in range(3):
+        await other.publish(peer.topic(), b"%d" % number, qos=1)
+    await peer.connect(clean=False, expiry=60)
+    seen = [m.payload for m in await peer.messages(3)]
+    peer.equal(seen, [b"0", b"1", b"2"], "what waited")
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.1.2-23", "MQTT311-3.1.2-5", "MQTT5-4.5.0-1", "MQTT311-4.5.0-1", slug="queued-qos2",
+      needs=["session", "qos2"])  # fmt: skip
+async def qos2_messages_wait_for_a_session(peer: Peer) -> None:
+    """QoS 2 messages that match a session's subscriptions wait for its client."""
+    await keep(peer, 2)
+    other = peer.another("other")
+    await other.connect()
+    await other.publish(peer.topic(), b"twice", qos=2)
+    await peer.connect(clean=False, expiry=60)
+    (message,) = await peer.messages(1)
+    peer.equal((message.payload, message.qos), (b"twice", 2), "the message")
+    await peer.silent()
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-4.1.0-2", slug="expiry", needs=["session"])
+async def session_ends_with_its_expiry(peer: Peer) -> None:
+    """A session is discarded once its Session Expiry Interval has passed."""
+    reply = await peer.connect(clean=True, expiry=1)
+    told = reply.properties.session_expiry_interval if reply.properties else None
+    if told not in (None, 1):
+        raise Inconclusive(f"the server set the Session Expiry Interval to {told} s")
+    await peer.disconnect()
+    await asyncio.sleep(2.5 * peer.target.factor)
+    second = await peer.connect(clean=False)
+    peer.equal(second.session_present, False, "Session Present after 2.5 s")
+
+
+@case("MQTT5-4.1.0-2", slug="expiry-zero")
+async def session_of_no_expiry_ends_at_once(peer: Peer) -> None:
+    """A session without Session Expiry Interval ends with its connection."""
+    await peer.connect(clean=True)
+    await peer.subscribe(peer.topic())
+    await peer.disconnect()
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("MQTT5-4.1.0-2", "MQTT5-3.2.2-3", slug="expiry-zero-takeover")
+async def session_of_no_expiry_is_not_taken_over(peer: Peer) -> None:
+    """A session whose expiry is 0 ends when its connection is taken over: nothing is inherited."""
+    await peer.connect(clean=True)
+    await peer.subscribe(peer.topic())
+    other = peer.another("other")
+    reply = await other.connect(client_id=peer.client_id, clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("MQTT5-4.1.0-1", "MQTT311-4.1.0-2", slug="lasts-while-connected")
+async def session_lasts_while_connected(peer: Peer) -> None:
+    """A session lasts at least as long as its connection, whatever its expiry."""
+    await peer.connect(clean=True, expiry=0 if peer.version == V5 else None)
+    await peer.subscribe(peer.topic())
+    await asyncio.sleep(1.2 * peer.target.factor)
+    await peer.publish(peer.topic(), b"still")
+    await peer.messages(1)
+
+
+@case("X5-disconnect-session-expiry", slug="disconnect-extends", needs=["session"])
+async def disconnect_sets_the_expiry(peer: Peer) -> None:
+    """A Session Expiry Interval in DISCONNECT replaces the one of CONNECT."""
+    await peer.connect(clean=True, expiry=600)
+    await peer.disconnect(Disconnect(0, DisconnectProperties(session_expiry_interval=0)))
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("X5-disconnect-session-expiry-after-zero", slug="disconnect-after-zero")
+async def expiry_in_disconnect_after_none(peer: Peer) -> None:
+    """A DISCONNECT that sets an expiry after a CONNECT with none is a Protocol Error: the session is not kept."""
+    await peer.connect(clean=True)
+    await peer.subscribe(peer.topic())
+    await peer.send(Disconnect(0, DisconnectProperties(session_expiry_interval=600)))
+    last = await peer.expect_closed()
+    if isinstance(last, Disconnect):
+        peer.equal(last.reason_code, 0x82, "the Reason Code")
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present")
+
+
+@case("MQTT5-3.14.4-3", "MQTT311-3.14.4-3", "MQTT5-3.1.2-10", "MQTT311-3.1.2-10", slug="disconnect-drops-will")
+async def disconnect_discards_the_will(peer: Peer) -> None:
+    """A DISCONNECT with Reason Code 0x00 discards the Will Message."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic("w"))
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.disconnect()
+    await watcher.silent(settle=0.2)
+
+
+@case("MQTT311-3.1.2-7", slug="retained-outlives", needs=["retain"])
+async def retained_messages_outlive_the_session(peer: Peer) -> None:
+    """A retained message stays when the session of its publisher ends."""
+    await peer.connect(clean=True)
+    await peer.publish(peer.topic(), b"kept", retain=True)
+    await peer.barrier()
+    await peer.disconnect()
+    other = peer.another("other")
+    await other.connect()
+    await other.subscribe(peer.topic())
+    (message,) = await other.messages(1)
+    peer.equal(message.payload, b"kept", "the payload")
+
+
+@case("MQTT5-3.14.1-1", "MQTT311-3.14.1-1", slug="disconnect-flags")
+async def disconnect_with_reserved_bits(peer: Peer) -> None:
+    """A DISCONNECT whose reserved bits are set is malformed, so the Will Message is published."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic("w"))
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.send(b"\xe1\x00")
+    last = await peer.expect_closed()
+    if isinstance(last, Disconnect):
+        peer.equal(last.reason_code, 0x81, "the Reason Code")
+    (message,) = await watcher.messages(1)
+    peer.equal(message.payload, b"will", "the payload")
+
+
+@case("MQTT5-3.14.4-1", "MQTT5-3.14.4-2", slug="closed-after-own-disconnect")
+async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
+    """After its DISCONNECT the server sends nothing more and closes."""
+    await peer.connect()
+    await peer.subscribe(peer.topic())
+    await peer.send(b"\x00\x00")  # a packet type that does not exist
+    await peer._wait(lambda: peer.closed, 3.0)
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
+    kinds = [type(p) for p in peer.inbox]
+    if Disconnect in kinds:
+        peer.equal(kinds.index(Disconnect), len(kinds) - 1, "the place of the DISCONNECT")
+    peer.check(not any(k is Publish for k in kinds), "a PUBLISH came")
+
+
+@case("MQTT5-3.14.0-1", slug="no-disconnect-before-connack")
+async def no_disconnect_before_the_connack(peer: Peer) -> None:
+    """A server that has not accepted a connection sends no DISCONNECT."""
+    await peer.open()
+    await peer.send(b"\x30\x03\x00\x01t")
+    last = await peer.expect_closed()
+    peer.check(not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last))
