@@ -20,7 +20,7 @@ SENDERS = (CLIENT, SERVER)
 TITLE = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
 IMPORTS = (
     "Binary", "Bits", "Check", "FixedHeader", "Header", "Integer", "Limits", "ListOf", "MayEnd", "PacketFormat",
-    "PacketId", "Property", "PropertyList", "PropertySet", "Protocol", "Reason", "Reasons", "Rest", "Rule",
+    "PacketId", "Property", "PropertyList", "PropertySet", "Protocol", "Reason", "Reasons", "RemainingLength", "Rest", "Rule",
     "StringPair", "Text", "VariableByteInteger", "has",
 )  # fmt: skip
 EXPORTS = ("FIXED_HEADERS", "PACKETS", "PROPERTIES", "PROTOCOLS", "TRAILING", "TRUNCATED")
@@ -302,7 +302,9 @@ class _Emitter:
             wrong_sender=self._shared(rules["wrong_sender"], version),
             truncated=f"TRUNCATED_{SUFFIX[version]}",
         )
-        value = _call("Struct", _named('"fixed_header" / ', header), f'"remaining_length" / VBI_{SUFFIX[version]}')
+        vbi = {r: f"{r.upper()}_{SUFFIX[version]}" for r in self.spec.type_rules("vbi") if version in rules[r].cites}
+        length = _named('"remaining_length" / ', _call("RemainingLength", **vbi))
+        value = _call("Struct", _named('"fixed_header" / ', header), length)
         return _assign(f"FIXED_HEADER_{SUFFIX[version]}", value)
 
     def _packet(self, packet: Packet, version: int) -> str:

@@ -41,6 +41,7 @@ __all__ = [
     "Protocol",
     "Reason",
     "Reasons",
+    "RemainingLength",
     "Rest",
     "Rule",
     "Source",
@@ -289,6 +290,24 @@ class VariableByteInteger(Part):
     def explain(self, data: bytes, start: int, end: int) -> tuple[Any, str, tuple[FieldNode, ...]]:
         value = sum((byte & 127) << 7 * n for n, byte in enumerate(data[start:end]))
         return value, str(value), ()
+
+
+class RemainingLength(VariableByteInteger):
+    """The Remaining Length (section 2.1.4).
+
+    Only 5.0 asks for the fewest bytes, and of a CONNECT the version is not known yet: `fewest` in the context says
+    whether to ask.
+    """
+
+    def read(self, source: Source, context: Any, path: str) -> Any:
+        length = self if context._.fewest else self.lenient()
+        return VariableByteInteger.read(length, source, context, path)
+
+    def lenient(self) -> Self:
+        """The same without the rule of fewest bytes."""
+        other = copy.copy(self)
+        other.rules = {name: rule for name, rule in self.rules.items() if name != "vbi_minimal"}
+        return other
 
 
 class Binary(Part):
@@ -777,7 +796,7 @@ def assemble(make: Any, values: Mapping[str, Any]) -> Any:
     if flat.get("will_flag"):
         will = {n.removeprefix("will_"): v for n, v in flat.items() if n.startswith("will_") and n != "will_flag"}
         flat["will"] = Will(**will)
-    return make(**{name: flat[name] for name in make.__match_args__ if name in flat})
+    return make(**{name: flat[name] for name in make.__match_args__ if flat.get(name) is not None})
 
 
 def raw_fields(struct: Any, values: Mapping[str, Any], header: Mapping[str, Any] | None = None) -> list[Raw]:
@@ -789,7 +808,8 @@ def raw_fields(struct: Any, values: Mapping[str, Any], header: Mapping[str, Any]
         name: str = renamed.name
         part: Any = renamed.subcon
         if isinstance(part, IfThenElse):
-            if not part.condfunc(context):
+            condition: Any = part.condfunc
+            if not condition(context):
                 continue
             part = part.thensubcon
         value = values if isinstance(part, Bits) else values.get(name)

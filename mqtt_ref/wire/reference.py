@@ -63,10 +63,9 @@ def parse(version: int, sender: int, data: bytes) -> Dissection:
 
 
 def encode(version: int, packet: Packet) -> bytes:
-    """The bytes of a packet; a CONNECT is encoded for the version it names, if that is known.
+    """The bytes of a packet in the given version (3, 4, 5); what the version lacks is left out.
 
-    Optional trailing fields that say nothing are left out: the Reason Code 0x00 of an acknowledgement without
-    properties, and empty properties behind it.
+    So are optional last fields that say nothing: properties that are None, and the Reason Code 0x00 before them.
 
     Raises:
         ValueError: a value does not fit its field, or the version has no such packet.
@@ -100,8 +99,21 @@ class _Reading:
 
     def run(self) -> Packet | Violation:
         """Read all of it."""
+        fewest = self.given == V5 and self.type != CONNECT
+        found = self._read(fewest)
+        if self.type != CONNECT or self.given != V5 or (isinstance(found, Violation) and found.offset == 0):
+            return found
+        # A CONNECT turned out to be one of 5.0: then its Remaining Length has the fewest bytes [MQTT5-1.5.5-1].
+        again = Source(self.data, self.sender)
         try:
-            header = FIXED_HEADERS[self.judged].parse_stream(self.source)
+            FIXED_HEADERS[V5].parse_stream(again, fewest=True)
+        except Breach as breach:
+            return self._violation(breach.rule, breach.offset, breach.field)
+        return found
+
+    def _read(self, fewest: bool) -> Packet | Violation:
+        try:
+            header = FIXED_HEADERS[self.judged].parse_stream(self.source, fewest=fewest)
             end = self.source.tell() + header.remaining_length
             if end > len(self.data):
                 self._read_what_is_there(header.fixed_header)
@@ -150,13 +162,13 @@ class _Reading:
 def _values(version: int, packet: Packet) -> tuple[PacketFormat, dict[str, Any], dict[str, Any]]:
     """The format of a packet, and the values of its fields and of its header's bits by name."""
     version = version or V5
-    if isinstance(packet, Connect) and packet.protocol_version in PACKETS:
-        version = packet.protocol_version
     form = PACKETS[version].get(packet.TYPE)
     if form is None:
         raise ValueError(f"{PACKET_NAMES[packet.TYPE]} does not exist in protocol level {version}")
     values: dict[str, Any] = {name: getattr(packet, name) for name in packet.__match_args__}
     will = values.pop("will", None)
+    if "protocol_version" in values:
+        values["protocol_version"] = version
     if will is not None:
         values.update({f"will_{name}": getattr(will, name) for name in will.__match_args__})
     for renamed in form.body.subcons:
@@ -170,18 +182,11 @@ def _values(version: int, packet: Packet) -> tuple[PacketFormat, dict[str, Any],
         values.setdefault(renamed.name, None)
     for renamed in reversed(form.body.subcons):
         value = values[renamed.name]
-        if not isinstance(renamed.subcon, MayEnd) or _says_something(value):
+        if not isinstance(renamed.subcon, MayEnd) or value:
             break
         values[renamed.name] = OMITTED
     bits = FIXED_HEADERS[version].subcons[0].subcon.types[packet.TYPE].bits
     return form, values, {name: values[name] for name in bits}
-
-
-def _says_something(value: Any) -> bool:
-    """Whether an optional last field is more than its default: a Reason Code, or properties with one of them set."""
-    if value is None or isinstance(value, int):
-        return bool(value)
-    return any(getattr(value, name) not in (None, []) for name in value.__match_args__)
 
 
 def _flags(version: int, packet: Packet, bits: dict[str, Any]) -> int:

@@ -26,6 +26,7 @@ from mqtt_ref.wire.constructs import (
     Protocol,
     Reason,
     Reasons,
+    RemainingLength,
     Rest,
     Rule,
     StringPair,
@@ -643,7 +644,7 @@ FIXED_HEADER_V5 = Struct(
         wrong_sender=Rule("X5-packet-direction", "type", 0x82),
         truncated=TRUNCATED_V5,
     ),
-    "remaining_length" / VBI_V5,
+    "remaining_length" / RemainingLength(truncated=TRUNCATED_V5, vbi_long=VBI_LONG_V5, vbi_minimal=VBI_MINIMAL_V5),
 )
 
 CONNECT_V5 = Struct(
@@ -1107,7 +1108,7 @@ FIXED_HEADER_V311 = Struct(
         wrong_sender=Rule("X311-packet-direction", "type", 0x82),
         truncated=TRUNCATED_V311,
     ),
-    "remaining_length" / VBI_V311,
+    "remaining_length" / RemainingLength(truncated=TRUNCATED_V311, vbi_long=VBI_LONG_V311),
 )
 
 CONNECT_V311 = Struct(
@@ -1311,7 +1312,7 @@ FIXED_HEADER_V31 = Struct(
         wrong_sender=Rule("X31-packet-direction", "type", 0x82),
         truncated=TRUNCATED_V31,
     ),
-    "remaining_length" / VBI_V31,
+    "remaining_length" / RemainingLength(truncated=TRUNCATED_V31, vbi_long=VBI_LONG_V31),
 )
 
 CONNECT_V31 = Struct(
