@@ -46,7 +46,9 @@ class Decoders(Writer):
         elif size:
             self.add(depth, f"if end - pos < {size}:")
             self.truncated(depth + 1, code, "pos", label)
-            self.add(depth, f'{name} = int.from_bytes(data[pos : pos + {size}], "big")', f"pos += {size}")
+            # Compiled, shifts cost a quarter of int.from_bytes; interpreted, the same.
+            shifted = [f"data[pos{f' + {n}' if n else ''}] << {8 * (size - 1 - n)}" for n in range(size - 1)]
+            self.add(depth, f"{name} = {' | '.join(shifted)} | data[pos + {size - 1}]", f"pos += {size}")
         elif wire == "vbi":
             self.vbi(depth, name, code, label)
         elif wire == "binary":
@@ -188,7 +190,7 @@ class Decoders(Writer):
         self.add(
             depth + 1,
             f"read_{name} = _{field.set.lower()}_properties(version, sender, data, start, pos, stop)",
-            f"if isinstance(read_{name}, Violation):",
+            f"if not isinstance(read_{name}, {class_name(field.set)}):",
             f"    return read_{name}",
             f"{name} = read_{name}",
             "pos = stop",

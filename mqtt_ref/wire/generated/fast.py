@@ -500,7 +500,7 @@ def _connect_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.session_expiry_interval = value
         elif identifier == 0x15:  # Authentication Method
@@ -605,7 +605,7 @@ def _connect_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.maximum_packet_size")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             if value < 1:
                 return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
@@ -639,7 +639,7 @@ def _will_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.message_expiry_interval = value
         elif identifier == 0x03:  # Content Type
@@ -692,7 +692,7 @@ def _will_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.will_delay_interval = value
         elif identifier == 0x26:  # User Property
@@ -739,7 +739,7 @@ def _connack_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.session_expiry_interval = value
         elif identifier == 0x12:  # Assigned Client Identifier
@@ -917,7 +917,7 @@ def _connack_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_packet_size")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             if value < 1:
                 return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
@@ -984,7 +984,7 @@ def _publish_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.message_expiry_interval = value
         elif identifier == 0x03:  # Content Type
@@ -1532,7 +1532,7 @@ def _disconnect_properties(
             pos += 1
             if end - pos < 4:
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
-            value = int.from_bytes(data[pos : pos + 4], "big")
+            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
             out.session_expiry_interval = value
         elif identifier == 0x1C:  # Server Reference
@@ -1750,7 +1750,7 @@ def _connect(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _connect_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, ConnectProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -1793,7 +1793,7 @@ def _connect(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - 1 - start, version, sender, "will_properties")
         if length:
             read_will_properties = _will_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_will_properties, Violation):
+            if not isinstance(read_will_properties, WillProperties):
                 return read_will_properties
             will_properties = read_will_properties
             pos = stop
@@ -1901,7 +1901,7 @@ def _connack(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _connack_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, ConnackProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -1965,7 +1965,7 @@ def _publish(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _publish_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, PublishProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -2017,7 +2017,7 @@ def _puback(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _puback_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, PubackProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
@@ -2068,7 +2068,7 @@ def _pubrec(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _pubrec_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, PubrecProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
@@ -2119,7 +2119,7 @@ def _pubrel(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _pubrel_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, PubrelProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
@@ -2170,7 +2170,7 @@ def _pubcomp(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _pubcomp_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, PubcompProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
@@ -2211,7 +2211,7 @@ def _subscribe(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _subscribe_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, SubscribeProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -2287,7 +2287,7 @@ def _suback(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _suback_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, SubackProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -2336,7 +2336,7 @@ def _unsubscribe(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _unsubscribe_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, UnsubscribeProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -2393,7 +2393,7 @@ def _unsuback(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, pos - 1 - start, version, sender, "properties")
         if length:
             read_properties = _unsuback_properties(version, sender, data, start, pos, stop)
-            if isinstance(read_properties, Violation):
+            if not isinstance(read_properties, UnsubackProperties):
                 return read_properties
             properties = read_properties
             pos = stop
@@ -2466,7 +2466,7 @@ def _disconnect(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _disconnect_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, DisconnectProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
@@ -2511,7 +2511,7 @@ def _auth(
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, pos - 1 - start, version, sender, "properties")
             if length:
                 read_properties = _auth_properties(version, sender, data, start, pos, stop)
-                if isinstance(read_properties, Violation):
+                if not isinstance(read_properties, AuthProperties):
                     return read_properties
                 properties = read_properties
                 pos = stop
