@@ -163,7 +163,7 @@ def publish_all(client: Client, messages: list[Message]) -> None:
 
 
 def exchange(stage: Stage) -> None:
-    """Messages arrive once, whole, in order, at their QoS [MQTT5-4.6.0-5, MQTT5-4.3.3-1], whatever versions meet."""
+    """Messages arrive once, whole, in order, at their QoS, whatever versions meet [MQTT5-4.6.0-5, MQTT311-4.6.0-6]."""
     topic = stage.topic("gr\u00fc\u00dfe/\u6e29\u5ea6")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [topic], stage.qos)
@@ -197,7 +197,8 @@ def granted(stage: Stage) -> None:
 def retained(stage: Stage) -> None:
     """A retained message comes with RETAIN to who subscribes later, without to who is there, and can be cleared.
 
-    [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-9, MQTT5-3.3.1-12, MQTT311-3.3.1-5 to MQTT311-3.3.1-11]
+    [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-9, MQTT5-3.3.1-12;
+    MQTT311-3.3.1-5, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.3.1-9, MQTT311-3.3.1-10]
     """
     topic, end = stage.topic("retained"), stage.topic("end")
     present = stage.open(stage.subscriber)
@@ -248,7 +249,7 @@ def will_discarded(stage: Stage) -> None:
 def resume(stage: Stage) -> None:
     """A session that is kept gets what was published while its client was away, in order, once.
 
-    [MQTT5-3.1.2-5, MQTT5-4.1.0-1, MQTT5-4.6.0-5, MQTT311-3.1.2-4, MQTT311-3.1.2-5]
+    [MQTT5-3.1.2-5, MQTT5-4.6.0-5, MQTT311-3.1.2-4, MQTT311-3.1.2-5, MQTT311-4.6.0-6]
     """
     topic = stage.topic("queued")
     client_id = stage.new_id()
@@ -257,7 +258,7 @@ def resume(stage: Stage) -> None:
     publisher = stage.open(stage.publisher)
     before = Message(topic, b"before", stage.qos)
     publisher.publish(before)
-    expect(wait_for(first, 1, "a message before the drop"), [before], "MQTT5-4.3.3-1")
+    expect(wait_for(first, 1, "a message before the drop"), [before], "MQTT5-3.3.4-2")
     first.disconnect()
 
     sent = numbered(stage, topic, 10, stage.qos)
@@ -279,7 +280,7 @@ def resume(stage: Stage) -> None:
 
 
 def shared(stage: Stage) -> None:
-    """A message goes to one client of a shared subscription [MQTT5-4.8.2-4]; 3.x has no such thing, see the data."""
+    """A message goes to one client of a shared subscription (section 4.8.2 of 5.0); 3.x has none, see the data."""
     end = stage.topic("end")
     name = f"$share/{uuid.uuid4().hex[:8]}/{stage.topic('work')}"
     workers = [stage.open(stage.subscriber) for _ in range(2)]
@@ -299,7 +300,7 @@ def shared(stage: Stage) -> None:
     assert stage.subscriber.version == V5 or stage.shared_in_v3 in ("any", "shared"), summary(got[0] + got[1])
     wanted = [(m.payload, m.topic, m.qos) for m in sent]
     shown = f"{summary(got[0])} and {summary(got[1])}"
-    assert together == wanted, f"each of ten messages once, to either [MQTT5-4.8.2-4]: {shown}"
+    assert together == wanted, f"each of ten messages once, to either (section 4.8.2): {shown}"
 
 
 def large(stage: Stage) -> None:
@@ -346,7 +347,7 @@ def retained_properties(stage: Stage) -> None:
 
 
 def will_properties(stage: Stage) -> None:
-    """A will is published with the properties it was given [MQTT5-3.1.3-10 and section 3.1.3.2]."""
+    """A will is published with its properties (section 3.1.3.2), user properties in order [MQTT5-3.1.3-10]."""
     topic = stage.topic("will")
     witness = stage.open(stage.subscriber)
     subscribe(witness, [topic], stage.qos)
@@ -371,7 +372,7 @@ def unsubscribe(stage: Stage) -> None:
 
 
 def wildcards(stage: Stage) -> None:
-    """`+` is one level, `#` any number including none, and nothing else matches [MQTT5-4.7.1-1, MQTT5-4.7.1-2]."""
+    """`+` is one level, `#` any number including none, and nothing else matches (section 4.7.1)."""
     end = stage.topic("end")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [stage.topic("one/+/three"), stage.topic("deep/#"), end], stage.qos)
@@ -382,7 +383,7 @@ def wildcards(stage: Stage) -> None:
         publisher.publish(Message(stage.topic(name), name.encode(), stage.qos))
     publisher.publish(last(end, stage.qos))
     got = sorted(message.payload.decode() for message in until_last(subscriber, end))
-    assert got == sorted(matching), f"matched {got} [MQTT5-4.7.1-1, MQTT5-4.7.1-2]"
+    assert got == sorted(matching), f"matched {got} (section 4.7.1)"
 
 
 SCENARIOS: dict[str, Callable[[Stage], None]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from interop.broker import Broker
-from interop.matrix import Run, runs, shared_in_v3
+from interop.matrix import Run, clients, runs, shared_in_v3
 from interop.scenarios import SCENARIOS, Side, Stage
 
 
@@ -29,3 +29,17 @@ def test_matrix(run: Run, broker: Broker, need: Callable[[str | None], None]) ->
         stage.abandon()
         raise
     stage.close()
+
+
+def test_cells() -> None:
+    """Ids tell cells apart; every client appears in each of its versions, and in no other, on both sides."""
+    cells = list(runs())
+    assert len({cell.id for cell in cells}) == len(cells)
+    spoken = {(client.name, version) for client in clients() for version in client.versions}
+    assert {(cell.publisher.name, cell.publisher_version) for cell in cells} == spoken
+    pairs = {
+        (cell.publisher.name, cell.publisher_version, cell.subscriber.name, cell.subscriber_version)
+        for cell in cells
+        if cell.scenario == "exchange"
+    }
+    assert pairs == {(*publisher, *subscriber) for publisher in spoken for subscriber in spoken}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""The Eclipse Paho interoperability suite, where there is a checkout of it, and its last recorded result.
+
+The suite is Eclipse's and is not part of this project. With MQTT_REF_PAHO_SUITE set (a checkout) it must run and pass.
+Otherwise it is cloned when its home can be reached; when it cannot, as on a CI machine that only reaches package
+registries, the run is skipped, also under MQTT_REF_REQUIRE=all, and the committed result is what stands for it.
+"""
+
+import functools
+import os
+
+import pytest
+
+from interop.broker import VARIABLE, broker_under_test
+from interop.paho_suite import (
+    CONFIG,
+    JOBS,
+    SUITE_VARIABLE,
+    SuiteUnavailable,
+    find_suite,
+    is_pinned,
+    notes,
+    recorded,
+    run_tests,
+    table,
+    tests_of,
+)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("module", sorted(notes()["suite"]["files"]))
+def test_paho_suite(module: str) -> None:
+    """Every test of the file passes; the table is in the failure, and in the output with -s or -rP."""
+    if os.environ.get(VARIABLE):
+        pytest.skip(f"{VARIABLE} is set: `python -m interop.paho_suite URL` runs the suite against another broker")
+    try:
+        folder = find_suite()
+    except SuiteUnavailable as reason:
+        if os.environ.get(SUITE_VARIABLE):
+            pytest.fail(str(reason), pytrace=False)
+        pytest.skip(str(reason))
+    tests = [test for test in tests_of(folder) if test.module == module]
+    if is_pinned(folder):
+        assert len(tests) == notes()["suite"]["files"][module]["tests"]
+    verdicts = run_tests(folder, tests, functools.partial(broker_under_test, CONFIG), JOBS)
+    print(table(verdicts))
+    if any(verdict.outcome != "pass" for verdict in verdicts):
+        pytest.fail(table(verdicts), pytrace=False)
+
+
+def test_recorded_result() -> None:
+    """The committed result is of our broker and the pinned suite: all 37 tests pass, three times in a row."""
+    result = recorded()
+    suite = notes()["suite"]
+    assert (result["suite"]["commit"], result["suite"]["pinned"], result["broker"]) == (
+        suite["commit"],
+        True,
+        "mqtt_ref",
+    )
+    assert len(result["rounds"]) >= 3
+    for verdicts in result["rounds"]:
+        for module, row in suite["files"].items():
+            outcomes = [outcome for test, (outcome, _) in verdicts.items() if test.startswith(f"{module}.")]
+            assert outcomes == ["pass"] * row["tests"], verdicts
+
+
+def test_notes_are_about_tests_of_the_suite() -> None:
+    """Every note names a test that the recorded rounds ran, once, and says whether a broker may do as it asks."""
+    ran = set(recorded()["rounds"][0])
+    named = [row["test"] for row in notes()["note"]]
+    assert len(named) == len(set(named))
+    assert set(named) <= ran
+    for row in notes()["note"]:
+        assert set(row) == {"test", "asks", "rule", "allowed", "by"}
+        assert row["by"] in ("configuration", "default")
