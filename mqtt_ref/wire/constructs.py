@@ -623,6 +623,7 @@ class PropertyList(Part):
         super().__init__(**rules)
         self.set = set
         self.known = known
+        self.explained = {identifier: _PropertyValue(prop) for identifier, prop in known.items()}
         self.length = length
         self.unknown = unknown
         self.checks = checks
@@ -658,7 +659,7 @@ class PropertyList(Part):
         if prop is None:
             raise Breach(self.unknown, at, path)
         path = f"{path} -> {prop.name}"
-        number = source.trace.open(prop.name, _PropertyValue(prop), at) if source.trace is not None else 0
+        number = source.trace.open(prop.name, self.explained[identifier], at) if source.trace is not None else 0
         if prop not in (self.set.server if source.sender else self.set.client):
             raise Breach(self.set.elsewhere.get((identifier, source.sender), prop.placement), at, path)
         many = prop in self.set.many
