@@ -343,6 +343,9 @@ class Router:
             group = groups.pop(topic_filter)
             if not groups:
                 del self._sharing[subscriber]
+                if not self._sharing:
+                    # An emptied dict keeps its memory, a cleared one does not.
+                    self._sharing.clear()
             self._shared -= 1
             group.remove(subscriber)
             if len(group):
@@ -358,7 +361,6 @@ class Router:
             if is_wildcard(topic_filter):
                 self._wild.remove(topic_filter)
             if not self._filters:
-                # An emptied dict keeps its memory, a cleared one does not.
                 self._filters.clear()
         self._changed(topic_filter)
 

@@ -19,8 +19,8 @@ class Group:
 
     The same ShareName with another filter is another group, and so is the same filter under another ShareName. Members
     are kept in two rows: those that could take a message when last asked, and those that could not. A message looks at
-    the first row only, so its cost does not grow with the members that are away. Call `wake` when a subscriber has
-    connected or has send quota again; should that be forgotten, a few of the second row are asked at every turn.
+    the first row and at one or a few of the second, so its cost does not grow with the members that are away. Call
+    `wake` when a subscriber has connected or has send quota again, or it may be a while until it is found.
     """
 
     __slots__ = ("_away", "_ready", "name", "topic_filter")
@@ -67,6 +67,13 @@ class Group:
         """The next member that is available; -1 if none is."""
         ready = self._ready
         away = self._away
+        if ready and away:
+            # Whoever returned without a `wake` gets its turns again, sooner or later.
+            subscriber = next(iter(away))
+            if available(subscriber):
+                ready[subscriber] = away.pop(subscriber)
+            else:
+                away.move_to_end(subscriber)
         while ready:
             subscriber = next(iter(ready))
             if available(subscriber):
