@@ -98,7 +98,7 @@ def is_pinned(folder: Path) -> bool:
     return all(hashlib.sha256(Path(folder, row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in files)
 
 
-def tests_of(folder: Path) -> list[Test]:
+def discover(folder: Path) -> list[Test]:
     """What unittest would run, in the order of the files. Read, not imported."""
     found = []
     for module, row in notes()["suite"]["files"].items():
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ[VARIABLE] = chosen.url
     try:
         folder = find_suite()
-        tests = [test for test in tests_of(folder) if not chosen.select or any(w in test.id for w in chosen.select)]
+        tests = [test for test in discover(folder) if not chosen.select or any(w in test.id for w in chosen.select)]
         if not tests:
             raise SuiteUnavailable(f"no test of the suite has one of {chosen.select} in its name")
         if chosen.list:

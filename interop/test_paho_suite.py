@@ -17,13 +17,13 @@ from interop.paho_suite import (
     JOBS,
     SUITE_VARIABLE,
     SuiteUnavailable,
+    discover,
     find_suite,
     is_pinned,
     notes,
     recorded,
     run_tests,
     table,
-    tests_of,
 )
 
 
@@ -39,7 +39,7 @@ def test_paho_suite(module: str) -> None:
         if os.environ.get(SUITE_VARIABLE):
             pytest.fail(str(reason), pytrace=False)
         pytest.skip(str(reason))
-    tests = [test for test in tests_of(folder) if test.module == module]
+    tests = [test for test in discover(folder) if test.module == module]
     if is_pinned(folder):
         assert len(tests) == notes()["suite"]["files"][module]["tests"]
     verdicts = run_tests(folder, tests, functools.partial(broker_under_test, CONFIG), JOBS)
