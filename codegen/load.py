@@ -612,7 +612,7 @@ def _statement(file: str, data: Mapping[str, Any], version: int, source: str) ->
     return row
 
 
-ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "suback", "ignore")
+ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "suback", "unsuback", "ignore")
 
 
 def _reaction(data: Mapping[str, Any], number: int, reasons: set[str]) -> Reaction:

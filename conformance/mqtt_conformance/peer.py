@@ -44,6 +44,8 @@ __all__ = ["CLOSED", "ClosedType", "Peer"]
 P = TypeVar("P")
 ANSWER: Final = 3.0
 """Seconds (times the factor) within which a broker answers; only a broker that does not answer costs them."""
+ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
+"""What may say how a broker took a packet that breaks a rule."""
 SETTLE: Final = 0.05
 """Seconds (times the factor) that a broker gets after a barrier before silence counts."""
 
@@ -343,30 +345,37 @@ class Peer:
         self.inbox.clear()
         return last
 
-    async def expect_reaction(self, statement: str, reason: int, state: str, *, within: float = ANSWER) -> None:
-        """The broker reacts to a broken rule in one of the ways that the reaction table permits.
+    async def expect_reaction(self, statement: str, reason: int, state: str, *, within: float = ANSWER) -> str:
+        """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
 
-        `state` is new, connecting or connected; `reason` the Reason Code of the breach.
+        `state` is new, connecting or connected; `reason` the Reason Code of the breach. On an accepted connection a
+        PINGREQ follows what was sent, so that a broker that carries on is not waited for.
         """
         row = reaction(statement, reason, self.version, state)
-        last = await self.expect_closed(within=within)
-        outcome = "close"
-        code = 0
-        if isinstance(last, (Connack, Disconnect)):
-            outcome = "connack" if isinstance(last, Connack) else "disconnect"
-            code = last.reason_code
+        if state == "connected":
+            await self.send(Pingreq())
+        await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), within)
+        seen = next((p for p in reversed(self.inbox) if isinstance(p, ANSWERS)), None)
+        outcome, code = ("close" if self.closed else "ignore"), 0
+        if isinstance(seen, (Connack, Disconnect)) and self.closed:
+            outcome, code = type(seen).__name__.lower(), seen.reason_code
+        elif isinstance(seen, (Suback, Unsuback)) and not self.closed:
+            outcome, code = type(seen).__name__.lower(), max(seen.reason_codes, default=0)
+        elif isinstance(seen, (Puback, Pubrec)) and not self.closed:
+            outcome, code = type(seen).__name__.lower(), seen.reason_code
+        self.inbox.clear()
         for allowed in row.allowed:
             action, _, wanted = allowed.partition(":")
             if action != outcome:
                 continue
-            if outcome == "close" or (wanted == "*" and code >= (0x80 if self.version == V5 else 1)):
-                return
-            if wanted not in ("", "*") and code in (int(wanted, 16), _return_code(int(wanted, 16), self.version)):
-                return
+            if not wanted or (wanted == "*" and code >= (1 if self.version != V5 and outcome == "connack" else 0x80)):
+                return outcome
+            if wanted != "*" and code in (int(wanted, 16), _return_code(int(wanted, 16), self.version)):
+                return outcome
         raise Failed(
             f"the broker has to answer a breach of {statement} as {row.cites} says",
             expected=" or ".join(row.allowed),
-            seen=_show(last) if last is not None else "closed without a packet",
+            seen=f"{outcome}: {_show(seen)}" if seen is not None else outcome,
         )
 
     # ---------------------------------------------------------------- judging

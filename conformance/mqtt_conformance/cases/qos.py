@@ -182,7 +182,7 @@ async def qos2_is_sent_and_released(peer: Peer) -> None:
 @case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-3.3.1-1", "MQTT311-3.3.1-1", "MQTT5-4.3.2-3", "MQTT311-4.3.2-1",
       slug="resend-qos1", needs=["qos1", "session"])  # fmt: skip
 async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
-    """QoS 1 messages that were not acknowledged are sent again on a resumed session: same identifiers, DUP 1, in order."""
+    """Unacknowledged QoS 1 messages are sent again on a resumed session: same identifier, DUP 1, in order."""
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)

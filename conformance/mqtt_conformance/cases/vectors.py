@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Cases made of the derived vectors: illegal input has to be refused, legal input at the edges taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtt_conformance.case import Body, add_case
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.verdict import Failed
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.generated.packets import PACKET_NAMES
+from mqtt_ref.wire.generated.vectors import Vector, vectors
+from mqtt_ref.wire.packets import Connect, Disconnect, Pingreq, Publish, Subscribe, Unsubscribe
+from mqtt_ref.wire.primitives import CLIENT
+
+PLAYED = 2
+"""Vectors of one group that a case plays, spread over the group."""
+TAKEN = (Publish, Subscribe, Unsubscribe, Pingreq)
+"""Legal packets that have no bearing on the connection itself."""
+
+Group = tuple[int, str, str, str, str]
+
+
+def _groups() -> dict[Group, list[Vector]]:
+    """Vectors that a client may send on a connection, by version, statement, kind, packet and field."""
+    out: dict[Group, list[Vector]] = {}
+    for vector in vectors():
+        if vector.sender != CLIENT or vector.version == 0 or vector.maximum or vector.kind == "legal":
+            continue
+        connects = vector.data[0] >> 4 == Connect.TYPE
+        if connects and vector.judged != vector.version:
+            continue
+        key = (vector.judged, vector.statement, vector.kind, PACKET_NAMES[vector.data[0] >> 4], vector.field)
+        out.setdefault(key, []).append(vector)
+    return out
+
+
+def _spread(group: Sequence[Vector]) -> list[Vector]:
+    if len(group) <= PLAYED:
+        return list(group)
+    step = (len(group) - 1) / (PLAYED - 1)
+    return [group[round(i * step)] for i in range(PLAYED)]
+
+
+def _illegal(played: Sequence[Vector]) -> Body:
+    async def body(peer: Peer) -> None:
+        for vector in played:
+            if vector.data[0] >> 4 == Connect.TYPE:
+                await peer.open()
+                state = "new"
+            else:
+                await peer.connect()
+                state = "connected"
+            await peer.send(vector.data)
+            try:
+                outcome = await peer.expect_reaction(vector.statement, vector.reason, state)
+            except Failed as failed:
+                failed.message += f" (vector {vector.id})"
+                raise
+            if outcome == "ignore":
+                peer.note("carries on")
+            await peer.drop(record=False)
+
+    return body
+
+
+def _legal(played: Sequence[tuple[Vector, Publish | Subscribe | Unsubscribe | Pingreq]]) -> Body:
+    async def body(peer: Peer) -> None:
+        for vector, packet in played:
+            await peer.connect()
+            if isinstance(packet, Publish) and packet.retain:
+                peer.run.retained.add(packet.topic)
+            await peer.send(vector.data, Pingreq())
+            await peer._wait(lambda: peer.closed or any(type(p).__name__ == "Pingresp" for p in peer.inbox), 3.0)
+            last = next((p for p in reversed(peer.inbox) if isinstance(p, Disconnect)), None)
+            refused = last is not None and last.reason_code in (0x87, 0x95, 0x97, 0x9A, 0x9B, 0x9E, 0xA1, 0xA2, 0x94)
+            if peer.closed and not refused:
+                raise Failed(
+                    f"legal input is refused (vector {vector.id})", expected="served", seen=repr(last or "closed")
+                )
+            await peer.drop(record=False)
+
+    return body
+
+
+def _register() -> None:
+    for (_, statement, kind, packet, field), group in _groups().items():
+        place = f"{packet} {field}" if field else packet
+        slug = f"vector-{kind}-{packet.lower()}" + (f"-{field}" if field else "")
+        add_case(
+            _illegal(_spread(group)), f"A {place} that breaks the rule is not served ({kind}).", statement, slug=slug
+        )
+    legal: dict[tuple[int, str], list[tuple[Vector, Publish | Subscribe | Unsubscribe | Pingreq]]] = {}
+    for vector in vectors():
+        if vector.kind == "legal" and vector.sender == CLIENT and vector.version:
+            for taken in Decoder(vector.version, CLIENT).feed(vector.data):
+                if isinstance(taken, TAKEN) and _harmless(taken):
+                    legal.setdefault((vector.version, PACKET_NAMES[taken.TYPE]), []).append((vector, taken))
+    homes = {5: "MQTT5-3.1.4-5", 4: "MQTT311-3.1.4-4", 3: "X31-protocol-violation"}
+    for (version, name), some in legal.items():
+        for at in range(0, len(some), 12):
+            slug = f"vector-legal-{name.lower()}-{at // 12}"
+            add_case(
+                _legal(some[at : at + 12]),
+                f"A {name} at the edge of what is legal is served.",
+                homes[version],
+                slug=slug,
+            )
+
+
+def _harmless(packet: object) -> bool:
+    """Whether every broker has to take the packet, whatever it offers."""
+    if isinstance(packet, Publish):
+        alias = packet.properties is not None and packet.properties.topic_alias is not None
+        return not (packet.topic.startswith("$") or alias or packet.retain)
+    if isinstance(packet, Subscribe):
+        return packet.properties is None or packet.properties.subscription_identifier is None
+    return True
+
+
+_register()

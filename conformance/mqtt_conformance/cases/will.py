@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Chapters 3.1.2.5, 3.1.2.10 and 3.1.3.2: Will Messages, Will Delay, Keep Alive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from mqtt_conformance.case import case
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.verdict import Inconclusive
+from mqtt_ref.wire.packets import Disconnect, Pingreq, Publish, PublishProperties, Will, WillProperties
+from mqtt_ref.wire.primitives import V5
+
+
+async def watch(peer: Peer, qos: int = 0) -> Peer:
+    """Another client that is subscribed to the peer's Will Topic."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic("w"), qos=qos)
+    return watcher
+
+
+@case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "MQTT5-3.1.2-7", "X5-will-on-network-failure", slug="link-lost")
+async def will_is_published_when_the_link_is_lost(peer: Peer) -> None:
+    """The Will Message is published when the link ends without a DISCONNECT, once, and not before."""
+    for reset in (False, True):
+        watcher = await watch(peer)
+        await peer.connect(will=Will(peer.topic("w"), b"will"))
+        await watcher.silent()
+        await peer.drop(reset=reset)
+        (message,) = await watcher.messages(1)
+        peer.equal((message.payload, message.topic), (b"will", peer.topic("w")), "the Will Message")
+        await watcher.silent()
+        await watcher.disconnect()
+
+
+@case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-will-on-server-close", slug="protocol-error")
+async def will_is_published_after_a_protocol_error(peer: Peer) -> None:
+    """The Will Message is published when the server closes the connection because of an error."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.send(peer.connect_packet())
+    await peer.expect_closed()
+    (message,) = await watcher.messages(1)
+    peer.equal(message.payload, b"will", "the payload")
+
+
+@case("MQTT5-3.1.2-8", "X5-disconnect-with-will", slug="disconnect-with-will")
+async def disconnect_with_will(peer: Peer) -> None:
+    """A DISCONNECT with Reason Code 0x04 publishes the Will Message."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.disconnect(Disconnect(0x04))
+    await watcher.messages(1)
+
+
+@case("MQTT311-3.1.2-12", slug="no-will")
+async def no_will_no_message(peer: Peer) -> None:
+    """Without a Will Flag nothing is published when the link is lost."""
+    watcher = await watch(peer)
+    await peer.connect()
+    await peer.drop()
+    await watcher.silent(settle=0.2)
+
+
+@case("MQTT5-3.1.2-10", "MQTT311-3.1.2-10", slug="will-is-removed")
+async def will_is_removed_once_published(peer: Peer) -> None:
+    """A Will Message that was published is gone: the next connection has none unless it brings one."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.drop()
+    await watcher.messages(1)
+    await peer.connect()
+    await peer.drop()
+    await watcher.silent(settle=0.2)
+
+
+@case("MQTT5-3.1.2-12", "MQTT311-3.1.2-14", "X5-will-published-qos", slug="will-qos", needs=["qos2"])
+async def will_qos(peer: Peer) -> None:
+    """The Will Message is published at its Will QoS."""
+    watcher = await watch(peer, 2)
+    for qos in (0, 1, 2):
+        await peer.connect(will=Will(peer.topic("w"), b"will", qos))
+        await peer.drop()
+        (message,) = await watcher.messages(1)
+        peer.equal(message.qos, qos, "the QoS")
+
+
+@case("MQTT5-3.1.2-14", "MQTT311-3.1.2-16", slug="will-not-retained")
+async def will_without_retain(peer: Peer) -> None:
+    """With Will Retain 0 the Will Message is not retained."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    await peer.drop()
+    await watcher.messages(1)
+    late = peer.another("late")
+    await late.connect()
+    await late.subscribe(peer.topic("w"))
+    await late.silent()
+
+
+@case("MQTT5-3.1.2-15", "MQTT311-3.1.2-17", slug="will-retained", needs=["retain"])
+async def will_with_retain(peer: Peer) -> None:
+    """With Will Retain 1 the Will Message is retained."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will", 0, True))
+    await peer.drop()
+    await watcher.messages(1)
+    late = peer.another("late")
+    await late.connect()
+    await late.subscribe(peer.topic("w"))
+    (message,) = await late.messages(1)
+    peer.equal((message.payload, message.retain), (b"will", True), "payload and RETAIN")
+
+
+@case("MQTT5-3.1.3-10", "X5-will-properties-published", slug="will-properties")
+async def will_properties(peer: Peer) -> None:
+    """The Will Message carries its properties, User Properties in order, and no Will Delay."""
+    watcher = await watch(peer)
+    pairs = [("z", "1"), ("a", "2"), ("z", "3")]
+    properties = WillProperties(payload_format_indicator=1, content_type="t", response_topic="r",
+                                correlation_data=b"\x00\xff", user_property=list(pairs))  # fmt: skip
+    await peer.connect(will=Will(peer.topic("w"), b"will", properties=properties))
+    await peer.drop()
+    (message,) = await watcher.messages(1)
+    seen = message.properties or PublishProperties()
+    peer.equal(seen.user_property, pairs, "the User Properties")
+    peer.equal((seen.payload_format_indicator, seen.content_type, seen.response_topic, seen.correlation_data),
+               (1, "t", "r", b"\x00\xff"), "the other properties")  # fmt: skip
+
+
+@case("MQTT5-3.1.2-8", "X5-will-delay-first-event", slug="will-delay", needs=["session"])
+async def will_delay(peer: Peer) -> None:
+    """The Will Message is published once the Will Delay Interval has passed, not earlier."""
+    watcher = await watch(peer)
+    await peer.connect(expiry=60, will=Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=2)))
+    begun = time.monotonic()
+    await peer.drop()
+    await watcher.find(Publish, within=6)
+    took = time.monotonic() - begun
+    peer.check(took >= 1.9, "the Will Message came too early", expected="2 s", seen=f"{took:.2f} s")
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.1.3-9", "X5-takeover-will", slug="will-delay-cancelled", needs=["session"])
+async def reconnecting_cancels_a_delayed_will(peer: Peer) -> None:
+    """A new connection to the session before the Will Delay Interval has passed keeps the Will from being published."""
+    watcher = await watch(peer)
+    await peer.connect(expiry=60, will=Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=2)))
+    await peer.drop()
+    await asyncio.sleep(0.2)
+    reply = await peer.connect(clean=False, expiry=60)
+    if not reply.session_present:
+        raise Inconclusive("the session was not kept")
+    await watcher.silent(settle=2.5)
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.1.2-8", "X5-will-delay-first-event", slug="will-at-session-end", needs=["session"])
+async def session_end_publishes_a_delayed_will(peer: Peer) -> None:
+    """A session that ends before the Will Delay Interval has passed publishes the Will Message."""
+    watcher = await watch(peer)
+    will = Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=60))
+    await peer.connect(expiry=1, will=will)
+    await peer.drop()
+    await watcher.find(Publish, within=5)
+
+
+@case("MQTT5-3.1.2-8", "X5-takeover-will-session-end", slug="will-at-clean-start", needs=["session"])
+async def clean_start_publishes_a_delayed_will(peer: Peer) -> None:
+    """A clean start ends the session, so its delayed Will Message is published."""
+    watcher = await watch(peer)
+    will = Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=60))
+    await peer.connect(expiry=60, will=will)
+    await peer.drop()
+    await peer.connect(clean=True)
+    await watcher.messages(1)
+
+
+@case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-takeover-will-no-delay", slug="will-at-takeover")
+async def takeover_publishes_the_will(peer: Peer) -> None:
+    """Taking a connection over publishes its Will Message, which has no delay."""
+    watcher = await watch(peer)
+    await peer.connect(will=Will(peer.topic("w"), b"will"))
+    other = peer.another("other")
+    await other.connect(client_id=peer.client_id)
+    await watcher.messages(1)
+
+
+@case("MQTT5-3.1.2-22", "MQTT311-3.1.2-24", "X5-will-on-keep-alive-timeout", slug="keep-alive")
+async def keep_alive_runs_out(peer: Peer) -> None:
+    """A client that is silent for one and a half times its Keep Alive is closed, and its Will Message published."""
+    watcher = await watch(peer)
+    reply = await peer.connect(keep_alive=1, will=Will(peer.topic("w"), b"will"))
+    seconds = 1
+    if peer.version == V5 and reply.properties and reply.properties.server_keep_alive is not None:
+        seconds = reply.properties.server_keep_alive
+    if seconds > 5:
+        raise Inconclusive(f"the server set the Keep Alive to {seconds} s")
+    begun = time.monotonic()
+    last = await peer.expect_closed(within=seconds * 1.5 + 3)
+    took = time.monotonic() - begun
+    peer.check(took >= seconds * 1.4, "closed too early", expected=f"{seconds * 1.5} s", seen=f"{took:.2f} s")
+    if isinstance(last, Disconnect):
+        peer.equal(last.reason_code, 0x8D, "the Reason Code")
+    await watcher.messages(1)
+
+
+@case("MQTT5-3.1.2-22", "MQTT311-3.1.2-24", "MQTT5-3.2.2-22", slug="keep-alive-kept")
+async def keep_alive_is_kept_by_packets(peer: Peer) -> None:
+    """A client that sends a packet within its Keep Alive stays connected, whatever the packet is."""
+    await peer.connect(keep_alive=2)
+    for packet in (Pingreq(), Publish(peer.topic(), b"m"), Pingreq(), Publish(peer.topic(), b"m")):
+        await asyncio.sleep(1.2)
+        await peer.send(packet)
+    await peer.barrier()
+
+
+@case("X5-keep-alive-zero", "X311-keep-alive-zero", slug="keep-alive-off")
+async def keep_alive_zero(peer: Peer) -> None:
+    """A Keep Alive of 0 turns the mechanism off."""
+    reply = await peer.connect(keep_alive=0)
+    if peer.version == V5 and reply.properties and reply.properties.server_keep_alive:
+        raise Inconclusive("the server set a Keep Alive of its own")
+    await asyncio.sleep(2.5)
+    await peer.barrier()
