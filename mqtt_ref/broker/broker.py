@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""Many sessions, no I/O: what a driver calls, and what it has to do in return."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from mqtt_ref.broker.journal import Journal
+from mqtt_ref.broker.recovery import restore
+from mqtt_ref.broker.takeover import SessionKeeper
+from mqtt_ref.broker.timers import LINK
+from mqtt_ref.broker.topics import split_shared
+from mqtt_ref.engine.access import Access, Verdict
+from mqtt_ref.engine.connection import Connection
+from mqtt_ref.engine.effects import Ask, Effect
+from mqtt_ref.engine.generated.decisions import SHARED_FOR_V3_SHARE, SHUTDOWN_WILLS_KEEP
+from mqtt_ref.engine.link import LOST, Link
+from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.reacting import stop
+from mqtt_ref.engine.session import Session
+from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.ports import Storage
+from mqtt_ref.wire.packets import Connect, PublishProperties
+from mqtt_ref.wire.primitives import V5
+
+__all__ = ["Broker"]
+
+SERVER_SHUTTING_DOWN = 0x8B
+
+
+class Broker(SessionKeeper):
+    """The broker. A driver accepts links and gives their bytes to `Connection.receive`; after each turn it calls
+    `tick`, does the effects, and for each connection of `dirty` writes `take()` and, if `closing`, closes the link.
+
+    `now` is a time in nanoseconds that never goes back and is above 0; `utc_offset` makes it UTC for the store. The
+    seed is what unguessable client identifiers are made from.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        tables: Tables = TABLES,
+        storage: Storage | None = None,
+        seed: int = 0,
+        utc_offset: int = 0,
+    ) -> None:
+        super().__init__(options or Options(), tables)
+        self.storage = storage
+        self._seed = seed
+        self._serial = 0
+        self._questions: dict[int, Connection] = {}
+        self._question = 0
+        self._ids = 0
+        self.shutting_down = False
+        self.journal: Journal | None = None
+        if storage is not None:
+            self.journal = Journal(self, self.options.bounds.batches, utc_offset)
+            self.keeper = self.journal
+
+    # ---------------------------------------------------------------- links
+
+    def connect(self, now: int, listener: str = "", remote: str = "") -> Connection:
+        """A link was accepted."""
+        self._serial += 1
+        connection = Connection(self, self._serial, now, listener, remote)
+        self.connections[self._serial] = connection
+        self.counters.connections_accepted += 1
+        bounds = self.options.bounds
+        if len(self.connections) > bounds.connections or self.shutting_down:
+            connection.note("No room for another connection")
+            self.counters.connections_refused += 1
+            stop(connection, now, LOST)
+        elif bounds.connect_timeout:
+            connection.deadline = now + bounds.connect_timeout * SECOND
+            self.timers.add(connection.deadline, LINK, self._serial)
+        return connection
+
+    def tick(self, now: int) -> list[Effect]:
+        """End a turn: seal the batch of what is to be stored, and hand out what is to be done."""
+        if self.journal is not None:
+            self.journal.seal()
+        if self.effects:
+            effects = self.effects
+            self.effects = []
+            return effects
+        return []
+
+    def on_committed(self, batch: int, now: int) -> None:
+        """The store has the batch; call `tick` and write afterwards."""
+        if self.journal is not None:
+            self.journal.committed(batch)
+
+    def on_commit_failed(self, batch: int, now: int) -> None:
+        """The store does not have the batch: the connections that waited for it are closed without a word."""
+        if self.journal is not None:
+            self.counters.commits_failed += 1
+            for link in self.journal.failed(batch):
+                link.note("What it was to be told could not be stored")
+                stop(link, now, LOST)
+                link.closing = True
+                if not link.queued:
+                    link.queued = True
+                    self.dirty.append(link)
+
+    # ---------------------------------------------------------------- questions
+
+    def set_access(self, access: Access | None) -> None:
+        """Who decides from now on; answers that were remembered are forgotten."""
+        self.access = access
+        self.rules_changed()
+
+    def rules_changed(self) -> None:
+        """Forget who may read what."""
+        self.router.forget()
+
+    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> None:
+        assert isinstance(link, Connection)
+        self._question += 1
+        link.question = self._question
+        self._questions[self._question] = link
+        self.effects.append(Ask(self._question, link, connect, method, data, renewal))
+
+    def answer(self, question: int, verdict: Verdict, now: int) -> bool:
+        """The answer to an `Ask`; False if nobody waits for it any more."""
+        link = self._questions.pop(question, None)
+        if link is None or link.question != question:
+            return False
+        link.answered(verdict, now)
+        return True
+
+    def settle(self, link: Link, now: int, how: int) -> None:
+        if link.question:
+            self._questions.pop(link.question, None)
+            link.question = 0
+        super().settle(link, now, how)
+
+    # ---------------------------------------------------------------- subscriptions
+
+    def is_shared(self, session: Session, filter: str) -> bool:
+        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1]."""
+        if not filter.startswith("$share/"):
+            return False
+        if session.version == V5:
+            return True
+        return self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE and split_shared(filter) is not None
+
+    def subscribe(self, session: Session, filter: str, options: int, identifier: int) -> bool:
+        return self.router.subscribe(session.handle, filter, options, identifier, self.is_shared(session, filter))
+
+    def unsubscribe(self, session: Session, filter: str) -> bool:
+        return self.router.unsubscribe(session.handle, filter)
+
+    def online(self, session: Session) -> None:
+        self.router.wake(session.handle)
+
+    def new_client_id(self) -> str:
+        """From the seed and a number, so that nobody who does not know the seed can guess the next [MQTT5-3.2.2-16]."""
+        while True:
+            self._ids += 1
+            digest = blake2b(self._ids.to_bytes(8, "big"), digest_size=15, key=_key(self._seed)).hexdigest()
+            client_id = f"auto-{digest}"
+            if client_id not in self.by_client_id:
+                return client_id
+
+    # ---------------------------------------------------------------- the broker's own
+
+    def inject(
+        self,
+        topic: str,
+        payload: bytes,
+        now: int,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: PublishProperties | None = None,
+        publisher: str = "",
+    ) -> bool:
+        """Publish a message of the server itself, `$SYS` topics included; False if nobody had subscribed."""
+        self.last_message += 1
+        expires = NEVER
+        if properties is not None and properties.message_expiry_interval is not None:
+            expires = max(now + properties.message_expiry_interval * SECOND, 1)
+        message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
+        return self.publish(message, now)
+
+    def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
+        """Disconnect a client with a reason; False if it is not connected."""
+        session = self.by_client_id.get(client_id)
+        if session is None or session.link is None:
+            return False
+        assert isinstance(session.link, Connection)
+        session.link.dismiss(code, text, now, LOST, server_reference)
+        return True
+
+    def shutdown(self, now: int) -> None:
+        """Tell every 5.0 client 0x8B and close every link; wills are published or kept as decided.
+
+        [X5-shutdown-code, X311-will-deferred]
+        """
+        self.shutting_down = True
+        keep = self.decisions.shutdown_wills == SHUTDOWN_WILLS_KEEP and self.keeper is not None
+        for connection in list(self.connections.values()):
+            session = connection.session
+            if keep and session is not None:
+                session.will = None
+                session.will_state = 0
+            connection.dismiss(SERVER_SHUTTING_DOWN, "The server is shutting down", now)
+
+    def restore(self, now: int) -> None:
+        """Take over what the store holds; before the first link is accepted."""
+        if self.storage is not None and self.journal is not None:
+            restore(self, self.storage.load(), now, self.journal.utc_offset)
+
+
+def _key(seed: int) -> bytes:
+    return seed.to_bytes(max(1, (seed.bit_length() + 7) // 8), "big")[:64]

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""From a message to its subscribers: who gets it, at which QoS, and once encoded for all that get the same form."""
+
+from __future__ import annotations
+
+from mqtt_ref.broker.retained import Retained
+from mqtt_ref.broker.router import Entry, Group, Match, Router
+from mqtt_ref.engine import qos_send
+from mqtt_ref.engine.generated.decisions import OVERLAPPING_EACH, PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+from mqtt_ref.engine.hub import Hub
+from mqtt_ref.engine.link import Link
+from mqtt_ref.engine.message import Message
+from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.engine.tables import Tables
+from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.wire.primitives import V5, V311
+
+__all__ = ["Deliverer"]
+
+
+class Deliverer(Hub):
+    """The part of the broker that brings messages to subscribers. Subscribers are the handles of sessions."""
+
+    def __init__(self, options: Options, tables: Tables) -> None:
+        super().__init__(options, tables)
+        self.router = Router(refine=self._readable)
+        self.retained_messages: Retained[Message] = Retained()
+        self.sessions: list[Session | None] = []
+        """By handle."""
+        self.links: list[Link | None] = []
+        """By handle of the session: the connection that is open."""
+
+    def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
+        """Deliver a message without properties that is not to be retained.
+
+        A plain QoS 0 delivery is an item in a list: no object is made and no subscriber is encoded for by itself.
+        """
+        match = self.router.match(topic)
+        counters = self.counters
+        counters.messages_routed += 1
+        links = self.links
+        dirty = self.dirty
+        form3 = b""
+        form5 = b""
+        message: Message | None = None
+        sent = 0
+        for entry in match.plain:
+            target = links[entry.subscriber]
+            if (
+                target is not None
+                and target.fast
+                and (qos == 0 or entry.qos == 0)
+                and not entry.no_local
+                and not entry.identifiers
+            ):
+                if target.fast == 2:
+                    if not form5:
+                        form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                    target.out.append(form5)
+                else:
+                    if not form3:
+                        form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                    target.out.append(form3)
+                sent += 1
+                if not target.queued:
+                    target.queued = True
+                    dirty.append(target)
+                continue
+            if message is None:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
+            self._deliver(entry, message, now)
+        counters.messages_sent += sent
+        if match.shared:
+            if message is None:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
+            self._share(match, message, now)
+        watch = self.watch
+        if watch is not None and watch.published is not None:
+            if message is None:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
+            watch.published(message, bool(match.plain or match.shared))
+        return bool(match.plain or match.shared)
+
+    def publish(self, message: Message, now: int) -> bool:
+        """Keep a message if it is retained, and deliver it to everyone who subscribed [MQTT5-4.5.0-1].
+
+        [MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match]
+        """
+        if message.retain:
+            self._retain(message, now)
+        match = self.router.match(message.topic)
+        self.counters.messages_routed += 1
+        for entry in match.plain:
+            self._deliver(entry, message, now)
+        if match.shared:
+            self._share(match, message, now)
+        matched = bool(match.plain or match.shared)
+        watch = self.watch
+        if watch is not None and watch.published is not None:
+            watch.published(message, matched)
+        return matched
+
+    def _deliver(self, entry: Entry, message: Message, now: int) -> None:
+        """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
+
+        [MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1]
+        """
+        session = self.sessions[entry.subscriber]
+        if session is None:
+            return
+        if entry.no_local and message.publisher == session.client_id:
+            # Subscriptions without No Local of the same session still get it [MQTT5-3.8.3-3].
+            kept = entry.local()
+            if kept is None:
+                return
+            entry = kept
+        if self.decisions.overlapping == OVERLAPPING_EACH:
+            for part in entry.parts:
+                self._copy(session, part, message, "", now)
+        else:
+            self._copy(session, entry, message, "", now)
+
+    def _copy(self, session: Session, entry: Entry, message: Message, group: str, now: int) -> None:
+        """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
+
+        [MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos]
+        """
+        granted = min(entry.qos, self.limits.granted_maximum)
+        qos = min(message.qos, granted)
+        retain = message.retain and entry.retain_as_published
+        qos_send.deliver(
+            self.links[session.handle], session, message, qos, retain, entry.identifiers, now, group
+        )
+
+    # ---------------------------------------------------------------- retained messages
+
+    def _retain(self, message: Message, now: int) -> None:
+        """Replace the retained message of the topic, or remove it if the payload is empty.
+
+        [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
+        MQTT311-3.3.1-11, MQTT311-3.3.1-12]. A message that expires at once is not kept.
+        """
+        held = self.retained_messages
+        if not message.payload or (message.expires_at and message.expires_at <= now):
+            if held.remove(message.topic):
+                self.retain_removed(message.topic)
+        elif held.put(message.topic, message, message.expires_at):
+            self.retain_put(message)
+
+    def retain_put(self, message: Message) -> None:
+        """A message is the retained one of its topic from now on."""
+        raise NotImplementedError
+
+    def retain_removed(self, topic: str) -> None:
+        """A topic has no retained message from now on."""
+        raise NotImplementedError
+
+    def retained(self, filter: str, now: int) -> list[Message]:
+        self.expire_retained(now)
+        return [message for _, message in self.retained_messages.match(filter)]
+
+    def expire_retained(self, now: int) -> None:
+        """Drop retained messages whose expiry interval has passed [X5-retained-expired]."""
+        held = self.retained_messages
+        when = held.next_expiry()
+        if when and when <= now:
+            for topic in held.expire(now):
+                self.counters.dropped_expired += 1
+                self.retain_removed(topic)
+
+    # ---------------------------------------------------------------- shared subscriptions
+
+    def _share(self, match: Match, message: Message, now: int) -> None:
+        """Each group gets the message once [X5-shared-one-receiver]."""
+        for group in match.shared:
+            self._to_group(group, message, now)
+
+    def _to_group(self, group: Group, message: Message, now: int) -> None:
+        """Choose a member that is connected and has send quota, else one to queue for [MQTT5-4.8.2-4]."""
+        handle = group.pick(lambda subscriber: self._available(subscriber, message))
+        if handle < 0:
+            if (
+                self.decisions.publish_unsubscribed_shared != PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+                or (message.qos == 0 and not self.decisions.offline_qos0)
+                or not len(group)
+            ):
+                self.counters.dropped_unshared += 1
+                return
+            handle = group.choose(lambda subscriber: False)
+        member = group.member(handle)
+        session = self.sessions[handle]
+        if member is not None and session is not None:
+            # The QoS granted to this member holds [MQTT5-4.8.2-3].
+            self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
+
+    def _available(self, handle: int, message: Message) -> bool:
+        link = self.links[handle]
+        if link is None or link.choked or (message.qos and link.quota <= 0):
+            return False
+        session = self.sessions[handle]
+        if session is None:
+            return False
+        access = self.access
+        return access is None or access.read is None or self.may_read(session, message.topic)
+
+    def share_again(self, deliveries: list[Delivery], now: int) -> None:
+        """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
+
+        What was sent with QoS 2 is discarded [MQTT5-4.8.2-5, X5-shared-qos1-session-end].
+        """
+        for delivery in deliveries:
+            if not delivery.group or (delivery.packet_id and delivery.qos == 2):
+                continue
+            message = delivery.message
+            for group in self.router.match(message.topic).shared:
+                if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
+                    self._to_group(group, message, now)
+
+    # ---------------------------------------------------------------- read access
+
+    def may_read(self, session: Session, topic: str) -> bool:
+        access = self.access
+        if access is None or access.read is None:
+            return True
+        return access.read(session.client_id, session.username, topic)
+
+    def _readable(self, topic: str, match: Match) -> Match:
+        """Leave out subscribers that may not read the topic; the router remembers the answer with the match."""
+        access = self.access
+        if access is None or access.read is None:
+            return match
+        plain: list[Entry] = []
+        for entry in match.plain:
+            session = self.sessions[entry.subscriber]
+            if session is not None and access.read(session.client_id, session.username, topic):
+                plain.append(entry)
+        if len(plain) == len(match.plain):
+            return match
+        return Match(plain, match.shared)

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""The batch of a tick: what has to be stored, and whose output waits until it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine.effects import Commit
+from mqtt_ref.engine.hub import Keeper
+from mqtt_ref.engine.link import Gate, Link
+from mqtt_ref.ports import (
+    InflightDelete,
+    InflightPut,
+    QueueDelete,
+    QueuePut,
+    ReceivedDelete,
+    ReceivedPut,
+    Record,
+    RetainedDelete,
+    RetainedPut,
+    SessionDelete,
+    SessionPut,
+    StoredMessage,
+    SubscriptionDelete,
+    SubscriptionPut,
+)
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.engine.message import Message
+    from mqtt_ref.engine.session import Delivery, Session
+
+__all__ = ["Journal"]
+
+_STORED = 1024
+
+
+class Journal(Keeper):
+    """Gathers the changes of a tick. A session that ends with its connection needs no store and makes no records.
+
+    `utc_offset` is added to the time of the engine to get UTC, which is what is stored.
+    """
+
+    def __init__(self, hub: Hub, batches: int, utc_offset: int) -> None:
+        self.written = 0
+        self.utc_offset = utc_offset
+        self.batch = 1
+        """The number of the batch that is open."""
+        self.records: list[Record] = []
+        self._hub = hub
+        self._most = batches
+        self._pending: dict[int, list[Link]] = {1: []}
+        """By batch, open or under way: the links that wait for it."""
+        self._messages: dict[int, StoredMessage] = {}
+
+    # ---------------------------------------------------------------- what is to be stored
+
+    def _add(self, record: Record) -> None:
+        self.records.append(record)
+        self.written += 1
+
+    def touch(self, link: Link) -> None:
+        if not link.touched:
+            link.touched = self.batch
+            self._pending[self.batch].append(link)
+
+    def session(self, session: Session) -> None:
+        if not session.expiry and not session.kept:
+            return
+        session.kept = True
+        utc = self.utc_offset
+        self._add(
+            SessionPut(
+                session.client_id,
+                session.version,
+                session.username,
+                session.expiry,
+                session.ends_at + utc if session.ends_at else 0,
+                session.will,
+                session.will_at + utc if session.will_at else 0,
+                session.link is not None,
+            )
+        )
+        if session.link is not None:
+            self.touch(session.link)
+
+    def session_gone(self, session: Session) -> None:
+        if session.kept:
+            self._add(SessionDelete(session.client_id))
+
+    def subscription(self, session: Session, filter: str, options: int, identifier: int) -> None:
+        if session.kept:
+            self._add(SubscriptionPut(session.client_id, filter, options, identifier))
+            if session.link is not None:
+                self.touch(session.link)
+
+    def subscription_gone(self, session: Session, filter: str) -> None:
+        if session.kept:
+            self._add(SubscriptionDelete(session.client_id, filter))
+            if session.link is not None:
+                self.touch(session.link)
+
+    def queued(self, session: Session, delivery: Delivery) -> None:
+        if session.kept:
+            self._add(
+                QueuePut(
+                    session.client_id,
+                    delivery.order,
+                    self._stored(delivery.message),
+                    delivery.qos,
+                    delivery.retain,
+                    delivery.identifiers,
+                    delivery.group,
+                )
+            )
+
+    def unqueued(self, session: Session, delivery: Delivery) -> None:
+        if session.kept:
+            self._add(QueueDelete(session.client_id, delivery.order))
+
+    def inflight(self, session: Session, delivery: Delivery) -> None:
+        if session.kept:
+            if not delivery.order:
+                delivery.order = session.next_order
+                session.next_order += 1
+            self._add(
+                InflightPut(
+                    session.client_id,
+                    delivery.packet_id,
+                    delivery.state,
+                    delivery.order,
+                    self._stored(delivery.message),
+                    delivery.qos,
+                    delivery.retain,
+                    delivery.identifiers,
+                    delivery.group,
+                )
+            )
+            if session.link is not None:
+                self.touch(session.link)
+
+    def inflight_gone(self, session: Session, delivery: Delivery) -> None:
+        if session.kept:
+            self._add(InflightDelete(session.client_id, delivery.packet_id))
+
+    def received(self, session: Session, packet_id: int) -> None:
+        if session.kept:
+            self._add(ReceivedPut(session.client_id, packet_id))
+            if session.link is not None:
+                self.touch(session.link)
+
+    def received_gone(self, session: Session, packet_id: int) -> None:
+        if session.kept:
+            self._add(ReceivedDelete(session.client_id, packet_id))
+            if session.link is not None:
+                self.touch(session.link)
+
+    def retained(self, message: Message) -> None:
+        """A message is kept for its topic."""
+        self._add(RetainedPut(self._stored(message)))
+
+    def retained_gone(self, topic: str) -> None:
+        """A topic has no retained message any more."""
+        self._add(RetainedDelete(topic))
+
+    def _stored(self, message: Message) -> StoredMessage:
+        """The message as it is stored; the same object for all sessions that it waits for."""
+        stored = self._messages.get(message.ident)
+        if stored is None:
+            utc = self.utc_offset
+            stored = StoredMessage(
+                message.ident,
+                message.topic,
+                message.payload,
+                message.qos,
+                message.retain,
+                message.properties,
+                message.publisher,
+                message.arrived + utc,
+                message.expires_at + utc if message.expires_at else 0,
+            )
+            if len(self._messages) >= _STORED:
+                self._messages.clear()
+            self._messages[message.ident] = stored
+        return stored
+
+    # ---------------------------------------------------------------- what waits
+
+    @property
+    def under_way(self) -> int:
+        """Batches that were handed to the store and are not answered."""
+        return len(self._pending) - 1
+
+    def seal(self) -> None:
+        """End the tick: hand the batch to the store if there is room, and hold back the output that waits for it.
+
+        Only connections that the batch touches wait, and those that wait already, so that their output keeps its order.
+        """
+        hub = self._hub
+        dirty = hub.dirty
+        if dirty and (self._pending[self.batch] or any(link.gates is not None for link in dirty)):
+            free: list[Link] = []
+            for link in dirty:
+                if link.touched or link.gates is not None:
+                    self._hold(link)
+                else:
+                    free.append(link)
+            hub.dirty = free
+        for link in self._pending[self.batch]:
+            link.touched = 0
+        if self.records and self.under_way < self._most:
+            hub.effects.append(Commit(self.batch, self.records))
+            hub.counters.commits += 1
+            self.records = []
+            self.batch += 1
+            self._pending[self.batch] = []
+            self._messages.clear()
+
+    def _hold(self, link: Link) -> None:
+        """Move the output of this tick behind the batch it waits for."""
+        gates = link.gates
+        if gates is None:
+            gates = link.gates = deque()
+        batch = link.touched or gates[-1].batch
+        if gates and gates[-1].batch == batch:
+            gates[-1].out += link.out
+            gates[-1].acks += link.acks
+        else:
+            gates.append(Gate(batch, link.out, link.acks))
+        link.out = []
+        link.acks = 0
+        link.queued = False
+
+    def committed(self, batch: int) -> None:
+        """The store has the batch: what waited for it alone goes out, in order."""
+        pending = self._pending
+        if batch not in pending or batch == self.batch:
+            return
+        for link in pending.pop(batch):
+            self._release(link)
+
+    def failed(self, batch: int) -> list[Link]:
+        """The store does not have the batch: the links that waited for it, without what they were to be sent."""
+        pending = self._pending
+        if batch not in pending or batch == self.batch:
+            return []
+        links = pending.pop(batch)
+        for link in links:
+            link.gates = None
+            link.out = []
+        return links
+
+    def _release(self, link: Link) -> None:
+        gates = link.gates
+        if gates is None:
+            return
+        released = False
+        out: list[bytes] = []
+        while gates and gates[0].batch not in self._pending:
+            gate = gates.popleft()
+            out += gate.out
+            link.unsettled -= gate.acks
+            released = True
+        if not gates:
+            link.gates = None
+        if released:
+            out += link.out
+            link.out = out
+            if not link.queued:
+                link.queued = True
+                self._hub.dirty.append(link)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""From what a store holds back to sessions, retained messages and deadlines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mqtt_ref.broker.timers import RETAINED, SESSION, WILL
+from mqtt_ref.engine.generated.session import DORMANT
+from mqtt_ref.engine.generated.will import DELAYED
+from mqtt_ref.engine.message import SECOND, Message
+from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.ports import (
+    InflightPut,
+    QueuePut,
+    ReceivedPut,
+    Record,
+    RetainedPut,
+    SessionPut,
+    StoredMessage,
+    SubscriptionPut,
+)
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.takeover import SessionKeeper
+
+__all__ = ["restore"]
+
+
+def restore(hub: SessionKeeper, records: Iterable[Record], now: int, utc_offset: int) -> None:
+    """Make the state that the records describe; nobody is connected in it [MQTT5-4.1.0-1, X31-retain-restart]."""
+    _Restorer(hub, now, utc_offset).run(records)
+
+
+class _Restorer:
+    """One run over the records of a store."""
+
+    def __init__(self, hub: SessionKeeper, now: int, utc_offset: int) -> None:
+        self.hub = hub
+        self.now = now
+        self.utc = utc_offset
+        self.messages: dict[int, Message] = {}
+
+    def run(self, records: Iterable[Record]) -> None:
+        """Sessions come first in the records; what belongs to none is left out."""
+        hub = self.hub
+        for record in records:
+            if isinstance(record, SessionPut):
+                self.session(record)
+            elif isinstance(record, RetainedPut):
+                self.retained(record)
+            elif isinstance(record, SubscriptionPut | QueuePut | InflightPut | ReceivedPut):
+                session = hub.by_client_id.get(record.client_id)
+                if session is None:
+                    continue
+                if isinstance(record, SubscriptionPut):
+                    session.subscriptions[record.topic_filter] = (record.options, record.identifier)
+                    hub.subscribe(session, record.topic_filter, record.options, record.identifier)
+                elif isinstance(record, QueuePut):
+                    self.queued(session, record)
+                elif isinstance(record, InflightPut):
+                    self.inflight(session, record)
+                else:
+                    session.received[record.packet_id] = 0
+
+    def session(self, record: SessionPut) -> None:
+        """A session whose client was connected counts its expiry from now; its will is due like after any loss."""
+        hub = self.hub
+        if not record.expiry:
+            return
+        session = hub.create(record.client_id, record.version)
+        session.kept = True
+        session.state = DORMANT
+        session.username = record.username
+        session.expiry = record.expiry
+        if record.expiry < hub.limits.session_expiry_never:
+            session.ends_at = record.ends_at - self.utc if record.ends_at else self.now + record.expiry * SECOND
+            hub.timers.add(session.ends_at, SESSION, session.handle)
+        will = record.will
+        if will is not None:
+            session.will = will
+            session.will_state = DELAYED
+            if record.will_at:
+                session.will_at = max(1, record.will_at - self.utc)
+            else:
+                delay = 0
+                if will.properties is not None:
+                    delay = will.properties.will_delay_interval or 0
+                session.will_at = self.now + delay * SECOND
+            hub.timers.add(session.will_at, WILL, session.handle)
+
+    def message(self, stored: StoredMessage) -> Message:
+        """The message itself, one object however many sessions it waits for."""
+        message = self.messages.get(stored.ident)
+        if message is None:
+            message = Message(
+                stored.ident,
+                stored.topic,
+                stored.payload,
+                stored.qos,
+                stored.retain,
+                stored.properties,
+                stored.publisher,
+                stored.arrived - self.utc,
+                max(1, stored.expires_at - self.utc) if stored.expires_at else 0,
+            )
+            self.messages[stored.ident] = message
+            self.hub.last_message = max(self.hub.last_message, stored.ident)
+        return message
+
+    def retained(self, record: RetainedPut) -> None:
+        message = self.message(record.message)
+        if message.expires_at and message.expires_at <= self.now:
+            return
+        self.hub.retained_messages.put(message.topic, message, message.expires_at)
+        if message.expires_at:
+            self.hub.timers.add(message.expires_at, RETAINED, 0)
+
+    def queued(self, session: Session, record: QueuePut) -> None:
+        delivery = Delivery(
+            self.message(record.message), record.qos, record.retain, record.identifiers, record.group
+        )
+        delivery.order = record.order
+        session.next_order = max(session.next_order, record.order + 1)
+        if session.queue is None:
+            session.queue = deque()
+        session.queue.append(delivery)
+        session.queued_bytes += delivery.message.size
+
+    def inflight(self, session: Session, record: InflightPut) -> None:
+        delivery = Delivery(
+            self.message(record.message), record.qos, record.retain, record.identifiers, record.group
+        )
+        delivery.packet_id = record.packet_id
+        delivery.state = record.state
+        delivery.order = record.order
+        session.inflight[record.packet_id] = delivery
+        session.next_order = max(session.next_order, record.order + 1)
+        session.next_packet_id = record.packet_id + 1 if record.packet_id < 65_535 else 1

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What an embedder decides: who may connect, and who may publish, subscribe and read what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.wire.packets import Connect
+
+__all__ = ["ACCEPT", "CHALLENGE", "REFUSE", "Access", "Verdict"]
+
+ACCEPT: Final = 0
+CHALLENGE: Final = 1
+REFUSE: Final = 2
+
+
+class Verdict:
+    """The answer to a question: accept, challenge (an AUTH with `data` goes out), or refuse with a Reason Code."""
+
+    __slots__ = ("code", "data", "outcome", "text", "username")
+
+    def __init__(
+        self, outcome: int = ACCEPT, code: int = 0, data: bytes | None = None, username: str = "", text: str = ""
+    ) -> None:
+        self.outcome = outcome
+        self.code = code
+        self.data = data
+        self.username = username
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.outcome}, code=0x{self.code:02X})"
+
+
+class Access:
+    """The decisions of an embedder, each a callable or None; None allows and costs nothing.
+
+    `authenticate(link, connect)` answers at once with a `Verdict`, or with None: then an `Ask` effect leaves and the
+    answer comes back through `Broker.answer`. `methods` are the Authentication Methods that are supported;
+    `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
+    qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(client_id,
+    username, topic)` is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    """
+
+    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe")
+
+    def __init__(
+        self,
+        *,
+        authenticate: Callable[[Link, Connect], Verdict | None] | None = None,
+        methods: frozenset[str] = frozenset(),
+        exchange: Callable[[Link, Connect, str, bytes | None, bool], Verdict | None] | None = None,
+        publish: Callable[[Link, str, int, bool], int] | None = None,
+        subscribe: Callable[[Link, str, int], int] | None = None,
+        read: Callable[[str, str, str], bool] | None = None,
+    ) -> None:
+        self.authenticate = authenticate
+        self.methods = methods
+        self.exchange = exchange
+        self.publish = publish
+        self.subscribe = subscribe
+        self.read = read

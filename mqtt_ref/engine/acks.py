@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Acknowledgements: the short ones as constants, the long ones cut down to what the client takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import (
+    Auth,
+    AuthProperties,
+    Disconnect,
+    DisconnectProperties,
+    Puback,
+    PubackProperties,
+    Pubcomp,
+    PubcompProperties,
+    Pubrec,
+    PubrecProperties,
+    Pubrel,
+    PubrelProperties,
+    Suback,
+    SubackProperties,
+    Unsuback,
+    UnsubackProperties,
+)
+from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.reasons import REASON_TITLES
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.wire.packets import Packet
+
+__all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "suback", "unsuback"]
+
+HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
+"""By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
+
+
+def answer(link: Link, kind: int, packet_id: int, code: int, text: str = "") -> bool:
+    """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
+
+    A Reason String goes with a refusal only if the client wants it [MQTT5-3.1.2-29] and takes a packet of that size
+    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]. False if not even the short form fits.
+    """
+    if code == 0 or link.version != V5:
+        data = HEADS[kind] + packet_id.to_bytes(2, "big")
+        if len(data) > link.limit:
+            return False
+        link.send(data)
+        return True
+    if not _says_why(link, code):
+        return fit(link, _ack(kind, packet_id, code, ""), None)
+    return fit(link, _ack(kind, packet_id, code, text or _title(code)), _ack(kind, packet_id, code, ""))
+
+
+def _says_why(link: Link, code: int) -> bool:
+    return code >= 0x80 and link.problem_information and link.hub.options.reason_strings
+
+
+def _title(code: int) -> str:
+    return REASON_TITLES.get(code, "")
+
+
+def _ack(kind: int, packet_id: int, code: int, text: str) -> Packet:
+    if kind == 4:
+        return Puback(packet_id, code, PubackProperties(reason_string=text) if text else None)
+    if kind == 5:
+        return Pubrec(packet_id, code, PubrecProperties(reason_string=text) if text else None)
+    if kind == 6:
+        return Pubrel(packet_id, code, PubrelProperties(reason_string=text) if text else None)
+    return Pubcomp(packet_id, code, PubcompProperties(reason_string=text) if text else None)
+
+
+def fit(link: Link, packet: Packet, shorter: Packet | None) -> bool:
+    """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24]."""
+    limit = link.limit
+    data = encode(link.version, packet)
+    if len(data) > limit:
+        if shorter is None:
+            return False
+        data = encode(link.version, shorter)
+        if len(data) > limit:
+            return False
+    link.send(data)
+    return True
+
+
+def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
+    """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
+
+    It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
+    """
+    plain = Suback(packet_id, codes)
+    if text and link.version == V5 and link.problem_information and link.hub.options.reason_strings:
+        # [MQTT5-3.9.2-1]
+        return fit(link, Suback(packet_id, codes, SubackProperties(reason_string=text)), plain)
+    return fit(link, plain, None)
+
+
+def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
+    """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4]."""
+    if link.version != V5:
+        return fit(link, Unsuback(packet_id, []), None)
+    plain = Unsuback(packet_id, codes)
+    if text and link.problem_information and link.hub.options.reason_strings:
+        # [MQTT5-3.11.2-1]
+        return fit(link, Unsuback(packet_id, codes, UnsubackProperties(reason_string=text)), plain)
+    return fit(link, plain, None)
+
+
+def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
+    """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5]."""
+    properties = AuthProperties(authentication_method=method, authentication_data=data)
+    return fit(link, Auth(code, properties), None)
+
+
+def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> None:
+    """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits."""
+    shortest = Disconnect(code)
+    reference = server_reference or None
+    if not text and reference is None:
+        fit(link, shortest, None)
+        return
+    if link.hub.options.reason_strings and text:
+        full = Disconnect(code, DisconnectProperties(reason_string=text, server_reference=reference))
+        if fit(link, full, None):
+            return
+    if reference is not None:
+        fit(link, Disconnect(code, DisconnectProperties(server_reference=reference)), shortest)
+        return
+    fit(link, shortest, None)

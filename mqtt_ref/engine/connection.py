@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""The protocol on one Network Connection: bytes in, one pass over their packets, output for one write."""
+
+from __future__ import annotations
+
+from mqtt_ref.engine import auth, connecting, publishing, qos_receive, qos_send, subscribing
+from mqtt_ref.engine.access import Verdict
+from mqtt_ref.engine.generated.auth import UNUSED
+from mqtt_ref.engine.generated.connection import (
+    AUTHENTICATING,
+    AWAIT_CONNECT,
+    BREACH,
+    CITES,
+    CLOSED,
+    CONNECTED,
+    DECIDING,
+    DO_ACKNOWLEDGE,
+    DO_AUTH,
+    DO_CONNECT,
+    DO_DISCONNECT,
+    DO_EXPEL,
+    DO_HOLD,
+    DO_PINGRESP,
+    DO_PUBLISH,
+    DO_REACT,
+    DO_REFUSE,
+    DO_RELEASE,
+    DO_SUBSCRIBE,
+    DO_UNSUBSCRIBE,
+    ON_DISMISSED,
+    ON_TIMEOUT,
+    ON_VIOLATION,
+)
+from mqtt_ref.engine.link import GOODBYE, LOST, Link
+from mqtt_ref.engine.message import SECOND
+from mqtt_ref.engine.reacting import breach, expel, react, refuse, stop
+from mqtt_ref.wire.fast import PINGRESP
+from mqtt_ref.wire.packets import (
+    Auth,
+    Connect,
+    Disconnect,
+    Packet,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Subscribe,
+    Unsubscribe,
+)
+from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Connection"]
+
+PROTOCOL_ERROR = 0x82
+NOT_AUTHORIZED = 0x87
+KEEP_ALIVE_TIMEOUT = 0x8D
+QUOTA_EXCEEDED = 0x97
+
+
+class Connection(Link):
+    """One link and the protocol on it. The driver calls; output is in `out`, `closing` says when to close."""
+
+    __slots__ = ()
+
+    def receive(self, data: bytes, now: int) -> None:
+        """Handle all packets of a read in one pass; any chunking of the stream does."""
+        packets = self.decoder.feed(data)
+        if not packets:
+            return
+        self.heard = now
+        hub = self.hub
+        hub.counters.packets_received += len(packets)
+        actions = hub.tables.connection_action
+        for packet in packets:
+            if isinstance(packet, Publish) and actions[self.base + 3] == DO_PUBLISH and self.session is not None:
+                publishing.publish(self, self.session, packet, now)
+            else:
+                self._handle(packet, now)
+        if self.held is not None:
+            self._bound_held(len(data), now)
+
+    def _handle(self, packet: Packet | Violation, now: int) -> None:
+        """One packet, by the table of connections."""
+        at = self.base + (ON_VIOLATION if isinstance(packet, Violation) else packet.TYPE)
+        action = self.hub.tables.connection_action[at]
+        session = self.session
+        if session is not None:
+            if action == DO_ACKNOWLEDGE:
+                assert isinstance(packet, Puback | Pubrec | Pubcomp)
+                qos_send.acknowledged(self, session, packet, now)
+                return
+            if action == DO_PUBLISH:
+                assert isinstance(packet, Publish)
+                publishing.publish(self, session, packet, now)
+                return
+            if action == DO_RELEASE:
+                assert isinstance(packet, Pubrel)
+                qos_receive.released(self, session, packet.packet_id, now)
+                return
+            if action == DO_SUBSCRIBE:
+                assert isinstance(packet, Subscribe)
+                subscribing.subscribe(self, session, packet, now)
+                return
+            if action == DO_UNSUBSCRIBE:
+                assert isinstance(packet, Unsubscribe)
+                subscribing.unsubscribe(self, session, packet, now)
+                return
+        if action == DO_PINGRESP:
+            self.send(PINGRESP)  # [MQTT5-3.12.4-1, MQTT311-3.12.4-1]
+        elif action == DO_CONNECT:
+            assert isinstance(packet, Connect)
+            connecting.connect(self, packet, now)
+        elif action == DO_DISCONNECT:
+            assert isinstance(packet, Disconnect)
+            self._goodbye(packet, now)
+        elif action == DO_AUTH:
+            assert isinstance(packet, Auth)
+            auth.received(self, packet, now)
+        elif action == DO_HOLD:
+            if self.held is None:
+                self.held = []
+            self.held.append(packet)
+        elif action == DO_REACT:
+            if isinstance(packet, Violation):
+                react(self, packet, now)
+        elif action == BREACH:
+            assert not isinstance(packet, Violation)
+            version = 0 if self.state == AWAIT_CONNECT else self.version
+            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
+
+    def _bound_held(self, size: int, now: int) -> None:
+        """Bytes that come while the question is open are held, up to a bound."""
+        self.held_bytes += size
+        if self.held_bytes > self.hub.options.bounds.held_bytes:
+            refuse(self, QUOTA_EXCEEDED, "Too much was sent before the CONNACK", now)
+
+    def _goodbye(self, packet: Disconnect, now: int) -> None:
+        """DISCONNECT: with reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
+
+        The Session Expiry Interval may be set anew, but not from 0 to more [X5-disconnect-session-expiry-after-zero].
+        """
+        session = self.session
+        if session is not None and packet.properties is not None and self.version == V5:
+            expiry = packet.properties.session_expiry_interval
+            if expiry is not None:
+                if expiry and not session.expiry:
+                    cites = ("X5-disconnect-session-expiry-after-zero",)
+                    breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
+                    return
+                session.expiry = min(expiry, self.hub.options.capabilities.maximum_session_expiry)
+                if self.hub.keeper is not None:
+                    self.hub.keeper.session(session)
+        if packet.reason_code:
+            self.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
+        stop(self, now, GOODBYE if packet.reason_code == 0 or self.version != V5 else LOST)
+
+    def answered(self, verdict: Verdict, now: int) -> None:
+        """The answer to the question that this connection waits for."""
+        if self.state == CLOSED:
+            return
+        if self.auth_state != UNUSED:
+            auth.answered(self, verdict, now)
+        else:
+            connecting.answered(self, verdict, now)
+        held = self.held
+        if held is not None and self.state == CONNECTED:
+            self.held = None
+            self.held_bytes = 0
+            for packet in held:
+                self._handle(packet, now)
+
+    def lost(self, now: int) -> None:
+        """The link is gone: no packet can be sent any more."""
+        if self.state != CLOSED:
+            stop(self, now, LOST)
+        self.out = []
+        self.gates = None
+
+    def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
+        """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1]."""
+        action = self.hub.tables.connection_action[self.base + ON_DISMISSED]
+        if action == DO_EXPEL:
+            expel(self, code, text, now, how, server_reference)
+        elif action == DO_REFUSE:
+            refuse(self, code, text, now, server_reference)
+        else:
+            stop(self, now, how)
+
+    def choke(self) -> None:
+        """The transport holds as much as it may: queue nothing that can wait or be dropped."""
+        self.choked = True
+        self.fast = 0
+        if self.session is not None:
+            self.hub.online(self.session)
+
+    def unchoke(self, now: int) -> None:
+        """The transport takes more again."""
+        self.choked = False
+        if self.state != CONNECTED:
+            return
+        self.refresh()
+        session = self.session
+        if session is not None:
+            self.hub.online(session)
+            if session.queue or session.resending:
+                qos_send.pump(self, session, now)
+
+    def due(self) -> int:
+        """When the next time limit of this connection ends, or 0."""
+        if self.state == CLOSED:
+            return 0
+        if self.state == AWAIT_CONNECT:
+            timeout = self.hub.options.bounds.connect_timeout
+            return self.opened + timeout * SECOND if timeout else 0
+        when = self.auth_deadline
+        if self.state == CONNECTED and self.keep_alive:
+            silent = self.heard + self.keep_alive
+            if not when or silent < when:
+                when = silent
+        return when
+
+    def on_deadline(self, now: int) -> None:
+        """A time limit may have ended: no CONNECT, no answer, or silence [MQTT5-3.1.2-22, MQTT311-3.1.2-24]."""
+        when = self.due()
+        if not when:
+            return
+        if now < when:
+            self.hub.wake(self, when)
+            return
+        action = self.hub.tables.connection_action[self.base + ON_TIMEOUT]
+        if self.state == AWAIT_CONNECT:
+            self.note("No CONNECT within the connect timeout")
+            self.hub.counters.connections_refused += 1
+            stop(self, now, LOST)
+        elif self.state == DECIDING:
+            refuse(self, NOT_AUTHORIZED, "The authentication took too long", now)
+        elif self.state == AUTHENTICATING or (self.auth_deadline and now >= self.auth_deadline):
+            auth.timed_out(self, now)
+        elif action == DO_EXPEL:
+            self.hub.counters.keep_alive_timeouts += 1
+            expel(self, KEEP_ALIVE_TIMEOUT, "Nothing was heard for one and a half times the Keep Alive", now)
+        else:
+            stop(self, now, LOST)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""An Application Message inside the server, and its encoded forms: each is made once, whoever gets it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.primitives import V5
+
+__all__ = ["NEVER", "SECOND", "Message"]
+
+SECOND: Final = 1_000_000_000
+"""Nanoseconds."""
+NEVER: Final = 0
+"""`expires_at` of a message that does not expire."""
+
+
+class Message:
+    """One Application Message: full topic name, payload, and the properties that are forwarded.
+
+    `properties` holds neither a Topic Alias nor Subscription Identifiers; those belong to one connection or one
+    subscriber. The Message Expiry Interval in it is the one received; `arrived` and `expires_at` say when it counts from
+    and ends. `publisher` is the client id that No Local compares with.
+    """
+
+    __slots__ = (
+        "_forms",
+        "arrived",
+        "encoded_topic",
+        "expires_at",
+        "ident",
+        "payload",
+        "properties",
+        "publisher",
+        "qos",
+        "retain",
+        "size",
+        "topic",
+    )
+
+    def __init__(
+        self,
+        ident: int,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: PublishProperties | None,
+        publisher: str,
+        arrived: int,
+        expires_at: int = NEVER,
+    ) -> None:
+        self.ident = ident
+        self.topic = topic
+        self.encoded_topic = topic.encode()
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.publisher = publisher
+        self.arrived = arrived
+        self.expires_at = expires_at
+        self.size = len(self.encoded_topic) + len(payload)
+        self._forms: list[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+    def form(self, version: int, qos: int, retain: bool) -> bytes:
+        """The PUBLISH as it arrived, without identifiers or alias; with QoS above 0 its packet identifier is 0.
+
+        All properties but the expiry interval, which is kept as received here, go out unaltered and in order
+        [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].
+        """
+        forms = self._forms
+        if forms is None:
+            forms = self._forms = [b""] * 12
+        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        form = forms[at]
+        if not form:
+            form = forms[at] = encode_publish(
+                version, self.encoded_topic, self.payload, qos, retain, False, 0, self.properties
+            )
+        return form
+
+    def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
+        """The same form with its packet identifier filled in; only two bytes differ between subscribers."""
+        form = self.form(version, qos, retain)
+        at = 2
+        while form[at - 1] > 127:
+            at += 1
+        at += 2 + len(self.encoded_topic)
+        return form[:at] + packet_id.to_bytes(2, "big") + form[at + 2 :]
+
+    def waited(self, now: int) -> int:
+        """Whole seconds since it arrived."""
+        return (now - self.arrived) // SECOND
+
+    def encode(
+        self,
+        version: int,
+        qos: int,
+        retain: bool,
+        dup: bool,
+        packet_id: int,
+        identifiers: tuple[int, ...],
+        alias: int,
+        named: bool,
+        waited: int,
+    ) -> bytes:
+        """The PUBLISH for one subscriber: with its identifiers, its alias (and no name unless `named`), its expiry.
+
+        The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
+        """
+        properties = self.properties
+        if version == V5:
+            if properties is None:
+                if identifiers or alias:
+                    properties = PublishProperties(
+                        subscription_identifier=list(identifiers), topic_alias=alias if alias else None
+                    )
+            else:
+                interval = properties.message_expiry_interval
+                if interval is not None:
+                    interval = max(0, interval - waited)
+                properties = PublishProperties(
+                    properties.payload_format_indicator,
+                    interval,
+                    properties.content_type,
+                    properties.response_topic,
+                    properties.correlation_data,
+                    list(identifiers),
+                    alias if alias else None,
+                    properties.user_property,
+                )
+        topic = self.encoded_topic if named else b""
+        return encode_publish(version, topic, self.payload, qos, retain, dup, packet_id, properties)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What an operator may set: capabilities, bounds and decisions, with the defaults that the standards suggest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Bounds", "Capabilities", "Options", "Redirect"]
+
+
+@dataclass
+class Capabilities:
+    """What the server offers and tells clients in the CONNACK (section 3.2.2.3 of 5.0)."""
+
+    versions: tuple[int, ...] = (3, 4, 5)
+    """The protocol levels that are accepted."""
+    maximum_qos: int = 2
+    retain_available: bool = True
+    maximum_packet_size: int = 268_435_460
+    """Largest packet that is read; the size of the largest that there can be means no limit and is not told."""
+    topic_alias_maximum: int = 65_535
+    """Aliases that a client may set; 0 forbids them."""
+    receive_maximum: int = 1024
+    """QoS 1 and 2 messages of a client that may be unacknowledged at once."""
+    wildcard_subscription_available: bool = True
+    subscription_identifier_available: bool = True
+    shared_subscription_available: bool = True
+    maximum_keep_alive: int = 0
+    """Seconds; larger Keep Alives, and none at all, become this one. 0: whatever the client says."""
+    maximum_session_expiry: int = 4_294_967_295
+    """Seconds; longer Session Expiry Intervals become this one. 4294967295: never is allowed."""
+    response_information: str = ""
+    """What a client that asks for Response Information gets, `{client_id}` filled in; empty: nothing."""
+    empty_client_id: bool = True
+    """Whether a client without Client Identifier is given one."""
+    minimum_keep_alive: int = 0
+    """Seconds; a 5.0 client with a shorter Keep Alive (but not 0) is told this one."""
+
+
+@dataclass
+class Bounds:
+    """What the server holds at most; every queue has a bound."""
+
+    maximum_inflight: int = 1024
+    """QoS 1 and 2 messages sent to one client and not acknowledged; a smaller Receive Maximum wins."""
+    queued_messages: int = 10_000
+    """Messages that wait for one session."""
+    queued_bytes: int = 64 * 1024 * 1024
+    """Bytes of payloads and topics that wait for one session."""
+    outbound_aliases: int = 64
+    """Topic Aliases the server assigns on one connection where the client allows them."""
+    held_bytes: int = 65_536
+    """Bytes that a client may send while the question whether it may connect is open."""
+    connect_timeout: int = 10
+    """Seconds from the accepted link to the CONNECT."""
+    answer_timeout: int = 30
+    """Seconds for an authentication, with all its AUTH packets."""
+    subscriptions: int = 100_000
+    """Subscriptions of one session."""
+    topic_levels: int = 200
+    """Levels of a topic name or filter."""
+    batches: int = 4
+    """Batches that may be on their way to the store at once."""
+    sessions: int = 10_000_000
+    """Sessions, connected or not."""
+    connections: int = 1_000_000
+    """Links."""
+
+
+@dataclass
+class Redirect:
+    """Send clients elsewhere (section 4.11 of 5.0): 0x9C for now, 0x9D for good."""
+
+    code: int = 0x9C
+    server_reference: str = ""
+
+
+@dataclass
+class Options:
+    """All options of a broker."""
+
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    bounds: Bounds = field(default_factory=Bounds)
+    decisions: dict[str, str] = field(default_factory=dict)
+    """By name of `spec/decisions.toml`: the value that is wanted instead of the default."""
+    refused_filters: tuple[str, ...] = ()
+    """Topic filters that nobody may subscribe to: 0x87 (3.1.1: 0x80)."""
+    reason_strings: bool = True
+    """Whether refusals say why, to 5.0 clients that did not ask for silence."""
+    redirect: Redirect | None = None
+    notes: bool = True
+    """Whether one line says why a connection was closed."""

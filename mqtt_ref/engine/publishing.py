@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""A PUBLISH from a client: what it may not do, what it is refused, and the message that comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine import aliases, qos_receive
+from mqtt_ref.engine.generated.decisions import (
+    DOLLAR_PUBLISH_REFUSE,
+    NO_MATCHING_SUBSCRIBERS_TELL,
+    PAYLOAD_FORMAT_CHECK,
+    UNAUTHORIZED_PUBLISH_CLOSE,
+)
+from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.reacting import breach, expel
+from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.primitives import V5
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Publish
+
+__all__ = ["forwarded", "publish"]
+
+PUBLISH = 3
+NO_MATCHING_SUBSCRIBERS = 0x10
+PROTOCOL_ERROR = 0x82
+NOT_AUTHORIZED = 0x87
+TOPIC_NAME_INVALID = 0x90
+TOPIC_ALIAS_INVALID = 0x94
+PAYLOAD_FORMAT_INVALID = 0x99
+RETAIN_NOT_SUPPORTED = 0x9A
+QOS_NOT_SUPPORTED = 0x9B
+
+
+def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
+    """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1]."""
+    hub = link.hub
+    topic = packet.topic
+    qos = packet.qos
+    properties = packet.properties
+    if properties is not None and properties.topic_alias is not None:
+        topic = aliases.resolve(link, topic, properties.topic_alias)
+        if topic == aliases.ABOVE_MAXIMUM:
+            cites = ("MQTT5-3.2.2-18",) if link.alias_in_maximum == 0 else ("MQTT5-3.3.2-9", "MQTT5-3.2.2-17")
+            breach(link, cites, TOPIC_ALIAS_INVALID, PUBLISH, now, "A Topic Alias above the maximum")
+            return
+        if topic == aliases.UNKNOWN:
+            cites = ("X5-topic-alias-unknown-empty",)
+            breach(link, cites, PROTOCOL_ERROR, PUBLISH, now, "A Topic Alias that was not set")
+            return
+    if qos:
+        if not qos_receive.counts(link, session, qos, packet.packet_id, now):
+            return
+        if qos > hub.options.capabilities.maximum_qos:
+            breach(link, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
+            return
+    if packet.retain and not hub.options.capabilities.retain_available:
+        breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
+        return
+    code = 0
+    if topic[0] == "$" and hub.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE:
+        code = TOPIC_NAME_INVALID  # [X5-dollar-topic-clients, X311-dollar-exchange]
+    else:
+        access = hub.access
+        if access is not None and access.publish is not None:
+            code = access.publish(link, topic, qos, packet.retain)
+        if properties is not None and properties.payload_format_indicator and not code:
+            code = _judge_payload(link, packet.payload)
+        if topic.count("/") >= hub.options.bounds.topic_levels:
+            code = TOPIC_NAME_INVALID
+    if code >= 0x80:
+        hub.counters.publish_refused += 1
+        if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
+            expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
+            return
+        if qos:
+            qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        return
+    if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, code):
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        return
+    keeper = hub.keeper
+    written = 0 if keeper is None else keeper.written
+    if properties is None and not packet.retain:
+        matched = hub.forward(link, topic, packet.payload, qos, now)
+    else:
+        message = _message(link, topic, packet.payload, qos, packet.retain, properties, now)
+        matched = hub.publish(message, now)
+    if qos:
+        if keeper is not None and keeper.written != written:
+            keeper.touch(link)
+        if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
+            code = NO_MATCHING_SUBSCRIBERS
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+
+
+def _judge_payload(link: Link, payload: bytes) -> int:
+    """0x99 for a payload that is said to be UTF-8 and is not, where that is to be checked [X5-payload-format-checked]."""
+    if link.hub.decisions.payload_format == PAYLOAD_FORMAT_CHECK:
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            return PAYLOAD_FORMAT_INVALID
+    return 0
+
+
+def _message(
+    link: Link, topic: str, payload: bytes, qos: int, retain: bool, properties: PublishProperties | None, now: int
+) -> Message:
+    """The message inside the server, without what belongs to this connection alone."""
+    hub = link.hub
+    hub.last_message += 1
+    expires = NEVER
+    if link.version == V5 and properties is not None:
+        interval = properties.message_expiry_interval
+        if interval is not None:
+            expires = max(now + interval * SECOND, 1)
+        properties = forwarded(properties)
+    return Message(hub.last_message, topic, payload, qos, retain, properties, link.client_id, now, expires)
+
+
+def forwarded(properties: PublishProperties) -> PublishProperties | None:
+    """The properties that go on to subscribers: all but the alias, which belongs to the publisher's connection."""
+    if properties.topic_alias is None:
+        return properties
+    kept = PublishProperties(
+        properties.payload_format_indicator,
+        properties.message_expiry_interval,
+        properties.content_type,
+        properties.response_topic,
+        properties.correlation_data,
+        None,
+        None,
+        properties.user_property,
+    )
+    return None if kept == PublishProperties() else kept

@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: MIT
+"""Messages to a client: at once, in flight with a packet identifier, or queued; and what it answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine import acks, aliases
+from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
+from mqtt_ref.engine.generated.qos_send import (
+    CITES,
+    DO_COMPLETE,
+    DO_DROP,
+    DO_IGNORE,
+    DO_PUBREL_NOT_FOUND,
+    DO_RESEND_PUBLISH,
+    DO_RESEND_PUBLISH_PLAIN,
+    DO_RESEND_PUBREL,
+    DO_SEND_PUBLISH,
+    DO_SEND_PUBREL,
+    IDLE,
+    ON_EXPIRED,
+    ON_PUBACK,
+    ON_PUBACK_ERROR,
+    ON_PUBCOMP,
+    ON_PUBREC,
+    ON_PUBREC_ERROR,
+    ON_RESUMED,
+    ON_SEND_QOS1,
+    ON_SEND_QOS2,
+    WIDTH,
+)
+from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.reacting import breach, expel
+from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.primitives import V5
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.wire.packets import Puback, Pubcomp, Pubrec
+
+__all__ = ["acknowledged", "deliver", "drop_queue", "pump", "resume"]
+
+PACKET_TOO_LARGE = 0x95
+PACKET_IDENTIFIER_NOT_FOUND = 0x92
+
+
+def deliver(
+    link: Link | None,
+    session: Session,
+    message: Message,
+    qos: int,
+    retain: bool,
+    identifiers: tuple[int, ...],
+    now: int,
+    group: str = "",
+) -> None:
+    """Bring a message to one session: send it now if its client can take it, else queue it [MQTT5-4.5.0-1].
+
+    QoS 0 is never held back by the send quota [MQTT5-3.3.4-10]; QoS 1 and 2 go behind what waits already, so that the
+    order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
+    """
+    if qos == 0:
+        if link is None:
+            _deliver_offline(session, message, retain, identifiers, now)
+        elif link.choked:
+            _dropped(link, session, message, "slow")
+        else:
+            _send_qos0(link, session, message, retain, identifiers, now)
+        return
+    delivery = Delivery(message, qos, retain, identifiers, group)
+    if link is None or link.quota <= 0 or session.queue or session.resending or link.choked:
+        _enqueue(session, delivery, now)
+    else:
+        _start(link, session, delivery, now)
+
+
+def _send_qos0(
+    link: Link, session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int
+) -> None:
+    """Send a PUBLISH with QoS 0 and DUP 0 [MQTT5-4.3.1-1, MQTT5-3.3.1-2, MQTT311-4.3.1-1]."""
+    if identifiers or link.alias_out_maximum or message.expires_at != NEVER:
+        _send_special(link, session, message, 0, retain, False, 0, identifiers, now)
+        return
+    data = message.form(link.version, 0, retain)
+    if len(data) > link.limit:
+        _dropped(link, session, message, "too_large")
+        return
+    link.hub.counters.messages_sent += 1
+    link.send(data)
+
+
+def _send_special(
+    link: Link,
+    session: Session,
+    message: Message,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    identifiers: tuple[int, ...],
+    now: int,
+) -> bool:
+    """Encode for one subscriber alone, and send if the client takes a packet of that size.
+
+    A packet that is too large is discarded, as if it had been sent [MQTT5-3.1.2-24, MQTT5-3.1.2-25]. Only a first
+    sending has an alias: a retransmission carries the full name (4.4, 3.3.2.3.4).
+    """
+    version = link.version
+    alias = 0
+    named = True
+    if link.alias_out_maximum and version == V5 and not dup:
+        alias = aliases.assign(link, message.topic)
+        named = alias <= 0
+        alias = abs(alias)
+    waited = message.waited(now) * link.hub.limits.waiting_percent // 100 if message.expires_at != NEVER else 0
+    data = message.encode(
+        version, qos, retain, dup, packet_id, identifiers if version == V5 else (), alias, named, waited
+    )
+    if len(data) > link.limit:
+        if alias and named:
+            aliases.forget(link, message.topic)
+        _dropped(link, session, message, "too_large")
+        return False
+    link.hub.counters.messages_sent += 1
+    link.send(data)
+    return True
+
+
+def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
+    """Assign a packet identifier that is not in use and send the PUBLISH; the send quota goes down by one.
+
+    [MQTT5-2.2.1-4, MQTT5-4.3.2-1, MQTT5-4.3.3-1, MQTT5-4.9.0-2, MQTT311-2.3.1-4]
+    """
+    hub = link.hub
+    tables = hub.tables
+    message = delivery.message
+    qos = delivery.qos
+    at = IDLE * WIDTH + (ON_SEND_QOS1 if qos == 1 else ON_SEND_QOS2)
+    if tables.qos_send_action[at] != DO_SEND_PUBLISH:
+        return
+    inflight = session.inflight
+    packet_id = session.next_packet_id
+    largest = hub.limits.packet_id_maximum
+    while packet_id in inflight:
+        packet_id = packet_id + 1 if packet_id < largest else 1
+    if delivery.identifiers or link.alias_out_maximum or message.expires_at != NEVER:
+        if not _send_special(
+            link, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now
+        ):
+            return
+    else:
+        data = message.with_id(link.version, qos, delivery.retain, packet_id)
+        if len(data) > link.limit:
+            _dropped(link, session, message, "too_large")
+            return
+        hub.counters.messages_sent += 1
+        link.send(data)
+    session.next_packet_id = packet_id + 1 if packet_id < largest else 1
+    delivery.packet_id = packet_id
+    delivery.state = tables.qos_send_next[at]
+    delivery.charged = True
+    inflight[packet_id] = delivery
+    link.quota -= 1
+    keeper = hub.keeper
+    if keeper is not None:
+        keeper.inflight(session, delivery)
+
+
+def acknowledged(link: Link, session: Session, packet: Puback | Pubrec | Pubcomp, now: int) -> None:
+    """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier [MQTT5-2.2.1-5, MQTT311-2.3.1-6].
+
+    After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted [MQTT5-4.4.0-2].
+    """
+    hub = link.hub
+    tables = hub.tables
+    packet_id = packet.packet_id
+    kind = packet.TYPE
+    delivery = session.inflight.get(packet_id)
+    state = IDLE if delivery is None else delivery.state
+    if kind == 4:
+        at = state * WIDTH + (ON_PUBACK if packet.reason_code < 0x80 else ON_PUBACK_ERROR)
+    elif kind == 5:
+        at = state * WIDTH + (ON_PUBREC if packet.reason_code < 0x80 else ON_PUBREC_ERROR)
+    else:
+        at = state * WIDTH + ON_PUBCOMP
+    action = tables.qos_send_action[at]
+    if delivery is None:
+        hub.counters.unknown_acks += 1
+        if action == DO_PUBREL_NOT_FOUND and not acks.answer(link, 6, packet_id, PACKET_IDENTIFIER_NOT_FOUND):
+            expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBREL", now)
+        return
+    delivery.state = tables.qos_send_next[at]
+    if action == DO_COMPLETE:
+        del session.inflight[packet_id]
+        keeper = hub.keeper
+        if keeper is not None:
+            keeper.inflight_gone(session, delivery)
+        if delivery.charged and link.quota < link.quota_maximum:
+            # Never above its initial value [X5-quota-ceiling].
+            link.quota += 1
+            if link.quota == 1:
+                hub.online(session)
+        if session.queue or session.resending:
+            pump(link, session, now)
+    elif action == DO_SEND_PUBREL:
+        keeper = hub.keeper
+        if keeper is not None:
+            keeper.inflight(session, delivery)
+        _pubrel(link, packet_id, now)
+    elif action == DO_RESEND_PUBREL:
+        _pubrel(link, packet_id, now)
+    elif action == DO_DROP:
+        del session.inflight[packet_id]
+    elif action != DO_IGNORE:
+        delivery.state = state
+        breach(link, CITES[at], 0x82, kind, now, "An acknowledgement of another kind than the message needs")
+
+
+def _pubrel(link: Link, packet_id: int, now: int) -> None:
+    """Send a PUBREL with the identifier of the PUBLISH [MQTT5-4.3.3-4, MQTT5-2.2.1-5]."""
+    if not acks.answer(link, 6, packet_id, 0):
+        expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBREL", now)
+
+
+def resume(link: Link, session: Session, now: int) -> None:
+    """Send again what is not acknowledged: PUBREL at once, PUBLISH in their order as the quota allows.
+
+    [MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
+    """
+    tables = link.hub.tables
+    resending: deque[int] = deque()
+    gone: list[int] = []
+    for packet_id, delivery in session.inflight.items():
+        delivery.charged = False
+        at = delivery.state * WIDTH + ON_RESUMED
+        action = tables.qos_send_action[at]
+        if action in (DO_RESEND_PUBLISH, DO_RESEND_PUBLISH_PLAIN):
+            resending.append(packet_id)
+        elif action == DO_RESEND_PUBREL:
+            _pubrel(link, packet_id, now)
+        elif action == DO_DROP:
+            gone.append(packet_id)
+        delivery.state = tables.qos_send_next[at]
+    for packet_id in gone:
+        del session.inflight[packet_id]
+    session.resending = resending if resending else None
+    pump(link, session, now)
+
+
+def pump(link: Link, session: Session, now: int) -> None:
+    """Send what waits, as far as the send quota allows: first what was sent before, then the queue [MQTT5-4.9.0-2]."""
+    resending = session.resending
+    if resending is not None:
+        while resending and link.quota > 0 and not link.choked:
+            delivery = session.inflight.get(resending.popleft())
+            if delivery is not None and not delivery.charged:
+                _resend(link, session, delivery, now)
+        if resending:
+            return
+        session.resending = None
+    queue = session.queue
+    if queue is None:
+        return
+    hub = link.hub
+    keeper = hub.keeper
+    while queue and not link.choked and not link.closing:
+        delivery = queue[0]
+        if delivery.qos and link.quota <= 0:
+            return
+        queue.popleft()
+        message = delivery.message
+        session.queued_bytes -= message.size
+        if keeper is not None:
+            keeper.unqueued(session, delivery)
+        if _expired(link, message, now):
+            _dropped(link, session, message, "expired")
+        elif delivery.qos:
+            _start(link, session, delivery, now)
+        else:
+            _send_qos0(link, session, message, delivery.retain, delivery.identifiers, now)
+    if not queue:
+        session.queue = None
+        session.queued_bytes = 0
+
+
+def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
+    """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry [MQTT5-3.3.1-1, MQTT5-4.3.3-7].
+
+    DUP says that this is a retransmission, whatever it was in the PUBLISH received [MQTT5-3.3.1-3, MQTT311-3.3.1-3].
+    """
+    message = delivery.message
+    tables = link.hub.tables
+    if _expired(link, message, now):
+        at = delivery.state * WIDTH + ON_EXPIRED
+        if tables.qos_send_action[at] == DO_DROP:
+            del session.inflight[delivery.packet_id]
+            return
+    plain = tables.qos_send_action[delivery.state * WIDTH + ON_RESUMED] == DO_RESEND_PUBLISH_PLAIN
+    delivery.charged = True
+    link.quota -= 1
+    link.hub.counters.messages_resent += 1
+    if not _send_special(
+        link, session, message, delivery.qos, delivery.retain, not plain, delivery.packet_id, delivery.identifiers, now
+    ):
+        # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
+        del session.inflight[delivery.packet_id]
+        link.quota += 1
+        keeper = link.hub.keeper
+        if keeper is not None:
+            keeper.inflight_gone(session, delivery)
+
+
+def _expired(link: Link, message: Message, now: int) -> bool:
+    """Whether the Message Expiry Interval has passed before the message was first sent [MQTT5-3.3.2-5]."""
+    if message.expires_at == NEVER:
+        return False
+    percent = link.hub.limits.expiry_percent
+    if percent == 100:
+        return now >= message.expires_at
+    return now >= message.arrived + (message.expires_at - message.arrived) * percent // 100
+
+
+def _deliver_offline(
+    session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int
+) -> None:
+    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored]."""
+    hub = session.hub
+    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
+        hub.counters.dropped_offline += 1
+        return
+    _enqueue(session, Delivery(message, 0, retain, identifiers), now)
+
+
+def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
+    """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
+    hub = session.hub
+    message = delivery.message
+    if message.expires_at != NEVER and now >= message.expires_at:
+        hub.counters.dropped_expired += 1
+        return
+    queue = session.queue
+    if queue is None:
+        queue = session.queue = deque()
+    bounds = hub.options.bounds
+    size = message.size
+    while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
+        if not _make_room(session, now):
+            hub.counters.dropped_queue_full += 1
+            watch = hub.watch
+            if watch is not None and watch.dropped is not None:
+                watch.dropped(session, message, "queue_full")
+            return
+    delivery.order = session.next_order
+    session.next_order += 1
+    queue.append(delivery)
+    session.queued_bytes += size
+    keeper = hub.keeper
+    if keeper is not None:
+        keeper.queued(session, delivery)
+
+
+def _make_room(session: Session, now: int) -> bool:
+    """Drop what has expired from the head of the queue, or the oldest message where that is decided."""
+    hub = session.hub
+    queue = session.queue
+    if not queue:
+        return False
+    oldest = queue[0]
+    expired = oldest.message.expires_at != NEVER and now >= oldest.message.expires_at
+    if not expired and hub.decisions.queue_full == QUEUE_FULL_NEWEST:
+        return False
+    queue.popleft()
+    session.queued_bytes -= oldest.message.size
+    if hub.keeper is not None:
+        hub.keeper.unqueued(session, oldest)
+    if expired:
+        hub.counters.dropped_expired += 1
+    else:
+        hub.counters.dropped_queue_full += 1
+        watch = hub.watch
+        if watch is not None and watch.dropped is not None:
+            watch.dropped(session, oldest.message, "queue_full")
+    return True
+
+
+def drop_queue(session: Session) -> list[Delivery]:
+    """Empty the queue of a session that ends; returns what was in it."""
+    queue = session.queue
+    session.queue = None
+    session.queued_bytes = 0
+    return [] if queue is None else list(queue)
+
+
+def _dropped(link: Link, session: Session, message: Message, why: str) -> None:
+    """Count a message that its subscriber does not get."""
+    counters = link.hub.counters
+    if why == "slow":
+        counters.dropped_slow += 1
+    elif why == "too_large":
+        counters.dropped_too_large += 1
+    else:
+        counters.dropped_expired += 1
+    watch = link.hub.watch
+    if watch is not None and watch.dropped is not None:
+        watch.dropped(session, message, why)

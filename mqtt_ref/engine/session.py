@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""The state of one session (section 4.1): what outlives a connection."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine.generated.qos_send import IDLE
+from mqtt_ref.engine.generated.session import ABSENT
+from mqtt_ref.engine.generated.will import NONE
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.message import Message
+    from mqtt_ref.wire.packets import Will
+
+__all__ = ["Delivery", "Session"]
+
+
+class Delivery:
+    """One message for one subscriber: queued, or sent and not completely acknowledged."""
+
+    __slots__ = (
+        "charged",
+        "group",
+        "identifiers",
+        "message",
+        "order",
+        "packet_id",
+        "qos",
+        "retain",
+        "state",
+    )
+
+    def __init__(
+        self, message: Message, qos: int, retain: bool, identifiers: tuple[int, ...], group: str = ""
+    ) -> None:
+        self.message = message
+        self.qos = qos
+        self.retain = retain
+        self.identifiers = identifiers
+        self.group = group
+        """The full filter of the Shared Subscription it came by, or empty."""
+        self.packet_id = 0
+        self.state: int = IDLE
+        self.order = 0
+        """Its place in the queue, for the store."""
+        self.charged = False
+        """Whether it holds a unit of the send quota of the connection that is open."""
+
+    def __repr__(self) -> str:
+        return f"Delivery({self.message!r}, qos={self.qos}, packet_id={self.packet_id}, state={self.state})"
+
+
+class Session:
+    """What the server holds for one client identifier [MQTT5-3.1.3-2, MQTT311-3.1.3-2]."""
+
+    __slots__ = (
+        "client_id",
+        "ends_at",
+        "expiry",
+        "handle",
+        "hub",
+        "inflight",
+        "kept",
+        "link",
+        "next_order",
+        "next_packet_id",
+        "queue",
+        "queued_bytes",
+        "received",
+        "resending",
+        "state",
+        "subscriptions",
+        "username",
+        "version",
+        "will",
+        "will_at",
+        "will_state",
+    )
+
+    def __init__(self, hub: Hub, handle: int, client_id: str, version: int) -> None:
+        self.hub = hub
+        self.handle = handle
+        self.client_id = client_id
+        self.version = version
+        self.username: str = ""
+        self.state: int = ABSENT
+        self.link: Link | None = None
+        self.expiry = 0
+        """Seconds that it outlives its connection; 4294967295: for ever."""
+        self.kept = False
+        """Whether the store knows it: it outlives its connection."""
+        self.ends_at = 0
+        """When it ends, while its client is away; 0: not known or never."""
+        self.subscriptions: dict[str, tuple[int, int]] = {}
+        """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none)."""
+        self.inflight: dict[int, Delivery] = {}
+        """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
+        self.received: dict[int, int] = {}
+        """Packet identifiers of QoS 2 messages that await PUBREL, with the serial of the link that counted them."""
+        self.queue: deque[Delivery] | None = None
+        self.queued_bytes = 0
+        self.resending: deque[int] | None = None
+        """Packet identifiers of a resumed session that wait for send quota to be sent again."""
+        self.next_packet_id = 1
+        self.next_order = 1
+        self.will: Will | None = None
+        self.will_state: int = NONE
+        self.will_at = 0
+
+    def __repr__(self) -> str:
+        return f"Session({self.handle}, {self.client_id!r})"
+
+    @property
+    def connected(self) -> bool:
+        """Whether its client is connected."""
+        return self.link is not None
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait for it."""
+        return 0 if self.queue is None else len(self.queue)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""SUBSCRIBE and UNSUBSCRIBE: what is granted, what is refused, and the retained messages that follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine import acks, qos_send
+from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY
+from mqtt_ref.engine.generated.subscription import (
+    ABSENT,
+    DO_DELETE,
+    DO_PUT_RETAINED,
+    ON_HANDLING_0,
+    ON_SHARED,
+    ON_UNSUBSCRIBE,
+    PRESENT,
+    WIDTH,
+)
+from mqtt_ref.engine.reacting import breach, expel
+from mqtt_ref.wire.primitives import V5, V31
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.message import Message
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Subscribe, Unsubscribe
+
+__all__ = ["subscribe", "unsubscribe"]
+
+SUBSCRIBE = 8
+NO_SUBSCRIPTION_EXISTED = 0x11
+UNSPECIFIED_ERROR = 0x80
+NOT_AUTHORIZED = 0x87
+TOPIC_FILTER_INVALID = 0x8F
+PACKET_IDENTIFIER_IN_USE = 0x91
+PACKET_TOO_LARGE = 0x95
+QUOTA_EXCEEDED = 0x97
+SHARED_NOT_SUPPORTED = 0x9E
+IDENTIFIERS_NOT_SUPPORTED = 0xA1
+WILDCARDS_NOT_SUPPORTED = 0xA2
+
+
+def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None:
+    """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
+
+    [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]. Where a filter asks for what the server has said
+    it lacks, the connection ends and none of them takes effect.
+    """
+    hub = link.hub
+    offered = hub.options.capabilities
+    identifier = 0
+    properties = packet.properties
+    if properties is not None and properties.subscription_identifier is not None:
+        identifier = properties.subscription_identifier
+        if identifier and not offered.subscription_identifier_available:
+            lacking(link, IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
+            return
+    if not offered.wildcard_subscription_available or not offered.shared_subscription_available:
+        for wanted in packet.subscriptions:
+            name = wanted.topic_filter
+            if hub.is_shared(session, name):
+                if not offered.shared_subscription_available and link.version == V5:
+                    lacking(link, SHARED_NOT_SUPPORTED, "Shared Subscriptions are not supported", now)
+                    return
+            if ("+" in name or "#" in name) and not offered.wildcard_subscription_available and link.version == V5:
+                lacking(link, WILDCARDS_NOT_SUPPORTED, "Wildcards are not supported", now)
+                return
+    codes: list[int] = []
+    retained: list[tuple[list[Message], int, bool]] = []
+    taken = packet.packet_id in session.received and link.version == V5
+    for wanted in packet.subscriptions:
+        name = wanted.topic_filter
+        code = PACKET_IDENTIFIER_IN_USE if taken else _refused(link, session, name, wanted.qos)
+        if code:
+            codes.append(code)
+            continue
+        granted = min(wanted.qos, offered.maximum_qos) if offered.maximum_qos < 2 else wanted.qos
+        codes.append(granted)
+        options = (
+            granted
+            | (4 if wanted.no_local else 0)
+            | (8 if wanted.retain_as_published else 0)
+            | wanted.retain_handling << 4
+        )
+        if _put(link, session, name, options, identifier, wanted.retain_handling):
+            messages = hub.retained(name, now)
+            if messages:
+                retained.append((messages, granted, wanted.no_local))
+    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes)):
+        expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
+        return
+    identifiers = (identifier,) if identifier else ()
+    for messages, granted, no_local in retained:
+        _send_retained(link, session, messages, granted, no_local, identifiers, now)
+
+
+def lacking(link: Link, code: int, text: str, now: int) -> None:
+    """End the connection of a client that asks for what the CONNACK said is not there (3.2.2.3.11 to 3.2.2.3.13)."""
+    cites = {
+        SHARED_NOT_SUPPORTED: "X5-shared-not-supported",
+        IDENTIFIERS_NOT_SUPPORTED: "X5-subscription-identifier-not-supported",
+        WILDCARDS_NOT_SUPPORTED: "X5-wildcard-not-supported",
+    }
+    breach(link, (cites[code],), code, SUBSCRIBE, now, text)
+
+
+def _refused(link: Link, session: Session, name: str, qos: int) -> int:
+    """0, or the Reason Code for a filter that this client may not have."""
+    hub = link.hub
+    offered = hub.options.capabilities
+    refused = hub.options.refused_filters
+    if refused and name in refused:
+        return NOT_AUTHORIZED
+    access = hub.access
+    if access is not None and access.subscribe is not None:
+        code = access.subscribe(link, name, qos)
+        if code:
+            return code
+    if name.count("/") >= hub.options.bounds.topic_levels:
+        return TOPIC_FILTER_INVALID
+    if len(session.subscriptions) >= hub.options.bounds.subscriptions and name not in session.subscriptions:
+        return QUOTA_EXCEEDED
+    if link.version != V5:
+        # [MQTT311-3.8.3-2]
+        if not offered.wildcard_subscription_available and ("+" in name or "#" in name):
+            return WILDCARDS_NOT_SUPPORTED
+        if not offered.shared_subscription_available and hub.is_shared(session, name):
+            return SHARED_NOT_SUPPORTED
+    return 0
+
+
+def _put(link: Link, session: Session, name: str, options: int, identifier: int, handling: int) -> bool:
+    """Make or replace one subscription; True if retained messages are to be sent.
+
+    A filter that is there already is replaced, and no message is lost by it [MQTT5-3.8.4-3, MQTT5-3.8.4-4,
+    MQTT311-3.8.4-3]. A Shared Subscription gets no retained messages [X5-shared-no-retained].
+    """
+    hub = link.hub
+    tables = hub.tables
+    state = PRESENT if name in session.subscriptions else ABSENT
+    shared = hub.is_shared(session, name)
+    at = state * WIDTH + (ON_SHARED if shared else ON_HANDLING_0 + handling)
+    action = tables.subscription_action[at]
+    if tables.subscription_next[at] == PRESENT:
+        hub.subscribe(session, name, options, identifier)
+        session.subscriptions[name] = (options, identifier)
+        if hub.keeper is not None:
+            hub.keeper.subscription(session, name, options, identifier)
+        watch = hub.watch
+        if watch is not None and watch.subscribed is not None:
+            watch.subscribed(session, name, options)
+    return action == DO_PUT_RETAINED
+
+
+def _spoken(link: Link, codes: list[int]) -> list[int]:
+    """The codes as the client's version has them: 3.1.1 knows 0x80 alone, 3.1 no failure at all.
+
+    [MQTT5-3.9.3-2, MQTT311-3.9.3-2, X31-subscribe-unauthorized, X31-suback-codes]
+    """
+    if link.version == V5:
+        return codes
+    failure = 0 if link.version == V31 else UNSPECIFIED_ERROR
+    return [code if code < 0x80 else failure for code in codes]
+
+
+def _why(codes: list[int]) -> str:
+    refused = [code for code in codes if code >= 0x80]
+    return "" if not refused else f"{len(refused)} of {len(codes)} filters refused"
+
+
+def _send_retained(
+    link: Link,
+    session: Session,
+    messages: list[Message],
+    granted: int,
+    no_local: bool,
+    identifiers: tuple[int, ...],
+    now: int,
+) -> None:
+    """Send retained messages with RETAIN 1 at the lower of their QoS and the granted one.
+
+    [MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6]
+    """
+    hub = link.hub
+    hide = no_local and hub.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
+    most = min(granted, hub.limits.retained_qos_maximum)
+    guarded = hub.access is not None and hub.access.read is not None
+    for message in messages:
+        if hide and message.publisher == link.client_id:
+            continue  # [MQTT5-3.8.3-3]
+        if guarded and not hub.may_read(session, message.topic):
+            hub.counters.dropped_denied += 1
+            continue
+        qos_send.deliver(link, session, message, min(message.qos, most), True, identifiers, now)
+
+
+def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> None:
+    """Delete subscriptions whose filters are equal character by character, and answer with one UNSUBACK.
+
+    What was sent already is completed [MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6,
+    MQTT311-3.10.4-1, MQTT311-3.10.4-3, MQTT311-3.10.4-6].
+    """
+    hub = link.hub
+    tables = hub.tables
+    codes: list[int] = []
+    taken = packet.packet_id in session.received and link.version == V5
+    for name in packet.topic_filters:
+        if taken:
+            codes.append(PACKET_IDENTIFIER_IN_USE)
+            continue
+        state = PRESENT if name in session.subscriptions else ABSENT
+        at = state * WIDTH + ON_UNSUBSCRIBE
+        action = tables.subscription_action[at]
+        if state == PRESENT and tables.subscription_next[at] == ABSENT:
+            hub.unsubscribe(session, name)
+            del session.subscriptions[name]
+            if hub.keeper is not None:
+                hub.keeper.subscription_gone(session, name)
+            watch = hub.watch
+            if watch is not None and watch.unsubscribed is not None:
+                watch.unsubscribed(session, name)
+        codes.append(0 if action == DO_DELETE else NO_SUBSCRIPTION_EXISTED)
+    if not acks.unsuback(link, packet.packet_id, codes, ""):
+        expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)

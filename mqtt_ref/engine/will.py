@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The Will Message: kept with the session, published when its connection ends otherwise than by a goodbye."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine.generated.will import (
+    DO_DELAY,
+    DO_DELETE,
+    DO_PUBLISH,
+    DO_STORE,
+    NONE,
+    ON_ABSENT,
+    ON_CLOSED,
+    ON_CLOSED_DELAY,
+    ON_ELAPSED,
+    ON_ENDED,
+    ON_GOODBYE,
+    ON_RESUMED,
+    ON_STORED,
+    ON_TAKEN_OVER,
+    WIDTH,
+)
+from mqtt_ref.engine.link import GOODBYE, TAKEN
+from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.primitives import V5
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Will
+
+__all__ = ["arm", "closed", "due", "message_of", "step"]
+
+
+def arm(session: Session, will: Will | None) -> None:
+    """Keep the Will Message of an accepted CONNECT with the session [MQTT5-3.1.2-7, MQTT311-3.1.2-8]."""
+    if step(session, ON_STORED if will is not None else ON_ABSENT) == DO_STORE:
+        session.will = will
+
+
+def closed(session: Session, how: int, now: int) -> Will | None:
+    """The connection is over: the will that is to be published now, if any.
+
+    A goodbye deletes it [MQTT5-3.14.4-3, MQTT311-3.14.4-3]; a takeover that goes on with the session deletes one that
+    has a Will Delay [MQTT5-3.1.3-9]; a session that ends with its connection publishes it at once [MQTT5-3.1.2-8].
+    """
+    will = session.will
+    delay = 0
+    if will is not None and will.properties is not None and session.version == V5:
+        delay = will.properties.will_delay_interval or 0
+    if how == GOODBYE:
+        event = ON_GOODBYE
+    elif not delay or not session.expiry:
+        event = ON_CLOSED
+    elif how == TAKEN:
+        event = ON_TAKEN_OVER
+    else:
+        event = ON_CLOSED_DELAY
+    action = step(session, event)
+    if action == DO_DELAY:
+        # The session's end comes first if it is earlier [X5-will-delay-first-event].
+        session.will_at = now + delay * SECOND * session.hub.limits.will_delay_percent // 100
+    return _taken(session, action)
+
+
+def due(session: Session, event: int) -> Will | None:
+    """The will that is to be published because its delay elapsed or its session ended, if any."""
+    return _taken(session, step(session, event))
+
+
+def _taken(session: Session, action: int) -> Will | None:
+    """The will leaves the session once it is published or deleted [MQTT5-3.1.2-10, MQTT311-3.1.2-10]."""
+    will = session.will
+    if action == DO_PUBLISH:
+        session.will = None
+        session.will_at = 0
+        return will
+    if action == DO_DELETE:
+        session.will = None
+        session.will_at = 0
+    return None
+
+
+def step(session: Session, event: int) -> int:
+    """One transition of the will machine; returns the action."""
+    tables = session.hub.tables
+    at = session.will_state * WIDTH + event
+    session.will_state = tables.will_next[at]
+    return tables.will_action[at]
+
+
+def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -> Message:
+    """The Will Message as an Application Message, without the Will Delay, its User Properties in their order.
+
+    [MQTT5-3.1.2-14, MQTT5-3.1.2-15, MQTT5-3.1.3-10, MQTT311-3.1.2-16, MQTT311-3.1.2-17, X311-will-qos]
+    """
+    given = will.properties
+    properties: PublishProperties | None = None
+    expires = NEVER
+    if given is not None and version == V5:
+        properties = PublishProperties(
+            given.payload_format_indicator,
+            given.message_expiry_interval,
+            given.content_type,
+            given.response_topic,
+            given.correlation_data,
+            None,
+            None,
+            given.user_property,
+        )
+        if given.message_expiry_interval is not None:
+            expires = max(now + given.message_expiry_interval * SECOND, 1)
+        if properties == PublishProperties():
+            properties = None
+    return Message(ident, will.topic, will.payload, will.qos, will.retain, properties, client_id, now, expires)
+
+
+# The events that the broker around the session gives.
+RESUMED = ON_RESUMED
+ENDED = ON_ENDED
+ELAPSED = ON_ELAPSED
+NO_WILL = NONE
