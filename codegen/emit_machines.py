@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the state machines and decisions of `spec/` as flat integer tables for the engine and as diagrams for the docs."""
+"""Writes the state machines and decisions of `spec/` as flat integer tables for the engine, diagrams for the docs."""
 
 from __future__ import annotations
 
@@ -313,7 +313,13 @@ def _module(machine: Machine) -> str:
 
 def _decisions_module(choices: list[Choice], limits: list[Limit]) -> str:
     values = sorted({v for c in choices for v in c.values})
-    names = ["Decisions", "DECISIONS", "Limits", "LIMITS", *(f"{c.name}_{v}".upper() for c in choices for v in c.values)]
+    names = [
+        "Decisions",
+        "DECISIONS",
+        "Limits",
+        "LIMITS",
+        *(f"{c.name}_{v}".upper() for c in choices for v in c.values),
+    ]
     text = MARK.format(source="decisions.toml", doc="What the standards leave open, and their numbers, as data.")
     text += "\nfrom __future__ import annotations\n\nfrom typing import Final\n\n__all__ = [\n"
     text += "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n\n"
@@ -399,7 +405,10 @@ def _decisions_page(choices: list[Choice], limits: list[Limit]) -> str:
         "| name | values | meaning | statements |",
         "|---|---|---|---|",
     ]
-    out += [f"| `{c.name}` | {', '.join(f'`{v}`' for v in c.values)} | {c.meaning} | {', '.join(c.cites)} |" for c in choices]
+    out += [
+        f"| `{c.name}` | {', '.join(f'`{v}`' for v in c.values)} | {c.meaning} | {', '.join(c.cites)} |"
+        for c in choices
+    ]
     out += ["", "# Numbers", "", "| name | value | meaning | statements |", "|---|---|---|---|"]
     out += [f"| `{c.name}` | {c.value} | {c.meaning} | {', '.join(c.cites)} |" for c in limits]
     return "\n".join(out) + "\n"

@@ -99,7 +99,7 @@ class QueueDelete(NamedTuple):
 
 
 class InflightPut(NamedTuple):
-    """A message was sent or is about to be; `state` is that of the `qos_send` machine, `order` that of first sending."""
+    """A message was sent or is about to be; `state` is that of the `qos_send` machine, `order` that of sending."""
 
     client_id: str
     packet_id: int

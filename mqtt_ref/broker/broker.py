@@ -137,19 +137,21 @@ class Broker(SessionKeeper):
 
     # ---------------------------------------------------------------- subscriptions
 
-    def is_shared(self, session: Session, filter: str) -> bool:
+    def is_shared(self, session: Session, topic_filter: str) -> bool:
         """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1]."""
-        if not filter.startswith("$share/"):
+        if not topic_filter.startswith("$share/"):
             return False
         if session.version == V5:
             return True
-        return self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE and split_shared(filter) is not None
+        return self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE and split_shared(topic_filter) is not None
 
-    def subscribe(self, session: Session, filter: str, options: int, identifier: int) -> bool:
-        return self.router.subscribe(session.handle, filter, options, identifier, self.is_shared(session, filter))
+    def subscribe(self, session: Session, topic_filter: str, options: int, identifier: int) -> bool:
+        return self.router.subscribe(
+            session.handle, topic_filter, options, identifier, self.is_shared(session, topic_filter)
+        )
 
-    def unsubscribe(self, session: Session, filter: str) -> bool:
-        return self.router.unsubscribe(session.handle, filter)
+    def unsubscribe(self, session: Session, topic_filter: str) -> bool:
+        return self.router.unsubscribe(session.handle, topic_filter)
 
     def online(self, session: Session) -> None:
         self.router.wake(session.handle)

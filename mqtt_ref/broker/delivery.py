@@ -132,9 +132,7 @@ class Deliverer(Hub):
         granted = min(entry.qos, self.limits.granted_maximum)
         qos = min(message.qos, granted)
         retain = message.retain and entry.retain_as_published
-        qos_send.deliver(
-            self.links[session.handle], session, message, qos, retain, entry.identifiers, now, group
-        )
+        qos_send.deliver(self.links[session.handle], session, message, qos, retain, entry.identifiers, now, group)
 
     # ---------------------------------------------------------------- retained messages
 
@@ -159,9 +157,9 @@ class Deliverer(Hub):
         """A topic has no retained message from now on."""
         raise NotImplementedError
 
-    def retained(self, filter: str, now: int) -> list[Message]:
+    def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
-        return [message for _, message in self.retained_messages.match(filter)]
+        return [message for _, message in self.retained_messages.match(topic_filter)]
 
     def expire_retained(self, now: int) -> None:
         """Drop retained messages whose expiry interval has passed [X5-retained-expired]."""

@@ -89,15 +89,15 @@ class Journal(Keeper):
         if session.kept:
             self._add(SessionDelete(session.client_id))
 
-    def subscription(self, session: Session, filter: str, options: int, identifier: int) -> None:
+    def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:
         if session.kept:
-            self._add(SubscriptionPut(session.client_id, filter, options, identifier))
+            self._add(SubscriptionPut(session.client_id, topic_filter, options, identifier))
             if session.link is not None:
                 self.touch(session.link)
 
-    def subscription_gone(self, session: Session, filter: str) -> None:
+    def subscription_gone(self, session: Session, topic_filter: str) -> None:
         if session.kept:
-            self._add(SubscriptionDelete(session.client_id, filter))
+            self._add(SubscriptionDelete(session.client_id, topic_filter))
             if session.link is not None:
                 self.touch(session.link)
 

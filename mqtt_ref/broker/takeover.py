@@ -179,7 +179,7 @@ class SessionKeeper(Deliverer):
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
 
-    def is_shared(self, session: Session, filter: str) -> bool:
+    def is_shared(self, session: Session, topic_filter: str) -> bool:
         raise NotImplementedError
 
     def retain_put(self, message: Message) -> None:

@@ -127,9 +127,7 @@ def _learn(link: Link, properties: ConnectProperties) -> None:
     if properties.topic_alias_maximum:
         bound = link.hub.options.bounds.outbound_aliases
         if bound:
-            link.alias_out_maximum = (
-                min(properties.topic_alias_maximum, bound) + link.hub.limits.topic_alias_allowance
-            )
+            link.alias_out_maximum = min(properties.topic_alias_maximum, bound) + link.hub.limits.topic_alias_allowance
 
 
 def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:

@@ -42,11 +42,11 @@ class Keeper:
         """The session ended, with everything in it."""
         raise NotImplementedError
 
-    def subscription(self, session: Session, filter: str, options: int, identifier: int) -> None:
+    def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:
         """A subscription was made or replaced."""
         raise NotImplementedError
 
-    def subscription_gone(self, session: Session, filter: str) -> None:
+    def subscription_gone(self, session: Session, topic_filter: str) -> None:
         """A subscription was deleted."""
         raise NotImplementedError
 
@@ -108,19 +108,19 @@ class Hub:
         """The same for a message without properties that is not to be retained: the short way."""
         raise NotImplementedError
 
-    def subscribe(self, session: Session, filter: str, options: int, identifier: int) -> bool:
+    def subscribe(self, session: Session, topic_filter: str, options: int, identifier: int) -> bool:
         """Make or replace a subscription; True if it is new."""
         raise NotImplementedError
 
-    def unsubscribe(self, session: Session, filter: str) -> bool:
+    def unsubscribe(self, session: Session, topic_filter: str) -> bool:
         """Delete a subscription; False if there was none."""
         raise NotImplementedError
 
-    def retained(self, filter: str, now: int) -> list[Message]:
+    def retained(self, topic_filter: str, now: int) -> list[Message]:
         """The retained messages that match the filter and have not expired."""
         raise NotImplementedError
 
-    def is_shared(self, session: Session, filter: str) -> bool:
+    def is_shared(self, session: Session, topic_filter: str) -> bool:
         """Whether this filter makes a Shared Subscription for this client."""
         raise NotImplementedError
 

@@ -186,12 +186,7 @@ class Link:
 
     def refresh(self) -> None:
         """Work out which short way messages may take to this connection."""
-        if (
-            self.closing
-            or self.choked
-            or self.alias_out_maximum
-            or self.limit < MAXIMUM_PACKET_SIZE
-        ):
+        if self.closing or self.choked or self.alias_out_maximum or self.limit < MAXIMUM_PACKET_SIZE:
             self.fast = 0
         else:
             self.fast = 2 if self.version == V5 else 1

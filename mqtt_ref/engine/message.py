@@ -21,8 +21,8 @@ class Message:
     """One Application Message: full topic name, payload, and the properties that are forwarded.
 
     `properties` holds neither a Topic Alias nor Subscription Identifiers; those belong to one connection or one
-    subscriber. The Message Expiry Interval in it is the one received; `arrived` and `expires_at` say when it counts from
-    and ends. `publisher` is the client id that No Local compares with.
+    subscriber. The Message Expiry Interval in it is the one received; `arrived` and `expires_at` say when it counts
+    from and ends. `publisher` is the client id that No Local compares with.
     """
 
     __slots__ = (

@@ -98,7 +98,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:
-    """0x99 for a payload that is said to be UTF-8 and is not, where that is to be checked [X5-payload-format-checked]."""
+    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked [X5-payload-format-checked]."""
     if link.hub.decisions.payload_format == PAYLOAD_FORMAT_CHECK:
         try:
             payload.decode()

@@ -146,9 +146,7 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
     if delivery.identifiers or link.alias_out_maximum or message.expires_at != NEVER:
-        if not _send_special(
-            link, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now
-        ):
+        if not _send_special(link, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now):
             return
     else:
         data = message.with_id(link.version, qos, delivery.retain, packet_id)
@@ -322,9 +320,7 @@ def _expired(link: Link, message: Message, now: int) -> bool:
     return now >= message.arrived + (message.expires_at - message.arrived) * percent // 100
 
 
-def _deliver_offline(
-    session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int
-) -> None:
+def _deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
     """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored]."""
     hub = session.hub
     if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP:

@@ -34,9 +34,7 @@ class Delivery:
         "state",
     )
 
-    def __init__(
-        self, message: Message, qos: int, retain: bool, identifiers: tuple[int, ...], group: str = ""
-    ) -> None:
+    def __init__(self, message: Message, qos: int, retain: bool, identifiers: tuple[int, ...], group: str = "") -> None:
         self.message = message
         self.qos = qos
         self.retain = retain

@@ -69,10 +69,10 @@ def changed(
     tables: Tables,
     machine: str = "",
     state: str = "",
-    input: str = "",
+    input: str = "",  # noqa: A002
     *,
     action: str | None = None,
-    next: str | None = None,
+    next: str | None = None,  # noqa: A002
     limits: dict[str, int] | None = None,
     reactions: dict[str, Reaction] | None = None,
 ) -> Tables:
