@@ -14,7 +14,7 @@ from pathlib import Path
 from codegen.load import SpecError, load
 from codegen.model import Row, Spec
 
-EMITTERS = ("packets", "registry", "fast", "reference", "vectors", "strategies", "machines", "docs")
+EMITTERS = ("packets", "registry", "fast", "reference", "catalogue", "vectors", "strategies", "machines", "docs")
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"
 PLACES = ("mqtt_ref", "conformance", "docs", "tests")

@@ -17,7 +17,10 @@ __all__ = ["COMMANDS", "Command", "is_compiled", "main"]
 FINE, FINDINGS, USAGE = 0, 1, 2
 
 # name -> (module with `configure` and `run`, the line that `mqtt-ref --help` shows). A row comes with its module.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
+    "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
+}
 
 
 class Command(Protocol):

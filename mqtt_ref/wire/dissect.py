@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Takes recorded bytes apart, packet by packet, and says in words what each holds and what is wrong with it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from mqtt_ref.wire import reference
+from mqtt_ref.wire.fields import Dissection, FieldNode
+from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect
+from mqtt_ref.wire.generated.reasons import REASON_TITLES
+from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
+from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from mqtt_ref.wire.statements import statement
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["VERSION_NAMES", "Found", "Stream", "explain", "to_json"]
+
+VERSION_NAMES: Final = {V5: "MQTT 5.0", V311: "MQTT 3.1.1", V31: "MQTT 3.1"}
+SIDES: Final = ("client", "server")
+SHOWN: Final = 16
+"""Bytes in one line of hex."""
+
+
+class Found(NamedTuple):
+    """One packet of a stream. `offset` counts from the stream's first byte; `notes` say what had to be guessed."""
+
+    offset: int
+    dissection: Dissection
+    notes: tuple[str, ...]
+
+
+class Stream:
+    """The packets of one connection, both directions.
+
+    `version` None means: the one that a CONNECT in the stream names, else 5.0. `sender` None means: whoever may send
+    the packet, the client where both may.
+    """
+
+    def __init__(self, version: int | None = None, sender: int | None = None) -> None:
+        self.given = version
+        self.seen: int | None = None
+        self.sender = sender
+        self.unread = 0
+        """Bytes behind a broken packet at which no packet can begin: nothing behind them is decoded."""
+        self._held: dict[int | None, bytes] = {}
+        self._broken: set[int | None] = set()
+        self._lost: set[int | None] = set()
+        self._offsets: dict[int | None, int] = {}
+
+    def feed(self, data: bytes, sender: int | None = None) -> Iterator[Found]:
+        """The packets that these bytes of `sender` complete."""
+        sender = self.sender if sender is None else sender
+        data = self._held.pop(sender, b"") + data
+        pos = 0
+        while pos < len(data):
+            if sender in self._broken and data[pos] >> 4 == 0:
+                self._lost.add(sender)
+            if sender in self._lost:
+                self.unread += len(data) - pos
+                return
+            size = _size(data, pos)
+            if size is None or pos + size > len(data):
+                break
+            yield self._found(data[pos : pos + size], sender)
+            pos += size
+        if pos < len(data):
+            self._held[sender] = data[pos:]
+
+    def rest(self) -> Iterator[Found]:
+        """What is left of packets that never became whole."""
+        held, self._held = self._held, {}
+        for sender, data in held.items():
+            yield self._found(data, sender)
+
+    def lose(self, sender: int | None) -> Iterator[Found]:
+        """Bytes of `sender` are missing here: what it had begun stays as it is."""
+        data = self._held.pop(sender, b"")
+        if data:
+            yield self._found(data, sender)
+
+    def _found(self, data: bytes, sender: int | None) -> Found:
+        offset = self._offsets.get(sender, 0)
+        self._offsets[sender] = offset + len(data)
+        version = self.given or self.seen or V5
+        notes: list[str] = []
+        if sender is None:
+            dissection, note = _either_sender(version, data)
+            if note:
+                notes.append(note)
+        else:
+            dissection = reference.parse(version, sender, data)
+        if dissection.violation is not None:
+            self._broken.add(sender)
+        guessed = not self.given and not self.seen and dissection.type != Connect.TYPE
+        notes += _other_versions(dissection, guessed)
+        if isinstance(dissection.packet, Connect):
+            self.seen = dissection.packet.protocol_version
+        return Found(offset, dissection, tuple(notes))
+
+
+def explain(found: Found) -> str:
+    """A packet as people read it: its fields with offsets and hex; of a bad one what is wrong and where."""
+    d = found.dissection
+    side = "client" if d.sender == CLIENT else "server"
+    lines = [f"{PACKET_NAMES[d.type]} ({VERSION_NAMES[d.version]}, from the {side}, {_count(len(d.data), 'byte')})"]
+    lines += [f"  note: {note}" for note in found.notes]
+    rows = list(_rows(d))
+    width = max((len(name) for _, _, name, _ in rows), default=0)
+    for start, shown, name, text in rows:
+        lines.append(f"  {start:>5}  {shown:<{3 * 8 + 1}}  {name:<{width}}  {text}".rstrip())
+    if d.violation is not None:
+        lines += _broken(d, d.violation)
+    return "\n".join(lines)
+
+
+def to_json(found: Found) -> dict[str, Any]:
+    """The same as one JSON object: the form of the packet or of the violation, and the fields."""
+    d = found.dissection
+    out: dict[str, Any] = {
+        "v": 1,
+        "offset": found.offset,
+        "protocol": d.version,
+        "sender": SIDES[d.sender],
+        "hex": d.data.hex(),
+    }
+    if d.packet is not None:
+        out["packet"] = packet_to_json(d.packet)
+    if d.violation is not None:
+        out["violation"] = violation_to_json(d.violation)["violation"]
+        out["meaning"] = statement(d.violation.statement).meaning
+    if found.notes:
+        out["notes"] = list(found.notes)
+    out["fields"] = [_field_json(node) for node in d.fields]
+    return out
+
+
+def _field_json(node: FieldNode) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": node.name, "start": node.start, "end": node.end}
+    if node.text:
+        out["text"] = node.text
+    if node.children:
+        out["fields"] = [_field_json(child) for child in node.children]
+    return out
+
+
+def _size(data: bytes, pos: int) -> int | None:
+    """The size of the packet at `pos`, None while its length is not all there; all that is left if it has none."""
+    length = 0
+    for n in range(4):
+        if pos + 1 + n >= len(data):
+            return None
+        byte = data[pos + 1 + n]
+        length |= (byte & 127) << 7 * n
+        if byte < 128:
+            return 2 + n + length
+    return len(data) - pos
+
+
+def _either_sender(version: int, data: bytes) -> tuple[Dissection, str]:
+    """The packet by whoever may send it."""
+    client = reference.parse(version, CLIENT, data)
+    if client.violation is None:
+        return client, ""
+    server = reference.parse(version, SERVER, data)
+    if server.violation is None:
+        return server, ""
+    if client.violation.statement.endswith("-packet-direction"):
+        return server, ""
+    if server.violation.statement.endswith("-packet-direction") or client.violation[:4] == server.violation[:4]:
+        return client, ""
+    return client, "read as the client's; as the server's it breaks a rule too"
+
+
+def _other_versions(dissection: Dissection, guessed: bool) -> Iterator[str]:
+    """That the version was guessed, and which others the bytes are legal in."""
+    same: list[str] = []
+    other: list[str] = []
+    for version, name in VERSION_NAMES.items():
+        if version == dissection.version or dissection.type == Connect.TYPE:
+            continue
+        packet = reference.decode(version, dissection.sender, dissection.data)
+        if not isinstance(packet, Violation):
+            (same if packet == dissection.packet else other).append(name)
+    if guessed:
+        yield f"no CONNECT seen before: read as {VERSION_NAMES[dissection.version]}"
+    if dissection.violation is not None and other:
+        yield f"the bytes are legal in {' and '.join(other)}"
+    elif guessed and other:
+        yield f"the bytes are legal in {' and '.join(other)} too, and mean another thing there"
+    elif guessed and same:
+        yield f"the bytes are legal in {' and '.join(same)} too"
+
+
+def _rows(d: Dissection) -> Iterator[tuple[int, str, str, str]]:
+    for depth, node in d.walk():
+        if depth and node.name == "length":
+            continue
+        shown = d.data[node.start : node.end]
+        inside = any(child.name != "length" for child in node.children)
+        text = node.text
+        if depth == 1 and node.name == "type":
+            text = f"{node.value} {PACKET_NAMES[node.value]}"
+        if depth and node.start == node.end - 1 and _is_bit(node):
+            yield node.start, "", "  " * depth + node.name, text
+            continue
+        if inside and not text:
+            length = next((c for c in node.children if c.name == "length"), None)
+            shown = d.data[length.start : length.end] if length is not None else b""
+            text = _count(length.value, "byte") if length is not None else ""
+        hexed = shown[:8].hex(" ") + (".." if len(shown) > 8 else "")
+        yield node.start, hexed, "  " * depth + node.name, text
+
+
+def _is_bit(node: FieldNode) -> bool:
+    return isinstance(node.value, bool) or node.name in BITS
+
+
+BITS: Final = frozenset({"type", "flags", "qos", "will_qos", "retain_handling", "reserved"})
+
+
+def _broken(d: Dissection, violation: Violation) -> Iterator[str]:
+    """What is wrong, with a caret under the byte."""
+    rule = statement(violation.statement)
+    at = violation.offset
+    first = max(0, at - at % SHOWN)
+    if at == len(d.data) and first == at and at:
+        first -= SHOWN  # the place behind the last byte, and that fills its line
+    line = d.data[first : first + SHOWN]
+    yield ""
+    yield f"  {first:>5}  {line.hex(' ')}"
+    yield f"         {'   ' * (at - first)}^^"
+    where = f"byte {at}" + (f" ({d.data[at]:02x})" if at < len(d.data) else ", behind the last one")
+    yield f"  wrong: {where}" + (f", field {violation.field}" if violation.field else "")
+    binds = "both sides" if rule.binds == "both" else f"the {rule.binds}"
+    name = VERSION_NAMES[rule.version]
+    yield f"  {violation.statement} ({name}, section {rule.section}; {rule.level}, binds {binds}):"
+    yield from textwrap.wrap(rule.meaning, 100, initial_indent="    ", subsequent_indent="    ")
+    yield f"  breach: 0x{violation.reason:02X} {REASON_TITLES[violation.reason]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

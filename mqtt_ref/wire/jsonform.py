@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""The one JSON form of packets and violations that is seen outside: traces, reports, the HTTP API, `mqtt-ref decode`.
+
+A packet is an object with `v` (the version of this form, 1), `type` (`PUBLISH`), and the attributes of its class
+by name, `will` and `properties` nested. What is None, or an empty list that need not be there, is left out. Bytes
+are a string where they are UTF-8 without control characters (`str.isprintable`), else `{"hex": "00ff"}`; both forms
+are read for any bytes. A user property is `[name, value]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mqtt_ref.wire.generated import packets
+from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet, Subscription, Will
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["FORM", "bytes_from_json", "bytes_to_json", "packet_from_json", "packet_to_json", "violation_to_json"]
+
+FORM: Final = 1
+"""The version of the form. It goes up when a reader of the old form would misread the new one."""
+
+CLASSES: Final[dict[str, Any]] = {PACKET_NAMES[c.TYPE]: c for c in Packet.__args__}
+BYTES: Final = frozenset({"payload", "password", "correlation_data", "authentication_data"})
+TEXT: Final = frozenset(
+    {
+        "assigned_client_identifier",
+        "authentication_method",
+        "client_id",
+        "content_type",
+        "reason_string",
+        "response_information",
+        "response_topic",
+        "server_reference",
+        "topic",
+        "topic_filter",
+        "username",
+    }
+)
+FLAGS: Final = frozenset({"clean_start", "dup", "no_local", "retain", "retain_as_published", "session_present"})
+
+
+def packet_to_json(packet: Packet) -> dict[str, Any]:
+    """The JSON form of a packet."""
+    return {"v": FORM, "type": PACKET_NAMES[packet.TYPE], **_attributes(packet)}
+
+
+def packet_from_json(form: Mapping[str, Any]) -> Packet:
+    """The packet of a JSON form; attributes that have a default may be left out.
+
+    Raises:
+        ValueError: the form is none, says what.
+    """
+    if not isinstance(form, Mapping):
+        raise ValueError(f"a packet is an object, not {form!r}")
+    values = dict(form)
+    version = values.pop("v", FORM)
+    if version != FORM:
+        raise ValueError(f"form {version!r} of a packet is not known, only {FORM}")
+    name = values.pop("type", None)
+    if not isinstance(name, str) or name not in CLASSES:
+        raise ValueError(f"there is no packet {name!r}; there are {', '.join(CLASSES)}")
+    packet: Packet = _object(CLASSES[name], values, name)
+    return packet
+
+
+def violation_to_json(violation: Violation) -> dict[str, Any]:
+    """The JSON form of a violation: its fields by name, the sender as client or server."""
+    return {
+        "v": FORM,
+        "violation": {
+            **violation._asdict(),
+            "packet": PACKET_NAMES[violation.packet],
+            "sender": _side(violation.sender),
+        },
+    }
+
+
+def bytes_to_json(data: bytes) -> str | dict[str, str]:
+    """Bytes as text where they are printable UTF-8, else as hex."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return {"hex": data.hex()}
+    return text if text.isprintable() else {"hex": data.hex()}
+
+
+def bytes_from_json(form: Any) -> bytes:
+    """The bytes of either form.
+
+    Raises:
+        ValueError: the form is none.
+    """
+    if isinstance(form, str):
+        return form.encode()
+    if isinstance(form, Mapping) and set(form) == {"hex"} and isinstance(form["hex"], str):
+        return bytes.fromhex(form["hex"])
+    raise ValueError(f"""bytes are a string or {{"hex": "..."}}, not {form!r}""")
+
+
+def _side(sender: int) -> str:
+    return "server" if sender else "client"
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in thing.__match_args__:
+        value = getattr(thing, name)
+        if value is None or (value == [] and name in ("user_property", "subscription_identifier")):
+            continue
+        out[name] = _value(name, value)
+    return out
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in BYTES:
+        return bytes_to_json(value)
+    if name in ("properties", "will"):
+        return _attributes(value)
+    if name == "subscriptions":
+        return [_attributes(item) for item in value]
+    if name == "user_property":
+        return [list(pair) for pair in value]
+    return list(value) if isinstance(value, list) else value
+
+
+def _object(make: Any, values: Mapping[str, Any], where: str) -> Any:
+    for name in values:
+        if name not in make.__match_args__:
+            raise ValueError(f"{where} has no {name!r}; it has {', '.join(make.__match_args__) or 'nothing'}")
+    try:
+        return make(**{name: _read(make, name, value, where) for name, value in values.items()})
+    except TypeError:
+        raise ValueError(f"{where} lacks what it cannot be without; it has {', '.join(make.__match_args__)}") from None
+
+
+def _read(make: Any, name: str, value: Any, where: str) -> Any:
+    path = f"{where}.{name}"
+    if name in BYTES:
+        return bytes_from_json(value)
+    if name in TEXT:
+        return _typed(value, str, path)
+    if name in FLAGS:
+        return _typed(value, bool, path)
+    if name == "will":
+        return _object(Will, _typed(value, Mapping, path), path)
+    if name == "properties":
+        return _object(getattr(packets, f"{make.__name__}Properties"), _typed(value, Mapping, path), path)
+    if name == "subscriptions":
+        return [_object(Subscription, _typed(item, Mapping, path), path) for item in _typed(value, list, path)]
+    if name == "user_property":
+        return [_pair(item, path) for item in _typed(value, list, path)]
+    if isinstance(value, list):
+        return [_typed(item, str if name == "topic_filters" else int, path) for item in value]
+    return _typed(value, int, path)
+
+
+def _pair(item: Any, path: str) -> tuple[str, str]:
+    if not isinstance(item, list) or len(item) != 2:
+        raise ValueError(f"{path} holds [name, value], not {item!r}")
+    return _typed(item[0], str, path), _typed(item[1], str, path)
+
+
+def _typed(value: Any, kind: Any, path: str) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{path} should be {kind.__name__}, is {value!r}")
+    return value
