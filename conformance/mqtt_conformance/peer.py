@@ -80,6 +80,11 @@ class Peer:
         self._next_id = 0
         run.peers.append(self)
 
+    @property
+    def stream(self) -> Stream | None:
+        """The transport, for cases that play with it."""
+        return self._stream
+
     # ---------------------------------------------------------------- names
 
     def topic(self, tail: str = "t") -> str:

@@ -19,17 +19,20 @@ __all__ = ["WebSocketStream", "open_websocket"]
 
 
 class WebSocketStream:
-    """A byte stream in binary frames; `connection` is there for cases that play with frames."""
+    """A byte stream in binary frames; `connection` is there for cases that play with frames, `texts` counts wrong ones."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.texts = 0
 
     async def read(self) -> bytes:
         """What the next binary frame holds; empty once the broker closed."""
         try:
             while True:
                 data = await self.connection.recv()
-                if isinstance(data, bytes) and data:
+                if isinstance(data, str):
+                    self.texts += 1
+                elif data:
                     return data
         except ConnectionClosed:
             return b""
