@@ -226,8 +226,12 @@ class _Emitter:
             self.add(3, *(f"{k}={v}," for k, v in will.items()))
             self.add(2, ")")
             self.keywords = {k: v for k, v in self.keywords.items() if not k.startswith("will_")} | {"will": "will"}
-        if not self.keywords:
-            self.add(1, f"return {packet.class_name}()")
+        if not packet.fields:
+            self.lines = [
+                f"def {function}({signature.removeprefix('draw: DrawFn, ')}) -> SearchStrategy[{packet.class_name}]:",
+                f'    """{doc}"""',
+                f"    return st.builds({packet.class_name})",
+            ]
         else:
             self.add(1, f"return {packet.class_name}(")
             self.add(2, *(f"{k}={v}," for k, v in self.keywords.items()))

@@ -620,16 +620,14 @@ def unsuback(draw: DrawFn, version: int = V5) -> Unsuback:
     )
 
 
-@st.composite
-def pingreq(draw: DrawFn, version: int = V5) -> Pingreq:
+def pingreq(version: int = V5) -> SearchStrategy[Pingreq]:
     """PINGREQ (section 3.12)."""
-    return Pingreq()
+    return st.builds(Pingreq)
 
 
-@st.composite
-def pingresp(draw: DrawFn, version: int = V5) -> Pingresp:
+def pingresp(version: int = V5) -> SearchStrategy[Pingresp]:
     """PINGRESP (section 3.13)."""
-    return Pingresp()
+    return st.builds(Pingresp)
 
 
 @st.composite
