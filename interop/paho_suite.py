@@ -2,7 +2,7 @@
 """Runner for the Eclipse Paho interoperability suite: `python -m interop.paho_suite [URL]`.
 
 Each of its tests runs in a process of its own with a time limit. Without a URL our broker is started as the suite needs
-it (`paho_broker.yaml`), one for each test that runs at a time. Exit code 0: all passed, 1: some did not, 2: usage, no
+it (`paho_broker.py`), one for each test that runs at a time. Exit code 0: all passed, 1: some did not, 2: usage, no
 suite, or no broker.
 """
 
@@ -34,7 +34,7 @@ from interop.broker import VARIABLE, Broker, BrokerUnavailable, broker_under_tes
 
 HERE = Path(__file__).resolve().parent
 NOTES = HERE / "paho_notes.toml"
-CONFIG = HERE / "paho_broker.yaml"
+BROKER = HERE / "paho_broker.py"
 RECORD = HERE / "results" / "paho.json"
 
 #: A checkout of eclipse/paho.mqtt.testing. Without it the suite is cloned into the cache folder.
@@ -239,7 +239,7 @@ def _run(chosen: argparse.Namespace, folder: Path, tests: list[Test]) -> int:
         if not reachable(host, port):
             raise BrokerUnavailable(f"nothing listens at {host}:{port}")
     print(f"Eclipse Paho suite, {folder}{'' if is_pinned(folder) else ' (not the pinned version)'}: {len(tests)} tests")
-    brokers = functools.partial(broker_under_test, CONFIG)
+    brokers = functools.partial(broker_under_test, BROKER)
     rounds = []
     for number in range(1, chosen.rounds + 1):
         if chosen.rounds > 1:

@@ -13,7 +13,7 @@ import pytest
 
 from interop.broker import VARIABLE, broker_under_test
 from interop.paho_suite import (
-    CONFIG,
+    BROKER,
     JOBS,
     SUITE_VARIABLE,
     SuiteUnavailable,
@@ -42,7 +42,7 @@ def test_paho_suite(module: str) -> None:
     tests = [test for test in discover(folder) if test.module == module]
     if is_pinned(folder):
         assert len(tests) == notes()["suite"]["files"][module]["tests"]
-    verdicts = run_tests(folder, tests, functools.partial(broker_under_test, CONFIG), JOBS)
+    verdicts = run_tests(folder, tests, functools.partial(broker_under_test, BROKER), JOBS)
     print(table(verdicts))
     if any(verdict.outcome != "pass" for verdict in verdicts):
         pytest.fail(table(verdicts), pytrace=False)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Our broker as the Eclipse Paho suite takes it for granted; started as a script, it says where it listens.
+
+Everything here is configuration: a filter that is refused with 0x80, a greatest Keep Alive, and a Receive Maximum small
+enough to be exceeded in a moment. That topic aliases are assigned, and that overlapping subscriptions give one copy,
+are defaults.
+"""
+
+import asyncio
+import signal
+
+from mqtt_ref.engine.access import Access
+from mqtt_ref.engine.link import Link
+from mqtt_ref.engine.options import Capabilities, Options
+from mqtt_ref.server import Server
+
+#: A filter that nobody may have. `Options.refused_filters` would answer 0x87 to 5.0, and the suite asks for 0x80.
+REFUSED = "test/nosubscribe"
+UNSPECIFIED_ERROR = 0x80
+
+OPTIONS = Options(capabilities=Capabilities(maximum_keep_alive=60, receive_maximum=20))
+
+
+def subscribe(_link: Link, topic_filter: str, _qos: int) -> int:
+    """Refuse one filter, grant the others."""
+    return UNSPECIFIED_ERROR if topic_filter == REFUSED else 0
+
+
+async def serve() -> None:
+    """Serve on a free port of the loopback interface until a signal comes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Server(OPTIONS, access=Access(subscribe=subscribe)) as server:
+        print(f"listening on {server.url}", flush=True)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
