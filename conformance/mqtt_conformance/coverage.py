@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which statements that bind a server have cases, and why the others have none: derived from the registry, both ways."""
+"""Which statements that bind a server have cases, and why the others have none: derived from the registry."""
 
 from __future__ import annotations
 

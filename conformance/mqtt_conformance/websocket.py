@@ -19,7 +19,7 @@ __all__ = ["WebSocketStream", "open_websocket"]
 
 
 class WebSocketStream:
-    """A byte stream in binary frames; `connection` is there for cases that play with frames, `texts` counts wrong ones."""
+    """A byte stream in binary frames; `connection` is for cases that play with frames, `texts` counts text frames."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
