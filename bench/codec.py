@@ -136,7 +136,7 @@ def measure(rounds: int) -> dict[str, Any]:
         arguments = calls(data)
         for one in arguments[:50]:
             made = {decoder: decode(*one) for decoder, decode in every.items()}
-            if any(repr(packet) != repr(made["unchecked"]) for packet in made.values()):
+            if any(packet != made["unchecked"] for packet in made.values()):
                 raise SystemExit(f"the decoders differ over {name}: {made}")
         turns = {}
         for decoder, decode in every.items():
