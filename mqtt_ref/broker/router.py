@@ -17,8 +17,10 @@ __all__ = ["Entry", "Group", "Match", "Merged", "Router", "Subscribed"]
 _LONGEST_CACHED: Final = 512
 # Entries of matches that are not shared with other topics, for each topic the cache has room for.
 _ENTRIES_PER_TOPIC: Final = 16
-# Names that a changed filter may visit without finding a match before the cache is forgotten as a whole.
-_PATIENCE: Final = 2048
+# What may be spent on searches for topics to forget that find nothing, in nodes looked at: for every topic remembered,
+# and to begin with.
+_PATIENCE_PER_TOPIC: Final = 8
+_PATIENCE: Final = 1024
 
 
 class Match:
@@ -133,8 +135,9 @@ class Router:
 
     Filters without wildcards are found by the topic itself; those with wildcards stand in a tree. What was found for a
     topic is remembered, at most for `cached` topics; a new or removed filter makes forget the topics that it matches
-    and no others. To keep that true for the index of remembered topics, a filter whose search there finds nothing for
-    too long makes forget everything, which costs less than the search.
+    and no others. Finding those may mean to look at many that do not match (`+/+/x`). Once all such searches have cost
+    more than it would to match everything anew, everything is forgotten: whatever clients subscribe to, a change costs
+    a constant on average.
 
     `refine(topic, match)` may return another `Match` (subscribers that may not read the topic left out); its answer is
     remembered with the topic until `forget()`.
@@ -150,6 +153,7 @@ class Router:
         "_half",
         "_old",
         "_owned",
+        "_patience",
         "_shared",
         "_sharing",
         "_size",
@@ -180,6 +184,7 @@ class Router:
         self._size: int = 0
         self._shared: int = 0
         self._half: int = max(cached // 2, 0)
+        self._patience: int = _PATIENCE
         self._young: _Generation = self._generation()
         self._old: _Generation = self._generation()
 
@@ -377,6 +382,7 @@ class Router:
         """Forget what was matched: who may read what has changed."""
         self._young = self._generation()
         self._old = self._generation()
+        self._patience = _PATIENCE
 
     def _generation(self) -> _Generation:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
@@ -386,6 +392,8 @@ class Router:
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1
+            if self._patience < self._half * _PATIENCE_PER_TOPIC:
+                self._patience += _PATIENCE_PER_TOPIC
             filters = self._wild.matching(topic)
             exact = self._filters.get(topic)
             if exact is not None:
@@ -416,7 +424,7 @@ class Router:
     def _changed(self, topic_filter: str) -> None:
         """Forget the answers for the topics that this filter matches."""
         if is_wildcard(topic_filter):
-            if not self._forget_all(self._young, topic_filter) or not self._forget_all(self._old, topic_filter):
+            if not (self._forget_in(self._young, topic_filter) and self._forget_in(self._old, topic_filter)):
                 self.given_up += 1
                 self.forget()
         elif self._young.matches.pop(topic_filter, None) is not None:
@@ -426,8 +434,8 @@ class Router:
         elif self._old.matches.pop(topic_filter, None) is not None:
             self.dropped += 1
 
-    def _forget_all(self, half: _Generation, topic_filter: str) -> bool:
-        """Forget the topics of one half that a filter with wildcards matches; False if there is too much to search."""
+    def _forget_in(self, half: _Generation, topic_filter: str) -> bool:
+        """Forget the topics of one half that a filter with wildcards matches; False if that would take too long."""
         matches = half.matches
         if not matches:
             return True
@@ -437,9 +445,13 @@ class Router:
             index = half.index = LevelTree(self._wild.dollar_apart, self._wild.parent_too)
             for topic in matches:
                 index.insert(topic, topic)
-        topics = index.matched(topic_filter, _PATIENCE)
+        topics = index.matched(topic_filter, self._patience)
         if topics is None:
             return False
+        # What is found was paid for when it was remembered, and a path to it of some levels is no waste either.
+        wasted = index.visits - 2 * len(topics) - _PATIENCE_PER_TOPIC
+        if wasted > 0:
+            self._patience -= wasted
         for topic in topics:
             # The index of the older half, which takes in nothing, may still have topics that went to the younger one.
             if matches.pop(topic, None) is not None:

@@ -9,7 +9,6 @@ __all__ = ["LevelTree"]
 
 T = TypeVar("T")
 
-_VISITS_PER_FIND: Final = 4
 # Instead of a number of levels: no name, or every name, from here on.
 _NONE: Final = -1
 _ALL: Final = -2
@@ -34,16 +33,17 @@ class LevelTree(Generic[T]):
     """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
 
     A faulty broker is made by leaving out a rule: `dollar_apart` is [MQTT5-4.7.2-1], `parent_too` that `#` matches its
-    parent level.
+    parent level. `visits` says how many nodes the last `matched` looked at.
     """
 
-    __slots__ = ("_count", "_root", "dollar_apart", "parent_too")
+    __slots__ = ("_count", "_root", "dollar_apart", "parent_too", "visits")
 
     def __init__(self, dollar_apart: bool = True, parent_too: bool = True) -> None:
         self._count: int = 0
         self._root: _Node[T] = _Node(None, None, None)
         self.dollar_apart: bool = dollar_apart
         self.parent_too: bool = parent_too
+        self.visits: int = 0
 
     def __len__(self) -> int:
         return self._count
@@ -211,7 +211,7 @@ class LevelTree(Generic[T]):
     def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
         """The values of all keys that, as names, this filter matches.
 
-        None if the search looked at more nodes than `patience` and what it found justify (negative: go on to the end).
+        None if the search would look at more than `patience` nodes that are not of a key found (negative: go on).
         """
         found: list[T] = []
         levels = topic_filter.split("/")
@@ -223,7 +223,7 @@ class LevelTree(Generic[T]):
             node = nodes.pop()
             i = at.pop()
             visits += 1
-            if patience >= 0 and visits > patience + _VISITS_PER_FIND * len(found):
+            if patience >= 0 and visits > patience + 2 * len(found) + 1:
                 return None
             if node.rest is not None and i != _ALL:
                 i = _through(node.rest, levels, i)
@@ -255,6 +255,7 @@ class LevelTree(Generic[T]):
             else:
                 nodes.extend(below.values())
                 at.extend([then] * len(below))
+        self.visits = visits
         return found
 
 

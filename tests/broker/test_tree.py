@@ -91,9 +91,10 @@ def test_patience() -> None:
         tree.insert(f"{i}/x", f"{i}/x")
     assert tree.matched("+/y", 100) is None
     assert tree.matched("+/y", 1001) == []
+    assert tree.visits == 1001
     assert tree.matched("7/y", 2) == []
     found = tree.matched("+/x", 10)
-    assert found is not None  # each find is worth some more
+    assert found is not None  # each find is worth two
     assert len(found) == 1000
 
 
