@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Log lines: loggers under `mqtt_ref`, as text or as JSON, silent until `setup` is called."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+__all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
+
+FORMS = ("text", "json")
+SECOND = 1_000_000_000
+
+logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
+
+
+def setup(level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None) -> logging.Handler:
+    """Write what is logged under `mqtt_ref` to a stream, by default stderr; gives the handler, to remove it by."""
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logger = logging.getLogger("mqtt_ref")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+    return handler
+
+
+def _utc(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-31T12:00:00.000Z WARNING connection: text`, always in one line unless there is a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        name = record.name.removeprefix("mqtt_ref.")
+        line = f"{_utc(record)} {record.levelname} {name}: {_one_line(record.getMessage())}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: `t, level, logger, text`, and what the caller gave as `extra={"fields": {...}}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row: dict[str, object] = {
+            "t": _utc(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage(),
+        }
+        row.update(getattr(record, "fields", ()))
+        if record.exc_info:
+            row["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(row, ensure_ascii=False, default=str)
+
+
+def _one_line(text: str) -> str:
+    """The text with what would break the line, or act on a terminal, made visible: peers choose parts of it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class Throttle:
+    """Lets `most` lines of one kind pass in a second and counts the others, so that a flood cannot fill a disk."""
+
+    def __init__(self, write: Callable[[str], None], most: int = 100) -> None:
+        self.write = write
+        self.most = most
+        self.skipped = 0
+        self._second = 0
+        self._count = 0
+
+    def passes(self, now: int) -> bool:
+        """Whether a line may be written at `now` (nanoseconds); the count of those left out is written when due."""
+        second = now // SECOND
+        if second != self._second:
+            self._second = second
+            self._count = 0
+            self.settle()
+        self._count += 1
+        if self._count <= self.most:
+            return True
+        self.skipped += 1
+        return False
+
+    def settle(self) -> None:
+        """Write how many lines were left out since this was said last."""
+        if self.skipped:
+            self.write(f"{self.skipped} more connections were closed; their lines were left out")
+            self.skipped = 0

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Runs a broker on an event loop: one flush per turn of the loop, one timer, and the effects carried out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.engine.effects import Effect, Note
+from mqtt_ref.log import Throttle
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.net.channel import Channel
+
+__all__ = ["Driver"]
+
+SERVER_SHUTTING_DOWN: Final = 0x8B
+SECOND: Final = 1_000_000_000
+LOG = logging.getLogger("mqtt_ref.net")
+CLOSED = logging.getLogger("mqtt_ref.connection")
+
+
+class Driver:
+    """The one place where the broker meets time and the event loop.
+
+    Channels call `schedule` after each read. At the end of that turn of the loop `flush` ends the broker's tick and
+    writes once to each connection that has output, however many reads the turn had.
+    """
+
+    def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.broker = broker
+        self.loop = asyncio.get_running_loop() if loop is None else loop
+        self.channels: dict[Link, Channel] = {}
+        self.scheduled = False
+        self.lines = Throttle(CLOSED.warning)
+        self.on_empty: Callable[[], None] | None = None
+        """Called when the last channel has gone."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = 0
+        """When the timer goes off, or 0."""
+
+    def schedule(self) -> None:
+        """Have `flush` called at the end of this turn."""
+        if not self.scheduled:
+            self.scheduled = True
+            self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """End the tick: one write per connection with output, then the effects, then the timer."""
+        self.scheduled = False
+        broker = self.broker
+        effects = broker.tick(monotonic_ns())
+        dirty = broker.dirty
+        if dirty:
+            broker.dirty = []
+            channels = self.channels
+            for connection in dirty:
+                out = connection.take()
+                channel = channels.get(connection)
+                if channel is None:
+                    continue
+                try:
+                    if out:
+                        channel.write(out[0] if len(out) == 1 else b"".join(out))
+                    if connection.closing or channel.choked:
+                        channel.settle(bool(out))
+                except Exception:
+                    LOG.exception("a connection failed while it was written to: %r", connection)
+                    channel.abort()
+        if effects:
+            self.carry_out(effects)
+        due = broker.next_deadline()
+        if due is not None and (not self._armed or due < self._armed):
+            self._arm(due)
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        """Do what the broker wants done outside."""
+        for effect in effects:
+            if isinstance(effect, Note):
+                if self.lines.passes(monotonic_ns()):
+                    self._write_note(effect)
+            else:
+                raise NotImplementedError(f"nobody carries out {effect!r}")
+
+    def _write_note(self, note: Note) -> None:
+        level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
+        if not CLOSED.isEnabledFor(level):
+            return
+        who = f"{note.client_id!r} at {note.remote}" if note.client_id else note.remote
+        what = note.text
+        if note.code:
+            what += f" (0x{note.code:02X})"
+        if note.statement:
+            what += f" [{note.statement}]"
+        fields = {
+            "remote": note.remote,
+            "listener": note.listener,
+            "client_id": note.client_id,
+            "code": note.code,
+            "statement": note.statement,
+        }
+        CLOSED.log(level, "%s: %s", who, what, extra={"fields": fields})
+
+    def _note_lost(self, connection: Connection, error: Exception | None) -> None:
+        text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
+        if connection.decoder.buffered:
+            text += ", in the middle of a packet"
+        elif connection.session is None and not error:
+            # Somebody looked whether the port is open.
+            return
+        connection.note(text)
+
+    # ---------------------------------------------------------------- time
+
+    def _arm(self, due: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = due
+        self._timer = self.loop.call_later(max(0.0, (due - monotonic_ns()) / SECOND), self._ring)
+
+    def _ring(self) -> None:
+        """The timer went off: let the broker do what is due; `flush` sets it again."""
+        self._timer = None
+        self._armed = 0
+        now = monotonic_ns()
+        due = self.broker.next_deadline()
+        if due is not None and due <= now:
+            self.broker.on_deadline(now)
+        self.schedule()
+
+    # ---------------------------------------------------------------- the end
+
+    def forget(self, channel: Channel, error: Exception | None) -> None:
+        """The transport of a channel is gone; if the broker still used it, the log says so."""
+        connection = channel.connection
+        self.channels.pop(connection, None)
+        if not connection.closing:
+            self._note_lost(connection, error)
+        if self.on_empty is not None and not self.channels:
+            self.on_empty()
+
+    async def close(self, grace: float) -> None:
+        """Say goodbye to all clients and wait for their links to close, at most `grace` seconds; then cut them."""
+        self.broker.shutdown(monotonic_ns())
+        self.flush()
+        if self.channels:
+            empty = asyncio.Event()
+            self.on_empty = empty.set
+            try:
+                await asyncio.wait_for(empty.wait(), grace)
+            except TimeoutError:
+                left = list(self.channels.values())
+                LOG.info("%d connections did not close in time and were cut", len(left))
+                for channel in left:
+                    channel.abort()
+                # `connection_lost` comes one turn after `abort`.
+                try:
+                    await asyncio.wait_for(empty.wait(), 0.2)
+                except TimeoutError:
+                    pass
+            self.on_empty = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.lines.settle()
