@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from mqtt_ref.testing.strategies import packets
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311, vbi
+from mqtt_ref.wire.primitives import vbi
 
 __all__ = [
     "NASTY",
@@ -20,7 +20,6 @@ __all__ = [
     "headers",
     "lying",
     "mutated",
-    "sides",
     "split",
     "streams",
 ]
@@ -49,11 +48,6 @@ NASTY: Final = (
     b"\x23\x00\x00",
 )
 """Bytes that mean something somewhere in a packet, to be put where they do not belong."""
-
-
-def sides() -> SearchStrategy[tuple[int, int]]:
-    """A version and a sender."""
-    return st.tuples(st.sampled_from([V5, V311, V31]), st.sampled_from([CLIENT, SERVER]))
 
 
 def frame(first: int, body: bytes) -> bytes:
