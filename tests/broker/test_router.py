@@ -464,12 +464,12 @@ def test_what_does_not_match_costs_nothing() -> None:
     def cost(router: Router) -> float:
         best = 1e9
         for _ in range(5):
-            begin = time.perf_counter()
+            begin = time.process_time()
             for i in range(300):
                 router.subscribe(-1, f"site/x{i}/+", 0)
                 router.match(f"site/x{i}/state")
                 router.unsubscribe(-1, f"site/x{i}/+")
-            best = min(best, time.perf_counter() - begin)
+            best = min(best, time.process_time() - begin)
         return best
 
     small = Router()
