@@ -174,7 +174,9 @@ class Client:
         self.closed = True
         self.world.turn()
 
-    def subscribe(self, topic_filter: str, qos: int = 0, identifier: int = 0, packet_id: int = 1, **options: Any) -> int:
+    def subscribe(
+        self, topic_filter: str, qos: int = 0, identifier: int = 0, packet_id: int = 1, **options: Any
+    ) -> int:
         """Subscribe; returns the code and leaves retained messages in the inbox."""
         properties = SubscribeProperties(subscription_identifier=identifier) if identifier else None
         self.send(Subscribe(packet_id, [Subscription(topic_filter, qos, **options)], properties))

@@ -18,6 +18,8 @@ from mqtt_ref.wire.primitives import V5, V311
 
 __all__ = ["Deliverer"]
 
+_NO_PREFIXES: list[bytes] = [b"", b"", b"", b""]
+
 
 class Deliverer(Hub):
     """The part of the broker that brings messages to subscribers. Subscribers are the handles of sessions."""
@@ -43,30 +45,53 @@ class Deliverer(Hub):
         dirty = self.dirty
         form3 = b""
         form5 = b""
+        prefixes = _NO_PREFIXES
+        suffixes = _NO_PREFIXES
         message: Message | None = None
         sent = 0
         for entry in match.plain:
             target = links[entry.subscriber]
-            if (
-                target is not None
-                and target.fast
-                and (qos == 0 or entry.qos == 0)
-                and not entry.no_local
-                and not entry.identifiers
-            ):
-                if target.fast == 2:
-                    if not form5:
-                        form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
-                    target.out.append(form5)
-                else:
-                    if not form3:
-                        form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
-                    target.out.append(form3)
-                sent += 1
-                if not target.queued:
-                    target.queued = True
-                    dirty.append(target)
-                continue
+            if target is not None and target.fast and not entry.no_local and not entry.identifiers:
+                if qos == 0 or entry.qos == 0:
+                    if target.fast == 2:
+                        if not form5:
+                            form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                        target.out.append(form5)
+                    else:
+                        if not form3:
+                            form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                        target.out.append(form3)
+                    sent += 1
+                    if not target.queued:
+                        target.queued = True
+                        dirty.append(target)
+                    continue
+                session = target.session
+                if (
+                    session is not None
+                    and target.quota > 0
+                    and session.queue is None
+                    and session.resending is None
+                    and self.limits.granted_maximum == 2
+                ):
+                    if message is None:
+                        self.last_message += 1
+                        message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
+                    granted = entry.qos if entry.qos < qos else qos
+                    at = target.fast * 2 + granted - 3
+                    prefix = prefixes[at]
+                    if not prefix:
+                        version = V5 if target.fast == 2 else V311
+                        form = encode_publish(version, message.encoded_topic, payload, granted, False, False, 0, None)
+                        size = len(form) - len(payload) - target.fast + 1
+                        if prefixes is _NO_PREFIXES:
+                            prefixes = [b"", b"", b"", b""]
+                            suffixes = [b"", b"", b"", b""]
+                        prefix = prefixes[at] = form[: size - 2]
+                        suffixes[at] = form[size:]
+                    sent += 1
+                    qos_send.start_plain(target, session, message, granted, prefix, suffixes[at])
+                    continue
             if message is None:
                 self.last_message += 1
                 message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)

@@ -28,6 +28,8 @@ from mqtt_ref.engine.generated.connection import (
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
     ON_DISMISSED,
+    ON_PUBACK,
+    ON_PUBLISH,
     ON_TIMEOUT,
     ON_VIOLATION,
 )
@@ -74,8 +76,13 @@ class Connection(Link):
         hub.counters.packets_received += len(packets)
         actions = hub.tables.connection_action
         for packet in packets:
-            if isinstance(packet, Publish) and actions[self.base + 3] == DO_PUBLISH and self.session is not None:
-                publishing.publish(self, self.session, packet, now)
+            session = self.session
+            if session is None:
+                self._handle(packet, now)
+            elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
+                publishing.publish(self, session, packet, now)
+            elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
+                qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
         if self.held is not None:
@@ -88,8 +95,12 @@ class Connection(Link):
         session = self.session
         if session is not None:
             if action == DO_ACKNOWLEDGE:
-                assert isinstance(packet, Puback | Pubrec | Pubcomp)
-                qos_send.acknowledged(self, session, packet, now)
+                if isinstance(packet, Pubrec):
+                    qos_send.acknowledged(self, session, packet.packet_id, 5, packet.reason_code, now)
+                elif isinstance(packet, Pubcomp):
+                    qos_send.acknowledged(self, session, packet.packet_id, 7, packet.reason_code, now)
+                elif isinstance(packet, Puback):
+                    qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
                 return
             if action == DO_PUBLISH:
                 assert isinstance(packet, Publish)

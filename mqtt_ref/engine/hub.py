@@ -97,6 +97,9 @@ class Hub:
         self.keeper: Keeper | None = None
         self.dirty: list[Link] = []
         self.effects: list[Effect] = []
+        self.topic_levels = options.bounds.topic_levels
+        self.plain_qos = options.capabilities.maximum_qos
+        """The highest QoS at which a plain PUBLISH may take the short way."""
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
 

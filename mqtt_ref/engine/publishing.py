@@ -41,6 +41,28 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     topic = packet.topic
     qos = packet.qos
     properties = packet.properties
+    if (
+        properties is None
+        and not packet.retain
+        and hub.access is None
+        and topic[0] != "$"
+        and topic.count("/") < hub.topic_levels
+    ):
+        # The short way of what follows, for a message with nothing special about it.
+        if qos == 0:
+            hub.forward(link, topic, packet.payload, 0, now)
+            return
+        if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
+            keeper = hub.keeper
+            written = 0 if keeper is None else keeper.written
+            matched = hub.forward(link, topic, packet.payload, 1, now)
+            if keeper is not None and keeper.written != written:
+                keeper.touch(link)
+            if matched or link.version != V5 or hub.decisions.no_matching_subscribers != NO_MATCHING_SUBSCRIBERS_TELL:
+                qos_receive.accepted_qos1(link, packet.packet_id)
+            else:
+                qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
+            return
     if properties is not None and properties.topic_alias is not None:
         topic = aliases.resolve(link, topic, properties.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.session import Session
 
-__all__ = ["accepts", "answered", "counts", "released"]
+__all__ = ["accepted_qos1", "accepts", "answered", "counts", "plain", "released"]
 
 PUBACK = 4
 PUBREC = 5
@@ -58,6 +58,27 @@ def counts(link: Link, session: Session, qos: int, packet_id: int, now: int) -> 
         return True
     breach(link, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, 3, now, "More messages at once than we said we take")
     return False
+
+
+def plain(link: Link, session: Session) -> bool:
+    """Whether a QoS 1 message is simply delivered and acknowledged: nothing held, nothing waiting, and room to say so."""
+    return (
+        not session.received
+        and not link.unsettled
+        and link.limit >= 4
+        and link.hub.tables.qos_receive_action[FREE * WIDTH + ON_PUBLISH_QOS1] == DO_DELIVER_PUBACK
+    )
+
+
+def accepted_qos1(link: Link, packet_id: int) -> None:
+    """Answer a plain QoS 1 PUBLISH with its PUBACK [MQTT5-4.3.2-4, MQTT311-4.3.2-2]."""
+    if link.touched:
+        link.acks += 1
+        link.unsettled += 1
+    link.out.append(b"\x40\x02" + packet_id.to_bytes(2, "big"))
+    if not link.queued:
+        link.queued = True
+        link.hub.dirty.append(link)
 
 
 def accepts(link: Link, session: Session, qos: int, packet_id: int, code: int) -> bool:

@@ -38,9 +38,8 @@ from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
-    from mqtt_ref.wire.packets import Puback, Pubcomp, Pubrec
 
-__all__ = ["acknowledged", "deliver", "drop_queue", "pump", "resume"]
+__all__ = ["acknowledged", "deliver", "drop_queue", "pump", "resume", "start_plain"]
 
 PACKET_TOO_LARGE = 0x95
 PACKET_IDENTIFIER_NOT_FOUND = 0x92
@@ -166,21 +165,51 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
         keeper.inflight(session, delivery)
 
 
-def acknowledged(link: Link, session: Session, packet: Puback | Pubrec | Pubcomp, now: int) -> None:
+def start_plain(link: Link, session: Session, message: Message, qos: int, prefix: bytes, suffix: bytes) -> None:
+    """Send a message without properties with QoS 1 or 2 to a client that can take it now, encoded but for its number.
+
+    The short way of `deliver`: the packet identifier is one not in use [MQTT5-2.2.1-4, MQTT5-4.3.2-2, MQTT5-4.3.3-2,
+    MQTT311-2.3.1-4], and the send quota goes down by one [MQTT5-4.9.0-2].
+    """
+    hub = link.hub
+    tables = hub.tables
+    at = IDLE * WIDTH + (ON_SEND_QOS1 if qos == 1 else ON_SEND_QOS2)
+    if tables.qos_send_action[at] != DO_SEND_PUBLISH:
+        return
+    inflight = session.inflight
+    packet_id = session.next_packet_id
+    largest = hub.limits.packet_id_maximum
+    while packet_id in inflight:
+        packet_id = packet_id + 1 if packet_id < largest else 1
+    session.next_packet_id = packet_id + 1 if packet_id < largest else 1
+    delivery = Delivery(message, qos, False, ())
+    delivery.packet_id = packet_id
+    delivery.state = tables.qos_send_next[at]
+    delivery.charged = True
+    inflight[packet_id] = delivery
+    link.quota -= 1
+    link.out.append(prefix + packet_id.to_bytes(2, "big") + suffix)
+    if not link.queued:
+        link.queued = True
+        hub.dirty.append(link)
+    keeper = hub.keeper
+    if keeper is not None:
+        keeper.inflight(session, delivery)
+
+
+def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
     """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier [MQTT5-2.2.1-5, MQTT311-2.3.1-6].
 
     After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted [MQTT5-4.4.0-2].
     """
     hub = link.hub
     tables = hub.tables
-    packet_id = packet.packet_id
-    kind = packet.TYPE
     delivery = session.inflight.get(packet_id)
     state = IDLE if delivery is None else delivery.state
     if kind == 4:
-        at = state * WIDTH + (ON_PUBACK if packet.reason_code < 0x80 else ON_PUBACK_ERROR)
+        at = state * WIDTH + (ON_PUBACK if code < 0x80 else ON_PUBACK_ERROR)
     elif kind == 5:
-        at = state * WIDTH + (ON_PUBREC if packet.reason_code < 0x80 else ON_PUBREC_ERROR)
+        at = state * WIDTH + (ON_PUBREC if code < 0x80 else ON_PUBREC_ERROR)
     else:
         at = state * WIDTH + ON_PUBCOMP
     action = tables.qos_send_action[at]
