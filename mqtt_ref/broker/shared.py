@@ -55,11 +55,17 @@ class Group:
             LookupError: the group has no members.
         """
         chosen = self.pick(available)
-        if chosen >= 0:
-            return chosen
-        away = self._away
-        for subscriber in away:
-            away.move_to_end(subscriber)
+        return chosen if chosen >= 0 else self.queue()
+
+    def queue(self) -> int:
+        """The next member to queue for, after `pick` found none that is available.
+
+        Raises:
+            LookupError: the group has no members.
+        """
+        row = self._away or self._ready
+        for subscriber in row:
+            row.move_to_end(subscriber)
             return subscriber
         raise LookupError(f"{self!r} is empty")
 

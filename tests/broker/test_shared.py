@@ -46,6 +46,8 @@ def test_queued_round_robin_when_nobody_is_available() -> None:
     g = group(1, 2, 3)
     assert g.pick(nobody) == -1
     assert Counter(g.choose(nobody) for _ in range(9)) == {1: 3, 2: 3, 3: 3}
+    assert Counter(g.queue() for _ in range(9)) == {1: 3, 2: 3, 3: 3}
+    assert Counter(group(1, 2).queue() for _ in range(2)) == {1: 2}
 
 
 def test_those_who_return_are_chosen_again() -> None:
@@ -132,6 +134,8 @@ def test_removed_members_have_no_turn() -> None:
     assert g.pick(everyone) == -1
     with pytest.raises(LookupError, match="empty"):
         g.choose(everyone)
+    with pytest.raises(LookupError, match="empty"):
+        g.queue()
 
 
 @given(st.sets(st.integers(0, 30), min_size=1), st.lists(st.sets(st.integers(0, 30))))
