@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.access import REFUSE, Access, Verdict
 from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.listener import Listener
@@ -34,7 +35,8 @@ class Server:
     """A broker that listens.
 
     Nobody may connect unless `access` says so; `ALLOW_ALL` lets everybody in. `listeners` is one TCP listener on
-    loopback with a free port when none are given.
+    loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
+    makes one that breaks them.
 
         async with Server(access=ALLOW_ALL) as server:
             print(server.url)
@@ -47,11 +49,12 @@ class Server:
         *,
         access: Access | None = None,
         trace: Trace | None = None,
+        tables: Tables = TABLES,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners = [Listener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
-        self.broker = Broker(self.options, seed=secrets.randbits(64))
+        self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.broker.set_access(_deny_all() if access is None else None if access is ALLOW_ALL else access)
         self._driver: Driver | None = None
 

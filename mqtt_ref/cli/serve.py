@@ -13,15 +13,19 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
+from mqtt_ref.engine.watch import Watch
 from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
 from mqtt_ref.server import ALLOW_ALL, Server
 
 if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
     from mqtt_ref.net.trace import Trace
 
 __all__ = ["configure", "run"]
 
 FINE, USAGE = 0, 2
+CLIENTS = logging.getLogger("mqtt_ref.connection")
 EXAMPLE: Final = """\
 example:
   mqtt-ref serve --port 0 --trace
@@ -61,12 +65,15 @@ def run(args: argparse.Namespace) -> int:
         )
         return USAGE
     log.setup(logging.INFO if args.verbose else logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     trace: Trace | None = None
     if args.trace:
         from mqtt_ref.net.trace import Trace
 
         trace = Trace(sys.stdout, args.trace)
     server = Server(listeners=[Listener(args.host, args.port)], access=ALLOW_ALL, trace=trace)
+    if args.verbose:
+        server.broker.watch = Watch(connected=_on_connected, disconnected=_on_disconnected)
     # Records are for programs: they have standard output to themselves.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     try:
@@ -74,6 +81,15 @@ def run(args: argparse.Namespace) -> int:
     except ListenerError as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
+
+
+def _on_connected(link: Link, session: Session, resumed: bool) -> None:
+    level = {3: "3.1", 4: "3.1.1", 5: "5.0"}.get(link.version)
+    CLIENTS.info("%r at %s connected, MQTT %s%s", link.client_id, link.remote, level, ", resumed" if resumed else "")
+
+
+def _on_disconnected(link: Link, session: Session, how: int) -> None:
+    CLIENTS.info("%r at %s disconnected", link.client_id, link.remote)
 
 
 async def _serve(server: Server, ready: Callable[[str], None]) -> int:
