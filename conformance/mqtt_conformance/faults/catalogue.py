@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Every fault that a changed table row makes: transitions, numbers, reactions. Generated, so none can be forgotten."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mqtt_ref.engine.generated.decisions import LIMITS
+from mqtt_ref.engine.tables import MACHINES, TABLES, Tables, changed
+from mqtt_ref.wire.generated.vectors import vectors
+from mqtt_ref.wire.primitives import CLIENT
+from mqtt_ref.wire.reactions import Reaction, reaction
+
+__all__ = ["Fault", "catalogue"]
+
+OUTSIDE = ("asked", "challenged", "dismissed")
+"""Inputs that only a broker with its own authentication sees: a client cannot bring them about."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One broken broker. `statements` are the rules that it breaks; `invisible` says why no client can see it."""
+
+    id: str
+    statements: tuple[str, ...]
+    make: Callable[[], Tables] = field(repr=False)
+    invisible: str = ""
+
+
+def catalogue() -> Iterator[Fault]:
+    """All faults, in a stable order."""
+    for machine in MACHINES:
+        yield from _transitions(machine)
+    yield from _numbers()
+    yield from _reactions()
+
+
+def _transitions(machine: str) -> Iterator[Fault]:
+    """For each row of a machine: its action dropped, replaced by one that the input has elsewhere, its next changed."""
+    module: Any = importlib.import_module(f"mqtt_ref.engine.generated.{machine}")
+    width = len(module.INPUTS)
+    for at, action in enumerate(module.ACTION):
+        state, name = module.STATES[at // width], module.INPUTS[at % width]
+        cites = tuple(module.CITES[at])
+        if not cites:
+            continue
+        place = f"{machine}/{state}/{name}"
+        hidden = _hidden(machine, state, name)
+        elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
+        nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent", "drop")]
+        for other in sorted({*elsewhere, *nothing} - {action})[:3]:
+            word = module.ACTIONS[other]
+            yield Fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word), hidden)
+        if action:
+            yield Fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]), hidden)
+        for number in range(len(module.STATES)):
+            if number != module.NEXT[at] and action:
+                word = module.STATES[number]
+                yield Fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word), hidden)
+                break
+
+
+def _hidden(machine: str, state: str, name: str) -> str:
+    if machine == "auth" or name in OUTSIDE or state in ("authenticating", "deciding"):
+        return "only a broker with an authentication of its own gets there"
+    return ""
+
+
+def _change(
+    machine: str, state: str, name: str, *, action: str | None = None, next: str | None = None
+) -> Callable[[], Tables]:
+    return lambda: changed(TABLES, machine, state, name, action=action, next=next)
+
+
+def _numbers() -> Iterator[Fault]:
+    """Each number of the standards made too large and too small."""
+    for name, (value, cites, _) in LIMITS.items():
+        if name.endswith("_allowance"):
+            others = {"more": 1000}
+        elif name.endswith(("_percent", "_share")):
+            others = {"none": 0, "more": value * 4}
+        elif value <= 2:
+            others = {"less": 0}
+        else:
+            others = {"less": 3}
+        for word, other in others.items():
+            hidden = ""
+            if name in ("receive_maximum_default", "session_expiry_never"):
+                hidden = "a smaller value than the default is the server's own choice"
+            yield Fault(f"number/{name}/{word}", tuple(cites), _limit(name, other), hidden)
+
+
+def _limit(name: str, value: int) -> Callable[[], Tables]:
+    return lambda: changed(TABLES, limits={name: value})
+
+
+def _reactions() -> Iterator[Fault]:
+    """Each rule of the wire whose breach is overlooked."""
+    seen: set[str] = set()
+    for vector in vectors():
+        if vector.sender != CLIENT or not vector.statement or vector.statement in seen or vector.maximum:
+            continue
+        if vector.version == 0 or vector.judged == 0:
+            continue
+        seen.add(vector.statement)
+        state = "new" if vector.data[0] >> 4 == 1 else "connected"
+        row = reaction(vector.statement, vector.reason, vector.judged, state)
+        hidden = "carrying on is allowed" if "ignore" in row.allowed else ""
+        yield Fault(
+            f"reaction/{vector.statement}/overlooked", (vector.statement,), _overlook(vector.statement, row), hidden
+        )
+
+
+def _overlook(statement: str, row: Reaction) -> Callable[[], Tables]:
+    return lambda: changed(TABLES, reactions={statement: row._replace(action="ignore")})
