@@ -118,8 +118,7 @@ def _step(link: Link, event: int, data: bytes | None, now: int, verdict: Verdict
         if not acks.auth(link, 0, link.method, data):
             expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of an AUTH", now)
     elif action == DO_EXPEL:
-        code = NOT_AUTHORIZED if verdict is None or verdict.code < 0x80 else verdict.code
-        expel(link, code, "The re-authentication failed", now)
+        expel(link, NOT_AUTHORIZED, "The re-authentication failed", now)
     else:
         breach(link, CITES[at], PROTOCOL_ERROR, AUTH, now, "An AUTH that does not belong here")
 

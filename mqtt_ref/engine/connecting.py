@@ -17,9 +17,9 @@ from mqtt_ref.engine.generated.connection import (
     WIDTH,
 )
 from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
-from mqtt_ref.engine.link import LOST
+from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
-from mqtt_ref.engine.reacting import breach, refuse, stop
+from mqtt_ref.engine.reacting import refuse, stop
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["answered", "connect"]
 
-CONNECT = 1
 UNSUPPORTED_PROTOCOL_VERSION = 0x84
 CLIENT_IDENTIFIER_NOT_VALID = 0x85
 NOT_AUTHORIZED = 0x87
@@ -218,7 +217,9 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     if packet.protocol_version == V5:
         connack = _connack(link, packet, verdict, present)
         if not _fits(link, connack):
-            breach(link, ("X5-maximum-packet-size-absent-connect",), PACKET_TOO_LARGE, CONNECT, now)
+            # Nothing may be sent before a CONNACK [MQTT5-3.2.0-1], and without one there was no connection.
+            link.note("The client takes no packet of the size of its CONNACK", PACKET_TOO_LARGE)
+            stop(link, now, GOODBYE)
             return
     else:
         # 3.1 has no Session Present [X31-connack-reserved-byte].

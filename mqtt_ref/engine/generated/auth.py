@@ -87,7 +87,7 @@ ACTION: list[int] = [
     0, 1, 0, 0, 0, 0, 0, 0, 4,  # challenged
     0, 0, 1, 0, 0, 0, 0, 0, 0,  # settled
     0, 0, 0, 0, 0, 2, 5, 6, 6,  # reasked
-    0, 1, 0, 0, 0, 0, 0, 6, 6,  # rechallenged
+    0, 1, 0, 0, 0, 0, 0, 0, 6,  # rechallenged
 ]
 NEXT: list[int] = [
     1, 0, 0, 0, 0, 0, 0, 0, 0,  # unused
@@ -95,7 +95,7 @@ NEXT: list[int] = [
     2, 1, 2, 2, 2, 2, 2, 2, 0,  # challenged
     3, 3, 4, 3, 3, 3, 3, 3, 3,  # settled
     4, 4, 4, 4, 4, 5, 3, 3, 3,  # reasked
-    5, 4, 5, 5, 5, 5, 5, 3, 3,  # rechallenged
+    5, 4, 5, 5, 5, 5, 5, 5, 3,  # rechallenged
 ]
 CITES: list[tuple[str, ...]] = [
     # unused
@@ -156,7 +156,7 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-3.15.2-1",),
     (),
     (),
-    ("MQTT5-4.12.1-2",),
+    (),
     ("MQTT5-4.12.1-2",),
 ]
 REASON: list[str] = [
@@ -189,5 +189,6 @@ IMPOSSIBLE: Final = frozenset(
         45,  # a connection has one CONNECT
         50,  # nobody was asked
         51,  # nobody was asked
+        52,  # nobody was asked
     }
 )
