@@ -20,8 +20,8 @@ SENDERS = (CLIENT, SERVER)
 TITLE = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
 IMPORTS = (
     "Binary", "Bits", "Check", "FixedHeader", "Header", "Integer", "Limits", "ListOf", "MayEnd", "PacketFormat",
-    "PacketId", "Property", "PropertyList", "PropertySet", "Protocol", "Reason", "Reasons", "RemainingLength", "Rest", "Rule",
-    "StringPair", "Text", "VariableByteInteger", "has",
+    "PacketId", "Property", "PropertyList", "PropertySet", "Protocol", "Reason", "Reasons", "RemainingLength", "Rest",
+    "Rule", "StringPair", "Text", "VariableByteInteger", "has",
 )  # fmt: skip
 EXPORTS = ("FIXED_HEADERS", "PACKETS", "PROPERTIES", "PROTOCOLS", "TRAILING", "TRUNCATED")
 
