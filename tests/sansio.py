@@ -197,12 +197,18 @@ class Client:
         self.send(Publish(topic, payload, qos, packet_id=packet_id, **more))
         if qos == 0:
             return None
-        got = [packet for packet in self.read() if isinstance(packet, Puback | Pubrec)]
-        assert len(got) == 1, got
-        if qos == 2 and got[0].reason_code < 0x80:
+        got = self._take(Puback if qos == 1 else Pubrec)
+        if qos == 2 and got.reason_code < 0x80:
             self.send(Pubrel(packet_id))
-            assert isinstance(self.one(), Pubcomp)
-        return got[0]
+            self._take(Pubcomp)
+        return got
+
+    def _take(self, kind: type) -> Any:
+        """The one packet of a kind; the others stay."""
+        inbox = self.read()
+        (got,) = [packet for packet in inbox if isinstance(packet, kind)]
+        self.inbox = [packet for packet in inbox if packet is not got]
+        return got
 
     def messages(self) -> list[Publish]:
         """The PUBLISH packets that came, acknowledged to their end."""

@@ -98,7 +98,7 @@ class Broker(SessionKeeper):
             for link in self.journal.failed(batch):
                 link.note("What it was to be told could not be stored")
                 stop(link, now, LOST)
-                link.closing = True
+                link.ending = True
                 if not link.queued:
                     link.queued = True
                     self.dirty.append(link)

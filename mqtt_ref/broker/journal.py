@@ -204,7 +204,7 @@ class Journal(Keeper):
             for link in dirty:
                 if link.touched or link.gates is not None:
                     self._hold(link)
-                else:
+                if link.queued:
                     free.append(link)
             hub.dirty = free
         for link in self._pending[self.batch]:
@@ -230,7 +230,7 @@ class Journal(Keeper):
             gates.append(Gate(batch, link.out, link.acks))
         link.out = []
         link.acks = 0
-        link.queued = False
+        link.queued = link.ready is not None
 
     def committed(self, batch: int) -> None:
         """The store has the batch: what waited for it alone goes out, in order."""
@@ -248,6 +248,7 @@ class Journal(Keeper):
         links = pending.pop(batch)
         for link in links:
             link.gates = None
+            link.ready = None
             link.out = []
         return links
 
@@ -255,18 +256,15 @@ class Journal(Keeper):
         gates = link.gates
         if gates is None:
             return
-        released = False
-        out: list[bytes] = []
+        released: list[bytes] | None = link.ready
         while gates and gates[0].batch not in self._pending:
             gate = gates.popleft()
-            out += gate.out
+            released = gate.out if released is None else released + gate.out
             link.unsettled -= gate.acks
-            released = True
         if not gates:
             link.gates = None
-        if released:
-            out += link.out
-            link.out = out
+        if released is not None:
+            link.ready = released
             if not link.queued:
                 link.queued = True
                 self._hub.dirty.append(link)

@@ -119,9 +119,7 @@ class _Restorer:
             self.hub.timers.add(message.expires_at, RETAINED, 0)
 
     def queued(self, session: Session, record: QueuePut) -> None:
-        delivery = Delivery(
-            self.message(record.message), record.qos, record.retain, record.identifiers, record.group
-        )
+        delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
         delivery.order = record.order
         session.next_order = max(session.next_order, record.order + 1)
         if session.queue is None:
@@ -130,9 +128,7 @@ class _Restorer:
         session.queued_bytes += delivery.message.size
 
     def inflight(self, session: Session, record: InflightPut) -> None:
-        delivery = Delivery(
-            self.message(record.message), record.qos, record.retain, record.identifiers, record.group
-        )
+        delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
         delivery.packet_id = record.packet_id
         delivery.state = record.state
         delivery.order = record.order

@@ -187,6 +187,7 @@ class Connection(Link):
         if self.state != CLOSED:
             stop(self, now, LOST)
         self.out = []
+        self.ready = None
         self.gates = None
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:

@@ -56,10 +56,10 @@ class Link:
         "base",
         "choked",
         "client_id",
-        "closing",
         "connect",
         "deadline",
         "decoder",
+        "ending",
         "fast",
         "gates",
         "heard",
@@ -78,6 +78,7 @@ class Link:
         "queued",
         "quota",
         "quota_maximum",
+        "ready",
         "receive_maximum",
         "receiving",
         "remote",
@@ -112,7 +113,10 @@ class Link:
         self.out: list[bytes] = []
         self.queued = False
         """Whether it stands in `hub.dirty`."""
-        self.closing = False
+        self.ready: list[bytes] | None = None
+        """Output that waited for a batch and may go now, before `out`."""
+        self.ending = False
+        """Whether nothing follows what is queued."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0
@@ -162,17 +166,25 @@ class Link:
             self.queued = True
             self.hub.dirty.append(self)
 
+    @property
+    def closing(self) -> bool:
+        """Whether the link is to be closed once what `take` gave was written."""
+        return self.ending and self.gates is None
+
     def take(self) -> list[bytes]:
         """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
         out = self.out
         self.out = []
         self.queued = False
+        if self.ready is not None:
+            out = self.ready + out
+            self.ready = None
         return out
 
     def shut(self) -> None:
         """Close the link once what is queued was written."""
-        if not self.closing:
-            self.closing = True
+        if not self.ending:
+            self.ending = True
             self.fast = 0
             if not self.queued:
                 self.queued = True
@@ -186,7 +198,7 @@ class Link:
 
     def refresh(self) -> None:
         """Work out which short way messages may take to this connection."""
-        if self.closing or self.choked or self.alias_out_maximum or self.limit < MAXIMUM_PACKET_SIZE:
+        if self.ending or self.choked or self.alias_out_maximum or self.limit < MAXIMUM_PACKET_SIZE:
             self.fast = 0
         else:
             self.fast = 2 if self.version == V5 else 1

@@ -292,7 +292,7 @@ def pump(link: Link, session: Session, now: int) -> None:
         return
     hub = link.hub
     keeper = hub.keeper
-    while queue and not link.choked and not link.closing:
+    while queue and not link.choked and not link.ending:
         delivery = queue[0]
         if delivery.qos and link.quota <= 0:
             return

@@ -68,7 +68,8 @@ def test_a_session_crosses_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "clean", "code"), [(3, True, 2), (3, False, 2), (4, False, 2), (4, True, 0), (5, True, 0), (5, False, 0)]
+    ("version", "clean", "code"),
+    [(3, True, 2), (3, False, 2), (4, False, 2), (4, True, 0), (5, True, 0), (5, False, 0)],
 )
 def test_empty_client_id(version: int, clean: bool, code: int) -> None:  # ambiguity 25
     world = World()

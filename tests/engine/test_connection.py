@@ -203,7 +203,9 @@ def test_no_connect_in_time(start: bytes) -> None:  # X311-connect-timeout
     assert world.broker.connections == {}
 
 
-@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n", b"\xff" * 99, b"\x10\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "noise", [b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n", b"\xff" * 99, b"\x10\xff\xff\xff\xff"]
+)
 def test_noise_is_closed_and_noted(noise: bytes) -> None:
     world = World()
     link = world.link()

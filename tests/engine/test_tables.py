@@ -23,7 +23,7 @@ SPEC = {machine.name: machine for machine in load_machines()}
 def test_every_pair_is_a_row_a_breach_or_impossible(name: str) -> None:
     machine: Machine = SPEC[name]
     module = importlib.import_module(f"mqtt_ref.engine.generated.{name}")
-    assert module.STATES == tuple(machine.states)
+    assert tuple(machine.states) == module.STATES
     action, after = getattr(TABLES, f"{name}_action"), getattr(TABLES, f"{name}_next")
     assert len(action) == len(after) == len(module.CITES) == len(module.STATES) * module.WIDTH
     for s, state in enumerate(module.STATES):
