@@ -64,7 +64,14 @@ def _publish_properties(data: bytes, pos: int, end: int) -> PublishProperties:
     while pos < end:
         identifier = data[pos]
         pos += 1
-        if identifier == 0x01:  # Payload Format Indicator
+        if identifier == 0x26:  # User Property
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            key = data[pos + 2 : stop].decode()
+            pos = stop
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.user_property.append((key, data[pos + 2 : stop].decode()))
+            pos = stop
+        elif identifier == 0x01:  # Payload Format Indicator
             out.payload_format_indicator = data[pos]
             pos += 1
         elif identifier == 0x02:  # Message Expiry Interval
@@ -86,16 +93,9 @@ def _publish_properties(data: bytes, pos: int, end: int) -> PublishProperties:
             packed = _vbi(data, pos)
             out.subscription_identifier.append(packed >> 3)
             pos += packed & 7
-        elif identifier == 0x23:  # Topic Alias
+        else:  # Topic Alias
             out.topic_alias = data[pos] << 8 | data[pos + 1]
             pos += 2
-        else:  # User Property
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            key = data[pos + 2 : stop].decode()
-            pos = stop
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.user_property.append((key, data[pos + 2 : stop].decode()))
-            pos = stop
     return out
 
 
@@ -164,7 +164,14 @@ def _connect_properties(data: bytes, pos: int, end: int) -> ConnectProperties:
     while pos < end:
         identifier = data[pos]
         pos += 1
-        if identifier == 0x11:  # Session Expiry Interval
+        if identifier == 0x26:  # User Property
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            key = data[pos + 2 : stop].decode()
+            pos = stop
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.user_property.append((key, data[pos + 2 : stop].decode()))
+            pos = stop
+        elif identifier == 0x11:  # Session Expiry Interval
             out.session_expiry_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
         elif identifier == 0x15:  # Authentication Method
@@ -187,13 +194,6 @@ def _connect_properties(data: bytes, pos: int, end: int) -> ConnectProperties:
         elif identifier == 0x22:  # Topic Alias Maximum
             out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
             pos += 2
-        elif identifier == 0x26:  # User Property
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            key = data[pos + 2 : stop].decode()
-            pos = stop
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.user_property.append((key, data[pos + 2 : stop].decode()))
-            pos = stop
         else:  # Maximum Packet Size
             out.maximum_packet_size = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
@@ -205,7 +205,14 @@ def _will_properties(data: bytes, pos: int, end: int) -> WillProperties:
     while pos < end:
         identifier = data[pos]
         pos += 1
-        if identifier == 0x01:  # Payload Format Indicator
+        if identifier == 0x26:  # User Property
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            key = data[pos + 2 : stop].decode()
+            pos = stop
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.user_property.append((key, data[pos + 2 : stop].decode()))
+            pos = stop
+        elif identifier == 0x01:  # Payload Format Indicator
             out.payload_format_indicator = data[pos]
             pos += 1
         elif identifier == 0x02:  # Message Expiry Interval
@@ -223,14 +230,7 @@ def _will_properties(data: bytes, pos: int, end: int) -> WillProperties:
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             out.correlation_data = data[pos + 2 : stop]
             pos = stop
-        elif identifier == 0x18:  # Will Delay Interval
+        else:  # Will Delay Interval
             out.will_delay_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
             pos += 4
-        else:  # User Property
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            key = data[pos + 2 : stop].decode()
-            pos = stop
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.user_property.append((key, data[pos + 2 : stop].decode()))
-            pos = stop
     return out

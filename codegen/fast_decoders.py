@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from codegen.fast_writer import ALL, SENDERS, Writer, bit_of, has, only_in
+from codegen.fast_writer import ALL, SENDERS, Writer, bit_of, has, is_plain_text, only_in, property_rules
 from codegen.model import CLIENT, SERVER, V5, Check, Cites, Field, Packet, Property
 from codegen.shapes import class_name
 
@@ -56,10 +56,6 @@ class Decoders(Writer):
             self.add(depth, f"{name} = data[pos + 2 : stop]", "pos = stop")
         elif wire == "utf8":
             self.string(depth, kind, name, code, label, rules)
-        elif wire == "utf8_pair":
-            self.string(depth, kind, "key", code, label, rules, pair=True)
-            self.string(depth, kind, "entry", code, label, rules, pair=True)
-            self.add(depth, f"{name} = (key, entry)")
         else:
             raise NotImplementedError(wire)
 
@@ -93,11 +89,10 @@ class Decoders(Writer):
         code: int | str,
         label: str,
         rules: Mapping[str, Cites],
-        pair: bool = False,
     ) -> None:
         self.span(depth, code, label)
         semantic = self.spec.type_rules(kind)
-        constant = self.text_rules(kind, rules, pair)
+        constant = self.text_rules(kind, rules)
         if "filter_hash" in semantic:
             check = "check_filter(data, pos + 2, stop, version == 5)"
             self.add(depth, f"{name}_ = filter_text(data, pos + 2, stop, version == 5)")
@@ -129,16 +124,32 @@ class Decoders(Writer):
         self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
         self.add(0, f") -> {cls} | Violation:")
         self.add(1, f'"""The property list of {packet} in `data[pos:end]`."""', f"out = {cls}()")
-        self.add(1, "while pos < end:")
-        self.add(2, "identifier = data[pos]")
+        # What comes in numbers is asked for first.
+        properties = sorted(spec.property_set(packet), key=lambda p: spec.wire_of(p.type) != "utf8_pair")
+        self.add(1, "identifier = stop = 0", "try:")
+        self.add(2, "while pos < end:")
+        self.add(3, "identifier = data[pos]")
         word = "if"
-        for prop in spec.property_set(packet):
-            self.add(2, f"{word} identifier == 0x{prop.id:02X}:  # {prop.title}")
+        for prop in properties:
+            self.add(3, f"{word} identifier == 0x{prop.id:02X}:  # {prop.title}")
             word = "elif"
             self.property_value(prop, packet, code, label)
-        self.add(2, "else:")
-        self.add(3, f'return _misplaced(identifier, {code}, pos - start, version, sender, "{label}")')
+        self.add(3, "else:")
+        self.add(4, f'return _misplaced(identifier, {code}, pos - start, version, sender, "{label}")')
+        self.add(1, "except UnicodeDecodeError:")
+        self.add(2, f"return {self.ill_formed_property(code, label)}")
         self.add(1, "return out", "", "")
+
+    def ill_formed_property(self, code: int, label: str) -> str:
+        """The violation of the property whose string at `pos` is ill-formed or holds U+0000."""
+        return f'_ill_formed(data, start, pos + 2, stop, identifier, {code}, version, sender, "{label}")'
+
+    def property_string(self, depth: int, name: str, code: int, label: str, field: str) -> None:
+        """Read a string that has no rules of its own; decoded in place, since a call would cost half as much again."""
+        self.span(depth, code, field)
+        self.add(depth, f"{name} = data[pos + 2 : stop].decode()", f'if "\\0" in {name}:')
+        self.add(depth + 1, f"return {self.ill_formed_property(code, label)}")
+        self.add(depth, "pos = stop")
 
     def property_value(self, prop: Property, packet: str, code: int, label: str) -> None:
         spec = self.spec
@@ -148,36 +159,42 @@ class Decoders(Writer):
         if len(place.senders) == 1 and packet in ("PUBLISH", "DISCONNECT"):
             allowed = next(iter(place.senders))
             other = next((e for e in prop.elsewhere if e.packet == packet), None)
-            self.add(3, f"if sender != {SENDERS[allowed]}:")
+            self.add(4, f"if sender != {SENDERS[allowed]}:")
             if other is not None:
                 cites, reason = self.cites({V5: other.cites}), spec.reason_code(other.breach)
             else:
                 cites, reason = self.cites({V5: f"X5-{prop.name}-placement"}), 0x81
-            self.broken(4, cites, reason, code, "pos", field)
+            self.broken(5, cites, reason, code, "pos", field)
         many = place.many
         if not many:
-            self.add(3, f"if out.{prop.name} is not None:")
-            self.broken(4, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
-        self.add(3, "pos += 1")
-        rules: dict[str, Cites] = {k: {V5: v} for k, v in prop.cites.items()}
+            self.add(4, f"if out.{prop.name} is not None:")
+            self.broken(5, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
+        self.add(4, "pos += 1")
         target = {"utf8": "string_value", "utf8_pair": "pair_value", "binary": "binary_value"}.get(
             spec.wire_of(prop.type), "value"
         )
-        self.value(3, prop.type, target, code, field, rules)
+        if not is_plain_text(spec, prop):
+            self.value(4, prop.type, target, code, field, property_rules(prop))
+        elif target == "string_value":
+            self.property_string(4, target, code, label, field)
+        else:
+            self.property_string(4, "key", code, label, field)
+            self.property_string(4, "entry", code, label, field)
+            self.add(4, f"{target} = (key, entry)")
         if prop.limits:
             limits = prop.limits
             cites = self.cites({V5: limits.cites or f"X5-{prop.name}-range"})
             if limits.allowed:
                 top = max(limits.allowed)
                 assert limits.allowed == tuple(range(top + 1))
-                self.add(3, f"if value > {top}:")
+                self.add(4, f"if value > {top}:")
             else:
-                self.add(3, f"if value < {limits.minimum}:")
-            self.broken(4, cites, spec.reason_code(limits.breach), code, "pos - 1", field)
+                self.add(4, f"if value < {limits.minimum}:")
+            self.broken(5, cites, spec.reason_code(limits.breach), code, "pos - 1", field)
         if many:
-            self.add(3, f"out.{prop.name}.append({target})")
+            self.add(4, f"out.{prop.name}.append({target})")
         else:
-            self.add(3, f"out.{prop.name} = {target}")
+            self.add(4, f"out.{prop.name} = {target}")
 
     def properties(self, depth: int, field: Field, packet: Packet) -> None:
         """Read the property section at `pos` into the field's name."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from codegen.fast_writer import Writer
+from codegen.fast_writer import Writer, is_plain_text, property_rules
 from codegen.model import CLIENT, SERVER, V5, V31, V311
 from codegen.text import cites_tuple
 
@@ -65,6 +65,11 @@ class Headers(Writer):
             rows.append(f"    0x{prop.id:02X}: {self.cites_now(f'X5-{prop.name}-placement')},")
         rows += ["}", "PROPERTY_NAMES: Final[dict[int, str]] = {"]
         rows += [f'    0x{p.id:02X}: "{p.name}",' for p in spec.properties]
+        rows += ["}", "PROPERTY_TEXTS: Final[dict[int, TextRules]] = {"]
+        for prop in spec.properties:
+            if is_plain_text(spec, prop):
+                pair = spec.wire_of(prop.type) == "utf8_pair"
+                rows.append(f"    0x{prop.id:02X}: {self.text_rules(prop.type, property_rules(prop), pair)},")
         rows += ["}", f"UNKNOWN_PROPERTY: Final[Cites] = {cites_tuple(spec.unknown_property.cites)}"]
         unknown = spec.reason_code(spec.unknown_property.reason)
         rows += [
@@ -80,6 +85,20 @@ class Headers(Writer):
             '    field = f"{field}.{PROPERTY_NAMES[identifier]}"',
         ]
         rows += ["    return broken(cites, 0x81, packet, offset, version, sender, field)"]
+        rows += [
+            "",
+            "",
+            "def _ill_formed(",
+            "    data: bytes, start: int, pos: int, end: int, identifier: int, packet: int, version: int, sender: int,",
+            "    field: str,",
+            ") -> Violation:",
+            '    """The string in `data[pos:end]`, of this property, is not UTF-8 or holds U+0000."""',
+            "    found = check_text(data, pos, end)",
+            '    field = f"{field}.{PROPERTY_NAMES[identifier]}"',
+            "    return broken_text(found, PROPERTY_TEXTS[identifier], packet, start, version, sender, field)",
+            "",
+            "",
+        ]
         return rows
 
     def cites_now(self, identifier: str) -> str:

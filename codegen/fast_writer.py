@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from codegen.model import CLIENT, SERVER, V5, V31, V311, Cites, Spec
+from codegen.model import CLIENT, SERVER, V5, V31, V311, Cites, Property, Spec
 from codegen.shapes import packet_shapes
 from codegen.text import cites_tuple
 
-__all__ = ["ALL", "SENDERS", "Constants", "Writer", "bit_of", "has", "only_in"]
+__all__ = ["ALL", "SENDERS", "Constants", "Writer", "bit_of", "has", "is_plain_text", "only_in", "property_rules"]
 
 TEXT_KINDS = (
     "", "utf8_ill_formed", "utf8_null", "topic_empty", "topic_wildcard", "filter_hash", "filter_plus",
@@ -42,6 +42,17 @@ def bit_of(at: int, width: int) -> str:
         return f"value & 0x{1 << at:02X} != 0"
     shift = f"value >> {at}" if at else "value"
     return f"{shift} & {(1 << width) - 1}"
+
+
+def property_rules(prop: Property) -> dict[str, Cites]:
+    """The statements that a property has of its own for rules of its type."""
+    return {rule: {V5: statement} for rule, statement in prop.cites.items()}
+
+
+def is_plain_text(spec: Spec, prop: Property) -> bool:
+    """Whether a property is a string, or two, of which nothing is asked but to be UTF-8 without U+0000."""
+    plain = {*spec.wires["utf8"].rules, *spec.wires["utf8_pair"].rules}
+    return spec.wire_of(prop.type) in ("utf8", "utf8_pair") and plain.issuperset(spec.type_rules(prop.type))
 
 
 class Writer:

@@ -471,6 +471,15 @@ PROPERTY_NAMES: Final[dict[int, str]] = {
     0x29: "subscription_identifier_available",
     0x2A: "shared_subscription_available",
 }
+PROPERTY_TEXTS: Final[dict[int, TextRules]] = {
+    0x03: T_UTF8,
+    0x12: T_UTF8,
+    0x15: T_UTF8,
+    0x1A: T_UTF8,
+    0x1C: T_UTF8,
+    0x1F: T_UTF8,
+    0x26: T_UTF8_PAIR,
+}
 UNKNOWN_PROPERTY: Final[Cites] = ("X5-property-unknown", "", "", "", "", "X5-property-unknown")
 
 
@@ -483,6 +492,18 @@ def _misplaced(
         return broken(UNKNOWN_PROPERTY, 0x81, packet, offset, version, sender, field)
     field = f"{field}.{PROPERTY_NAMES[identifier]}"
     return broken(cites, 0x81, packet, offset, version, sender, field)
+
+
+def _ill_formed(
+    data: bytes, start: int, pos: int, end: int, identifier: int, packet: int, version: int, sender: int,
+    field: str,
+) -> Violation:
+    """The string in `data[pos:end]`, of this property, is not UTF-8 or holds U+0000."""
+    found = check_text(data, pos, end)
+    field = f"{field}.{PROPERTY_NAMES[identifier]}"
+    return broken_text(found, PROPERTY_TEXTS[identifier], packet, start, version, sender, field)
+
+
 PACKET_TOO_LARGE: Final = (0x95, C_MQTT5_3_2_2_15, C_MQTT5_3_1_2_24, ("must", "", "", "may", "may", "must"))
 VBI_FOUR_BYTES: Final = (0x81, C_X5_VBI_FOUR_BYTES, C_X5_VBI_FOUR_BYTES, ("must", "", "", "must", "must", "must"))
 VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, ("must", "", "", "", "", "must"))
@@ -492,126 +513,124 @@ def _connect_properties(
 ) -> ConnectProperties | Violation:
     """The property list of CONNECT in `data[pos:end]`."""
     out = ConnectProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x11:  # Session Expiry Interval
-            if out.session_expiry_interval is not None:
-                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "properties.session_expiry_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.session_expiry_interval = value
-        elif identifier == 0x15:  # Authentication Method
-            if out.authentication_method is not None:
-                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 1, start, version, sender, "properties.authentication_method")
-            string_value = string_value_
-            pos = stop
-            out.authentication_method = string_value
-        elif identifier == 0x16:  # Authentication Data
-            if out.authentication_data is not None:
-                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-            binary_value = data[pos + 2 : stop]
-            pos = stop
-            out.authentication_data = binary_value
-        elif identifier == 0x17:  # Request Problem Information
-            if out.request_problem_information is not None:
-                return broken(C_X5_REQUEST_PROBLEM_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_problem_information")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_problem_information")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_REQUEST_PROBLEM_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_problem_information")
-            out.request_problem_information = value
-        elif identifier == 0x19:  # Request Response Information
-            if out.request_response_information is not None:
-                return broken(C_X5_REQUEST_RESPONSE_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_response_information")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_response_information")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_REQUEST_RESPONSE_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_response_information")
-            out.request_response_information = value
-        elif identifier == 0x21:  # Receive Maximum
-            if out.receive_maximum is not None:
-                return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.receive_maximum")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.receive_maximum")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            if value < 1:
-                return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.receive_maximum")
-            out.receive_maximum = value
-        elif identifier == 0x22:  # Topic Alias Maximum
-            if out.topic_alias_maximum is not None:
-                return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.topic_alias_maximum")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            out.topic_alias_maximum = value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        elif identifier == 0x27:  # Maximum Packet Size
-            if out.maximum_packet_size is not None:
-                return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 1, pos - start, version, sender, "properties.maximum_packet_size")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.maximum_packet_size")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            if value < 1:
-                return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
-            out.maximum_packet_size = value
-        else:
-            return _misplaced(identifier, 1, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x11:  # Session Expiry Interval
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.session_expiry_interval = value
+            elif identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+            elif identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+            elif identifier == 0x17:  # Request Problem Information
+                if out.request_problem_information is not None:
+                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_problem_information")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_problem_information")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_problem_information")
+                out.request_problem_information = value
+            elif identifier == 0x19:  # Request Response Information
+                if out.request_response_information is not None:
+                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_response_information")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_response_information")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_response_information")
+                out.request_response_information = value
+            elif identifier == 0x21:  # Receive Maximum
+                if out.receive_maximum is not None:
+                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.receive_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.receive_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                if value < 1:
+                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.receive_maximum")
+                out.receive_maximum = value
+            elif identifier == 0x22:  # Topic Alias Maximum
+                if out.topic_alias_maximum is not None:
+                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.topic_alias_maximum = value
+            elif identifier == 0x27:  # Maximum Packet Size
+                if out.maximum_packet_size is not None:
+                    return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 1, pos - start, version, sender, "properties.maximum_packet_size")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.maximum_packet_size")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                if value < 1:
+                    return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
+                out.maximum_packet_size = value
+            else:
+                return _misplaced(identifier, 1, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
     return out
 
 
@@ -620,109 +639,107 @@ def _will_properties(
 ) -> WillProperties | Violation:
     """The property list of WILL in `data[pos:end]`."""
     out = WillProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x01:  # Payload Format Indicator
-            if out.payload_format_indicator is not None:
-                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 1, pos - 1 - start, version, sender, "will_properties.payload_format_indicator")
-            out.payload_format_indicator = value
-        elif identifier == 0x02:  # Message Expiry Interval
-            if out.message_expiry_interval is not None:
-                return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.message_expiry_interval = value
-        elif identifier == 0x03:  # Content Type
-            if out.content_type is not None:
-                return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 1, start, version, sender, "will_properties.content_type")
-            string_value = string_value_
-            pos = stop
-            out.content_type = string_value
-        elif identifier == 0x08:  # Response Topic
-            if out.response_topic is not None:
-                return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
-            string_value_ = name_text(data, pos + 2, stop)
-            if stop == pos + 2 or string_value_ is None:
-                found = check_name(data, pos + 2, stop)
-                return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
-            string_value = string_value_
-            pos = stop
-            out.response_topic = string_value
-        elif identifier == 0x09:  # Correlation Data
-            if out.correlation_data is not None:
-                return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
-            binary_value = data[pos + 2 : stop]
-            pos = stop
-            out.correlation_data = binary_value
-        elif identifier == 0x18:  # Will Delay Interval
-            if out.will_delay_interval is not None:
-                return broken(C_X5_WILL_DELAY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.will_delay_interval = value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "will_properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 1, start, version, sender, "will_properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 1, pos - start, version, sender, "will_properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x01:  # Payload Format Indicator
+                if out.payload_format_indicator is not None:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 1, pos - 1 - start, version, sender, "will_properties.payload_format_indicator")
+                out.payload_format_indicator = value
+            elif identifier == 0x02:  # Message Expiry Interval
+                if out.message_expiry_interval is not None:
+                    return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.message_expiry_interval = value
+            elif identifier == 0x03:  # Content Type
+                if out.content_type is not None:
+                    return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
+                pos = stop
+                out.content_type = string_value
+            elif identifier == 0x08:  # Response Topic
+                if out.response_topic is not None:
+                    return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
+                string_value_ = name_text(data, pos + 2, stop)
+                if stop == pos + 2 or string_value_ is None:
+                    found = check_name(data, pos + 2, stop)
+                    return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
+                string_value = string_value_
+                pos = stop
+                out.response_topic = string_value
+            elif identifier == 0x09:  # Correlation Data
+                if out.correlation_data is not None:
+                    return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.correlation_data = binary_value
+            elif identifier == 0x18:  # Will Delay Interval
+                if out.will_delay_interval is not None:
+                    return broken(C_X5_WILL_DELAY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.will_delay_interval = value
+            else:
+                return _misplaced(identifier, 1, pos - start, version, sender, "will_properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
     return out
 
 
@@ -731,232 +748,222 @@ def _connack_properties(
 ) -> ConnackProperties | Violation:
     """The property list of CONNACK in `data[pos:end]`."""
     out = ConnackProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x11:  # Session Expiry Interval
-            if out.session_expiry_interval is not None:
-                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 2, pos - start, version, sender, "properties.session_expiry_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.session_expiry_interval = value
-        elif identifier == 0x12:  # Assigned Client Identifier
-            if out.assigned_client_identifier is not None:
-                return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.assigned_client_identifier")
-            string_value = string_value_
-            pos = stop
-            out.assigned_client_identifier = string_value
-        elif identifier == 0x13:  # Server Keep Alive
-            if out.server_keep_alive is not None:
-                return broken(C_X5_SERVER_KEEP_ALIVE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_keep_alive")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            out.server_keep_alive = value
-        elif identifier == 0x15:  # Authentication Method
-            if out.authentication_method is not None:
-                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.authentication_method")
-            string_value = string_value_
-            pos = stop
-            out.authentication_method = string_value
-        elif identifier == 0x16:  # Authentication Data
-            if out.authentication_data is not None:
-                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-            binary_value = data[pos + 2 : stop]
-            pos = stop
-            out.authentication_data = binary_value
-        elif identifier == 0x1A:  # Response Information
-            if out.response_information is not None:
-                return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.response_information")
-            string_value = string_value_
-            pos = stop
-            out.response_information = string_value
-        elif identifier == 0x1C:  # Server Reference
-            if out.server_reference is not None:
-                return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.server_reference")
-            string_value = string_value_
-            pos = stop
-            out.server_reference = string_value
-        elif identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 2, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x21:  # Receive Maximum
-            if out.receive_maximum is not None:
-                return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.receive_maximum")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.receive_maximum")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            if value < 1:
-                return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.receive_maximum")
-            out.receive_maximum = value
-        elif identifier == 0x22:  # Topic Alias Maximum
-            if out.topic_alias_maximum is not None:
-                return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.topic_alias_maximum")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            out.topic_alias_maximum = value
-        elif identifier == 0x24:  # Maximum QoS
-            if out.maximum_qos is not None:
-                return broken(C_X5_MAXIMUM_QOS_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_qos")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_qos")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_MAXIMUM_QOS_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_qos")
-            out.maximum_qos = value
-        elif identifier == 0x25:  # Retain Available
-            if out.retain_available is not None:
-                return broken(C_X5_RETAIN_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.retain_available")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.retain_available")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_RETAIN_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.retain_available")
-            out.retain_available = value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 2, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 2, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        elif identifier == 0x27:  # Maximum Packet Size
-            if out.maximum_packet_size is not None:
-                return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_packet_size")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_packet_size")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            if value < 1:
-                return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
-            out.maximum_packet_size = value
-        elif identifier == 0x28:  # Wildcard Subscription Available
-            if out.wildcard_subscription_available is not None:
-                return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.wildcard_subscription_available")
-            out.wildcard_subscription_available = value
-        elif identifier == 0x29:  # Subscription Identifier Available
-            if out.subscription_identifier_available is not None:
-                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.subscription_identifier_available")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.subscription_identifier_available")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.subscription_identifier_available")
-            out.subscription_identifier_available = value
-        elif identifier == 0x2A:  # Shared Subscription Available
-            if out.shared_subscription_available is not None:
-                return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.shared_subscription_available")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.shared_subscription_available")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
-            out.shared_subscription_available = value
-        else:
-            return _misplaced(identifier, 2, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x11:  # Session Expiry Interval
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 2, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.session_expiry_interval = value
+            elif identifier == 0x12:  # Assigned Client Identifier
+                if out.assigned_client_identifier is not None:
+                    return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.assigned_client_identifier = string_value
+            elif identifier == 0x13:  # Server Keep Alive
+                if out.server_keep_alive is not None:
+                    return broken(C_X5_SERVER_KEEP_ALIVE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_keep_alive")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.server_keep_alive = value
+            elif identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+            elif identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+            elif identifier == 0x1A:  # Response Information
+                if out.response_information is not None:
+                    return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.response_information = string_value
+            elif identifier == 0x1C:  # Server Reference
+                if out.server_reference is not None:
+                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.server_reference = string_value
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            elif identifier == 0x21:  # Receive Maximum
+                if out.receive_maximum is not None:
+                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.receive_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.receive_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                if value < 1:
+                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.receive_maximum")
+                out.receive_maximum = value
+            elif identifier == 0x22:  # Topic Alias Maximum
+                if out.topic_alias_maximum is not None:
+                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.topic_alias_maximum = value
+            elif identifier == 0x24:  # Maximum QoS
+                if out.maximum_qos is not None:
+                    return broken(C_X5_MAXIMUM_QOS_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_qos")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_qos")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_MAXIMUM_QOS_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_qos")
+                out.maximum_qos = value
+            elif identifier == 0x25:  # Retain Available
+                if out.retain_available is not None:
+                    return broken(C_X5_RETAIN_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.retain_available")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.retain_available")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_RETAIN_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.retain_available")
+                out.retain_available = value
+            elif identifier == 0x27:  # Maximum Packet Size
+                if out.maximum_packet_size is not None:
+                    return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_packet_size")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_packet_size")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                if value < 1:
+                    return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
+                out.maximum_packet_size = value
+            elif identifier == 0x28:  # Wildcard Subscription Available
+                if out.wildcard_subscription_available is not None:
+                    return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.wildcard_subscription_available")
+                out.wildcard_subscription_available = value
+            elif identifier == 0x29:  # Subscription Identifier Available
+                if out.subscription_identifier_available is not None:
+                    return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.subscription_identifier_available")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.subscription_identifier_available")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.subscription_identifier_available")
+                out.subscription_identifier_available = value
+            elif identifier == 0x2A:  # Shared Subscription Available
+                if out.shared_subscription_available is not None:
+                    return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.shared_subscription_available")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.shared_subscription_available")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
+                out.shared_subscription_available = value
+            else:
+                return _misplaced(identifier, 2, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
     return out
 
 
@@ -965,133 +972,131 @@ def _publish_properties(
 ) -> PublishProperties | Violation:
     """The property list of PUBLISH in `data[pos:end]`."""
     out = PublishProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x01:  # Payload Format Indicator
-            if out.payload_format_indicator is not None:
-                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 3, pos - start, version, sender, "properties.payload_format_indicator")
-            pos += 1
-            if pos >= end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.payload_format_indicator")
-            value = data[pos]
-            pos += 1
-            if value > 1:
-                return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.payload_format_indicator")
-            out.payload_format_indicator = value
-        elif identifier == 0x02:  # Message Expiry Interval
-            if out.message_expiry_interval is not None:
-                return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 3, pos - start, version, sender, "properties.message_expiry_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.message_expiry_interval = value
-        elif identifier == 0x03:  # Content Type
-            if out.content_type is not None:
-                return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 3, pos - start, version, sender, "properties.content_type")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.content_type")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 3, start, version, sender, "properties.content_type")
-            string_value = string_value_
-            pos = stop
-            out.content_type = string_value
-        elif identifier == 0x08:  # Response Topic
-            if out.response_topic is not None:
-                return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 3, pos - start, version, sender, "properties.response_topic")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.response_topic")
-            string_value_ = name_text(data, pos + 2, stop)
-            if stop == pos + 2 or string_value_ is None:
-                found = check_name(data, pos + 2, stop)
-                return broken_text(found, T_TOPIC_NAME_PROPERTY, 3, start, version, sender, "properties.response_topic")
-            string_value = string_value_
-            pos = stop
-            out.response_topic = string_value
-        elif identifier == 0x09:  # Correlation Data
-            if out.correlation_data is not None:
-                return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 3, pos - start, version, sender, "properties.correlation_data")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.correlation_data")
-            binary_value = data[pos + 2 : stop]
-            pos = stop
-            out.correlation_data = binary_value
-        elif identifier == 0x0B:  # Subscription Identifier
-            if sender != SERVER:
-                return broken(C_MQTT5_3_3_4_6, 0x82, 3, pos - start, version, sender, "properties.subscription_identifier")
-            pos += 1
-            if pos < end and data[pos] < 128:
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x01:  # Payload Format Indicator
+                if out.payload_format_indicator is not None:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 3, pos - start, version, sender, "properties.payload_format_indicator")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.payload_format_indicator")
                 value = data[pos]
                 pos += 1
+                if value > 1:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.payload_format_indicator")
+                out.payload_format_indicator = value
+            elif identifier == 0x02:  # Message Expiry Interval
+                if out.message_expiry_interval is not None:
+                    return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 3, pos - start, version, sender, "properties.message_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.message_expiry_interval = value
+            elif identifier == 0x03:  # Content Type
+                if out.content_type is not None:
+                    return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 3, pos - start, version, sender, "properties.content_type")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.content_type")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+                pos = stop
+                out.content_type = string_value
+            elif identifier == 0x08:  # Response Topic
+                if out.response_topic is not None:
+                    return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 3, pos - start, version, sender, "properties.response_topic")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.response_topic")
+                string_value_ = name_text(data, pos + 2, stop)
+                if stop == pos + 2 or string_value_ is None:
+                    found = check_name(data, pos + 2, stop)
+                    return broken_text(found, T_TOPIC_NAME_PROPERTY, 3, start, version, sender, "properties.response_topic")
+                string_value = string_value_
+                pos = stop
+                out.response_topic = string_value
+            elif identifier == 0x09:  # Correlation Data
+                if out.correlation_data is not None:
+                    return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 3, pos - start, version, sender, "properties.correlation_data")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.correlation_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.correlation_data = binary_value
+            elif identifier == 0x0B:  # Subscription Identifier
+                if sender != SERVER:
+                    return broken(C_MQTT5_3_3_4_6, 0x82, 3, pos - start, version, sender, "properties.subscription_identifier")
+                pos += 1
+                if pos < end and data[pos] < 128:
+                    value = data[pos]
+                    pos += 1
+                else:
+                    packed = read_vbi(data, pos, end, True)
+                    if packed == -1:
+                        return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
+                    if packed == -2:
+                        return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties.subscription_identifier")
+                    if packed == -3:
+                        while data[pos]:
+                            pos += 1
+                        return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties.subscription_identifier")
+                    value = packed >> 3
+                    pos += packed & 7
+                if value < 1:
+                    return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.subscription_identifier")
+                out.subscription_identifier.append(value)
+            elif identifier == 0x23:  # Topic Alias
+                if out.topic_alias is not None:
+                    return broken(C_X5_TOPIC_ALIAS_ONCE, 0x82, 3, pos - start, version, sender, "properties.topic_alias")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.topic_alias")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                if value < 1:
+                    return broken(C_MQTT5_3_3_2_8, 0x94, 3, pos - 1 - start, version, sender, "properties.topic_alias")
+                out.topic_alias = value
             else:
-                packed = read_vbi(data, pos, end, True)
-                if packed == -1:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
-                if packed == -2:
-                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties.subscription_identifier")
-                if packed == -3:
-                    while data[pos]:
-                        pos += 1
-                    return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties.subscription_identifier")
-                value = packed >> 3
-                pos += packed & 7
-            if value < 1:
-                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.subscription_identifier")
-            out.subscription_identifier.append(value)
-        elif identifier == 0x23:  # Topic Alias
-            if out.topic_alias is not None:
-                return broken(C_X5_TOPIC_ALIAS_ONCE, 0x82, 3, pos - start, version, sender, "properties.topic_alias")
-            pos += 1
-            if end - pos < 2:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.topic_alias")
-            value = data[pos] << 8 | data[pos + 1]
-            pos += 2
-            if value < 1:
-                return broken(C_MQTT5_3_3_2_8, 0x94, 3, pos - 1 - start, version, sender, "properties.topic_alias")
-            out.topic_alias = value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 3, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 3, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 3, pos - start, version, sender, "properties")
+                return _misplaced(identifier, 3, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
     return out
 
 
@@ -1100,52 +1105,50 @@ def _puback_properties(
 ) -> PubackProperties | Violation:
     """The property list of PUBACK in `data[pos:end]`."""
     out = PubackProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 4, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 4, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 4, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 4, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 4, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
     return out
 
 
@@ -1154,52 +1157,50 @@ def _pubrec_properties(
 ) -> PubrecProperties | Violation:
     """The property list of PUBREC in `data[pos:end]`."""
     out = PubrecProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 5, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 5, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 5, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 5, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 5, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
     return out
 
 
@@ -1208,52 +1209,50 @@ def _pubrel_properties(
 ) -> PubrelProperties | Violation:
     """The property list of PUBREL in `data[pos:end]`."""
     out = PubrelProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 6, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 6, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 6, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 6, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 6, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
     return out
 
 
@@ -1262,52 +1261,50 @@ def _pubcomp_properties(
 ) -> PubcompProperties | Violation:
     """The property list of PUBCOMP in `data[pos:end]`."""
     out = PubcompProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 7, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 7, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 7, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 7, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 7, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
     return out
 
 
@@ -1316,58 +1313,58 @@ def _subscribe_properties(
 ) -> SubscribeProperties | Violation:
     """The property list of SUBSCRIBE in `data[pos:end]`."""
     out = SubscribeProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x0B:  # Subscription Identifier
-            if out.subscription_identifier is not None:
-                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_ONCE, 0x82, 8, pos - start, version, sender, "properties.subscription_identifier")
-            pos += 1
-            if pos < end and data[pos] < 128:
-                value = data[pos]
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
                 pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x0B:  # Subscription Identifier
+                if out.subscription_identifier is not None:
+                    return broken(C_X5_SUBSCRIPTION_IDENTIFIER_ONCE, 0x82, 8, pos - start, version, sender, "properties.subscription_identifier")
+                pos += 1
+                if pos < end and data[pos] < 128:
+                    value = data[pos]
+                    pos += 1
+                else:
+                    packed = read_vbi(data, pos, end, True)
+                    if packed == -1:
+                        return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
+                    if packed == -2:
+                        return broken(C_X5_VBI_FOUR_BYTES, 0x81, 8, pos + 3 - start, version, sender, "properties.subscription_identifier")
+                    if packed == -3:
+                        while data[pos]:
+                            pos += 1
+                        return broken(C_MQTT5_1_5_5_1, 0x81, 8, pos - start, version, sender, "properties.subscription_identifier")
+                    value = packed >> 3
+                    pos += packed & 7
+                if value < 1:
+                    return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 8, pos - 1 - start, version, sender, "properties.subscription_identifier")
+                out.subscription_identifier = value
             else:
-                packed = read_vbi(data, pos, end, True)
-                if packed == -1:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_vbi(pos, end) - start, version, sender, "properties.subscription_identifier")
-                if packed == -2:
-                    return broken(C_X5_VBI_FOUR_BYTES, 0x81, 8, pos + 3 - start, version, sender, "properties.subscription_identifier")
-                if packed == -3:
-                    while data[pos]:
-                        pos += 1
-                    return broken(C_MQTT5_1_5_5_1, 0x81, 8, pos - start, version, sender, "properties.subscription_identifier")
-                value = packed >> 3
-                pos += packed & 7
-            if value < 1:
-                return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 8, pos - 1 - start, version, sender, "properties.subscription_identifier")
-            out.subscription_identifier = value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 8, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 8, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 8, pos - start, version, sender, "properties")
+                return _misplaced(identifier, 8, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
     return out
 
 
@@ -1376,52 +1373,50 @@ def _suback_properties(
 ) -> SubackProperties | Violation:
     """The property list of SUBACK in `data[pos:end]`."""
     out = SubackProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 9, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 9, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 9, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 9, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 9, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
     return out
 
 
@@ -1430,36 +1425,36 @@ def _unsubscribe_properties(
 ) -> UnsubscribeProperties | Violation:
     """The property list of UNSUBSCRIBE in `data[pos:end]`."""
     out = UnsubscribeProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 10, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 10, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 10, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            else:
+                return _misplaced(identifier, 10, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
     return out
 
 
@@ -1468,52 +1463,50 @@ def _unsuback_properties(
 ) -> UnsubackProperties | Violation:
     """The property list of UNSUBACK in `data[pos:end]`."""
     out = UnsubackProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 11, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 11, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 11, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 11, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 11, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
     return out
 
 
@@ -1522,81 +1515,77 @@ def _disconnect_properties(
 ) -> DisconnectProperties | Violation:
     """The property list of DISCONNECT in `data[pos:end]`."""
     out = DisconnectProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x11:  # Session Expiry Interval
-            if sender != CLIENT:
-                return broken(C_MQTT5_3_14_2_2, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
-            if out.session_expiry_interval is not None:
-                return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
-            pos += 1
-            if end - pos < 4:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
-            value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
-            pos += 4
-            out.session_expiry_interval = value
-        elif identifier == 0x1C:  # Server Reference
-            if sender != SERVER:
-                return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
-            if out.server_reference is not None:
-                return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 14, start, version, sender, "properties.server_reference")
-            string_value = string_value_
-            pos = stop
-            out.server_reference = string_value
-        elif identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 14, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 14, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 14, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 14, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x11:  # Session Expiry Interval
+                if sender != CLIENT:
+                    return broken(C_MQTT5_3_14_2_2, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                pos += 4
+                out.session_expiry_interval = value
+            elif identifier == 0x1C:  # Server Reference
+                if sender != SERVER:
+                    return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
+                if out.server_reference is not None:
+                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                out.server_reference = string_value
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 14, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
     return out
 
 
@@ -1605,80 +1594,76 @@ def _auth_properties(
 ) -> AuthProperties | Violation:
     """The property list of AUTH in `data[pos:end]`."""
     out = AuthProperties()
-    while pos < end:
-        identifier = data[pos]
-        if identifier == 0x15:  # Authentication Method
-            if out.authentication_method is not None:
-                return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 15, start, version, sender, "properties.authentication_method")
-            string_value = string_value_
-            pos = stop
-            out.authentication_method = string_value
-        elif identifier == 0x16:  # Authentication Data
-            if out.authentication_data is not None:
-                return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-            binary_value = data[pos + 2 : stop]
-            pos = stop
-            out.authentication_data = binary_value
-        elif identifier == 0x1F:  # Reason String
-            if out.reason_string is not None:
-                return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-            string_value_ = text(data, pos + 2, stop)
-            if string_value_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8, 15, start, version, sender, "properties.reason_string")
-            string_value = string_value_
-            pos = stop
-            out.reason_string = string_value
-        elif identifier == 0x26:  # User Property
-            pos += 1
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            key_ = text(data, pos + 2, stop)
-            if key_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 15, start, version, sender, "properties.user_property")
-            key = key_
-            pos = stop
-            stop = pos + 2
-            if stop <= end:
-                stop += data[pos] << 8 | data[pos + 1]
-            if stop > end:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-            entry_ = text(data, pos + 2, stop)
-            if entry_ is None:
-                found = check_text(data, pos + 2, stop)
-                return broken_text(found, T_UTF8_PAIR, 15, start, version, sender, "properties.user_property")
-            entry = entry_
-            pos = stop
-            pair_value = (key, entry)
-            out.user_property.append(pair_value)
-        else:
-            return _misplaced(identifier, 15, pos - start, version, sender, "properties")
+    identifier = stop = 0
+    try:
+        while pos < end:
+            identifier = data[pos]
+            if identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+            elif identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+            elif identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+            elif identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+            else:
+                return _misplaced(identifier, 15, pos - start, version, sender, "properties")
+    except UnicodeDecodeError:
+        return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
     return out
 
 
