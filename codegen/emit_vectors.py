@@ -1221,14 +1221,19 @@ class _Maker:
         rule = self.spec.unknown_property
         chosen = [c for c in (0, 4, 0x0A, 0x0C, 0x14, 0x1B, 0x20, 0x2B, 0x7F) if c not in ids]
         for code in [*chosen, 0x80, 0x81, 0xA6, 0xFF]:
-            for tail in (b"\x00", b"\x01\x00\x01"):
+            for tail in (b"", b"\x00", b"\x01\x00\x01"):
                 draft = build(required)
                 length = draft.find(field.name, "proplen")
                 last = max((i for i, a in enumerate(draft.atoms) if a.section == field.name), default=length)
                 odd = Atom(field.name, "odd", bytes([code]) + tail, field, field.name)
                 wrong = draft.replaced(last, draft.atoms[last], odd)
                 found = self.found(rule.cites, rule.reason, V5, wrong.at(last + 1), field.name)
-                self.add("property-unknown", f"{path}/unknown-{code:02x}-{tail.hex()}", V5, wrong, found)
+                kind = "property-unknown"
+                if code > 127 and not tail:
+                    # It is a Variable Byte Integer: cut off and unknown at the same byte, and length comes first.
+                    kind, found = "vbi-cut", self.rule("truncated", V5, wrong.at(last + 1), field.name)
+                label = f"unknown-{code:02x}-{tail.hex()}".rstrip("-")
+                self.add(kind, f"{path}/{label}", V5, wrong, found)
 
     def values(self, prop: Property, draft: Draft, path: str) -> None:
         """Values out of range, and what only one wire type can get wrong."""

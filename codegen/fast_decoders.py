@@ -135,7 +135,7 @@ class Decoders(Writer):
             word = "elif"
             self.property_value(prop, packet, code, label)
         self.add(3, "else:")
-        self.add(4, f'return _misplaced(identifier, {code}, pos - start, version, sender, "{label}")')
+        self.add(4, f'return _misplaced(identifier, pos + 1 == end, {code}, pos - start, version, sender, "{label}")')
         self.add(1, "except UnicodeDecodeError:")
         self.add(2, f"return {self.ill_formed_property(code, label)}")
         self.add(1, "return out", "", "")

@@ -72,13 +72,16 @@ class Headers(Writer):
                 rows.append(f"    0x{prop.id:02X}: {self.text_rules(prop.type, property_rules(prop), pair)},")
         rows += ["}", f"UNKNOWN_PROPERTY: Final[Cites] = {cites_tuple(spec.unknown_property.cites)}"]
         unknown = spec.reason_code(spec.unknown_property.reason)
+        truncated, cut = self.rule("truncated")
         rows += [
             "",
             "",
             "def _misplaced(",
-            "    identifier: int, packet: int, offset: int, version: int, sender: int, field: str",
+            "    identifier: int, last: bool, packet: int, offset: int, version: int, sender: int, field: str",
             ") -> Violation:",
-            '    """A property that may not stand in this packet, or an identifier that is none."""',
+            '    """A property that may not stand in this packet, or an identifier that is none or is cut off."""',
+            "    if identifier > 127 and last:",
+            f"        return broken({truncated}, 0x{cut:02X}, packet, offset, version, sender, field)",
             "    cites = PLACEMENTS.get(identifier)",
             "    if cites is None:",
             f"        return broken(UNKNOWN_PROPERTY, 0x{unknown:02X}, packet, offset, version, sender, field)",

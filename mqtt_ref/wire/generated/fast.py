@@ -484,9 +484,11 @@ UNKNOWN_PROPERTY: Final[Cites] = ("X5-property-unknown", "", "", "", "", "X5-pro
 
 
 def _misplaced(
-    identifier: int, packet: int, offset: int, version: int, sender: int, field: str
+    identifier: int, last: bool, packet: int, offset: int, version: int, sender: int, field: str
 ) -> Violation:
-    """A property that may not stand in this packet, or an identifier that is none."""
+    """A property that may not stand in this packet, or an identifier that is none or is cut off."""
+    if identifier > 127 and last:
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, packet, offset, version, sender, field)
     cites = PLACEMENTS.get(identifier)
     if cites is None:
         return broken(UNKNOWN_PROPERTY, 0x81, packet, offset, version, sender, field)
@@ -628,7 +630,7 @@ def _connect_properties(
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
                 out.maximum_packet_size = value
             else:
-                return _misplaced(identifier, 1, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
     return out
@@ -737,7 +739,7 @@ def _will_properties(
                 pos += 4
                 out.will_delay_interval = value
             else:
-                return _misplaced(identifier, 1, pos - start, version, sender, "will_properties")
+                return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "will_properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
     return out
@@ -961,7 +963,7 @@ def _connack_properties(
                     return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
                 out.shared_subscription_available = value
             else:
-                return _misplaced(identifier, 2, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 2, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
     return out
@@ -1094,7 +1096,7 @@ def _publish_properties(
                     return broken(C_MQTT5_3_3_2_8, 0x94, 3, pos - 1 - start, version, sender, "properties.topic_alias")
                 out.topic_alias = value
             else:
-                return _misplaced(identifier, 3, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 3, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
     return out
@@ -1146,7 +1148,7 @@ def _puback_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 4, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 4, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
     return out
@@ -1198,7 +1200,7 @@ def _pubrec_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 5, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 5, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
     return out
@@ -1250,7 +1252,7 @@ def _pubrel_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 6, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 6, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
     return out
@@ -1302,7 +1304,7 @@ def _pubcomp_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 7, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 7, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
     return out
@@ -1362,7 +1364,7 @@ def _subscribe_properties(
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 8, pos - 1 - start, version, sender, "properties.subscription_identifier")
                 out.subscription_identifier = value
             else:
-                return _misplaced(identifier, 8, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 8, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
     return out
@@ -1414,7 +1416,7 @@ def _suback_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 9, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 9, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
     return out
@@ -1452,7 +1454,7 @@ def _unsubscribe_properties(
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
             else:
-                return _misplaced(identifier, 10, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 10, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
     return out
@@ -1504,7 +1506,7 @@ def _unsuback_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 11, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 11, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
     return out
@@ -1583,7 +1585,7 @@ def _disconnect_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 14, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 14, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
     return out
@@ -1661,7 +1663,7 @@ def _auth_properties(
                 pos = stop
                 out.reason_string = string_value
             else:
-                return _misplaced(identifier, 15, pos - start, version, sender, "properties")
+                return _misplaced(identifier, pos + 1 == end, 15, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
     return out

@@ -2205,30 +2205,43 @@ v5/client/CONNECT/properties.maximum_packet_size/ffffffff | legal | 10 14 00044d
 v5/client/CONNECT/properties.wildcard_subscription_available/misplaced | property-placement | 10 11 00044d515454 05 02 003c 02 28 01 00026331 | X5-wildcard_subscription_available-placement | 81 13 properties.wildcard_subscription_available
 v5/client/CONNECT/properties.subscription_identifier_available/misplaced | property-placement | 10 11 00044d515454 05 02 003c 02 29 01 00026331 | X5-subscription_identifier_available-placement | 81 13 properties.subscription_identifier_available
 v5/client/CONNECT/properties.shared_subscription_available/misplaced | property-placement | 10 11 00044d515454 05 02 003c 02 2a 01 00026331 | X5-shared_subscription_available-placement | 81 13 properties.shared_subscription_available
+v5/client/CONNECT/properties/unknown-00 | property-unknown | 10 10 00044d515454 05 02 003c 01 00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-00-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 0000 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-00-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 00010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-04 | property-unknown | 10 10 00044d515454 05 02 003c 01 04 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-04-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 0400 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-04-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 04010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-0a | property-unknown | 10 10 00044d515454 05 02 003c 01 0a 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-0a-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 0a00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-0a-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 0a010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-0c | property-unknown | 10 10 00044d515454 05 02 003c 01 0c 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-0c-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 0c00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-0c-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 0c010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-14 | property-unknown | 10 10 00044d515454 05 02 003c 01 14 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-14-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 1400 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-14-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 14010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-1b | property-unknown | 10 10 00044d515454 05 02 003c 01 1b 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-1b-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 1b00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-1b-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 1b010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-20 | property-unknown | 10 10 00044d515454 05 02 003c 01 20 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-20-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 2000 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-20-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 20010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-2b | property-unknown | 10 10 00044d515454 05 02 003c 01 2b 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-2b-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 2b00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-2b-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 2b010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-7f | property-unknown | 10 10 00044d515454 05 02 003c 01 7f 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-7f-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 7f00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-7f-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 7f010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-80 | vbi-cut | 10 10 00044d515454 05 02 003c 01 80 00026331 | X5-field-truncated | 81 13 properties
 v5/client/CONNECT/properties/unknown-80-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 8000 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-80-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 80010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-81 | vbi-cut | 10 10 00044d515454 05 02 003c 01 81 00026331 | X5-field-truncated | 81 13 properties
 v5/client/CONNECT/properties/unknown-81-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 8100 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-81-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 81010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-a6 | vbi-cut | 10 10 00044d515454 05 02 003c 01 a6 00026331 | X5-field-truncated | 81 13 properties
 v5/client/CONNECT/properties/unknown-a6-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 a600 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-a6-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 a6010001 00026331 | X5-property-unknown | 81 13 properties
+v5/client/CONNECT/properties/unknown-ff | vbi-cut | 10 10 00044d515454 05 02 003c 01 ff 00026331 | X5-field-truncated | 81 13 properties
 v5/client/CONNECT/properties/unknown-ff-00 | property-unknown | 10 11 00044d515454 05 02 003c 02 ff00 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/unknown-ff-010001 | property-unknown | 10 13 00044d515454 05 02 003c 04 ff010001 00026331 | X5-property-unknown | 81 13 properties
 v5/client/CONNECT/properties/length-5 | property-length | 10 0f 00044d515454 05 02 003c 05 00026331 | X5-field-truncated | 81 12 properties
@@ -2441,30 +2454,43 @@ v5/client/CONNECT/will_properties.maximum_packet_size/misplaced | property-place
 v5/client/CONNECT/will_properties.wildcard_subscription_available/misplaced | property-placement | 10 1d 00044d515454 05 06 003c 00 00026331 02 28 01 0003772f74 000464617461 | X5-wildcard_subscription_available-placement | 81 18 will_properties.wildcard_subscription_available
 v5/client/CONNECT/will_properties.subscription_identifier_available/misplaced | property-placement | 10 1d 00044d515454 05 06 003c 00 00026331 02 29 01 0003772f74 000464617461 | X5-subscription_identifier_available-placement | 81 18 will_properties.subscription_identifier_available
 v5/client/CONNECT/will_properties.shared_subscription_available/misplaced | property-placement | 10 1d 00044d515454 05 06 003c 00 00026331 02 2a 01 0003772f74 000464617461 | X5-shared_subscription_available-placement | 81 18 will_properties.shared_subscription_available
+v5/client/CONNECT/will_properties/unknown-00 | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-00-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 0000 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-00-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 00010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-04 | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 04 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-04-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 0400 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-04-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 04010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-0a | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 0a 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-0a-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 0a00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-0a-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 0a010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-0c | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 0c 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-0c-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 0c00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-0c-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 0c010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-14 | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 14 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-14-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 1400 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-14-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 14010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-1b | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 1b 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-1b-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 1b00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-1b-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 1b010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-20 | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 20 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-20-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 2000 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-20-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 20010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-2b | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 2b 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-2b-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 2b00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-2b-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 2b010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-7f | property-unknown | 10 1c 00044d515454 05 06 003c 00 00026331 01 7f 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-7f-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 7f00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-7f-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 7f010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-80 | vbi-cut | 10 1c 00044d515454 05 06 003c 00 00026331 01 80 0003772f74 000464617461 | X5-field-truncated | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-80-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 8000 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-80-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 80010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-81 | vbi-cut | 10 1c 00044d515454 05 06 003c 00 00026331 01 81 0003772f74 000464617461 | X5-field-truncated | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-81-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 8100 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-81-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 81010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-a6 | vbi-cut | 10 1c 00044d515454 05 06 003c 00 00026331 01 a6 0003772f74 000464617461 | X5-field-truncated | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-a6-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 a600 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-a6-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 a6010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
+v5/client/CONNECT/will_properties/unknown-ff | vbi-cut | 10 1c 00044d515454 05 06 003c 00 00026331 01 ff 0003772f74 000464617461 | X5-field-truncated | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-ff-00 | property-unknown | 10 1d 00044d515454 05 06 003c 00 00026331 02 ff00 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/unknown-ff-010001 | property-unknown | 10 1f 00044d515454 05 06 003c 00 00026331 04 ff010001 0003772f74 000464617461 | X5-property-unknown | 81 18 will_properties
 v5/client/CONNECT/will_properties/length-12 | property-length | 10 1b 00044d515454 05 06 003c 00 00026331 0c 0003772f74 000464617461 | X5-field-truncated | 81 17 will_properties
@@ -3810,30 +3836,43 @@ v5/server/CONNACK/properties.shared_subscription_available/127 | range | 20 05 0
 v5/server/CONNACK/properties.shared_subscription_available/128 | range | 20 05 00 00 02 2a 80 | X5-shared_subscription_available-range | 82 6 properties.shared_subscription_available
 v5/server/CONNACK/properties.shared_subscription_available/255 | range | 20 05 00 00 02 2a ff | X5-shared_subscription_available-range | 82 6 properties.shared_subscription_available
 v5/server/CONNACK/properties.shared_subscription_available/00 | legal | 20 05 00 00 02 2a 00
+v5/server/CONNACK/properties/unknown-00 | property-unknown | 20 04 00 00 01 00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-00-00 | property-unknown | 20 05 00 00 02 0000 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-00-010001 | property-unknown | 20 07 00 00 04 00010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-04 | property-unknown | 20 04 00 00 01 04 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-04-00 | property-unknown | 20 05 00 00 02 0400 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-04-010001 | property-unknown | 20 07 00 00 04 04010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-0a | property-unknown | 20 04 00 00 01 0a | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-0a-00 | property-unknown | 20 05 00 00 02 0a00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-0a-010001 | property-unknown | 20 07 00 00 04 0a010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-0c | property-unknown | 20 04 00 00 01 0c | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-0c-00 | property-unknown | 20 05 00 00 02 0c00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-0c-010001 | property-unknown | 20 07 00 00 04 0c010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-14 | property-unknown | 20 04 00 00 01 14 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-14-00 | property-unknown | 20 05 00 00 02 1400 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-14-010001 | property-unknown | 20 07 00 00 04 14010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-1b | property-unknown | 20 04 00 00 01 1b | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-1b-00 | property-unknown | 20 05 00 00 02 1b00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-1b-010001 | property-unknown | 20 07 00 00 04 1b010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-20 | property-unknown | 20 04 00 00 01 20 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-20-00 | property-unknown | 20 05 00 00 02 2000 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-20-010001 | property-unknown | 20 07 00 00 04 20010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-2b | property-unknown | 20 04 00 00 01 2b | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-2b-00 | property-unknown | 20 05 00 00 02 2b00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-2b-010001 | property-unknown | 20 07 00 00 04 2b010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-7f | property-unknown | 20 04 00 00 01 7f | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-7f-00 | property-unknown | 20 05 00 00 02 7f00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-7f-010001 | property-unknown | 20 07 00 00 04 7f010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-80 | vbi-cut | 20 04 00 00 01 80 | X5-field-truncated | 81 5 properties
 v5/server/CONNACK/properties/unknown-80-00 | property-unknown | 20 05 00 00 02 8000 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-80-010001 | property-unknown | 20 07 00 00 04 80010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-81 | vbi-cut | 20 04 00 00 01 81 | X5-field-truncated | 81 5 properties
 v5/server/CONNACK/properties/unknown-81-00 | property-unknown | 20 05 00 00 02 8100 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-81-010001 | property-unknown | 20 07 00 00 04 81010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-a6 | vbi-cut | 20 04 00 00 01 a6 | X5-field-truncated | 81 5 properties
 v5/server/CONNACK/properties/unknown-a6-00 | property-unknown | 20 05 00 00 02 a600 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-a6-010001 | property-unknown | 20 07 00 00 04 a6010001 | X5-property-unknown | 81 5 properties
+v5/server/CONNACK/properties/unknown-ff | vbi-cut | 20 04 00 00 01 ff | X5-field-truncated | 81 5 properties
 v5/server/CONNACK/properties/unknown-ff-00 | property-unknown | 20 05 00 00 02 ff00 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/unknown-ff-010001 | property-unknown | 20 07 00 00 04 ff010001 | X5-property-unknown | 81 5 properties
 v5/server/CONNACK/properties/length-1 | property-length | 20 03 00 00 01 | X5-field-truncated | 81 4 properties
@@ -4329,30 +4368,43 @@ v5/client/PUBLISH/properties.maximum_packet_size/misplaced | property-placement 
 v5/client/PUBLISH/properties.wildcard_subscription_available/misplaced | property-placement | 30 08 0003612f62 02 28 01 | X5-wildcard_subscription_available-placement | 81 8 properties.wildcard_subscription_available
 v5/client/PUBLISH/properties.subscription_identifier_available/misplaced | property-placement | 30 08 0003612f62 02 29 01 | X5-subscription_identifier_available-placement | 81 8 properties.subscription_identifier_available
 v5/client/PUBLISH/properties.shared_subscription_available/misplaced | property-placement | 30 08 0003612f62 02 2a 01 | X5-shared_subscription_available-placement | 81 8 properties.shared_subscription_available
+v5/client/PUBLISH/properties/unknown-00 | property-unknown | 30 07 0003612f62 01 00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-00-00 | property-unknown | 30 08 0003612f62 02 0000 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-00-010001 | property-unknown | 30 0a 0003612f62 04 00010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-04 | property-unknown | 30 07 0003612f62 01 04 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-04-00 | property-unknown | 30 08 0003612f62 02 0400 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-04-010001 | property-unknown | 30 0a 0003612f62 04 04010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-0a | property-unknown | 30 07 0003612f62 01 0a | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-0a-00 | property-unknown | 30 08 0003612f62 02 0a00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-0a-010001 | property-unknown | 30 0a 0003612f62 04 0a010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-0c | property-unknown | 30 07 0003612f62 01 0c | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-0c-00 | property-unknown | 30 08 0003612f62 02 0c00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-0c-010001 | property-unknown | 30 0a 0003612f62 04 0c010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-14 | property-unknown | 30 07 0003612f62 01 14 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-14-00 | property-unknown | 30 08 0003612f62 02 1400 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-14-010001 | property-unknown | 30 0a 0003612f62 04 14010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-1b | property-unknown | 30 07 0003612f62 01 1b | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-1b-00 | property-unknown | 30 08 0003612f62 02 1b00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-1b-010001 | property-unknown | 30 0a 0003612f62 04 1b010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-20 | property-unknown | 30 07 0003612f62 01 20 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-20-00 | property-unknown | 30 08 0003612f62 02 2000 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-20-010001 | property-unknown | 30 0a 0003612f62 04 20010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-2b | property-unknown | 30 07 0003612f62 01 2b | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-2b-00 | property-unknown | 30 08 0003612f62 02 2b00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-2b-010001 | property-unknown | 30 0a 0003612f62 04 2b010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-7f | property-unknown | 30 07 0003612f62 01 7f | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-7f-00 | property-unknown | 30 08 0003612f62 02 7f00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-7f-010001 | property-unknown | 30 0a 0003612f62 04 7f010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-80 | vbi-cut | 30 07 0003612f62 01 80 | X5-field-truncated | 81 8 properties
 v5/client/PUBLISH/properties/unknown-80-00 | property-unknown | 30 08 0003612f62 02 8000 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-80-010001 | property-unknown | 30 0a 0003612f62 04 80010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-81 | vbi-cut | 30 07 0003612f62 01 81 | X5-field-truncated | 81 8 properties
 v5/client/PUBLISH/properties/unknown-81-00 | property-unknown | 30 08 0003612f62 02 8100 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-81-010001 | property-unknown | 30 0a 0003612f62 04 81010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-a6 | vbi-cut | 30 07 0003612f62 01 a6 | X5-field-truncated | 81 8 properties
 v5/client/PUBLISH/properties/unknown-a6-00 | property-unknown | 30 08 0003612f62 02 a600 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-a6-010001 | property-unknown | 30 0a 0003612f62 04 a6010001 | X5-property-unknown | 81 8 properties
+v5/client/PUBLISH/properties/unknown-ff | vbi-cut | 30 07 0003612f62 01 ff | X5-field-truncated | 81 8 properties
 v5/client/PUBLISH/properties/unknown-ff-00 | property-unknown | 30 08 0003612f62 02 ff00 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/unknown-ff-010001 | property-unknown | 30 0a 0003612f62 04 ff010001 | X5-property-unknown | 81 8 properties
 v5/client/PUBLISH/properties/length-1 | property-length | 30 06 0003612f62 01 | X5-field-truncated | 81 7 properties
@@ -4771,30 +4823,43 @@ v5/server/PUBLISH/properties.maximum_packet_size/misplaced | property-placement 
 v5/server/PUBLISH/properties.wildcard_subscription_available/misplaced | property-placement | 30 08 0003612f62 02 28 01 | X5-wildcard_subscription_available-placement | 81 8 properties.wildcard_subscription_available
 v5/server/PUBLISH/properties.subscription_identifier_available/misplaced | property-placement | 30 08 0003612f62 02 29 01 | X5-subscription_identifier_available-placement | 81 8 properties.subscription_identifier_available
 v5/server/PUBLISH/properties.shared_subscription_available/misplaced | property-placement | 30 08 0003612f62 02 2a 01 | X5-shared_subscription_available-placement | 81 8 properties.shared_subscription_available
+v5/server/PUBLISH/properties/unknown-00 | property-unknown | 30 07 0003612f62 01 00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-00-00 | property-unknown | 30 08 0003612f62 02 0000 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-00-010001 | property-unknown | 30 0a 0003612f62 04 00010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-04 | property-unknown | 30 07 0003612f62 01 04 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-04-00 | property-unknown | 30 08 0003612f62 02 0400 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-04-010001 | property-unknown | 30 0a 0003612f62 04 04010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-0a | property-unknown | 30 07 0003612f62 01 0a | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-0a-00 | property-unknown | 30 08 0003612f62 02 0a00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-0a-010001 | property-unknown | 30 0a 0003612f62 04 0a010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-0c | property-unknown | 30 07 0003612f62 01 0c | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-0c-00 | property-unknown | 30 08 0003612f62 02 0c00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-0c-010001 | property-unknown | 30 0a 0003612f62 04 0c010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-14 | property-unknown | 30 07 0003612f62 01 14 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-14-00 | property-unknown | 30 08 0003612f62 02 1400 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-14-010001 | property-unknown | 30 0a 0003612f62 04 14010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-1b | property-unknown | 30 07 0003612f62 01 1b | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-1b-00 | property-unknown | 30 08 0003612f62 02 1b00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-1b-010001 | property-unknown | 30 0a 0003612f62 04 1b010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-20 | property-unknown | 30 07 0003612f62 01 20 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-20-00 | property-unknown | 30 08 0003612f62 02 2000 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-20-010001 | property-unknown | 30 0a 0003612f62 04 20010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-2b | property-unknown | 30 07 0003612f62 01 2b | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-2b-00 | property-unknown | 30 08 0003612f62 02 2b00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-2b-010001 | property-unknown | 30 0a 0003612f62 04 2b010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-7f | property-unknown | 30 07 0003612f62 01 7f | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-7f-00 | property-unknown | 30 08 0003612f62 02 7f00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-7f-010001 | property-unknown | 30 0a 0003612f62 04 7f010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-80 | vbi-cut | 30 07 0003612f62 01 80 | X5-field-truncated | 81 8 properties
 v5/server/PUBLISH/properties/unknown-80-00 | property-unknown | 30 08 0003612f62 02 8000 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-80-010001 | property-unknown | 30 0a 0003612f62 04 80010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-81 | vbi-cut | 30 07 0003612f62 01 81 | X5-field-truncated | 81 8 properties
 v5/server/PUBLISH/properties/unknown-81-00 | property-unknown | 30 08 0003612f62 02 8100 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-81-010001 | property-unknown | 30 0a 0003612f62 04 81010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-a6 | vbi-cut | 30 07 0003612f62 01 a6 | X5-field-truncated | 81 8 properties
 v5/server/PUBLISH/properties/unknown-a6-00 | property-unknown | 30 08 0003612f62 02 a600 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-a6-010001 | property-unknown | 30 0a 0003612f62 04 a6010001 | X5-property-unknown | 81 8 properties
+v5/server/PUBLISH/properties/unknown-ff | vbi-cut | 30 07 0003612f62 01 ff | X5-field-truncated | 81 8 properties
 v5/server/PUBLISH/properties/unknown-ff-00 | property-unknown | 30 08 0003612f62 02 ff00 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/unknown-ff-010001 | property-unknown | 30 0a 0003612f62 04 ff010001 | X5-property-unknown | 81 8 properties
 v5/server/PUBLISH/properties/length-1 | property-length | 30 06 0003612f62 01 | X5-field-truncated | 81 7 properties
@@ -5420,30 +5485,43 @@ v5/client/PUBACK/properties.maximum_packet_size/misplaced | property-placement |
 v5/client/PUBACK/properties.wildcard_subscription_available/misplaced | property-placement | 40 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/client/PUBACK/properties.subscription_identifier_available/misplaced | property-placement | 40 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/client/PUBACK/properties.shared_subscription_available/misplaced | property-placement | 40 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/client/PUBACK/properties/unknown-00 | property-unknown | 40 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-00-00 | property-unknown | 40 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-00-010001 | property-unknown | 40 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-04 | property-unknown | 40 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-04-00 | property-unknown | 40 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-04-010001 | property-unknown | 40 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-0a | property-unknown | 40 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-0a-00 | property-unknown | 40 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-0a-010001 | property-unknown | 40 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-0c | property-unknown | 40 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-0c-00 | property-unknown | 40 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-0c-010001 | property-unknown | 40 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-14 | property-unknown | 40 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-14-00 | property-unknown | 40 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-14-010001 | property-unknown | 40 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-1b | property-unknown | 40 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-1b-00 | property-unknown | 40 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-1b-010001 | property-unknown | 40 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-20 | property-unknown | 40 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-20-00 | property-unknown | 40 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-20-010001 | property-unknown | 40 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-2b | property-unknown | 40 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-2b-00 | property-unknown | 40 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-2b-010001 | property-unknown | 40 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-7f | property-unknown | 40 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-7f-00 | property-unknown | 40 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-7f-010001 | property-unknown | 40 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-80 | vbi-cut | 40 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/client/PUBACK/properties/unknown-80-00 | property-unknown | 40 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-80-010001 | property-unknown | 40 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-81 | vbi-cut | 40 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/client/PUBACK/properties/unknown-81-00 | property-unknown | 40 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-81-010001 | property-unknown | 40 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-a6 | vbi-cut | 40 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/client/PUBACK/properties/unknown-a6-00 | property-unknown | 40 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-a6-010001 | property-unknown | 40 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBACK/properties/unknown-ff | vbi-cut | 40 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/client/PUBACK/properties/unknown-ff-00 | property-unknown | 40 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/unknown-ff-010001 | property-unknown | 40 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/client/PUBACK/properties/length-1 | property-length | 40 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -5705,30 +5783,43 @@ v5/server/PUBACK/properties.maximum_packet_size/misplaced | property-placement |
 v5/server/PUBACK/properties.wildcard_subscription_available/misplaced | property-placement | 40 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/server/PUBACK/properties.subscription_identifier_available/misplaced | property-placement | 40 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/server/PUBACK/properties.shared_subscription_available/misplaced | property-placement | 40 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/server/PUBACK/properties/unknown-00 | property-unknown | 40 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-00-00 | property-unknown | 40 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-00-010001 | property-unknown | 40 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-04 | property-unknown | 40 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-04-00 | property-unknown | 40 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-04-010001 | property-unknown | 40 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-0a | property-unknown | 40 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-0a-00 | property-unknown | 40 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-0a-010001 | property-unknown | 40 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-0c | property-unknown | 40 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-0c-00 | property-unknown | 40 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-0c-010001 | property-unknown | 40 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-14 | property-unknown | 40 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-14-00 | property-unknown | 40 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-14-010001 | property-unknown | 40 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-1b | property-unknown | 40 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-1b-00 | property-unknown | 40 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-1b-010001 | property-unknown | 40 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-20 | property-unknown | 40 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-20-00 | property-unknown | 40 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-20-010001 | property-unknown | 40 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-2b | property-unknown | 40 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-2b-00 | property-unknown | 40 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-2b-010001 | property-unknown | 40 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-7f | property-unknown | 40 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-7f-00 | property-unknown | 40 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-7f-010001 | property-unknown | 40 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-80 | vbi-cut | 40 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/server/PUBACK/properties/unknown-80-00 | property-unknown | 40 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-80-010001 | property-unknown | 40 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-81 | vbi-cut | 40 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/server/PUBACK/properties/unknown-81-00 | property-unknown | 40 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-81-010001 | property-unknown | 40 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-a6 | vbi-cut | 40 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/server/PUBACK/properties/unknown-a6-00 | property-unknown | 40 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-a6-010001 | property-unknown | 40 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBACK/properties/unknown-ff | vbi-cut | 40 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/server/PUBACK/properties/unknown-ff-00 | property-unknown | 40 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/unknown-ff-010001 | property-unknown | 40 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/server/PUBACK/properties/length-1 | property-length | 40 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -6051,30 +6142,43 @@ v5/client/PUBREC/properties.maximum_packet_size/misplaced | property-placement |
 v5/client/PUBREC/properties.wildcard_subscription_available/misplaced | property-placement | 50 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/client/PUBREC/properties.subscription_identifier_available/misplaced | property-placement | 50 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/client/PUBREC/properties.shared_subscription_available/misplaced | property-placement | 50 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/client/PUBREC/properties/unknown-00 | property-unknown | 50 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-00-00 | property-unknown | 50 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-00-010001 | property-unknown | 50 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-04 | property-unknown | 50 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-04-00 | property-unknown | 50 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-04-010001 | property-unknown | 50 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-0a | property-unknown | 50 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-0a-00 | property-unknown | 50 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-0a-010001 | property-unknown | 50 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-0c | property-unknown | 50 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-0c-00 | property-unknown | 50 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-0c-010001 | property-unknown | 50 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-14 | property-unknown | 50 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-14-00 | property-unknown | 50 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-14-010001 | property-unknown | 50 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-1b | property-unknown | 50 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-1b-00 | property-unknown | 50 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-1b-010001 | property-unknown | 50 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-20 | property-unknown | 50 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-20-00 | property-unknown | 50 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-20-010001 | property-unknown | 50 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-2b | property-unknown | 50 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-2b-00 | property-unknown | 50 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-2b-010001 | property-unknown | 50 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-7f | property-unknown | 50 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-7f-00 | property-unknown | 50 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-7f-010001 | property-unknown | 50 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-80 | vbi-cut | 50 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/client/PUBREC/properties/unknown-80-00 | property-unknown | 50 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-80-010001 | property-unknown | 50 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-81 | vbi-cut | 50 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/client/PUBREC/properties/unknown-81-00 | property-unknown | 50 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-81-010001 | property-unknown | 50 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-a6 | vbi-cut | 50 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/client/PUBREC/properties/unknown-a6-00 | property-unknown | 50 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-a6-010001 | property-unknown | 50 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREC/properties/unknown-ff | vbi-cut | 50 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/client/PUBREC/properties/unknown-ff-00 | property-unknown | 50 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/unknown-ff-010001 | property-unknown | 50 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/client/PUBREC/properties/length-1 | property-length | 50 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -6336,30 +6440,43 @@ v5/server/PUBREC/properties.maximum_packet_size/misplaced | property-placement |
 v5/server/PUBREC/properties.wildcard_subscription_available/misplaced | property-placement | 50 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/server/PUBREC/properties.subscription_identifier_available/misplaced | property-placement | 50 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/server/PUBREC/properties.shared_subscription_available/misplaced | property-placement | 50 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/server/PUBREC/properties/unknown-00 | property-unknown | 50 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-00-00 | property-unknown | 50 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-00-010001 | property-unknown | 50 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-04 | property-unknown | 50 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-04-00 | property-unknown | 50 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-04-010001 | property-unknown | 50 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-0a | property-unknown | 50 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-0a-00 | property-unknown | 50 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-0a-010001 | property-unknown | 50 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-0c | property-unknown | 50 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-0c-00 | property-unknown | 50 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-0c-010001 | property-unknown | 50 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-14 | property-unknown | 50 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-14-00 | property-unknown | 50 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-14-010001 | property-unknown | 50 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-1b | property-unknown | 50 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-1b-00 | property-unknown | 50 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-1b-010001 | property-unknown | 50 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-20 | property-unknown | 50 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-20-00 | property-unknown | 50 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-20-010001 | property-unknown | 50 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-2b | property-unknown | 50 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-2b-00 | property-unknown | 50 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-2b-010001 | property-unknown | 50 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-7f | property-unknown | 50 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-7f-00 | property-unknown | 50 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-7f-010001 | property-unknown | 50 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-80 | vbi-cut | 50 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/server/PUBREC/properties/unknown-80-00 | property-unknown | 50 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-80-010001 | property-unknown | 50 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-81 | vbi-cut | 50 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/server/PUBREC/properties/unknown-81-00 | property-unknown | 50 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-81-010001 | property-unknown | 50 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-a6 | vbi-cut | 50 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/server/PUBREC/properties/unknown-a6-00 | property-unknown | 50 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-a6-010001 | property-unknown | 50 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREC/properties/unknown-ff | vbi-cut | 50 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/server/PUBREC/properties/unknown-ff-00 | property-unknown | 50 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/unknown-ff-010001 | property-unknown | 50 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/server/PUBREC/properties/length-1 | property-length | 50 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -6682,30 +6799,43 @@ v5/client/PUBREL/properties.maximum_packet_size/misplaced | property-placement |
 v5/client/PUBREL/properties.wildcard_subscription_available/misplaced | property-placement | 62 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/client/PUBREL/properties.subscription_identifier_available/misplaced | property-placement | 62 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/client/PUBREL/properties.shared_subscription_available/misplaced | property-placement | 62 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/client/PUBREL/properties/unknown-00 | property-unknown | 62 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-00-00 | property-unknown | 62 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-00-010001 | property-unknown | 62 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-04 | property-unknown | 62 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-04-00 | property-unknown | 62 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-04-010001 | property-unknown | 62 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-0a | property-unknown | 62 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-0a-00 | property-unknown | 62 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-0a-010001 | property-unknown | 62 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-0c | property-unknown | 62 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-0c-00 | property-unknown | 62 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-0c-010001 | property-unknown | 62 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-14 | property-unknown | 62 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-14-00 | property-unknown | 62 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-14-010001 | property-unknown | 62 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-1b | property-unknown | 62 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-1b-00 | property-unknown | 62 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-1b-010001 | property-unknown | 62 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-20 | property-unknown | 62 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-20-00 | property-unknown | 62 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-20-010001 | property-unknown | 62 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-2b | property-unknown | 62 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-2b-00 | property-unknown | 62 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-2b-010001 | property-unknown | 62 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-7f | property-unknown | 62 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-7f-00 | property-unknown | 62 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-7f-010001 | property-unknown | 62 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-80 | vbi-cut | 62 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/client/PUBREL/properties/unknown-80-00 | property-unknown | 62 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-80-010001 | property-unknown | 62 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-81 | vbi-cut | 62 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/client/PUBREL/properties/unknown-81-00 | property-unknown | 62 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-81-010001 | property-unknown | 62 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-a6 | vbi-cut | 62 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/client/PUBREL/properties/unknown-a6-00 | property-unknown | 62 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-a6-010001 | property-unknown | 62 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBREL/properties/unknown-ff | vbi-cut | 62 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/client/PUBREL/properties/unknown-ff-00 | property-unknown | 62 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/unknown-ff-010001 | property-unknown | 62 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/client/PUBREL/properties/length-1 | property-length | 62 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -6966,30 +7096,43 @@ v5/server/PUBREL/properties.maximum_packet_size/misplaced | property-placement |
 v5/server/PUBREL/properties.wildcard_subscription_available/misplaced | property-placement | 62 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/server/PUBREL/properties.subscription_identifier_available/misplaced | property-placement | 62 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/server/PUBREL/properties.shared_subscription_available/misplaced | property-placement | 62 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/server/PUBREL/properties/unknown-00 | property-unknown | 62 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-00-00 | property-unknown | 62 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-00-010001 | property-unknown | 62 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-04 | property-unknown | 62 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-04-00 | property-unknown | 62 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-04-010001 | property-unknown | 62 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-0a | property-unknown | 62 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-0a-00 | property-unknown | 62 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-0a-010001 | property-unknown | 62 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-0c | property-unknown | 62 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-0c-00 | property-unknown | 62 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-0c-010001 | property-unknown | 62 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-14 | property-unknown | 62 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-14-00 | property-unknown | 62 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-14-010001 | property-unknown | 62 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-1b | property-unknown | 62 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-1b-00 | property-unknown | 62 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-1b-010001 | property-unknown | 62 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-20 | property-unknown | 62 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-20-00 | property-unknown | 62 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-20-010001 | property-unknown | 62 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-2b | property-unknown | 62 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-2b-00 | property-unknown | 62 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-2b-010001 | property-unknown | 62 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-7f | property-unknown | 62 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-7f-00 | property-unknown | 62 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-7f-010001 | property-unknown | 62 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-80 | vbi-cut | 62 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/server/PUBREL/properties/unknown-80-00 | property-unknown | 62 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-80-010001 | property-unknown | 62 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-81 | vbi-cut | 62 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/server/PUBREL/properties/unknown-81-00 | property-unknown | 62 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-81-010001 | property-unknown | 62 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-a6 | vbi-cut | 62 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/server/PUBREL/properties/unknown-a6-00 | property-unknown | 62 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-a6-010001 | property-unknown | 62 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBREL/properties/unknown-ff | vbi-cut | 62 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/server/PUBREL/properties/unknown-ff-00 | property-unknown | 62 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/unknown-ff-010001 | property-unknown | 62 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/server/PUBREL/properties/length-1 | property-length | 62 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -7312,30 +7455,43 @@ v5/client/PUBCOMP/properties.maximum_packet_size/misplaced | property-placement 
 v5/client/PUBCOMP/properties.wildcard_subscription_available/misplaced | property-placement | 70 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/client/PUBCOMP/properties.subscription_identifier_available/misplaced | property-placement | 70 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/client/PUBCOMP/properties.shared_subscription_available/misplaced | property-placement | 70 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/client/PUBCOMP/properties/unknown-00 | property-unknown | 70 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-00-00 | property-unknown | 70 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-00-010001 | property-unknown | 70 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-04 | property-unknown | 70 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-04-00 | property-unknown | 70 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-04-010001 | property-unknown | 70 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-0a | property-unknown | 70 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-0a-00 | property-unknown | 70 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-0a-010001 | property-unknown | 70 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-0c | property-unknown | 70 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-0c-00 | property-unknown | 70 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-0c-010001 | property-unknown | 70 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-14 | property-unknown | 70 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-14-00 | property-unknown | 70 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-14-010001 | property-unknown | 70 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-1b | property-unknown | 70 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-1b-00 | property-unknown | 70 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-1b-010001 | property-unknown | 70 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-20 | property-unknown | 70 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-20-00 | property-unknown | 70 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-20-010001 | property-unknown | 70 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-2b | property-unknown | 70 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-2b-00 | property-unknown | 70 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-2b-010001 | property-unknown | 70 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-7f | property-unknown | 70 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-7f-00 | property-unknown | 70 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-7f-010001 | property-unknown | 70 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-80 | vbi-cut | 70 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-80-00 | property-unknown | 70 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-80-010001 | property-unknown | 70 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-81 | vbi-cut | 70 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-81-00 | property-unknown | 70 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-81-010001 | property-unknown | 70 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-a6 | vbi-cut | 70 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-a6-00 | property-unknown | 70 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-a6-010001 | property-unknown | 70 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/client/PUBCOMP/properties/unknown-ff | vbi-cut | 70 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-ff-00 | property-unknown | 70 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/unknown-ff-010001 | property-unknown | 70 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/client/PUBCOMP/properties/length-1 | property-length | 70 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -7596,30 +7752,43 @@ v5/server/PUBCOMP/properties.maximum_packet_size/misplaced | property-placement 
 v5/server/PUBCOMP/properties.wildcard_subscription_available/misplaced | property-placement | 70 06 0007 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 6 properties.wildcard_subscription_available
 v5/server/PUBCOMP/properties.subscription_identifier_available/misplaced | property-placement | 70 06 0007 00 02 29 01 | X5-subscription_identifier_available-placement | 81 6 properties.subscription_identifier_available
 v5/server/PUBCOMP/properties.shared_subscription_available/misplaced | property-placement | 70 06 0007 00 02 2a 01 | X5-shared_subscription_available-placement | 81 6 properties.shared_subscription_available
+v5/server/PUBCOMP/properties/unknown-00 | property-unknown | 70 05 0007 00 01 00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-00-00 | property-unknown | 70 06 0007 00 02 0000 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-00-010001 | property-unknown | 70 08 0007 00 04 00010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-04 | property-unknown | 70 05 0007 00 01 04 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-04-00 | property-unknown | 70 06 0007 00 02 0400 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-04-010001 | property-unknown | 70 08 0007 00 04 04010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-0a | property-unknown | 70 05 0007 00 01 0a | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-0a-00 | property-unknown | 70 06 0007 00 02 0a00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-0a-010001 | property-unknown | 70 08 0007 00 04 0a010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-0c | property-unknown | 70 05 0007 00 01 0c | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-0c-00 | property-unknown | 70 06 0007 00 02 0c00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-0c-010001 | property-unknown | 70 08 0007 00 04 0c010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-14 | property-unknown | 70 05 0007 00 01 14 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-14-00 | property-unknown | 70 06 0007 00 02 1400 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-14-010001 | property-unknown | 70 08 0007 00 04 14010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-1b | property-unknown | 70 05 0007 00 01 1b | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-1b-00 | property-unknown | 70 06 0007 00 02 1b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-1b-010001 | property-unknown | 70 08 0007 00 04 1b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-20 | property-unknown | 70 05 0007 00 01 20 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-20-00 | property-unknown | 70 06 0007 00 02 2000 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-20-010001 | property-unknown | 70 08 0007 00 04 20010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-2b | property-unknown | 70 05 0007 00 01 2b | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-2b-00 | property-unknown | 70 06 0007 00 02 2b00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-2b-010001 | property-unknown | 70 08 0007 00 04 2b010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-7f | property-unknown | 70 05 0007 00 01 7f | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-7f-00 | property-unknown | 70 06 0007 00 02 7f00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-7f-010001 | property-unknown | 70 08 0007 00 04 7f010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-80 | vbi-cut | 70 05 0007 00 01 80 | X5-field-truncated | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-80-00 | property-unknown | 70 06 0007 00 02 8000 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-80-010001 | property-unknown | 70 08 0007 00 04 80010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-81 | vbi-cut | 70 05 0007 00 01 81 | X5-field-truncated | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-81-00 | property-unknown | 70 06 0007 00 02 8100 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-81-010001 | property-unknown | 70 08 0007 00 04 81010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-a6 | vbi-cut | 70 05 0007 00 01 a6 | X5-field-truncated | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-a6-00 | property-unknown | 70 06 0007 00 02 a600 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-a6-010001 | property-unknown | 70 08 0007 00 04 a6010001 | X5-property-unknown | 81 6 properties
+v5/server/PUBCOMP/properties/unknown-ff | vbi-cut | 70 05 0007 00 01 ff | X5-field-truncated | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-ff-00 | property-unknown | 70 06 0007 00 02 ff00 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/unknown-ff-010001 | property-unknown | 70 08 0007 00 04 ff010001 | X5-property-unknown | 81 6 properties
 v5/server/PUBCOMP/properties/length-1 | property-length | 70 04 0007 00 01 | X5-field-truncated | 81 5 properties
@@ -8071,30 +8240,43 @@ v5/client/SUBSCRIBE/properties.maximum_packet_size/misplaced | property-placemen
 v5/client/SUBSCRIBE/properties.wildcard_subscription_available/misplaced | property-placement | 82 0b 0007 02 28 01 0003612f62 00 | X5-wildcard_subscription_available-placement | 81 5 properties.wildcard_subscription_available
 v5/client/SUBSCRIBE/properties.subscription_identifier_available/misplaced | property-placement | 82 0b 0007 02 29 01 0003612f62 00 | X5-subscription_identifier_available-placement | 81 5 properties.subscription_identifier_available
 v5/client/SUBSCRIBE/properties.shared_subscription_available/misplaced | property-placement | 82 0b 0007 02 2a 01 0003612f62 00 | X5-shared_subscription_available-placement | 81 5 properties.shared_subscription_available
+v5/client/SUBSCRIBE/properties/unknown-00 | property-unknown | 82 0a 0007 01 00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-00-00 | property-unknown | 82 0b 0007 02 0000 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-00-010001 | property-unknown | 82 0d 0007 04 00010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-04 | property-unknown | 82 0a 0007 01 04 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-04-00 | property-unknown | 82 0b 0007 02 0400 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-04-010001 | property-unknown | 82 0d 0007 04 04010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-0a | property-unknown | 82 0a 0007 01 0a 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-0a-00 | property-unknown | 82 0b 0007 02 0a00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-0a-010001 | property-unknown | 82 0d 0007 04 0a010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-0c | property-unknown | 82 0a 0007 01 0c 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-0c-00 | property-unknown | 82 0b 0007 02 0c00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-0c-010001 | property-unknown | 82 0d 0007 04 0c010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-14 | property-unknown | 82 0a 0007 01 14 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-14-00 | property-unknown | 82 0b 0007 02 1400 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-14-010001 | property-unknown | 82 0d 0007 04 14010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-1b | property-unknown | 82 0a 0007 01 1b 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-1b-00 | property-unknown | 82 0b 0007 02 1b00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-1b-010001 | property-unknown | 82 0d 0007 04 1b010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-20 | property-unknown | 82 0a 0007 01 20 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-20-00 | property-unknown | 82 0b 0007 02 2000 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-20-010001 | property-unknown | 82 0d 0007 04 20010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-2b | property-unknown | 82 0a 0007 01 2b 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-2b-00 | property-unknown | 82 0b 0007 02 2b00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-2b-010001 | property-unknown | 82 0d 0007 04 2b010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-7f | property-unknown | 82 0a 0007 01 7f 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-7f-00 | property-unknown | 82 0b 0007 02 7f00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-7f-010001 | property-unknown | 82 0d 0007 04 7f010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-80 | vbi-cut | 82 0a 0007 01 80 0003612f62 00 | X5-field-truncated | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-80-00 | property-unknown | 82 0b 0007 02 8000 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-80-010001 | property-unknown | 82 0d 0007 04 80010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-81 | vbi-cut | 82 0a 0007 01 81 0003612f62 00 | X5-field-truncated | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-81-00 | property-unknown | 82 0b 0007 02 8100 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-81-010001 | property-unknown | 82 0d 0007 04 81010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-a6 | vbi-cut | 82 0a 0007 01 a6 0003612f62 00 | X5-field-truncated | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-a6-00 | property-unknown | 82 0b 0007 02 a600 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-a6-010001 | property-unknown | 82 0d 0007 04 a6010001 0003612f62 00 | X5-property-unknown | 81 5 properties
+v5/client/SUBSCRIBE/properties/unknown-ff | vbi-cut | 82 0a 0007 01 ff 0003612f62 00 | X5-field-truncated | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-ff-00 | property-unknown | 82 0b 0007 02 ff00 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/unknown-ff-010001 | property-unknown | 82 0d 0007 04 ff010001 0003612f62 00 | X5-property-unknown | 81 5 properties
 v5/client/SUBSCRIBE/properties/length-7 | property-length | 82 09 0007 07 0003612f62 00 | X5-field-truncated | 81 4 properties
@@ -8661,30 +8843,43 @@ v5/server/SUBACK/properties.maximum_packet_size/misplaced | property-placement |
 v5/server/SUBACK/properties.wildcard_subscription_available/misplaced | property-placement | 90 06 0007 02 28 01 00 | X5-wildcard_subscription_available-placement | 81 5 properties.wildcard_subscription_available
 v5/server/SUBACK/properties.subscription_identifier_available/misplaced | property-placement | 90 06 0007 02 29 01 00 | X5-subscription_identifier_available-placement | 81 5 properties.subscription_identifier_available
 v5/server/SUBACK/properties.shared_subscription_available/misplaced | property-placement | 90 06 0007 02 2a 01 00 | X5-shared_subscription_available-placement | 81 5 properties.shared_subscription_available
+v5/server/SUBACK/properties/unknown-00 | property-unknown | 90 05 0007 01 00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-00-00 | property-unknown | 90 06 0007 02 0000 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-00-010001 | property-unknown | 90 08 0007 04 00010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-04 | property-unknown | 90 05 0007 01 04 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-04-00 | property-unknown | 90 06 0007 02 0400 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-04-010001 | property-unknown | 90 08 0007 04 04010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-0a | property-unknown | 90 05 0007 01 0a 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-0a-00 | property-unknown | 90 06 0007 02 0a00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-0a-010001 | property-unknown | 90 08 0007 04 0a010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-0c | property-unknown | 90 05 0007 01 0c 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-0c-00 | property-unknown | 90 06 0007 02 0c00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-0c-010001 | property-unknown | 90 08 0007 04 0c010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-14 | property-unknown | 90 05 0007 01 14 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-14-00 | property-unknown | 90 06 0007 02 1400 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-14-010001 | property-unknown | 90 08 0007 04 14010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-1b | property-unknown | 90 05 0007 01 1b 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-1b-00 | property-unknown | 90 06 0007 02 1b00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-1b-010001 | property-unknown | 90 08 0007 04 1b010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-20 | property-unknown | 90 05 0007 01 20 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-20-00 | property-unknown | 90 06 0007 02 2000 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-20-010001 | property-unknown | 90 08 0007 04 20010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-2b | property-unknown | 90 05 0007 01 2b 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-2b-00 | property-unknown | 90 06 0007 02 2b00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-2b-010001 | property-unknown | 90 08 0007 04 2b010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-7f | property-unknown | 90 05 0007 01 7f 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-7f-00 | property-unknown | 90 06 0007 02 7f00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-7f-010001 | property-unknown | 90 08 0007 04 7f010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-80 | vbi-cut | 90 05 0007 01 80 00 | X5-field-truncated | 81 5 properties
 v5/server/SUBACK/properties/unknown-80-00 | property-unknown | 90 06 0007 02 8000 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-80-010001 | property-unknown | 90 08 0007 04 80010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-81 | vbi-cut | 90 05 0007 01 81 00 | X5-field-truncated | 81 5 properties
 v5/server/SUBACK/properties/unknown-81-00 | property-unknown | 90 06 0007 02 8100 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-81-010001 | property-unknown | 90 08 0007 04 81010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-a6 | vbi-cut | 90 05 0007 01 a6 00 | X5-field-truncated | 81 5 properties
 v5/server/SUBACK/properties/unknown-a6-00 | property-unknown | 90 06 0007 02 a600 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-a6-010001 | property-unknown | 90 08 0007 04 a6010001 00 | X5-property-unknown | 81 5 properties
+v5/server/SUBACK/properties/unknown-ff | vbi-cut | 90 05 0007 01 ff 00 | X5-field-truncated | 81 5 properties
 v5/server/SUBACK/properties/unknown-ff-00 | property-unknown | 90 06 0007 02 ff00 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/unknown-ff-010001 | property-unknown | 90 08 0007 04 ff010001 00 | X5-property-unknown | 81 5 properties
 v5/server/SUBACK/properties/length-2 | property-length | 90 04 0007 02 00 | X5-field-truncated | 81 4 properties
@@ -9047,30 +9242,43 @@ v5/client/UNSUBSCRIBE/properties.maximum_packet_size/misplaced | property-placem
 v5/client/UNSUBSCRIBE/properties.wildcard_subscription_available/misplaced | property-placement | a2 0a 0007 02 28 01 0003612f62 | X5-wildcard_subscription_available-placement | 81 5 properties.wildcard_subscription_available
 v5/client/UNSUBSCRIBE/properties.subscription_identifier_available/misplaced | property-placement | a2 0a 0007 02 29 01 0003612f62 | X5-subscription_identifier_available-placement | 81 5 properties.subscription_identifier_available
 v5/client/UNSUBSCRIBE/properties.shared_subscription_available/misplaced | property-placement | a2 0a 0007 02 2a 01 0003612f62 | X5-shared_subscription_available-placement | 81 5 properties.shared_subscription_available
+v5/client/UNSUBSCRIBE/properties/unknown-00 | property-unknown | a2 09 0007 01 00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-00-00 | property-unknown | a2 0a 0007 02 0000 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-00-010001 | property-unknown | a2 0c 0007 04 00010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-04 | property-unknown | a2 09 0007 01 04 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-04-00 | property-unknown | a2 0a 0007 02 0400 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-04-010001 | property-unknown | a2 0c 0007 04 04010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-0a | property-unknown | a2 09 0007 01 0a 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-0a-00 | property-unknown | a2 0a 0007 02 0a00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-0a-010001 | property-unknown | a2 0c 0007 04 0a010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-0c | property-unknown | a2 09 0007 01 0c 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-0c-00 | property-unknown | a2 0a 0007 02 0c00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-0c-010001 | property-unknown | a2 0c 0007 04 0c010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-14 | property-unknown | a2 09 0007 01 14 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-14-00 | property-unknown | a2 0a 0007 02 1400 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-14-010001 | property-unknown | a2 0c 0007 04 14010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-1b | property-unknown | a2 09 0007 01 1b 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-1b-00 | property-unknown | a2 0a 0007 02 1b00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-1b-010001 | property-unknown | a2 0c 0007 04 1b010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-20 | property-unknown | a2 09 0007 01 20 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-20-00 | property-unknown | a2 0a 0007 02 2000 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-20-010001 | property-unknown | a2 0c 0007 04 20010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-2b | property-unknown | a2 09 0007 01 2b 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-2b-00 | property-unknown | a2 0a 0007 02 2b00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-2b-010001 | property-unknown | a2 0c 0007 04 2b010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-7f | property-unknown | a2 09 0007 01 7f 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-7f-00 | property-unknown | a2 0a 0007 02 7f00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-7f-010001 | property-unknown | a2 0c 0007 04 7f010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-80 | vbi-cut | a2 09 0007 01 80 0003612f62 | X5-field-truncated | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-80-00 | property-unknown | a2 0a 0007 02 8000 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-80-010001 | property-unknown | a2 0c 0007 04 80010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-81 | vbi-cut | a2 09 0007 01 81 0003612f62 | X5-field-truncated | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-81-00 | property-unknown | a2 0a 0007 02 8100 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-81-010001 | property-unknown | a2 0c 0007 04 81010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-a6 | vbi-cut | a2 09 0007 01 a6 0003612f62 | X5-field-truncated | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-a6-00 | property-unknown | a2 0a 0007 02 a600 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-a6-010001 | property-unknown | a2 0c 0007 04 a6010001 0003612f62 | X5-property-unknown | 81 5 properties
+v5/client/UNSUBSCRIBE/properties/unknown-ff | vbi-cut | a2 09 0007 01 ff 0003612f62 | X5-field-truncated | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-ff-00 | property-unknown | a2 0a 0007 02 ff00 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/unknown-ff-010001 | property-unknown | a2 0c 0007 04 ff010001 0003612f62 | X5-property-unknown | 81 5 properties
 v5/client/UNSUBSCRIBE/properties/length-6 | property-length | a2 08 0007 06 0003612f62 | X5-field-truncated | 81 4 properties
@@ -9583,30 +9791,43 @@ v5/server/UNSUBACK/properties.maximum_packet_size/misplaced | property-placement
 v5/server/UNSUBACK/properties.wildcard_subscription_available/misplaced | property-placement | b0 06 0007 02 28 01 00 | X5-wildcard_subscription_available-placement | 81 5 properties.wildcard_subscription_available
 v5/server/UNSUBACK/properties.subscription_identifier_available/misplaced | property-placement | b0 06 0007 02 29 01 00 | X5-subscription_identifier_available-placement | 81 5 properties.subscription_identifier_available
 v5/server/UNSUBACK/properties.shared_subscription_available/misplaced | property-placement | b0 06 0007 02 2a 01 00 | X5-shared_subscription_available-placement | 81 5 properties.shared_subscription_available
+v5/server/UNSUBACK/properties/unknown-00 | property-unknown | b0 05 0007 01 00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-00-00 | property-unknown | b0 06 0007 02 0000 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-00-010001 | property-unknown | b0 08 0007 04 00010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-04 | property-unknown | b0 05 0007 01 04 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-04-00 | property-unknown | b0 06 0007 02 0400 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-04-010001 | property-unknown | b0 08 0007 04 04010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-0a | property-unknown | b0 05 0007 01 0a 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-0a-00 | property-unknown | b0 06 0007 02 0a00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-0a-010001 | property-unknown | b0 08 0007 04 0a010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-0c | property-unknown | b0 05 0007 01 0c 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-0c-00 | property-unknown | b0 06 0007 02 0c00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-0c-010001 | property-unknown | b0 08 0007 04 0c010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-14 | property-unknown | b0 05 0007 01 14 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-14-00 | property-unknown | b0 06 0007 02 1400 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-14-010001 | property-unknown | b0 08 0007 04 14010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-1b | property-unknown | b0 05 0007 01 1b 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-1b-00 | property-unknown | b0 06 0007 02 1b00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-1b-010001 | property-unknown | b0 08 0007 04 1b010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-20 | property-unknown | b0 05 0007 01 20 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-20-00 | property-unknown | b0 06 0007 02 2000 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-20-010001 | property-unknown | b0 08 0007 04 20010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-2b | property-unknown | b0 05 0007 01 2b 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-2b-00 | property-unknown | b0 06 0007 02 2b00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-2b-010001 | property-unknown | b0 08 0007 04 2b010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-7f | property-unknown | b0 05 0007 01 7f 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-7f-00 | property-unknown | b0 06 0007 02 7f00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-7f-010001 | property-unknown | b0 08 0007 04 7f010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-80 | vbi-cut | b0 05 0007 01 80 00 | X5-field-truncated | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-80-00 | property-unknown | b0 06 0007 02 8000 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-80-010001 | property-unknown | b0 08 0007 04 80010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-81 | vbi-cut | b0 05 0007 01 81 00 | X5-field-truncated | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-81-00 | property-unknown | b0 06 0007 02 8100 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-81-010001 | property-unknown | b0 08 0007 04 81010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-a6 | vbi-cut | b0 05 0007 01 a6 00 | X5-field-truncated | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-a6-00 | property-unknown | b0 06 0007 02 a600 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-a6-010001 | property-unknown | b0 08 0007 04 a6010001 00 | X5-property-unknown | 81 5 properties
+v5/server/UNSUBACK/properties/unknown-ff | vbi-cut | b0 05 0007 01 ff 00 | X5-field-truncated | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-ff-00 | property-unknown | b0 06 0007 02 ff00 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/unknown-ff-010001 | property-unknown | b0 08 0007 04 ff010001 00 | X5-property-unknown | 81 5 properties
 v5/server/UNSUBACK/properties/length-2 | property-length | b0 04 0007 02 00 | X5-field-truncated | 81 4 properties
@@ -9966,30 +10187,43 @@ v5/client/DISCONNECT/properties.maximum_packet_size/misplaced | property-placeme
 v5/client/DISCONNECT/properties.wildcard_subscription_available/misplaced | property-placement | e0 04 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 4 properties.wildcard_subscription_available
 v5/client/DISCONNECT/properties.subscription_identifier_available/misplaced | property-placement | e0 04 00 02 29 01 | X5-subscription_identifier_available-placement | 81 4 properties.subscription_identifier_available
 v5/client/DISCONNECT/properties.shared_subscription_available/misplaced | property-placement | e0 04 00 02 2a 01 | X5-shared_subscription_available-placement | 81 4 properties.shared_subscription_available
+v5/client/DISCONNECT/properties/unknown-00 | property-unknown | e0 03 00 01 00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-00-00 | property-unknown | e0 04 00 02 0000 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-00-010001 | property-unknown | e0 06 00 04 00010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-04 | property-unknown | e0 03 00 01 04 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-04-00 | property-unknown | e0 04 00 02 0400 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-04-010001 | property-unknown | e0 06 00 04 04010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-0a | property-unknown | e0 03 00 01 0a | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-0a-00 | property-unknown | e0 04 00 02 0a00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-0a-010001 | property-unknown | e0 06 00 04 0a010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-0c | property-unknown | e0 03 00 01 0c | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-0c-00 | property-unknown | e0 04 00 02 0c00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-0c-010001 | property-unknown | e0 06 00 04 0c010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-14 | property-unknown | e0 03 00 01 14 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-14-00 | property-unknown | e0 04 00 02 1400 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-14-010001 | property-unknown | e0 06 00 04 14010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-1b | property-unknown | e0 03 00 01 1b | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-1b-00 | property-unknown | e0 04 00 02 1b00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-1b-010001 | property-unknown | e0 06 00 04 1b010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-20 | property-unknown | e0 03 00 01 20 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-20-00 | property-unknown | e0 04 00 02 2000 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-20-010001 | property-unknown | e0 06 00 04 20010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-2b | property-unknown | e0 03 00 01 2b | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-2b-00 | property-unknown | e0 04 00 02 2b00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-2b-010001 | property-unknown | e0 06 00 04 2b010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-7f | property-unknown | e0 03 00 01 7f | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-7f-00 | property-unknown | e0 04 00 02 7f00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-7f-010001 | property-unknown | e0 06 00 04 7f010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-80 | vbi-cut | e0 03 00 01 80 | X5-field-truncated | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-80-00 | property-unknown | e0 04 00 02 8000 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-80-010001 | property-unknown | e0 06 00 04 80010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-81 | vbi-cut | e0 03 00 01 81 | X5-field-truncated | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-81-00 | property-unknown | e0 04 00 02 8100 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-81-010001 | property-unknown | e0 06 00 04 81010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-a6 | vbi-cut | e0 03 00 01 a6 | X5-field-truncated | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-a6-00 | property-unknown | e0 04 00 02 a600 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-a6-010001 | property-unknown | e0 06 00 04 a6010001 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties/unknown-ff | vbi-cut | e0 03 00 01 ff | X5-field-truncated | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-ff-00 | property-unknown | e0 04 00 02 ff00 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/unknown-ff-010001 | property-unknown | e0 06 00 04 ff010001 | X5-property-unknown | 81 4 properties
 v5/client/DISCONNECT/properties/length-1 | property-length | e0 02 00 01 | X5-field-truncated | 81 3 properties
@@ -10292,30 +10526,43 @@ v5/server/DISCONNECT/properties.maximum_packet_size/misplaced | property-placeme
 v5/server/DISCONNECT/properties.wildcard_subscription_available/misplaced | property-placement | e0 04 00 02 28 01 | X5-wildcard_subscription_available-placement | 81 4 properties.wildcard_subscription_available
 v5/server/DISCONNECT/properties.subscription_identifier_available/misplaced | property-placement | e0 04 00 02 29 01 | X5-subscription_identifier_available-placement | 81 4 properties.subscription_identifier_available
 v5/server/DISCONNECT/properties.shared_subscription_available/misplaced | property-placement | e0 04 00 02 2a 01 | X5-shared_subscription_available-placement | 81 4 properties.shared_subscription_available
+v5/server/DISCONNECT/properties/unknown-00 | property-unknown | e0 03 00 01 00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-00-00 | property-unknown | e0 04 00 02 0000 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-00-010001 | property-unknown | e0 06 00 04 00010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-04 | property-unknown | e0 03 00 01 04 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-04-00 | property-unknown | e0 04 00 02 0400 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-04-010001 | property-unknown | e0 06 00 04 04010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-0a | property-unknown | e0 03 00 01 0a | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-0a-00 | property-unknown | e0 04 00 02 0a00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-0a-010001 | property-unknown | e0 06 00 04 0a010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-0c | property-unknown | e0 03 00 01 0c | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-0c-00 | property-unknown | e0 04 00 02 0c00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-0c-010001 | property-unknown | e0 06 00 04 0c010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-14 | property-unknown | e0 03 00 01 14 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-14-00 | property-unknown | e0 04 00 02 1400 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-14-010001 | property-unknown | e0 06 00 04 14010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-1b | property-unknown | e0 03 00 01 1b | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-1b-00 | property-unknown | e0 04 00 02 1b00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-1b-010001 | property-unknown | e0 06 00 04 1b010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-20 | property-unknown | e0 03 00 01 20 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-20-00 | property-unknown | e0 04 00 02 2000 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-20-010001 | property-unknown | e0 06 00 04 20010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-2b | property-unknown | e0 03 00 01 2b | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-2b-00 | property-unknown | e0 04 00 02 2b00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-2b-010001 | property-unknown | e0 06 00 04 2b010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-7f | property-unknown | e0 03 00 01 7f | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-7f-00 | property-unknown | e0 04 00 02 7f00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-7f-010001 | property-unknown | e0 06 00 04 7f010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-80 | vbi-cut | e0 03 00 01 80 | X5-field-truncated | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-80-00 | property-unknown | e0 04 00 02 8000 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-80-010001 | property-unknown | e0 06 00 04 80010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-81 | vbi-cut | e0 03 00 01 81 | X5-field-truncated | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-81-00 | property-unknown | e0 04 00 02 8100 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-81-010001 | property-unknown | e0 06 00 04 81010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-a6 | vbi-cut | e0 03 00 01 a6 | X5-field-truncated | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-a6-00 | property-unknown | e0 04 00 02 a600 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-a6-010001 | property-unknown | e0 06 00 04 a6010001 | X5-property-unknown | 81 4 properties
+v5/server/DISCONNECT/properties/unknown-ff | vbi-cut | e0 03 00 01 ff | X5-field-truncated | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-ff-00 | property-unknown | e0 04 00 02 ff00 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/unknown-ff-010001 | property-unknown | e0 06 00 04 ff010001 | X5-property-unknown | 81 4 properties
 v5/server/DISCONNECT/properties/length-1 | property-length | e0 02 00 01 | X5-field-truncated | 81 3 properties
@@ -10656,30 +10903,43 @@ v5/client/AUTH/properties.maximum_packet_size/misplaced | property-placement | f
 v5/client/AUTH/properties.wildcard_subscription_available/misplaced | property-placement | f0 0b 18 09 15 000474657874 28 01 | X5-wildcard_subscription_available-placement | 81 11 properties.wildcard_subscription_available
 v5/client/AUTH/properties.subscription_identifier_available/misplaced | property-placement | f0 0b 18 09 15 000474657874 29 01 | X5-subscription_identifier_available-placement | 81 11 properties.subscription_identifier_available
 v5/client/AUTH/properties.shared_subscription_available/misplaced | property-placement | f0 0b 18 09 15 000474657874 2a 01 | X5-shared_subscription_available-placement | 81 11 properties.shared_subscription_available
+v5/client/AUTH/properties/unknown-00 | property-unknown | f0 0a 18 08 15 000474657874 00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-00-00 | property-unknown | f0 0b 18 09 15 000474657874 0000 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-00-010001 | property-unknown | f0 0d 18 0b 15 000474657874 00010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-04 | property-unknown | f0 0a 18 08 15 000474657874 04 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-04-00 | property-unknown | f0 0b 18 09 15 000474657874 0400 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-04-010001 | property-unknown | f0 0d 18 0b 15 000474657874 04010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-0a | property-unknown | f0 0a 18 08 15 000474657874 0a | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-0a-00 | property-unknown | f0 0b 18 09 15 000474657874 0a00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-0a-010001 | property-unknown | f0 0d 18 0b 15 000474657874 0a010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-0c | property-unknown | f0 0a 18 08 15 000474657874 0c | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-0c-00 | property-unknown | f0 0b 18 09 15 000474657874 0c00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-0c-010001 | property-unknown | f0 0d 18 0b 15 000474657874 0c010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-14 | property-unknown | f0 0a 18 08 15 000474657874 14 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-14-00 | property-unknown | f0 0b 18 09 15 000474657874 1400 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-14-010001 | property-unknown | f0 0d 18 0b 15 000474657874 14010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-1b | property-unknown | f0 0a 18 08 15 000474657874 1b | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-1b-00 | property-unknown | f0 0b 18 09 15 000474657874 1b00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-1b-010001 | property-unknown | f0 0d 18 0b 15 000474657874 1b010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-20 | property-unknown | f0 0a 18 08 15 000474657874 20 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-20-00 | property-unknown | f0 0b 18 09 15 000474657874 2000 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-20-010001 | property-unknown | f0 0d 18 0b 15 000474657874 20010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-2b | property-unknown | f0 0a 18 08 15 000474657874 2b | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-2b-00 | property-unknown | f0 0b 18 09 15 000474657874 2b00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-2b-010001 | property-unknown | f0 0d 18 0b 15 000474657874 2b010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-7f | property-unknown | f0 0a 18 08 15 000474657874 7f | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-7f-00 | property-unknown | f0 0b 18 09 15 000474657874 7f00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-7f-010001 | property-unknown | f0 0d 18 0b 15 000474657874 7f010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-80 | vbi-cut | f0 0a 18 08 15 000474657874 80 | X5-field-truncated | 81 11 properties
 v5/client/AUTH/properties/unknown-80-00 | property-unknown | f0 0b 18 09 15 000474657874 8000 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-80-010001 | property-unknown | f0 0d 18 0b 15 000474657874 80010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-81 | vbi-cut | f0 0a 18 08 15 000474657874 81 | X5-field-truncated | 81 11 properties
 v5/client/AUTH/properties/unknown-81-00 | property-unknown | f0 0b 18 09 15 000474657874 8100 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-81-010001 | property-unknown | f0 0d 18 0b 15 000474657874 81010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-a6 | vbi-cut | f0 0a 18 08 15 000474657874 a6 | X5-field-truncated | 81 11 properties
 v5/client/AUTH/properties/unknown-a6-00 | property-unknown | f0 0b 18 09 15 000474657874 a600 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-a6-010001 | property-unknown | f0 0d 18 0b 15 000474657874 a6010001 | X5-property-unknown | 81 11 properties
+v5/client/AUTH/properties/unknown-ff | vbi-cut | f0 0a 18 08 15 000474657874 ff | X5-field-truncated | 81 11 properties
 v5/client/AUTH/properties/unknown-ff-00 | property-unknown | f0 0b 18 09 15 000474657874 ff00 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/unknown-ff-010001 | property-unknown | f0 0d 18 0b 15 000474657874 ff010001 | X5-property-unknown | 81 11 properties
 v5/client/AUTH/properties/length-8 | property-length | f0 09 18 08 15 000474657874 | X5-field-truncated | 81 3 properties
@@ -11002,30 +11262,43 @@ v5/server/AUTH/properties.maximum_packet_size/misplaced | property-placement | f
 v5/server/AUTH/properties.wildcard_subscription_available/misplaced | property-placement | f0 0b 00 09 15 000474657874 28 01 | X5-wildcard_subscription_available-placement | 81 11 properties.wildcard_subscription_available
 v5/server/AUTH/properties.subscription_identifier_available/misplaced | property-placement | f0 0b 00 09 15 000474657874 29 01 | X5-subscription_identifier_available-placement | 81 11 properties.subscription_identifier_available
 v5/server/AUTH/properties.shared_subscription_available/misplaced | property-placement | f0 0b 00 09 15 000474657874 2a 01 | X5-shared_subscription_available-placement | 81 11 properties.shared_subscription_available
+v5/server/AUTH/properties/unknown-00 | property-unknown | f0 0a 00 08 15 000474657874 00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-00-00 | property-unknown | f0 0b 00 09 15 000474657874 0000 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-00-010001 | property-unknown | f0 0d 00 0b 15 000474657874 00010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-04 | property-unknown | f0 0a 00 08 15 000474657874 04 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-04-00 | property-unknown | f0 0b 00 09 15 000474657874 0400 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-04-010001 | property-unknown | f0 0d 00 0b 15 000474657874 04010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-0a | property-unknown | f0 0a 00 08 15 000474657874 0a | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-0a-00 | property-unknown | f0 0b 00 09 15 000474657874 0a00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-0a-010001 | property-unknown | f0 0d 00 0b 15 000474657874 0a010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-0c | property-unknown | f0 0a 00 08 15 000474657874 0c | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-0c-00 | property-unknown | f0 0b 00 09 15 000474657874 0c00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-0c-010001 | property-unknown | f0 0d 00 0b 15 000474657874 0c010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-14 | property-unknown | f0 0a 00 08 15 000474657874 14 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-14-00 | property-unknown | f0 0b 00 09 15 000474657874 1400 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-14-010001 | property-unknown | f0 0d 00 0b 15 000474657874 14010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-1b | property-unknown | f0 0a 00 08 15 000474657874 1b | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-1b-00 | property-unknown | f0 0b 00 09 15 000474657874 1b00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-1b-010001 | property-unknown | f0 0d 00 0b 15 000474657874 1b010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-20 | property-unknown | f0 0a 00 08 15 000474657874 20 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-20-00 | property-unknown | f0 0b 00 09 15 000474657874 2000 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-20-010001 | property-unknown | f0 0d 00 0b 15 000474657874 20010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-2b | property-unknown | f0 0a 00 08 15 000474657874 2b | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-2b-00 | property-unknown | f0 0b 00 09 15 000474657874 2b00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-2b-010001 | property-unknown | f0 0d 00 0b 15 000474657874 2b010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-7f | property-unknown | f0 0a 00 08 15 000474657874 7f | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-7f-00 | property-unknown | f0 0b 00 09 15 000474657874 7f00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-7f-010001 | property-unknown | f0 0d 00 0b 15 000474657874 7f010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-80 | vbi-cut | f0 0a 00 08 15 000474657874 80 | X5-field-truncated | 81 11 properties
 v5/server/AUTH/properties/unknown-80-00 | property-unknown | f0 0b 00 09 15 000474657874 8000 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-80-010001 | property-unknown | f0 0d 00 0b 15 000474657874 80010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-81 | vbi-cut | f0 0a 00 08 15 000474657874 81 | X5-field-truncated | 81 11 properties
 v5/server/AUTH/properties/unknown-81-00 | property-unknown | f0 0b 00 09 15 000474657874 8100 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-81-010001 | property-unknown | f0 0d 00 0b 15 000474657874 81010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-a6 | vbi-cut | f0 0a 00 08 15 000474657874 a6 | X5-field-truncated | 81 11 properties
 v5/server/AUTH/properties/unknown-a6-00 | property-unknown | f0 0b 00 09 15 000474657874 a600 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-a6-010001 | property-unknown | f0 0d 00 0b 15 000474657874 a6010001 | X5-property-unknown | 81 11 properties
+v5/server/AUTH/properties/unknown-ff | vbi-cut | f0 0a 00 08 15 000474657874 ff | X5-field-truncated | 81 11 properties
 v5/server/AUTH/properties/unknown-ff-00 | property-unknown | f0 0b 00 09 15 000474657874 ff00 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/unknown-ff-010001 | property-unknown | f0 0d 00 0b 15 000474657874 ff010001 | X5-property-unknown | 81 11 properties
 v5/server/AUTH/properties/length-8 | property-length | f0 09 00 08 15 000474657874 | X5-field-truncated | 81 3 properties
