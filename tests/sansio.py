@@ -109,7 +109,8 @@ class World:
         client = Client(self, version)
         client.send(Connect(client_id, protocol_version=version, **connect))
         got = client.read()
-        assert got and isinstance(got[0], Connack), got
+        assert got, "nothing came, not even a refusal"
+        assert isinstance(got[0], Connack), got
         client.connack = got[0]
         client.inbox = got[1:]
         return client
@@ -128,14 +129,14 @@ class Client:
         self.raw = b""
         self.closed = False
         self.writes = 0
-        self.connack = Connack()
+        self.connack: Any = Connack()
         world.turn()
 
     def written(self, chunks: list[bytes], closing: bool) -> None:
         data = b"".join(chunks)
         self.raw += data
         self.writes += 1
-        assert not (self.closed and data), "output after the link was closed"
+        assert not self.closed or not data, "output after the link was closed"
         for packet in self.decoder.feed(data):
             assert not isinstance(packet, Violation), packet
             self.inbox.append(packet)

@@ -201,12 +201,8 @@ class Broker(SessionKeeper):
         [X5-shutdown-code, X311-will-deferred]
         """
         self.shutting_down = True
-        keep = self.decisions.shutdown_wills == SHUTDOWN_WILLS_KEEP and self.keeper is not None
+        self.wills_kept = self.decisions.shutdown_wills == SHUTDOWN_WILLS_KEEP and self.keeper is not None
         for connection in list(self.connections.values()):
-            session = connection.session
-            if keep and session is not None:
-                session.will = None
-                session.will_state = 0
             connection.dismiss(SERVER_SHUTTING_DOWN, "The server is shutting down", now)
 
     def restore(self, now: int) -> None:

@@ -45,6 +45,8 @@ class SessionKeeper(Deliverer):
         self.connections: dict[int, Connection] = {}
         """Open links by serial."""
         self.timers = Timers()
+        self.wills_kept = False
+        """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
 
     def admit(self, link: Link, connect: Connect, client_id: str, now: int) -> bool:
@@ -128,7 +130,7 @@ class SessionKeeper(Deliverer):
         session.link = None
         self.links[session.handle] = None
         session.resending = None
-        wanted = will.closed(session, how, now)
+        wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
         at = session.state * WIDTH + (ON_CLOSED_ENDING if session.expiry == 0 else ON_CLOSED_KEEPING)
         action = self.tables.session_action[at]
         session.state = self.tables.session_next[at]

@@ -61,7 +61,7 @@ def counts(link: Link, session: Session, qos: int, packet_id: int, now: int) -> 
 
 
 def plain(link: Link, session: Session) -> bool:
-    """Whether a QoS 1 message is simply delivered and acknowledged: nothing held, nothing waiting, and room to say so."""
+    """Whether a QoS 1 message is simply delivered and acknowledged: nothing is held, nothing waits, the PUBACK fits."""
     return (
         not session.received
         and not link.unsettled

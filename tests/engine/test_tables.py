@@ -55,8 +55,8 @@ def test_every_decision_and_number_cites_statements() -> None:
     choices, limits = load_decisions()
     assert {choice.name for choice in choices} == set(DECISIONS)
     assert {limit.name for limit in limits} == set(LIMITS)
-    for row in (*choices, *limits):
-        for one in row.cites:
+    for cites in (*(choice.cites for choice in choices), *(limit.cites for limit in limits)):
+        for one in cites:
             assert one in STATEMENTS, one
 
 

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""Who gets a message: shared groups, what becomes of their messages, encode once, several versions."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtt_ref.engine.options import Options
+from mqtt_ref.wire.packets import ConnectProperties, Disconnect, Puback, Publish, Pubrec
+from tests.sansio import Client, World
+
+KEEP = ConnectProperties(session_expiry_interval=3600)
+SHARED = "$share/g/t"
+
+
+def members(world: World, count: int = 2, qos: int = 1) -> list[Client]:
+    out = [world.client(f"m{n}", properties=KEEP) for n in range(count)]
+    for member in out:
+        member.subscribe(SHARED, qos)
+    return out
+
+
+def test_each_message_goes_to_one_member_in_turn() -> None:  # X5-shared-one-receiver
+    world = World()
+    group = members(world, 3)
+    pub = world.client("pub")
+    for n in range(9):
+        pub.publish("t", b"%d" % n, 1)
+    got = [member.payloads() for member in group]
+    assert sorted(len(one) for one in got) == [3, 3, 3]
+    assert sorted(payload for one in got for payload in one) == [b"%d" % n for n in range(9)]
+
+
+def test_a_group_and_a_plain_subscription_are_apart() -> None:  # X5-shared-and-nonshared
+    world = World()
+    a = world.client("a")
+    a.subscribe("t")
+    a.subscribe(SHARED)
+    world.client("pub").publish("t", b"1")
+    assert a.payloads() == [b"1", b"1"]
+
+
+def test_the_qos_of_the_member_holds() -> None:  # MQTT5-4.8.2-3
+    world = World()
+    a = world.client("a")
+    a.subscribe(SHARED, 1)
+    world.client("pub").publish("t", b"1", 2)
+    assert [p.qos for p in a.messages()] == [1]
+
+
+def test_members_without_quota_are_passed_over() -> None:
+    world = World()
+    one = ConnectProperties(receive_maximum=1)
+    a = world.client("a", properties=one)
+    b = world.client("b")
+    for member in (a, b):
+        member.subscribe(SHARED, 1)
+    pub = world.client("pub")
+    for n in range(5):
+        pub.publish("t", b"%d" % n, 1)
+    (first,) = a.read()
+    assert len(b.payloads()) == 4
+    a.send(Puback(first.packet_id))
+    for n in range(2):
+        pub.publish("t", b"%d" % n, 1)
+    assert len(a.payloads()) == 1
+
+
+def test_members_that_are_away_are_passed_over() -> None:  # ambiguity 11
+    world = World()
+    a, b = members(world)
+    a.drop()
+    pub = world.client("pub")
+    for n in range(3):
+        pub.publish("t", b"%d" % n, 1)
+    assert b.payloads() == [b"0", b"1", b"2"]
+    b.drop()
+    pub.publish("t", b"3", 1)
+    pub.publish("t", b"4", 1)
+    pub.publish("t", b"qos 0", 0)
+    got = [world.client(name, clean_start=False, properties=KEEP).payloads() for name in ("m0", "m1")]
+    assert sorted(got) == [[b"3"], [b"4"]]
+    assert world.broker.counters.dropped_unshared == 1
+
+
+def test_nothing_is_queued_where_that_is_decided() -> None:
+    world = World(Options(decisions={"publish_unsubscribed_shared": "drop"}))
+    (a,) = members(world, 1)
+    a.drop()
+    world.client("pub").publish("t", b"1", 1)
+    assert world.broker.counters.dropped_unshared == 1
+    assert world.client("m0", clean_start=False, properties=KEEP).inbox == []
+
+
+def test_delivery_is_completed_when_the_member_returns() -> None:  # MQTT5-4.8.2-4
+    world = World()
+    a, b = members(world)
+    pub = world.client("pub")
+    pub.publish("t", b"1", 1)
+    started, other = (a, b) if a.inbox else (b, a)
+    packet = started.one(Publish)
+    started.drop()
+    assert other.read() == []
+    name = "m0" if started is a else "m1"
+    again = world.client(name, clean_start=False, properties=KEEP)
+    assert again.one() == Publish("t", b"1", 1, dup=True, packet_id=packet.packet_id)
+
+
+@pytest.mark.parametrize(("qos", "passed_on"), [(1, [b"1"]), (2, [])])
+def test_when_the_session_of_the_member_ends(qos: int, passed_on: list[bytes]) -> None:  # MQTT5-4.8.2-5
+    world = World()
+    a, b = members(world, 2, 2)
+    pub = world.client("pub")
+    pub.publish("t", b"1", qos)
+    started, other = (a, b) if a.inbox else (b, a)
+    assert started.one(Publish).payload == b"1"
+    started.send(Disconnect())
+    assert other.read() == []
+    world.pass_time(3601) if not other.closed else None
+    assert other.payloads() == passed_on
+
+
+def test_what_was_queued_for_a_member_goes_to_another_when_its_session_ends() -> None:
+    world = World()
+    a, b = members(world)
+    a.drop()
+    b.drop()
+    pub = world.client("pub")
+    for n in range(4):
+        pub.publish("t", b"%d" % n, 1)
+    a = world.client("m0", clean_start=False, properties=KEEP)
+    assert len(a.payloads()) == 2
+    assert world.broker.remove_session("m1", world.now)
+    world.turn()
+    assert len(a.payloads()) == 2
+
+
+def test_a_negative_acknowledgement_discards() -> None:  # MQTT5-4.8.2-6
+    world = World()
+    a, b = members(world, 2, 2)
+    pub = world.client("pub")
+    for qos, answer in ((1, Puback), (2, Pubrec)):
+        pub.publish("t", b"1", qos)
+        started, other = (a, b) if a.inbox else (b, a)
+        started.send(answer(started.one(Publish).packet_id, 0x80))
+        assert started.read() == other.read() == []
+
+
+def test_no_retained_messages_for_shared_subscriptions() -> None:  # ambiguity 1
+    world = World()
+    pub = world.client("pub")
+    pub.publish("t", b"r", retain=True)
+    for version in (4, 5):
+        a = world.client("a", version)
+        a.subscribe(SHARED)
+        assert a.payloads() == []
+        pub.publish("t", b"live", retain=True)
+        (message,) = a.messages()
+        assert not message.retain
+
+
+def test_inject() -> None:
+    world = World()
+    a = world.client("a")
+    a.subscribe("$SYS/#", 1)
+    assert world.broker.inject("$SYS/uptime", b"1", world.now, qos=2, retain=True)
+    assert not world.broker.inject("nobody", b"1", world.now)
+    world.turn()
+    (message,) = a.messages()
+    assert (message.topic, message.qos, message.retain) == ("$SYS/uptime", 1, False)
+    late = world.client("late")
+    late.subscribe("$SYS/uptime")
+    assert late.payloads() == [b"1"]
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_many_subscribers_of_all_versions(qos: int) -> None:
+    world = World()
+    subs = [world.client(f"s{n}", 3 + n % 3) for n in range(30)]
+    for n, sub in enumerate(subs):
+        sub.subscribe("t/+" if n % 2 else "t/1", n % 3)
+    world.client("pub").publish("t/1", b"1" * 200, qos)
+    for n, sub in enumerate(subs):
+        (message,) = sub.messages()
+        assert (message.topic, message.payload, message.qos) == ("t/1", b"1" * 200, min(qos, n % 3))
+    assert world.broker.counters.messages_sent == 30
