@@ -138,7 +138,10 @@ class Broker(SessionKeeper):
     # ---------------------------------------------------------------- subscriptions
 
     def is_shared(self, session: Session, topic_filter: str) -> bool:
-        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1]."""
+        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1].
+
+        [X5-shared-filter-syntax, X5-shared-match-prefix]
+        """
         if not topic_filter.startswith("$share/"):
             return False
         if session.version == V5:
@@ -178,7 +181,10 @@ class Broker(SessionKeeper):
         properties: PublishProperties | None = None,
         publisher: str = "",
     ) -> bool:
-        """Publish a message of the server itself, `$SYS` topics included; False if nobody had subscribed."""
+        """Publish a message of the server itself, `$SYS` topics included; False if nobody had subscribed.
+
+        [X5-dollar-topic-server, X311-dollar-server-use]
+        """
         self.last_message += 1
         expires = NEVER
         if properties is not None and properties.message_expiry_interval is not None:
@@ -187,7 +193,10 @@ class Broker(SessionKeeper):
         return self.publish(message, now)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
-        """Disconnect a client with a reason; False if it is not connected."""
+        """Disconnect a client with a reason; False if it is not connected.
+
+        [X5-redirect-temporary, X5-redirect-permanent, X5-server-reference-list]
+        """
         session = self.by_client_id.get(client_id)
         if session is None or session.link is None:
             return False
@@ -199,6 +208,7 @@ class Broker(SessionKeeper):
         """Tell every 5.0 client 0x8B and close every link; wills are published or kept as decided.
 
         [X5-shutdown-code, X311-will-deferred]
+        [X5-will-defer-on-shutdown]
         """
         self.shutting_down = True
         self.wills_kept = self.decisions.shutdown_wills == SHUTDOWN_WILLS_KEEP and self.keeper is not None

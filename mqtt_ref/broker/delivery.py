@@ -37,6 +37,7 @@ class Deliverer(Hub):
         """Deliver a message without properties that is not to be retained.
 
         A plain QoS 0 delivery is an item in a list: no object is made and no subscriber is encoded for by itself.
+        [X5-nonshared-own-copy, X5-in-flight-several]
         """
         match = self.router.match(topic)
         counters = self.counters
@@ -114,6 +115,8 @@ class Deliverer(Hub):
         """Keep a message if it is retained, and deliver it to everyone who subscribed [MQTT5-4.5.0-1].
 
         [MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match]
+        [MQTT5-3.3.2-3, MQTT311-3.3.2-3, X311-deliver-to-matching, X5-topic-name-mapped, X311-topic-name-override,
+        X311-topic-creation]
         """
         if message.retain:
             self._retain(message, now)
@@ -133,6 +136,8 @@ class Deliverer(Hub):
         """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
 
         [MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1]
+        [X5-overlapping-extra-copies, X311-overlap-further-copies, X5-subscription-identifier-identical,
+        X5-subscription-identifier-foreign, X5-granted-qos0-duplicates]
         """
         session = self.sessions[entry.subscriber]
         if session is None:
@@ -153,6 +158,8 @@ class Deliverer(Hub):
         """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
 
         [MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos]
+        [X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
+        X5-subscription-identifier-shared]
         """
         granted = min(entry.qos, self.limits.granted_maximum)
         qos = min(message.qos, granted)
@@ -166,6 +173,8 @@ class Deliverer(Hub):
 
         [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
         MQTT311-3.3.1-11, MQTT311-3.3.1-12]. A message that expires at once is not kept.
+        [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete,
+        X5-retained-qos0-discarded, X311-retain-qos0-discard]
         """
         held = self.retained_messages
         if not message.payload or (message.expires_at and message.expires_at <= now):
@@ -198,12 +207,18 @@ class Deliverer(Hub):
     # ---------------------------------------------------------------- shared subscriptions
 
     def _share(self, match: Match, message: Message, now: int) -> None:
-        """Each group gets the message once [X5-shared-one-receiver]."""
+        """Each group gets the message once [X5-shared-one-receiver].
+
+        [X5-shared-independent, X5-shared-and-nonshared]
+        """
         for group in match.shared:
             self._to_group(group, message, now)
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that is connected and has send quota, else one to queue for [MQTT5-4.8.2-4]."""
+        """Choose a member that is connected and has send quota, else one to queue for [MQTT5-4.8.2-4].
+
+        [X5-shared-choice, X5-shared-qos1-wait, X5-shared-granted-qos, X5-shared-end]
+        """
         handle = group.pick(lambda subscriber: self._available(subscriber, message))
         if handle < 0:
             if (

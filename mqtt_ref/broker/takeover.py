@@ -53,6 +53,7 @@ class SessionKeeper(Deliverer):
         """Give a connection its session; an older connection of the client is closed first.
 
         [MQTT5-3.1.4-3, MQTT5-3.1.4-4, MQTT311-3.1.4-2, MQTT311-3.1.4-3, X31-client-id-in-use]
+        [MQTT5-4.1.0-1, X311-clean-session-not-atomic]
         """
         clean = connect.clean_start
         session = self.by_client_id.get(client_id)
@@ -98,6 +99,7 @@ class SessionKeeper(Deliverer):
         """Seconds that the session outlives its connection [MQTT5-3.1.2-23, X5-session-expiry-zero].
 
         In 3.x, Clean Session 1 means none and 0 means for ever [MQTT311-3.1.2-4, MQTT311-3.1.2-6].
+        [X5-session-expiry-never, X31-clean-session-set]
         """
         if connect.protocol_version == V5:
             properties = connect.properties
@@ -121,7 +123,10 @@ class SessionKeeper(Deliverer):
         return session
 
     def settle(self, link: Link, now: int, how: int) -> None:
-        """A connection is over: its session is kept or ends, its will is published, delayed or deleted."""
+        """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
+
+        [X5-session-duration, MQTT311-4.1.0-2]
+        """
         self.connections.pop(link.serial, None)
         session = link.session
         if session is None:
@@ -150,7 +155,10 @@ class SessionKeeper(Deliverer):
         self._publish_will(session, wanted, now)
 
     def end(self, session: Session, why: str, now: int) -> None:
-        """The session ends with all its state; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7]."""
+        """The session ends with all its state; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7].
+
+        [X5-retained-outlive-session, X5-shared-session-end]
+        """
         handle = session.handle
         self.router.remove(handle)
         self.sessions[handle] = None
@@ -172,7 +180,10 @@ class SessionKeeper(Deliverer):
             self.share_again(unfinished, now)
 
     def _publish_will(self, session: Session, wanted: Will | None, now: int) -> None:
-        """Publish a Will Message as if its client had [X311-will-prompt, X5-will-published-qos]."""
+        """Publish a Will Message as if its client had [X311-will-prompt, X5-will-published-qos].
+
+        [X5-will-publish-promptly]
+        """
         if wanted is None:
             return
         self.last_message += 1

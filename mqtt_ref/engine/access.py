@@ -43,6 +43,7 @@ class Access:
     `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
     qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(client_id,
     username, topic)` is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
     """
 
     __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe")

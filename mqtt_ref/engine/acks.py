@@ -42,6 +42,9 @@ def answer(link: Link, kind: int, packet_id: int, code: int, text: str = "") -> 
 
     A Reason String goes with a refusal only if the client wants it [MQTT5-3.1.2-29] and takes a packet of that size
     [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]. False if not even the short form fits.
+    [MQTT5-3.4.2-3, MQTT5-3.5.2-3, MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent,
+    X5-pubrel-short-sent, X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone,
+    X31-pubrel-flags]
     """
     if code == 0 or link.version != V5:
         data = HEADS[kind] + packet_id.to_bytes(2, "big")
@@ -73,7 +76,10 @@ def _ack(kind: int, packet_id: int, code: int, text: str) -> Packet:
 
 
 def fit(link: Link, packet: Packet, shorter: Packet | None) -> bool:
-    """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24]."""
+    """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24].
+
+    [X5-packet-size-definition, MQTT5-3.2.2-20]
+    """
     limit = link.limit
     data = encode(link.version, packet)
     if len(data) > limit:
@@ -90,6 +96,7 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
     """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
 
     It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
+    [MQTT5-3.9.2-2, MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
     """
     plain = Suback(packet_id, codes)
     if text and link.version == V5 and link.problem_information and link.hub.options.reason_strings:
@@ -99,7 +106,10 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
 
 
 def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
-    """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4]."""
+    """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
+
+    [MQTT5-3.11.2-2, X311-unsuback-no-payload, X31-unsuback-no-payload]
+    """
     if link.version != V5:
         return fit(link, Unsuback(packet_id, []), None)
     plain = Unsuback(packet_id, codes)
@@ -110,13 +120,20 @@ def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
 
 
 def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
-    """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5]."""
+    """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5].
+
+    [MQTT5-3.15.2-2, MQTT5-3.15.2-3, X5-authentication-data-sent]
+    """
     properties = AuthProperties(authentication_method=method, authentication_data=data)
     return fit(link, Auth(code, properties), None)
 
 
 def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> None:
-    """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits."""
+    """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits.
+
+    [MQTT5-3.14.2-4, X5-server-reference-codes, X5-disconnect-with-will-client, X5-disconnect-short-sent,
+    X5-disconnect-before-close]
+    """
     shortest = Disconnect(code)
     reference = server_reference or None
     if not text and reference is None:

@@ -19,6 +19,8 @@ def resolve(link: Link, topic: str, alias: int) -> str:
 
     Every alias from 1 to the maximum that the CONNACK told is taken [MQTT5-3.3.2-12], none above it
     [MQTT5-3.3.2-9]: then the result is `ABOVE_MAXIMUM`. For an alias that was never set it is `UNKNOWN`.
+    [X5-topic-alias-invalid, X5-topic-alias-known-empty, X5-topic-alias-known-name, X5-topic-alias-unknown-name,
+    X5-topic-alias-remapped, X5-topic-alias-directions]
     """
     if alias > link.alias_in_maximum or alias == 0:
         return ABOVE_MAXIMUM

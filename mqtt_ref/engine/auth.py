@@ -58,7 +58,10 @@ def begin(link: Link, data: bytes | None, now: int) -> None:
 
 
 def received(link: Link, packet: Auth, now: int) -> None:
-    """An AUTH of the client; it has the method of the CONNECT [MQTT5-4.12.0-5, MQTT5-4.12.1-1]."""
+    """An AUTH of the client; it has the method of the CONNECT [MQTT5-4.12.0-5, MQTT5-4.12.1-1].
+
+    [X5-auth-other-method, X5-reauthentication-data-first]
+    """
     properties = packet.properties
     method = None if properties is None else properties.authentication_method
     code = packet.reason_code
@@ -77,7 +80,11 @@ def received(link: Link, packet: Auth, now: int) -> None:
 
 
 def answered(link: Link, verdict: Verdict, now: int) -> None:
-    """The mechanism's answer."""
+    """The mechanism's answer.
+
+    [X5-authentication-accepted, X5-reauthentication-reply, X5-auth-reauthenticate-client,
+    X5-reauthentication-continue]
+    """
     link.question = 0
     if verdict.outcome == ACCEPT:
         event = ON_SUCCESS

@@ -44,7 +44,11 @@ PLAIN = Connack(0)
 
 
 def connect(link: Link, packet: Connect, now: int) -> None:
-    """Check a CONNECT, then accept, refuse or ask [MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1]."""
+    """Check a CONNECT, then accept, refuse or ask [MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1].
+
+    [X5-connect-version-selects, X5-authentication-method-absent, X5-authentication-basic, X311-multiple-protocols,
+    X5-multiple-protocols-one-port, X31-password-missing, X31-user-name-missing, X5-password-without-user-name]
+    """
     hub = link.hub
     version = packet.protocol_version
     link.version = version
@@ -106,7 +110,12 @@ def answered(link: Link, verdict: Verdict, now: int) -> None:
 
 
 def refused(link: Link, code: int, text: str, now: int, server_reference: str = "") -> None:
-    """The client may not connect [MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close]."""
+    """The client may not connect [MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close].
+
+    [X5-connect-refused-connack, X311-connect-refused-connack, X5-connack-failure-code, X311-connack-attempt,
+    X311-connect-refused-close, X311-connack-code-2, X311-connack-code-3, X311-connack-code-4, X311-connack-code-5,
+    X5-closing-code-alone]
+    """
     if link.hub.tables.connection_action[link.base + ON_REFUSED] == DO_CLOSE:
         link.note(text, code)
         link.hub.counters.connections_refused += 1
@@ -116,7 +125,10 @@ def refused(link: Link, code: int, text: str, now: int, server_reference: str = 
 
 
 def _learn(link: Link, properties: ConnectProperties) -> None:
-    """What the client says about itself (3.1.2.11)."""
+    """What the client says about itself (3.1.2.11).
+
+    [X5-maximum-packet-size-absent-connect, X5-request-response-information-absent, X5-user-property-repeat-allowed]
+    """
     if properties.maximum_packet_size is not None:
         link.limit = properties.maximum_packet_size + link.hub.limits.packet_size_allowance
     if properties.request_problem_information is not None:
@@ -135,6 +147,8 @@ def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:
     An empty one becomes one of ours in 5.0 always and in 3.1.1 with Clean Session 1 [MQTT5-3.1.3-6,
     MQTT311-3.1.3-6, MQTT311-3.1.3-8]; 3.1 has none, and none of more than 23 characters [X31-client-id-empty,
     X31-client-id-too-long].
+    [MQTT5-3.1.3-5, MQTT311-3.1.3-5, X5-client-id-longer, X5-client-id-other-characters, X311-clientid-longer,
+    X311-clientid-characters]
     """
     hub = link.hub
     client_id = packet.client_id
@@ -180,6 +194,7 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
 
     What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
+    [MQTT5-3.2.0-2, X5-delivery-after-connack]
     """
     hub = link.hub
     if verdict is not None and verdict.username:
@@ -236,7 +251,10 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
 
 
 def _set_limits(link: Link, packet: Connect) -> None:
-    """The send quota is not above the client's Receive Maximum [MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset]."""
+    """The send quota is not above the client's Receive Maximum [MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset].
+
+    [X5-receive-maximum-absent-connect]
+    """
     hub = link.hub
     offered = hub.options.capabilities
     limits = hub.limits
@@ -267,7 +285,10 @@ def _server_keep_alive(link: Link, packet: Connect) -> int:
 
 
 def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
-    """Watch for silence from now on [MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start]."""
+    """Watch for silence from now on [MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start].
+
+    [X5-keep-alive-zero, X311-keep-alive-zero, X31-keep-alive-zero]
+    """
     seconds = _server_keep_alive(link, packet)
     if seconds < 0:
         seconds = packet.keep_alive
@@ -278,7 +299,13 @@ def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
 
 
 def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool) -> Connack:
-    """The CONNACK of an accepted 5.0 client, with what differs from what it may assume (3.2.2.3)."""
+    """The CONNACK of an accepted 5.0 client, with what differs from what it may assume (3.2.2.3).
+
+    [X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
+    X5-retain-available-absent, X5-maximum-packet-size-absent-connack, X5-wildcard-subscription-absent,
+    X5-subscription-identifier-absent, X5-shared-subscription-absent, X5-assigned-client-id-reason,
+    X5-response-information-returned]
+    """
     hub = link.hub
     offered = hub.options.capabilities
     session = link.session

@@ -67,7 +67,10 @@ class Connection(Link):
     __slots__ = ()
 
     def receive(self, data: bytes, now: int) -> None:
-        """Handle all packets of a read in one pass; any chunking of the stream does."""
+        """Handle all packets of a read in one pass; any chunking of the stream does.
+
+        [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
+        """
         packets = self.decoder.feed(data)
         if not packets:
             return
@@ -151,6 +154,8 @@ class Connection(Link):
         """DISCONNECT: with reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
 
         The Session Expiry Interval may be set anew, but not from 0 to more [X5-disconnect-session-expiry-after-zero].
+        [X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
+        X31-disconnect-server-closes, X5-reason-string-not-parsed]
         """
         session = self.session
         if session is not None and packet.properties is not None and self.version == V5:
@@ -183,7 +188,10 @@ class Connection(Link):
                 self._handle(packet, now)
 
     def lost(self, now: int) -> None:
-        """The link is gone: no packet can be sent any more."""
+        """The link is gone: no packet can be sent any more.
+
+        [X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations]
+        """
         if self.state != CLOSED:
             stop(self, now, LOST)
         self.out = []
@@ -234,7 +242,10 @@ class Connection(Link):
         return when
 
     def on_deadline(self, now: int) -> None:
-        """A time limit may have ended: no CONNECT, no answer, or silence [MQTT5-3.1.2-22, MQTT311-3.1.2-24]."""
+        """A time limit may have ended: no CONNECT, no answer, or silence [MQTT5-3.1.2-22, MQTT311-3.1.2-24].
+
+        [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout, X311-inactive-client]
+        """
         when = self.due()
         if not when:
             return

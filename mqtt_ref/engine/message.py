@@ -73,6 +73,8 @@ class Message:
 
         All properties but the expiry interval, which is kept as received here, go out unaltered and in order
         [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].
+        [X5-publish-empty-payload, X5-payload-format-zero, X5-payload-format-utf8, X311-publish-payload-any,
+        X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1, MQTT311-2.3.1-5]
         """
         forms = self._forms
         if forms is None:
@@ -113,6 +115,7 @@ class Message:
         """The PUBLISH for one subscriber: with its identifiers, its alias (and no name unless `named`), its expiry.
 
         The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
+        [X5-message-expiry-absent]
         """
         properties = self.properties
         if version == V5:

@@ -57,8 +57,8 @@ class Bounds:
     """Seconds for an authentication, with all its AUTH packets."""
     subscriptions: int = 100_000
     """Subscriptions of one session."""
-    topic_levels: int = 200
-    """Levels of a topic name or filter."""
+    topic_levels: int = 65_536
+    """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count]."""
     batches: int = 4
     """Batches that may be on their way to the store at once."""
     sessions: int = 10_000_000

@@ -36,7 +36,13 @@ QOS_NOT_SUPPORTED = 0x9B
 
 
 def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
-    """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1]."""
+    """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1].
+
+    [MQTT5-3.3.2-13, MQTT5-3.3.2-19, X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error,
+    X5-retain-not-supported-disconnect, X5-topic-name-refused, X5-puback-no-subscribers,
+    X5-puback-no-subscribers-server, X5-pubrec-no-subscribers, X5-pubrec-no-subscribers-server, X5-qos0-no-response,
+    X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
+    """
     hub = link.hub
     topic = packet.topic
     qos = packet.qos

@@ -48,6 +48,7 @@ def counts(link: Link, session: Session, qos: int, packet_id: int, now: int) -> 
 
     QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent [MQTT5-3.3.4-7]. A
     repeat of an identifier that is held counts once on each connection.
+    [X5-receive-maximum-exceeded-server]
     """
     if qos == 2 and session.received.get(packet_id) == link.serial:
         return True
@@ -85,6 +86,7 @@ def accepts(link: Link, session: Session, qos: int, packet_id: int, code: int) -
     """Whether a PUBLISH is to be delivered; `code` of 0x80 or above means that it is refused.
 
     A PUBLISH whose QoS 2 identifier is held is a repeat and is not delivered again [MQTT5-4.3.3-10, MQTT311-4.3.3-2].
+    [X31-dup-hint]
     """
     state = HELD if packet_id in session.received else FREE
     if qos == 1:
@@ -96,7 +98,10 @@ def accepts(link: Link, session: Session, qos: int, packet_id: int, code: int) -
 
 
 def answered(link: Link, session: Session, qos: int, packet_id: int, code: int, now: int) -> None:
-    """Answer a PUBLISH with its PUBACK or PUBREC [MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1]."""
+    """Answer a PUBLISH with its PUBACK or PUBREC [MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1].
+
+    [X5-packet-id-in-use]
+    """
     tables = link.hub.tables
     received = session.received
     state = HELD if packet_id in received else FREE
@@ -141,6 +146,7 @@ def released(link: Link, session: Session, packet_id: int, now: int) -> None:
     """Answer a PUBREL with a PUBCOMP of the same identifier, which is free from now on.
 
     [MQTT5-4.3.3-11, MQTT5-4.3.3-12, MQTT311-4.3.3-2]
+    [X5-pubcomp-id-not-found]
     """
     tables = link.hub.tables
     held = packet_id in session.received

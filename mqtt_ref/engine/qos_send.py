@@ -34,7 +34,7 @@ from mqtt_ref.engine.generated.qos_send import (
 from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.session import Delivery, Session
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import V5, V31
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
@@ -59,6 +59,7 @@ def deliver(
 
     QoS 0 is never held back by the send quota [MQTT5-3.3.4-10]; QoS 1 and 2 go behind what waits already, so that the
     order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
+    [MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0, X5-session-state-outbound, X311-clients-independent]
     """
     if qos == 0:
         if link is None:
@@ -78,7 +79,10 @@ def deliver(
 def _send_qos0(
     link: Link, session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int
 ) -> None:
-    """Send a PUBLISH with QoS 0 and DUP 0 [MQTT5-4.3.1-1, MQTT5-3.3.1-2, MQTT311-4.3.1-1]."""
+    """Send a PUBLISH with QoS 0 and DUP 0 [MQTT5-4.3.1-1, MQTT5-3.3.1-2, MQTT311-4.3.1-1].
+
+    [X311-qos0-no-retry, MQTT5-2.2.1-2]
+    """
     if identifiers or link.alias_out_maximum or message.expires_at != NEVER:
         _send_special(link, session, message, 0, retain, False, 0, identifiers, now)
         return
@@ -131,6 +135,8 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     """Assign a packet identifier that is not in use and send the PUBLISH; the send quota goes down by one.
 
     [MQTT5-2.2.1-4, MQTT5-4.3.2-1, MQTT5-4.3.3-1, MQTT5-4.9.0-2, MQTT311-2.3.1-4]
+    [X5-in-flight-several, X311-qos1-in-flight, X311-qos2-in-flight, X5-packet-id-independent, X311-packet-id-spaces,
+    X31-message-id-spaces]
     """
     hub = link.hub
     tables = hub.tables
@@ -201,6 +207,7 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
     """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier [MQTT5-2.2.1-5, MQTT311-2.3.1-6].
 
     After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted [MQTT5-4.4.0-2].
+    [X5-quota-ack, X5-quota-pubrec, X5-packet-id-reuse, X5-pubrel-id-not-found]
     """
     hub = link.hub
     tables = hub.tables
@@ -255,6 +262,7 @@ def resume(link: Link, session: Session, now: int) -> None:
     """Send again what is not acknowledged: PUBREL at once, PUBLISH in their order as the quota allows.
 
     [MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
+    [X311-redelivery-not-required, X31-retry-timer]
     """
     tables = link.hub.tables
     resending: deque[int] = deque()
@@ -316,6 +324,7 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry [MQTT5-3.3.1-1, MQTT5-4.3.3-7].
 
     DUP says that this is a retransmission, whatever it was in the PUBLISH received [MQTT5-3.3.1-3, MQTT311-3.3.1-3].
+    [X311-dup-meaning, X5-subscription-identifier-no-revert]
     """
     message = delivery.message
     tables = link.hub.tables
@@ -350,9 +359,12 @@ def _expired(link: Link, message: Message, now: int) -> bool:
 
 
 def _deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
-    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored]."""
+    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored].
+
+    [X5-session-state-qos0, X31-qos0-not-stored]
+    """
     hub = session.hub
-    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
+    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
         hub.counters.dropped_offline += 1
         return
     _enqueue(session, Delivery(message, 0, retain, identifiers), now)

@@ -50,6 +50,11 @@ def react(link: Link, violation: Violation, now: int, text: str = "") -> None:
     """Close the connection on a broken rule, with the packet that the reaction table asks for.
 
     [MQTT5-4.13.1-1, MQTT5-4.13.2-1, MQTT311-4.8.0-1, X31-protocol-violation]
+    [X5-error-server-disconnect, X5-error-connect-connack, X5-error-generic-codes, X5-error-other-sessions,
+    X5-second-connect-code, X5-first-packet-not-connect, X5-connect-format-connack, X5-packet-too-large-server,
+    X5-utf8-ill-formed-malformed, X5-utf8-null-malformed, X5-fixed-header-flags-malformed, X5-publish-qos-malformed,
+    X5-will-qos-malformed, X5-subscribe-empty-payload, X5-unsubscribe-empty-payload, X5-string-pair-malformed,
+    X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2, X311-transient-error-others]
     """
     phase = _PHASES.get(link.state, "")
     if not phase:
@@ -98,7 +103,10 @@ def refuse(link: Link, code: int, text: str, now: int, server_reference: str = "
 
 
 def _connack(link: Link, code: int, text: str, server_reference: str, data: bytes | None = None) -> None:
-    """A CONNACK that refuses: Session Present is 0 [MQTT5-3.2.2-6, MQTT311-3.2.2-4]."""
+    """A CONNACK that refuses: Session Present is 0 [MQTT5-3.2.2-6, MQTT311-3.2.2-4].
+
+    [X311-connack-codes-reserved, X31-connack-codes]
+    """
     if link.version != V5:
         returned = RETURN_CODES.get(code)
         if returned:
@@ -118,7 +126,10 @@ def _connack(link: Link, code: int, text: str, server_reference: str, data: byte
 
 
 def stop(link: Link, now: int, how: int) -> None:
-    """Nothing is read any more, and nothing follows what is queued [MQTT5-3.14.4-1]."""
+    """Nothing is read any more, and nothing follows what is queued [MQTT5-3.14.4-1].
+
+    [X5-will-on-server-close, MQTT311-4.8.0-2]
+    """
     if link.state == CLOSED:
         return
     link.state = CLOSED

@@ -46,6 +46,8 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
 
     [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]. Where a filter asks for what the server has said
     it lacks, the connection ends and none of them takes effect.
+    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-wildcard-refused-suback,
+    X5-retain-handling-only-subscribe]
     """
     hub = link.hub
     offered = hub.options.capabilities
@@ -106,7 +108,10 @@ def lacking(link: Link, code: int, text: str, now: int) -> None:
 
 
 def _refused(link: Link, session: Session, name: str, qos: int) -> int:
-    """0, or the Reason Code for a filter that this client may not have."""
+    """0, or the Reason Code for a filter that this client may not have.
+
+    [X5-topic-filter-refused]
+    """
     hub = link.hub
     offered = hub.options.capabilities
     refused = hub.options.refused_filters
@@ -135,6 +140,9 @@ def _put(link: Link, session: Session, name: str, options: int, identifier: int,
 
     A filter that is there already is replaced, and no message is lost by it [MQTT5-3.8.4-3, MQTT5-3.8.4-4,
     MQTT311-3.8.4-3]. A Shared Subscription gets no retained messages [X5-shared-no-retained].
+    [X5-subscription-created, X5-shared-created, X5-shared-joined, X5-shared-subscribed-twice,
+    X5-subscription-identifier-stored, X5-subscription-identifier-removed, X5-nonshared-own-session,
+    X311-new-subscription-retained]
     """
     hub = link.hub
     tables = hub.tables
@@ -181,6 +189,7 @@ def _send_retained(
     """Send retained messages with RETAIN 1 at the lower of their QoS and the granted one.
 
     [MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6]
+    [X5-retained-on-subscribe, X5-retained-retain-flag]
     """
     hub = link.hub
     hide = no_local and hub.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
@@ -200,6 +209,8 @@ def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> 
 
     What was sent already is completed [MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6,
     MQTT311-3.10.4-1, MQTT311-3.10.4-3, MQTT311-3.10.4-6].
+    [X5-unsuback-no-subscription, X5-unsubscribe-no-match, X5-unsubscribe-shared, X5-shared-unsubscribe-filter,
+    X5-shared-outlives-creator, X5-unsubscribe-buffered, X311-unsubscribe-buffered, X311-unsubscribe-in-progress]
     """
     hub = link.hub
     tables = hub.tables

@@ -45,6 +45,7 @@ def closed(session: Session, how: int, now: int) -> Will | None:
 
     A goodbye deletes it [MQTT5-3.14.4-3, MQTT311-3.14.4-3]; a takeover that goes on with the session deletes one that
     has a Will Delay [MQTT5-3.1.3-9]; a session that ends with its connection publishes it at once [MQTT5-3.1.2-8].
+    [X5-takeover-will, X5-takeover-will-no-delay, X5-takeover-will-session-end, X5-will-delay-absent]
     """
     will = session.will
     delay = 0
@@ -95,6 +96,8 @@ def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -
     """The Will Message as an Application Message, without the Will Delay, its User Properties in their order.
 
     [MQTT5-3.1.2-14, MQTT5-3.1.2-15, MQTT5-3.1.3-10, MQTT311-3.1.2-16, MQTT311-3.1.2-17, X311-will-qos]
+    [X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
+    X31-will-message-published]
     """
     given = will.properties
     properties: PublishProperties | None = None

@@ -219,6 +219,15 @@ def test_qos_0_for_a_client_that_is_away(choice: str, kept: list[bytes]) -> None
     assert sub.payloads() == kept
 
 
+def test_qos_0_is_never_queued_for_3_1() -> None:  # X31-qos0-not-stored
+    world = World(Options(decisions={"offline_qos0": "queue"}))
+    sub = world.client("sub", 3, clean_start=False)
+    sub.subscribe("t", 1)
+    sub.drop()
+    world.client("pub").publish("t", b"1", 0)
+    assert world.client("sub", 3, clean_start=False).inbox == []
+
+
 def test_expiry_0_goes_to_who_is_connected_and_is_never_kept() -> None:  # ambiguity 18
     world = World()
     here = world.client("here")
