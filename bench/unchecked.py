@@ -7,9 +7,14 @@ known to be legal may be given to it.
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import Final
+
 from mqtt_ref.wire.generated.packets import Connect, ConnectProperties, Publish, PublishProperties, Will, WillProperties
 
 __all__ = ["decode"]
+
+UNPACK_32: Final = Struct(">I").unpack_from
 
 
 def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Connect | Publish:
@@ -75,7 +80,7 @@ def _publish_properties(data: bytes, pos: int, end: int) -> PublishProperties:
             out.payload_format_indicator = data[pos]
             pos += 1
         elif identifier == 0x02:  # Message Expiry Interval
-            out.message_expiry_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+            out.message_expiry_interval = UNPACK_32(data, pos)[0]
             pos += 4
         elif identifier == 0x03:  # Content Type
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
@@ -172,7 +177,7 @@ def _connect_properties(data: bytes, pos: int, end: int) -> ConnectProperties:
             out.user_property.append((key, data[pos + 2 : stop].decode()))
             pos = stop
         elif identifier == 0x11:  # Session Expiry Interval
-            out.session_expiry_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+            out.session_expiry_interval = UNPACK_32(data, pos)[0]
             pos += 4
         elif identifier == 0x15:  # Authentication Method
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
@@ -195,7 +200,7 @@ def _connect_properties(data: bytes, pos: int, end: int) -> ConnectProperties:
             out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
             pos += 2
         else:  # Maximum Packet Size
-            out.maximum_packet_size = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+            out.maximum_packet_size = UNPACK_32(data, pos)[0]
             pos += 4
     return out
 
@@ -216,7 +221,7 @@ def _will_properties(data: bytes, pos: int, end: int) -> WillProperties:
             out.payload_format_indicator = data[pos]
             pos += 1
         elif identifier == 0x02:  # Message Expiry Interval
-            out.message_expiry_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+            out.message_expiry_interval = UNPACK_32(data, pos)[0]
             pos += 4
         elif identifier == 0x03:  # Content Type
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
@@ -231,6 +236,6 @@ def _will_properties(data: bytes, pos: int, end: int) -> WillProperties:
             out.correlation_data = data[pos + 2 : stop]
             pos = stop
         else:  # Will Delay Interval
-            out.will_delay_interval = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+            out.will_delay_interval = UNPACK_32(data, pos)[0]
             pos += 4
     return out

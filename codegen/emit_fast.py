@@ -56,6 +56,7 @@ def emit(spec: Spec) -> dict[str, str]:
     out = [
         HEADER.format(doc="The fast codec: one whole packet at a time, for a version and a sender."),
         "from __future__ import annotations\n",
+        "from struct import Struct",
         "from typing import Final\n",
         "from mqtt_ref.wire.breach import (",
         *(f"    {n}," for n in BREACH),
@@ -69,6 +70,9 @@ def emit(spec: Spec) -> dict[str, str]:
         "from mqtt_ref.wire.violation import Violation\n",
         all_list(PUBLIC),
     ]
+    sizes = sorted({w.bytes for w in spec.wires.values() if w.bytes in (4, 8)})
+    codes = {4: "I", 8: "Q"}
+    out += [f'UNPACK_{8 * size}: Final = Struct(">{codes[size]}").unpack_from' for size in sizes]
     out += [f"{name}: Final{_annotation(name)} = {value}" for name, value in sorted(constants.items())]
     out += ["", *table, "", ""]
     lines = [*decoders.lines, *headers.lines, *encoders.lines]

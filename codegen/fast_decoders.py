@@ -46,9 +46,7 @@ class Decoders(Writer):
         elif size:
             self.add(depth, f"if end - pos < {size}:")
             self.truncated(depth + 1, code, "pos", label)
-            # Compiled, shifts cost a quarter of int.from_bytes; interpreted, the same.
-            shifted = [f"data[pos{f' + {n}' if n else ''}] << {8 * (size - 1 - n)}" for n in range(size - 1)]
-            self.add(depth, f"{name} = {' | '.join(shifted)} | data[pos + {size - 1}]", f"pos += {size}")
+            self.add(depth, f"{name} = UNPACK_{8 * size}(data, pos)[0]", f"pos += {size}")
         elif wire == "vbi":
             self.vbi(depth, name, code, label)
         elif wire == "binary":
@@ -138,15 +136,22 @@ class Decoders(Writer):
         self.add(4, f'return _misplaced(identifier, pos + 1 == end, {code}, pos - start, version, sender, "{label}")')
         self.add(1, "except UnicodeDecodeError:")
         self.add(2, f"return {self.ill_formed_property(code, label)}")
+        self.add(1, "except IndexError:  # in a length of two bytes")
+        self.truncated(2, code, "cut_string(data, pos, end)", label, "PROPERTY_NAMES[identifier]")
         self.add(1, "return out", "", "")
 
     def ill_formed_property(self, code: int, label: str) -> str:
         """The violation of the property whose string at `pos` is ill-formed or holds U+0000."""
         return f'_ill_formed(data, start, pos + 2, stop, identifier, {code}, version, sender, "{label}")'
 
+    def property_span(self, depth: int, code: int, field: str) -> None:
+        """Find the end of a length-prefixed value: `stop`. A length that the packet ends in raises IndexError."""
+        self.add(depth, "stop = pos + 2 + (data[pos] << 8 | data[pos + 1])", "if stop > end:")
+        self.truncated(depth + 1, code, "cut_string(data, pos, end)", field)
+
     def property_string(self, depth: int, name: str, code: int, label: str, field: str) -> None:
         """Read a string that has no rules of its own; decoded in place, since a call would cost half as much again."""
-        self.span(depth, code, field)
+        self.property_span(depth, code, field)
         self.add(depth, f"{name} = data[pos + 2 : stop].decode()", f'if "\\0" in {name}:')
         self.add(depth + 1, f"return {self.ill_formed_property(code, label)}")
         self.add(depth, "pos = stop")
@@ -173,7 +178,10 @@ class Decoders(Writer):
         target = {"utf8": "string_value", "utf8_pair": "pair_value", "binary": "binary_value"}.get(
             spec.wire_of(prop.type), "value"
         )
-        if not is_plain_text(spec, prop):
+        if target == "binary_value":
+            self.property_span(4, code, field)
+            self.add(4, f"{target} = data[pos + 2 : stop]", "pos = stop")
+        elif not is_plain_text(spec, prop):
             self.value(4, prop.type, target, code, field, property_rules(prop))
         elif target == "string_value":
             self.property_string(4, target, code, label, field)

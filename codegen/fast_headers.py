@@ -52,10 +52,15 @@ class Headers(Writer):
                         cells.append(f"{cell:02x}")
                     label = packet.name if packet else "reserved"
                     rows.append(f'    "{" ".join(cells)}"  # {label}')
-        rows = ["HEADERS: Final = bytes.fromhex(", *rows, ")"]
-        rows.append(
-            '"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""\n'
-        )
+        rows = ["_LEVELS: Final = bytes.fromhex(", *rows, ")"]
+        rows += [
+            "HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS",
+            '"""By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.',
+            "",
+            "Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2.",
+            '"""',
+            "",
+        ]
         rows.append("HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (")
         rows += [f"    (0x{reason:02X}, {cites})," for reason, cites in breaches]
         rows.append(")")
@@ -113,7 +118,7 @@ class Headers(Writer):
             0,
             "def header_breach(version: int, sender: int, first: int) -> Violation | None:",
             '    """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""',
-            "    at = HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]",
+            "    at = HEADERS[version << 9 | sender << 8 | first]",
             "    if at == 0:",
             "        return None",
             "    reason, cites = HEADER_BREACHES[at - 1]",
@@ -127,7 +132,7 @@ class Headers(Writer):
             "    A CONNECT is decoded by the version that it names itself. Never raises.",
             '    """',
             "    first = data[start]",
-            "    if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:",
+            "    if HEADERS[version << 9 | sender << 8 | first]:",
             "        found = header_breach(version, sender, first)",
             "        assert found is not None",
             "        return found",

@@ -108,9 +108,13 @@ class Writer:
         self.constants[constant] = value
         return constant
 
-    def broken(self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str) -> None:
-        self.add(depth, f'return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, "{field}")')
+    def broken(
+        self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str, inner: str = ""
+    ) -> None:
+        """Return the violation in `field`, or in the field of it that the expression `inner` names."""
+        name = f'f"{field}.{{{inner}}}"' if inner else f'"{field}"'
+        self.add(depth, f"return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, {name})")
 
-    def truncated(self, depth: int, code: int | str, offset: str, field: str) -> None:
+    def truncated(self, depth: int, code: int | str, offset: str, field: str, inner: str = "") -> None:
         cites, reason = self.rule("truncated")
-        self.broken(depth, cites, reason, code, offset, field)
+        self.broken(depth, cites, reason, code, offset, field, inner)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 from mqtt_ref.wire.breach import (
@@ -76,6 +77,7 @@ __all__ = [
     "header_breach",
 ]
 
+UNPACK_32: Final = Struct(">I").unpack_from
 AUTH_CLIENT_CODES: Final = frozenset({0x18, 0x19})
 AUTH_SERVER_CODES: Final = frozenset({0x00, 0x18})
 CONNACK_SERVER_CODES: Final = frozenset({0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F})
@@ -294,7 +296,7 @@ T_UTF8_PAIR: Final[TextRules] = (
 )
 UNSUBACK_SERVER_CODES: Final = frozenset({0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91})
 
-HEADERS: Final = bytes.fromhex(
+_LEVELS: Final = bytes.fromhex(
     # level 3, from the client
     "01 01 01 01 01 01 01 01 01 01 01 01 01 01 01 01"  # reserved
     "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"  # CONNECT
@@ -398,7 +400,11 @@ HEADERS: Final = bytes.fromhex(
     "00 09 09 09 09 09 09 09 09 09 09 09 09 09 09 09"  # DISCONNECT
     "00 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a 0a"  # AUTH
 )
-"""By version, sender and first byte: 0, or 1 plus the index of the breach in `HEADER_BREACHES`."""
+HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
+"""By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
+
+Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2.
+"""
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
     (0x81, C_X5_PACKET_TYPE_RESERVED),
@@ -521,18 +527,14 @@ def _connect_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -547,16 +549,14 @@ def _connect_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.session_expiry_interval = value
             elif identifier == 0x15:  # Authentication Method
                 if out.authentication_method is not None:
                     return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
                 string_value = data[pos + 2 : stop].decode()
@@ -568,9 +568,7 @@ def _connect_properties(
                 if out.authentication_data is not None:
                     return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
                 binary_value = data[pos + 2 : stop]
@@ -624,7 +622,7 @@ def _connect_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.maximum_packet_size")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 if value < 1:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
@@ -633,6 +631,8 @@ def _connect_properties(
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -647,18 +647,14 @@ def _will_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -684,16 +680,14 @@ def _will_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.message_expiry_interval = value
             elif identifier == 0x03:  # Content Type
                 if out.content_type is not None:
                     return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
                 string_value = data[pos + 2 : stop].decode()
@@ -721,9 +715,7 @@ def _will_properties(
                 if out.correlation_data is not None:
                     return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
                 binary_value = data[pos + 2 : stop]
@@ -735,13 +727,15 @@ def _will_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.will_delay_interval = value
             else:
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "will_properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, f"will_properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -756,18 +750,14 @@ def _connack_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -782,16 +772,14 @@ def _connack_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.session_expiry_interval = value
             elif identifier == 0x12:  # Assigned Client Identifier
                 if out.assigned_client_identifier is not None:
                     return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
                 string_value = data[pos + 2 : stop].decode()
@@ -812,9 +800,7 @@ def _connack_properties(
                 if out.authentication_method is not None:
                     return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
                 string_value = data[pos + 2 : stop].decode()
@@ -826,9 +812,7 @@ def _connack_properties(
                 if out.authentication_data is not None:
                     return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
                 binary_value = data[pos + 2 : stop]
@@ -838,9 +822,7 @@ def _connack_properties(
                 if out.response_information is not None:
                     return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
                 string_value = data[pos + 2 : stop].decode()
@@ -852,9 +834,7 @@ def _connack_properties(
                 if out.server_reference is not None:
                     return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
                 string_value = data[pos + 2 : stop].decode()
@@ -866,9 +846,7 @@ def _connack_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -924,7 +902,7 @@ def _connack_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_packet_size")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 if value < 1:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
@@ -966,6 +944,8 @@ def _connack_properties(
                 return _misplaced(identifier, pos + 1 == end, 2, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -980,18 +960,14 @@ def _publish_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1017,16 +993,14 @@ def _publish_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.message_expiry_interval = value
             elif identifier == 0x03:  # Content Type
                 if out.content_type is not None:
                     return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 3, pos - start, version, sender, "properties.content_type")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.content_type")
                 string_value = data[pos + 2 : stop].decode()
@@ -1054,9 +1028,7 @@ def _publish_properties(
                 if out.correlation_data is not None:
                     return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 3, pos - start, version, sender, "properties.correlation_data")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.correlation_data")
                 binary_value = data[pos + 2 : stop]
@@ -1099,6 +1071,8 @@ def _publish_properties(
                 return _misplaced(identifier, pos + 1 == end, 3, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1113,18 +1087,14 @@ def _puback_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1137,9 +1107,7 @@ def _puback_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1151,6 +1119,8 @@ def _puback_properties(
                 return _misplaced(identifier, pos + 1 == end, 4, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1165,18 +1135,14 @@ def _pubrec_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1189,9 +1155,7 @@ def _pubrec_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1203,6 +1167,8 @@ def _pubrec_properties(
                 return _misplaced(identifier, pos + 1 == end, 5, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1217,18 +1183,14 @@ def _pubrel_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1241,9 +1203,7 @@ def _pubrel_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1255,6 +1215,8 @@ def _pubrel_properties(
                 return _misplaced(identifier, pos + 1 == end, 6, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1269,18 +1231,14 @@ def _pubcomp_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1293,9 +1251,7 @@ def _pubcomp_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1307,6 +1263,8 @@ def _pubcomp_properties(
                 return _misplaced(identifier, pos + 1 == end, 7, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1321,18 +1279,14 @@ def _subscribe_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1367,6 +1321,8 @@ def _subscribe_properties(
                 return _misplaced(identifier, pos + 1 == end, 8, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1381,18 +1337,14 @@ def _suback_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1405,9 +1357,7 @@ def _suback_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1419,6 +1369,8 @@ def _suback_properties(
                 return _misplaced(identifier, pos + 1 == end, 9, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1433,18 +1385,14 @@ def _unsubscribe_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1457,6 +1405,8 @@ def _unsubscribe_properties(
                 return _misplaced(identifier, pos + 1 == end, 10, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1471,18 +1421,14 @@ def _unsuback_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1495,9 +1441,7 @@ def _unsuback_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1509,6 +1453,8 @@ def _unsuback_properties(
                 return _misplaced(identifier, pos + 1 == end, 11, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1523,18 +1469,14 @@ def _disconnect_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1551,7 +1493,7 @@ def _disconnect_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
-                value = data[pos] << 24 | data[pos + 1] << 16 | data[pos + 2] << 8 | data[pos + 3]
+                value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.session_expiry_interval = value
             elif identifier == 0x1C:  # Server Reference
@@ -1560,9 +1502,7 @@ def _disconnect_properties(
                 if out.server_reference is not None:
                     return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
                 string_value = data[pos + 2 : stop].decode()
@@ -1574,9 +1514,7 @@ def _disconnect_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1588,6 +1526,8 @@ def _disconnect_properties(
                 return _misplaced(identifier, pos + 1 == end, 14, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -1602,18 +1542,14 @@ def _auth_properties(
             identifier = data[pos]
             if identifier == 0x26:  # User Property
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 key = data[pos + 2 : stop].decode()
                 if "\0" in key:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
                 pos = stop
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
                 entry = data[pos + 2 : stop].decode()
@@ -1626,9 +1562,7 @@ def _auth_properties(
                 if out.authentication_method is not None:
                     return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
                 string_value = data[pos + 2 : stop].decode()
@@ -1640,9 +1574,7 @@ def _auth_properties(
                 if out.authentication_data is not None:
                     return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
                 binary_value = data[pos + 2 : stop]
@@ -1652,9 +1584,7 @@ def _auth_properties(
                 if out.reason_string is not None:
                     return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
                 string_value = data[pos + 2 : stop].decode()
@@ -1666,6 +1596,8 @@ def _auth_properties(
                 return _misplaced(identifier, pos + 1 == end, 15, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+    except IndexError:  # in a length of two bytes
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
@@ -2511,7 +2443,7 @@ def _auth(
 
 def header_breach(version: int, sender: int, first: int) -> Violation | None:
     """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""
-    at = HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]
+    at = HEADERS[version << 9 | sender << 8 | first]
     if at == 0:
         return None
     reason, cites = HEADER_BREACHES[at - 1]
@@ -2525,7 +2457,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
     A CONNECT is decoded by the version that it names itself. Never raises.
     """
     first = data[start]
-    if HEADERS[((version or 5) * 2 - 6 + sender) << 8 | first]:
+    if HEADERS[version << 9 | sender << 8 | first]:
         found = header_breach(version, sender, first)
         assert found is not None
         return found
