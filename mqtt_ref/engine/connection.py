@@ -153,7 +153,8 @@ class Connection(Link):
     def _goodbye(self, packet: Disconnect, now: int) -> None:
         """DISCONNECT: with reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
 
-        The Session Expiry Interval may be set anew, but not from 0 to more [X5-disconnect-session-expiry-after-zero].
+        The Session Expiry Interval may be set anew [X5-disconnect-session-expiry], but not from 0 to more
+        [X5-disconnect-session-expiry-after-zero].
         [X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
         X31-disconnect-server-closes, X5-reason-string-not-parsed]
         """
