@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
     from mqtt_ref.net.trace import Trace
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "run", "run_loop", "serve"]
 
 FINE, USAGE = 0, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     # Records are for programs: they have standard output to themselves.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     try:
-        return _run_loop(_serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
+        return run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
     except ListenerError as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
@@ -92,7 +92,8 @@ def _on_disconnected(link: Link, session: Session, how: int) -> None:
     CLIENTS.info("%r at %s disconnected", link.client_id, link.remote)
 
 
-async def _serve(server: Server, ready: Callable[[str], None]) -> int:
+async def serve(server: Server, ready: Callable[[str], None]) -> int:
+    """Run a server until a signal comes; `ready` is told each address."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
     stop = asyncio.Event()
@@ -126,7 +127,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     logging.getLogger("mqtt_ref.net").error("%s", context.get("message", error), exc_info=error)
 
 
-def _run_loop(main: Coroutine[Any, Any, int]) -> int:
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
     """`asyncio.run` on the faster loop where there is one."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     if sys.platform != "win32" and os.environ.get("MQTT_REF_LOOP") != "asyncio":

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
 
-__all__ = ["HARD_LIMIT", "HIGH_WATER", "LINGER", "Channel"]
+__all__ = ["HARD_LIMIT", "HIGH_WATER", "LINGER", "READ", "TURN", "Channel"]
 
 HIGH_WATER: Final = 256 * 1024
 """Bytes the transport holds for a client before the engine is told to send it no more messages."""
 HARD_LIMIT: Final = 4 * HIGH_WATER
 """Bytes it holds, answers to the client's own packets mostly, before nothing more is read from that client."""
+READ: Final = 64 * 1024
+"""Bytes of one read at most, where the loop lets us choose."""
+TURN: Final = 128 * 1024
+"""Bytes that are read between two flushes."""
 LINGER: Final = 1.0
 """Seconds that a client has to take the last packet and close its side."""
 
@@ -45,6 +49,8 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(HIGH_WATER)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ
         self.write = self.transport.write
         self.remote = peer_name(transport.get_extra_info("peername"))
         driver = self.driver
@@ -57,7 +63,10 @@ class Channel(asyncio.Protocol):
         """One pass over all packets of this read; one flush per turn of the loop."""
         self.connection.receive(data, monotonic_ns())
         driver = self.driver
-        if not driver.scheduled:
+        driver.taken += len(data)
+        if driver.taken >= TURN:
+            driver.pace(self)
+        elif not driver.scheduled:
             driver.schedule()
 
     def eof_received(self) -> bool:

@@ -38,9 +38,12 @@ class Driver:
         self.loop = asyncio.get_running_loop() if loop is None else loop
         self.channels: dict[Link, Channel] = {}
         self.scheduled = False
+        self.taken = 0
+        """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
+        self._resting: list[Channel] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer goes off, or 0."""
@@ -54,6 +57,7 @@ class Driver:
     def flush(self) -> None:
         """End the tick: one write per connection with output, then the effects, then the timer."""
         self.scheduled = False
+        self.taken = 0
         broker = self.broker
         effects = broker.tick(monotonic_ns())
         dirty = broker.dirty
@@ -79,12 +83,32 @@ class Driver:
         if due is not None and (not self._armed or due < self._armed):
             self._arm(due)
 
+    def pace(self, channel: Channel) -> None:
+        """Enough was read for one turn: write now, and read no more from this client before the others had theirs.
+
+        What a turn can make the broker queue for a client that does not read is bounded by this.
+        """
+        self.flush()
+        if channel.reading and not channel.transport.is_closing():
+            channel.transport.pause_reading()
+            if not self._resting:
+                self.loop.call_soon(self._go_on)
+            self._resting.append(channel)
+
+    def _go_on(self) -> None:
+        resting, self._resting = self._resting, []
+        for channel in resting:
+            if channel.reading and not channel.transport.is_closing():
+                channel.transport.resume_reading()
+
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the broker wants done outside."""
         for effect in effects:
             if isinstance(effect, Note):
                 if self.lines.passes(monotonic_ns()):
                     self._write_note(effect)
+                elif self.lines.skipped == 1:
+                    self.loop.call_later(1.0, self.lines.settle)
             else:
                 raise NotImplementedError(f"nobody carries out {effect!r}")
 

@@ -43,16 +43,20 @@ class Lines:
 
     def wait(self, pattern: str, deadline: float = DEADLINE) -> re.Match[str]:
         """The first match in a line that is there or comes."""
+        match = self.within(deadline, pattern)
+        if match is None:
+            pytest.fail(f"no line like {pattern!r} within {deadline} s in:\n" + "\n".join(self.lines[-30:]))
+        return match
+
+    def within(self, deadline: float, pattern: str) -> re.Match[str] | None:
+        """The same, or None if it does not come."""
 
         def found() -> re.Match[str] | None:
             return next((m for m in (re.search(pattern, line) for line in self.lines) if m), None)
 
         with self.changed:
             self.changed.wait_for(lambda: found() or self.ended, deadline)
-            match = found()
-        if match is None:
-            pytest.fail(f"no line like {pattern!r} within {deadline} s in:\n" + "\n".join(self.lines[-30:]))
-        return match
+            return found()
 
     def having(self, pattern: str) -> list[str]:
         return [line for line in list(self.lines) if re.search(pattern, line)]

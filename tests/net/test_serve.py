@@ -362,7 +362,7 @@ def test_serving_imports_only_what_it_uses() -> None:
         "from mqtt_ref.server import ALLOW_ALL, Server\n"
         "async def run():\n"
         "    async with Server(access=ALLOW_ALL): pass\n"
-        "serve._run_loop(run())\n"
+        "serve.run_loop(run())\n"
         "print(*sys.modules)\n"
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
