@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -251,7 +252,9 @@ def _run(chosen: argparse.Namespace, folder: Path, tests: list[Test]) -> int:
     if chosen.record:
         broker = os.environ.get(VARIABLE) or "mqtt_ref"
         RECORD.parent.mkdir(exist_ok=True)
-        RECORD.write_text(json.dumps(record(rounds, folder, broker), indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(record(rounds, folder, broker), indent=1)
+        text = re.sub(r'\[\s+("\w+"),\s+([\d.]+)\s+\]', r"[\1, \2]", text)  # a line per test
+        RECORD.write_text(text + "\n", encoding="utf-8")
     return 0 if all(verdict.outcome == "pass" for verdicts in rounds for verdict in verdicts) else 1
 
 
