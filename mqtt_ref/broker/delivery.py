@@ -27,7 +27,7 @@ class Deliverer(Hub):
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
         self.router = Router(refine=self._readable)
-        self.retained_messages: Retained[Message] = Retained()
+        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
         self.sessions: list[Session | None] = []
         """By handle."""
         self.links: list[Link | None] = []

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mqtt_ref.broker.timers import RETAINED, SESSION, WILL
 from mqtt_ref.engine.generated.session import DORMANT
 from mqtt_ref.engine.generated.will import DELAYED
 from mqtt_ref.engine.message import SECOND, Message
@@ -77,7 +76,6 @@ class _Restorer:
         session.expiry = record.expiry
         if record.expiry < hub.limits.session_expiry_never:
             session.ends_at = record.ends_at - self.utc if record.ends_at else self.now + record.expiry * SECOND
-            hub.timers.add(session.ends_at, SESSION, session.handle)
         will = record.will
         if will is not None:
             session.will = will
@@ -89,7 +87,7 @@ class _Restorer:
                 if will.properties is not None:
                     delay = will.properties.will_delay_interval or 0
                 session.will_at = self.now + delay * SECOND
-            hub.timers.add(session.will_at, WILL, session.handle)
+        hub.watch_over(session)
 
     def message(self, stored: StoredMessage) -> Message:
         """The message itself, one object however many sessions it waits for."""
@@ -115,8 +113,7 @@ class _Restorer:
         if message.expires_at and message.expires_at <= self.now:
             return
         self.hub.retained_messages.put(message.topic, message, message.expires_at)
-        if message.expires_at:
-            self.hub.timers.add(message.expires_at, RETAINED, 0)
+        self.hub.watch_retained()
 
     def queued(self, session: Session, record: QueuePut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.broker.delivery import Deliverer
-from mqtt_ref.broker.timers import LINK, RETAINED, SESSION, WILL, Timers
+from mqtt_ref.broker.timers import LINK, RETAINED, SESSION, Timers
 from mqtt_ref.engine import qos_send, will
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.generated.session import (
@@ -48,6 +48,8 @@ class SessionKeeper(Deliverer):
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self._retained_at = 0
+        """When the timer for retained messages is set to, or 0."""
 
     def admit(self, link: Link, connect: Connect, client_id: str, now: int) -> bool:
         """Give a connection its session; an older connection of the client is closed first.
@@ -147,9 +149,7 @@ class SessionKeeper(Deliverer):
         else:
             if session.expiry < self.limits.session_expiry_never:
                 session.ends_at = now + session.expiry * SECOND * self.limits.session_expiry_percent // 100
-                self.timers.add(session.ends_at, SESSION, session.handle)
-            if session.will_at:
-                self.timers.add(session.will_at, WILL, session.handle)
+            self.watch_over(session)
             if self.keeper is not None:
                 self.keeper.session(session)
         self._publish_will(session, wanted, now)
@@ -199,12 +199,27 @@ class SessionKeeper(Deliverer):
         keeper = self.keeper
         if keeper is not None:
             keeper.retained(message)
-        if message.expires_at:
-            self.timers.add(message.expires_at, RETAINED, 0)
+        self.watch_retained()
 
     def retain_removed(self, topic: str) -> None:
         if self.keeper is not None:
             self.keeper.retained_gone(topic)
+
+    def watch_retained(self) -> None:
+        """Be woken when the first retained message expires; one entry is enough for all."""
+        when = self.retained_messages.next_expiry()
+        if when and (not self._retained_at or when < self._retained_at):
+            self._retained_at = when
+            self.timers.add(when, RETAINED, 0)
+
+    def watch_over(self, session: Session) -> None:
+        """Be woken when the will or the end of a session is due, whichever is first; one entry is enough."""
+        when = session.ends_at
+        if session.will_at and (not when or session.will_at < when):
+            when = session.will_at
+        if when and (not session.wake_at or when < session.wake_at):
+            session.wake_at = when
+            self.timers.add(when, SESSION, session.handle)
 
     def wake(self, link: Link, when: int) -> None:
         """One entry for each link is enough: a later limit is found when an earlier one is looked at."""
@@ -231,11 +246,15 @@ class SessionKeeper(Deliverer):
                     link.deadline = 0
                     link.on_deadline(now)
             elif kind == RETAINED:
+                self._retained_at = 0
                 self.expire_retained(now)
+                self.watch_retained()
             else:
                 session = self.sessions[subject]
-                if session is not None and session.link is None:
-                    self._session_due(session, now)
+                if session is not None:
+                    session.wake_at = 0
+                    if session.link is None:
+                        self._session_due(session, now)
 
     def _session_due(self, session: Session, now: int) -> None:
         """The Will Delay or the session's expiry may have passed; the earlier one comes first."""
@@ -244,6 +263,8 @@ class SessionKeeper(Deliverer):
         if session.ends_at and session.ends_at <= now:
             self._end_dormant(session, ON_EXPIRED, "expired", now)
             self.counters.sessions_expired += 1
+        else:
+            self.watch_over(session)
 
     def remove_session(self, client_id: str, now: int) -> bool:
         """End a session by hand; its connection, if there is one, is closed with 0x98. False if there is none."""

@@ -6,12 +6,11 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Final
 
-__all__ = ["LINK", "RETAINED", "SESSION", "WILL", "Timers"]
+__all__ = ["LINK", "RETAINED", "SESSION", "Timers"]
 
 LINK: Final = 0
 SESSION: Final = 1
-WILL: Final = 2
-RETAINED: Final = 3
+RETAINED: Final = 2
 
 
 class Timers:

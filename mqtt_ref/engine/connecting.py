@@ -19,7 +19,8 @@ from mqtt_ref.engine.generated.connection import (
 from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
-from mqtt_ref.engine.reacting import refuse, stop
+from mqtt_ref.engine.reacting import breach, refuse, stop
+from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answered", "connect"]
 
+CONNECT = 1
+MALFORMED_PACKET = 0x81
 UNSUPPORTED_PROTOCOL_VERSION = 0x84
 CLIENT_IDENTIFIER_NOT_VALID = 0x85
 NOT_AUTHORIZED = 0x87
@@ -65,6 +68,13 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     if redirect is not None:
         # [X5-redirect-codes, X5-redirect-reference]
         refused(link, redirect.code, "Use another server", now, redirect.server_reference)
+        return
+    if hub.strict_text and (
+        disallowed(packet.client_id)
+        or disallowed(packet.username or "")
+        or (packet.will is not None and disallowed(packet.will.topic))
+    ):
+        breach(link, DISALLOWED, MALFORMED_PACKET, CONNECT, now, "A character that is not allowed")
         return
     code, text = _judge_client_id(link, packet)
     if not code and packet.will is not None:

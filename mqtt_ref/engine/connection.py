@@ -58,6 +58,7 @@ __all__ = ["Connection"]
 PROTOCOL_ERROR = 0x82
 NOT_AUTHORIZED = 0x87
 KEEP_ALIVE_TIMEOUT = 0x8D
+PACKET_TOO_LARGE = 0x95
 QUOTA_EXCEEDED = 0x97
 
 
@@ -73,6 +74,8 @@ class Connection(Link):
         """
         packets = self.decoder.feed(data)
         if not packets:
+            if self.state != CONNECTED:
+                self._bound_waiting(len(data), now)
             return
         self.heard = now
         hub = self.hub
@@ -89,7 +92,7 @@ class Connection(Link):
             else:
                 self._handle(packet, now)
         if self.held is not None:
-            self._bound_held(len(data), now)
+            self._bound_waiting(len(data), now)
 
     def _handle(self, packet: Packet | Violation, now: int) -> None:
         """One packet, by the table of connections."""
@@ -144,10 +147,17 @@ class Connection(Link):
             version = 0 if self.state == AWAIT_CONNECT else self.version
             breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
 
-    def _bound_held(self, size: int, now: int) -> None:
-        """Bytes that come while the question is open are held, up to a bound."""
+    def _bound_waiting(self, size: int, now: int) -> None:
+        """What comes before a client is accepted is held up to a bound: a CONNECT without end, and what follows it."""
+        bounds = self.hub.options.bounds
+        if self.state == AWAIT_CONNECT:
+            if self.decoder.buffered > bounds.connect_bytes:
+                self.note("A CONNECT of that size is not waited for", PACKET_TOO_LARGE)
+                self.hub.counters.connections_refused += 1
+                stop(self, now, LOST)
+            return
         self.held_bytes += size
-        if self.held_bytes > self.hub.options.bounds.held_bytes:
+        if self.held_bytes > bounds.held_bytes:
             refuse(self, QUOTA_EXCEEDED, "Too much was sent before the CONNACK", now)
 
     def _goodbye(self, packet: Disconnect, now: int) -> None:

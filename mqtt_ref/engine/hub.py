@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.counters import Counters
+from mqtt_ref.engine.generated.decisions import DISALLOWED_UNICODE_ACCEPT
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import Tables, decided
 
@@ -97,6 +98,7 @@ class Hub:
         self.keeper: Keeper | None = None
         self.dirty: list[Link] = []
         self.effects: list[Effect] = []
+        self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
         self.topic_levels = options.bounds.topic_levels
         self.plain_qos = options.capabilities.maximum_qos
         """The highest QoS at which a plain PUBLISH may take the short way."""

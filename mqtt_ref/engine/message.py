@@ -69,7 +69,7 @@ class Message:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
 
     def form(self, version: int, qos: int, retain: bool) -> bytes:
-        """The PUBLISH as it arrived, without identifiers or alias; with QoS above 0 its packet identifier is 0.
+        """The PUBLISH within a second of its arrival, without identifiers or alias; its packet identifier is 0.
 
         All properties but the expiry interval, which is kept as received here, go out unaltered and in order
         [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].

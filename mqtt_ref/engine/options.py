@@ -18,8 +18,8 @@ class Capabilities:
     retain_available: bool = True
     maximum_packet_size: int = 268_435_460
     """Largest packet that is read; the size of the largest that there can be means no limit and is not told."""
-    topic_alias_maximum: int = 65_535
-    """Aliases that a client may set; 0 forbids them."""
+    topic_alias_maximum: int = 100
+    """Aliases that a client may set, each of which holds a topic name in memory; 0 forbids them."""
     receive_maximum: int = 1024
     """QoS 1 and 2 messages of a client that may be unacknowledged at once."""
     wildcard_subscription_available: bool = True
@@ -49,7 +49,9 @@ class Bounds:
     """Bytes of payloads and topics that wait for one session."""
     outbound_aliases: int = 64
     """Topic Aliases the server assigns on one connection where the client allows them."""
-    held_bytes: int = 65_536
+    connect_bytes: int = 1_048_576
+    """Bytes of a CONNECT."""
+    held_bytes: int = 1_048_576
     """Bytes that a client may send while the question whether it may connect is open."""
     connect_timeout: int = 10
     """Seconds from the accepted link to the CONNECT."""
@@ -61,6 +63,8 @@ class Bounds:
     """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count]."""
     batches: int = 4
     """Batches that may be on their way to the store at once."""
+    retained_messages: int = 1_000_000
+    """Retained messages; 0: any number."""
     sessions: int = 10_000_000
     """Sessions, connected or not."""
     connections: int = 1_000_000

@@ -14,6 +14,7 @@ from mqtt_ref.engine.generated.decisions import (
 )
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, expel
+from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
@@ -26,7 +27,7 @@ __all__ = ["forwarded", "publish"]
 
 PUBLISH = 3
 NO_MATCHING_SUBSCRIBERS = 0x10
-PROTOCOL_ERROR = 0x82
+MALFORMED_PACKET = 0x81
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
 TOPIC_ALIAS_INVALID = 0x94
@@ -51,6 +52,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         properties is None
         and not packet.retain
         and hub.access is None
+        and not hub.strict_text
         and topic[0] != "$"
         and topic.count("/") < hub.topic_levels
     ):
@@ -77,8 +79,11 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             return
         if topic == aliases.UNKNOWN:
             cites = ("X5-topic-alias-unknown-empty",)
-            breach(link, cites, PROTOCOL_ERROR, PUBLISH, now, "A Topic Alias that was not set")
+            breach(link, cites, 0x82, PUBLISH, now, "A Topic Alias that was not set")
             return
+    if hub.strict_text and disallowed(topic):
+        breach(link, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, "A character that is not allowed in the Topic Name")
+        return
     if qos:
         if not qos_receive.counts(link, session, qos, packet.packet_id, now):
             return

@@ -83,7 +83,7 @@ def _send_qos0(
 
     [X311-qos0-no-retry, MQTT5-2.2.1-2]
     """
-    if identifiers or link.alias_out_maximum or message.expires_at != NEVER:
+    if identifiers or link.alias_out_maximum or (message.expires_at != NEVER and message.waited(now)):
         _send_special(link, session, message, 0, retain, False, 0, identifiers, now)
         return
     data = message.form(link.version, 0, retain)
@@ -150,7 +150,7 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     largest = hub.limits.packet_id_maximum
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
-    if delivery.identifiers or link.alias_out_maximum or message.expires_at != NEVER:
+    if delivery.identifiers or link.alias_out_maximum or (message.expires_at != NEVER and message.waited(now)):
         if not _send_special(link, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now):
             return
     else:

@@ -78,6 +78,7 @@ class Session:
         "subscriptions",
         "username",
         "version",
+        "wake_at",
         "will",
         "will_at",
         "will_state",
@@ -97,6 +98,8 @@ class Session:
         """Whether the store knows it: it outlives its connection."""
         self.ends_at = 0
         """When it ends, while its client is away; 0: not known or never."""
+        self.wake_at = 0
+        """When the timer for it is set to, or 0."""
         self.subscriptions: dict[str, tuple[int, int]] = {}
         """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none)."""
         self.inflight: dict[int, Delivery] = {}

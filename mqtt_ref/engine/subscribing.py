@@ -18,6 +18,7 @@ from mqtt_ref.engine.generated.subscription import (
     WIDTH,
 )
 from mqtt_ref.engine.reacting import breach, expel
+from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.primitives import V5, V31
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["subscribe", "unsubscribe"]
 SUBSCRIBE = 8
 NO_SUBSCRIPTION_EXISTED = 0x11
 UNSPECIFIED_ERROR = 0x80
+MALFORMED_PACKET = 0x81
 NOT_AUTHORIZED = 0x87
 TOPIC_FILTER_INVALID = 0x8F
 PACKET_IDENTIFIER_IN_USE = 0x91
@@ -52,6 +54,12 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
     hub = link.hub
     offered = hub.options.capabilities
     identifier = 0
+    if hub.strict_text:
+        for wanted in packet.subscriptions:
+            if disallowed(wanted.topic_filter):
+                text = "A character that is not allowed in the Topic Filter"
+                breach(link, DISALLOWED, MALFORMED_PACKET, SUBSCRIBE, now, text)
+                return
     properties = packet.properties
     if properties is not None and properties.subscription_identifier is not None:
         identifier = properties.subscription_identifier

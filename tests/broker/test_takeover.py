@@ -9,7 +9,15 @@ from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.generated import session as machine
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.watch import Watch
-from mqtt_ref.wire.packets import Connect, ConnectProperties, Disconnect, Publish, Will, WillProperties
+from mqtt_ref.wire.packets import (
+    Connect,
+    ConnectProperties,
+    Disconnect,
+    Publish,
+    PublishProperties,
+    Will,
+    WillProperties,
+)
 from tests.sansio import World
 
 KEEP = ConnectProperties(session_expiry_interval=3600)
@@ -210,3 +218,17 @@ def test_a_connect_storm_leaves_nothing() -> None:
     assert world.broker.by_client_id == {}
     world.pass_time(100)
     assert len(world.broker.timers) == 0
+
+
+def test_one_timer_for_each_session_and_one_for_retained_messages() -> None:
+    world = World()
+    pub = world.client("pub")
+    for n in range(50):
+        world.client("a", clean_start=False, properties=KEEP).drop()
+        pub.publish("t", b"x", 0, retain=True, properties=PublishProperties(message_expiry_interval=600 + n))
+    world.pass_time(11)
+    assert len(world.broker.timers) == 2
+    world.pass_time(4000)
+    assert world.broker.by_client_id.keys() == {"pub"}
+    assert len(world.broker.timers) == 0
+    assert len(world.broker.retained_messages) == 0

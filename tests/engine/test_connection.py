@@ -288,3 +288,14 @@ def test_a_link_lost_while_the_question_is_open() -> None:
     a.drop()
     assert not world.broker.answer(world.asks[0].question, Verdict(), world.now)
     assert world.broker.by_client_id == {}
+
+
+def test_a_connect_that_does_not_end_is_not_waited_for() -> None:
+    world = World(Options(bounds=Bounds(connect_bytes=1000)))
+    link = world.link()
+    link.send_raw(b"\x10\xff\xff\xff\x7f\x00\x04MQTT\x05\x02\x00\x00")
+    assert not link.closed
+    link.send_raw(b"x" * 2000)
+    assert link.closed
+    assert link.raw == b""
+    assert link.connection.decoder.buffered <= 3000

@@ -8,6 +8,8 @@ from typing import Final
 
 __all__ = [
     "DECISIONS",
+    "DISALLOWED_UNICODE_ACCEPT",
+    "DISALLOWED_UNICODE_REFUSE",
     "DOLLAR_PUBLISH_ALLOW",
     "DOLLAR_PUBLISH_REFUSE",
     "Decisions",
@@ -53,6 +55,8 @@ NO_LOCAL_RETAINED_APPLY: Final = 0
 NO_LOCAL_RETAINED_IGNORE: Final = 1
 PAYLOAD_FORMAT_TRUST: Final = 0
 PAYLOAD_FORMAT_CHECK: Final = 1
+DISALLOWED_UNICODE_ACCEPT: Final = 0
+DISALLOWED_UNICODE_REFUSE: Final = 1
 QUEUE_FULL_NEWEST: Final = 0
 QUEUE_FULL_OLDEST: Final = 1
 OFFLINE_QOS0_DROP: Final = 0
@@ -102,6 +106,11 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("trust", "check"),
         ("MQTT5-3.3.2-4",),
         "A payload that is said to be UTF-8: believed, or checked and refused with 0x99.",
+    ),
+    "disallowed_unicode": (
+        ("accept", "refuse"),
+        ("X5-disallowed-unicode-malformed", "X311-disallowed-unicode-received"),
+        "Control characters and non-characters in names, filters and identifiers: accepted, or refused with 0x81.",
     ),
     "queue_full": (
         ("newest", "oldest"),
@@ -218,6 +227,7 @@ class Decisions:
         "long_client_id_v31",
         "no_local_retained",
         "payload_format",
+        "disallowed_unicode",
         "queue_full",
         "offline_qos0",
         "shutdown_wills",
@@ -233,6 +243,7 @@ class Decisions:
         self.long_client_id_v31: int = 0
         self.no_local_retained: int = 0
         self.payload_format: int = 0
+        self.disallowed_unicode: int = 0
         self.queue_full: int = 0
         self.offline_qos0: int = 0
         self.shutdown_wills: int = 0
