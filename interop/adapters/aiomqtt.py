@@ -142,6 +142,8 @@ class AiomqttClient:
             await client.__aexit__(None, None, None)
         except aiomqtt.MqttError:
             pass  # it had lost the link, which drop() is for
+        if client._disconnected.done() and not client._disconnected.cancelled():
+            client._disconnected.exception()  # seen, or asyncio complains that nobody looked
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump], timeout=DEADLINE)
