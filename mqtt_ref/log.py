@@ -94,5 +94,5 @@ class Throttle:
     def settle(self) -> None:
         """Write how many lines were left out since this was said last."""
         if self.skipped:
-            self.write(f"{self.skipped} more connections were closed; their lines were left out")
+            self.write(f"{self.skipped} more lines like these were left out")
             self.skipped = 0

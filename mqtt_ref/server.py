@@ -68,6 +68,13 @@ class Server:
         """The port of the first listener."""
         return self.listeners[0].port
 
+    @property
+    def driver(self) -> Driver:
+        """What runs the broker while the server is started."""
+        if self._driver is None:
+            raise RuntimeError("the server does not run")
+        return self._driver
+
     async def start(self) -> None:
         """Open all listeners, or none.
 
@@ -77,6 +84,7 @@ class Server:
         if self._driver is not None:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
+        self.broker.shutting_down = False
         channel: Callable[[Driver, str], Channel] = Channel
         if self.trace is not None:
             from mqtt_ref.net.trace import traced

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
@@ -26,6 +28,9 @@ __all__ = ["configure", "run", "run_loop", "serve"]
 
 FINE, USAGE = 0, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
+NET = logging.getLogger("mqtt_ref.net")
+FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+DESCRIPTORS: Final = 1_048_576
 EXAMPLE: Final = """\
 example:
   mqtt-ref serve --port 0 --trace
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return USAGE
     log.setup(logging.INFO if args.verbose else logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    _raise_limit()
     trace: Trace | None = None
     if args.trace:
         from mqtt_ref.net.trace import Trace
@@ -95,7 +101,7 @@ def _on_disconnected(link: Link, session: Session, how: int) -> None:
 async def serve(server: Server, ready: Callable[[str], None]) -> int:
     """Run a server until a signal comes; `ready` is told each address."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_on_loop_error)
+    loop.set_exception_handler(_LoopErrors())
     stop = asyncio.Event()
     _on_signals(loop, stop)
     async with server:
@@ -121,10 +127,34 @@ def _on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
             signal.signal(number, lambda got, frame: loop.call_soon_threadsafe(came, got))
 
 
-def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What no caller can be told: a failed accept, say, or a bug in a callback."""
-    error = context.get("exception")
-    logging.getLogger("mqtt_ref.net").error("%s", context.get("message", error), exc_info=error)
+class _LoopErrors:
+    """Logs what no caller can be told: a failed accept, say, or a bug in a callback."""
+
+    def __init__(self) -> None:
+        self.full = log.Throttle(NET.error, 1)
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in FULL:
+            if self.full.passes(monotonic_ns()):
+                NET.error("no new connection can be accepted for the moment: %s", error.strerror)
+        else:
+            NET.error("%s", context.get("message", error), exc_info=error)
+
+
+def _raise_limit() -> None:
+    """Let the process have as many descriptors, one per connection, as the system allows it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:
+            NET.info("the limit of open files stays %d: %s", soft, error)
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:

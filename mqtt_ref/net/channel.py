@@ -114,7 +114,11 @@ class Channel(asyncio.Protocol):
         if said and transport.can_write_eof():
             # Closing with unread input would reset the connection, and the client might never see what we said.
             # So it is read on; the broker takes no notice of it.
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the client has gone already
+                transport.abort()
+                return
             if not self.reading:
                 transport.resume_reading()
             self.driver.loop.call_later(LINGER, transport.abort)

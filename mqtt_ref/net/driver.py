@@ -9,7 +9,8 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine.effects import Effect, Note
+from mqtt_ref.engine.access import REFUSE, Verdict
+from mqtt_ref.engine.effects import Ask, Effect, Note
 from mqtt_ref.log import Throttle
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Driver"]
 
 SERVER_SHUTTING_DOWN: Final = 0x8B
+UNSPECIFIED_ERROR: Final = 0x80
 SECOND: Final = 1_000_000_000
 LOG = logging.getLogger("mqtt_ref.net")
 CLOSED = logging.getLogger("mqtt_ref.connection")
@@ -41,6 +43,8 @@ class Driver:
         self.taken = 0
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
+        self.on_ask: Callable[[Ask], object] | None = None
+        """Gets the questions whether a client may connect; without it nobody may."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
         self._resting: list[Channel] = []
@@ -109,8 +113,19 @@ class Driver:
                     self._write_note(effect)
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
+            elif isinstance(effect, Ask):
+                if self.on_ask is not None:
+                    self.on_ask(effect)
+                else:
+                    LOG.error("refused, since nobody answers %r", effect)
+                    self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
             else:
                 raise NotImplementedError(f"nobody carries out {effect!r}")
+
+    def answer(self, question: int, verdict: Verdict) -> None:
+        """The answer to an `Ask`, from anywhere on this loop."""
+        self.broker.answer(question, verdict, monotonic_ns())
+        self.schedule()
 
     def _write_note(self, note: Note) -> None:
         level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Listener", "ListenerError", "is_loopback"]
 
 BACKLOG: Final = 1024
-"""Connections that the kernel holds for us, and that are accepted in one turn of the loop."""
+"""Connections that the kernel holds for us."""
+ACCEPTED: Final = 100
+"""Connections that asyncio accepts in one turn; it also complains so often in a turn when no descriptors are left."""
 
 
 class ListenerError(Exception):
@@ -65,10 +67,10 @@ class Listener:
         sockets = self.bind()
         try:
             for bound in sockets:
-                server = await driver.loop.create_server(
-                    partial(channel, driver, self.name), sock=bound, backlog=BACKLOG
-                )
+                factory = partial(channel, driver, self.name)
+                server = await driver.loop.create_server(factory, sock=bound, backlog=ACCEPTED)
                 self._servers.append(server)
+                bound.listen(BACKLOG)
         except OSError as error:
             await self.close()
             raise ListenerError(_explain(error, self.host, self.port)) from error
