@@ -26,6 +26,8 @@ class Deliverer(Hub):
 
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
+        self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
+        """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
         self.router = Router(refine=self._readable)
         self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
         self.sessions: list[Session | None] = []
@@ -33,12 +35,59 @@ class Deliverer(Hub):
         self.links: list[Link | None] = []
         """By handle of the session: the connection that is open."""
 
-    def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
-        """Deliver a message without properties that is not to be retained.
+    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
+        """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
 
-        A plain QoS 0 delivery is an item in a list: no object is made and no subscriber is encoded for by itself.
+        A delivery is an item in a list: no object is made, and the message is encoded once for each version.
+        """
+        match = self.router.match(topic)
+        if match.shared or self.watch is not None or not self.short_ways:
+            self.forward(link, topic, payload, 0, now)
+            return
+        links = self.links
+        dirty = self.dirty
+        form3 = b""
+        form5 = b""
+        others: list[Entry] | None = None
+        sent = 0
+        for entry in match.plain:
+            target = links[entry.subscriber]
+            fast = 0 if target is None or entry.special else target.fast
+            if target is None or fast == 0:
+                if others is None:
+                    others = []
+                others.append(entry)
+                continue
+            if fast == 2:
+                if not form5:
+                    form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                target.out.append(form5)
+            else:
+                if not form3:
+                    form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                target.out.append(form3)
+            sent += 1
+            if not target.queued:
+                target.queued = True
+                dirty.append(target)
+        counters = self.counters
+        counters.messages_routed += 1
+        counters.messages_sent += sent
+        if others is not None:
+            self.last_message += 1
+            message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
+            for entry in others:
+                self._deliver(entry, message, now)
+
+    def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
+        """Deliver a message without properties that is not to be retained; False if nobody had subscribed.
+
+        Subscribers that get the same form of it get the same bytes but for the packet identifier.
         [X5-nonshared-own-copy, X5-in-flight-several]
         """
+        if not self.short_ways:
+            self.last_message += 1
+            return self.publish(Message(self.last_message, topic, payload, qos, False, None, link.client_id, now), now)
         match = self.router.match(topic)
         counters = self.counters
         counters.messages_routed += 1
@@ -52,7 +101,7 @@ class Deliverer(Hub):
         sent = 0
         for entry in match.plain:
             target = links[entry.subscriber]
-            if target is not None and target.fast and not entry.no_local and not entry.identifiers:
+            if target is not None and target.fast and not entry.special:
                 if qos == 0 or entry.qos == 0:
                     if target.fast == 2:
                         if not form5:
@@ -68,13 +117,7 @@ class Deliverer(Hub):
                         dirty.append(target)
                     continue
                 session = target.session
-                if (
-                    session is not None
-                    and target.quota > 0
-                    and session.queue is None
-                    and session.resending is None
-                    and self.limits.granted_maximum == 2
-                ):
+                if session is not None and target.quota > 0 and session.queue is None and session.resending is None:
                     if message is None:
                         self.last_message += 1
                         message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)

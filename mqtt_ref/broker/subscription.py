@@ -20,10 +20,11 @@ class Entry:
         qos: the maximum granted QoS of all that match [MQTT5-3.3.4-2].
         retain_as_published: whether any of them keeps the RETAIN flag [MQTT5-3.3.1-13].
         no_local: whether any of them has No Local: ask `local()` when the message is the subscriber's own.
+        special: whether there is No Local or an identifier to look at.
         identifiers: the Subscription Identifiers of all that match and have one, repeated ones too [MQTT5-3.3.4-4].
     """
 
-    __slots__ = ("identifiers", "no_local", "qos", "retain_as_published", "subscriber")
+    __slots__ = ("identifiers", "no_local", "qos", "retain_as_published", "special", "subscriber")
 
     def __init__(
         self, subscriber: int, qos: int, retain_as_published: bool, no_local: bool, identifiers: tuple[int, ...]
@@ -33,6 +34,7 @@ class Entry:
         self.retain_as_published: bool = retain_as_published
         self.no_local: bool = no_local
         self.identifiers: tuple[int, ...] = identifiers
+        self.special: bool = no_local or len(identifiers) > 0
 
     @property
     def parts(self) -> tuple[Subscribed, ...]:

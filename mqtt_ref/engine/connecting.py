@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mqtt_ref.engine import acks, auth, qos_send
 from mqtt_ref.engine.access import ACCEPT, Verdict
 from mqtt_ref.engine.generated.connection import (
-    CONNECTED,
     DO_CLOSE,
     DO_WELCOME,
     ON_ACCEPTED,
@@ -363,8 +362,3 @@ def _fits(link: Link, connack: Connack) -> bool:
     if connack.properties is not None:
         connack.properties.response_information = None
     return acks.fit(link, connack, None)
-
-
-def is_connected(link: Link) -> bool:
-    """Whether the CONNACK with reason 0x00 was sent and the link is open."""
-    return link.state == CONNECTED

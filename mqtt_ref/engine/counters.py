@@ -9,7 +9,6 @@ __all__ = ["COUNTERS", "Counters"]
 
 COUNTERS: Final = {
     "packets_received": "Control Packets received",
-    "publish_received": "PUBLISH packets received",
     "publish_refused": "PUBLISH packets refused: not authorized, or to a topic of the server",
     "messages_routed": "messages taken in for delivery, with those of the server itself",
     "messages_sent": "PUBLISH packets queued for sending, retransmissions included",
@@ -45,7 +44,6 @@ class Counters:
 
     def __init__(self) -> None:
         self.packets_received = 0
-        self.publish_received = 0
         self.publish_refused = 0
         self.messages_routed = 0
         self.messages_sent = 0

@@ -109,6 +109,10 @@ class Hub:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError
 
+    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
+        """The same for a QoS 0 message without properties that is not to be retained: the shortest way."""
+        raise NotImplementedError
+
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
         """The same for a message without properties that is not to be retained: the short way."""
         raise NotImplementedError

@@ -58,7 +58,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     ):
         # The short way of what follows, for a message with nothing special about it.
         if qos == 0:
-            hub.forward(link, topic, packet.payload, 0, now)
+            hub.forward_qos0(link, topic, packet.payload, now)
             return
         if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
             keeper = hub.keeper

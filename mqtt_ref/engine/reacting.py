@@ -12,7 +12,6 @@ from mqtt_ref.engine.generated.connection import (
     CLOSED,
     CONNECTED,
     DECIDING,
-    STATES,
     WIDTH,
 )
 from mqtt_ref.engine.link import LOST
@@ -143,8 +142,3 @@ def stop(link: Link, now: int, how: int) -> None:
 
 def _title(code: int) -> str:
     return REASON_TITLES.get(code, f"0x{code:02X}")
-
-
-def phase(link: Link) -> str:
-    """Where the connection stands, for people."""
-    return STATES[link.state]

@@ -10,7 +10,6 @@ from mqtt_ref.engine.generated.will import (
     DO_DELETE,
     DO_PUBLISH,
     DO_STORE,
-    NONE,
     ON_ABSENT,
     ON_CLOSED,
     ON_CLOSED_DELAY,
@@ -124,4 +123,3 @@ def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -
 RESUMED = ON_RESUMED
 ENDED = ON_ENDED
 ELAPSED = ON_ELAPSED
-NO_WILL = NONE

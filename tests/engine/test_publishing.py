@@ -168,6 +168,16 @@ def test_overlapping(choice: str, copies: int) -> None:  # ambiguity 4
         assert sorted((p.qos, *i) for p, i in zip(got, identifiers, strict=True)) == [(0, 1), (1, 2), (2, 3)]
 
 
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_each_without_identifiers(qos: int) -> None:
+    world = World(Options(decisions={"overlapping": "each"}))
+    sub = world.client("sub", 4)
+    for n, name in enumerate(("t", "#", "+")):
+        sub.subscribe(name, n)
+    world.client("pub").publish("t", b"1", qos)
+    assert sorted(p.qos for p in sub.messages()) == sorted(min(qos, n) for n in range(3))
+
+
 @pytest.mark.parametrize("published", [0, 1, 2])
 @pytest.mark.parametrize("granted", [0, 1, 2])
 @pytest.mark.parametrize("version", [3, 4, 5])
