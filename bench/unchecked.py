@@ -68,39 +68,54 @@ def _publish_properties(data: bytes, pos: int, end: int) -> PublishProperties:
     out = PublishProperties()
     while pos < end:
         identifier = data[pos]
-        pos += 1
-        if identifier == 0x26:  # User Property
+        if identifier == 0x01:  # Payload Format Indicator
+            pos += 1
+            out.payload_format_indicator = data[pos]
+            pos += 1
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x02:  # Message Expiry Interval
+            pos += 1
+            out.message_expiry_interval = UNPACK_32(data, pos)[0]
+            pos += 4
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x03:  # Content Type
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.content_type = data[pos + 2 : stop].decode()
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x08:  # Response Topic
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.response_topic = data[pos + 2 : stop].decode()
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x09:  # Correlation Data
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.correlation_data = data[pos + 2 : stop]
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        while identifier == 0x0B:  # Subscription Identifier
+            pos += 1
+            packed = _vbi(data, pos)
+            out.subscription_identifier.append(packed >> 3)
+            pos += packed & 7
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x23:  # Topic Alias
+            pos += 1
+            out.topic_alias = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            identifier = data[pos] if pos < end else 0
+        while identifier == 0x26:  # User Property
+            pos += 1
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             key = data[pos + 2 : stop].decode()
             pos = stop
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             out.user_property.append((key, data[pos + 2 : stop].decode()))
             pos = stop
-        elif identifier == 0x01:  # Payload Format Indicator
-            out.payload_format_indicator = data[pos]
-            pos += 1
-        elif identifier == 0x02:  # Message Expiry Interval
-            out.message_expiry_interval = UNPACK_32(data, pos)[0]
-            pos += 4
-        elif identifier == 0x03:  # Content Type
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.content_type = data[pos + 2 : stop].decode()
-            pos = stop
-        elif identifier == 0x08:  # Response Topic
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.response_topic = data[pos + 2 : stop].decode()
-            pos = stop
-        elif identifier == 0x09:  # Correlation Data
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.correlation_data = data[pos + 2 : stop]
-            pos = stop
-        elif identifier == 0x0B:  # Subscription Identifier
-            packed = _vbi(data, pos)
-            out.subscription_identifier.append(packed >> 3)
-            pos += packed & 7
-        else:  # Topic Alias
-            out.topic_alias = data[pos] << 8 | data[pos + 1]
-            pos += 2
+            identifier = data[pos] if pos < end else 0
     return out
 
 
@@ -168,40 +183,57 @@ def _connect_properties(data: bytes, pos: int, end: int) -> ConnectProperties:
     out = ConnectProperties()
     while pos < end:
         identifier = data[pos]
-        pos += 1
-        if identifier == 0x26:  # User Property
+        if identifier == 0x11:  # Session Expiry Interval
+            pos += 1
+            out.session_expiry_interval = UNPACK_32(data, pos)[0]
+            pos += 4
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x15:  # Authentication Method
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.authentication_method = data[pos + 2 : stop].decode()
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x16:  # Authentication Data
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.authentication_data = data[pos + 2 : stop]
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x17:  # Request Problem Information
+            pos += 1
+            out.request_problem_information = data[pos]
+            pos += 1
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x19:  # Request Response Information
+            pos += 1
+            out.request_response_information = data[pos]
+            pos += 1
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x21:  # Receive Maximum
+            pos += 1
+            out.receive_maximum = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x22:  # Topic Alias Maximum
+            pos += 1
+            out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
+            pos += 2
+            identifier = data[pos] if pos < end else 0
+        while identifier == 0x26:  # User Property
+            pos += 1
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             key = data[pos + 2 : stop].decode()
             pos = stop
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             out.user_property.append((key, data[pos + 2 : stop].decode()))
             pos = stop
-        elif identifier == 0x11:  # Session Expiry Interval
-            out.session_expiry_interval = UNPACK_32(data, pos)[0]
-            pos += 4
-        elif identifier == 0x15:  # Authentication Method
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.authentication_method = data[pos + 2 : stop].decode()
-            pos = stop
-        elif identifier == 0x16:  # Authentication Data
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.authentication_data = data[pos + 2 : stop]
-            pos = stop
-        elif identifier == 0x17:  # Request Problem Information
-            out.request_problem_information = data[pos]
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x27:  # Maximum Packet Size
             pos += 1
-        elif identifier == 0x19:  # Request Response Information
-            out.request_response_information = data[pos]
-            pos += 1
-        elif identifier == 0x21:  # Receive Maximum
-            out.receive_maximum = data[pos] << 8 | data[pos + 1]
-            pos += 2
-        elif identifier == 0x22:  # Topic Alias Maximum
-            out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
-            pos += 2
-        else:  # Maximum Packet Size
             out.maximum_packet_size = UNPACK_32(data, pos)[0]
             pos += 4
+            identifier = data[pos] if pos < end else 0
     return out
 
 
@@ -209,33 +241,46 @@ def _will_properties(data: bytes, pos: int, end: int) -> WillProperties:
     out = WillProperties()
     while pos < end:
         identifier = data[pos]
-        pos += 1
-        if identifier == 0x26:  # User Property
+        if identifier == 0x01:  # Payload Format Indicator
+            pos += 1
+            out.payload_format_indicator = data[pos]
+            pos += 1
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x02:  # Message Expiry Interval
+            pos += 1
+            out.message_expiry_interval = UNPACK_32(data, pos)[0]
+            pos += 4
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x03:  # Content Type
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.content_type = data[pos + 2 : stop].decode()
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x08:  # Response Topic
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.response_topic = data[pos + 2 : stop].decode()
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x09:  # Correlation Data
+            pos += 1
+            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+            out.correlation_data = data[pos + 2 : stop]
+            pos = stop
+            identifier = data[pos] if pos < end else 0
+        if identifier == 0x18:  # Will Delay Interval
+            pos += 1
+            out.will_delay_interval = UNPACK_32(data, pos)[0]
+            pos += 4
+            identifier = data[pos] if pos < end else 0
+        while identifier == 0x26:  # User Property
+            pos += 1
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             key = data[pos + 2 : stop].decode()
             pos = stop
             stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
             out.user_property.append((key, data[pos + 2 : stop].decode()))
             pos = stop
-        elif identifier == 0x01:  # Payload Format Indicator
-            out.payload_format_indicator = data[pos]
-            pos += 1
-        elif identifier == 0x02:  # Message Expiry Interval
-            out.message_expiry_interval = UNPACK_32(data, pos)[0]
-            pos += 4
-        elif identifier == 0x03:  # Content Type
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.content_type = data[pos + 2 : stop].decode()
-            pos = stop
-        elif identifier == 0x08:  # Response Topic
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.response_topic = data[pos + 2 : stop].decode()
-            pos = stop
-        elif identifier == 0x09:  # Correlation Data
-            stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-            out.correlation_data = data[pos + 2 : stop]
-            pos = stop
-        else:  # Will Delay Interval
-            out.will_delay_interval = UNPACK_32(data, pos)[0]
-            pos += 4
+            identifier = data[pos] if pos < end else 0
     return out

@@ -19,8 +19,8 @@ __all__ = ["emit"]
 
 BREACH = ("Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol")
 PRIMITIVES = (
-    "CLIENT", "SERVER", "check_filter", "check_name", "check_text", "filter_text", "name_text", "read_vbi", "text",
-    "vbi",
+    "CLIENT", "NAMES", "SERVER", "check_filter", "check_name", "check_text", "filter_text", "name_text", "read_vbi",
+    "text", "vbi",
 )  # fmt: skip
 PUBLIC = (
     "HEADERS", "HEADER_BREACHES", "PACKET_TOO_LARGE", "VBI_FOUR_BYTES", "VBI_MINIMAL", "decode", "encode",
@@ -37,7 +37,8 @@ def emit(spec: Spec) -> dict[str, str]:
     for name in sets:
         decoders.decode_properties(name)
     for packet in spec.packets:
-        decoders.decode_packet(packet)
+        if not packet.header_bits:  # PUBLISH stands in `decode` itself
+            decoders.decode_packet(packet)
     headers = Headers(spec, constants)
     headers.dispatch_decode()
     encoders = Encoders(spec, constants)

@@ -17,24 +17,29 @@ class Decoders(Writer):
 
     # ------------------------------------------------------------ decoding: one value
 
-    def missing(self, depth: int, field: Field, code: int, label: str) -> None:
+    def missing(self, depth: int, field: Field, code: int | str, label: str) -> None:
         """Refuse a packet that ends where the field should begin, if the table has a statement for that."""
         if field.missing:
             generic = self.spec.rules["truncated"]
+            cites = self.cites({**generic.cites, **field.missing})
             self.add(depth, "if pos >= end:")
-            self.broken(
-                depth + 1,
-                self.cites({**generic.cites, **field.missing}),
-                self.spec.reason_code(generic.reason),
-                code,
-                "pos",
-                label,
-            )
+            self.broken(depth + 1, cites, self.spec.reason_code(generic.reason), code, "pos", label)
 
-    def value(self, depth: int, kind: str, name: str, code: int | str, label: str, rules: Mapping[str, Cites]) -> None:
-        """Read one value of a wire or semantic type at `pos` into `name`."""
+    def value(
+        self,
+        depth: int,
+        kind: str,
+        name: str,
+        code: int | str,
+        label: str,
+        rules: Mapping[str, Cites],
+        field: Field | None = None,
+    ) -> None:
+        """Read one value of a wire or semantic type at `pos` into `name`; `field` says what its absence breaks."""
         wire = self.spec.wire_of(kind)
         size = self.spec.wires[wire].bytes
+        if field is not None and wire not in ("binary", "utf8"):
+            self.missing(depth, field, code, label)
         if wire == "u8":
             self.add(depth, "if pos >= end:")
             self.truncated(depth + 1, code, "pos", label)
@@ -50,18 +55,18 @@ class Decoders(Writer):
         elif wire == "vbi":
             self.vbi(depth, name, code, label)
         elif wire == "binary":
-            self.span(depth, code, label)
+            self.span(depth, code, label, field)
             self.add(depth, f"{name} = data[pos + 2 : stop]", "pos = stop")
         elif wire == "utf8":
-            self.string(depth, kind, name, code, label, rules)
+            self.string(depth, kind, name, code, label, rules, field)
         else:
             raise NotImplementedError(wire)
 
     def vbi(self, depth: int, name: str, code: int | str, label: str, after: str = "end") -> None:
         minimal_cites, minimal_reason = self.rule("vbi_minimal")
         long_cites, long_reason = self.rule("vbi_long")
-        self.add(depth, f"if pos < {after} and data[pos] < 128:")
-        self.add(depth + 1, f"{name} = data[pos]", "pos += 1")
+        self.add(depth, f"if pos < {after} and ({name} := data[pos]) < 128:")
+        self.add(depth + 1, "pos += 1")
         self.add(depth, "else:")
         self.add(depth + 1, f"packed = read_vbi(data, pos, {after}, True)")
         self.add(depth + 1, "if packed == -1:")
@@ -73,10 +78,12 @@ class Decoders(Writer):
         self.broken(depth + 2, minimal_cites, minimal_reason, code, "pos", label)
         self.add(depth + 1, f"{name} = packed >> 3", "pos += packed & 7")
 
-    def span(self, depth: int, code: int | str, label: str) -> None:
+    def span(self, depth: int, code: int | str, label: str, field: Field | None) -> None:
         """Find the end of a length-prefixed field: `stop`."""
         self.add(depth, "stop = pos + 2", "if stop <= end:", "    stop += data[pos] << 8 | data[pos + 1]")
         self.add(depth, "if stop > end:")
+        if field is not None:
+            self.missing(depth + 1, field, code, label)
         self.truncated(depth + 1, code, "cut_string(data, pos, end)", label)
 
     def string(
@@ -87,29 +94,30 @@ class Decoders(Writer):
         code: int | str,
         label: str,
         rules: Mapping[str, Cites],
+        field: Field | None,
     ) -> None:
-        self.span(depth, code, label)
+        self.span(depth, code, label, field)
         semantic = self.spec.type_rules(kind)
         constant = self.text_rules(kind, rules)
+        held = f"{name}_" if name.startswith("will_") else name  # where the name has a default that is no None
+        wrong = f"{held} is None"
         if "filter_hash" in semantic:
             check = "check_filter(data, pos + 2, stop, version == 5)"
-            self.add(depth, f"{name}_ = filter_text(data, pos + 2, stop, version == 5)")
+            self.add(depth, f"{held} = filter_text(data, pos + 2, stop, version == 5)")
         elif "topic_wildcard" in semantic:
             check = "check_name(data, pos + 2, stop)"
-            self.add(depth, f"{name}_ = name_text(data, pos + 2, stop)")
+            self.add(depth, f"{held} = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)")
             if "topic_empty" in semantic:
-                self.add(depth, f"if stop == pos + 2 or {name}_ is None:")
-                self.add(depth + 1, f"found = {check}")
-                self.add(depth + 1, f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")')
-                self.add(depth, f"{name} = {name}_", "pos = stop")
-                return
+                wrong = f"not {held}"
         else:
             check = "check_text(data, pos + 2, stop)"
-            self.add(depth, f"{name}_ = text(data, pos + 2, stop)")
-        self.add(depth, f"if {name}_ is None:")
+            self.add(depth, f"{held} = text(data, pos + 2, stop)")
+        self.add(depth, f"if {wrong}:")
         self.add(depth + 1, f"found = {check}")
         self.add(depth + 1, f'return broken_text(found, {constant}, {code}, start, version, sender, "{label}")')
-        self.add(depth, f"{name} = {name}_", "pos = stop")
+        if held != name:
+            self.add(depth, f"{name} = {held}")
+        self.add(depth, "pos = stop")
 
     # ------------------------------------------------------------ decoding: properties
 
@@ -122,17 +130,17 @@ class Decoders(Writer):
         self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
         self.add(0, f") -> {cls} | Violation:")
         self.add(1, f'"""The property list of {packet} in `data[pos:end]`."""', f"out = {cls}()")
-        # What comes in numbers is asked for first.
-        properties = sorted(spec.property_set(packet), key=lambda p: spec.wire_of(p.type) != "utf8_pair")
+        # Senders mostly keep the order of the identifiers, so each is asked for behind the one before it: one pass.
         self.add(1, "identifier = stop = 0", "try:")
         self.add(2, "while pos < end:")
-        self.add(3, "identifier = data[pos]")
-        word = "if"
-        for prop in properties:
+        self.add(3, "before = pos", "identifier = data[pos]")
+        for prop in spec.property_set(packet):
+            place = prop.place(packet)
+            word = "while" if place is not None and place.many else "if"
             self.add(3, f"{word} identifier == 0x{prop.id:02X}:  # {prop.title}")
-            word = "elif"
             self.property_value(prop, packet, code, label)
-        self.add(3, "else:")
+            self.add(4, "identifier = data[pos] if pos < end else 0")
+        self.add(3, "if pos == before:")
         self.add(4, f'return _misplaced(identifier, pos + 1 == end, {code}, pos - start, version, sender, "{label}")')
         self.add(1, "except UnicodeDecodeError:")
         self.add(2, f"return {self.ill_formed_property(code, label)}")
@@ -181,6 +189,9 @@ class Decoders(Writer):
         if target == "binary_value":
             self.property_span(4, code, field)
             self.add(4, f"{target} = data[pos + 2 : stop]", "pos = stop")
+        elif spec.wire_of(prop.type) == "utf8" and not is_plain_text(spec, prop):
+            target = "name_value"
+            self.string(4, prop.type, target, code, field, property_rules(prop), None)
         elif not is_plain_text(spec, prop):
             self.value(4, prop.type, target, code, field, property_rules(prop))
         elif target == "string_value":
@@ -255,12 +266,13 @@ class Decoders(Writer):
 
     def decode_packet(self, packet: Packet) -> None:
         cls = packet.class_name
-        self.add(0, f"def _{cls.lower()}(")
-        self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
-        self.add(0, f") -> {cls} | Violation:")
-        self.add(1, f'"""{packet.name} (section {packet.section})."""')
-        if packet.header_bits:
-            self.add(1, "value = data[start]")
+        if not packet.header_bits:
+            self.add(0, f"def _{cls.lower()}(")
+            self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
+            self.add(0, f") -> {cls} | Violation:")
+            self.add(1, f'"""{packet.name} (section {packet.section})."""')
+        else:
+            self.add(1, "value = first")
             for bit in packet.header_bits:
                 self.add(1, f"{bit.name} = {bit_of(bit.at, bit.width)}")
         rest = False
@@ -338,8 +350,7 @@ class Decoders(Writer):
         if kind == "protocol":
             self.protocol(depth, field)
         elif kind == "bits":
-            self.missing(depth, field, code, label)
-            self.value(depth, "u8", "value", code, label, {})
+            self.value(depth, "u8", "value", code, label, {}, field)
             for bit in field.bits:
                 guard = only_in(bit.versions)
                 text = bit_of(bit.at, bit.width)
@@ -356,8 +367,7 @@ class Decoders(Writer):
             self.missing(depth, field, code, label)
             self.properties(depth, field, packet)
         elif kind == "reason":
-            self.missing(depth, field, code, label)
-            self.value(depth, "u8", field.name, code, label, {})
+            self.value(depth, "u8", field.name, code, label, {}, field)
             self.add(depth, f"if {field.name} not in {self.codes(packet, field)}:")
             self.broken(depth + 1, self.cites(field.cites), 0x82, code, "pos - 1", label)
         elif kind == "reasons":
@@ -372,17 +382,15 @@ class Decoders(Writer):
         elif kind == "rest":
             self.add(depth, f"{field.name} = data[pos:end]")
         elif kind == "packet_id":
-            self.missing(depth, field, code, label)
-            self.value(depth, "u16", field.name, code, label, {})
+            self.value(depth, "u16", field.name, code, label, {}, field)
             self.add(depth, f"if {field.name} == 0:")
             self.zero(depth + 1, field, code, label)
         else:
-            self.missing(depth, field, code, label)
             types = field.types
             if len(set(types.values())) == 1:
-                self.value(depth, kind, field.name, code, label, field.rules)
+                self.value(depth, kind, field.name, code, label, field.rules, field)
             else:
-                self.string(depth, kind, field.name, code, label, field.rules)
+                self.string(depth, kind, field.name, code, label, field.rules, field)
                 strict = next(t for v, t in types.items() if t != kind)
                 versions = frozenset(v for v, t in types.items() if t == strict)
                 constant = self.text_rules(strict, field.rules)
@@ -425,7 +433,12 @@ class Decoders(Writer):
     def protocol(self, depth: int, field: Field) -> None:
         truncated, name = self.rule("truncated"), self.rule("protocol_name")
         level_cites, level_reason = self.rule("protocol_level")
-        self.add(depth, "size = protocol(data, pos, end)", "if size < 0:")
+        newest = next(known for known, levels in field.names.items() if V5 in levels)
+        start = f"\\x00\\x{len(newest):02x}{newest}"
+        self.add(
+            depth, f'size = {2 + len(newest)} if data.startswith(b"{start}", pos, end) else protocol(data, pos, end)'
+        )
+        self.add(depth, "if size < 0:")
         self.add(
             depth + 1,
             f"truncated, name = (0x{truncated[1]:02X}, {truncated[0]}), (0x{name[1]:02X}, {name[0]})",

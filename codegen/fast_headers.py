@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from codegen.fast_decoders import Decoders
 from codegen.fast_writer import Writer, is_plain_text, property_rules
 from codegen.model import CLIENT, SERVER, V5, V31, V311
 from codegen.text import cites_tuple
@@ -114,6 +115,9 @@ class Headers(Writer):
         return cites_tuple({V5: identifier})
 
     def dispatch_decode(self) -> None:
+        """The way in: the first byte judged, PUBLISH decoded, the others called."""
+        decoders = Decoders(self.spec, self.constants)
+        decoders.lines = self.lines
         self.add(
             0,
             "def header_breach(version: int, sender: int, first: int) -> Violation | None:",
@@ -133,15 +137,26 @@ class Headers(Writer):
             '    """',
             "    first = data[start]",
             "    if HEADERS[version << 9 | sender << 8 | first]:",
-            "        found = header_breach(version, sender, first)",
-            "        assert found is not None",
-            "        return found",
+            "        breach = header_breach(version, sender, first)",
+            "        assert breach is not None",
+            "        return breach",
             "    kind = first >> 4",
             "    if version == 0 and kind != 1:",
             "        packet = decode(5, sender, data, start, pos, end)",
             "        return packet._replace(version=0) if isinstance(packet, Violation) else packet",
         )
-        order = [3, 4, 12, 5, 6, 7, 1, 2, 8, 9, 10, 11, 13, 14, 15]
+        publish = next(p for p in self.spec.packets if p.header_bits)
+        self.add(1, f"if kind != {publish.code}:", "    return _other(kind, version, sender, data, start, pos, end)")
+        self.add(1, f"# {publish.name} (section {publish.section}), which is most of what comes: without another call.")
+        decoders.decode_packet(publish)
+        self.add(
+            0,
+            "def _other(",
+            "    kind: int, version: int, sender: int, data: bytes, start: int, pos: int, end: int",
+            ") -> Packet | Violation:",
+            f'    """Any packet but {publish.name}."""',
+        )
+        order = [4, 12, 5, 6, 7, 1, 2, 8, 9, 10, 11, 13, 14, 15]
         for code in order[:-1]:
             packet = next(p for p in self.spec.packets if p.code == code)
             self.add(1, f"if kind == {code}:")

@@ -227,12 +227,14 @@ def publish_head(data: bytes, pos: int, version: int) -> int:
     return pos if pos <= len(data) else -1
 
 
-def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[memoryview]:
+def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[bytes | memoryview]:
     """What lies between two offsets of the chunks laid end to end, without a copy."""
-    out: list[memoryview] = []
+    out: list[bytes | memoryview] = []
     for chunk in chunks:
         size = len(chunk)
-        if start < size and stop > 0:
+        if start <= 0 and size <= stop:
+            out.append(chunk)
+        elif start < size and stop > 0:
             out.append(memoryview(chunk)[max(start, 0) : stop])
         start -= size
         stop -= size

@@ -8,6 +8,7 @@ from typing import Final
 __all__ = [
     "CLIENT",
     "MAXIMUM_PACKET_SIZE",
+    "NAMES",
     "SERVER",
     "V5",
     "V31",
@@ -42,8 +43,9 @@ PLUS: Final = 6
 SHARE_EMPTY: Final = 7
 SHARE_FORM: Final = 8
 
-# Names and filters seen lately, already checked: bytes -> str. Only short ones are kept, so the memory is bounded.
-_NAMES: dict[bytes, str] = {}
+NAMES: Final[dict[bytes, str]] = {}
+"""Topic Names seen lately, already checked. `name_text` fills it, with short ones only, so the memory is bounded."""
+
 _KEPT: Final = 4096
 _LONGEST: Final = 128
 _SHARE: Final = b"$share/"
@@ -98,11 +100,11 @@ def text(data: bytes, start: int, end: int) -> str | None:
 
 
 def name_text(data: bytes, start: int, end: int) -> str | None:
-    """The Topic Name in `data[start:end]`, or None if it is none; an empty one is left to the caller."""
+    """The Topic Name in `data[start:end]`, or None if it is none; an empty one is left to the caller.
+
+    It is in `NAMES` from then on, which is asked first where time matters.
+    """
     raw = data[start:end]
-    value = _NAMES.get(raw)
-    if value is not None:
-        return value
     try:
         value = raw.decode()
     except UnicodeDecodeError:
@@ -110,9 +112,9 @@ def name_text(data: bytes, start: int, end: int) -> str | None:
     if "\0" in value or "+" in value or "#" in value:
         return None
     if end - start <= _LONGEST:
-        if len(_NAMES) >= _KEPT:
-            _NAMES.clear()
-        _NAMES[raw] = value
+        if len(NAMES) >= _KEPT:
+            NAMES.clear()
+        NAMES[raw] = value
     return value
 
 

@@ -89,10 +89,10 @@ def test_names_seen_before_are_not_kept_without_bound() -> None:
     for number in range(primitives._KEPT + 10):
         raw = b"topic/%d" % number
         assert name_text(raw, 0, len(raw)) == raw.decode()
-    assert len(primitives._NAMES) <= primitives._KEPT
+    assert len(primitives.NAMES) <= primitives._KEPT
     long = b"t" * (primitives._LONGEST + 1)
     assert name_text(long, 0, len(long)) == long.decode()
-    assert long not in primitives._NAMES
+    assert long not in primitives.NAMES
 
 
 FINE = [b"#", b"+", b"/", b"a/#", b"+/+", b"+/#", b"/+", b"a//b", b"$SYS/#", b"$share/g/a", b"$share/g/#", b"$share",

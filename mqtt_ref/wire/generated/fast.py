@@ -53,6 +53,7 @@ from mqtt_ref.wire.generated.packets import (
 )
 from mqtt_ref.wire.primitives import (
     CLIENT,
+    NAMES,
     SERVER,
     check_filter,
     check_name,
@@ -524,8 +525,89 @@ def _connect_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x11:  # Session Expiry Interval
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
+                value = UNPACK_32(data, pos)[0]
+                pos += 4
+                out.session_expiry_interval = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x17:  # Request Problem Information
+                if out.request_problem_information is not None:
+                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_problem_information")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_problem_information")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_problem_information")
+                out.request_problem_information = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x19:  # Request Response Information
+                if out.request_response_information is not None:
+                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_response_information")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_response_information")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_response_information")
+                out.request_response_information = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x21:  # Receive Maximum
+                if out.receive_maximum is not None:
+                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.receive_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.receive_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                if value < 1:
+                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.receive_maximum")
+                out.receive_maximum = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x22:  # Topic Alias Maximum
+                if out.topic_alias_maximum is not None:
+                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.topic_alias_maximum = value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -543,80 +625,8 @@ def _connect_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x11:  # Session Expiry Interval
-                if out.session_expiry_interval is not None:
-                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "properties.session_expiry_interval")
-                pos += 1
-                if end - pos < 4:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
-                pos += 4
-                out.session_expiry_interval = value
-            elif identifier == 0x15:  # Authentication Method
-                if out.authentication_method is not None:
-                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_method")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
-                pos = stop
-                out.authentication_method = string_value
-            elif identifier == 0x16:  # Authentication Data
-                if out.authentication_data is not None:
-                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "properties.authentication_data")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
-                pos = stop
-                out.authentication_data = binary_value
-            elif identifier == 0x17:  # Request Problem Information
-                if out.request_problem_information is not None:
-                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_problem_information")
-                pos += 1
-                if pos >= end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_problem_information")
-                value = data[pos]
-                pos += 1
-                if value > 1:
-                    return broken(C_X5_REQUEST_PROBLEM_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_problem_information")
-                out.request_problem_information = value
-            elif identifier == 0x19:  # Request Response Information
-                if out.request_response_information is not None:
-                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_ONCE, 0x82, 1, pos - start, version, sender, "properties.request_response_information")
-                pos += 1
-                if pos >= end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.request_response_information")
-                value = data[pos]
-                pos += 1
-                if value > 1:
-                    return broken(C_X5_REQUEST_RESPONSE_INFORMATION_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.request_response_information")
-                out.request_response_information = value
-            elif identifier == 0x21:  # Receive Maximum
-                if out.receive_maximum is not None:
-                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.receive_maximum")
-                pos += 1
-                if end - pos < 2:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.receive_maximum")
-                value = data[pos] << 8 | data[pos + 1]
-                pos += 2
-                if value < 1:
-                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.receive_maximum")
-                out.receive_maximum = value
-            elif identifier == 0x22:  # Topic Alias Maximum
-                if out.topic_alias_maximum is not None:
-                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 1, pos - start, version, sender, "properties.topic_alias_maximum")
-                pos += 1
-                if end - pos < 2:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
-                value = data[pos] << 8 | data[pos + 1]
-                pos += 2
-                out.topic_alias_maximum = value
-            elif identifier == 0x27:  # Maximum Packet Size
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x27:  # Maximum Packet Size
                 if out.maximum_packet_size is not None:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 1, pos - start, version, sender, "properties.maximum_packet_size")
                 pos += 1
@@ -627,7 +637,8 @@ def _connect_properties(
                 if value < 1:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 1, pos - 1 - start, version, sender, "properties.maximum_packet_size")
                 out.maximum_packet_size = value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
@@ -644,8 +655,81 @@ def _will_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x01:  # Payload Format Indicator
+                if out.payload_format_indicator is not None:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 1, pos - 1 - start, version, sender, "will_properties.payload_format_indicator")
+                out.payload_format_indicator = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x02:  # Message Expiry Interval
+                if out.message_expiry_interval is not None:
+                    return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
+                value = UNPACK_32(data, pos)[0]
+                pos += 4
+                out.message_expiry_interval = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x03:  # Content Type
+                if out.content_type is not None:
+                    return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
+                pos = stop
+                out.content_type = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x08:  # Response Topic
+                if out.response_topic is not None:
+                    return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
+                pos += 1
+                stop = pos + 2
+                if stop <= end:
+                    stop += data[pos] << 8 | data[pos + 1]
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
+                name_value = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+                if not name_value:
+                    found = check_name(data, pos + 2, stop)
+                    return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
+                pos = stop
+                out.response_topic = name_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x09:  # Correlation Data
+                if out.correlation_data is not None:
+                    return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.correlation_data = binary_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x18:  # Will Delay Interval
+                if out.will_delay_interval is not None:
+                    return broken(C_X5_WILL_DELAY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
+                value = UNPACK_32(data, pos)[0]
+                pos += 4
+                out.will_delay_interval = value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -663,74 +747,8 @@ def _will_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x01:  # Payload Format Indicator
-                if out.payload_format_indicator is not None:
-                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
-                pos += 1
-                if pos >= end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.payload_format_indicator")
-                value = data[pos]
-                pos += 1
-                if value > 1:
-                    return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 1, pos - 1 - start, version, sender, "will_properties.payload_format_indicator")
-                out.payload_format_indicator = value
-            elif identifier == 0x02:  # Message Expiry Interval
-                if out.message_expiry_interval is not None:
-                    return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-                pos += 1
-                if end - pos < 4:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
-                pos += 4
-                out.message_expiry_interval = value
-            elif identifier == 0x03:  # Content Type
-                if out.content_type is not None:
-                    return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.content_type")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
-                pos = stop
-                out.content_type = string_value
-            elif identifier == 0x08:  # Response Topic
-                if out.response_topic is not None:
-                    return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
-                pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
-                string_value_ = name_text(data, pos + 2, stop)
-                if stop == pos + 2 or string_value_ is None:
-                    found = check_name(data, pos + 2, stop)
-                    return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
-                string_value = string_value_
-                pos = stop
-                out.response_topic = string_value
-            elif identifier == 0x09:  # Correlation Data
-                if out.correlation_data is not None:
-                    return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.correlation_data")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
-                binary_value = data[pos + 2 : stop]
-                pos = stop
-                out.correlation_data = binary_value
-            elif identifier == 0x18:  # Will Delay Interval
-                if out.will_delay_interval is not None:
-                    return broken(C_X5_WILL_DELAY_INTERVAL_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-                pos += 1
-                if end - pos < 4:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-                value = UNPACK_32(data, pos)[0]
-                pos += 4
-                out.will_delay_interval = value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "will_properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
@@ -747,8 +765,151 @@ def _connack_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x11:  # Session Expiry Interval
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 2, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
+                value = UNPACK_32(data, pos)[0]
+                pos += 4
+                out.session_expiry_interval = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x12:  # Assigned Client Identifier
+                if out.assigned_client_identifier is not None:
+                    return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.assigned_client_identifier = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x13:  # Server Keep Alive
+                if out.server_keep_alive is not None:
+                    return broken(C_X5_SERVER_KEEP_ALIVE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_keep_alive")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.server_keep_alive = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1A:  # Response Information
+                if out.response_information is not None:
+                    return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.response_information = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1C:  # Server Reference
+                if out.server_reference is not None:
+                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.server_reference = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x21:  # Receive Maximum
+                if out.receive_maximum is not None:
+                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.receive_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.receive_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                if value < 1:
+                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.receive_maximum")
+                out.receive_maximum = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x22:  # Topic Alias Maximum
+                if out.topic_alias_maximum is not None:
+                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+                pos += 1
+                if end - pos < 2:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
+                value = data[pos] << 8 | data[pos + 1]
+                pos += 2
+                out.topic_alias_maximum = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x24:  # Maximum QoS
+                if out.maximum_qos is not None:
+                    return broken(C_X5_MAXIMUM_QOS_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_qos")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_qos")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_MAXIMUM_QOS_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_qos")
+                out.maximum_qos = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x25:  # Retain Available
+                if out.retain_available is not None:
+                    return broken(C_X5_RETAIN_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.retain_available")
+                pos += 1
+                if pos >= end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.retain_available")
+                value = data[pos]
+                pos += 1
+                if value > 1:
+                    return broken(C_X5_RETAIN_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.retain_available")
+                out.retain_available = value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -766,137 +927,8 @@ def _connack_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x11:  # Session Expiry Interval
-                if out.session_expiry_interval is not None:
-                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 2, pos - start, version, sender, "properties.session_expiry_interval")
-                pos += 1
-                if end - pos < 4:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
-                pos += 4
-                out.session_expiry_interval = value
-            elif identifier == 0x12:  # Assigned Client Identifier
-                if out.assigned_client_identifier is not None:
-                    return broken(C_X5_ASSIGNED_CLIENT_IDENTIFIER_ONCE, 0x82, 2, pos - start, version, sender, "properties.assigned_client_identifier")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-                pos = stop
-                out.assigned_client_identifier = string_value
-            elif identifier == 0x13:  # Server Keep Alive
-                if out.server_keep_alive is not None:
-                    return broken(C_X5_SERVER_KEEP_ALIVE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_keep_alive")
-                pos += 1
-                if end - pos < 2:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
-                value = data[pos] << 8 | data[pos + 1]
-                pos += 2
-                out.server_keep_alive = value
-            elif identifier == 0x15:  # Authentication Method
-                if out.authentication_method is not None:
-                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_method")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-                pos = stop
-                out.authentication_method = string_value
-            elif identifier == 0x16:  # Authentication Data
-                if out.authentication_data is not None:
-                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 2, pos - start, version, sender, "properties.authentication_data")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
-                pos = stop
-                out.authentication_data = binary_value
-            elif identifier == 0x1A:  # Response Information
-                if out.response_information is not None:
-                    return broken(C_X5_RESPONSE_INFORMATION_ONCE, 0x82, 2, pos - start, version, sender, "properties.response_information")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-                pos = stop
-                out.response_information = string_value
-            elif identifier == 0x1C:  # Server Reference
-                if out.server_reference is not None:
-                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 2, pos - start, version, sender, "properties.server_reference")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-                pos = stop
-                out.server_reference = string_value
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 2, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            elif identifier == 0x21:  # Receive Maximum
-                if out.receive_maximum is not None:
-                    return broken(C_X5_RECEIVE_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.receive_maximum")
-                pos += 1
-                if end - pos < 2:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.receive_maximum")
-                value = data[pos] << 8 | data[pos + 1]
-                pos += 2
-                if value < 1:
-                    return broken(C_X5_RECEIVE_MAXIMUM_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.receive_maximum")
-                out.receive_maximum = value
-            elif identifier == 0x22:  # Topic Alias Maximum
-                if out.topic_alias_maximum is not None:
-                    return broken(C_X5_TOPIC_ALIAS_MAXIMUM_ONCE, 0x82, 2, pos - start, version, sender, "properties.topic_alias_maximum")
-                pos += 1
-                if end - pos < 2:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
-                value = data[pos] << 8 | data[pos + 1]
-                pos += 2
-                out.topic_alias_maximum = value
-            elif identifier == 0x24:  # Maximum QoS
-                if out.maximum_qos is not None:
-                    return broken(C_X5_MAXIMUM_QOS_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_qos")
-                pos += 1
-                if pos >= end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.maximum_qos")
-                value = data[pos]
-                pos += 1
-                if value > 1:
-                    return broken(C_X5_MAXIMUM_QOS_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_qos")
-                out.maximum_qos = value
-            elif identifier == 0x25:  # Retain Available
-                if out.retain_available is not None:
-                    return broken(C_X5_RETAIN_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.retain_available")
-                pos += 1
-                if pos >= end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.retain_available")
-                value = data[pos]
-                pos += 1
-                if value > 1:
-                    return broken(C_X5_RETAIN_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.retain_available")
-                out.retain_available = value
-            elif identifier == 0x27:  # Maximum Packet Size
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x27:  # Maximum Packet Size
                 if out.maximum_packet_size is not None:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_ONCE, 0x82, 2, pos - start, version, sender, "properties.maximum_packet_size")
                 pos += 1
@@ -907,7 +939,8 @@ def _connack_properties(
                 if value < 1:
                     return broken(C_X5_MAXIMUM_PACKET_SIZE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.maximum_packet_size")
                 out.maximum_packet_size = value
-            elif identifier == 0x28:  # Wildcard Subscription Available
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x28:  # Wildcard Subscription Available
                 if out.wildcard_subscription_available is not None:
                     return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.wildcard_subscription_available")
                 pos += 1
@@ -918,7 +951,8 @@ def _connack_properties(
                 if value > 1:
                     return broken(C_X5_WILDCARD_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.wildcard_subscription_available")
                 out.wildcard_subscription_available = value
-            elif identifier == 0x29:  # Subscription Identifier Available
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x29:  # Subscription Identifier Available
                 if out.subscription_identifier_available is not None:
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.subscription_identifier_available")
                 pos += 1
@@ -929,7 +963,8 @@ def _connack_properties(
                 if value > 1:
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.subscription_identifier_available")
                 out.subscription_identifier_available = value
-            elif identifier == 0x2A:  # Shared Subscription Available
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x2A:  # Shared Subscription Available
                 if out.shared_subscription_available is not None:
                     return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE, 0x82, 2, pos - start, version, sender, "properties.shared_subscription_available")
                 pos += 1
@@ -940,7 +975,8 @@ def _connack_properties(
                 if value > 1:
                     return broken(C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE, 0x82, 2, pos - 1 - start, version, sender, "properties.shared_subscription_available")
                 out.shared_subscription_available = value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 2, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
@@ -957,26 +993,9 @@ def _publish_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-                key = data[pos + 2 : stop].decode()
-                if "\0" in key:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
-                pos = stop
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-                entry = data[pos + 2 : stop].decode()
-                if "\0" in entry:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
-                pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
-            elif identifier == 0x01:  # Payload Format Indicator
+            if identifier == 0x01:  # Payload Format Indicator
                 if out.payload_format_indicator is not None:
                     return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_ONCE, 0x82, 3, pos - start, version, sender, "properties.payload_format_indicator")
                 pos += 1
@@ -987,7 +1006,8 @@ def _publish_properties(
                 if value > 1:
                     return broken(C_X5_PAYLOAD_FORMAT_INDICATOR_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.payload_format_indicator")
                 out.payload_format_indicator = value
-            elif identifier == 0x02:  # Message Expiry Interval
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x02:  # Message Expiry Interval
                 if out.message_expiry_interval is not None:
                     return broken(C_X5_MESSAGE_EXPIRY_INTERVAL_ONCE, 0x82, 3, pos - start, version, sender, "properties.message_expiry_interval")
                 pos += 1
@@ -996,7 +1016,8 @@ def _publish_properties(
                 value = UNPACK_32(data, pos)[0]
                 pos += 4
                 out.message_expiry_interval = value
-            elif identifier == 0x03:  # Content Type
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x03:  # Content Type
                 if out.content_type is not None:
                     return broken(C_X5_CONTENT_TYPE_ONCE, 0x82, 3, pos - start, version, sender, "properties.content_type")
                 pos += 1
@@ -1008,7 +1029,8 @@ def _publish_properties(
                     return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
                 pos = stop
                 out.content_type = string_value
-            elif identifier == 0x08:  # Response Topic
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x08:  # Response Topic
                 if out.response_topic is not None:
                     return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 3, pos - start, version, sender, "properties.response_topic")
                 pos += 1
@@ -1017,14 +1039,14 @@ def _publish_properties(
                     stop += data[pos] << 8 | data[pos + 1]
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.response_topic")
-                string_value_ = name_text(data, pos + 2, stop)
-                if stop == pos + 2 or string_value_ is None:
+                name_value = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+                if not name_value:
                     found = check_name(data, pos + 2, stop)
                     return broken_text(found, T_TOPIC_NAME_PROPERTY, 3, start, version, sender, "properties.response_topic")
-                string_value = string_value_
                 pos = stop
-                out.response_topic = string_value
-            elif identifier == 0x09:  # Correlation Data
+                out.response_topic = name_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x09:  # Correlation Data
                 if out.correlation_data is not None:
                     return broken(C_X5_CORRELATION_DATA_ONCE, 0x82, 3, pos - start, version, sender, "properties.correlation_data")
                 pos += 1
@@ -1034,12 +1056,12 @@ def _publish_properties(
                 binary_value = data[pos + 2 : stop]
                 pos = stop
                 out.correlation_data = binary_value
-            elif identifier == 0x0B:  # Subscription Identifier
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x0B:  # Subscription Identifier
                 if sender != SERVER:
                     return broken(C_MQTT5_3_3_4_6, 0x82, 3, pos - start, version, sender, "properties.subscription_identifier")
                 pos += 1
-                if pos < end and data[pos] < 128:
-                    value = data[pos]
+                if pos < end and (value := data[pos]) < 128:
                     pos += 1
                 else:
                     packed = read_vbi(data, pos, end, True)
@@ -1056,7 +1078,8 @@ def _publish_properties(
                 if value < 1:
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 3, pos - 1 - start, version, sender, "properties.subscription_identifier")
                 out.subscription_identifier.append(value)
-            elif identifier == 0x23:  # Topic Alias
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x23:  # Topic Alias
                 if out.topic_alias is not None:
                     return broken(C_X5_TOPIC_ALIAS_ONCE, 0x82, 3, pos - start, version, sender, "properties.topic_alias")
                 pos += 1
@@ -1067,7 +1090,27 @@ def _publish_properties(
                 if value < 1:
                     return broken(C_MQTT5_3_3_2_8, 0x94, 3, pos - 1 - start, version, sender, "properties.topic_alias")
                 out.topic_alias = value
-            else:
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+                pos = stop
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 3, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
@@ -1084,8 +1127,22 @@ def _puback_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1103,19 +1160,8 @@ def _puback_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 4, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 4, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
@@ -1132,8 +1178,22 @@ def _pubrec_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1151,19 +1211,8 @@ def _pubrec_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 5, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 5, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
@@ -1180,8 +1229,22 @@ def _pubrel_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1199,19 +1262,8 @@ def _pubrel_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 6, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 6, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
@@ -1228,8 +1280,22 @@ def _pubcomp_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1247,19 +1313,8 @@ def _pubcomp_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 7, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 7, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
@@ -1276,31 +1331,13 @@ def _subscribe_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-                key = data[pos + 2 : stop].decode()
-                if "\0" in key:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
-                pos = stop
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
-                entry = data[pos + 2 : stop].decode()
-                if "\0" in entry:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
-                pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
-            elif identifier == 0x0B:  # Subscription Identifier
+            if identifier == 0x0B:  # Subscription Identifier
                 if out.subscription_identifier is not None:
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_ONCE, 0x82, 8, pos - start, version, sender, "properties.subscription_identifier")
                 pos += 1
-                if pos < end and data[pos] < 128:
-                    value = data[pos]
+                if pos < end and (value := data[pos]) < 128:
                     pos += 1
                 else:
                     packed = read_vbi(data, pos, end, True)
@@ -1317,7 +1354,27 @@ def _subscribe_properties(
                 if value < 1:
                     return broken(C_X5_SUBSCRIPTION_IDENTIFIER_RANGE, 0x82, 8, pos - 1 - start, version, sender, "properties.subscription_identifier")
                 out.subscription_identifier = value
-            else:
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                key = data[pos + 2 : stop].decode()
+                if "\0" in key:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
+                pos = stop
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "properties.user_property")
+                entry = data[pos + 2 : stop].decode()
+                if "\0" in entry:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
+                pos = stop
+                pair_value = (key, entry)
+                out.user_property.append(pair_value)
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 8, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
@@ -1334,8 +1391,22 @@ def _suback_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1353,19 +1424,8 @@ def _suback_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 9, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 9, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
@@ -1382,8 +1442,9 @@ def _unsubscribe_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1401,7 +1462,8 @@ def _unsubscribe_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 10, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
@@ -1418,8 +1480,22 @@ def _unsuback_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1437,19 +1513,8 @@ def _unsuback_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 11, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 11, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
@@ -1466,8 +1531,49 @@ def _disconnect_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x11:  # Session Expiry Interval
+                if sender != CLIENT:
+                    return broken(C_MQTT5_3_14_2_2, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                if out.session_expiry_interval is not None:
+                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                pos += 1
+                if end - pos < 4:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
+                value = UNPACK_32(data, pos)[0]
+                pos += 4
+                out.session_expiry_interval = value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1C:  # Server Reference
+                if sender != SERVER:
+                    return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
+                if out.server_reference is not None:
+                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                out.server_reference = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1485,44 +1591,8 @@ def _disconnect_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x11:  # Session Expiry Interval
-                if sender != CLIENT:
-                    return broken(C_MQTT5_3_14_2_2, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
-                if out.session_expiry_interval is not None:
-                    return broken(C_X5_SESSION_EXPIRY_INTERVAL_ONCE, 0x82, 14, pos - start, version, sender, "properties.session_expiry_interval")
-                pos += 1
-                if end - pos < 4:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
-                pos += 4
-                out.session_expiry_interval = value
-            elif identifier == 0x1C:  # Server Reference
-                if sender != SERVER:
-                    return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
-                if out.server_reference is not None:
-                    return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
-                pos = stop
-                out.server_reference = string_value
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 14, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 14, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
@@ -1539,8 +1609,46 @@ def _auth_properties(
     identifier = stop = 0
     try:
         while pos < end:
+            before = pos
             identifier = data[pos]
-            if identifier == 0x26:  # User Property
+            if identifier == 0x15:  # Authentication Method
+                if out.authentication_method is not None:
+                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                out.authentication_method = string_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x16:  # Authentication Data
+                if out.authentication_data is not None:
+                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
+                binary_value = data[pos + 2 : stop]
+                pos = stop
+                out.authentication_data = binary_value
+                identifier = data[pos] if pos < end else 0
+            if identifier == 0x1F:  # Reason String
+                if out.reason_string is not None:
+                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
+                pos += 1
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
+                if stop > end:
+                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
+                string_value = data[pos + 2 : stop].decode()
+                if "\0" in string_value:
+                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
+                pos = stop
+                out.reason_string = string_value
+                identifier = data[pos] if pos < end else 0
+            while identifier == 0x26:  # User Property
                 pos += 1
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
@@ -1558,41 +1666,8 @@ def _auth_properties(
                 pos = stop
                 pair_value = (key, entry)
                 out.user_property.append(pair_value)
-            elif identifier == 0x15:  # Authentication Method
-                if out.authentication_method is not None:
-                    return broken(C_X5_AUTHENTICATION_METHOD_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_method")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
-                pos = stop
-                out.authentication_method = string_value
-            elif identifier == 0x16:  # Authentication Data
-                if out.authentication_data is not None:
-                    return broken(C_X5_AUTHENTICATION_DATA_ONCE, 0x82, 15, pos - start, version, sender, "properties.authentication_data")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
-                pos = stop
-                out.authentication_data = binary_value
-            elif identifier == 0x1F:  # Reason String
-                if out.reason_string is not None:
-                    return broken(C_X5_REASON_STRING_ONCE, 0x82, 15, pos - start, version, sender, "properties.reason_string")
-                pos += 1
-                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
-                if stop > end:
-                    return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
-                    return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
-                pos = stop
-                out.reason_string = string_value
-            else:
+                identifier = data[pos] if pos < end else 0
+            if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 15, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
@@ -1605,7 +1680,7 @@ def _connect(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Connect | Violation:
     """CONNECT (section 3.1)."""
-    size = protocol(data, pos, end)
+    size = 6 if data.startswith(b"\x00\x04MQTT", pos, end) else protocol(data, pos, end)
     if size < 0:
         truncated, name = (0x81, C_X5_FIELD_TRUNCATED), (0x84, C_MQTT5_3_1_2_1)
         return broken_protocol(truncated, name, data, start, pos, end, version, sender)
@@ -1649,8 +1724,7 @@ def _connect(
     pos += 2
     properties: ConnectProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -1675,25 +1749,23 @@ def _connect(
             pos = stop
         if properties is not None and properties.authentication_data is not None and properties.authentication_method is None:
             return broken(C_X5_AUTHENTICATION_DATA_NEEDS, 0x82, 1, pos - 1 - start, version, sender, "properties")
-    if pos >= end:
-        return broken(C_MQTT5_3_1_3_3, 0x81, 1, pos - start, version, sender, "client_id")
     stop = pos + 2
     if stop <= end:
         stop += data[pos] << 8 | data[pos + 1]
     if stop > end:
+        if pos >= end:
+            return broken(C_MQTT5_3_1_3_3, 0x81, 1, pos - start, version, sender, "client_id")
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "client_id")
-    client_id_ = text(data, pos + 2, stop)
-    if client_id_ is None:
+    client_id = text(data, pos + 2, stop)
+    if client_id is None:
         found = check_text(data, pos + 2, stop)
         return broken_text(found, T_CLIENT_ID, 1, start, version, sender, "client_id")
-    client_id = client_id_
     pos = stop
     will_properties: WillProperties | None = None
     if version == 5 and will_flag:
         if pos >= end:
             return broken(C_MQTT5_3_1_2_9, 0x81, 1, pos - start, version, sender, "will_properties")
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -1718,55 +1790,54 @@ def _connect(
             pos = stop
     will_topic = ""
     if will_flag:
-        if pos >= end:
-            return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_topic")
         stop = pos + 2
         if stop <= end:
             stop += data[pos] << 8 | data[pos + 1]
         if stop > end:
+            if pos >= end:
+                return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_topic")
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_topic")
-        will_topic_ = name_text(data, pos + 2, stop)
-        if stop == pos + 2 or will_topic_ is None:
+        will_topic_ = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+        if not will_topic_:
             found = check_name(data, pos + 2, stop)
             return broken_text(found, T_TOPIC_NAME, 1, start, version, sender, "will_topic")
         will_topic = will_topic_
         pos = stop
     will_payload = b""
     if will_flag:
-        if pos >= end:
-            return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_payload")
         stop = pos + 2
         if stop <= end:
             stop += data[pos] << 8 | data[pos + 1]
         if stop > end:
+            if pos >= end:
+                return broken(C_MQTT5_3_1_2_9_2, 0x81, 1, pos - start, version, sender, "will_payload")
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_payload")
         will_payload = data[pos + 2 : stop]
         pos = stop
     username: str | None = None
     if username_flag:
         if pos < end or version != 3:
-            if pos >= end:
-                return broken(C_MQTT5_3_1_2_17, 0x81, 1, pos - start, version, sender, "username")
             stop = pos + 2
             if stop <= end:
                 stop += data[pos] << 8 | data[pos + 1]
             if stop > end:
+                if pos >= end:
+                    return broken(C_MQTT5_3_1_2_17, 0x81, 1, pos - start, version, sender, "username")
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "username")
-            username_ = text(data, pos + 2, stop)
-            if username_ is None:
+            username = text(data, pos + 2, stop)
+            if username is None:
                 found = check_text(data, pos + 2, stop)
                 return broken_text(found, T_UTF8, 1, start, version, sender, "username")
-            username = username_
             pos = stop
     password: bytes | None = None
     if password_flag:
         if pos < end or version != 3:
-            if pos >= end:
-                return broken(C_MQTT5_3_1_2_19, 0x81, 1, pos - start, version, sender, "password")
             stop = pos + 2
             if stop <= end:
                 stop += data[pos] << 8 | data[pos + 1]
             if stop > end:
+                if pos >= end:
+                    return broken(C_MQTT5_3_1_2_19, 0x81, 1, pos - start, version, sender, "password")
                 return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "password")
             password = data[pos + 2 : stop]
             pos = stop
@@ -1800,8 +1871,7 @@ def _connack(
         return broken(C_MQTT5_3_2_2_6, 0x82, 2, pos - 1 - start, version, sender, "reason_code")
     properties: ConnackProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -1829,71 +1899,6 @@ def _connack(
     return Connack(reason_code, session_present, properties)
 
 
-def _publish(
-    version: int, sender: int, data: bytes, start: int, pos: int, end: int
-) -> Publish | Violation:
-    """PUBLISH (section 3.3)."""
-    value = data[start]
-    dup = value & 0x08 != 0
-    qos = value >> 1 & 3
-    retain = value & 0x01 != 0
-    if pos >= end:
-        return broken(C_MQTT5_3_3_2_1, 0x81, 3, pos - start, version, sender, "topic")
-    stop = pos + 2
-    if stop <= end:
-        stop += data[pos] << 8 | data[pos + 1]
-    if stop > end:
-        return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "topic")
-    topic_ = name_text(data, pos + 2, stop)
-    if topic_ is None:
-        found = check_name(data, pos + 2, stop)
-        return broken_text(found, T_TOPIC_NAME_OR_EMPTY, 3, start, version, sender, "topic")
-    topic = topic_
-    pos = stop
-    if not topic and version != 5:
-        found = check_name(data, pos, pos)
-        return broken_text(found, T_TOPIC_NAME_2, 3, start, version, sender, "topic")
-    packet_id = 0
-    if qos:
-        if end - pos < 2:
-            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "packet_id")
-        packet_id = data[pos] << 8 | data[pos + 1]
-        pos += 2
-        if packet_id == 0:
-            cites = C_MQTT5_2_2_1_3 if sender == CLIENT else C_MQTT5_2_2_1_4
-            return broken(cites, 0x82, 3, pos - 1 - start, version, sender, "packet_id")
-    properties: PublishProperties | None = None
-    if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
-            pos += 1
-        else:
-            packed = read_vbi(data, pos, end, True)
-            if packed == -1:
-                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties")
-            if packed == -2:
-                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties")
-            if packed == -3:
-                while data[pos]:
-                    pos += 1
-                return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties")
-            length = packed >> 3
-            pos += packed & 7
-        stop = pos + length
-        if stop > end:
-            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - 1 - start, version, sender, "properties")
-        if length:
-            read_properties = _publish_properties(version, sender, data, start, pos, stop)
-            if not isinstance(read_properties, PublishProperties):
-                return read_properties
-            properties = read_properties
-            pos = stop
-        if not topic and not (properties is not None and properties.topic_alias is not None):
-            return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
-    payload = data[pos:end]
-    return Publish(topic, payload, qos, retain, dup, packet_id, properties)
-
-
 def _puback(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Puback | Violation:
@@ -1916,8 +1921,7 @@ def _puback(
     properties: PubackProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -1967,8 +1971,7 @@ def _pubrec(
     properties: PubrecProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -2018,8 +2021,7 @@ def _pubrel(
     properties: PubrelProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -2069,8 +2071,7 @@ def _pubcomp(
     properties: PubcompProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -2110,8 +2111,7 @@ def _subscribe(
         return broken(C_MQTT5_2_2_1_3, 0x82, 8, pos - 1 - start, version, sender, "packet_id")
     properties: SubscribeProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -2143,11 +2143,10 @@ def _subscribe(
             stop += data[pos] << 8 | data[pos + 1]
         if stop > end:
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, "subscriptions.topic_filter")
-        topic_filter_ = filter_text(data, pos + 2, stop, version == 5)
-        if topic_filter_ is None:
+        topic_filter = filter_text(data, pos + 2, stop, version == 5)
+        if topic_filter is None:
             found = check_filter(data, pos + 2, stop, version == 5)
             return broken_text(found, T_TOPIC_FILTER, 8, start, version, sender, "subscriptions.topic_filter")
-        topic_filter = topic_filter_
         pos = stop
         if pos >= end:
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - start, version, sender, "subscriptions.options")
@@ -2186,8 +2185,7 @@ def _suback(
         return broken(C_MQTT5_2_2_1_6, 0x82, 9, pos - 1 - start, version, sender, "packet_id")
     properties: SubackProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -2235,8 +2233,7 @@ def _unsubscribe(
         return broken(C_MQTT5_2_2_1_3, 0x82, 10, pos - 1 - start, version, sender, "packet_id")
     properties: UnsubscribeProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -2268,11 +2265,10 @@ def _unsubscribe(
             stop += data[pos] << 8 | data[pos + 1]
         if stop > end:
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, "topic_filters.topic_filter")
-        topic_filter_ = filter_text(data, pos + 2, stop, version == 5)
-        if topic_filter_ is None:
+        topic_filter = filter_text(data, pos + 2, stop, version == 5)
+        if topic_filter is None:
             found = check_filter(data, pos + 2, stop, version == 5)
             return broken_text(found, T_TOPIC_FILTER, 10, start, version, sender, "topic_filters.topic_filter")
-        topic_filter = topic_filter_
         pos = stop
         topic_filters.append(topic_filter)
     if pos != end:
@@ -2292,8 +2288,7 @@ def _unsuback(
         return broken(C_MQTT5_2_2_1_6, 0x82, 11, pos - 1 - start, version, sender, "packet_id")
     properties: UnsubackProperties | None = None
     if version == 5:
-        if pos < end and data[pos] < 128:
-            length = data[pos]
+        if pos < end and (length := data[pos]) < 128:
             pos += 1
         else:
             packed = read_vbi(data, pos, end, True)
@@ -2365,8 +2360,7 @@ def _disconnect(
     properties: DisconnectProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -2410,8 +2404,7 @@ def _auth(
     properties: AuthProperties | None = None
     if version == 5:
         if pos < end:
-            if pos < end and data[pos] < 128:
-                length = data[pos]
+            if pos < end and (length := data[pos]) < 128:
                 pos += 1
             else:
                 packed = read_vbi(data, pos, end, True)
@@ -2458,15 +2451,79 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
     """
     first = data[start]
     if HEADERS[version << 9 | sender << 8 | first]:
-        found = header_breach(version, sender, first)
-        assert found is not None
-        return found
+        breach = header_breach(version, sender, first)
+        assert breach is not None
+        return breach
     kind = first >> 4
     if version == 0 and kind != 1:
         packet = decode(5, sender, data, start, pos, end)
         return packet._replace(version=0) if isinstance(packet, Violation) else packet
-    if kind == 3:
-        return _publish(version, sender, data, start, pos, end)
+    if kind != 3:
+        return _other(kind, version, sender, data, start, pos, end)
+    # PUBLISH (section 3.3), which is most of what comes: without another call.
+    value = first
+    dup = value & 0x08 != 0
+    qos = value >> 1 & 3
+    retain = value & 0x01 != 0
+    stop = pos + 2
+    if stop <= end:
+        stop += data[pos] << 8 | data[pos + 1]
+    if stop > end:
+        if pos >= end:
+            return broken(C_MQTT5_3_3_2_1, 0x81, 3, pos - start, version, sender, "topic")
+        return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "topic")
+    topic = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+    if topic is None:
+        found = check_name(data, pos + 2, stop)
+        return broken_text(found, T_TOPIC_NAME_OR_EMPTY, 3, start, version, sender, "topic")
+    pos = stop
+    if not topic and version != 5:
+        found = check_name(data, pos, pos)
+        return broken_text(found, T_TOPIC_NAME_2, 3, start, version, sender, "topic")
+    packet_id = 0
+    if qos:
+        if end - pos < 2:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "packet_id")
+        packet_id = data[pos] << 8 | data[pos + 1]
+        pos += 2
+        if packet_id == 0:
+            cites = C_MQTT5_2_2_1_3 if sender == CLIENT else C_MQTT5_2_2_1_4
+            return broken(cites, 0x82, 3, pos - 1 - start, version, sender, "packet_id")
+    properties: PublishProperties | None = None
+    if version == 5:
+        if pos < end and (length := data[pos]) < 128:
+            pos += 1
+        else:
+            packed = read_vbi(data, pos, end, True)
+            if packed == -1:
+                return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_vbi(pos, end) - start, version, sender, "properties")
+            if packed == -2:
+                return broken(C_X5_VBI_FOUR_BYTES, 0x81, 3, pos + 3 - start, version, sender, "properties")
+            if packed == -3:
+                while data[pos]:
+                    pos += 1
+                return broken(C_MQTT5_1_5_5_1, 0x81, 3, pos - start, version, sender, "properties")
+            length = packed >> 3
+            pos += packed & 7
+        stop = pos + length
+        if stop > end:
+            return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - 1 - start, version, sender, "properties")
+        if length:
+            read_properties = _publish_properties(version, sender, data, start, pos, stop)
+            if not isinstance(read_properties, PublishProperties):
+                return read_properties
+            properties = read_properties
+            pos = stop
+        if not topic and not (properties is not None and properties.topic_alias is not None):
+            return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
+    payload = data[pos:end]
+    return Publish(topic, payload, qos, retain, dup, packet_id, properties)
+
+
+def _other(
+    kind: int, version: int, sender: int, data: bytes, start: int, pos: int, end: int
+) -> Packet | Violation:
+    """Any packet but PUBLISH."""
     if kind == 4:
         return _puback(version, sender, data, start, pos, end)
     if kind == 12:
