@@ -129,7 +129,8 @@ class Decoders(Writer):
         self.add(0, f"def _{packet.lower()}_properties(")
         self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
         self.add(0, f") -> {cls} | Violation:")
-        self.add(1, f'"""The property list of {packet} in `data[pos:end]`."""', f"out = {cls}()")
+        self.add(1, f'"""The property list of {packet} in `data[pos:end]`, in any order [X5-property-order-free]."""')
+        self.add(1, f"out = {cls}()")
         # Senders mostly keep the order of the identifiers, so each is asked for behind the one before it: one pass.
         self.add(1, "identifier = stop = 0", "try:")
         self.add(2, "while pos < end:")
@@ -298,7 +299,10 @@ class Decoders(Writer):
         kind = field.type
         conditions = [c for c in (only_in(field.versions), field.when) if c]
         if kind not in ("bits", "protocol", "list", "rest") and (conditions or field.optional):
-            self.add(depth, self.default(field))
+            default = self.default(field)
+            if field.absent:
+                default += f"  # where the packet ends before it [{', '.join(field.absent.values())}]"
+            self.add(depth, default)
         if conditions:
             self.add(depth, f"if {' and '.join(conditions)}:")
             depth += 1

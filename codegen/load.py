@@ -416,6 +416,7 @@ def _field(r: Reader, known: frozenset[str], rules: frozenset[str], names: set[s
         optional=r.versions("optional") if "optional" in r.data else frozenset(),
         missing=r.cites("missing"),
         also=r.cites("also"),
+        absent=r.cites("absent"),
         rules=overrides,
         bits=bits,
         checks=_checks(r, names),
@@ -686,6 +687,7 @@ def _citations(spec: Spec) -> Iterable[tuple[tuple[str, str, str], str]]:
             tables: list[tuple[str, Cites]] = [
                 ("missing", field.missing),
                 ("also", field.also),
+                ("absent", field.absent),
                 ("cites", field.cites),
                 ("empty", field.empty),
                 *(("rules", c) for c in field.rules.values()),

@@ -142,6 +142,7 @@ class Field(Row):
     optional: frozenset[int]
     missing: Cites
     also: Cites
+    absent: Cites
     rules: Mapping[str, Cites]
     bits: tuple[Bit, ...]
     checks: tuple[Check, ...]

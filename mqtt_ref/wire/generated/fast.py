@@ -404,7 +404,8 @@ _LEVELS: Final = bytes.fromhex(
 HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
 """By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
 
-Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2.
+Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2. 3.1 has no rules for flags that a packet
+does not use [X31-flags-unused], nor for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
 """
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
@@ -520,7 +521,7 @@ VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, ("must", "", "", "
 def _connect_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> ConnectProperties | Violation:
-    """The property list of CONNECT in `data[pos:end]`."""
+    """The property list of CONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = ConnectProperties()
     identifier = stop = 0
     try:
@@ -650,7 +651,7 @@ def _connect_properties(
 def _will_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> WillProperties | Violation:
-    """The property list of WILL in `data[pos:end]`."""
+    """The property list of WILL in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = WillProperties()
     identifier = stop = 0
     try:
@@ -760,7 +761,7 @@ def _will_properties(
 def _connack_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> ConnackProperties | Violation:
-    """The property list of CONNACK in `data[pos:end]`."""
+    """The property list of CONNACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = ConnackProperties()
     identifier = stop = 0
     try:
@@ -988,7 +989,7 @@ def _connack_properties(
 def _publish_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PublishProperties | Violation:
-    """The property list of PUBLISH in `data[pos:end]`."""
+    """The property list of PUBLISH in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PublishProperties()
     identifier = stop = 0
     try:
@@ -1122,7 +1123,7 @@ def _publish_properties(
 def _puback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubackProperties | Violation:
-    """The property list of PUBACK in `data[pos:end]`."""
+    """The property list of PUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubackProperties()
     identifier = stop = 0
     try:
@@ -1173,7 +1174,7 @@ def _puback_properties(
 def _pubrec_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubrecProperties | Violation:
-    """The property list of PUBREC in `data[pos:end]`."""
+    """The property list of PUBREC in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubrecProperties()
     identifier = stop = 0
     try:
@@ -1224,7 +1225,7 @@ def _pubrec_properties(
 def _pubrel_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubrelProperties | Violation:
-    """The property list of PUBREL in `data[pos:end]`."""
+    """The property list of PUBREL in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubrelProperties()
     identifier = stop = 0
     try:
@@ -1275,7 +1276,7 @@ def _pubrel_properties(
 def _pubcomp_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubcompProperties | Violation:
-    """The property list of PUBCOMP in `data[pos:end]`."""
+    """The property list of PUBCOMP in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubcompProperties()
     identifier = stop = 0
     try:
@@ -1326,7 +1327,7 @@ def _pubcomp_properties(
 def _subscribe_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> SubscribeProperties | Violation:
-    """The property list of SUBSCRIBE in `data[pos:end]`."""
+    """The property list of SUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = SubscribeProperties()
     identifier = stop = 0
     try:
@@ -1386,7 +1387,7 @@ def _subscribe_properties(
 def _suback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> SubackProperties | Violation:
-    """The property list of SUBACK in `data[pos:end]`."""
+    """The property list of SUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = SubackProperties()
     identifier = stop = 0
     try:
@@ -1437,7 +1438,7 @@ def _suback_properties(
 def _unsubscribe_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> UnsubscribeProperties | Violation:
-    """The property list of UNSUBSCRIBE in `data[pos:end]`."""
+    """The property list of UNSUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = UnsubscribeProperties()
     identifier = stop = 0
     try:
@@ -1475,7 +1476,7 @@ def _unsubscribe_properties(
 def _unsuback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> UnsubackProperties | Violation:
-    """The property list of UNSUBACK in `data[pos:end]`."""
+    """The property list of UNSUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = UnsubackProperties()
     identifier = stop = 0
     try:
@@ -1526,7 +1527,7 @@ def _unsuback_properties(
 def _disconnect_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> DisconnectProperties | Violation:
-    """The property list of DISCONNECT in `data[pos:end]`."""
+    """The property list of DISCONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = DisconnectProperties()
     identifier = stop = 0
     try:
@@ -1604,7 +1605,7 @@ def _disconnect_properties(
 def _auth_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> AuthProperties | Violation:
-    """The property list of AUTH in `data[pos:end]`."""
+    """The property list of AUTH in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = AuthProperties()
     identifier = stop = 0
     try:
@@ -1814,7 +1815,7 @@ def _connect(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_payload")
         will_payload = data[pos + 2 : stop]
         pos = stop
-    username: str | None = None
+    username: str | None = None  # where the packet ends before it [X31-user-name-missing]
     if username_flag:
         if pos < end or version != 3:
             stop = pos + 2
@@ -1829,7 +1830,7 @@ def _connect(
                 found = check_text(data, pos + 2, stop)
                 return broken_text(found, T_UTF8, 1, start, version, sender, "username")
             pos = stop
-    password: bytes | None = None
+    password: bytes | None = None  # where the packet ends before it [X31-password-missing]
     if password_flag:
         if pos < end or version != 3:
             stop = pos + 2
@@ -1909,7 +1910,7 @@ def _puback(
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 4, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0
+    reason_code = 0  # where the packet ends before it [X5-puback-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -1918,7 +1919,7 @@ def _puback(
             pos += 1
             if reason_code not in (PUBACK_CLIENT_CODES if sender == CLIENT else PUBACK_SERVER_CODES):
                 return broken(C_MQTT5_3_4_2_1, 0x82, 4, pos - 1 - start, version, sender, "reason_code")
-    properties: PubackProperties | None = None
+    properties: PubackProperties | None = None  # where the packet ends before it [X5-puback-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -1959,7 +1960,7 @@ def _pubrec(
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 5, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0
+    reason_code = 0  # where the packet ends before it [X5-pubrec-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -1968,7 +1969,7 @@ def _pubrec(
             pos += 1
             if reason_code not in (PUBREC_CLIENT_CODES if sender == CLIENT else PUBREC_SERVER_CODES):
                 return broken(C_MQTT5_3_5_2_1, 0x82, 5, pos - 1 - start, version, sender, "reason_code")
-    properties: PubrecProperties | None = None
+    properties: PubrecProperties | None = None  # where the packet ends before it [X5-pubrec-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2009,7 +2010,7 @@ def _pubrel(
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 6, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0
+    reason_code = 0  # where the packet ends before it [X5-pubrel-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2018,7 +2019,7 @@ def _pubrel(
             pos += 1
             if reason_code not in (PUBREL_CLIENT_CODES if sender == CLIENT else PUBREL_SERVER_CODES):
                 return broken(C_MQTT5_3_6_2_1, 0x82, 6, pos - 1 - start, version, sender, "reason_code")
-    properties: PubrelProperties | None = None
+    properties: PubrelProperties | None = None  # where the packet ends before it [X5-pubrel-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2059,7 +2060,7 @@ def _pubcomp(
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5_2, 0x82, 7, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0
+    reason_code = 0  # where the packet ends before it [X5-pubcomp-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2068,7 +2069,7 @@ def _pubcomp(
             pos += 1
             if reason_code not in (PUBCOMP_CLIENT_CODES if sender == CLIENT else PUBCOMP_SERVER_CODES):
                 return broken(C_MQTT5_3_7_2_1, 0x82, 7, pos - 1 - start, version, sender, "reason_code")
-    properties: PubcompProperties | None = None
+    properties: PubcompProperties | None = None  # where the packet ends before it [X5-pubcomp-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2348,7 +2349,7 @@ def _disconnect(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Disconnect | Violation:
     """DISCONNECT (section 3.14)."""
-    reason_code = 0
+    reason_code = 0  # where the packet ends before it [X5-disconnect-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2357,7 +2358,7 @@ def _disconnect(
             pos += 1
             if reason_code not in (DISCONNECT_CLIENT_CODES if sender == CLIENT else DISCONNECT_SERVER_CODES):
                 return broken(C_MQTT5_3_14_2_1, 0x82, 14, pos - 1 - start, version, sender, "reason_code")
-    properties: DisconnectProperties | None = None
+    properties: DisconnectProperties | None = None  # where the packet ends before it [X5-disconnect-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -3083,7 +3084,7 @@ def _string(value: str) -> bytes:
 
 
 def _binary(value: bytes) -> bytes:
-    """Binary Data: two bytes of length, then the bytes."""
+    """Binary Data: two bytes of length, then the bytes, of which strings have no more either [MQTT311-4.7.3-3]."""
     if len(value) > 65_535:
         raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")
     return len(value).to_bytes(2, "big") + value
