@@ -104,7 +104,8 @@ class _Reading:
         if self.type != CONNECT or self.given != V5 or (isinstance(found, Violation) and found.offset == 0):
             return found
         # A CONNECT turned out to be one of 5.0: then its Remaining Length has the fewest bytes [MQTT5-1.5.5-1].
-        again = Source(self.data, self.sender)
+        # Its first byte was judged already, by the version that the connection had, so its flags are left out here.
+        again = Source(bytes((CONNECT << 4,)) + self.data[1:5], self.sender)
         try:
             FIXED_HEADERS[V5].parse_stream(again, fewest=True)
         except Breach as breach:

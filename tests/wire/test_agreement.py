@@ -167,6 +167,19 @@ def test_all_first_bytes(both: Both) -> None:
                     agree(both, version, sender, bytes((first,)) + rest)
 
 
+def test_connect_on_a_connection_of_another_version(both: Both) -> None:
+    """Its first byte is judged by the connection's version, its Remaining Length and all else by its own."""
+    for _, sender, data in [s for s in samples() if s[2][0] == 0x10]:
+        first, body = mutations.split(data)
+        for version in (0, V5, V311, V31):
+            for flags in range(16):
+                agree(both, version, sender, mutations.frame(first | flags, body))
+                agree(both, version, sender, mutations.frame(first | flags, body[:-1]))
+                padded = bytes((first | flags,)) + bytes(b | 128 for b in vbi(len(body))) + b"\x00"
+                for rest in (body, body[:-1], b"\xff" + body[1:], body[:-1] + b"\xff"):
+                    agree(both, version, sender, padded + rest)
+
+
 def test_all_values_of_each_byte_that_is_a_code_or_bits(both: Both) -> None:
     for version, sender, data in samples():
         for at in range(2, min(len(data), 16)):
