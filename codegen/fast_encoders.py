@@ -205,7 +205,7 @@ class Encoders(Writer):
             "",
             "",
             "def _binary(value: bytes) -> bytes:",
-            '    """Binary Data: two bytes of length, then the bytes, of which strings have no more either [MQTT311-4.7.3-3]."""',
+            '    """Binary Data, or a string: two bytes of length, then at most 65,535 bytes [MQTT311-4.7.3-3]."""',
             "    if len(value) > 65_535:",
             '        raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")',
             '    return len(value).to_bytes(2, "big") + value',

@@ -92,7 +92,10 @@ class Broker(SessionKeeper):
             self.journal.committed(batch)
 
     def on_commit_failed(self, batch: int, now: int) -> None:
-        """The store does not have the batch: the connections that waited for it are closed without a word."""
+        """The store does not have the batch: the connections that waited for it are closed without a word.
+
+        Nobody else notices [MQTT311-4.8.0-2, X311-transient-error-others].
+        """
         if self.journal is not None:
             self.counters.commits_failed += 1
             for link in self.journal.failed(batch):
@@ -195,7 +198,7 @@ class Broker(SessionKeeper):
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason; False if it is not connected.
 
-        [X5-redirect-temporary, X5-redirect-permanent, X5-server-reference-list]
+        [X5-redirect-temporary, X5-redirect-permanent]
         """
         session = self.by_client_id.get(client_id)
         if session is None or session.link is None:

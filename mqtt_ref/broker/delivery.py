@@ -158,8 +158,7 @@ class Deliverer(Hub):
         """Keep a message if it is retained, and deliver it to everyone who subscribed [MQTT5-4.5.0-1].
 
         [MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match]
-        [MQTT5-3.3.2-3, MQTT311-3.3.2-3, X311-deliver-to-matching, X5-topic-name-mapped, X311-topic-name-override,
-        X311-topic-creation]
+        [MQTT5-3.3.2-3, MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation]
         """
         if message.retain:
             self._retain(message, now)
@@ -180,7 +179,7 @@ class Deliverer(Hub):
 
         [MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1]
         [X5-overlapping-extra-copies, X311-overlap-further-copies, X5-subscription-identifier-identical,
-        X5-subscription-identifier-foreign, X5-granted-qos0-duplicates]
+        X5-subscription-identifier-foreign]
         """
         session = self.sessions[entry.subscriber]
         if session is None:
@@ -216,8 +215,7 @@ class Deliverer(Hub):
 
         [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
         MQTT311-3.3.1-11, MQTT311-3.3.1-12]. A message that expires at once is not kept.
-        [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete,
-        X5-retained-qos0-discarded, X311-retain-qos0-discard]
+        [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
         """
         held = self.retained_messages
         if not message.payload or (message.expires_at and message.expires_at <= now):
@@ -258,9 +256,10 @@ class Deliverer(Hub):
             self._to_group(group, message, now)
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that is connected and has send quota, else one to queue for [MQTT5-4.8.2-4].
+        """Choose a member that is connected and has send quota, else one to queue for [X5-shared-choice].
 
-        [X5-shared-choice, X5-shared-qos1-wait, X5-shared-granted-qos, X5-shared-end]
+        If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
+        [X5-shared-granted-qos]
         """
         handle = group.pick(lambda subscriber: self._available(subscriber, message))
         if handle < 0:
@@ -291,7 +290,8 @@ class Deliverer(Hub):
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
 
-        What was sent with QoS 2 is discarded [MQTT5-4.8.2-5, X5-shared-qos1-session-end].
+        Until then it waits for its client [X5-shared-qos1-wait]. What was sent with QoS 2 is discarded [MQTT5-4.8.2-5,
+        X5-shared-qos1-session-end].
         """
         for delivery in deliveries:
             if not delivery.group or (delivery.packet_id and delivery.qos == 2):

@@ -29,7 +29,7 @@ __all__ = ["restore"]
 
 
 def restore(hub: SessionKeeper, records: Iterable[Record], now: int, utc_offset: int) -> None:
-    """Make the state that the records describe; nobody is connected in it [MQTT5-4.1.0-1, X31-retain-restart]."""
+    """Make the state that the records describe; nobody is connected in it [MQTT5-3.1.2-23, X31-retain-restart]."""
     _Restorer(hub, now, utc_offset).run(records)
 
 

@@ -340,7 +340,7 @@ class Router:
             self._changed(topic_filter)
 
     def _detach(self, subscribed: Subscribed) -> None:
-        """Let it be found by topic no more."""
+        """Let it be found by topic no more; a group without members ends [X5-shared-end]."""
         subscriber = subscribed.subscriber
         topic_filter = subscribed.topic_filter
         if subscribed.share:

@@ -101,7 +101,7 @@ class SessionKeeper(Deliverer):
         """Seconds that the session outlives its connection [MQTT5-3.1.2-23, X5-session-expiry-zero].
 
         In 3.x, Clean Session 1 means none and 0 means for ever [MQTT311-3.1.2-4, MQTT311-3.1.2-6].
-        [X5-session-expiry-never, X31-clean-session-set]
+        [X5-session-expiry-never, X31-clean-session-set, X31-clean-session-unset]
         """
         if connect.protocol_version == V5:
             properties = connect.properties

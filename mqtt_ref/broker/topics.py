@@ -12,7 +12,11 @@ _SHARE: Final = "$share/"
 
 
 def levels(topic: str) -> list[str]:
-    """The levels of a name or filter; empty ones are levels too, and nothing is normalized [MQTT5-4.7.3-4]."""
+    """The levels of a name or filter; empty ones are levels too, and nothing is normalized [MQTT5-4.7.3-4].
+
+    [X5-topic-level-empty, X5-topic-slash-distinct, X311-topic-separator, X311-topic-empty-level,
+    X311-topic-outer-slash, MQTT311-4.7.3-4]
+    """
     return topic.split("/")
 
 

@@ -148,7 +148,16 @@ class LevelTree(Generic[T]):
             parent.below[level] = child
 
     def matching(self, topic: str) -> list[T]:
-        """The values of all keys that, as filters, match this name (`topics.matches` says what that means)."""
+        """The values of all keys that, as filters, match this name (`topics.matches` says what that means).
+
+        A level matches its equal, character by character, or stands under `+`; a chain that ends in `#` matches from
+        its parent on. Nothing but the slash means anything else.
+        [MQTT5-4.7.2-1, MQTT311-4.7.2-1, MQTT5-4.7.3-4, MQTT311-4.7.3-4, X5-topic-match-exact, X311-topic-match-exact,
+        X5-multi-level-wildcard-matches, X311-multi-level-wildcard, X5-single-level-wildcard-matches,
+        X311-single-level-wildcard, X311-wildcards-supported, X5-topic-level-empty, X311-topic-separator,
+        X311-topic-empty-level, X5-topic-slash-distinct, X311-topic-outer-slash, X5-topic-only-slash,
+        X311-topic-slash-only, X5-topic-case-sensitive, X311-topic-case, X5-topic-space, X311-topic-space]
+        """
         found: list[T] = []
         below = self._root.below
         if below is None:

@@ -41,7 +41,8 @@ def answer(link: Link, kind: int, packet_id: int, code: int, text: str = "") -> 
     """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
 
     A Reason String goes with a refusal only if the client wants it [MQTT5-3.1.2-29] and takes a packet of that size
-    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]. False if not even the short form fits.
+    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]; User Properties never do. False if not even the
+    short form fits.
     [MQTT5-3.4.2-3, MQTT5-3.5.2-3, MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent,
     X5-pubrel-short-sent, X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone,
     X31-pubrel-flags]
@@ -58,6 +59,7 @@ def answer(link: Link, kind: int, packet_id: int, code: int, text: str = "") -> 
 
 
 def _says_why(link: Link, code: int) -> bool:
+    """Whether an acknowledgement has a Reason String [X5-request-problem-information-one]."""
     return code >= 0x80 and link.problem_information and link.hub.options.reason_strings
 
 
@@ -78,7 +80,8 @@ def _ack(kind: int, packet_id: int, code: int, text: str) -> Packet:
 def fit(link: Link, packet: Packet, shorter: Packet | None) -> bool:
     """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24].
 
-    [X5-packet-size-definition, MQTT5-3.2.2-20]
+    What is sent here has no User Properties in the first place [MQTT5-3.2.2-20].
+    [X5-packet-size-definition]
     """
     limit = link.limit
     data = encode(link.version, packet)
@@ -96,7 +99,8 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
     """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
 
     It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
-    [MQTT5-3.9.2-2, MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
+    It has no User Properties [MQTT5-3.9.2-2].
+    [MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
     """
     plain = Suback(packet_id, codes)
     if text and link.version == V5 and link.problem_information and link.hub.options.reason_strings:
@@ -108,7 +112,8 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
 def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
     """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
 
-    [MQTT5-3.11.2-2, X311-unsuback-no-payload, X31-unsuback-no-payload]
+    It has no User Properties [MQTT5-3.11.2-2].
+    [X311-unsuback-no-payload, X31-unsuback-no-payload]
     """
     if link.version != V5:
         return fit(link, Unsuback(packet_id, []), None)
@@ -122,7 +127,8 @@ def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
 def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
     """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5].
 
-    [MQTT5-3.15.2-2, MQTT5-3.15.2-3, X5-authentication-data-sent]
+    It has neither Reason String nor User Properties [MQTT5-3.15.2-2, MQTT5-3.15.2-3].
+    [X5-authentication-data-sent]
     """
     properties = AuthProperties(authentication_method=method, authentication_data=data)
     return fit(link, Auth(code, properties), None)
@@ -131,8 +137,8 @@ def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
 def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> None:
     """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits.
 
-    [MQTT5-3.14.2-4, X5-server-reference-codes, X5-disconnect-with-will-client, X5-disconnect-short-sent,
-    X5-disconnect-before-close]
+    It has no User Properties [MQTT5-3.14.2-4].
+    [X5-server-reference-codes, X5-disconnect-with-will-client, X5-disconnect-short-sent, X5-disconnect-before-close]
     """
     shortest = Disconnect(code)
     reference = server_reference or None

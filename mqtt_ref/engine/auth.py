@@ -101,7 +101,10 @@ def timed_out(link: Link, now: int) -> None:
 
 
 def _step(link: Link, event: int, data: bytes | None, now: int, verdict: Verdict | None = None) -> None:
-    """One transition of the auth machine."""
+    """One transition of the auth machine; that of the connection stays where it is, so that other packets go on.
+
+    [X5-reauthentication-other-packets]
+    """
     tables = link.hub.tables
     at = link.auth_state * WIDTH + event
     action = tables.auth_action[at]

@@ -49,7 +49,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     """Check a CONNECT, then accept, refuse or ask [MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1].
 
     [X5-connect-version-selects, X5-authentication-method-absent, X5-authentication-basic, X311-multiple-protocols,
-    X5-multiple-protocols-one-port, X31-password-missing, X31-user-name-missing, X5-password-without-user-name]
+    X5-multiple-protocols-one-port, X5-password-without-user-name]
     """
     hub = link.hub
     version = packet.protocol_version

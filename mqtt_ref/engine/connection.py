@@ -210,7 +210,10 @@ class Connection(Link):
         self.gates = None
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
-        """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1]."""
+        """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1].
+
+        The operator may do it to a client that he finds inactive [X311-inactive-client].
+        """
         action = self.hub.tables.connection_action[self.base + ON_DISMISSED]
         if action == DO_EXPEL:
             expel(self, code, text, now, how, server_reference)
@@ -255,7 +258,7 @@ class Connection(Link):
     def on_deadline(self, now: int) -> None:
         """A time limit may have ended: no CONNECT, no answer, or silence [MQTT5-3.1.2-22, MQTT311-3.1.2-24].
 
-        [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout, X311-inactive-client]
+        [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout]
         """
         when = self.due()
         if not when:

@@ -172,10 +172,7 @@ class Link:
         return self.ending and self.gates is None
 
     def take(self) -> list[bytes]:
-        """What is to be written now; the driver calls it for each connection of `Broker.dirty`.
-
-        [X5-publish-before-suback, X311-publish-before-suback]
-        """
+        """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
         out = self.out
         self.out = []
         self.queued = False

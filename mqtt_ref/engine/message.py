@@ -73,8 +73,8 @@ class Message:
 
         All properties but the expiry interval, which is kept as received here, go out unaltered and in order
         [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].
-        [X5-publish-empty-payload, X5-payload-format-zero, X5-payload-format-utf8, X311-publish-payload-any,
-        X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1, MQTT311-2.3.1-5]
+        [X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2,
+        MQTT5-2.2.2-1, MQTT311-2.3.1-5]
         """
         forms = self._forms
         if forms is None:

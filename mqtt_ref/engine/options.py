@@ -60,7 +60,10 @@ class Bounds:
     subscriptions: int = 100_000
     """Subscriptions of one session."""
     topic_levels: int = 65_536
-    """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count]."""
+    """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count].
+
+    [X311-topic-levels-unlimited]
+    """
     batches: int = 4
     """Batches that may be on their way to the store at once."""
     retained_messages: int = 1_000_000
@@ -77,6 +80,7 @@ class Redirect:
 
     code: int = 0x9C
     server_reference: str = ""
+    """Where to, as clients get it: servers parted by spaces [X5-server-reference-list]."""
 
 
 @dataclass

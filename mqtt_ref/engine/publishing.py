@@ -39,7 +39,7 @@ QOS_NOT_SUPPORTED = 0x9B
 def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1].
 
-    [MQTT5-3.3.2-13, MQTT5-3.3.2-19, X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error,
+    [X5-payload-format-zero, X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error,
     X5-retain-not-supported-disconnect, X5-topic-name-refused, X5-puback-no-subscribers,
     X5-puback-no-subscribers-server, X5-pubrec-no-subscribers, X5-pubrec-no-subscribers-server, X5-qos0-no-response,
     X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
@@ -131,7 +131,10 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:
-    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked [X5-payload-format-checked]."""
+    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked [X5-payload-format-checked].
+
+    [X5-payload-format-utf8]
+    """
     if link.hub.decisions.payload_format == PAYLOAD_FORMAT_CHECK:
         try:
             payload.decode()

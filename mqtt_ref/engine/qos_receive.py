@@ -72,7 +72,10 @@ def plain(link: Link, session: Session) -> bool:
 
 
 def accepted_qos1(link: Link, packet_id: int) -> None:
-    """Answer a plain QoS 1 PUBLISH with its PUBACK [MQTT5-4.3.2-4, MQTT311-4.3.2-2]."""
+    """Answer a plain QoS 1 PUBLISH with its PUBACK [MQTT5-4.3.2-4, MQTT311-4.3.2-2].
+
+    Nothing of it is kept: whoever sends it again publishes it again, for QoS 0 too [X5-granted-qos0-duplicates].
+    """
     if link.touched:
         link.acks += 1
         link.unsettled += 1

@@ -262,7 +262,8 @@ def resume(link: Link, session: Session, now: int) -> None:
     """Send again what is not acknowledged: PUBREL at once, PUBLISH in their order as the quota allows.
 
     [MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
-    [X311-redelivery-not-required, X31-retry-timer]
+    A QoS 2 message that came by a Shared Subscription stays with this client [MQTT5-4.8.2-4].
+    [X311-redelivery-not-required]
     """
     tables = link.hub.tables
     resending: deque[int] = deque()
@@ -324,7 +325,9 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry [MQTT5-3.3.1-1, MQTT5-4.3.3-7].
 
     DUP says that this is a retransmission, whatever it was in the PUBLISH received [MQTT5-3.3.1-3, MQTT311-3.3.1-3].
-    [X311-dup-meaning, X5-subscription-identifier-no-revert]
+    It has the identifiers that it was first sent with [X5-subscription-identifier-no-revert,
+    X5-subscription-identifier-retransmitted].
+    [X311-dup-meaning]
     """
     message = delivery.message
     tables = link.hub.tables

@@ -53,7 +53,7 @@ def react(link: Link, violation: Violation, now: int, text: str = "") -> None:
     X5-second-connect-code, X5-first-packet-not-connect, X5-connect-format-connack, X5-packet-too-large-server,
     X5-utf8-ill-formed-malformed, X5-utf8-null-malformed, X5-fixed-header-flags-malformed, X5-publish-qos-malformed,
     X5-will-qos-malformed, X5-subscribe-empty-payload, X5-unsubscribe-empty-payload, X5-string-pair-malformed,
-    X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2, X311-transient-error-others]
+    X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2]
     """
     phase = _PHASES.get(link.state, "")
     if not phase:
@@ -127,7 +127,7 @@ def _connack(link: Link, code: int, text: str, server_reference: str, data: byte
 def stop(link: Link, now: int, how: int) -> None:
     """Nothing is read any more, and nothing follows what is queued [MQTT5-3.14.4-1].
 
-    [X5-will-on-server-close, MQTT311-4.8.0-2]
+    [X5-will-on-server-close]
     """
     if link.state == CLOSED:
         return

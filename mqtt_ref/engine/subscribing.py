@@ -48,8 +48,7 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
 
     [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]. Where a filter asks for what the server has said
     it lacks, the connection ends and none of them takes effect.
-    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-wildcard-refused-suback,
-    X5-retain-handling-only-subscribe]
+    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
     """
     hub = link.hub
     offered = hub.options.capabilities
@@ -78,6 +77,7 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
                 return
     codes: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
+    # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and link.version == V5
     for wanted in packet.subscriptions:
         name = wanted.topic_filter
@@ -118,7 +118,7 @@ def lacking(link: Link, code: int, text: str, now: int) -> None:
 def _refused(link: Link, session: Session, name: str, qos: int) -> int:
     """0, or the Reason Code for a filter that this client may not have.
 
-    [X5-topic-filter-refused]
+    [X5-topic-filter-refused, X5-wildcard-refused-suback]
     """
     hub = link.hub
     offered = hub.options.capabilities
@@ -223,6 +223,7 @@ def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> 
     hub = link.hub
     tables = hub.tables
     codes: list[int] = []
+    # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and link.version == V5
     for name in packet.topic_filters:
         if taken:

@@ -26,7 +26,7 @@ LINGER: Final = 1.0
 
 
 class Channel(asyncio.Protocol):
-    """A TCP, TLS or Unix stream; what has other framing (WebSocket) overrides `data_received` and `write`.
+    """A TCP, TLS or Unix stream [X5-any-transport]; other framing (WebSocket) overrides `data_received` and `write`.
 
     `write` is an attribute, so that the usual way from the driver to the transport has nothing in between.
     """

@@ -44,7 +44,10 @@ def is_loopback(host: str) -> bool:
 
 
 class Listener:
-    """A TCP listener. Port 0 takes a free one: `port` and `urls` say which, once it is open."""
+    """A TCP listener. Port 0 takes a free one: `port` and `urls` say which, once it is open.
+
+    [MQTT5-4.2.0-1, MQTT311-7.1.1-1, X31-transport-tcp, X31-port]
+    """
 
     scheme = "mqtt"
 

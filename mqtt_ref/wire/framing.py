@@ -45,7 +45,10 @@ class Decoder:
         return self._have
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
-        """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`."""
+        """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.
+
+        Of a packet that breaks several rules, the one at the first byte is told [X5-several-errors].
+        """
         out: list[Packet | Violation] = []
         if self.broken:
             return out

@@ -404,8 +404,8 @@ _LEVELS: Final = bytes.fromhex(
 HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
 """By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
 
-Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2. 3.1 has no rules for flags that a packet
-does not use [X31-flags-unused], nor for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
+Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2. 3.1 has no rules for flags that a
+packet does not use [X31-flags-unused], nor for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
 """
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
@@ -3084,7 +3084,7 @@ def _string(value: str) -> bytes:
 
 
 def _binary(value: bytes) -> bytes:
-    """Binary Data: two bytes of length, then the bytes, of which strings have no more either [MQTT311-4.7.3-3]."""
+    """Binary Data, or a string: two bytes of length, then at most 65,535 bytes [MQTT311-4.7.3-3]."""
     if len(value) > 65_535:
         raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")
     return len(value).to_bytes(2, "big") + value
