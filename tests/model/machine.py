@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: MIT
+"""Random clients of a real broker, held against the model after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from mqtt_ref.broker.memory import MemoryStore
+from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import (
+    Connack,
+    Connect,
+    ConnectProperties,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Puback,
+    Pubcomp,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    SubscribeProperties,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+    Will,
+    WillProperties,
+)
+from mqtt_ref.wire.primitives import V5
+from tests.model import model
+from tests.model.model import NEVER, SECOND, Finding, Model
+from tests.sansio import Client, World
+
+__all__ = ["Clients", "machine"]
+
+IDS = ("ann", "ben", "cid")
+TOPICS = ("a", "a/b", "a/c", "d")
+FILTERS = ("a", "a/b", "a/+", "a/#", "#", "+/b", "d", "$share/g/a/b", "$share/g/a/#", "$share/h/a/b")
+IDENTIFIERS = st.sampled_from(IDS)
+LONG = 1000
+
+
+class Seen(Client):
+    """One link as a client sees it; every packet goes to the model at once."""
+
+    def __init__(self, clients: Clients, client_id: str, version: int) -> None:
+        self.clients, self.client_id = clients, client_id
+        self.aliases: dict[int, str] = {}
+        self.unacknowledged: list[Packet] = []
+        self.expected: list[object] = []
+        self.over = False
+        super().__init__(clients.world, version)
+
+    def written(self, chunks: list[bytes], closing: bool) -> None:
+        super().written(chunks, closing)
+        for packet in self.read():
+            if not self.over:
+                self.clients.saw(self, packet)
+
+
+class Clients(RuleBasedStateMachine):
+    """Clients that connect, subscribe, publish, fall silent and come back, in all versions at once."""
+
+    tables: Tables = TABLES
+    steps = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.serial = 0
+        self.closing: set[str] = set()
+        self.links: dict[str, Seen] = {}
+        self.ids: dict[str, int] = {}
+        self.half: dict[str, list[Publish]] = {}
+
+    @initialize(stored=st.sampled_from(("none", "at once", "late")))
+    def begin(self, stored: str) -> None:
+        """A broker that stores nothing, at once, or when it is told to."""
+        self.late = stored == "late"
+        storage = None if stored == "none" else MemoryStore()
+        self.world = World(tables=self.tables, storage=storage, auto=not self.late)
+        self.model = Model(self.close, self.late)
+
+    # ---------------------------------------------------------------- what comes
+
+    def close(self, client_id: str) -> None:
+        """The model says that the broker has to end this link."""
+        self.closing.add(client_id)
+
+    def saw(self, link: Seen, packet: Packet) -> None:
+        """A packet reached a client."""
+        now = self.world.now
+        if isinstance(packet, Publish):
+            properties = packet.properties
+            topic = packet.topic
+            if properties is not None and properties.topic_alias is not None:
+                if topic:
+                    link.aliases[properties.topic_alias] = topic
+                topic = link.aliases.get(properties.topic_alias, "an alias that was never set")
+            identifiers = tuple(properties.subscription_identifier) if properties else ()
+            expiry = properties.message_expiry_interval if properties else None
+            self.model.sent(link.client_id, topic, packet.payload, packet.qos, packet.retain, packet.dup,
+                            packet.packet_id, identifiers, expiry, now)  # fmt: skip
+            if packet.qos:
+                link.unacknowledged.append(packet)
+        elif isinstance(packet, Pubrel):
+            self.model.released(link.client_id, packet.packet_id)
+            link.unacknowledged.append(packet)
+        elif isinstance(packet, (Connack, Suback, Unsuback, Puback, Pubrec, Pubcomp)):
+            if not link.expected:
+                raise Finding(f"{link.client_id} gets {packet!r}, which it did not ask for")
+            wanted = link.expected.pop(0)
+            got = _essence(packet)
+            if got != wanted:
+                raise Finding(f"{link.client_id} gets {packet!r}, expected {wanted}")
+        elif isinstance(packet, Disconnect):
+            if link.client_id not in self.closing:
+                raise Finding(f"{link.client_id} gets {packet!r}")
+            if link.expected and not self.late:
+                raise Finding(f"{link.client_id} is told goodbye and not {link.expected[0]}")
+
+    def settle(self) -> None:
+        """After a step: what had to be closed is closed, nothing else is, and nothing that was due is missing."""
+        for client_id, link in list(self.links.items()):
+            if link.closed and client_id not in self.closing:
+                raise Finding(f"{client_id} was disconnected for no reason")
+        for client_id in self.closing:
+            old = self.links.pop(client_id, None)
+            if old is not None and not old.closed and not self.world.commits:
+                raise Finding(f"{client_id} had to be disconnected and was not")
+            if old is not None:
+                old.over = True
+        self.closing.clear()
+        if self.world.commits:
+            return
+        for client_id, link in self.links.items():
+            if link.expected:
+                raise Finding(f"{client_id} does not get {link.expected[0]}")
+        self.model.check(self.world.now)
+
+    # ---------------------------------------------------------------- what clients do
+
+    def send(self, link: Seen, *packets: Packet) -> None:
+        """Send in one write."""
+        session = self.model.sessions.get(link.client_id)
+        if session is not None:
+            session.heard = self.world.now
+        link.send_raw(b"".join(encode(link.version, p) for p in packets))
+
+    def packet_id(self, client_id: str) -> int:
+        """An identifier that this client does not use."""
+        self.ids[client_id] = self.ids.get(client_id, 0) % 60_000 + 1
+        return self.ids[client_id]
+
+    @rule(
+        client_id=IDENTIFIERS,
+        version=st.sampled_from((5, 5, 5, 4, 3)),
+        clean=st.booleans(),
+        expiry=st.sampled_from((0, 2, LONG, NEVER)),
+        receive_maximum=st.sampled_from((1, 2, 3, 100)),
+        aliases=st.sampled_from((0, 1, 5)),
+        keep_alive=st.sampled_from((0, 0, 4)),
+        will=st.none()
+        | st.tuples(st.sampled_from(TOPICS), st.integers(0, 2), st.booleans(), st.sampled_from((0, 1, 3))),
+    )
+    def connect(
+        self, client_id: str, version: int, clean: bool, expiry: int, receive_maximum: int, aliases: int,
+        keep_alive: int, will: tuple[str, int, bool, int] | None,
+    ) -> None:  # fmt: skip
+        """Connect, resume, start clean, or take an older connection over."""
+        if version != V5:
+            expiry, receive_maximum, aliases = (0 if clean else NEVER), 65_535, 0
+        properties = None
+        if version == V5:
+            properties = ConnectProperties(
+                session_expiry_interval=expiry, receive_maximum=receive_maximum, topic_alias_maximum=aliases
+            )
+        left = self._will(will, version)
+        wanted = None
+        if left is not None and will is not None:
+            wanted = model.Will(left.topic, left.payload, left.qos, left.retain, will[3] if version == V5 else 0)
+        limit = min(receive_maximum, 1024)
+        kept = self.model.sessions.get(client_id)
+        if kept is not None and kept.connected and self.world.commits:
+            self.model.unseen(client_id)
+        present = self.model.connect(client_id, version, clean, expiry, self.world.now, wanted, limit, keep_alive)
+        session = self.model.sessions[client_id]
+        if session is not kept:
+            self.half.pop(client_id, None)
+        old = self.links.pop(client_id, None)
+        if old is not None:
+            old.over = old.over or self.late
+        link = Seen(self, client_id, version)
+        self.links[client_id] = link
+        link.expected.append(("connack", 0, present if version != 3 else False))
+        link.send_raw(
+            encode(version, Connect(client_id, protocol_version=version, clean_start=clean, keep_alive=keep_alive,
+                                    will=left, properties=properties))
+        )  # fmt: skip
+        if old is not None:
+            old.over = True
+            if not old.closed and not self.world.commits:
+                raise Finding(f"{client_id} was taken over and not disconnected")
+            self.closing.discard(client_id)
+        session.uncertain = bool(self.world.commits)
+        self.settle()
+
+    def _will(self, will: tuple[str, int, bool, int] | None, version: int) -> Will | None:
+        if will is None:
+            return None
+        topic, qos, retain, delay = will
+        self.serial += 1
+        properties = WillProperties(will_delay_interval=delay) if version == V5 and delay else None
+        return Will(topic, b"w%d" % self.serial, qos, retain, properties)
+
+    def connected(self) -> list[str]:
+        """The clients that can do something."""
+        return [c for c in self.links if not self.links[c].closed]
+
+    @precondition(lambda self: self.connected())
+    @rule(
+        data=st.data(),
+        topic_filter=st.sampled_from(FILTERS),
+        qos=st.integers(0, 2),
+        no_local=st.booleans(),
+        as_published=st.booleans(),
+        handling=st.integers(0, 2),
+        identifier=st.sampled_from((0, 0, 1, 77)),
+    )
+    def subscribe(
+        self, data: st.DataObject, topic_filter: str, qos: int, no_local: bool, as_published: bool, handling: int,
+        identifier: int,
+    ) -> None:  # fmt: skip
+        """Subscribe, or replace a subscription."""
+        client_id = data.draw(st.sampled_from(self.connected()))
+        link = self.links[client_id]
+        if link.version != V5:
+            no_local, as_published, handling, identifier = False, False, 0, 0
+        if topic_filter.startswith("$share/"):
+            no_local = False
+        wanted = model.Subscription(topic_filter, qos, no_local, as_published, identifier)
+        self.model.subscribe(client_id, wanted, handling, self.world.now)
+        number = self.packet_id(client_id)
+        link.expected.append(("suback", number, (qos,)))
+        properties = SubscribeProperties(subscription_identifier=identifier) if identifier else None
+        entry = Subscription(topic_filter, qos, no_local, as_published, handling)
+        self.send(link, Subscribe(number, [entry], properties))
+        self.settle()
+
+    @precondition(lambda self: self.connected())
+    @rule(data=st.data(), topic_filter=st.sampled_from(FILTERS))
+    def unsubscribe(self, data: st.DataObject, topic_filter: str) -> None:
+        """Unsubscribe, whether subscribed or not."""
+        client_id = data.draw(st.sampled_from(self.connected()))
+        link = self.links[client_id]
+        there = self.model.unsubscribe(client_id, topic_filter)
+        number = self.packet_id(client_id)
+        link.expected.append(("unsuback", number, (0 if there else 0x11,) if link.version == V5 else ()))
+        self.send(link, Unsubscribe(number, [topic_filter]))
+        self.settle()
+
+    @precondition(lambda self: self.connected())
+    @rule(
+        data=st.data(),
+        topic=st.sampled_from(TOPICS),
+        qos=st.integers(0, 2),
+        retain=st.booleans(),
+        empty=st.sampled_from((False, False, False, True)),
+        expiry=st.sampled_from((None, None, 1, 3, LONG)),
+        alias=st.sampled_from((0, 0, 1)),
+        count=st.integers(1, 4),
+    )
+    def publish(
+        self, data: st.DataObject, topic: str, qos: int, retain: bool, empty: bool, expiry: int | None, alias: int,
+        count: int,
+    ) -> None:  # fmt: skip
+        """Publish a few messages in one write; QoS 2 ones are left half done sometimes."""
+        client_id = data.draw(st.sampled_from(self.connected()))
+        link = self.links[client_id]
+        packets: list[Packet] = []
+        finish = data.draw(st.booleans())
+        for _ in range(count):
+            packet = self._message(link, topic, qos, retain, empty and retain, expiry, alias)
+            packets.append(packet)
+            self._accepted(link, packet)
+            if qos == 2 and finish:
+                packets.append(Pubrel(packet.packet_id))
+                link.expected.append(("pubcomp", packet.packet_id, 0))
+                self.half[client_id].remove(packet)
+        self.send(link, *packets)
+        self.settle()
+
+    def _message(
+        self, link: Seen, topic: str, qos: int, retain: bool, empty: bool, expiry: int | None, alias: int
+    ) -> Publish:
+        self.serial += 1
+        properties = None
+        if link.version == V5 and (expiry is not None or alias):
+            properties = PublishProperties(message_expiry_interval=expiry, topic_alias=alias or None)
+        payload = b"" if empty else b"m%d" % self.serial
+        number = self.packet_id(link.client_id) if qos else 0
+        return Publish(topic, payload, qos, retain, packet_id=number, properties=properties)
+
+    def _accepted(self, link: Seen, packet: Publish) -> None:
+        """The model takes the message in, and the client expects its answer."""
+        expiry = packet.properties.message_expiry_interval if packet.properties else None
+        client_id = link.client_id
+        self.model.publish(packet.topic, packet.payload, packet.qos, packet.retain, client_id, self.world.now, expiry)
+        if packet.qos == 1:
+            link.expected.append(("puback", packet.packet_id, 0))
+        elif packet.qos == 2:
+            link.expected.append(("pubrec", packet.packet_id, 0))
+            self.half.setdefault(client_id, []).append(packet)
+
+    @precondition(lambda self: any(self.half.get(c) for c in self.connected()))
+    @rule(data=st.data(), again=st.booleans())
+    def finish(self, data: st.DataObject, again: bool) -> None:
+        """Go on with a QoS 2 message: repeat its PUBLISH, or send its PUBREL."""
+        client_id = data.draw(st.sampled_from([c for c in self.connected() if self.half.get(c)]))
+        link = self.links[client_id]
+        packet = self.half[client_id][0]
+        number = packet.packet_id
+        if again and link.version in (5, 4, 3):
+            repeat = Publish(packet.topic, packet.payload, 2, packet.retain, True, number)
+            link.expected.append(("pubrec", number, 0))
+            self.send(link, repeat)
+        else:
+            self.half[client_id].remove(packet)
+            link.expected.append(("pubcomp", number, 0))
+            self.send(link, Pubrel(number))
+        self.settle()
+
+    @precondition(lambda self: any(self.links[c].unacknowledged for c in self.connected()))
+    @rule(data=st.data(), count=st.integers(1, 6), refuse=st.sampled_from((False, False, False, True)))
+    def acknowledge(self, data: st.DataObject, count: int, refuse: bool) -> None:
+        """Answer some of what came, oldest first, as a client has to."""
+        client_id = data.draw(st.sampled_from([c for c in self.connected() if self.links[c].unacknowledged]))
+        self._acknowledge(self.links[client_id], count, refuse)
+        self.settle()
+
+    def _acknowledge(self, link: Seen, count: int, refuse: bool = False) -> None:
+        answers: list[Packet] = []
+        some, link.unacknowledged = link.unacknowledged[:count], link.unacknowledged[count:]
+        code = 0x83 if refuse and link.version == V5 else 0
+        for packet in some:
+            if isinstance(packet, Pubrel):
+                self.model.acknowledged(link.client_id, packet.packet_id)
+                answers.append(Pubcomp(packet.packet_id))
+            elif isinstance(packet, Publish) and packet.qos == 1:
+                self.model.acknowledged(link.client_id, packet.packet_id)
+                answers.append(Puback(packet.packet_id, code))
+            elif isinstance(packet, Publish):
+                if code:
+                    self.model.acknowledged(link.client_id, packet.packet_id)
+                else:
+                    self.model.received(link.client_id, packet.packet_id)
+                answers.append(Pubrec(packet.packet_id, code))
+        self.send(link, *answers)
+
+    @precondition(lambda self: self.connected())
+    @rule(data=st.data(), how=st.sampled_from(("goodbye", "with will", "lost", "lost unseen", "half a packet")))
+    def leave(self, data: st.DataObject, how: str) -> None:
+        """Disconnect, or lose the link: before, after or in the middle of a packet."""
+        client_id = data.draw(st.sampled_from(self.connected()))
+        link = self.links.pop(client_id)
+        now = self.world.now
+        if self.world.commits:
+            self.model.unseen(client_id)
+        if how == "goodbye" or (how == "with will" and link.version != V5):
+            self.model.disconnected(client_id, now, with_will=False)
+            link.over = True
+            self.send(link, Disconnect())
+        elif how == "with will":
+            self.model.disconnected(client_id, now, with_will=True)
+            link.over = True
+            self.send(link, Disconnect(0x04))
+        elif how == "lost unseen":
+            # The broker takes this message in, and everything it says back is lost with the link.
+            packet = self._message(link, "a/b", 1, False, False, None, 0)
+            self._accepted(link, packet)
+            link.over = True
+            self.model.unseen(client_id)
+            link.connection.receive(encode(link.version, packet), now)
+            self.model.disconnected(client_id, now, with_will=True)
+            link.drop()
+        else:
+            if how == "half a packet":
+                whole = encode(link.version, Publish("a", b"never whole", 1, packet_id=9))
+                link.send_raw(whole[: data.draw(st.integers(1, len(whole) - 1))])
+            self.model.disconnected(client_id, now, with_will=True)
+            link.over = True
+            link.drop()
+        self.closing.discard(client_id)
+        self.settle()
+
+    @precondition(lambda self: self.connected())
+    @rule(data=st.data())
+    def ping(self, data: st.DataObject) -> None:
+        """Show a sign of life."""
+        client_id = data.draw(st.sampled_from(self.connected()))
+        self.send(self.links[client_id], Pingreq())
+        self.settle()
+
+    @rule(seconds=st.sampled_from((0.5, 1.0, 2.0, 4.0)))
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass: wills, sessions, messages and silent clients run out."""
+        until = self.world.now + int(seconds * SECOND)
+        while True:
+            due = min((e[0] for e in self.model.events() if e[0] <= until), default=None)
+            step = until if due is None else due
+            # Both sides are taken to the same instant, so that what the broker sends meets what is owed by then.
+            self.model.pass_time(step)
+            if step > self.world.now:
+                self.world.pass_time((step - self.world.now) / SECOND)
+            else:
+                self.world.pass_time(0)
+            self.settle()
+            if due is None:
+                break
+
+    @precondition(lambda self: self.world.commits)
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
+        """The store has done one of the batches that are under way."""
+        self.world.commit(0)
+        if not self.world.commits:
+            for session in self.model.sessions.values():
+                session.uncertain = False
+        self.settle()
+
+    # ---------------------------------------------------------------- the end
+
+    def teardown(self) -> None:
+        """Everything that is owed to a session arrives once its client comes back and acknowledges all."""
+        if not hasattr(self, "world"):
+            return
+        type(self).steps += 1
+        while self.world.commits:
+            self.world.commit(0)
+        for session in self.model.sessions.values():
+            session.uncertain = False
+        self.settle()
+        for client_id in list(self.model.sessions):
+            if client_id not in self.links:
+                self._come_back(client_id)
+        for _ in range(200):
+            busy = [link for link in self.links.values() if link.unacknowledged and not link.closed]
+            for link in busy:
+                self._acknowledge(link, 1000)
+            while self.world.commits:
+                self.world.commit(0)
+            if not busy:
+                break
+        self.settle()
+        for session in self.model.sessions.values():
+            left = [d for d in session.in_flight() if d.state != "done"] + session.pending(self.world.now)
+            if left:
+                raise Finding(f"{session.client_id} never gets {left[0].message.payload!r}")
+
+    def _come_back(self, client_id: str) -> None:
+        session = self.model.sessions[client_id]
+        self.connect_as(client_id, session.version)
+
+    def connect_as(self, client_id: str, version: int) -> None:
+        """Resume a session with room for everything."""
+        properties = None
+        if version == V5:
+            properties = ConnectProperties(session_expiry_interval=NEVER, receive_maximum=1000)
+        present = self.model.connect(client_id, version, False, NEVER, self.world.now, None, 1000, 0)
+        self.model.sessions[client_id].receive_maximum = 1000 if version == V5 else 1024
+        link = Seen(self, client_id, version)
+        self.links[client_id] = link
+        link.expected.append(("connack", 0, present if version != 3 else False))
+        link.send_raw(
+            encode(version, Connect(client_id, protocol_version=version, clean_start=False, properties=properties))
+        )
+        while self.world.commits:
+            self.world.commit(0)
+        self.settle()
+
+
+def _essence(packet: Packet) -> object:
+    """What of an answer is compared."""
+    if isinstance(packet, Connack):
+        return ("connack", packet.reason_code, packet.session_present)
+    if isinstance(packet, Suback):
+        return ("suback", packet.packet_id, tuple(packet.reason_codes))
+    if isinstance(packet, Unsuback):
+        return ("unsuback", packet.packet_id, tuple(packet.reason_codes))
+    if isinstance(packet, (Puback, Pubrec, Pubcomp)):
+        code = packet.reason_code
+        return (type(packet).__name__.lower(), packet.packet_id, 0 if code == 0x10 else code)
+    return packet
+
+
+def machine(tables: Tables) -> type[Clients]:
+    """The same clients for a broker that keeps other rules."""
+    return type("ChangedClients", (Clients,), {"tables": tables})
+
+
+def names(values: Sequence[str]) -> str:
+    """For messages."""
+    return ", ".join(values)

@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: MIT
+"""What each client must and may receive, written as plainly as it can be: the model that the broker is held against.
+
+It knows sessions, subscriptions, retained messages and wills, and for each session the list of what it is owed. It
+predicts nothing that the standards leave open; where several outcomes are legal it accepts all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from mqtt_ref.broker.topics import matches
+
+__all__ = ["Delivery", "Finding", "Group", "Message", "Model", "Session", "Subscription"]
+
+SECOND = 1_000_000_000
+NEVER = 0xFFFFFFFF
+
+
+class Finding(AssertionError):
+    """The broker did what no client may see."""
+
+
+@dataclass
+class Message:
+    """An Application Message as it was published; `sequence` orders all of them."""
+
+    sequence: int
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    publisher: str
+    at: int
+    expiry: int | None = None
+
+    def expired(self, now: int) -> bool:
+        """Whether its Message Expiry Interval has passed."""
+        return self.expiry is not None and now >= self.at + self.expiry * SECOND
+
+
+@dataclass
+class Subscription:
+    """One subscription of a session, shared or not."""
+
+    topic_filter: str
+    qos: int
+    no_local: bool = False
+    retain_as_published: bool = False
+    identifier: int = 0
+
+
+@dataclass
+class Delivery:
+    """One message that a session is owed.
+
+    `state` is pending, sent (with `packet_id`), released (a PUBREL is owed or sent) or done. `maybe` marks one that the
+    broker may have sent into a link that was lost before anybody saw it.
+    """
+
+    message: Message
+    qos: int
+    retain: bool
+    identifiers: tuple[int, ...]
+    kind: str = "live"
+    state: str = "pending"
+    packet_id: int = 0
+    order: int = 0
+    maybe: bool = False
+    group: Group | None = None
+
+
+@dataclass
+class Group:
+    """A shared subscription: who shares it."""
+
+    name: str
+    topic_filter: str
+    members: dict[str, Subscription] = field(default_factory=dict)
+
+
+@dataclass
+class Will:
+    """The Will Message of a connection."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    delay: int
+
+
+@dataclass
+class Session:
+    """The state that the broker keeps for one client."""
+
+    client_id: str
+    version: int
+    expiry: int
+    connected: bool = True
+    receive_maximum: int = 65_535
+    keep_alive: int = 0
+    heard: int = 0
+    ends: int | None = None
+    will: Will | None = None
+    will_at: int | None = None
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    owed: list[Delivery] = field(default_factory=list)
+    received: set[int] = field(default_factory=set)
+    resent: set[int] = field(default_factory=set)
+    resumed: bool = False
+    uncertain: bool = False
+    sent_order: int = 0
+
+    def in_flight(self) -> list[Delivery]:
+        """What was sent and is not acknowledged to its end, oldest first."""
+        return sorted((d for d in self.owed if d.state in ("sent", "released")), key=lambda d: d.order)
+
+    def pending(self, now: int) -> list[Delivery]:
+        """What waits and has not expired."""
+        return [d for d in self.owed if d.state == "pending" and not d.message.expired(now)]
+
+
+@dataclass
+class Shared:
+    """A message for a group, until a member has it."""
+
+    message: Message
+    group: Group
+    taken_by: str = ""
+    maybe: str = ""
+    due: bool = False
+    members: dict[str, Subscription] = field(default_factory=dict)
+
+
+class Model:
+    """The plain model. Every method is told the time; `close` is called when the broker has to end a link.
+
+    Where the store is `late` a packet is seen later than the broker sent it, so its age says nothing.
+    """
+
+    def __init__(self, close: Callable[[str], None], late: bool = False) -> None:
+        self.close = close
+        self.late = late
+        self.sessions: dict[str, Session] = {}
+        self.retained: dict[str, Message] = {}
+        self.groups: dict[tuple[str, str], Group] = {}
+        self.shared: list[Shared] = []
+        self.sequence = 0
+
+    # ---------------------------------------------------------------- connections
+
+    def connect(
+        self, client_id: str, version: int, clean: bool, expiry: int, now: int, will: Will | None,
+        receive_maximum: int, keep_alive: int,
+    ) -> bool:  # fmt: skip
+        """A CONNECT is accepted; returns the Session Present that the client has to be told."""
+        old = self.sessions.get(client_id)
+        if old is not None and old.connected:
+            self._taken_over(old, clean, now)
+        old = self.sessions.get(client_id)
+        if old is not None and clean:
+            if old.will is not None and old.will_at is not None:
+                self._publish_will(old, now)
+            self._end(old)
+            old = None
+        present = old is not None
+        session = old or Session(client_id, version, expiry)
+        self.sessions[client_id] = session
+        session.version, session.expiry, session.connected, session.ends = version, expiry, True, None
+        session.will, session.will_at = will, None
+        session.receive_maximum, session.keep_alive, session.heard = receive_maximum, keep_alive, now
+        session.resumed, session.resent = present, set()
+        return present
+
+    def _taken_over(self, old: Session, clean: bool, now: int) -> None:
+        self.close(old.client_id)
+        old.connected = False
+        if old.will is not None and (old.will.delay == 0 or old.expiry == 0 or clean):
+            self._publish_will(old, now)
+        if old.expiry == 0:
+            self._end(old)
+
+    def unseen(self, client_id: str) -> None:
+        """What was on its way to the client may be lost with the link, and may have been sent."""
+        for delivery in self.sessions[client_id].owed:
+            delivery.maybe = delivery.maybe or delivery.state == "pending"
+        for shared in self.shared:
+            if client_id in shared.members and not shared.taken_by:
+                shared.maybe = shared.maybe or client_id
+
+    def disconnected(self, client_id: str, now: int, *, with_will: bool) -> None:
+        """The link ended: by a DISCONNECT that discards the will, or in any other way."""
+        session = self.sessions[client_id]
+        if not session.connected:
+            return
+        session.connected = False
+        for shared in self.shared:
+            if client_id in shared.group.members:
+                shared.due = False
+        for delivery in session.owed:
+            if delivery.state == "pending" and delivery.qos == 0:
+                delivery.state = "done"
+        if not with_will:
+            session.will = None
+        if session.will is not None:
+            delay = session.will.delay
+            if delay == 0 or session.expiry == 0:
+                self._publish_will(session, now)
+            else:
+                session.will_at = now + delay * SECOND
+        if session.expiry == 0:
+            self._end(session)
+        elif session.expiry != NEVER:
+            session.ends = now + session.expiry * SECOND
+
+    def _end(self, session: Session) -> None:
+        self.sessions.pop(session.client_id, None)
+        for group in self.groups.values():
+            group.members.pop(session.client_id, None)
+        for delivery in session.owed:
+            if delivery.group is not None and delivery.qos == 1 and delivery.state in ("sent", "pending"):
+                # A QoS 1 message of a group may go to another member when the session ends.
+                self.shared.append(Shared(delivery.message, delivery.group, members=dict(delivery.group.members)))
+
+    def _publish_will(self, session: Session, now: int) -> None:
+        will, session.will, session.will_at = session.will, None, None
+        assert will is not None
+        self.publish(will.topic, will.payload, will.qos, will.retain, session.client_id, now)
+
+    # ---------------------------------------------------------------- time
+
+    def events(self) -> Iterator[tuple[int, int, str, str]]:
+        """What will happen by itself, and when."""
+        for session in self.sessions.values():
+            if session.connected and session.keep_alive:
+                yield session.heard + session.keep_alive * 3 * SECOND // 2, 0, "silence", session.client_id
+            if session.will_at is not None:
+                yield session.will_at, 1, "will", session.client_id
+            if session.ends is not None and not session.connected:
+                yield session.ends, 2, "end", session.client_id
+
+    def pass_time(self, until: int) -> None:
+        """Let everything happen that is due."""
+        while due := min((e for e in self.events() if e[0] <= until), default=None):
+            when, _, what, client_id = due
+            session = self.sessions[client_id]
+            if what == "silence":
+                self.close(client_id)
+                self.disconnected(client_id, when, with_will=True)
+            elif what == "will":
+                self._publish_will(session, when)
+            else:
+                if session.will is not None:
+                    self._publish_will(session, when)
+                self._end(session)
+
+    # ---------------------------------------------------------------- subscriptions
+
+    def subscribe(self, client_id: str, wanted: Subscription, retain_handling: int, now: int) -> None:
+        """A subscription is made or replaced; retained messages become owed."""
+        session = self.sessions[client_id]
+        group = split(wanted.topic_filter)
+        if group is not None:
+            shared = self.groups.setdefault(group, Group(*group))
+            shared.members[client_id] = wanted
+            session.subscriptions[wanted.topic_filter] = wanted
+            return
+        new = wanted.topic_filter not in session.subscriptions
+        session.subscriptions[wanted.topic_filter] = wanted
+        if retain_handling == 2 or (retain_handling == 1 and not new):
+            return
+        for topic, message in self.retained.items():
+            if message.expired(now) or not matches(wanted.topic_filter, topic):
+                continue
+            if wanted.no_local and message.publisher == client_id:
+                continue
+            qos = min(message.qos, wanted.qos)
+            identifiers = (wanted.identifier,) if wanted.identifier else ()
+            session.owed.append(Delivery(message, qos, True, identifiers, "retained"))
+
+    def unsubscribe(self, client_id: str, topic_filter: str) -> bool:
+        """A subscription is deleted; whether there was one."""
+        group = split(topic_filter)
+        if group is not None and group in self.groups:
+            self.groups[group].members.pop(client_id, None)
+        return self.sessions[client_id].subscriptions.pop(topic_filter, None) is not None
+
+    # ---------------------------------------------------------------- messages
+
+    def publish(
+        self, topic: str, payload: bytes, qos: int, retain: bool, publisher: str, now: int, expiry: int | None = None
+    ) -> Message:
+        """A message is accepted: it becomes owed to every session that matches, and retained if it says so."""
+        self.sequence += 1
+        message = Message(self.sequence, topic, payload, qos, retain, publisher, now, expiry)
+        if retain:
+            self.retained.pop(topic, None)
+            if payload:
+                self.retained[topic] = message
+        for session in self.sessions.values():
+            self._owe(session, message)
+        for group in self.groups.values():
+            if group.members and matches(group.topic_filter, topic):
+                self.shared.append(Shared(message, group, due=self._ready(group), members=dict(group.members)))
+        return message
+
+    def _ready(self, group: Group) -> bool:
+        """Whether a member is there that can take a message at once."""
+        members = [self.sessions[c] for c in group.members]
+        waiting = sum(not s.taken_by for s in self.shared)
+        return any(
+            s.connected and len(s.in_flight()) + len(s.pending(0)) + waiting < s.receive_maximum for s in members
+        )
+
+    def _owe(self, session: Session, message: Message) -> None:
+        found = [
+            s
+            for f, s in session.subscriptions.items()
+            if split(f) is None
+            and matches(f, message.topic)
+            and not (s.no_local and message.publisher == session.client_id)
+        ]
+        if not found:
+            return
+        qos = min(message.qos, max(s.qos for s in found))
+        if qos == 0 and not session.connected:
+            return
+        retain = message.retain and any(s.retain_as_published for s in found)
+        identifiers = tuple(s.identifier for s in found if s.identifier)
+        session.owed.append(Delivery(message, qos, retain, identifiers))
+
+    # ---------------------------------------------------------------- what is seen
+
+    def sent(self, client_id: str, topic: str, payload: bytes, qos: int, retain: bool, dup: bool, packet_id: int,
+             identifiers: tuple[int, ...], expiry: int | None, now: int) -> Delivery:  # fmt: skip
+        """A PUBLISH reached the client: it has to be one that is owed, in order, once.
+
+        Raises:
+            Finding: it is not.
+        """
+        session = self.sessions.get(client_id)
+        if session is None:
+            raise Finding(f"{client_id} has no session and gets {topic} {payload!r}")
+        if dup:
+            delivery = self._again(session, payload, packet_id)
+        else:
+            delivery = self._first(session, topic, payload, qos, retain, packet_id, identifiers, now)
+        seen = (topic, payload, qos, retain, Counter(identifiers))
+        message = delivery.message
+        kept = delivery.identifiers if session.version == 5 else ()
+        wanted = (message.topic, message.payload, delivery.qos, delivery.retain, Counter(kept))
+        if seen != wanted:
+            raise Finding(f"{client_id} gets {seen}, is owed {wanted}")
+        if session.version == 5 and message.expiry is not None and not self.late:
+            left = max(0, message.expiry - (now - message.at) // SECOND)
+            if expiry != left:
+                raise Finding(f"{client_id} gets Message Expiry Interval {expiry}, {left} is left of {message.expiry}")
+        session.sent_order += 1
+        if qos == 0:
+            delivery.state = "done"
+        else:
+            delivery.state, delivery.packet_id, delivery.maybe = "sent", packet_id, False
+            delivery.order = delivery.order or session.sent_order
+            session.resent.add(packet_id)
+            if len(session.in_flight()) > session.receive_maximum:
+                released = sum(d.state == "released" for d in session.in_flight())
+                if len(session.in_flight()) - released > session.receive_maximum:
+                    raise Finding(f"{client_id} gets more than its Receive Maximum of {session.receive_maximum}")
+        return delivery
+
+    def _again(self, session: Session, payload: bytes, packet_id: int) -> Delivery:
+        if not session.resumed:
+            raise Finding(f"{session.client_id} gets DUP 1 for {payload!r} on a session that was not resumed")
+        if packet_id in session.resent:
+            raise Finding(f"{session.client_id} gets packet {packet_id} twice on one connection")
+        for delivery in session.owed:
+            if delivery.message.payload != payload or delivery.qos == 0:
+                continue
+            if delivery.state == "sent" and delivery.packet_id == packet_id:
+                earlier = [d for d in session.in_flight() if d.state == "sent" and d.order < delivery.order]
+                if any(d.packet_id not in session.resent for d in earlier):
+                    raise Finding(f"{session.client_id} gets {payload!r} again out of order")
+                return delivery
+            if delivery.maybe and delivery.state == "pending":
+                return delivery
+        for shared in self.shared:
+            if shared.maybe == session.client_id and not shared.taken_by and shared.message.payload == payload:
+                return self._take(shared, session)
+        raise Finding(f"{session.client_id} gets {payload!r} with DUP 1, which it was never sent with id {packet_id}")
+
+    def _first(self, session: Session, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int,
+               identifiers: tuple[int, ...], now: int) -> Delivery:  # fmt: skip
+        if qos and any(d.packet_id == packet_id for d in session.in_flight()):
+            raise Finding(f"{session.client_id} gets packet id {packet_id}, which is in use")
+        candidates = [
+            d for d in session.owed if d.state == "pending" and (d.message.topic, d.message.payload) == (topic, payload)
+        ]
+        exact = [
+            d
+            for d in candidates
+            if (d.qos, d.retain) == (qos, retain)
+            and (session.version != 5 or Counter(d.identifiers) == Counter(identifiers))
+        ]
+        for delivery in exact:
+            if delivery.message.expired(now) and not self.late:
+                raise Finding(f"{session.client_id} gets {payload!r}, which has expired")
+            self._in_order(session, delivery, now)
+            return delivery
+        mine = [
+            s
+            for s in self.shared
+            if not s.taken_by
+            and session.client_id in s.members
+            and (s.message.topic, s.message.payload) == (topic, payload)
+        ]
+        if mine:
+            fitting = [s for s in mine if min(s.message.qos, s.members[session.client_id].qos) == qos]
+            return self._take((fitting or mine)[0], session)
+        if candidates:
+            return candidates[0]
+        raise Finding(f"{session.client_id} gets {topic} {payload!r} QoS {qos}, which it is not owed")
+
+    def _take(self, shared: Shared, session: Session) -> Delivery:
+        """A member of a group gets the group's message."""
+        shared.taken_by = session.client_id
+        message = shared.message
+        member = shared.members.get(session.client_id) or Subscription(shared.group.topic_filter, message.qos)
+        kept = (member.identifier,) if member.identifier else ()
+        forwarded = message.retain and member.retain_as_published
+        delivery = Delivery(message, min(message.qos, member.qos), forwarded, kept, "shared", group=shared.group)
+        session.owed.append(delivery)
+        return delivery
+
+    def _in_order(self, session: Session, delivery: Delivery, now: int) -> None:
+        """Per publisher, topic and QoS messages keep their order; an old retained one never follows a newer."""
+        lane = (delivery.message.publisher, delivery.message.topic, delivery.message.qos)
+        for other in session.owed:
+            if other is delivery:
+                return
+            mine = (other.message.publisher, other.message.topic, other.message.qos)
+            waits = other.state == "pending" and not other.maybe and not other.message.expired(now)
+            if mine == lane and waits and other.kind == delivery.kind == "live" and other.qos == delivery.qos:
+                raise Finding(f"{session.client_id} gets {delivery.message.payload!r} before {other.message.payload!r}")
+
+    def acknowledged(self, client_id: str, packet_id: int) -> None:
+        """The client sent PUBACK, PUBCOMP, or a PUBREC of 0x80 or above."""
+        for delivery in self.sessions[client_id].in_flight():
+            if delivery.packet_id == packet_id:
+                delivery.state = "done"
+
+    def received(self, client_id: str, packet_id: int) -> None:
+        """The client sent a PUBREC: a PUBREL is owed."""
+        for delivery in self.sessions[client_id].in_flight():
+            if delivery.packet_id == packet_id:
+                delivery.state = "released"
+
+    def released(self, client_id: str, packet_id: int) -> None:
+        """A PUBREL reached the client.
+
+        Raises:
+            Finding: none is owed for this identifier.
+        """
+        session = self.sessions[client_id]
+        if not any(d.packet_id == packet_id and d.state == "released" for d in session.in_flight()):
+            raise Finding(f"{client_id} gets a PUBREL for {packet_id}, which is not owed")
+        session.resent.add(packet_id)
+
+    # ---------------------------------------------------------------- what has to have happened
+
+    def check(self, now: int) -> None:
+        """Once the broker has nothing more to do: nothing that could have been sent is still pending.
+
+        Raises:
+            Finding: something is held back.
+        """
+        for session in self.sessions.values():
+            if not session.connected or session.uncertain:
+                continue
+            flying = session.in_flight()
+            pending = session.pending(now)
+            for delivery in pending:
+                if delivery.qos == 0:
+                    raise Finding(f"{session.client_id} does not get {delivery.message.payload!r} (QoS 0)")
+            if session.resumed:
+                missing = [d for d in flying if d.packet_id not in session.resent]
+                if missing and (len(session.resent) < session.receive_maximum or missing[0].state == "released"):
+                    raise Finding(f"{session.client_id} resumed and does not get packet {missing[0].packet_id} again")
+            if pending and len(flying) < session.receive_maximum:
+                raise Finding(f"{session.client_id} does not get {pending[0].message.payload!r}, though it has quota")
+        for shared in self.shared:
+            if shared.due and not shared.taken_by and not shared.maybe and not shared.message.expired(now):
+                raise Finding(f"nobody of group {shared.group.name} gets {shared.message.payload!r}")
+            shared.due = False
+
+
+def split(topic_filter: str) -> tuple[str, str] | None:
+    """ShareName and filter of a shared subscription."""
+    if not topic_filter.startswith("$share/"):
+        return None
+    _, name, rest = topic_filter.split("/", 2)
+    return name, rest
