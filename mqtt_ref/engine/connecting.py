@@ -75,6 +75,9 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     ):
         breach(link, DISALLOWED, MALFORMED_PACKET, CONNECT, now, "A character that is not allowed")
         return
+    if version == V31 and packet.will is not None and len(packet.will.topic) > hub.limits.topic_v31:
+        breach(link, ("X31-topic-length",), TOPIC_NAME_INVALID, CONNECT, now, "A Will Topic too long for 3.1")
+        return
     code, text = _judge_client_id(link, packet)
     if not code and packet.will is not None:
         code, text = _judge_will(link, packet)

@@ -16,7 +16,7 @@ from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.packets import PublishProperties
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import V5, V31
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
@@ -54,7 +54,10 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         and hub.access is None
         and not hub.strict_text
         and topic[0] != "$"
-        and topic.count("/") < hub.topic_levels
+        and (
+            len(topic) <= hub.topic_plain
+            or (len(topic) <= hub.limits.topic_v31 and topic.count("/") < hub.topic_levels)
+        )
     ):
         # The short way of what follows, for a message with nothing special about it.
         if qos == 0:
@@ -81,6 +84,9 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             cites = ("X5-topic-alias-unknown-empty",)
             breach(link, cites, 0x82, PUBLISH, now, "A Topic Alias that was not set")
             return
+    if len(topic) > hub.limits.topic_v31 and link.version == V31:
+        breach(link, ("X31-topic-length",), TOPIC_NAME_INVALID, PUBLISH, now, "A Topic Name too long for 3.1")
+        return
     if hub.strict_text and disallowed(topic):
         breach(link, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, "A character that is not allowed in the Topic Name")
         return
@@ -117,7 +123,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         return
     keeper = hub.keeper
     written = 0 if keeper is None else keeper.written
-    if properties is None and not packet.retain:
+    if properties is None and not packet.retain and len(topic) <= hub.limits.topic_v31:
         matched = hub.forward(link, topic, packet.payload, qos, now)
     else:
         message = _message(link, topic, packet.payload, qos, packet.retain, properties, now)

@@ -61,6 +61,10 @@ def deliver(
     order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
     [MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0, X5-session-state-outbound, X311-clients-independent]
     """
+    if session.version == V31 and len(message.topic) > session.hub.limits.topic_v31:
+        # The Topic Name came from a client of a later version [X31-topic-length].
+        session.hub.counters.dropped_too_large += 1
+        return
     if qos == 0:
         if link is None:
             _deliver_offline(session, message, retain, identifiers, now)

@@ -135,6 +135,20 @@ def test_what_was_queued_for_a_member_goes_to_another_when_its_session_ends() ->
     assert len(a.payloads()) == 2
 
 
+def test_what_is_too_large_for_the_member_whose_turn_it_is() -> None:  # X5-shared-packet-too-large
+    world = World()
+    small = world.client("small", properties=ConnectProperties(maximum_packet_size=50))
+    large = world.client("large")
+    for member in (small, large):
+        member.subscribe(SHARED, 1)
+    pub = world.client("pub")
+    for n in range(4):
+        pub.publish("t", b"%d" % n * 100, 1)
+    assert len(large.payloads()) == 2
+    assert small.read() == []
+    assert world.broker.counters.dropped_too_large == 2
+
+
 def test_a_negative_acknowledgement_discards() -> None:  # MQTT5-4.8.2-6
     world = World()
     a, b = members(world, 2, 2)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.engine.access import Access
-from mqtt_ref.engine.options import Capabilities, Options
+from mqtt_ref.engine.options import Bounds, Capabilities, Options
 from mqtt_ref.wire.packets import Disconnect, Puback, Publish, PublishProperties, Pubrec
 from tests.sansio import World
 
@@ -188,3 +188,37 @@ def test_qos_is_the_lower_of_both(published: int, granted: int, version: int) ->
     world.client("pub", version).publish("t", b"1", published)
     (message,) = sub.messages()
     assert message.qos == min(published, granted)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("retain", [False, True])
+def test_topics_of_3_1_have_32767_characters(qos: int, retain: bool) -> None:  # X31-topic-length
+    world = World()
+    subs = {version: world.client(f"s{version}", version) for version in (3, 4, 5)}
+    for sub in subs.values():
+        sub.subscribe("#", 1)
+    longest, longer = "t" * 32_767, "t" * 32_768
+    packet_id = 1 if qos else 0
+    old = world.client("old", 3)
+    old.send(Publish(longest, b"1", qos, retain, packet_id=packet_id))
+    assert [sub.payloads() for sub in subs.values()] == [[b"1"]] * 3
+    old.read()
+    old.send(Publish(longer, b"2", qos, retain, packet_id=packet_id))
+    assert old.closed
+    assert old.read() == []
+    assert world.notes[-1].statement == "X31-topic-length"
+    world.client("new", 4).send(Publish(longer, b"3", qos, retain, packet_id=packet_id))
+    assert [sub.payloads() for sub in subs.values()] == [[], [b"3"], [b"3"]]
+    assert world.broker.counters.dropped_too_large == 1
+
+
+def test_a_bound_on_levels_that_is_below_the_length() -> None:  # X5-topic-level-count
+    world = World(Options(bounds=Bounds(topic_levels=3)))
+    sub = world.client("s")
+    sub.subscribe("#")
+    a = world.client("a")
+    for topic in ("a/b/c", "level one/level two/level three", "/" * 2):
+        a.publish(topic)
+    assert len(sub.payloads()) == 3
+    assert a.publish("a/b/c/d", qos=1).reason_code == 0x90
+    assert sub.payloads() == []

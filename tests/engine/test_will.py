@@ -161,3 +161,22 @@ def test_no_local_applies_to_the_will() -> None:  # ambiguity 6
     a.subscribe("will", 1, no_local=True)
     a.drop()
     assert world.client("a", clean_start=False, properties=keep).inbox == []
+
+
+@pytest.mark.parametrize(("choice", "code"), [("trust", 0), ("check", 0x99)])
+def test_a_will_that_is_not_the_text_it_is_said_to_be(choice: str, code: int) -> None:  # X5-will-payload-format-checked
+    world = World(Options(decisions={"payload_format": choice}))
+    for payload, answer in ((b"\xff", code), ("\u00e4".encode(), 0)):
+        link = world.link()
+        link.send(Connect("a", will=Will("will", payload, properties=WillProperties(payload_format_indicator=1))))
+        assert link.read()[0].reason_code == answer
+        assert link.closed == bool(answer)
+
+
+def test_a_will_topic_too_long_for_3_1() -> None:  # X31-topic-length
+    world = World()
+    for size, closed in ((32_767, False), (32_768, True)):
+        link = world.link(3)
+        link.send(Connect("a", protocol_version=3, will=Will("w" * size)))
+        assert link.closed == closed
+        assert len(link.read()) == 1 - closed

@@ -161,6 +161,11 @@ LIMITS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("X31-client-id-too-long",),
         "The longest Client Identifier of 3.1, in characters.",
     ),
+    "topic_v31": (
+        32767,
+        ("X31-topic-length",),
+        "The longest Topic Name of 3.1, in characters.",
+    ),
     "send_quota_share": (
         100,
         ("MQTT5-4.9.0-1", "MQTT5-3.3.4-9"),
@@ -259,6 +264,7 @@ class Limits:
         "receive_maximum_default",
         "session_expiry_never",
         "client_id_v31",
+        "topic_v31",
         "send_quota_share",
         "receive_allowance",
         "packet_size_allowance",
@@ -277,6 +283,7 @@ class Limits:
         self.receive_maximum_default: int = 65535
         self.session_expiry_never: int = 4294967295
         self.client_id_v31: int = 23
+        self.topic_v31: int = 32767
         self.send_quota_share: int = 100
         self.receive_allowance: int = 0
         self.packet_size_allowance: int = 0

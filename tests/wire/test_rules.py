@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Rules of the wire format that allow something: what may be there, be missing, or stand in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.packets import (
+    Connect,
+    ConnectProperties,
+    Packet,
+    Publish,
+    PublishProperties,
+    Subscribe,
+    Subscription,
+)
+from mqtt_ref.wire.primitives import check_filter, check_name
+from mqtt_ref.wire.violation import Violation
+from tests.wire.conftest import Codec
+
+
+def only(codec: Codec, version: int, data: bytes, sender: int = 0) -> Any:
+    (found,) = codec(version, sender, data)
+    return found
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("place", ["\ufeffa", "a\ufeffb", "a\ufeff", "\ufeff"])
+def test_a_byte_order_mark_is_a_character(codec: Codec, version: int, place: str) -> None:
+    connect = Connect(place, protocol_version=version, username=place)
+    found = only(codec, version, encode(version, connect))
+    assert (found.client_id, found.username) == (place, place)
+    published = Publish(place)
+    assert only(codec, version, encode(version, published)).topic == place
+    wanted = Subscribe(1, [Subscription(place)])
+    assert only(codec, version, encode(version, wanted)).subscriptions[0].topic_filter == place
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 65_535])
+def test_a_string_has_any_length(codec: Codec, version: int, size: int) -> None:
+    connect = Connect("a", protocol_version=version, username="n" * size)
+    assert only(codec, version, encode(version, connect)).username == "n" * size
+
+
+def test_a_string_has_no_more_than_65535_bytes() -> None:
+    for packet in (Publish("t" * 65_536), Subscribe(1, [Subscription("\u00e4" * 32_768)])):
+        for version in (3, 4, 5):
+            with pytest.raises(ValueError, match="65,535"):
+                encode(version, packet)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ("40 02 0001", (0, None)),
+        ("40 03 0001 97", (0x97, None)),
+        ("50 02 0001", (0, None)),
+        ("50 03 0001 97", (0x97, None)),
+        ("62 02 0001", (0, None)),
+        ("62 03 0001 92", (0x92, None)),
+        ("70 02 0001", (0, None)),
+        ("70 03 0001 92", (0x92, None)),
+        ("e0 00", (0, None)),
+        ("e0 01 04", (4, None)),
+    ],
+)
+def test_what_is_left_out_at_the_end_is_success_without_properties(
+    codec: Codec, data: str, fields: tuple[int, None]
+) -> None:
+    found = only(codec, 5, bytes.fromhex(data))
+    assert (found.reason_code, found.properties) == fields
+
+
+def test_properties_stand_in_any_order(codec: Codec) -> None:
+    parts = ["0101", "02 0000003c", "03 0001 63", "08 0001 72", "09 0001 00", "23 0001", "26 0001 61 0001 62"]
+    wanted = PublishProperties(1, 60, "c", "r", b"\x00", None, 1, [("a", "b")])
+    for turn in range(len(parts)):
+        for order in (parts[turn:] + parts[:turn], [*reversed(parts[turn:]), *parts[:turn]]):
+            properties = bytes.fromhex("".join(order))
+            body = bytes.fromhex("0001 74") + bytes([len(properties)]) + properties
+            found = only(codec, 5, b"\x30" + bytes([len(body)]) + body)
+            assert found == Publish("t", properties=wanted), order
+
+
+def test_user_properties_keep_their_order_among_others(codec: Codec) -> None:
+    body = bytes.fromhex("0001 74 14 26 0001 62 0001 31 01 00 26 0001 61 0001 32 ".replace(" ", ""))
+    body = body[:3] + bytes([len(body) - 4]) + body[4:]
+    found = only(codec, 5, b"\x30" + bytes([len(body)]) + body)
+    assert found.properties.user_property == [("b", "1"), ("a", "2")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "11 0e 0006 4d5149736470 03 02 003c 0000",  # flags of the fixed header that CONNECT does not use
+        "c1 00",
+        "e3 00",
+        "4f 02 0001",
+        "38 03 0001 74",  # DUP with QoS 0
+        "10 0e 0006 4d5149736470 03 03 003c 0000",  # the reserved bit of the Connect Flags
+    ],
+)
+def test_3_1_leaves_flags_free(codec: Codec, data: str) -> None:
+    assert not isinstance(only(codec, 3, bytes.fromhex(data)), Violation)
+    later = data.replace("0e 0006 4d5149736470 03", "0c 0004 4d515454 04")
+    assert isinstance(only(codec, 4, bytes.fromhex(later)), Violation)
+
+
+@pytest.mark.parametrize("flags", ["80", "c0", "40"])
+def test_3_1_may_end_before_user_name_and_password(codec: Codec, flags: str) -> None:
+    found = only(codec, 3, bytes.fromhex(f"10 0f 0006 4d5149736470 03 {flags} 003c 0001 61"))
+    assert isinstance(found, Connect)
+    assert (found.username, found.password) == (None, None)
+
+
+def test_of_several_errors_one_is_told() -> None:
+    decoder = Decoder(5, 0)
+    # An identifier of 0, then a filter with a misplaced wildcard, then a reserved option, then bytes too many.
+    found = decoder.feed(bytes.fromhex("82 0a 0000 00 0003 612362 ff 00") + b"\xc0\x00")
+    assert len(found) == 1
+    assert isinstance(found[0], Violation)
+    assert found[0].field == "packet_id"
+    assert decoder.broken
+
+
+@pytest.mark.parametrize("text", [b"\x00", b"a\x00", b"a/\x00/b", b"\x00#"])
+def test_no_topic_has_a_null(text: bytes) -> None:
+    assert check_name(text, 0, len(text))
+    assert check_filter(text, 0, len(text), True)
+
+
+@pytest.mark.parametrize("text", ["/", "//", "/a", "a/", "a b/ c", " ", "/" * 65_535])
+def test_topics_of_empty_levels_and_spaces(codec: Codec, text: str) -> None:
+    for version in (3, 4, 5):
+        packets: list[Packet] = [Publish(text), Subscribe(1, [Subscription(text)])]
+        for packet in packets:
+            assert only(codec, version, encode(version, packet)) == packet
+
+
+def test_a_connect_has_properties_in_any_order(codec: Codec) -> None:
+    found = only(codec, 5, bytes.fromhex("10 15 0004 4d515454 05 02 003c 08 21 0001 11 00000005 0000"))
+    assert isinstance(found, Connect)
+    assert found.properties == ConnectProperties(session_expiry_interval=5, receive_maximum=1)
