@@ -12,6 +12,8 @@ __all__ = ["emit", "statement_order"]
 def emit(spec: Spec) -> dict[str, str]:
     """The files of this emitter, by path."""
     return {
+        # Loading refuses tables that lack an id of this file: an id that was published once stays.
+        "spec/statements/ids.lock": "\n".join(sorted(spec.statements)),
         "mqtt_ref/wire/generated/statements.py": _statements(spec),
         "mqtt_ref/wire/generated/reactions.py": _reactions(spec),
     }
