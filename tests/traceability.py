@@ -42,11 +42,17 @@ TESTS = (
     "tests/wire/test_rules.py",
     "tests/engine",
     "tests/broker",
+    "tests/net/test_server.py",
     "tests/conformance/test_ours.py",
 )
 """What is quick and exercises rules; random packets and real sockets add time and nothing else."""
-NOT_CODE = ("statements.py", "vectors.py")
-"""Generated lists of statements and vectors: they name every statement and implement none."""
+NOT_CODE = (
+    "mqtt_ref/wire/generated/statements.py",
+    "mqtt_ref/wire/generated/vectors.py",
+    "mqtt_ref/cli/",
+    "mqtt_ref/testing/",
+)
+"""Lists of statements and vectors, tools for people and tests: they name statements and implement none."""
 NOTED = ("wire/generated/fast.py", "wire/generated/reference.py", "wire/generated/reactions.py")
 """Constants of these name a statement for each version and sender: what was exercised is noted, not seen by line."""
 
@@ -118,9 +124,12 @@ class _Source:
         if _in_docstring(self.tree, number):
             return Place(self.file, number, "module", frozenset().union(*(self._code(b) for b in self.blocks)))
         name = _assigned(self.tree.body, number)
-        if not name or self.file.endswith(NOTED):
-            return Place(self.file, number, name or "module")
-        key = _key(self.constants[name], number)
+        if not name:
+            return Place(self.file, number, "module")
+        node = self.constants[name]
+        if self.file.endswith(NOTED) and node.lineno <= number <= (node.end_lineno or node.lineno):
+            return Place(self.file, number, name)
+        key = _key(node, number)
         if key in readers:
             return Place(self.file, number, f"{name}.{key}", frozenset(readers[key]))
         return Place(self.file, number, name, self._users(name))
@@ -210,9 +219,9 @@ def _key(node: ast.stmt, number: int) -> str:
 def places(root: Path = ROOT) -> dict[str, list[Place]]:
     """Every citation in the product's code, by statement."""
     sources = [
-        _Source(path.relative_to(root).as_posix(), path.read_text())
+        _Source(file, path.read_text())
         for path in sorted((root / "mqtt_ref").rglob("*.py"))
-        if path.name not in NOT_CODE
+        if not (file := path.relative_to(root).as_posix()).startswith(NOT_CODE)
     ]
     readers: dict[str, set[Spot]] = defaultdict(set)
     for source in sources:
