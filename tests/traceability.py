@@ -24,12 +24,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import coverage
 import pytest
 
 from mqtt_ref.wire.statements import STATEMENTS, binding
+
+if TYPE_CHECKING:
+    from coverage import Coverage
 
 __all__ = ["Place", "Trace", "main", "places", "record", "untraced"]
 
@@ -237,7 +239,7 @@ def places(root: Path = ROOT) -> dict[str, list[Place]]:
 class _Seen:
     """What tests made happen that names statements: rows looked up, packets that break them, reactions."""
 
-    def __init__(self, cover: coverage.Coverage) -> None:
+    def __init__(self, cover: Coverage) -> None:
         self.cover = cover
         self.test = ""
         self.tests: dict[str, set[str]] = defaultdict(set)
@@ -300,7 +302,9 @@ def _note(seen: _Seen) -> None:
 
 def record(paths: Sequence[str], data: Path) -> int:
     """Run tests and write down, per test, the lines they execute and the statements they meet; pytest's exit code."""
-    cover = coverage.Coverage(data_file=str(data), source=[str(ROOT / "mqtt_ref")], branch=False, config_file=False)
+    from coverage import Coverage
+
+    cover = Coverage(data_file=str(data), source=[str(ROOT / "mqtt_ref")], branch=False, config_file=False)
     cover.set_option("run:core", "ctrace")
     cover.set_option("run:concurrency", ["thread"])
     cover.erase()
@@ -324,7 +328,9 @@ def _rows(data: Path) -> Path:
 
 def trace(data: Path) -> dict[str, Trace]:
     """Put citations and recordings together."""
-    found = coverage.CoverageData(basename=str(data))
+    from coverage import CoverageData
+
+    found = CoverageData(basename=str(data))
     found.read()
     contexts = {Path(f).relative_to(ROOT).as_posix(): found.contexts_by_lineno(f) for f in found.measured_files()}
     noted = json.loads(_rows(data).read_text())

@@ -158,3 +158,7 @@ def test_a_question_is_answered_later() -> None:
 )
 def test_what_loopback_is(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_the_port_is_the_one_of_mqtt_unless_told() -> None:  # X31-port
+    assert Listener().port == 1883
