@@ -244,10 +244,15 @@ class _Seen:
         self.test = ""
         self.tests: dict[str, set[str]] = defaultdict(set)
 
-    def update(self, statements: Iterable[str]) -> None:
-        """Stands where a set of statements is expected."""
+    def note(self, statements: Iterable[str]) -> None:
+        """The running test met these."""
         for statement in statements:
             self.tests[statement].add(self.test)
+
+    def update(self, statements: Iterable[str]) -> None:
+        """A row was looked up; what a test reads of a table itself, to check the table, exercises nothing."""
+        if sys._getframe(2).f_code.co_filename.startswith(str(ROOT / "mqtt_ref")):
+            self.note(statements)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -276,18 +281,18 @@ def _note(seen: _Seen) -> None:
 
     def reaction(self: tables.Tables, statement: str, *rest: Any) -> Any:
         found = react(self, statement, *rest)
-        seen.update((statement, found.cites))
+        seen.note((statement, found.cites))
         return found
 
     def fed(self: Decoder, data: bytes) -> Any:
         out = feed(self, data)
-        seen.update(found.statement for found in out if isinstance(found, Violation))
+        seen.note(found.statement for found in out if isinstance(found, Violation))
         return out
 
     def decoded(version: int, sender: int, data: bytes) -> Any:
         found = decode(version, sender, data)
         if isinstance(found, Violation):
-            seen.update((found.statement,))
+            seen.note((found.statement,))
         return found
 
     noting(tables.TABLES)

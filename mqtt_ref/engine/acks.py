@@ -25,13 +25,17 @@ from mqtt_ref.wire.packets import (
     UnsubackProperties,
 )
 from mqtt_ref.wire.primitives import V5
-from mqtt_ref.wire.reasons import REASON_TITLES
+from mqtt_ref.wire.reasons import REASON_TITLES, DisconnectReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
     from mqtt_ref.wire.packets import Packet
 
 __all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "suback", "unsuback"]
+
+DISCONNECT_WITH_WILL = 0x04
+UNSPECIFIED_ERROR = 0x80
+_DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL}
 
 HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
 """By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
@@ -99,7 +103,7 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
     """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
 
     It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
-    It has no User Properties [MQTT5-3.9.2-2].
+    It has no User Properties [MQTT5-3.9.2-2]. [MQTT311-3.8.4-5]
     [MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
     """
     plain = Suback(packet_id, codes)
@@ -112,7 +116,7 @@ def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
 def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
     """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
 
-    It has no User Properties [MQTT5-3.11.2-2].
+    It has no User Properties [MQTT5-3.11.2-2]. [MQTT5-3.11.3-2, X5-unsuback-reason-codes]
     [X311-unsuback-no-payload, X31-unsuback-no-payload]
     """
     if link.version != V5:
@@ -137,9 +141,12 @@ def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
 def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> None:
     """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits.
 
-    It has no User Properties [MQTT5-3.14.2-4].
+    It has no User Properties [MQTT5-3.14.2-4] and no Session Expiry Interval [MQTT5-3.14.2-2]. A code that a server
+    does not send, which an embedder may ask for, becomes 0x80 [MQTT5-3.14.2-1].
     [X5-server-reference-codes, X5-disconnect-with-will-client, X5-disconnect-short-sent, X5-disconnect-before-close]
     """
+    if code not in _DISCONNECT_CODES:
+        code = UNSPECIFIED_ERROR
     shortest = Disconnect(code)
     reference = server_reference or None
     if not text and reference is None:

@@ -206,7 +206,7 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
 
     What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
-    [MQTT5-3.2.0-2, X5-delivery-after-connack]
+    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
     """
     hub = link.hub
     if verdict is not None and verdict.username:
@@ -316,7 +316,12 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     [X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
     X5-retain-available-absent, X5-maximum-packet-size-absent-connack, X5-wildcard-subscription-absent,
     X5-subscription-identifier-absent, X5-shared-subscription-absent, X5-assigned-client-id-reason,
-    X5-response-information-returned]
+    X5-response-information-returned]. None is there twice, and those that say whether say no
+    [X5-assigned_client_identifier-once, X5-maximum_qos-once, X5-maximum_qos-range, X5-response_information-once,
+    X5-retain_available-once, X5-retain_available-range, X5-server_keep_alive-once,
+    X5-shared_subscription_available-once, X5-shared_subscription_available-range,
+    X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
+    X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
     """
     hub = link.hub
     offered = hub.options.capabilities

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
@@ -17,6 +17,7 @@ from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.reasons import PubackReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["forwarded", "publish"]
 
+_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
+"""Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
+
 PUBLISH = 3
 NO_MATCHING_SUBSCRIBERS = 0x10
 MALFORMED_PACKET = 0x81
+UNSPECIFIED_ERROR = 0x80
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
 TOPIC_ALIAS_INVALID = 0x94
@@ -106,6 +111,8 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         access = hub.access
         if access is not None and access.publish is not None:
             code = access.publish(link, topic, qos, packet.retain)
+            if code and code not in _ACK_CODES:
+                code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
         if properties is not None and properties.payload_format_indicator and not code:
             code = _judge_payload(link, packet.payload)
         if topic.count("/") >= hub.options.bounds.topic_levels:

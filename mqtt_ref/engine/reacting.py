@@ -18,13 +18,18 @@ from mqtt_ref.engine.link import LOST
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import CLIENT, V5, V311
-from mqtt_ref.wire.reasons import REASON_TITLES, RETURN_CODES
+from mqtt_ref.wire.reasons import REASON_TITLES, RETURN_CODES, ConnackReason
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
 
 __all__ = ["breach", "expel", "react", "refuse", "stop"]
+
+_CONNACK_CODES: Final = frozenset(int(code) for code in ConnackReason)
+SERVER_UNAVAILABLE = 0x88
+SERVER_SHUTTING_DOWN = 0x8B
+UNSPECIFIED_ERROR = 0x80
 
 _PHASES: Final = {AWAIT_CONNECT: "new", AUTHENTICATING: "connecting", DECIDING: "connecting", CONNECTED: "connected"}
 _PREFIXES: Final = {3: ("X31-",), 4: ("MQTT311-", "X311-"), 5: ("MQTT5-", "X5-")}
@@ -104,8 +109,11 @@ def refuse(link: Link, code: int, text: str, now: int, server_reference: str = "
 def _connack(link: Link, code: int, text: str, server_reference: str, data: bytes | None = None) -> None:
     """A CONNACK that refuses: Session Present is 0 [MQTT5-3.2.2-6, MQTT311-3.2.2-4].
 
+    A code that a CONNACK cannot have becomes one that it can [MQTT5-3.2.2-8].
     [X311-connack-codes-reserved, X31-connack-codes]
     """
+    if code not in _CONNACK_CODES:
+        code = SERVER_UNAVAILABLE if code == SERVER_SHUTTING_DOWN else UNSPECIFIED_ERROR
     if link.version != V5:
         returned = RETURN_CODES.get(code)
         if returned:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, qos_send
 from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY
@@ -20,6 +20,7 @@ from mqtt_ref.engine.generated.subscription import (
 from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.reasons import SubackReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Subscribe, Unsubscribe
 
 __all__ = ["subscribe", "unsubscribe"]
+
+_SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= 0x80)
 
 SUBSCRIBE = 8
 NO_SUBSCRIPTION_EXISTED = 0x11
@@ -129,7 +132,7 @@ def _refused(link: Link, session: Session, name: str, qos: int) -> int:
     if access is not None and access.subscribe is not None:
         code = access.subscribe(link, name, qos)
         if code:
-            return code
+            return code if code in _SUBACK_CODES else UNSPECIFIED_ERROR  # [MQTT5-3.9.3-2]
     if name.count("/") >= hub.options.bounds.topic_levels:
         return TOPIC_FILTER_INVALID
     if len(session.subscriptions) >= hub.options.bounds.subscriptions and name not in session.subscriptions:
