@@ -96,7 +96,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     if access is None or access.authenticate is None:
         _accept(link, packet, None, now)
         return
-    verdict = access.authenticate(link, packet)
+    verdict = access.authenticate(link, packet)  # [X311-connect-checks]
     if verdict is None:
         tables = hub.tables
         link.state = tables.connection_next[link.base + ON_ASKED]

@@ -148,6 +148,7 @@ def answered(link: Link, session: Session, qos: int, packet_id: int, code: int, 
 def released(link: Link, session: Session, packet_id: int, now: int) -> None:
     """Answer a PUBREL with a PUBCOMP of the same identifier, which is free from now on.
 
+    What has become of the message, which may have expired, makes no difference [MQTT5-4.3.3-13].
     [MQTT5-4.3.3-11, MQTT5-4.3.3-12, MQTT311-4.3.3-2]
     [X5-pubcomp-id-not-found]
     """

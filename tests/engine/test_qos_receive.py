@@ -14,6 +14,7 @@ from mqtt_ref.wire.packets import (
     Puback,
     Pubcomp,
     Publish,
+    PublishProperties,
     Pubrec,
     Pubrel,
     Suback,
@@ -142,3 +143,18 @@ def test_subscribe_with_an_identifier_in_use() -> None:  # ambiguity 17
     assert isinstance(got, Suback)
     assert got.reason_codes == [0x91, 0x91]
     assert a.ask(Unsubscribe(5, ["t"])).reason_codes == [0x91]
+
+
+def test_an_expired_message_is_acknowledged_to_the_end() -> None:  # MQTT5-4.3.3-13
+    world = World()
+    sub = world.client("sub", properties=ConnectProperties(session_expiry_interval=100))
+    sub.subscribe("t", 2)
+    sub.drop()
+    a = world.client("a")
+    properties = PublishProperties(message_expiry_interval=5)
+    assert a.ask(Publish("t", b"late", 2, packet_id=1, properties=properties)) == Pubrec(1)
+    world.pass_time(6)
+    assert a.ask(Publish("t", b"late", 2, dup=True, packet_id=1, properties=properties)) == Pubrec(1)
+    assert a.ask(Pubrel(1)) == Pubcomp(1)
+    again = ConnectProperties(session_expiry_interval=100)
+    assert world.client("sub", clean_start=False, properties=again).payloads() == []
