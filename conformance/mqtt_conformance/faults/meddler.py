@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""Stands between the suite and a sound broker and spoils what either of them says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.packets import Connect, Packet
+from mqtt_ref.wire.primitives import CLIENT, SERVER, V311
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Meddler", "Meddling", "Talk"]
+
+Alter = Callable[["Talk", Packet], "Iterable[Packet | bytes]"]
+
+
+@dataclass
+class Talk:
+    """One connection that is meddled with. `here` is for notes of a fault on it, `all` for notes on all of them."""
+
+    all: dict[Any, Any]
+    version: int = V311
+    connect: Connect | None = None
+    here: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Meddling:
+    """What is done to a packet of the client (`up`) and to one of the broker (`down`): what to pass on instead.
+
+    `linger` keeps the connection open where the broker closes it; `cut` closes it behind the first packet from the
+    broker for which it holds.
+    """
+
+    up: Alter | None = None
+    down: Alter | None = None
+    linger: Callable[[Talk], bool] | None = None
+
+
+class Meddler:
+    """A listener on loopback that passes everything on to the broker at `port`, but for what `meddling` says."""
+
+    def __init__(self, port: int, meddling: Meddling) -> None:
+        self.port = port
+        self.meddling = meddling
+        self.notes: dict[Any, Any] = {}
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None
+        return f"mqtt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> Meddler:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            broker_reader, broker_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            writer.close()
+            return
+        talk = Talk(self.notes)
+        try:
+            await asyncio.gather(
+                self._pump(reader, broker_writer, talk, _Side(CLIENT, self.meddling.up), writer),
+                self._pump(broker_reader, writer, talk, _Side(SERVER, self.meddling.down), broker_writer),
+            )
+        except OSError:
+            pass
+        finally:
+            for one in (writer, broker_writer):
+                one.transport.abort()
+            self._tasks.discard(task)
+
+    async def _pump(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        talk: Talk,
+        side: _Side,
+        back: asyncio.StreamWriter,
+    ) -> None:
+        while True:
+            try:
+                data = await source.read(65_536)
+            except ConnectionError:
+                sink.transport.abort()
+                return
+            if not data:
+                break
+            for piece in side.pieces(data, talk):
+                sink.write(piece)
+            await sink.drain()
+        if side.sender == SERVER:
+            if self.meddling.linger is not None and self.meddling.linger(talk):
+                await asyncio.sleep(30)
+            sink.close()
+            back.close()
+        elif sink.can_write_eof():
+            sink.write_eof()
+
+
+class _Side:
+    """One direction: cuts the stream into packets and has each of them altered."""
+
+    def __init__(self, sender: int, alter: Alter | None) -> None:
+        self.sender = sender
+        self.alter = alter
+        self._rest = b""
+        self._raw = False
+
+    def pieces(self, data: bytes, talk: Talk) -> Iterable[bytes]:
+        """What goes on of what came in."""
+        self._rest += data
+        while self._rest and not self._raw:
+            size = _size(self._rest)
+            if size < 0:
+                self._raw = True
+                break
+            if size == 0 or len(self._rest) < size:
+                return
+            frame, self._rest = self._rest[:size], self._rest[size:]
+            yield from self._passed(frame, talk)
+        if self._raw:
+            rest, self._rest = self._rest, b""
+            yield rest
+
+    def _passed(self, frame: bytes, talk: Talk) -> Iterable[bytes]:
+        version = 0 if self.sender == CLIENT and talk.connect is None else talk.version
+        found = Decoder(version, self.sender).feed(frame)
+        if len(found) != 1 or isinstance(found[0], Violation):
+            yield frame
+            return
+        packet = found[0]
+        if isinstance(packet, Connect):
+            talk.version, talk.connect = packet.protocol_version, packet
+        if self.alter is None:
+            yield frame
+            return
+        for one in self.alter(talk, packet):
+            if one is packet and not isinstance(one, bytes):
+                yield frame if self.sender == SERVER else encode(talk.version, one)
+            else:
+                yield one if isinstance(one, bytes) else encode(talk.version, one)
+
+
+def _size(data: bytes) -> int:
+    """The size of the packet at the start; 0 while it is not known, -1 if it can never be."""
+    length = 0
+    for at in range(1, 5):
+        if at >= len(data):
+            return 0
+        length |= (data[at] & 0x7F) << 7 * (at - 1)
+        if data[at] < 0x80:
+            return 1 + at + length
+    return -1

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Judges the faults of the catalogue, and says which share of them the suite accuses."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from mqtt_conformance.case import load_cases
+from mqtt_conformance.faults import catalogue, handmade, invisible
+from mqtt_conformance.faults.fault import Fault
+from mqtt_conformance.faults.judge import Healthy, judge
+from mqtt_ref.wire.statements import STATEMENTS
+
+__all__ = ["ENOUGH", "Found", "all_faults", "document", "report", "run", "share", "unproven"]
+
+AT_ONCE = 6
+"""Broken brokers that are judged at once in one process."""
+ENOUGH = 0.95
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one fault; `by` is the case that accused it of each rule."""
+
+    id: str
+    statements: tuple[str, ...]
+    invisible: str
+    played: int
+    by: dict[str, str]
+
+
+def all_faults() -> list[Fault]:
+    """Every fault, generated and made by hand, those that cannot be seen with their reason."""
+    return list(invisible.marked([*catalogue.generated(), *handmade.faults()]))
+
+
+def run(faults: Sequence[Fault], *, jobs: int = 1, hidden: bool = False, verbose: bool = False) -> list[Found]:
+    """Judge faults in `jobs` processes; those that cannot be seen only with `hidden`."""
+    playing = [f for f in faults if hidden or not f.invisible]
+    done: dict[str, Found] = {}
+    if jobs <= 1:
+        done.update((f.id, f) for f in asyncio.run(_judge([f.id for f in playing], verbose)))
+    else:
+        parts = [([f.id for f in playing[at::jobs]], verbose) for at in range(jobs)]
+        with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+            for some in pool.imap_unordered(_part, parts):
+                done.update((f.id, f) for f in some)
+    return [done.get(f.id) or Found(f.id, f.statements, f.invisible, 0, {}) for f in faults]
+
+
+def _part(part: tuple[Sequence[str], bool]) -> list[Found]:
+    return asyncio.run(_judge(*part))
+
+
+async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
+    wanted = set(ids)
+    healthy = Healthy()
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(fault: Fault) -> Found:
+        async with gate:
+            outcome = await judge(fault, healthy)
+        found = Found(fault.id, fault.statements, fault.invisible, outcome.played, outcome.by)
+        if verbose:
+            word = "found" if outcome.accused else "NOT FOUND"
+            missed = sorted(set(fault.statements) - set(outcome.by)) if fault.thorough else []
+            print(word, fault.id, *sorted(set(outcome.by.values()))[:3], *(f"MISSED {m}" for m in missed), flush=True)
+        return found
+
+    return list(await asyncio.gather(*(one(f) for f in all_faults() if f.id in wanted)))
+
+
+def unproven(found: Sequence[Found]) -> list[str]:
+    """The statements that have a case, but no fault that a case of theirs accuses."""
+    proven = {s for f in found for s in f.by}
+    cited = {s for c in load_cases().values() for s in c.statements}
+    return sorted(s for s in cited - proven if STATEMENTS[s].level == "must")
+
+
+def share(found: Sequence[Found]) -> float:
+    """The mutation score: the part of the faults that can be seen which a case of the broken rule accuses."""
+    visible = [f for f in found if not f.invisible]
+    return sum(bool(f.by) for f in visible) / max(1, len(visible))
+
+
+def report(found: Sequence[Found]) -> Iterator[str]:
+    """The score by rule, what was missed, and the score of all."""
+    by_rule: dict[str, list[bool]] = {}
+    for one in found:
+        for statement in () if one.invisible else one.statements:
+            by_rule.setdefault(statement, []).append(bool(one.by))
+    for statement, some in sorted(by_rule.items()):
+        yield f"{statement:45} {sum(some)}/{len(some)}"
+    for one in found:
+        if not one.invisible and not one.by:
+            yield f"not found: {one.id} ({', '.join(one.statements)}; {one.played} cases)"
+        if one.invisible and one.by:
+            yield f"seen after all: {one.id} by {', '.join(sorted(set(one.by.values())))}; its reason is wrong"
+    hidden = sum(bool(f.invisible) for f in found)
+    seen = sum(bool(f.by) for f in found if not f.invisible)
+    yield f"{seen} of {len(found) - hidden} faults found ({share(found):.1%}); {hidden} cannot be accused"
+
+
+def document(found: Sequence[Found]) -> dict[str, object]:
+    """The result as data."""
+    return {
+        "format": 2,
+        "found": sum(bool(f.by) for f in found if not f.invisible),
+        "visible": sum(not f.invisible for f in found),
+        "invisible": sum(bool(f.invisible) for f in found),
+        "unproven": unproven(found),
+        "faults": [asdict(f) for f in found],
+    }
