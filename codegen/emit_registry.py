@@ -8,12 +8,14 @@ from codegen.text import HEADER, all_list
 
 __all__ = ["emit", "statement_order"]
 
+LOCK = "# Written by `python -m codegen`: every id that a statement ever had. Ids are never renumbered, none may leave."
+
 
 def emit(spec: Spec) -> dict[str, str]:
     """The files of this emitter, by path."""
     return {
         # Loading refuses tables that lack an id of this file: an id that was published once stays.
-        "spec/statements/ids.lock": "\n".join(sorted(spec.statements)),
+        "spec/statements/ids.lock": "\n".join([LOCK, *sorted(spec.statements)]),
         "mqtt_ref/wire/generated/statements.py": _statements(spec),
         "mqtt_ref/wire/generated/reactions.py": _reactions(spec),
     }
