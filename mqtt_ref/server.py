@@ -26,7 +26,7 @@ __all__ = ["ALLOW_ALL", "GRACE", "Server"]
 
 ALLOW_ALL: Final = Access()
 """Everybody may connect, publish, subscribe and read."""
-GRACE: Final = 1.0
+GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
 NOT_AUTHORIZED: Final = 0x87
 

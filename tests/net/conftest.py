@@ -41,18 +41,18 @@ class Lines:
             self.ended = True
             self.changed.notify_all()
 
-    def wait(self, pattern: str, deadline: float = DEADLINE) -> re.Match[str]:
-        """The first match in a line that is there or comes."""
-        match = self.within(deadline, pattern)
+    def wait(self, pattern: str, deadline: float = DEADLINE, since: int = 0) -> re.Match[str]:
+        """The first match in a line that is there or comes; lines before the number `since` do not count."""
+        match = self.within(deadline, pattern, since)
         if match is None:
             pytest.fail(f"no line like {pattern!r} within {deadline} s in:\n" + "\n".join(self.lines[-30:]))
         return match
 
-    def within(self, deadline: float, pattern: str) -> re.Match[str] | None:
+    def within(self, deadline: float, pattern: str, since: int = 0) -> re.Match[str] | None:
         """The same, or None if it does not come."""
 
         def found() -> re.Match[str] | None:
-            return next((m for m in (re.search(pattern, line) for line in self.lines) if m), None)
+            return next((m for m in (re.search(pattern, line) for line in self.lines[since:]) if m), None)
 
         with self.changed:
             self.changed.wait_for(lambda: found() or self.ended, deadline)

@@ -138,6 +138,7 @@ def test_a_large_message_passes(broker: Any) -> None:
         assert subscriber.message().payload == payload
 
 
+@pytest.mark.alone
 def test_small_writes_are_not_delayed(broker: Any) -> None:
     """TCP_NODELAY: two small answers in a row would otherwise wait 40 ms for each other."""
     with broker.client() as client:
@@ -163,6 +164,7 @@ def test_what_follows_in_the_same_write_is_answered(broker: Any) -> None:
 # ---------------------------------------------------------------- the command
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_signal_ends_it_within_two_seconds(serve: Callable[..., Any], loop: str, number: int) -> None:
@@ -189,6 +191,7 @@ def test_a_signal_ends_it_within_two_seconds(serve: Callable[..., Any], loop: st
         client.close()
 
 
+@pytest.mark.alone
 def test_a_second_signal_ends_it_at_once(serve: Callable[..., Any]) -> None:
     broker = serve().wait_ready()
     with broker.client() as client:
