@@ -30,7 +30,13 @@ def with_level(peer: Peer, level: int) -> bytes:
     return bytes(raw)
 
 
-@case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", slug="first-packet-pingreq")
+@case(
+    "MQTT5-3.1.0-1",
+    "MQTT311-3.1.0-1",
+    "X5-first-packet-not-connect",
+    "X31-protocol-violation",
+    slug="first-packet-pingreq",
+)
 async def first_packet_pingreq(peer: Peer) -> None:
     """A connection whose first packet is a PINGREQ is closed, and the PINGREQ is not answered."""
     await peer.open()
@@ -87,7 +93,7 @@ async def unknown_version_closes(peer: Peer) -> None:
     peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
 
 
-@case("MQTT311-3.1.2-2", slug="unsupported-level")
+@case("MQTT311-3.1.2-2", "X31-unacceptable-version", "X311-connack-attempt", slug="unsupported-level")
 async def unsupported_level_is_told(peer: Peer) -> None:
     """A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close."""
     await peer.open()
@@ -97,7 +103,7 @@ async def unsupported_level_is_told(peer: Peer) -> None:
     await peer.expect_closed()
 
 
-@case("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", slug="reserved-flag")
+@case("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", "X5-connect-reserved-flag-malformed", slug="reserved-flag")
 async def reserved_connect_flag(peer: Peer) -> None:
     """A CONNECT whose reserved flag is 1 is refused."""
     raw = bytearray(encode(peer.version, peer.connect_packet()))
@@ -129,7 +135,7 @@ async def refusal_closes(peer: Peer) -> None:
     peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
 
 
-@case("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", "MQTT5-3.1.3-2", "MQTT311-3.1.3-2", slug="takeover")
+@case("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", "MQTT5-3.1.3-2", "MQTT311-3.1.3-2", "X31-client-id-in-use", slug="takeover")
 async def takeover_closes_the_old_connection(peer: Peer) -> None:
     """A second connection with the same Client Identifier ends the first one."""
     await peer.connect()
@@ -157,7 +163,15 @@ async def takeover_is_told(peer: Peer) -> None:
     )
 
 
-@case("MQTT5-3.1.4-5", "MQTT311-3.1.4-4", "MQTT5-3.2.0-1", "MQTT311-3.2.0-1", slug="connack-first")
+@case(
+    "MQTT5-3.1.4-5",
+    "MQTT311-3.1.4-4",
+    "MQTT5-3.2.0-1",
+    "MQTT311-3.2.0-1",
+    "X5-delivery-after-connack",
+    "X311-connect-accepted-start",
+    slug="connack-first",
+)
 async def connack_comes_first(peer: Peer) -> None:
     """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
     await peer.open()
@@ -186,7 +200,7 @@ async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
     await watcher.silent()
 
 
-@case("MQTT5-3.2.2-1", "X311-connack-reserved-bits", slug="acknowledge-flags")
+@case("MQTT5-3.2.2-1", "X311-connack-reserved-bits", "X31-connack-reserved-byte", slug="acknowledge-flags")
 async def acknowledge_flags(peer: Peer) -> None:
     """Bits 7 to 1 of the Connect Acknowledge Flags are 0."""
     await peer.open()
@@ -204,7 +218,17 @@ async def clean_start_has_no_session(peer: Peer) -> None:
     peer.equal(reply.session_present, False, "Session Present")
 
 
-@case("MQTT5-3.2.2-3", "MQTT311-3.2.2-2", "MQTT5-3.1.2-5", "MQTT311-3.1.2-4", slug="session-present", needs=["session"])
+@case(
+    "MQTT5-3.2.2-3",
+    "MQTT311-3.2.2-2",
+    "MQTT5-3.1.2-5",
+    "MQTT311-3.1.2-4",
+    "X5-session-duration",
+    "X5-session-expiry-changed-connack",
+    "X5-session-expiry-absent-connack",
+    slug="session-present",
+    needs=["session"],
+)
 async def kept_session_is_told(peer: Peer) -> None:
     """A session that was kept is resumed, and Session Present is 1."""
     await peer.connect(clean=False, expiry=60)
@@ -314,7 +338,13 @@ async def empty_client_id_is_unique(peer: Peer) -> None:
     await other.barrier()
 
 
-@case("MQTT311-3.1.3-8", slug="empty-id-keeps-session")
+@case(
+    "MQTT311-3.1.3-8",
+    "X311-connack-code-2",
+    "X311-connect-refused-close",
+    "X311-connect-refused-connack",
+    slug="empty-id-keeps-session",
+)
 async def empty_client_id_cannot_keep_a_session(peer: Peer) -> None:
     """An empty Client Identifier with Clean Session 0 gets return code 0x02 and the close."""
     await peer.open()
@@ -373,7 +403,7 @@ async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
     peer.equal(reply.reason_codes, [0], "the granted QoS")
 
 
-@case("MQTT5-3.1.2-28", slug="response-information")
+@case("MQTT5-3.1.2-28", "X5-request-response-information-absent", slug="response-information")
 async def response_information_only_on_request(peer: Peer) -> None:
     """A client that asks for no Response Information gets none."""
     for properties in (None, ConnectProperties(request_response_information=0)):
@@ -430,7 +460,7 @@ async def too_large_counts_as_delivered(peer: Peer) -> None:
     peer.equal(message.payload, b"small", "the first message")
 
 
-@case("X31-client-id-too-long", slug="long-id")
+@case("X31-client-id-too-long", "X31-connack-refused-close", slug="long-id")
 async def long_client_id_in_3_1(peer: Peer) -> None:
     """A Client Identifier of 24 characters gets return code 0x02 from a server that keeps to 3.1."""
     await peer.open()
@@ -441,3 +471,4 @@ async def long_client_id_in_3_1(peer: Peer) -> None:
     if reply.reason_code == 0:
         raise Inconclusive("longer Client Identifiers are accepted, as later versions allow")
     peer.equal(reply.reason_code, 2, "the return code")
+    await peer.expect_closed()

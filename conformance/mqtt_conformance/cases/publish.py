@@ -29,7 +29,15 @@ async def forwarded(peer: Peer, properties: PublishProperties, qos: int = 0) -> 
     return message.properties or PublishProperties()
 
 
-@case("MQTT5-3.3.2-3", "MQTT311-3.3.2-3", "MQTT5-4.3.1-1", "MQTT311-4.3.1-1", slug="delivery")
+@case(
+    "MQTT5-3.3.2-3",
+    "MQTT311-3.3.2-3",
+    "MQTT5-4.3.1-1",
+    "MQTT311-4.3.1-1",
+    "X311-publish-payload-any",
+    "X311-qos0-ownership",
+    slug="delivery",
+)
 async def message_is_delivered(peer: Peer) -> None:
     """A QoS 0 message reaches its subscriber with topic and payload as they were sent, DUP 0."""
     other = await pair(peer)
@@ -59,7 +67,7 @@ async def dup_is_not_forwarded(peer: Peer) -> None:
     peer.equal(message.dup, False, "DUP")
 
 
-@case("MQTT5-3.3.1-12", "MQTT311-3.3.1-9", slug="retain-cleared", needs=["retain"])
+@case("MQTT5-3.3.1-12", "MQTT311-3.3.1-9", "X31-retain-live", slug="retain-cleared", needs=["retain"])
 async def retain_is_cleared_when_forwarding(peer: Peer) -> None:
     """A message published with RETAIN 1 reaches an established subscription with RETAIN 0."""
     other = await pair(peer)
@@ -111,7 +119,7 @@ async def correlation_data_is_forwarded(peer: Peer) -> None:
     peer.equal(seen.correlation_data, data, "Correlation Data")
 
 
-@case("MQTT5-3.3.2-17", "MQTT5-3.3.2-18", slug="user-properties")
+@case("MQTT5-3.3.2-17", "MQTT5-3.3.2-18", "X5-user-property-repeat-allowed", slug="user-properties")
 async def user_properties_are_forwarded(peer: Peer) -> None:
     """User Properties arrive all, unaltered and in order, also names that repeat."""
     pairs = [("b", "2"), ("a", "1"), ("b", "0"), ("", ""), ("b", "2"), ("\u00fc", "\ufeff")]
@@ -124,7 +132,9 @@ async def properties_are_kept_with_retained_messages(peer: Peer) -> None:
     """A retained message carries its properties to later subscribers."""
     await peer.connect()
     properties = PublishProperties(content_type="t", user_property=[("a", "b")], message_expiry_interval=100)
-    await peer.publish(peer.topic(), b"kept", retain=True, properties=properties)
+    await peer.publish(
+        peer.topic(), b"kept", qos=min(1, peer.target.capabilities.maximum_qos), retain=True, properties=properties
+    )
     await peer.barrier()
     await peer.subscribe(peer.topic())
     (message,) = await peer.messages(1)
@@ -159,7 +169,7 @@ async def message_expiry_counts_while_waiting(peer: Peer) -> None:
     peer.check(left is not None and left >= 90 - 5 * peer.target.factor, "Message Expiry Interval", seen=left)
 
 
-@case("MQTT5-3.3.2-5", slug="expired-while-waiting", needs=["session", "qos1"])
+@case("MQTT5-3.3.2-5", "X5-message-expiry-absent", slug="expired-while-waiting", needs=["session", "qos1"])
 async def expired_message_is_not_delivered(peer: Peer) -> None:
     """A message whose Message Expiry Interval passed while it waited is not delivered."""
     await peer.connect(clean=True, expiry=60)
@@ -175,18 +185,24 @@ async def expired_message_is_not_delivered(peer: Peer) -> None:
     peer.equal(message.payload, b"new", "the message")
 
 
-@case("MQTT5-3.3.2-5", slug="expired-retained", needs=["retain"])
+@case("MQTT5-3.3.2-5", "X5-retained-expired", slug="expired-retained", needs=["retain"])
 async def expired_retained_message_is_gone(peer: Peer) -> None:
     """A retained message whose Message Expiry Interval has passed is not sent to new subscribers."""
     await peer.connect()
-    await peer.publish(peer.topic(), b"old", retain=True, properties=PublishProperties(message_expiry_interval=1))
+    await peer.publish(
+        peer.topic(),
+        b"old",
+        qos=min(1, peer.target.capabilities.maximum_qos),
+        retain=True,
+        properties=PublishProperties(message_expiry_interval=1),
+    )
     await peer.barrier()
     await asyncio.sleep(2.5)
     await peer.subscribe(peer.topic())
     await peer.silent()
 
 
-@case("MQTT5-3.3.4-1", "MQTT311-3.3.4-1", slug="qos0-no-answer")
+@case("MQTT5-3.3.4-1", "MQTT311-3.3.4-1", "X5-qos0-no-response", "X311-qos0-no-response", slug="qos0-no-answer")
 async def qos0_is_not_answered(peer: Peer) -> None:
     """A QoS 0 PUBLISH is not acknowledged."""
     await peer.connect()
@@ -218,8 +234,8 @@ async def overlapping_subscriptions_use_the_highest_qos(peer: Peer) -> None:
     peer.note("one copy for overlapping subscriptions" if len(qos) == 1 else "one copy for each subscription")
 
 
-@case("MQTT5-3.3.4-3", "MQTT5-3.3.4-4", "MQTT5-3.3.4-5", slug="overlap-identifiers",
-      needs=["wildcard", "subscription_identifiers"])  # fmt: skip
+@case("MQTT5-3.3.4-3", "MQTT5-3.3.4-4", "MQTT5-3.3.4-5", "X5-subscription-identifier-foreign",
+      slug="overlap-identifiers", needs=["wildcard", "subscription_identifiers"])  # fmt: skip
 async def overlapping_subscriptions_keep_their_identifiers(peer: Peer) -> None:
     """One copy has the identifiers of all matching subscriptions; several copies have one each."""
     await peer.connect()
@@ -239,7 +255,13 @@ async def overlapping_subscriptions_keep_their_identifiers(peer: Peer) -> None:
         peer.equal(sorted(seen), [[], [11], [268_435_455]], "the identifiers of the copies")
 
 
-@case("MQTT5-3.3.4-3", slug="identifier", needs=["subscription_identifiers"])
+@case(
+    "MQTT5-3.3.4-3",
+    "X5-subscription-identifier-stored",
+    "X5-subscription-identifier-absent",
+    slug="identifier",
+    needs=["subscription_identifiers"],
+)
 async def subscription_identifier_is_sent(peer: Peer) -> None:
     """A message carries the Subscription Identifier of the subscription that matches it."""
     await peer.connect()
@@ -256,7 +278,7 @@ async def subscription_identifier_is_sent(peer: Peer) -> None:
 async def subscription_identifier_of_retained_messages(peer: Peer) -> None:
     """A retained message carries the Subscription Identifier of the subscription that caused it."""
     await peer.connect()
-    await peer.publish(peer.topic(), b"kept", retain=True)
+    await peer.publish(peer.topic(), b"kept", qos=min(1, peer.target.capabilities.maximum_qos), retain=True)
     await peer.barrier()
     await peer.subscribe(peer.topic(), identifier=12)
     (message,) = await peer.messages(1)
@@ -264,7 +286,13 @@ async def subscription_identifier_of_retained_messages(peer: Peer) -> None:
     peer.equal(seen, [12], "the Subscription Identifiers")
 
 
-@case("MQTT5-3.3.4-3", slug="identifier-replaced", needs=["subscription_identifiers"])
+@case(
+    "MQTT5-3.3.4-3",
+    "X5-subscription-identifier-removed",
+    "X5-subscription-identifier-foreign",
+    slug="identifier-replaced",
+    needs=["subscription_identifiers"],
+)
 async def resubscribing_replaces_the_identifier(peer: Peer) -> None:
     """A subscription that is made again carries the new identifier, or none."""
     await peer.connect()
@@ -276,7 +304,7 @@ async def resubscribing_replaces_the_identifier(peer: Peer) -> None:
         peer.equal(seen, [] if identifier is None else [identifier], "the Subscription Identifiers")
 
 
-@case("MQTT311-3.3.5-2", "X5-topic-authorization", slug="unauthorized", needs=["users"])
+@case("MQTT311-3.3.5-2", "X5-topic-authorization", "X31-publish-unauthorized", slug="unauthorized", needs=["users"])
 async def unauthorized_publish_is_answered_or_closed(peer: Peer) -> None:
     """A PUBLISH that is not authorized is acknowledged, or the connection is closed."""
     await peer.connect()
@@ -313,7 +341,13 @@ async def topic_alias_is_not_forwarded(peer: Peer) -> None:
     peer.equal([m.properties and m.properties.topic_alias for m in seen], [None, None], "the Topic Aliases")
 
 
-@case("MQTT5-3.3.2-12", slug="alias-accepted", needs=["topic_alias"])
+@case(
+    "MQTT5-3.3.2-12",
+    "X5-topic-alias-known-empty",
+    "X5-topic-alias-unknown-name",
+    slug="alias-accepted",
+    needs=["topic_alias"],
+)
 async def every_alias_up_to_the_maximum(peer: Peer) -> None:
     """Every Topic Alias up to the server's Topic Alias Maximum is accepted."""
     other = await pair(peer)
@@ -325,7 +359,7 @@ async def every_alias_up_to_the_maximum(peer: Peer) -> None:
         peer.equal(seen, [(peer.topic(), b"set"), (peer.topic(), b"used")], f"the messages with alias {alias}")
 
 
-@case("X5-topic-alias-remapped", slug="alias-remapped", needs=["topic_alias"])
+@case("X5-topic-alias-remapped", "X5-topic-alias-known-name", slug="alias-remapped", needs=["topic_alias"])
 async def alias_is_remapped(peer: Peer) -> None:
     """A Topic Alias that is sent with another Topic Name means that from then on."""
     await peer.connect()
@@ -337,7 +371,7 @@ async def alias_is_remapped(peer: Peer) -> None:
     peer.equal(seen, [peer.topic("a")] * 2 + [peer.topic("b")] * 2, "the Topic Names")
 
 
-@case("MQTT5-3.3.2-7", slug="alias-not-carried-over", needs=["topic_alias", "session"])
+@case("MQTT5-3.3.2-7", "X5-topic-alias-unknown-empty", slug="alias-not-carried-over", needs=["topic_alias", "session"])
 async def alias_does_not_outlive_the_connection(peer: Peer) -> None:
     """A Topic Alias of an earlier connection means nothing, also where the session goes on."""
     await peer.connect(clean=True, expiry=60)

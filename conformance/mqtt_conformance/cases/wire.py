@@ -95,7 +95,7 @@ async def pubrel_fits_the_maximum_packet_size(peer: Peer) -> None:
         peer.check(len(encode(V5, release)) <= 60, "the PUBREL is too large", seen=repr(release))
 
 
-@case("MQTT5-3.14.2-2", "MQTT5-3.14.2-3", "MQTT5-3.14.2-4", slug="server-disconnect")
+@case("MQTT5-3.14.2-2", "MQTT5-3.14.2-3", "MQTT5-3.14.2-4", "X5-disconnect-with-will-client", slug="server-disconnect")
 async def disconnect_of_the_server(peer: Peer) -> None:
     """A DISCONNECT of the server has no Session Expiry Interval and fits the client's Maximum Packet Size."""
     limit = 40
@@ -129,7 +129,7 @@ async def violation_closes(peer: Peer) -> None:
     await bystander.barrier()
 
 
-@case("MQTT5-4.13.1-1", "X5-error-other-sessions", slug="error-touches-no-other")
+@case("MQTT5-4.13.1-1", "X5-error-other-sessions", "X5-closing-code-alone", slug="error-touches-no-other")
 async def error_touches_no_other(peer: Peer) -> None:
     """A Malformed Packet closes the connection on which it came, and no other."""
     bystander = peer.another("bystander")

@@ -50,7 +50,7 @@ def _transitions(machine: str) -> Iterator[Fault]:
 
 
 def _change(
-    machine: str, state: str, name: str, *, action: str | None = None, next: str | None = None
+    machine: str, state: str, name: str, *, action: str | None = None, next: str | None = None  # noqa: A002
 ) -> Callable[[], Tables]:
     return lambda: changed(TABLES, machine, state, name, action=action, next=next)
 
