@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import fnmatch
+import hashlib
 import json
 import re
 import sys
@@ -322,8 +323,15 @@ def record(paths: Sequence[str], data: Path) -> int:
         cover.stop()
         cover.save()
     tests = {statement: sorted(tests - {""}) for statement, tests in seen.tests.items()}
-    _rows(data).write_text(json.dumps({"paths": list(paths), "code": int(code), "seen": tests}))
+    written = {"paths": list(paths), "code": int(code), "seen": tests, "sources": _digests()}
+    _rows(data).write_text(json.dumps(written))
     return int(code)
+
+
+def _digests() -> dict[str, str]:
+    """What says whether a file of the product has changed."""
+    files = sorted((ROOT / "mqtt_ref").rglob("*.py"))
+    return {f.relative_to(ROOT).as_posix(): hashlib.blake2b(f.read_bytes(), digest_size=8).hexdigest() for f in files}
 
 
 def _rows(data: Path) -> Path:
@@ -383,7 +391,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     paths = [p for p in args.paths if (ROOT / p.partition("::")[0]).exists()]
     code = 0 if args.reuse else record(paths, args.data)
     if args.reuse:
-        code = json.loads(_rows(args.data).read_text())["code"]
+        noted = json.loads(_rows(args.data).read_text())
+        code = noted["code"]
+        for file in sorted({f for f, _ in _digests().items() ^ noted["sources"].items()}):
+            print(f"{file} has changed since the tests were recorded: its lines may be others")
     traces = trace(args.data)
     reasons = untraced()
     used: set[str] = set()
