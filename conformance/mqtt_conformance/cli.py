@@ -17,7 +17,7 @@ from mqtt_conformance.profile import Profile, ProfileError, read_profile
 from mqtt_conformance.quotes import read_quotes
 from mqtt_conformance.reports import html, jsonform, junit, markdown, reproducer, terminal
 from mqtt_conformance.reports.summary import failures
-from mqtt_conformance.runner import Result, probe, run_cases
+from mqtt_conformance.runner import Result, last_alive, probe, run_cases
 from mqtt_conformance.target import Target, TargetError
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", help="the broker: mqtt://, mqtts://, ws://, wss:// or unix:")
     parser.add_argument("--protocol", default="5,3.1.1,3.1", help="versions to run, of 5, 3.1.1, 3.1 (default: all)")
     parser.add_argument("--select", nargs="+", default=[], metavar="ID", help="only these statements or cases")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="ID", help="not these statements or cases")
     parser.add_argument("--section", nargs="+", default=[], metavar="N", help="only rules of these sections: 3.1 4.7.2")
     parser.add_argument("--jobs", type=int, default=16, help="cases at once (default: 16)")
     parser.add_argument("--strict", action="store_true", help="a SHOULD that is not followed is a finding too")
@@ -58,17 +59,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="show every case that did not simply pass")
 
 
-def select(cases: Sequence[Case], versions: Sequence[int], names: Sequence[str], sections: Sequence[str]) -> list[Case]:
-    """The cases of these versions that a user asked for by statement, case id or section.
+def select(
+    cases: Sequence[Case],
+    versions: Sequence[int],
+    names: Sequence[str],
+    sections: Sequence[str],
+    skipped: Sequence[str] = (),
+) -> list[Case]:
+    """The cases of these versions that a user asked for by statement, case id or section, less those to skip.
 
     Raises:
         ValueError: a name or section that no case has.
     """
     chosen = [c for c in cases if c.version in versions]
+    unknown = [n for n in (*names, *skipped) if not any(_is(c, n) for c in cases)]
+    if unknown:
+        raise ValueError(f"no case has {', '.join(unknown)}; --list shows them")
+    if skipped:
+        chosen = [c for c in chosen if not any(_is(c, n) for n in skipped)]
     if names:
-        unknown = [n for n in names if not any(_is(c, n) for c in cases)]
-        if unknown:
-            raise ValueError(f"no case has {', '.join(unknown)}; --list shows them")
         chosen = [c for c in chosen if any(_is(c, n) for n in names)]
     if sections:
         unknown = [n for n in sections if not any(_in(c, n) for c in cases)]
@@ -95,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         return _usage(f"--protocol: {error.args[0]!r} is not one of {', '.join(LEVELS)}")
     cases = list(load_cases().values())
     try:
-        chosen = select(cases, versions, args.select, args.section)
+        chosen = select(cases, versions, args.select, args.section, args.skip)
         profile = read_profile(args.profile) if args.profile else Profile()
         baseline = read_baseline(args.expect) if args.expect else None
         quotes = {k: v for path in args.standard for k, v in read_quotes(path).items()}
@@ -110,6 +119,10 @@ def run(args: argparse.Namespace) -> int:
         return _usage("name the broker, for example mqtt://localhost:1883")
     if args.jobs < 1:
         return _usage("--jobs is at least 1")
+    if args.timeout_factor <= 0:
+        return _usage("--timeout-factor is above 0")
+    if not chosen:
+        return _usage("no case is left to run")
     try:
         target = Target(
             args.url,
@@ -122,12 +135,13 @@ def run(args: argparse.Namespace) -> int:
             factor=args.timeout_factor,
         )
         results, alive = asyncio.run(_judge(chosen, target, profile, args.jobs, versions))
-    except TargetError as error:
+    except (TargetError, ProfileError) as error:
         return _usage(str(error))
     _write(args, results, target, quotes)
     print(terminal.render(results, quotes, verbose=args.verbose))
     if not alive:
         print("the broker does not accept a CONNECT any more: the verdicts after it stopped mean nothing")
+        print("what ran when it stopped (--jobs 1 leaves one): " + ", ".join(last_alive(results)))
         return FINDINGS
     return _findings(results, baseline, strict=args.strict)
 

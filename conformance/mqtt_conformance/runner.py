@@ -17,7 +17,7 @@ from mqtt_conformance.target import Capabilities, Target, TargetError
 from mqtt_conformance.verdict import CaseEnd, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 
-__all__ = ["LIMIT", "Result", "probe", "run_case", "run_cases"]
+__all__ = ["LIMIT", "Result", "last_alive", "probe", "run_case", "run_cases"]
 
 LIMIT = 20.0
 """Seconds (times the factor) after which a case is ended, whatever it waits for."""
@@ -25,7 +25,7 @@ LIMIT = 20.0
 
 @dataclass
 class Result:
-    """The outcome of one case."""
+    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it."""
 
     case: Case
     verdict: Verdict
@@ -33,6 +33,8 @@ class Result:
     expected: str = ""
     seen: str = ""
     seconds: float = 0.0
+    ended: float = 0.0
+    lost: bool = False
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -106,15 +108,28 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None) -
         if case.level != "must" and end.verdict is Verdict.FAIL:
             result.verdict = Verdict.NON_STRICT if case.level == "should" else Verdict.INFORMATIONAL
     except TargetError as error:
-        result.verdict, result.message = Verdict.INCONCLUSIVE, str(error)
+        result.verdict, result.message, result.lost = Verdict.INCONCLUSIVE, str(error), True
     except TimeoutError:
-        result.verdict, result.message = Verdict.FAIL, f"did not end within {LIMIT * target.factor:.0f} s"
+        result.verdict, result.message = Verdict.INCONCLUSIVE, f"did not end within {LIMIT * target.factor:.0f} s"
         result.expected, result.seen = "an end", "the broker keeps the case waiting"
     finally:
-        result.seconds = time.monotonic() - run.started
+        result.ended = time.monotonic()
+        result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
         await _clean_up(run, target, case.version)
     return result
+
+
+def last_alive(results: Iterable[Result]) -> list[str]:
+    """The cases that may have ended a broker: those that ran, or had just ended, when it was first out of reach."""
+    ran = sorted((r for r in results if r.ended), key=lambda r: r.ended)
+    first = next((r for r in ran if r.lost), None)
+    if first is None:
+        return [r.case.id for r in ran[-1:]]
+    reached = [r for r in ran if not r.lost or r.trace]
+    running = [r for r in reached if r.ended - r.seconds <= first.ended <= r.ended]
+    before = [r for r in reached if r.ended < first.ended]
+    return [r.case.id for r in [*before[-1:], *(r for r in running if r not in before[-1:])]]
 
 
 def _missing(case: Case, target: Target, profile: Profile) -> str:

@@ -60,6 +60,8 @@ def _spread(group: Sequence[Vector]) -> list[Vector]:
 def _private(vector: Vector) -> bytes:
     """The vector with a Client Identifier of its own, and without retaining anything; its length stays."""
     data = bytearray(vector.data)
+    if vector.kind == "vbi-long" and vector.field == "remaining_length" and len(data) < 6:
+        data += HUGE
     if data[0] >> 4 == Publish.TYPE:
         data[0] &= 0xFE
         return bytes(data)
@@ -70,8 +72,6 @@ def _private(vector: Vector) -> bytes:
         flags = next((data.find(name) + len(name) + 1 for name in (b"\x04MQTT", b"\x06MQIsdp") if name in data), 0)
         if 0 < flags < at and vector.field != "connect_flags" and data[flags] & 0x04:
             data[flags] &= 0xDF
-    if vector.kind == "vbi-long" and len(data) < 6:
-        data += HUGE
     return bytes(data)
 
 
