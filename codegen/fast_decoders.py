@@ -96,7 +96,10 @@ class Decoders(Writer):
         rules: Mapping[str, Cites],
         field: Field | None,
     ) -> None:
-        self.span(depth, code, label, field)
+        if field is None:
+            self.property_span(depth, code, label)
+        else:
+            self.span(depth, code, label, field)
         semantic = self.spec.type_rules(kind)
         constant = self.text_rules(kind, rules)
         held = f"{name}_" if name.startswith("will_") else name  # where the name has a default that is no None
@@ -153,7 +156,7 @@ class Decoders(Writer):
         """The violation of the property whose string at `pos` is ill-formed or holds U+0000."""
         return f'_ill_formed(data, start, pos + 2, stop, identifier, {code}, version, sender, "{label}")'
 
-    def property_span(self, depth: int, code: int, field: str) -> None:
+    def property_span(self, depth: int, code: int | str, field: str) -> None:
         """Find the end of a length-prefixed value: `stop`. A length that the packet ends in raises IndexError."""
         self.add(depth, "stop = pos + 2 + (data[pos] << 8 | data[pos + 1])", "if stop > end:")
         self.truncated(depth + 1, code, "cut_string(data, pos, end)", field)
@@ -184,23 +187,21 @@ class Decoders(Writer):
             self.add(4, f"if out.{prop.name} is not None:")
             self.broken(5, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
         self.add(4, "pos += 1")
-        target = {"utf8": "string_value", "utf8_pair": "pair_value", "binary": "binary_value"}.get(
-            spec.wire_of(prop.type), "value"
-        )
-        if target == "binary_value":
+        wire = spec.wire_of(prop.type)
+        value = "value" if prop.limits or many else f"out.{prop.name}"
+        if wire == "binary":
             self.property_span(4, code, field)
-            self.add(4, f"{target} = data[pos + 2 : stop]", "pos = stop")
-        elif spec.wire_of(prop.type) == "utf8" and not is_plain_text(spec, prop):
-            target = "name_value"
-            self.string(4, prop.type, target, code, field, property_rules(prop), None)
-        elif not is_plain_text(spec, prop):
-            self.value(4, prop.type, target, code, field, property_rules(prop))
-        elif target == "string_value":
-            self.property_string(4, target, code, label, field)
-        else:
+            self.add(4, f"{value} = data[pos + 2 : stop]", "pos = stop")
+        elif wire == "utf8_pair":
             self.property_string(4, "key", code, label, field)
             self.property_string(4, "entry", code, label, field)
-            self.add(4, f"{target} = (key, entry)")
+            value = "(key, entry)"
+        elif is_plain_text(spec, prop):
+            value = "string"
+            self.property_string(4, value, code, label, field)
+        else:
+            value = "name" if wire == "utf8" else value
+            self.value(4, prop.type, value, code, field, property_rules(prop))
         if prop.limits:
             limits = prop.limits
             cites = self.cites({V5: limits.cites or f"X5-{prop.name}-range"})
@@ -212,9 +213,9 @@ class Decoders(Writer):
                 self.add(4, f"if value < {limits.minimum}:")
             self.broken(5, cites, spec.reason_code(limits.breach), code, "pos - 1", field)
         if many:
-            self.add(4, f"out.{prop.name}.append({target})")
-        else:
-            self.add(4, f"out.{prop.name} = {target}")
+            self.add(4, f"out.{prop.name}.append({value})")
+        elif value != f"out.{prop.name}":
+            self.add(4, f"out.{prop.name} = {value}")
 
     def properties(self, depth: int, field: Field, packet: Packet) -> None:
         """Read the property section at `pos` into the field's name."""
@@ -273,9 +274,8 @@ class Decoders(Writer):
             self.add(0, f") -> {cls} | Violation:")
             self.add(1, f'"""{packet.name} (section {packet.section})."""')
         else:
-            self.add(1, "value = first")
             for bit in packet.header_bits:
-                self.add(1, f"{bit.name} = {bit_of(bit.at, bit.width)}")
+                self.add(1, f"{bit.name} = {bit_of(bit.at, bit.width, 'first')}")
         rest = False
         for field in packet.fields:
             self.field(packet, field)
@@ -291,7 +291,8 @@ class Decoders(Writer):
 
     def construct(self, packet: Packet) -> str:
         shape = self.shapes[packet.class_name]
-        arguments = [a.name for a in shape.attributes]
+        rest = {f.name for f in packet.fields if f.type == "rest"}
+        arguments = ["data[pos:end]" if a.name in rest else a.name for a in shape.attributes]
         return f"{packet.class_name}({', '.join(arguments)})"
 
     def field(self, packet: Packet, field: Field) -> None:
@@ -384,7 +385,7 @@ class Decoders(Writer):
         elif kind == "list":
             self.item_list(depth, packet, field)
         elif kind == "rest":
-            self.add(depth, f"{field.name} = data[pos:end]")
+            pass  # it is taken where the packet is made
         elif kind == "packet_id":
             self.value(depth, "u16", field.name, code, label, {}, field)
             self.add(depth, f"if {field.name} == 0:")

@@ -142,7 +142,7 @@ class Headers(Writer):
             "        assert breach is not None",
             "        return breach",
             "    kind = first >> 4",
-            "    if version == 0 and kind != 1:",
+            "    if not version and kind != 1:",
             "        packet = decode(5, sender, data, start, pos, end)",
             "        return packet._replace(version=0) if isinstance(packet, Violation) else packet",
         )

@@ -36,11 +36,11 @@ def has(expression: str, properties: str = "properties") -> str:
     return re.sub(r"\bhas_(\w+)", rf"({properties} is not None and {properties}.\1 is not None)", expression)
 
 
-def bit_of(at: int, width: int) -> str:
-    """The expression that takes a group of bits out of `value`."""
+def bit_of(at: int, width: int, value: str = "value") -> str:
+    """The expression that takes a group of bits out of a byte."""
     if width == 1:
-        return f"value & 0x{1 << at:02X} != 0"
-    shift = f"value >> {at}" if at else "value"
+        return f"{value} & 0x{1 << at:02X} != 0"
+    shift = f"{value} >> {at}" if at else value
     return f"{shift} & {(1 << width) - 1}"
 
 

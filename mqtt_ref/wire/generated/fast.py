@@ -534,9 +534,8 @@ def _connect_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.session_expiry_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.session_expiry_interval = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x15:  # Authentication Method
                 if out.authentication_method is not None:
@@ -545,11 +544,11 @@ def _connect_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
                 pos = stop
-                out.authentication_method = string_value
+                out.authentication_method = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x16:  # Authentication Data
                 if out.authentication_data is not None:
@@ -558,9 +557,8 @@ def _connect_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
+                out.authentication_data = data[pos + 2 : stop]
                 pos = stop
-                out.authentication_data = binary_value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x17:  # Request Problem Information
                 if out.request_problem_information is not None:
@@ -604,9 +602,8 @@ def _connect_properties(
                 pos += 1
                 if end - pos < 2:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "properties.topic_alias_maximum")
-                value = data[pos] << 8 | data[pos + 1]
+                out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
                 pos += 2
-                out.topic_alias_maximum = value
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -624,8 +621,7 @@ def _connect_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x27:  # Maximum Packet Size
                 if out.maximum_packet_size is not None:
@@ -676,9 +672,8 @@ def _will_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.message_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.message_expiry_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.message_expiry_interval = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x03:  # Content Type
                 if out.content_type is not None:
@@ -687,27 +682,25 @@ def _will_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.content_type")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
                 pos = stop
-                out.content_type = string_value
+                out.content_type = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x08:  # Response Topic
                 if out.response_topic is not None:
                     return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 1, pos - start, version, sender, "will_properties.response_topic")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.response_topic")
-                name_value = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
-                if not name_value:
+                name = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+                if not name:
                     found = check_name(data, pos + 2, stop)
                     return broken_text(found, T_TOPIC_NAME_PROPERTY, 1, start, version, sender, "will_properties.response_topic")
                 pos = stop
-                out.response_topic = name_value
+                out.response_topic = name
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x09:  # Correlation Data
                 if out.correlation_data is not None:
@@ -716,9 +709,8 @@ def _will_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_properties.correlation_data")
-                binary_value = data[pos + 2 : stop]
+                out.correlation_data = data[pos + 2 : stop]
                 pos = stop
-                out.correlation_data = binary_value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x18:  # Will Delay Interval
                 if out.will_delay_interval is not None:
@@ -726,9 +718,8 @@ def _will_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "will_properties.will_delay_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.will_delay_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.will_delay_interval = value
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -746,8 +737,7 @@ def _will_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "will_properties")
@@ -774,9 +764,8 @@ def _connack_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.session_expiry_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.session_expiry_interval = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x12:  # Assigned Client Identifier
                 if out.assigned_client_identifier is not None:
@@ -785,11 +774,11 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.assigned_client_identifier")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                out.assigned_client_identifier = string_value
+                out.assigned_client_identifier = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x13:  # Server Keep Alive
                 if out.server_keep_alive is not None:
@@ -797,9 +786,8 @@ def _connack_properties(
                 pos += 1
                 if end - pos < 2:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.server_keep_alive")
-                value = data[pos] << 8 | data[pos + 1]
+                out.server_keep_alive = data[pos] << 8 | data[pos + 1]
                 pos += 2
-                out.server_keep_alive = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x15:  # Authentication Method
                 if out.authentication_method is not None:
@@ -808,11 +796,11 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                out.authentication_method = string_value
+                out.authentication_method = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x16:  # Authentication Data
                 if out.authentication_data is not None:
@@ -821,9 +809,8 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
+                out.authentication_data = data[pos + 2 : stop]
                 pos = stop
-                out.authentication_data = binary_value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1A:  # Response Information
                 if out.response_information is not None:
@@ -832,11 +819,11 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.response_information")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                out.response_information = string_value
+                out.response_information = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1C:  # Server Reference
                 if out.server_reference is not None:
@@ -845,11 +832,11 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                out.server_reference = string_value
+                out.server_reference = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1F:  # Reason String
                 if out.reason_string is not None:
@@ -858,11 +845,11 @@ def _connack_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x21:  # Receive Maximum
                 if out.receive_maximum is not None:
@@ -882,9 +869,8 @@ def _connack_properties(
                 pos += 1
                 if end - pos < 2:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "properties.topic_alias_maximum")
-                value = data[pos] << 8 | data[pos + 1]
+                out.topic_alias_maximum = data[pos] << 8 | data[pos + 1]
                 pos += 2
-                out.topic_alias_maximum = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x24:  # Maximum QoS
                 if out.maximum_qos is not None:
@@ -926,8 +912,7 @@ def _connack_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x27:  # Maximum Packet Size
                 if out.maximum_packet_size is not None:
@@ -1014,9 +999,8 @@ def _publish_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - start, version, sender, "properties.message_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.message_expiry_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.message_expiry_interval = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x03:  # Content Type
                 if out.content_type is not None:
@@ -1025,27 +1009,25 @@ def _publish_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.content_type")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
                 pos = stop
-                out.content_type = string_value
+                out.content_type = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x08:  # Response Topic
                 if out.response_topic is not None:
                     return broken(C_X5_RESPONSE_TOPIC_ONCE, 0x82, 3, pos - start, version, sender, "properties.response_topic")
                 pos += 1
-                stop = pos + 2
-                if stop <= end:
-                    stop += data[pos] << 8 | data[pos + 1]
+                stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.response_topic")
-                name_value = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
-                if not name_value:
+                name = NAMES.get(data[pos + 2 : stop]) or name_text(data, pos + 2, stop)
+                if not name:
                     found = check_name(data, pos + 2, stop)
                     return broken_text(found, T_TOPIC_NAME_PROPERTY, 3, start, version, sender, "properties.response_topic")
                 pos = stop
-                out.response_topic = name_value
+                out.response_topic = name
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x09:  # Correlation Data
                 if out.correlation_data is not None:
@@ -1054,9 +1036,8 @@ def _publish_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, "properties.correlation_data")
-                binary_value = data[pos + 2 : stop]
+                out.correlation_data = data[pos + 2 : stop]
                 pos = stop
-                out.correlation_data = binary_value
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x0B:  # Subscription Identifier
                 if sender != SERVER:
@@ -1108,8 +1089,7 @@ def _publish_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 3, pos - start, version, sender, "properties")
@@ -1137,11 +1117,11 @@ def _puback_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1159,8 +1139,7 @@ def _puback_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 4, pos - start, version, sender, "properties")
@@ -1188,11 +1167,11 @@ def _pubrec_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1210,8 +1189,7 @@ def _pubrec_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 5, pos - start, version, sender, "properties")
@@ -1239,11 +1217,11 @@ def _pubrel_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1261,8 +1239,7 @@ def _pubrel_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 6, pos - start, version, sender, "properties")
@@ -1290,11 +1267,11 @@ def _pubcomp_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1312,8 +1289,7 @@ def _pubcomp_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 7, pos - start, version, sender, "properties")
@@ -1372,8 +1348,7 @@ def _subscribe_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 8, pos - start, version, sender, "properties")
@@ -1401,11 +1376,11 @@ def _suback_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1423,8 +1398,7 @@ def _suback_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 9, pos - start, version, sender, "properties")
@@ -1461,8 +1435,7 @@ def _unsubscribe_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 10, pos - start, version, sender, "properties")
@@ -1490,11 +1463,11 @@ def _unsuback_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1512,8 +1485,7 @@ def _unsuback_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 11, pos - start, version, sender, "properties")
@@ -1542,9 +1514,8 @@ def _disconnect_properties(
                 pos += 1
                 if end - pos < 4:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, pos - start, version, sender, "properties.session_expiry_interval")
-                value = UNPACK_32(data, pos)[0]
+                out.session_expiry_interval = UNPACK_32(data, pos)[0]
                 pos += 4
-                out.session_expiry_interval = value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1C:  # Server Reference
                 if sender != SERVER:
@@ -1555,11 +1526,11 @@ def _disconnect_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.server_reference")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
                 pos = stop
-                out.server_reference = string_value
+                out.server_reference = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1F:  # Reason String
                 if out.reason_string is not None:
@@ -1568,11 +1539,11 @@ def _disconnect_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1590,8 +1561,7 @@ def _disconnect_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 14, pos - start, version, sender, "properties")
@@ -1619,11 +1589,11 @@ def _auth_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_method")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
                 pos = stop
-                out.authentication_method = string_value
+                out.authentication_method = string
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x16:  # Authentication Data
                 if out.authentication_data is not None:
@@ -1632,9 +1602,8 @@ def _auth_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.authentication_data")
-                binary_value = data[pos + 2 : stop]
+                out.authentication_data = data[pos + 2 : stop]
                 pos = stop
-                out.authentication_data = binary_value
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1F:  # Reason String
                 if out.reason_string is not None:
@@ -1643,11 +1612,11 @@ def _auth_properties(
                 stop = pos + 2 + (data[pos] << 8 | data[pos + 1])
                 if stop > end:
                     return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, "properties.reason_string")
-                string_value = data[pos + 2 : stop].decode()
-                if "\0" in string_value:
+                string = data[pos + 2 : stop].decode()
+                if "\0" in string:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
                 pos = stop
-                out.reason_string = string_value
+                out.reason_string = string
                 identifier = data[pos] if pos < end else 0
             while identifier == 0x26:  # User Property
                 pos += 1
@@ -1665,8 +1634,7 @@ def _auth_properties(
                 if "\0" in entry:
                     return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
                 pos = stop
-                pair_value = (key, entry)
-                out.user_property.append(pair_value)
+                out.user_property.append((key, entry))
                 identifier = data[pos] if pos < end else 0
             if pos == before:
                 return _misplaced(identifier, pos + 1 == end, 15, pos - start, version, sender, "properties")
@@ -2456,16 +2424,15 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
         assert breach is not None
         return breach
     kind = first >> 4
-    if version == 0 and kind != 1:
+    if not version and kind != 1:
         packet = decode(5, sender, data, start, pos, end)
         return packet._replace(version=0) if isinstance(packet, Violation) else packet
     if kind != 3:
         return _other(kind, version, sender, data, start, pos, end)
     # PUBLISH (section 3.3), which is most of what comes: without another call.
-    value = first
-    dup = value & 0x08 != 0
-    qos = value >> 1 & 3
-    retain = value & 0x01 != 0
+    dup = first & 0x08 != 0
+    qos = first >> 1 & 3
+    retain = first & 0x01 != 0
     stop = pos + 2
     if stop <= end:
         stop += data[pos] << 8 | data[pos + 1]
@@ -2517,8 +2484,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
             pos = stop
         if not topic and not (properties is not None and properties.topic_alias is not None):
             return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
-    payload = data[pos:end]
-    return Publish(topic, payload, qos, retain, dup, packet_id, properties)
+    return Publish(topic, data[pos:end], qos, retain, dup, packet_id, properties)
 
 
 def _other(
