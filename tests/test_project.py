@@ -190,6 +190,12 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_design_page_is_in_the_index() -> None:
+    pages = {path.name for path in files("docs/design/*.md")} - {"README.md"}
+    index = (ROOT / "docs" / "design" / "README.md").read_text(encoding="utf-8")
+    assert sorted(page for page in pages if f"]({page})" not in index) == []
+
+
 def test_changelog_fragments_have_a_kind() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         kinds = [row["directory"] for row in tomllib.load(file)["tool"]["towncrier"]["type"]]
