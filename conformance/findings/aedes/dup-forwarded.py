@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""MQTT311-3.3.1-3/dup-not-forwarded
+
+The DUP flag of what arrives has nothing to do with the DUP flag of what was published.
+
+MQTT311-3.3.1-3: The Server does not propagate the DUP flag of an incoming PUBLISH to subscribers, but sets it in the outgoing PUBLISH independently, solely by whether that outgoing packet is a retransmission.
+
+Expected: False
+Seen:     True
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540402003c00116331373463616361383234636c69656e74"),  # Connect(client_id='c174caca824client', protocol_version=4, keep_alive=60)
+    ("client", "in", "20020000"),  # Connack()
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f313734636163613832342f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/174caca824/t/t', qos=1)])
+    ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
+    ("publisher", "opened", ""),
+    ("publisher", "out", "102000044d5154540402003c001463313734636163613832347075626c6973686572"),  # Connect(client_id='c174caca824publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "in", "20020000"),  # Connack()
+    ("publisher", "out", "3a23001a636f6e666f726d616e63652f313734636163613832342f742f740009616761696e"),  # Publish(topic='conformance/174caca824/t/t', payload=b'again', qos=1, dup=True, packet_id=9)
+    ("publisher", "in", "40020009"),  # Puback(packet_id=9)
+    ("client", "in", "3a23001a636f6e666f726d616e63652f313734636163613832342f742f74f570616761696e"),  # Publish(topic='conformance/174caca824/t/t', payload=b'again', qos=1, dup=True, packet_id=62832)
+    ("client", "out", "4002f570"),  # Puback(packet_id=62832)
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""MQTT311-4.7.1-2/vector-filter-hash-subscribe-subscriptions.topic_filter
+
+A SUBSCRIBE subscriptions.topic_filter that breaks the rule is not served (filter-hash).
+
+MQTT311-4.7.1-2: The multi-level wildcard (#) stands alone or directly after a topic level separator, and in both cases is the last character of its Topic Filter.
+
+Expected: close or suback:* or unsuback
+Seen:     suback: Suback(packet_id=7, reason_codes=[0, 2])
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540402003c00116366643637613037383430636c69656e74"),  # Connect(client_id='cfd67a07840client', protocol_version=4, keep_alive=60)
+    ("client", "in", "20020000"),  # Connack()
+    ("client", "out", "820d000700026123000003632f2b02"),
+    ("client", "out", "c000"),  # Pingreq()
+    ("client", "in", "d000"),  # Pingresp()
+    ("client", "in", "900400070002"),  # Suback(packet_id=7, reason_codes=[0, 2])
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""MQTT311-3.3.5-1/overlap-qos
+
+A message that several subscriptions of a client match arrives at the highest QoS they grant, once at least.
+
+MQTT311-3.3.5-1: When overlapping subscriptions of a Client match one message, the Server delivers it to the Client with respect to the maximum QoS of all those that match.
+
+Expected: 2
+Seen:     0
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540402003c00116364393962346438303236636c69656e74"),  # Connect(client_id='cd99b4d8026client', protocol_version=4, keep_alive=60)
+    ("client", "in", "20020000"),  # Connack()
+    ("client", "out", "825f0001001c636f6e666f726d616e63652f643939623464383032362f742f612f2300001c636f6e666f726d616e63652f643939623464383032362f742f612f6202001c636f6e666f726d616e63652f643939623464383032362f742f612f2b01"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/d99b4d8026/t/a/#'), Subscription(topic_filter='conformance/d99b4d8026/t/a/b', qos=2
+    ("client", "in", "90050001000201"),  # Suback(packet_id=1, reason_codes=[0, 2, 1])
+    ("publisher", "opened", ""),
+    ("publisher", "out", "102000044d5154540402003c001463643939623464383032367075626c6973686572"),  # Connect(client_id='cd99b4d8026publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "in", "20020000"),  # Connack()
+    ("publisher", "out", "3421001c636f6e666f726d616e63652f643939623464383032362f742f612f6200016d"),  # Publish(topic='conformance/d99b4d8026/t/a/b', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
+    ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
+    ("client", "in", "301f001c636f6e666f726d616e63652f643939623464383032362f742f612f626d"),  # Publish(topic='conformance/d99b4d8026/t/a/b', payload=b'm')
+    ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
+    ("client", "out", "c000"),  # Pingreq()
+    ("client", "in", "d000"),  # Pingresp()
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

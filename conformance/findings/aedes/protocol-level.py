@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""MQTT311-3.1.2-2/unsupported-level
+
+A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close.
+
+MQTT311-3.1.2-2: A Server that does not support the Protocol Level of a CONNECT answers with CONNACK 0x01 (unacceptable protocol level), then disconnects the Client.
+X311-connack-attempt: When the Server is unable to process a well-formed CONNECT, it attempts to send a CONNACK with the fitting non-zero return code of Table 3.1.
+
+Expected: CONNACK
+Seen:     the connection closed
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540202003c00116363383861656633366535636c69656e74"),
+    ("client", "closed", ""),
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

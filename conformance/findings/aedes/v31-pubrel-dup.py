@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""X31-pubrel-flags/pubrel-dup
+
+A PUBREL with DUP, as a 3.1 client sends it on a retry, gets its PUBCOMP.
+
+X31-pubrel-flags: A PUBREL is sent with QoS 1 in its fixed header (0x62) and may have DUP set on a retry (0x6A).
+
+Expected: PUBCOMP
+Seen:     the connection closed
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101f00064d51497364700302003c00116331323339376132313263636c69656e74"),  # Connect(client_id='c12397a212cclient', protocol_version=3, keep_alive=60)
+    ("client", "in", "20020000"),  # Connack()
+    ("client", "out", "341f001a636f6e666f726d616e63652f313233393761323132632f742f7400056d"),  # Publish(topic='conformance/12397a212c/t/t', payload=b'm', qos=2, packet_id=5)
+    ("client", "in", "50020005"),  # Pubrec(packet_id=5)
+    ("client", "out", "62020005"),
+    ("client", "in", "70020005"),  # Pubcomp(packet_id=5)
+    ("client", "out", "6a020005"),
+    ("client", "closed", ""),
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""X5-packet-size-definition/exact-size
+
+A message of exactly the client's Maximum Packet Size arrives; one byte more, and it does not.
+
+X5-packet-size-definition: The packet size that counts against Maximum Packet Size is that of the whole Control Packet, Fixed Header included.
+MQTT5-3.1.2-24: The Server sends the Client no packet that is larger than the Maximum Packet Size of that Client.
+
+Expected: nothing
+Seen:     Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101e00044d5154540502003c0000116366303564616232366236636c69656e74"),  # Connect(client_id='cf05dab26b6client', keep_alive=60)
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f663035646162323662362f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/f05dab26b6/t/t')])
+    ("client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
+    ("publisher", "opened", ""),
+    ("publisher", "out", "102100044d5154540502003c00001463663035646162323662367075626c6973686572"),  # Connect(client_id='cf05dab26b6publisher', keep_alive=60)
+    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "dropped", ""),
+    ("client", "opened", ""),
+    ("client", "out", "101e00044d5154540502003c0000116366303564616232366236636c69656e74"),  # Connect(client_id='cf05dab26b6client', keep_alive=60)
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000200001a636f6e666f726d616e63652f663035646162323662362f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/f05dab26b6/t/t')])
+    ("client", "in", "900400020000"),  # Suback(packet_id=2, reason_codes=[0])
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "dropped", ""),
+    ("client", "opened", ""),
+    ("client", "out", "102300044d5154540502003c05270000003d00116366303564616232366236636c69656e74"),  # Connect(client_id='cf05dab26b6client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=61))
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000300001a636f6e666f726d616e63652f663035646162323662362f742f7400"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/f05dab26b6/t/t')])
+    ("client", "in", "900400030000"),  # Suback(packet_id=3, reason_codes=[0])
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "dropped", ""),
+    ("client", "opened", ""),
+    ("client", "out", "102300044d5154540502003c05270000003c00116366303564616232366236636c69656e74"),  # Connect(client_id='cf05dab26b6client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=60))
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000400001a636f6e666f726d616e63652f663035646162323662362f742f7400"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/f05dab26b6/t/t')])
+    ("client", "in", "900400040000"),  # Suback(packet_id=4, reason_codes=[0])
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "out", "c000"),  # Pingreq()
+    ("client", "in", "303b001a636f6e666f726d616e63652f663035646162323662362f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/f05dab26b6/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "d000"),  # Pingresp()
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

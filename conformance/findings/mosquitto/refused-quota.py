@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""MQTT5-4.3.3-4/refused-is-not-released
+
+A PUBREC of 0x80 or above is not answered with a PUBREL, and frees the Packet Identifier.
+
+MQTT5-4.3.3-4: A QoS 2 sender answers a PUBREC whose Reason Code is below 0x80 with a PUBREL that has the Packet Identifier of the original PUBLISH.
+X5-packet-id-reuse: A Packet Identifier becomes free again once its sender has processed the acknowledgement: PUBACK for QoS 1, PUBCOMP or a PUBREC with Reason Code 0x80 or greater for QoS 2, SUBACK for SUBSCRIBE, UNSUBACK for UNSUBSCRIBE.
+X5-negative-ack-alone: Reason Code 0x80 or greater in PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK or UNSUBACK concerns the acknowledged packet only, not other packets of the Session nor other Sessions.
+MQTT5-4.4.0-2: A PUBLISH answered by PUBACK or PUBREC with Reason Code 0x80 or greater counts as acknowledged and is not transmitted again.
+
+Expected: message 1 of 1
+Seen:     nothing in time
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "102100044d5154540502003c0321000100116366386231663439316239636c69656e74"),  # Connect(client_id='cf8b1f491b9client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f663862316634393162392f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/f8b1f491b9/t/t', qos=2)])
+    ("client", "in", "900400010002"),  # Suback(packet_id=1, reason_codes=[2])
+    ("publisher", "opened", ""),
+    ("publisher", "out", "102100044d5154540502003c00001463663862316634393162397075626c6973686572"),  # Connect(client_id='cf8b1f491b9publisher', keep_alive=60)
+    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("publisher", "out", "3420001a636f6e666f726d616e63652f663862316634393162392f742f740001006d"),  # Publish(topic='conformance/f8b1f491b9/t/t', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
+    ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
+    ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
+    ("client", "in", "3420001a636f6e666f726d616e63652f663862316634393162392f742f740001006d"),  # Publish(topic='conformance/f8b1f491b9/t/t', payload=b'm', qos=2, packet_id=1)
+    ("client", "out", "5003000180"),  # Pubrec(packet_id=1, reason_code=128)
+    ("client", "out", "c000"),  # Pingreq()
+    ("client", "in", "d000"),  # Pingresp()
+    ("publisher", "out", "3420001a636f6e666f726d616e63652f663862316634393162392f742f740002006e"),  # Publish(topic='conformance/f8b1f491b9/t/t', payload=b'n', qos=2, packet_id=2)
+    ("publisher", "in", "50020002"),  # Pubrec(packet_id=2)
+    ("publisher", "out", "62020002"),  # Pubrel(packet_id=2)
+    ("publisher", "in", "70020002"),  # Pubcomp(packet_id=2)
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""MQTT5-3.1.2-25/too-large-is-done
+
+A message that is too large for a client is dropped as if it had been delivered: what follows arrives.
+
+MQTT5-3.1.2-25: A packet that is too large to be sent to the Client is discarded unsent by the Server, which then acts as if the sending of that Application Message were complete.
+
+Expected: message 1 of 1
+Seen:     nothing in time
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "102600044d5154540502003c08210001270000006400116339613839363963356239636c69656e74"),  # Connect(client_id='c9a8969c5b9client', keep_alive=60, properties=ConnectProperties(receive_maximum=1, maximum_packet_size=100))
+    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f396138393639633562392f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/9a8969c5b9/t/t', qos=1)])
+    ("client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
+    ("other", "opened", ""),
+    ("other", "out", "101d00044d5154540502003c00001063396138393639633562396f74686572"),  # Connect(client_id='c9a8969c5b9other', keep_alive=60)
+    ("other", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    ("other", "out", "32cb02001a636f6e666f726d616e63652f396138393639633562392f742f74000100787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9a8969c5b9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    ("other", "in", "40020001"),  # Puback(packet_id=1)
+    ("other", "out", "32cb02001a636f6e666f726d616e63652f396138393639633562392f742f74000200797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979"),  # Publish(topic='conformance/9a8969c5b9/t/t', payload=b'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
+    ("other", "in", "40020002"),  # Puback(packet_id=2)
+    ("other", "out", "3224001a636f6e666f726d616e63652f396138393639633562392f742f74000300736d616c6c"),  # Publish(topic='conformance/9a8969c5b9/t/t', payload=b'small', qos=1, packet_id=3)
+    ("other", "in", "40020003"),  # Puback(packet_id=3)
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""MQTT311-4.6.0-6/order-resend
+
+What was not acknowledged comes first on a resumed session, then what was published meanwhile.
+
+MQTT311-4.6.0-6: For a message published to an Ordered Topic the Server keeps to the rules MQTT311-4.6.0-1 to MQTT311-4.6.0-4 in its delivery to each subscriber, and sends PUBLISH packets of the same Topic and QoS to consumers in the order in which any given Client sent them in to it.
+
+Expected: [b'0', b'1', b'2', b'3', b'4', b'5']
+Seen:     [b'3', b'4', b'5', b'0', b'1', b'2']
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
+STEPS = [
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540400003c00116333373334386139303538636c69656e74"),  # Connect(client_id='c37348a9058client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "in", "20020000"),  # Connack()
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f333733343861393035382f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/37348a9058/t/t', qos=1)])
+    ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
+    ("publisher", "opened", ""),
+    ("publisher", "out", "102000044d5154540402003c001463333733343861393035387075626c6973686572"),  # Connect(client_id='c37348a9058publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "in", "20020000"),  # Connack()
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000130"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'0', qos=1, packet_id=1)
+    ("publisher", "in", "40020001"),  # Puback(packet_id=1)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000130"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'0', qos=1, packet_id=1)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000231"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'1', qos=1, packet_id=2)
+    ("publisher", "in", "40020002"),  # Puback(packet_id=2)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000231"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'1', qos=1, packet_id=2)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000332"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'2', qos=1, packet_id=3)
+    ("publisher", "in", "40020003"),  # Puback(packet_id=3)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000332"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'2', qos=1, packet_id=3)
+    ("client", "dropped", ""),
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000433"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'3', qos=1, packet_id=4)
+    ("publisher", "in", "40020004"),  # Puback(packet_id=4)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000534"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'4', qos=1, packet_id=5)
+    ("publisher", "in", "40020005"),  # Puback(packet_id=5)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000635"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'5', qos=1, packet_id=6)
+    ("publisher", "in", "40020006"),  # Puback(packet_id=6)
+    ("client", "opened", ""),
+    ("client", "out", "101d00044d5154540400003c00116333373334386139303538636c69656e74"),  # Connect(client_id='c37348a9058client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "in", "20020100"),  # Connack(session_present=True)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000433"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'3', qos=1, packet_id=4)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000534"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'4', qos=1, packet_id=5)
+    ("client", "in", "321f001a636f6e666f726d616e63652f333733343861393035382f742f74000635"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'5', qos=1, packet_id=6)
+    ("client", "out", "40020004"),  # Puback(packet_id=4)
+    ("client", "out", "40020005"),  # Puback(packet_id=5)
+    ("client", "out", "40020006"),  # Puback(packet_id=6)
+    ("client", "in", "3a1f001a636f6e666f726d616e63652f333733343861393035382f742f74000130"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'0', qos=1, dup=True, packet_id=1)
+    ("client", "in", "3a1f001a636f6e666f726d616e63652f333733343861393035382f742f74000231"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'1', qos=1, dup=True, packet_id=2)
+    ("client", "out", "40020001"),  # Puback(packet_id=1)
+    ("client", "out", "40020002"),  # Puback(packet_id=2)
+    ("client", "in", "3a1f001a636f6e666f726d616e63652f333733343861393035382f742f74000332"),  # Publish(topic='conformance/37348a9058/t/t', payload=b'2', qos=1, dup=True, packet_id=3)
+    ("client", "out", "40020003"),  # Puback(packet_id=3)
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""MQTT311-3.1.2-8/will-at-takeover
+
+Taking a connection over publishes its Will Message, which has no delay.
+
+MQTT311-3.1.2-8: If a CONNECT with Will Flag 1 is accepted, the Server stores the Will Message, associated with the Network Connection, and publishes it when that connection is later closed, unless receipt of a DISCONNECT has made the Server delete it.
+
+Expected: message 1 of 1
+Seen:     nothing in time
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
+STEPS = [
+    ("watcher", "opened", ""),
+    ("watcher", "out", "101e00044d5154540402003c0012633833313030396166316477617463686572"),  # Connect(client_id='c831009af1dwatcher', protocol_version=4, keep_alive=60)
+    ("watcher", "in", "20020000"),  # Connack()
+    ("watcher", "out", "821f0001001a636f6e666f726d616e63652f383331303039616631642f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/831009af1d/t/w')])
+    ("watcher", "in", "9003000100"),  # Suback(packet_id=1, reason_codes=[0])
+    ("client", "opened", ""),
+    ("client", "out", "103f00044d5154540406003c00116338333130303961663164636c69656e74001a636f6e666f726d616e63652f383331303039616631642f742f77000477696c6c"),  # Connect(client_id='c831009af1dclient', protocol_version=4, keep_alive=60, will=Will(topic='conformance/831009af1d/t/w', payload=b'will'))
+    ("client", "in", "20020000"),  # Connack()
+    ("other", "opened", ""),
+    ("other", "out", "101d00044d5154540402003c00116338333130303961663164636c69656e74"),  # Connect(client_id='c831009af1dclient', protocol_version=4, keep_alive=60)
+    ("client", "closed", ""),
+    ("other", "in", "20020000"),  # Connack()
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+
+
+for name, what, data in STEPS:
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = bytes.fromhex(data)
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+for name in list(links):
+    show(name, 3)
