@@ -281,13 +281,13 @@ def test_memory_and_time_are_bounded(codec: Codec, both: Both, size: int) -> Non
     streams = hostile_streams(size) if codec is both[0] else ()
     for name, version, sender, data in (*hostile(size), *streams):
         tracemalloc.start()
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             codec(version, sender, data)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        spent = time.perf_counter() - begin
+        spent = time.process_time() - begin
         if peak > 65_536 + 64 * len(data) or spent > 10:
             heavy.append(f"{name}: {len(data)} bytes, peak {peak / len(data):.0f} times that, {spent:.2f} s")
     assert not heavy, "\n".join(heavy)
@@ -298,10 +298,10 @@ def test_a_stream_byte_by_byte_is_not_quadratic() -> None:
     def seconds(size: int) -> float:
         data = mutations.frame(0x30, string(b"t") + b"\x00" + bytes(size))
         decoder = Decoder(V5, CLIENT)
-        begin = time.perf_counter()
+        begin = time.process_time()
         for at in range(len(data)):
             decoder.feed(data[at : at + 1])
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     assert seconds(200_000) < 8 * max(seconds(50_000), 0.01)
 
