@@ -195,10 +195,10 @@ def _write(args: argparse.Namespace, results: Sequence[Result], target: Target, 
     ]
     for path, text in texts:
         if path is not None:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a") as file:
+        with Path(summary).open("a", encoding="utf-8") as file:
             file.write(markdown.render(results))
     if args.reproducers is not None:
         args.reproducers.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """X311-session-state-server/empty-session
 
 A session exists although nothing is in it.

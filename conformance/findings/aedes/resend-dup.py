@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """MQTT311-4.4.0-1/resend-qos1
 
 Unacknowledged QoS 1 messages are sent again on a resumed session: same identifier, DUP 1, in order.

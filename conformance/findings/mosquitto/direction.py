@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """X5-packet-direction/vector-wrong-sender-pingresp-fixed_header
 
 A PINGRESP fixed_header that breaks the rule is not served (wrong-sender).
@@ -17,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116336636466633337306562636c69656e74"),  # Connect(client_id='c6cdfc370ebclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116364626465646135646532636c69656e74"),  # Connect(client_id='cdbdeda5de2client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "d000"),
     ("client", "out", "c000"),  # Pingreq()

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """MQTT5-2.1.3-1/vector-flags-pingreq-fixed_header
 
 A PINGREQ fixed_header that breaks the rule is not served (flags).
@@ -17,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116362643235636263333932636c69656e74"),  # Connect(client_id='cbd25cbc392client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116330313661633638356234636c69656e74"),  # Connect(client_id='c016ac685b4client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "c100"),
     ("client", "out", "c000"),  # Pingreq()

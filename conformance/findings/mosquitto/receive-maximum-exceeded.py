@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """X5-receive-maximum-exceeded-server/receive-maximum-exceeded
 
 More unacknowledged QoS 2 messages than the server's Receive Maximum: DISCONNECT 0x93, or at least a close.
@@ -18,29 +20,29 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116336356633353634383766636c69656e74"),  # Connect(client_id='c65f356487fclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116338373234343539656139636c69656e74"),  # Connect(client_id='c8724459ea9client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000100"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=1)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000200"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=2)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000300"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=3)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000400"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=4)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000500"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=5)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000600"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=6)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000700"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=7)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000800"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=8)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000900"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=9)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000a00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=10)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000b00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=11)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000c00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=12)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000d00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=13)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000e00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=14)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74000f00"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=15)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001000"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=16)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001100"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=17)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001200"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=18)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001300"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=19)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001400"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=20)
-    ("client", "out", "341f001a636f6e666f726d616e63652f363566333536343837662f742f74001500"),  # Publish(topic='conformance/65f356487f/t/t', qos=2, packet_id=21)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000100"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=1)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000200"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=2)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000300"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=3)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000400"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=4)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000500"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=5)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000600"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=6)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000700"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=7)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000800"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=8)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000900"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=9)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000a00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=10)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000b00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=11)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000c00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=12)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000d00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=13)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000e00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=14)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74000f00"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=15)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001000"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=16)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001100"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=17)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001200"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=18)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001300"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=19)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001400"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=20)
+    ("client", "out", "341f001a636f6e666f726d616e63652f383732343435396561392f742f74001500"),  # Publish(topic='conformance/8724459ea9/t/t', qos=2, packet_id=21)
     ("client", "in", "50020001"),  # Pubrec(packet_id=1)
     ("client", "in", "50020002"),  # Pubrec(packet_id=2)
     ("client", "in", "50020003"),  # Pubrec(packet_id=3)

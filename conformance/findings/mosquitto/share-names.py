@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """MQTT5-4.8.2-1/vector-share-name-empty-subscribe-subscriptions.topic_filter
 
 A SUBSCRIBE subscriptions.topic_filter that breaks the rule is not served (share-name-empty).
@@ -17,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116334643038623133313165636c69656e74"),  # Connect(client_id='c4d08b1311eclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116331333964343064336236636c69656e74"),  # Connect(client_id='c139d40d3b6client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "821300070000072473686172652f000003632f2b2e"),
     ("client", "out", "c000"),  # Pingreq()

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """MQTT5-3.1.2-8/will-at-clean-start
 
 A clean start ends the session, so its delayed Will Message is published.
@@ -18,16 +20,16 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012636137656666323936656477617463686572"),  # Connect(client_id='ca7eff296edwatcher', keep_alive=60)
+    ("watcher", "out", "101f00044d5154540502003c000012636334643161333232326377617463686572"),  # Connect(client_id='cc4d1a3222cwatcher', keep_alive=60)
     ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f613765666632393665642f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/a7eff296ed/t/w')])
+    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f633464316133323232632f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/c4d1a3222c/t/w')])
     ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
     ("client", "opened", ""),
-    ("client", "out", "104b00044d5154540506003c05110000003c00116361376566663239366564636c69656e7405180000003c001a636f6e666f726d616e63652f613765666632393665642f742f77000477696c6c"),  # Connect(client_id='ca7eff296edclient', keep_alive=60, will=Will(topic='conformance/a7eff296ed/t/w', payload=b'will', properties=WillProperties(will_delay_interv
+    ("client", "out", "104b00044d5154540506003c05110000003c00116363346431613332323263636c69656e7405180000003c001a636f6e666f726d616e63652f633464316133323232632f742f77000477696c6c"),  # Connect(client_id='cc4d1a3222cclient', keep_alive=60, will=Will(topic='conformance/c4d1a3222c/t/w', payload=b'will', properties=WillProperties(will_delay_interv
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116361376566663239366564636c69656e74"),  # Connect(client_id='ca7eff296edclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116363346431613332323263636c69656e74"),  # Connect(client_id='cc4d1a3222cclient', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
 ]
 NAMES = (

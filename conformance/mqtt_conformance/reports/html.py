@@ -8,7 +8,7 @@ from html import escape
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -29,8 +29,11 @@ margin:.5rem 0;background:var(--soft)}summary{cursor:pointer;padding:.5rem .8rem
 pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;font-size:12.5px}
 code{font-size:.92em}.v{font-weight:600}.cells{display:flex;flex-wrap:wrap;gap:2px}.cells a{width:13px;height:13px;
 border-radius:2px;display:block}blockquote{border-left:3px solid var(--line);margin:.4rem 0;padding-left:.8rem}
+.bar{display:flex;height:14px;border-radius:7px;overflow:hidden;gap:2px;margin:1rem 0 .3rem}
+.key span{margin-right:1rem}.s{background:none}.s .v{display:inline-block;min-width:6.5rem}
+summary code{overflow-wrap:anywhere}td:nth-child(-n+2){white-space:nowrap;vertical-align:top}
 dt{font-weight:600}dd{margin:0 0 .4rem 0}
-""" + "".join(f".{v}{{color:var(--{v})}}.cells .{v}{{background:var(--{v})}}" for v in Verdict)
+""" + "".join(f".{v}{{color:var(--{v})}}.cells .{v},.bar .{v}{{background:var(--{v})}}" for v in Verdict)
 
 
 def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) -> str:
@@ -39,7 +42,13 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) ->
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>MQTT conformance of {escape(broker)}</title><style>{STYLE}</style>",
         f"<h1>MQTT conformance</h1><p>{escape(broker)}: {escape(headline(results))}</p>",
-        "<h2>By section</h2><table><tr><th>MQTT<th>section<th>cases"
+        "<div class=bar>"
+        + "".join(
+            f"<span class={v} style='flex-grow:{n}' title='{n} {v}'></span>" for v, n in counts(results).items() if n
+        )
+        + "</div><p class=key>"
+        + " ".join(f"<span class='v {v}'>{n} {v}</span>" for v, n in counts(results).items() if n)
+        + "<h2>By section</h2><table><tr><th>MQTT<th>section<th>cases"
         + "".join(f"<th class=n>{escape(v)}" for v in Verdict),
     ]
     for (version, section), some in by_section(results).items():
@@ -59,9 +68,13 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) ->
     for (version, section), some in by_section(results).items():
         rest = [r for r in some if r.verdict is not Verdict.FAIL]
         if rest:
-            out.append(f"<h2>MQTT {VERSION_NAMES[version]}, section {section}</h2>")
+            row = counts(rest)
+            some_counts = ", ".join(f"<span class={v}>{n} {v}</span>" for v, n in row.items() if n)
+            title = f"MQTT {VERSION_NAMES[version]}, section {section}"
+            out.append(f"<details class=s><summary><b>{title}</b> {some_counts}</summary><div>")
             out += [_details(r, quotes) for r in rest]
-    return "\n".join([*out, "</html>", ""])
+            out.append("</div></details>")
+    return plain("\n".join([*out, "</html>", ""]))
 
 
 def _anchor(result: Result) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -31,7 +31,7 @@ def render(results: Sequence[Result]) -> str:
             out.append(f"- **{result.case.id}**: {rule.meaning}<br>{_cell(result.message)}")
             if result.expected:
                 out.append(f"  <br>expected {_cell(result.expected)}; seen {_cell(result.seen)}")
-    return "\n".join([*out, ""])
+    return plain("\n".join([*out, ""]))
 
 
 def _cell(text: str) -> str:

@@ -12,6 +12,8 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["render"]
 
 TEMPLATE = '''#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501
 """{id}
 
 {intent}

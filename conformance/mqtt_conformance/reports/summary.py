@@ -11,7 +11,7 @@ from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["by_section", "counts", "failures", "headline", "section_of"]
+__all__ = ["by_section", "counts", "failures", "headline", "plain", "section_of"]
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:
@@ -50,3 +50,9 @@ def headline(results: Iterable[Result]) -> str:
     text = ", ".join(f"{n} {v}" for v, n in counts(results).items() if n)
     versions = ", ".join(VERSION_NAMES[v] for v in sorted({r.case.version for r in results}, reverse=True))
     return f"{text or 'nothing ran'} (MQTT {versions})" if versions else text or "nothing ran"
+
+
+def plain(text: str) -> str:
+    """Text that can be written: what a broker sent may hold surrogates and control characters."""
+    shown = "".join(c if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127) else f"\\x{ord(c):02x}" for c in text)
+    return shown.encode("utf-8", "backslashreplace").decode()

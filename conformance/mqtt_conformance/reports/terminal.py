@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["render"]
+__all__ = ["failure_lines", "render"]
 
 MARKS = {
     Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.NON_STRICT: "advised", Verdict.INFORMATIONAL: "info",
@@ -30,17 +30,22 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], *, verbose: boo
     if verbose:
         wanted = [r for r in results if r.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED)]
     for result in wanted:
-        out += ["", f"{result.verdict.upper()} {result.case.id}: {result.case.intent}"]
-        for name in result.case.statements:
-            rule = STATEMENTS[name]
-            out.append(f"  {name} ({rule.level}, section {rule.section}): {rule.meaning}")
-            if name in quotes:
-                out.append(f"    the standard: {quotes[name]}")
-        out.append(f"  {result.message}")
-        if result.expected:
-            out.append(f"  expected: {result.expected}")
-        if result.seen:
-            out.append(f"  seen:     {result.seen}")
-        out += [f"  {line}" for line in lines(result.trace)]
+        out += ["", *failure_lines(result, quotes)]
     out += ["", headline(results)]
-    return "\n".join(out)
+    return plain("\n".join(out))
+
+
+def failure_lines(result: Result, quotes: Mapping[str, str]) -> list[str]:
+    """One result with its rules, what was expected and seen, and the packets."""
+    out = [f"{result.verdict.upper()} {result.case.id}: {result.case.intent}"]
+    for name in result.case.statements:
+        rule = STATEMENTS[name]
+        out.append(f"  {name} ({rule.level}, section {rule.section}): {rule.meaning}")
+        if name in quotes:
+            out.append(f"    the standard: {quotes[name]}")
+    out.append(f"  {result.message}")
+    if result.expected:
+        out.append(f"  expected: {result.expected}")
+    if result.seen:
+        out.append(f"  seen:     {result.seen}")
+    return out + [f"  {line}" for line in lines(result.trace)]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Run the suite from pytest, one test for each case: for those who write a broker.
+
+    from mqtt_conformance.testing import cases, check
+
+    @cases(protocol="5", expect="known-failures.toml")
+    def test_mqtt(mqtt_case, broker_url):
+        check(mqtt_case, broker_url)
+
+`broker_url` is a fixture of yours that starts the broker and gives its URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mqtt_conformance.baseline import read_baseline
+from mqtt_conformance.case import VERSION_NAMES, Case, load_cases
+from mqtt_conformance.cli import select
+from mqtt_conformance.profile import Profile, read_profile
+from mqtt_conformance.reports.terminal import failure_lines
+from mqtt_conformance.runner import Result, probe, run_cases
+from mqtt_conformance.target import Target
+from mqtt_conformance.verdict import Verdict
+
+__all__ = ["cases", "check", "judge"]
+
+_targets: dict[str, Target] = {}
+
+
+def cases(
+    *,
+    protocol: str = "5,3.1.1",
+    select_only: Sequence[str] = (),
+    section: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    expect: str | Path | None = None,
+) -> pytest.MarkDecorator:
+    """Parametrize a test with `mqtt_case`; the arguments mean what they mean on the command line.
+
+    Known failures of `expect` are marked as such, and a test of one that passes fails.
+
+    Raises:
+        ValueError: a version, case, statement or section that does not exist.
+        BaselineError: the file of known failures says something that cannot be.
+    """
+    levels = {name: level for level, name in VERSION_NAMES.items()}
+    unknown = [name for name in protocol.split(",") if name not in levels]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: not a version; {', '.join(levels)} are")
+    every = list(load_cases().values())
+    chosen = select(every, [levels[name] for name in protocol.split(",")], select_only, section, skip)
+    known = read_baseline(Path(expect)).reasons if expect else {}
+    return pytest.mark.parametrize(
+        "mqtt_case",
+        [
+            pytest.param(
+                c, id=c.id, marks=[pytest.mark.xfail(reason=known[c.id], strict=True)] if c.id in known else []
+            )
+            for c in chosen
+        ],
+    )
+
+
+def judge(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
+    """Run one case, or a setting and one case; a broker is probed the first time that its URL is seen.
+
+    Raises:
+        TargetError: nobody is there.
+        ProfileError: the profile says something that cannot be, or one of its commands failed.
+    """
+    if profile is None or isinstance(profile, (str, Path)):
+        profile = read_profile(Path(profile)) if profile else Profile()
+    url = target if isinstance(target, str) else target.url
+    known = _targets.get(url)
+    place = target if isinstance(target, Target) else known or Target(target)
+    return asyncio.run(_judge(case, place, profile, fresh=known is not place))
+
+
+async def _judge(case: Case, target: Target, profile: Profile, *, fresh: bool) -> Result:
+    if fresh:
+        await probe(target)
+        profile.override(target.capabilities)
+        _targets[target.url] = target
+    return (await run_cases([case], target, profile))[0]
+
+
+def check(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
+    """Run one case and end the test as its verdict says: fail with rule and packets, or skip what was not decided."""
+    __tracebackhide__ = True
+    result = judge(case, target, profile)
+    if result.verdict is Verdict.FAIL:
+        pytest.fail("\n".join(failure_lines(result, {})), pytrace=False)
+    if result.verdict in (Verdict.UNSUPPORTED, Verdict.INCONCLUSIVE):
+        pytest.skip(f"{result.verdict}: {result.message}")
+    return result
