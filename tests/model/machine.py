@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from itertools import count
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.tables import TABLES, Tables
@@ -18,6 +19,7 @@ from mqtt_ref.wire.packets import (
     Disconnect,
     Packet,
     Pingreq,
+    Pingresp,
     Puback,
     Pubcomp,
     Publish,
@@ -50,11 +52,12 @@ LONG = 1000
 class Seen(Client):
     """One link as a client sees it; every packet goes to the model at once."""
 
-    def __init__(self, clients: Clients, client_id: str, version: int) -> None:
+    def __init__(self, clients: Clients, client_id: str, version: int, aliases: int = 0) -> None:
         self.clients, self.client_id = clients, client_id
         self.aliases: dict[int, str] = {}
         self.unacknowledged: list[Packet] = []
-        self.expected: list[object] = []
+        self.expected: list[tuple[str, int, object]] = []
+        self.alias_maximum = aliases
         self.over = False
         super().__init__(clients.world, version)
 
@@ -69,7 +72,10 @@ class Clients(RuleBasedStateMachine):
     """Clients that connect, subscribe, publish, fall silent and come back, in all versions at once."""
 
     tables: Tables = TABLES
+    examples = 0
+    """How many of these machines came to their end."""
     steps = 0
+    """How many steps they did."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,13 +85,22 @@ class Clients(RuleBasedStateMachine):
         self.ids: dict[str, int] = {}
         self.half: dict[str, list[Publish]] = {}
 
-    @initialize(stored=st.sampled_from(("none", "at once", "late")))
-    def begin(self, stored: str) -> None:
-        """A broker that stores nothing, at once, or when it is told to."""
+    @initialize(
+        stored=st.sampled_from(("none", "at once", "late")),
+        crowd=st.lists(
+            st.tuples(st.sampled_from((5, 5, 4, 3)), st.integers(0, 2), st.sampled_from(("#", "a/#", "$share/g/a/#"))),
+            max_size=3,
+        ),
+    )
+    def begin(self, stored: str, crowd: list[tuple[int, int, str]]) -> None:
+        """A broker that stores nothing, at once, or when it is told to; some clients may be there already."""
         self.late = stored == "late"
         storage = None if stored == "none" else MemoryStore()
         self.world = World(tables=self.tables, storage=storage, auto=not self.late)
         self.model = Model(self.close, self.late)
+        for client_id, (version, qos, topic_filter) in zip(IDS, crowd, strict=False):
+            self._connect(client_id, version, False, LONG, 2, 1, 0, None)
+            self._subscribe(client_id, model.Subscription(topic_filter, qos), 0)
 
     # ---------------------------------------------------------------- what comes
 
@@ -100,6 +115,8 @@ class Clients(RuleBasedStateMachine):
             properties = packet.properties
             topic = packet.topic
             if properties is not None and properties.topic_alias is not None:
+                if not 0 < properties.topic_alias <= link.alias_maximum:
+                    raise Finding(f"{link.client_id} takes {link.alias_maximum} aliases and gets {packet!r}")
                 if topic:
                     link.aliases[properties.topic_alias] = topic
                 topic = link.aliases.get(properties.topic_alias, "an alias that was never set")
@@ -112,7 +129,7 @@ class Clients(RuleBasedStateMachine):
         elif isinstance(packet, Pubrel):
             self.model.released(link.client_id, packet.packet_id)
             link.unacknowledged.append(packet)
-        elif isinstance(packet, (Connack, Suback, Unsuback, Puback, Pubrec, Pubcomp)):
+        elif isinstance(packet, (Connack, Suback, Unsuback, Puback, Pubrec, Pubcomp, Pingresp)):
             if not link.expected:
                 raise Finding(f"{link.client_id} gets {packet!r}, which it did not ask for")
             wanted = link.expected.pop(0)
@@ -154,9 +171,13 @@ class Clients(RuleBasedStateMachine):
         link.send_raw(b"".join(encode(link.version, p) for p in packets))
 
     def packet_id(self, client_id: str) -> int:
-        """An identifier that this client does not use."""
-        self.ids[client_id] = self.ids.get(client_id, 0) % 60_000 + 1
-        return self.ids[client_id]
+        """An identifier that this client does not use, taken from few, so that they come again."""
+        link = self.links.get(client_id)
+        used = set() if link is None else {e[1] for e in link.expected}
+        used.update(packet.packet_id for packet in self.half.get(client_id, ()))
+        number = next(n for n in count(self.ids.get(client_id, 0) % 16 + 1) if n not in used)
+        self.ids[client_id] = number
+        return number
 
     @rule(
         client_id=IDENTIFIERS,
@@ -174,6 +195,29 @@ class Clients(RuleBasedStateMachine):
         keep_alive: int, will: tuple[str, int, bool, int] | None,
     ) -> None:  # fmt: skip
         """Connect, resume, start clean, or take an older connection over."""
+        self._connect(client_id, version, clean, expiry, receive_maximum, aliases, keep_alive, will)
+
+    @precondition(lambda self: self.model.sessions)
+    @rule(
+        data=st.data(),
+        how=st.sampled_from(("lost", "lost unseen", "taken over")),
+        pause=st.sampled_from((0, 0, 1, 2)),
+        receive_maximum=st.sampled_from((1, 2, 100)),
+    )
+    def come_back(self, data: st.DataObject, how: str, pause: int, receive_maximum: int) -> None:
+        """Lose a link, or be away already, and go on with the session after a while."""
+        client_id = data.draw(st.sampled_from(sorted(self.model.sessions)))
+        version = self.model.sessions[client_id].version
+        if client_id in self.links and how != "taken over":
+            self._leave(client_id, how, 1)
+        if pause:
+            self._pass(pause * SECOND)
+        self._connect(client_id, version, False, LONG, receive_maximum, 1, 0, None)
+
+    def _connect(
+        self, client_id: str, version: int, clean: bool, expiry: int, receive_maximum: int, aliases: int,
+        keep_alive: int, will: tuple[str, int, bool, int] | None,
+    ) -> None:  # fmt: skip
         if version != V5:
             expiry, receive_maximum, aliases = (0 if clean else NEVER), 65_535, 0
         properties = None
@@ -196,7 +240,7 @@ class Clients(RuleBasedStateMachine):
         old = self.links.pop(client_id, None)
         if old is not None:
             old.over = old.over or self.late
-        link = Seen(self, client_id, version)
+        link = Seen(self, client_id, version, aliases)
         self.links[client_id] = link
         link.expected.append(("connack", 0, present if version != 3 else False))
         link.send_raw(
@@ -244,12 +288,15 @@ class Clients(RuleBasedStateMachine):
             no_local, as_published, handling, identifier = False, False, 0, 0
         if topic_filter.startswith("$share/"):
             no_local = False
-        wanted = model.Subscription(topic_filter, qos, no_local, as_published, identifier)
+        self._subscribe(client_id, model.Subscription(topic_filter, qos, no_local, as_published, identifier), handling)
+
+    def _subscribe(self, client_id: str, wanted: model.Subscription, handling: int) -> None:
+        link = self.links[client_id]
         self.model.subscribe(client_id, wanted, handling, self.world.now)
         number = self.packet_id(client_id)
-        link.expected.append(("suback", number, (qos,)))
-        properties = SubscribeProperties(subscription_identifier=identifier) if identifier else None
-        entry = Subscription(topic_filter, qos, no_local, as_published, handling)
+        link.expected.append(("suback", number, (wanted.qos,)))
+        properties = SubscribeProperties(subscription_identifier=wanted.identifier) if wanted.identifier else None
+        entry = Subscription(wanted.topic_filter, wanted.qos, wanted.no_local, wanted.retain_as_published, handling)
         self.send(link, Subscribe(number, [entry], properties))
         self.settle()
 
@@ -368,6 +415,9 @@ class Clients(RuleBasedStateMachine):
     def leave(self, data: st.DataObject, how: str) -> None:
         """Disconnect, or lose the link: before, after or in the middle of a packet."""
         client_id = data.draw(st.sampled_from(self.connected()))
+        self._leave(client_id, how, data.draw(st.integers(1, 20)) if how == "half a packet" else 0)
+
+    def _leave(self, client_id: str, how: str, cut: int) -> None:
         link = self.links.pop(client_id)
         now = self.world.now
         if self.world.commits:
@@ -392,7 +442,7 @@ class Clients(RuleBasedStateMachine):
         else:
             if how == "half a packet":
                 whole = encode(link.version, Publish("a", b"never whole", 1, packet_id=9))
-                link.send_raw(whole[: data.draw(st.integers(1, len(whole) - 1))])
+                link.send_raw(whole[: min(cut, len(whole) - 1)])
             self.model.disconnected(client_id, now, with_will=True)
             link.over = True
             link.drop()
@@ -404,13 +454,23 @@ class Clients(RuleBasedStateMachine):
     def ping(self, data: st.DataObject) -> None:
         """Show a sign of life."""
         client_id = data.draw(st.sampled_from(self.connected()))
+        self.links[client_id].expected.append(("pingresp", 0, 0))
         self.send(self.links[client_id], Pingreq())
         self.settle()
 
     @rule(seconds=st.sampled_from((0.5, 1.0, 2.0, 4.0)))
     def pass_time(self, seconds: float) -> None:
         """Let time pass: wills, sessions, messages and silent clients run out."""
-        until = self.world.now + int(seconds * SECOND)
+        self._pass(int(seconds * SECOND))
+
+    @invariant()
+    def tick(self) -> None:
+        """No two clients do anything at the same instant, so that nothing of theirs falls due at the same instant."""
+        type(self).steps += 1
+        self._pass(1000)
+
+    def _pass(self, nanoseconds: int) -> None:
+        until = self.world.now + nanoseconds
         while True:
             due = min((e[0] for e in self.model.events() if e[0] <= until), default=None)
             step = until if due is None else due
@@ -438,9 +498,10 @@ class Clients(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everything that is owed to a session arrives once its client comes back and acknowledges all."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "world") or sys.exc_info()[0] is not None:
+            # A step has failed: what it found must not be hidden by what comes of it.
             return
-        type(self).steps += 1
+        type(self).examples += 1
         while self.world.commits:
             self.world.commit(0)
         for session in self.model.sessions.values():
@@ -496,14 +557,11 @@ def _essence(packet: Packet) -> object:
     if isinstance(packet, (Puback, Pubrec, Pubcomp)):
         code = packet.reason_code
         return (type(packet).__name__.lower(), packet.packet_id, 0 if code == 0x10 else code)
+    if isinstance(packet, Pingresp):
+        return ("pingresp", 0, 0)
     return packet
 
 
 def machine(tables: Tables) -> type[Clients]:
     """The same clients for a broker that keeps other rules."""
     return type("ChangedClients", (Clients,), {"tables": tables})
-
-
-def names(values: Sequence[str]) -> str:
-    """For messages."""
-    return ", ".join(values)

@@ -57,7 +57,9 @@ class Delivery:
     """One message that a session is owed.
 
     `state` is pending, sent (with `packet_id`), released (a PUBREL is owed or sent) or done. `maybe` marks one that the
-    broker may have sent into a link that was lost before anybody saw it.
+    broker may have sent into a link that was lost before anybody saw it. `charged` says that its PUBLISH came on the
+    connection that is open: it holds a unit of the Receive Maximum until it is done. `unreleased` says that the PUBREC
+    was sent on it and the PUBREL has not come.
     """
 
     message: Message
@@ -69,6 +71,8 @@ class Delivery:
     packet_id: int = 0
     order: int = 0
     maybe: bool = False
+    charged: bool = False
+    unreleased: bool = False
     group: Group | None = None
 
 
@@ -118,9 +122,19 @@ class Session:
         """What was sent and is not acknowledged to its end, oldest first."""
         return sorted((d for d in self.owed if d.state in ("sent", "released")), key=lambda d: d.order)
 
+    def quota(self) -> int:
+        """How many more PUBLISH packets with QoS 1 or 2 the client takes now."""
+        return self.receive_maximum - sum(d.charged for d in self.in_flight())
+
     def pending(self, now: int) -> list[Delivery]:
         """What waits and has not expired."""
         return [d for d in self.owed if d.state == "pending" and not d.message.expired(now)]
+
+    def lose_qos0(self) -> None:
+        """The link is gone, and with it what was on its way at most once."""
+        for delivery in self.owed:
+            if delivery.state == "pending" and delivery.qos == 0:
+                delivery.state = "done"
 
 
 @dataclass
@@ -130,7 +144,7 @@ class Shared:
     message: Message
     group: Group
     taken_by: str = ""
-    maybe: str = ""
+    maybe: set[str] = field(default_factory=set)
     due: bool = False
     members: dict[str, Subscription] = field(default_factory=dict)
 
@@ -173,11 +187,14 @@ class Model:
         session.will, session.will_at = will, None
         session.receive_maximum, session.keep_alive, session.heard = receive_maximum, keep_alive, now
         session.resumed, session.resent = present, set()
+        for delivery in session.owed:
+            delivery.charged = delivery.unreleased = False
         return present
 
     def _taken_over(self, old: Session, clean: bool, now: int) -> None:
         self.close(old.client_id)
         old.connected = False
+        old.lose_qos0()
         if old.will is not None and (old.will.delay == 0 or old.expiry == 0 or clean):
             self._publish_will(old, now)
         if old.expiry == 0:
@@ -189,7 +206,7 @@ class Model:
             delivery.maybe = delivery.maybe or delivery.state == "pending"
         for shared in self.shared:
             if client_id in shared.members and not shared.taken_by:
-                shared.maybe = shared.maybe or client_id
+                shared.maybe.add(client_id)
 
     def disconnected(self, client_id: str, now: int, *, with_will: bool) -> None:
         """The link ended: by a DISCONNECT that discards the will, or in any other way."""
@@ -200,9 +217,7 @@ class Model:
         for shared in self.shared:
             if client_id in shared.group.members:
                 shared.due = False
-        for delivery in session.owed:
-            if delivery.state == "pending" and delivery.qos == 0:
-                delivery.state = "done"
+        session.lose_qos0()
         if not with_will:
             session.will = None
         if session.will is not None:
@@ -220,9 +235,16 @@ class Model:
         self.sessions.pop(session.client_id, None)
         for group in self.groups.values():
             group.members.pop(session.client_id, None)
+        for shared in self.shared:
+            if session.client_id in shared.members and not shared.taken_by:
+                # It may have waited for this member, and may go to one who joined later now that this one is gone.
+                shared.members = {**shared.group.members, **shared.members}
         for delivery in session.owed:
             if delivery.group is not None and delivery.qos == 1 and delivery.state in ("sent", "pending"):
                 # A QoS 1 message of a group may go to another member when the session ends.
+                for shared in self.shared:
+                    # It takes the room that others may have been meant for.
+                    shared.due = False
                 self.shared.append(Shared(delivery.message, delivery.group, members=dict(delivery.group.members)))
 
     def _publish_will(self, session: Session, now: int) -> None:
@@ -248,6 +270,8 @@ class Model:
             when, _, what, client_id = due
             session = self.sessions[client_id]
             if what == "silence":
+                if self.late:
+                    self.unseen(client_id)
                 self.close(client_id)
                 self.disconnected(client_id, when, with_will=True)
             elif what == "will":
@@ -345,7 +369,7 @@ class Model:
         if session is None:
             raise Finding(f"{client_id} has no session and gets {topic} {payload!r}")
         if dup:
-            delivery = self._again(session, payload, packet_id)
+            delivery = self._again(session, payload, packet_id, qos, retain, identifiers)
         else:
             delivery = self._first(session, topic, payload, qos, retain, packet_id, identifiers, now)
         seen = (topic, payload, qos, retain, Counter(identifiers))
@@ -364,14 +388,14 @@ class Model:
         else:
             delivery.state, delivery.packet_id, delivery.maybe = "sent", packet_id, False
             delivery.order = delivery.order or session.sent_order
+            delivery.charged = True
             session.resent.add(packet_id)
-            if len(session.in_flight()) > session.receive_maximum:
-                released = sum(d.state == "released" for d in session.in_flight())
-                if len(session.in_flight()) - released > session.receive_maximum:
-                    raise Finding(f"{client_id} gets more than its Receive Maximum of {session.receive_maximum}")
+            if session.quota() < 0:
+                raise Finding(f"{client_id} gets more than its Receive Maximum of {session.receive_maximum}")
         return delivery
 
-    def _again(self, session: Session, payload: bytes, packet_id: int) -> Delivery:
+    def _again(self, session: Session, payload: bytes, packet_id: int, qos: int, retain: bool,
+               identifiers: tuple[int, ...]) -> Delivery:  # fmt: skip
         if not session.resumed:
             raise Finding(f"{session.client_id} gets DUP 1 for {payload!r} on a session that was not resumed")
         if packet_id in session.resent:
@@ -384,11 +408,19 @@ class Model:
                 if any(d.packet_id not in session.resent for d in earlier):
                     raise Finding(f"{session.client_id} gets {payload!r} again out of order")
                 return delivery
-            if delivery.maybe and delivery.state == "pending":
+            seen = (qos, retain, Counter(identifiers))
+            kept = delivery.identifiers if session.version == 5 else ()
+            if (
+                delivery.maybe
+                and delivery.state == "pending"
+                and (delivery.qos, delivery.retain, Counter(kept)) == seen
+            ):
                 return delivery
         for shared in self.shared:
-            if shared.maybe == session.client_id and not shared.taken_by and shared.message.payload == payload:
-                return self._take(shared, session)
+            form = self._form(shared, session.client_id)
+            if session.client_id in shared.maybe and not shared.taken_by and shared.message.payload == payload:
+                if form == (qos, retain, sum(identifiers)):
+                    return self._take(shared, session)
         raise Finding(f"{session.client_id} gets {payload!r} with DUP 1, which it was never sent with id {packet_id}")
 
     def _first(self, session: Session, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int,
@@ -404,24 +436,50 @@ class Model:
             if (d.qos, d.retain) == (qos, retain)
             and (session.version != 5 or Counter(d.identifiers) == Counter(identifiers))
         ]
-        for delivery in exact:
+        for delivery in sorted(exact, key=lambda d: d.message.expired(now)):
             if delivery.message.expired(now) and not self.late:
                 raise Finding(f"{session.client_id} gets {payload!r}, which has expired")
             self._in_order(session, delivery, now)
             return delivery
-        mine = [
-            s
-            for s in self.shared
-            if not s.taken_by
-            and session.client_id in s.members
-            and (s.message.topic, s.message.payload) == (topic, payload)
-        ]
-        if mine:
-            fitting = [s for s in mine if min(s.message.qos, s.members[session.client_id].qos) == qos]
-            return self._take((fitting or mine)[0], session)
+        like = Message(0, topic, payload, qos, retain, "", now)
+        shared = self._claim(session.client_id, (qos, retain, sum(identifiers)), like, set())
+        if shared is not None:
+            return self._take(shared, session)
         if candidates:
             return candidates[0]
         raise Finding(f"{session.client_id} gets {topic} {payload!r} QoS {qos}, which it is not owed")
+
+    def _claim(self, client_id: str, form: tuple[int, bool, int], like: Message, tried: set[int]) -> Shared | None:
+        """The group's message that a client gets in this form: QoS, RETAIN and Subscription Identifier.
+
+        A client may be in several groups that match, and nothing tells which one a copy is for. Where the other members
+        need it so, those who have theirs already are thought to have had it by another group.
+        """
+        taken: list[Shared] = []
+        for shared in sorted(self.shared, key=lambda s: (bool(s.maybe), not s.due)):
+            message = shared.message
+            same = (message.topic, message.payload) == (like.topic, like.payload)
+            if not same or id(shared) in tried or self._form(shared, client_id) != form:
+                continue
+            if not shared.taken_by:
+                return shared
+            taken.append(shared)
+        for shared in taken:
+            tried.add(id(shared))
+            other = self._claim(shared.taken_by, self._form(shared, shared.taken_by), shared.message, tried)
+            if other is not None:
+                other.taken_by, shared.taken_by = shared.taken_by, ""
+                return shared
+        return None
+
+    def _form(self, shared: Shared, client_id: str) -> tuple[int, bool, int]:
+        """QoS, RETAIN and Subscription Identifier with which a member gets a message of its group."""
+        member = shared.members.get(client_id)
+        session = self.sessions.get(client_id)
+        if member is None or session is None:
+            return -1, False, 0
+        retain = shared.message.retain and member.retain_as_published
+        return min(shared.message.qos, member.qos), retain, member.identifier if session.version == 5 else 0
 
     def _take(self, shared: Shared, session: Session) -> Delivery:
         """A member of a group gets the group's message."""
@@ -455,7 +513,7 @@ class Model:
         """The client sent a PUBREC: a PUBREL is owed."""
         for delivery in self.sessions[client_id].in_flight():
             if delivery.packet_id == packet_id:
-                delivery.state = "released"
+                delivery.state, delivery.unreleased = "released", True
 
     def released(self, client_id: str, packet_id: int) -> None:
         """A PUBREL reached the client.
@@ -464,8 +522,10 @@ class Model:
             Finding: none is owed for this identifier.
         """
         session = self.sessions[client_id]
-        if not any(d.packet_id == packet_id and d.state == "released" for d in session.in_flight()):
+        found = [d for d in session.in_flight() if d.packet_id == packet_id and d.state == "released"]
+        if not found:
             raise Finding(f"{client_id} gets a PUBREL for {packet_id}, which is not owed")
+        found[0].unreleased = False
         session.resent.add(packet_id)
 
     # ---------------------------------------------------------------- what has to have happened
@@ -480,15 +540,18 @@ class Model:
             if not session.connected or session.uncertain:
                 continue
             flying = session.in_flight()
+            for delivery in flying:
+                if delivery.unreleased:
+                    raise Finding(f"{session.client_id} does not get a PUBREL for packet {delivery.packet_id}")
             pending = session.pending(now)
             for delivery in pending:
                 if delivery.qos == 0:
                     raise Finding(f"{session.client_id} does not get {delivery.message.payload!r} (QoS 0)")
             if session.resumed:
-                missing = [d for d in flying if d.packet_id not in session.resent]
-                if missing and (len(session.resent) < session.receive_maximum or missing[0].state == "released"):
-                    raise Finding(f"{session.client_id} resumed and does not get packet {missing[0].packet_id} again")
-            if pending and len(flying) < session.receive_maximum:
+                for missing in (d for d in flying if d.packet_id not in session.resent):
+                    if missing.state == "released" or session.quota() > 0:
+                        raise Finding(f"{session.client_id} resumed and does not get packet {missing.packet_id} again")
+            if pending and session.quota() > 0:
                 raise Finding(f"{session.client_id} does not get {pending[0].message.payload!r}, though it has quota")
         for shared in self.shared:
             if shared.due and not shared.taken_by and not shared.maybe and not shared.message.expired(now):

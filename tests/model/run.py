@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Let random clients loose on the broker for a time, or on brokers with seeded faults until each is found.
+
+`python -m tests.model.run --minutes 30 --record` and `python -m tests.model.run --faults --record`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import random
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.stateful import run_state_machine_as_test
+
+from mqtt_ref.engine.tables import TABLES, Tables
+from tests.model.faults import FAULTS, Fault
+from tests.model.machine import Clients, machine
+
+__all__ = ["RESULTS", "Outcome", "explore", "find", "main"]
+
+RESULTS: Final = Path(__file__).with_name("results.json")
+LIMIT: Final = 300
+BATCH: Final = 100
+STEPS: Final = 30
+
+
+@dataclass
+class Outcome:
+    """What came of a time of looking: the trace of the finding, if there was one."""
+
+    examples: int
+    steps: int
+    seconds: float
+    finding: str = ""
+    trace: str = ""
+    seed: int = 0
+
+
+def _settings(shrink: bool) -> settings:
+    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
+    return settings(
+        max_examples=BATCH, stateful_step_count=STEPS, deadline=None, database=None, phases=phases, print_blob=False,
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+    )  # fmt: skip
+
+
+def _batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
+    """One batch of random clients; the finding and its trace, or nothing."""
+    seed(number)(clients)
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            run_state_machine_as_test(clients, settings=_settings(shrink))
+    except UnsatisfiedAssumption:
+        raise
+    except Exception as error:
+        # Not only what the model says: whatever the broker itself throws is a finding as well.
+        where = "" if isinstance(error, AssertionError) else "".join(traceback.format_tb(error.__traceback__)[-3:])
+        return f"{type(error).__name__}: {error}", "\n".join([where, *getattr(error, "__notes__", ())])
+    return "", ""
+
+
+def explore(tables: Tables, seconds: float, first: int, *, shrink: bool = True) -> Outcome:
+    """Look for findings for some seconds, in batches with seeds of their own."""
+    clients = machine(tables)
+    begun = time.monotonic()
+    number = first
+    finding = trace = ""
+    while time.monotonic() - begun < seconds:
+        finding, trace = _batch(clients, number, shrink=False)
+        if finding:
+            break
+        number += 1
+    spent = time.monotonic() - begun
+    outcome = Outcome(clients.examples, clients.steps, spent, finding, trace, number)
+    if finding and shrink:
+        outcome.finding, outcome.trace = _batch(machine(tables), number, shrink=True)
+    return outcome
+
+
+def find(fault: Fault, first: int, seconds: float = LIMIT) -> Outcome:
+    """Look for one seeded fault until it is found, or for `seconds`."""
+    return explore(fault.make(), seconds, first, shrink=False)
+
+
+def _record(part: str, result: Any) -> None:
+    """Put one part into the committed results."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[part] = result
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+def _run(minutes: float, first: int, record: bool) -> int:
+    outcome = explore(TABLES, minutes * 60, first)
+    print(f"{outcome.examples} examples, {outcome.steps} steps, {outcome.seconds / 60:.1f} minutes, seed {first}")
+    if outcome.finding:
+        print(f"seed {outcome.seed}: {outcome.finding}\n{outcome.trace}")
+        return 1
+    print("no finding")
+    if record:
+        minutes = round(outcome.seconds / 60, 1)
+        _record("run", {"examples": outcome.examples, "steps": outcome.steps, "minutes": minutes, "findings": 0,
+                        "seed": first})  # fmt: skip
+    return 0
+
+
+def _faults(first: int, record: bool, wanted: str) -> int:
+    seconds: dict[str, Any] = {}
+    hidden = 0
+    for fault in FAULTS:
+        if wanted not in fault.name:
+            continue
+        outcome = find(fault, first)
+        found = bool(outcome.finding)
+        hidden += not found
+        seconds[fault.name] = {
+            "statement": fault.statement, "seconds": round(outcome.seconds, 1) if found else None,
+            "finding": outcome.finding.splitlines()[0][:120] if found else None,
+        }  # fmt: skip
+        said = seconds[fault.name]["finding"] if found else "NOT FOUND"
+        print(f"{outcome.seconds:6.1f} s  {fault.statement:22} {fault.name}: {said}", flush=True)
+    print(f"{len(seconds) - hidden} of {len(seconds)} faults found")
+    if record and not wanted:
+        _record("faults", seconds)
+    return 1 if hidden else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.model.run", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long to look (default: 1)")
+    parser.add_argument("--seed", type=int, default=None, help="the first seed (default: random)")
+    parser.add_argument("--faults", action="store_true", help="look for each seeded fault instead")
+    parser.add_argument("--only", default="", help="with --faults: those whose name contains this")
+    parser.add_argument("--record", action="store_true", help="write the result to tests/model/results.json")
+    given = parser.parse_args(arguments)
+    first = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
+    if given.faults:
+        return _faults(first, given.record, given.only)
+    return _run(given.minutes, first, given.record)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
