@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mqtt_conformance import cli
 from mqtt_conformance.case import load_cases
-
 from tests.conformance.lame import lame_broker
 
 SERVED = "MQTT5-2.1.3-1/vector-flags-pingreq-fixed_header"

@@ -14,13 +14,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
 from mqtt_conformance.case import load_cases
 from mqtt_conformance.record import Record
 from mqtt_conformance.reports import html, jsonform, junit, markdown, reproducer, terminal
 from mqtt_conformance.runner import Result
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
-
 from mqtt_ref.wire.packets import Pingreq, Pingresp
 from mqtt_ref.wire.statements import STATEMENTS
 from tests.conformance.lame import lame_broker
@@ -58,7 +58,8 @@ def test_junit_parses_and_counts_right(results: list[Result]) -> None:
 def fits(value: Any, schema: dict[str, Any], path: str = "$") -> Iterator[str]:
     """What does not fit, for the part of JSON Schema that the report's schema uses."""
     kinds: dict[str, tuple[type, ...]] = {
-        "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float), "null": (type(None),)
+        "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float),
+        "null": (type(None),),
     }  # fmt: skip
     if "const" in schema and value != schema["const"]:
         yield f"{path} is not {schema['const']!r}"
@@ -111,7 +112,7 @@ class Page(HTMLParser):
 
 
 def test_html_is_self_contained_and_lists_each_failure(results: list[Result]) -> None:
-    quotes = {s: "what the standard says" for s in results[1].case.statements}
+    quotes = dict.fromkeys(results[1].case.statements, "what the standard says")
     text = html.render(results, quotes, "localhost:1883")
     text.encode()
     page = Page()
@@ -142,7 +143,7 @@ def test_markdown_and_badge(results: list[Result]) -> None:
 
 
 def test_terminal_quotes_the_standard(results: list[Result]) -> None:
-    quotes = {s: "what the standard says" for s in results[1].case.statements}
+    quotes = dict.fromkeys(results[1].case.statements, "what the standard says")
     text = terminal.render(results, quotes)
     assert "the standard: what the standard says" in text
     assert STATEMENTS[results[1].case.statements[0]].meaning in text

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What the suite finds wrong with other brokers: every row is about cases and rules that exist, and can be shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Require
+from mqtt_conformance.case import load_cases
+from mqtt_ref.wire.statements import STATEMENTS
+
+ROOT = Path(__file__).parents[2]
+FINDINGS = ROOT / "conformance" / "findings"
+FILES = sorted(FINDINGS.glob("*.toml"))
+KEYS = {"title", "cases", "statements", "expected", "seen", "packets", "explanation", "reproducer"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
+def test_there_are_findings_on_three_brokers() -> None:
+    assert len(FILES) >= 3
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_findings_are_complete(path: Path) -> None:
+    data = read(path)
+    cases = load_cases()
+    assert {"broker", "version", "source", "started", "steady", "counts", "finding"} <= set(data)
+    assert data["broker"] == path.stem
+    for row in data["finding"]:
+        assert set(row) == KEYS, row.get("title")
+        assert [c for c in row["cases"] if c not in cases] == []
+        assert [s for s in row["statements"] if s not in STATEMENTS] == []
+        assert all(row[key] for key in KEYS), row["title"]
+        script = FINDINGS / path.stem / row["reproducer"]
+        compile(script.read_text(), str(script), "exec")
+    counted = Counter(c for row in data["finding"] for c in row["cases"])
+    assert [c for c, n in counted.items() if n > 1] == []
+    assert data["counts"]["fail"] == len(counted)
+    scripts = {row["reproducer"] for row in data["finding"]}
+    assert {p.name for p in (FINDINGS / path.stem).glob("*.py")} == scripts
+
+
+def test_mosquitto_fails_what_is_listed_and_nothing_else(
+    require: Require, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    data = read(FINDINGS / "mosquitto.toml")
+    program = require.program("mosquitto")
+    said = subprocess.run([program, "-h"], capture_output=True, text=True, timeout=10, check=False).stdout
+    require.that(f"version {data['version']}" in said, f"mosquitto is not version {data['version']}")
+    port = free_port()
+    (tmp_path / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    known = tmp_path / "known.toml"
+    known.write_text(
+        "".join(
+            f'[[failure]]\ncase = "{case}"\nreason = "{row["reproducer"]}"\n'
+            for row in data["finding"]
+            for case in row["cases"]
+        )
+    )
+    broker = subprocess.Popen([program, "-c", tmp_path / "mosquitto.conf"], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        ran = subprocess.run(
+            [sys.executable, "-m", "mqtt_ref", "conformance", f"mqtt://127.0.0.1:{port}", "--expect", known],
+            capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
+            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}", "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        changes = [x for x in ran.stdout.splitlines() if x.startswith(("new failure", "repaired"))]
+        assert (changes, ran.returncode) == ([], 0), ran.stdout[-2000:] + ran.stderr[-2000:]
+        script = FINDINGS / "mosquitto" / "shared-no-local.py"
+        shown = subprocess.run(
+            [sys.executable, "-I", script, "127.0.0.1", str(port)],
+            capture_output=True, text=True, timeout=30, check=True,
+        ).stdout  # fmt: skip
+        assert "<- SUBACK 90 04 00 01 00 00" in shown
+    finally:
+        broker.terminate()
+        broker.wait(10)

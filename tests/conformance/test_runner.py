@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""The runner: limits, profiles, what is left behind, transports, and running from pytest."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import Require
+from mqtt_conformance import runner, testing
+from mqtt_conformance.case import Case, load_cases
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.profile import Profile, ProfileError, read_profile
+from mqtt_conformance.runner import Result, last_alive, probe, run_case, run_cases
+from mqtt_conformance.target import Target, TargetError
+from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.packets import Publish
+from tests.conformance.lame import lame_broker
+
+PONG = "MQTT5-3.12.4-1/pingresp"
+SERVED = "MQTT5-2.1.3-1/vector-flags-pingreq-fixed_header"
+ROOT = Path(__file__).parents[2]
+
+
+def made(body: Callable[[Peer], object], **changes: object) -> Case:
+    values = {
+        "id": "MQTT5-3.12.4-1/made", "version": 5, "statements": ("MQTT5-3.12.4-1",), "needs": frozenset(),
+        "settings": (), "isolated": False, "intent": "Made for a test.", "body": body,
+    }  # fmt: skip
+    return Case(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, "the broker does not start"
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def lame() -> Iterator[Target]:
+    with lame_broker() as port:
+        target = Target(f"mqtt://127.0.0.1:{port}")
+        asyncio.run(probe(target))
+        yield target
+
+
+def test_a_case_has_a_hard_limit(lame: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forever(peer: Peer) -> None:
+        await peer.connect()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(runner, "LIMIT", 0.2)
+    result = asyncio.run(run_case(made(forever), lame))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "did not end" in result.message
+
+
+def test_progress_and_order(lame: Target) -> None:
+    cases = [load_cases()[PONG], load_cases()[SERVED]]
+    seen: list[Result] = []
+    results = asyncio.run(run_cases(cases, lame, progress=seen.append))
+    assert [r.case.id for r in results] == [PONG, SERVED]
+    assert len(seen) == 2
+    assert [r.verdict for r in results] == [Verdict.PASS, Verdict.FAIL]
+
+
+def test_settings_need_a_profile(lame: Target) -> None:
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+
+    result = asyncio.run(run_case(made(body, settings=(("maximum_qos", 1),)), lame))
+    assert result.verdict is Verdict.UNSUPPORTED
+    assert "maximum_qos=1" in result.message
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(TargetError, match=r"no CONNECT is accepted|cannot be reached"):
+        asyncio.run(probe(Target("mqtt://127.0.0.1:1")))
+
+
+def test_the_case_that_ended_a_broker_is_named() -> None:
+    case = load_cases()[PONG]
+    alive, culprit, gone = (Result(case, Verdict.PASS, seconds=1, ended=t) for t in (10.0, 12.0, 13.0))
+    culprit.case, gone.lost = load_cases()[SERVED], True
+    assert last_alive([alive, culprit, gone]) == [SERVED]
+
+
+def test_profile_names_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "profile.toml"
+    for text, says in (
+        ("nonsense = 1", "nonsense: is not a key"),
+        ("[capabilities]\nflying = true", "capabilities.flying: is not one"),
+        ("[commands]\nfly = 'x'", "commands.fly: is not one"),
+        ("[commands", "profile.toml"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ProfileError, match=says):
+            read_profile(path)
+
+
+def test_a_command_that_fails_is_told() -> None:
+    profile = Profile(commands={"restart": "exit 3"})
+    with pytest.raises(ProfileError, match="exit code 3"):
+        asyncio.run(profile.command("restart"))
+
+
+SCRIPT = """#!/bin/sh
+set -e
+cd {directory}
+if [ "$1" != start ]; then kill $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done; fi
+[ "$1" = stop ] && exit 0
+{{ echo "listener {port} 127.0.0.1"; echo "allow_anonymous true"; echo "persistence true"; echo "user root"
+  echo "persistence_location {directory}/"
+  [ -z "$SETTING_MAXIMUM_QOS" ] || echo "max_qos $SETTING_MAXIMUM_QOS"; }} > mosquitto.conf
+{program} -c mosquitto.conf >/dev/null 2>&1 &
+echo $! > pid
+"""
+
+
+def test_profile_restarts_and_configures_mosquitto(
+    require: Require, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    program = require.program("mosquitto")
+    require.that(shutil.which("sh"), "there is no shell")
+    port = free_port()
+    script = tmp_path / "broker.sh"
+    script.write_text(SCRIPT.format(directory=tmp_path, port=port, program=program))
+    (tmp_path / "profile.toml").write_text(
+        'settings = ["maximum_qos"]\n[commands]\n'
+        f'restart = "sh {script} restart"\napply = "sh {script} apply"\nstop = "sh {script} stop"\n'
+    )
+    profile = read_profile(tmp_path / "profile.toml")
+    target = Target(f"mqtt://127.0.0.1:{port}")
+    seen: list[int] = []
+
+    async def limited(peer: Peer) -> None:
+        reply = await peer.connect()
+        seen.append(
+            reply.properties.maximum_qos if reply.properties and reply.properties.maximum_qos is not None else 2
+        )
+
+    async def kept(peer: Peer) -> None:
+        await peer.connect()
+        await peer.publish(peer.topic(), b"kept", qos=1, retain=True)
+        await peer.disconnect()
+        await peer.run.profile.command("restart")
+        await runner._await_broker(peer.target)
+        await peer.connect()
+        await peer.subscribe(peer.topic())
+        (message,) = await peer.messages(1)
+        peer.equal(message.payload, b"kept", "the payload")
+
+    subprocess.run(["sh", script, "start"], check=True, timeout=20)
+    try:
+        wait_for(port)
+        cases = [
+            made(limited, id="a", settings=(("maximum_qos", 1),)),
+            made(limited, id="b"),
+            made(kept, id="c", needs=frozenset({"restart"}), isolated=True),
+        ]
+
+        async def all_of_it() -> list[Result]:
+            await probe(target)
+            return await run_cases(cases, target, profile)
+
+        results = asyncio.run(all_of_it())
+        assert [(r.verdict, r.message) for r in results] == [(Verdict.PASS, "")] * 3
+        assert seen == [2, 1]
+        assert target.capabilities.maximum_qos == 2
+    finally:
+        subprocess.run(["sh", script, "stop"], check=False, timeout=20)
+
+
+def test_nothing_retained_is_left(require: Require, free_port: Callable[[], int], tmp_path: Path) -> None:
+    program = require.program("mosquitto")
+    port = free_port()
+    (tmp_path / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    broker = subprocess.Popen([program, "-c", tmp_path / "mosquitto.conf"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        target = Target(f"mqtt://127.0.0.1:{port}")
+        cases = [c for c in load_cases().values() if "retain" in c.id or "will" in c.id or "-publish-" in c.id]
+
+        async def all_of_it() -> list[str]:
+            await probe(target)
+            await run_cases(cases, target)
+            watcher = Peer(runner._run("watcher"), target, 5, "watcher")
+            await watcher.connect()
+            await watcher.subscribe("#")
+            await watcher.barrier()
+            await watcher._wait(lambda: False, 0.3)
+            left = [p.topic for p in watcher.inbox if isinstance(p, Publish)]
+            await watcher.disconnect()
+            return left
+
+        assert asyncio.run(all_of_it()) == []
+    finally:
+        broker.terminate()
+        broker.wait(10)
+
+
+def test_tls_with_a_client_certificate(require: Require, free_port: Callable[[], int], tmp_path: Path) -> None:
+    program, trustme = require.program("mosquitto"), require.module("trustme")
+    authority = trustme.CA()
+    server, client = authority.issue_cert("localhost"), authority.issue_cert("client@example.org")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name, certificate in (("server", server), ("client", client)):
+        certificate.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+    port = free_port()
+    (tmp_path / "mosquitto.conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nrequire_certificate true\ncafile {tmp_path}/ca.pem\n"
+        f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\nuser root\n"
+    )
+    tmp_path.chmod(0o755)
+    broker = subprocess.Popen([program, "-c", tmp_path / "mosquitto.conf"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        words = [
+            sys.executable, "-m", "mqtt_ref", "conformance", f"mqtts://localhost:{port}", "--select", PONG,
+            "MQTT5-3.8.4-1/suback", "--cafile", tmp_path / "ca.pem",
+        ]  # fmt: skip
+        env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}", "PATH": "/usr/bin:/bin"}
+        with_it = [*words, "--cert", tmp_path / "client.pem", "--key", tmp_path / "client.key"]
+        ran = subprocess.run(with_it, capture_output=True, text=True, timeout=60, check=False, env=env)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "2 pass" in ran.stdout
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=env)
+        assert ran.returncode == 2, ran.stdout + ran.stderr
+    finally:
+        broker.terminate()
+        broker.wait(10)
+
+
+@testing.cases(protocol="5", select_only=[PONG, "MQTT5-2.1.3-1"], skip=[SERVED])
+def test_from_pytest(mqtt_case: Case, lame: Target) -> None:
+    if mqtt_case.id == PONG:
+        assert testing.check(mqtt_case, lame.url).verdict is Verdict.PASS
+
+
+def test_from_pytest_a_failure_says_all(lame: Target) -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"MQTT5-2\.1\.3-1 .*section 2\.1\.3[\s\S]*c1 00"):
+        testing.check(load_cases()[SERVED], lame.url)
+
+
+def test_from_pytest_knows_failures(tmp_path: Path) -> None:
+    known = tmp_path / "known.toml"
+    known.write_text(f'[[failure]]\ncase = "{SERVED}"\nreason = "not checked"\n')
+    mark = testing.cases(protocol="5", select_only=[SERVED, PONG], expect=known)
+    assert [bool(p.marks) for p in mark.args[1]] == [True, False]
+    with pytest.raises(ValueError, match="not a version"):
+        testing.cases(protocol="7")
