@@ -245,6 +245,26 @@ def test_tls_with_a_client_certificate(require: Require, free_port: Callable[[],
         broker.wait(10)
 
 
+def test_websocket(require: Require) -> None:
+    server = require.module("websockets.asyncio.server")
+
+    async def serve(link: object) -> None:
+        async for data in link:  # type: ignore[attr-defined]
+            pings = sum(byte >> 4 == 12 for byte in data[::2]) if data[0] >> 4 == 12 else 0
+            answer = b"\x20\x03\x00\x00\x00" if data[0] >> 4 == 1 else b"\xd0\x00" * pings
+            if answer:
+                await link.send(answer)  # type: ignore[attr-defined]
+
+    async def all_of_it() -> list[Result]:
+        async with server.serve(serve, "127.0.0.1", 0, subprotocols=["mqtt"]) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            target = Target(f"ws://127.0.0.1:{port}/mqtt")
+            await probe(target, (5,))
+            return await run_cases([load_cases()[PONG], load_cases()[SERVED]], target)
+
+    assert [r.verdict for r in asyncio.run(all_of_it())] == [Verdict.PASS, Verdict.FAIL]
+
+
 @testing.cases(protocol="5", select_only=[PONG, "MQTT5-2.1.3-1"], skip=[SERVED])
 def test_from_pytest(mqtt_case: Case, lame: Target) -> None:
     if mqtt_case.id == PONG:

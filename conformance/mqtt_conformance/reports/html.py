@@ -24,7 +24,8 @@ STYLE = """
 margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}details{border:1px solid var(--line);border-radius:6px;
+td.n,th.n{text-align:right;vertical-align:top;width:4.2rem;
+font-variant-numeric:tabular-nums}details{border:1px solid var(--line);border-radius:6px;
 margin:.5rem 0;background:var(--soft)}summary{cursor:pointer;padding:.5rem .8rem}details>div{padding:0 .8rem .8rem}
 pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;font-size:12.5px}
 code{font-size:.92em}.v{font-weight:600}.cells{display:flex;flex-wrap:wrap;gap:2px}.cells a{width:13px;height:13px;
@@ -34,6 +35,12 @@ border-radius:2px;display:block}blockquote{border-left:3px solid var(--line);mar
 summary code{overflow-wrap:anywhere}td:nth-child(-n+2){white-space:nowrap;vertical-align:top}
 dt{font-weight:600}dd{margin:0 0 .4rem 0}
 """ + "".join(f".{v}{{color:var(--{v})}}.cells .{v},.bar .{v}{{background:var(--{v})}}" for v in Verdict)
+
+
+SHORT = {Verdict.NON_STRICT: "advice", Verdict.INFORMATIONAL: "info", Verdict.INCONCLUSIVE: "unclear",
+         Verdict.UNSUPPORTED: "n/a"}  # fmt: skip
+OPEN = 25
+"""Failures that stand open; more of them are closed, so that the page can be looked through."""
 
 
 def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) -> str:
@@ -49,12 +56,27 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) ->
         + "</div><p class=key>"
         + " ".join(f"<span class='v {v}'>{n} {v}</span>" for v, n in counts(results).items() if n)
         + "<h2>By section</h2><table><tr><th>MQTT<th>section<th>cases"
-        + "".join(f"<th class=n>{escape(v)}" for v in Verdict),
+        + "".join(f"<th class=n title={v}>{SHORT.get(v, str(v))}" for v in Verdict),
     ]
+    silent = {
+        v for v in VERSION_NAMES
+        if (mine := [r for r in results if r.case.version == v]) and all(r.verdict is Verdict.UNSUPPORTED for r in mine)
+    }  # fmt: skip
+    for version in sorted(silent, reverse=True):
+        mine = [r for r in results if r.case.version == version]
+        reasons = ", ".join(sorted({r.message for r in mine})[:3])
+        out.append(
+            f"<tr><td>{VERSION_NAMES[version]}<td>all<td class=unsupported>{escape(reasons)}<td><td><td><td><td>"
+            f"<td class='n unsupported'>{len(mine)}"
+        )
     for (version, section), some in by_section(results).items():
+        if version in silent:
+            continue
         row = counts(some)
         cells = "".join(
-            f"<a class={r.verdict} href='#{_anchor(r)}' title='{escape(r.case.id)}: {r.verdict}'></a>" for r in some
+            f"<a class={r.verdict} href='#{_anchor(r)}' title='{escape(r.case.id)}: {r.verdict}'></a>"
+            for r in some
+            if r.verdict is not Verdict.UNSUPPORTED
         )
         out.append(
             f"<tr><td>{VERSION_NAMES[version]}<td>{section}<td><div class=cells>{cells}</div>"
@@ -64,10 +86,10 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) ->
     broken = failures(results)
     if broken:
         out.append("<h2>Failures</h2>")
-        out += [_details(r, quotes, opened=True) for r in broken]
+        out += [_details(r, quotes, opened=number < OPEN) for number, r in enumerate(broken)]
     for (version, section), some in by_section(results).items():
         rest = [r for r in some if r.verdict is not Verdict.FAIL]
-        if rest:
+        if rest and version not in silent:
             row = counts(rest)
             some_counts = ", ".join(f"<span class={v}>{n} {v}</span>" for v, n in row.items() if n)
             title = f"MQTT {VERSION_NAMES[version]}, section {section}"
