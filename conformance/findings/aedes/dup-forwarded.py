@@ -19,17 +19,17 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116331373463616361383234636c69656e74"),  # Connect(client_id='c174caca824client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116334633365333734393137636c69656e74"),  # Connect(client_id='c4c3e374917client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f313734636163613832342f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/174caca824/t/t', qos=1)])
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f346333653337343931372f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/4c3e374917/t/t', qos=1)])
     ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463313734636163613832347075626c6973686572"),  # Connect(client_id='c174caca824publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463346333653337343931377075626c6973686572"),  # Connect(client_id='c4c3e374917publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "3a23001a636f6e666f726d616e63652f313734636163613832342f742f740009616761696e"),  # Publish(topic='conformance/174caca824/t/t', payload=b'again', qos=1, dup=True, packet_id=9)
+    ("publisher", "out", "3a23001a636f6e666f726d616e63652f346333653337343931372f742f740009616761696e"),  # Publish(topic='conformance/4c3e374917/t/t', payload=b'again', qos=1, dup=True, packet_id=9)
     ("publisher", "in", "40020009"),  # Puback(packet_id=9)
-    ("client", "in", "3a23001a636f6e666f726d616e63652f313734636163613832342f742f74f570616761696e"),  # Publish(topic='conformance/174caca824/t/t', payload=b'again', qos=1, dup=True, packet_id=62832)
-    ("client", "out", "4002f570"),  # Puback(packet_id=62832)
+    ("client", "in", "3a23001a636f6e666f726d616e63652f346333653337343931372f742f74940e616761696e"),  # Publish(topic='conformance/4c3e374917/t/t', payload=b'again', qos=1, dup=True, packet_id=37902)
+    ("client", "out", "4002940e"),  # Puback(packet_id=37902)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "

@@ -19,12 +19,12 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116332343965373035376232636c69656e74"),  # Connect(client_id='c249e7057b2client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116363353632313137623734636c69656e74"),  # Connect(client_id='cc562117b74client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "e000"),  # Disconnect()
     ("client", "closed", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116332343965373035376232636c69656e74"),  # Connect(client_id='c249e7057b2client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116363353632313137623734636c69656e74"),  # Connect(client_id='cc562117b74client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
 ]
 NAMES = (

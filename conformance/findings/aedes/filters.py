@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116366643637613037383430636c69656e74"),  # Connect(client_id='cfd67a07840client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116337386662373065373866636c69656e74"),  # Connect(client_id='c78fb70e78fclient', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "820d000700026123000003632f2b02"),
     ("client", "out", "c000"),  # Pingreq()

@@ -19,18 +19,18 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116364393962346438303236636c69656e74"),  # Connect(client_id='cd99b4d8026client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116365326665323334373766636c69656e74"),  # Connect(client_id='ce2fe23477fclient', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "825f0001001c636f6e666f726d616e63652f643939623464383032362f742f612f2300001c636f6e666f726d616e63652f643939623464383032362f742f612f6202001c636f6e666f726d616e63652f643939623464383032362f742f612f2b01"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/d99b4d8026/t/a/#'), Subscription(topic_filter='conformance/d99b4d8026/t/a/b', qos=2
+    ("client", "out", "825f0001001c636f6e666f726d616e63652f653266653233343737662f742f612f2300001c636f6e666f726d616e63652f653266653233343737662f742f612f6202001c636f6e666f726d616e63652f653266653233343737662f742f612f2b01"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/e2fe23477f/t/a/#'), Subscription(topic_filter='conformance/e2fe23477f/t/a/b', qos=2
     ("client", "in", "90050001000201"),  # Suback(packet_id=1, reason_codes=[0, 2, 1])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463643939623464383032367075626c6973686572"),  # Connect(client_id='cd99b4d8026publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463653266653233343737667075626c6973686572"),  # Connect(client_id='ce2fe23477fpublisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "3421001c636f6e666f726d616e63652f643939623464383032362f742f612f6200016d"),  # Publish(topic='conformance/d99b4d8026/t/a/b', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "out", "3421001c636f6e666f726d616e63652f653266653233343737662f742f612f6200016d"),  # Publish(topic='conformance/e2fe23477f/t/a/b', payload=b'm', qos=2, packet_id=1)
     ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
     ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
-    ("client", "in", "301f001c636f6e666f726d616e63652f643939623464383032362f742f612f626d"),  # Publish(topic='conformance/d99b4d8026/t/a/b', payload=b'm')
     ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
+    ("client", "in", "301f001c636f6e666f726d616e63652f653266653233343737662f742f612f626d"),  # Publish(topic='conformance/e2fe23477f/t/a/b', payload=b'm')
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
 ]

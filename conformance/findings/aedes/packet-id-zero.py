@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116362333436383139386262636c69656e74"),  # Connect(client_id='cb3468198bbclient', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116331393164316164313833636c69656e74"),  # Connect(client_id='c191d1ad183client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "820e00000003612fff000003632f2b02"),
     ("client", "out", "c000"),  # Pingreq()

@@ -20,7 +20,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540202003c00116363383861656633366535636c69656e74"),
+    ("client", "out", "101d00044d5154540202003c00116337303666303664666333636c69656e74"),
     ("client", "closed", ""),
 ]
 NAMES = (

@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116363373762313930613763636c69656e74"),  # Connect(client_id='cc77b190a7cclient', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116336666234313333303565636c69656e74"),  # Connect(client_id='c6fb413305eclient', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "4000"),
     ("client", "out", "c000"),  # Pingreq()

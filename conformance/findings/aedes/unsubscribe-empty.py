@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116331613033346331633433636c69656e74"),  # Connect(client_id='c1a034c1c43client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116332353461646435623833636c69656e74"),  # Connect(client_id='c254add5b83client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "a2020007"),
     ("client", "out", "c000"),  # Pingreq()

@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "102200064d514973647003c2003c00116366383438313132636137636c69656e74000175"),
+    ("client", "out", "102200064d514973647003c2003c00116363623136643636393861636c69656e74000175"),
     ("client", "closed", ""),
 ]
 NAMES = (

@@ -19,9 +19,9 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101f00064d51497364700302003c00116331323339376132313263636c69656e74"),  # Connect(client_id='c12397a212cclient', protocol_version=3, keep_alive=60)
+    ("client", "out", "101f00064d51497364700302003c00116365616438343066313633636c69656e74"),  # Connect(client_id='cead840f163client', protocol_version=3, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "341f001a636f6e666f726d616e63652f313233393761323132632f742f7400056d"),  # Publish(topic='conformance/12397a212c/t/t', payload=b'm', qos=2, packet_id=5)
+    ("client", "out", "341f001a636f6e666f726d616e63652f656164383430663136332f742f7400056d"),  # Publish(topic='conformance/ead840f163/t/t', payload=b'm', qos=2, packet_id=5)
     ("client", "in", "50020005"),  # Pubrec(packet_id=5)
     ("client", "out", "62020005"),
     ("client", "in", "70020005"),  # Pubcomp(packet_id=5)

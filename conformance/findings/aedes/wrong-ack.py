@@ -19,22 +19,22 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116339306339653535333435636c69656e74"),  # Connect(client_id='c90c9e55345client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116338623961616236373338636c69656e74"),  # Connect(client_id='c8b9aab6738client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f393063396535353334352f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/90c9e55345/t/t', qos=2)])
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f386239616162363733382f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/8b9aab6738/t/t', qos=2)])
     ("client", "in", "9003000102"),  # Suback(packet_id=1, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463393063396535353334357075626c6973686572"),  # Connect(client_id='c90c9e55345publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463386239616162363733387075626c6973686572"),  # Connect(client_id='c8b9aab6738publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f393063396535353334352f742f7400016d"),  # Publish(topic='conformance/90c9e55345/t/t', payload=b'm', qos=1, packet_id=1)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f386239616162363733382f742f7400016d"),  # Publish(topic='conformance/8b9aab6738/t/t', payload=b'm', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "321f001a636f6e666f726d616e63652f393063396535353334352f742f74ea536d"),  # Publish(topic='conformance/90c9e55345/t/t', payload=b'm', qos=1, packet_id=59987)
-    ("client", "out", "7002ea53"),  # Pubcomp(packet_id=59987)
+    ("client", "in", "321f001a636f6e666f726d616e63652f386239616162363733382f742f7445596d"),  # Publish(topic='conformance/8b9aab6738/t/t', payload=b'm', qos=1, packet_id=17753)
+    ("client", "out", "70024559"),  # Pubcomp(packet_id=17753)
     ("client", "out", "c000"),
     ("client", "in", "d000"),  # Pingresp()
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116339306339653535333435636c69656e74"),  # Connect(client_id='c90c9e55345client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116338623961616236373338636c69656e74"),  # Connect(client_id='c8b9aab6738client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
 ]
 NAMES = (

@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101400044d5154540502003c05160002010200026c51"),
+    ("client", "out", "101400044d5154540502003c05160002010200026c52"),
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()

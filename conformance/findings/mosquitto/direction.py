@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116364626465646135646532636c69656e74"),  # Connect(client_id='cdbdeda5de2client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116339333466393332323665636c69656e74"),  # Connect(client_id='c934f93226eclient', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "d000"),
     ("client", "out", "c000"),  # Pingreq()

@@ -20,21 +20,21 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "102300044d5154540502003c05110000003c00116335366162663138303531636c69656e74"),  # Connect(client_id='c56abf18051client', keep_alive=60, properties=ConnectProperties(session_expiry_interval=60))
+    ("client", "out", "102300044d5154540502003c05110000003c00116339343036336362636366636c69656e74"),  # Connect(client_id='c94063cbccfclient', keep_alive=60, properties=ConnectProperties(session_expiry_interval=60))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f353661626631383035312f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/56abf18051/t/t', qos=2)])
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f393430363363626363662f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/94063cbccf/t/t', qos=2)])
     ("client", "in", "900400010002"),  # Suback(packet_id=1, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463353661626631383035317075626c6973686572"),  # Connect(client_id='c56abf18051publisher', keep_alive=60)
+    ("publisher", "out", "102100044d5154540502003c00001463393430363363626363667075626c6973686572"),  # Connect(client_id='c94063cbccfpublisher', keep_alive=60)
     ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3425001a636f6e666f726d616e63652f353661626631383035312f742f7400010502000000016d"),  # Publish(topic='conformance/56abf18051/t/t', payload=b'm', qos=2, packet_id=1, properties=PublishProperties(message_expiry_interval=1))
+    ("publisher", "out", "3425001a636f6e666f726d616e63652f393430363363626363662f742f7400010502000000016d"),  # Publish(topic='conformance/94063cbccf/t/t', payload=b'm', qos=2, packet_id=1, properties=PublishProperties(message_expiry_interval=1))
     ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
     ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
     ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "3425001a636f6e666f726d616e63652f353661626631383035312f742f7400010502000000016d"),  # Publish(topic='conformance/56abf18051/t/t', payload=b'm', qos=2, packet_id=1, properties=PublishProperties(message_expiry_interval=1))
+    ("client", "in", "3425001a636f6e666f726d616e63652f393430363363626363662f742f7400010502000000016d"),  # Publish(topic='conformance/94063cbccf/t/t', payload=b'm', qos=2, packet_id=1, properties=PublishProperties(message_expiry_interval=1))
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "102300044d5154540500003c05110000003c00116335366162663138303531636c69656e74"),  # Connect(client_id='c56abf18051client', clean_start=False, keep_alive=60, properties=ConnectProperties(session_expiry_interval=60))
+    ("client", "out", "102300044d5154540500003c05110000003c00116339343036336362636366636c69656e74"),  # Connect(client_id='c94063cbccfclient', clean_start=False, keep_alive=60, properties=ConnectProperties(session_expiry_interval=60))
     ("client", "in", "200901000621001422000a"),  # Connack(session_present=True, properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
 ]
 NAMES = (

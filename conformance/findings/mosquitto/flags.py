@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116330313661633638356234636c69656e74"),  # Connect(client_id='c016ac685b4client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116363306438323237633963636c69656e74"),  # Connect(client_id='cc0d8227c9cclient', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "c100"),
     ("client", "out", "c000"),  # Pingreq()

@@ -19,15 +19,15 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012633966323538366331643477617463686572"),  # Connect(client_id='c9f2586c1d4watcher', keep_alive=60)
+    ("watcher", "out", "101f00044d5154540502003c000012633031306239336162626577617463686572"),  # Connect(client_id='c010b93abbewatcher', keep_alive=60)
     ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f396632353836633164342f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/9f2586c1d4/t/t')])
+    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f303130623933616262652f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/010b93abbe/t/t')])
     ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116339663235383663316434636c69656e74"),  # Connect(client_id='c9f2586c1d4client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116330313062393361626265636c69656e74"),  # Connect(client_id='c010b93abbeclient', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "3020001a636f6e666f726d616e63652f396632353836633164342f742f74020b016d"),  # Publish(topic='conformance/9f2586c1d4/t/t', payload=b'm', properties=PublishProperties(subscription_identifier=[1]))
-    ("watcher", "in", "301e001a636f6e666f726d616e63652f396632353836633164342f742f74006d"),  # Publish(topic='conformance/9f2586c1d4/t/t', payload=b'm')
+    ("client", "out", "3020001a636f6e666f726d616e63652f303130623933616262652f742f74020b016d"),  # Publish(topic='conformance/010b93abbe/t/t', payload=b'm', properties=PublishProperties(subscription_identifier=[1]))
+    ("watcher", "in", "301e001a636f6e666f726d616e63652f303130623933616262652f742f74006d"),  # Publish(topic='conformance/010b93abbe/t/t', payload=b'm')
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "

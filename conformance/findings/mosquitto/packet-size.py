@@ -9,7 +9,7 @@ X5-packet-size-definition: The packet size that counts against Maximum Packet Si
 MQTT5-3.1.2-24: The Server sends the Client no packet that is larger than the Maximum Packet Size of that Client.
 
 Expected: nothing
-Seen:     Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+Seen:     Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
 """
 
 import socket
@@ -20,38 +20,38 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116335653765316231356139636c69656e74"),  # Connect(client_id='c5e7e1b15a9client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f356537653162313561392f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/5e7e1b15a9/t/t')])
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
     ("client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463356537653162313561397075626c6973686572"),  # Connect(client_id='c5e7e1b15a9publisher', keep_alive=60)
+    ("publisher", "out", "102100044d5154540502003c00001463393439316633346363387075626c6973686572"),  # Connect(client_id='c9491f34cc8publisher', keep_alive=60)
     ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116335653765316231356139636c69656e74"),  # Connect(client_id='c5e7e1b15a9client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000200001a636f6e666f726d616e63652f356537653162313561392f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/5e7e1b15a9/t/t')])
+    ("client", "out", "8220000200001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
     ("client", "in", "900400020000"),  # Suback(packet_id=2, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "in", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "102300044d5154540502003c05270000003d00116335653765316231356139636c69656e74"),  # Connect(client_id='c5e7e1b15a9client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=61))
+    ("client", "out", "102300044d5154540502003c05270000003d00116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=61))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000300001a636f6e666f726d616e63652f356537653162313561392f742f7400"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/5e7e1b15a9/t/t')])
+    ("client", "out", "8220000300001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
     ("client", "in", "900400030000"),  # Suback(packet_id=3, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "in", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "102300044d5154540502003c05270000003c00116335653765316231356139636c69656e74"),  # Connect(client_id='c5e7e1b15a9client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=60))
+    ("client", "out", "102300044d5154540502003c05270000003c00116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=60))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000400001a636f6e666f726d616e63652f356537653162313561392f742f7400"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/5e7e1b15a9/t/t')])
+    ("client", "out", "8220000400001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
     ("client", "in", "900400040000"),  # Suback(packet_id=4, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
     ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "303b001a636f6e666f726d616e63652f356537653162313561392f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/5e7e1b15a9/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
     ("client", "in", "d000"),  # Pingresp()
 ]
 NAMES = (

@@ -12,7 +12,7 @@ X5-quota-ack: Each PUBACK or PUBCOMP received adds 1 to the send quota, even one
 MQTT5-4.9.0-3: Even at a quota of zero, Client and Server go on processing and answering all other MQTT Control Packets.
 
 Expected: nothing
-Seen:     Publish(topic='conformance/3b270d23ff/t/t', payload=b'3', qos=1, packet_id=4)
+Seen:     Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
 """
 
 import socket
@@ -23,52 +23,52 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000100116333623237306432336666636c69656e74"),  # Connect(client_id='c3b270d23ffclient', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
+    ("client", "out", "102100044d5154540502003c0321000100116361323735363361313331636c69656e74"),  # Connect(client_id='ca27563a131client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f336232373064323366662f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/3b270d23ff/t/t', qos=1)])
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f613237353633613133312f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/a27563a131/t/t', qos=1)])
     ("client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463336232373064323366667075626c6973686572"),  # Connect(client_id='c3b270d23ffpublisher', keep_alive=60)
+    ("publisher", "out", "102100044d5154540502003c00001463613237353633613133317075626c6973686572"),  # Connect(client_id='ca27563a131publisher', keep_alive=60)
     ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400010030"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'0', qos=1, packet_id=1)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400020031"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'1', qos=1, packet_id=2)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
     ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400030032"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'2', qos=1, packet_id=3)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
     ("publisher", "in", "40020003"),  # Puback(packet_id=3)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400010030"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'0', qos=1, packet_id=1)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
     ("client", "out", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400020031"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'1', qos=1, packet_id=2)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
     ("publisher", "out", "e000"),  # Disconnect()
     ("publisher", "closed", ""),
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000200116333623237306432336666636c69656e74"),  # Connect(client_id='c3b270d23ffclient', keep_alive=60, properties=ConnectProperties(receive_maximum=2))
+    ("client", "out", "102100044d5154540502003c0321000200116361323735363361313331636c69656e74"),  # Connect(client_id='ca27563a131client', keep_alive=60, properties=ConnectProperties(receive_maximum=2))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000200001a636f6e666f726d616e63652f336232373064323366662f742f7401"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/3b270d23ff/t/t', qos=1)])
+    ("client", "out", "8220000200001a636f6e666f726d616e63652f613237353633613133312f742f7401"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/a27563a131/t/t', qos=1)])
     ("client", "in", "900400020001"),  # Suback(packet_id=2, reason_codes=[1])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463336232373064323366667075626c6973686572"),  # Connect(client_id='c3b270d23ffpublisher', keep_alive=60)
+    ("publisher", "out", "102100044d5154540502003c00001463613237353633613133317075626c6973686572"),  # Connect(client_id='ca27563a131publisher', keep_alive=60)
     ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400010030"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'0', qos=1, packet_id=1)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400020031"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'1', qos=1, packet_id=2)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
     ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400030032"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'2', qos=1, packet_id=3)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
     ("publisher", "in", "40020003"),  # Puback(packet_id=3)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400040033"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'3', qos=1, packet_id=4)
+    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400040033"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
     ("publisher", "in", "40020004"),  # Puback(packet_id=4)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400010030"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'0', qos=1, packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400020031"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'1', qos=1, packet_id=2)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
     ("client", "out", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400030032"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'2', qos=1, packet_id=3)
-    ("client", "in", "3220001a636f6e666f726d616e63652f336232373064323366662f742f7400040033"),  # Publish(topic='conformance/3b270d23ff/t/t', payload=b'3', qos=1, packet_id=4)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
+    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400040033"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
 ]

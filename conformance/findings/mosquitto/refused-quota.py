@@ -22,22 +22,22 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000100116366623264303136396638636c69656e74"),  # Connect(client_id='cfb2d0169f8client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
+    ("client", "out", "102100044d5154540502003c0321000100116333306161353036386337636c69656e74"),  # Connect(client_id='c30aa5068c7client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f666232643031363966382f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/fb2d0169f8/t/t', qos=2)])
+    ("client", "out", "8220000100001a636f6e666f726d616e63652f333061613530363863372f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/30aa5068c7/t/t', qos=2)])
     ("client", "in", "900400010002"),  # Suback(packet_id=1, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463666232643031363966387075626c6973686572"),  # Connect(client_id='cfb2d0169f8publisher', keep_alive=60)
+    ("publisher", "out", "102100044d5154540502003c00001463333061613530363863377075626c6973686572"),  # Connect(client_id='c30aa5068c7publisher', keep_alive=60)
     ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3420001a636f6e666f726d616e63652f666232643031363966382f742f740001006d"),  # Publish(topic='conformance/fb2d0169f8/t/t', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "out", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740001006d"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'm', qos=2, packet_id=1)
     ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
     ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
     ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "3420001a636f6e666f726d616e63652f666232643031363966382f742f740001006d"),  # Publish(topic='conformance/fb2d0169f8/t/t', payload=b'm', qos=2, packet_id=1)
+    ("client", "in", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740001006d"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'm', qos=2, packet_id=1)
     ("client", "out", "5003000180"),  # Pubrec(packet_id=1, reason_code=128)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
-    ("publisher", "out", "3420001a636f6e666f726d616e63652f666232643031363966382f742f740002006e"),  # Publish(topic='conformance/fb2d0169f8/t/t', payload=b'n', qos=2, packet_id=2)
+    ("publisher", "out", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740002006e"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'n', qos=2, packet_id=2)
     ("publisher", "in", "50020002"),  # Pubrec(packet_id=2)
     ("publisher", "out", "62020002"),  # Pubrel(packet_id=2)
     ("publisher", "in", "70020002"),  # Pubcomp(packet_id=2)

@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116331333964343064336236636c69656e74"),  # Connect(client_id='c139d40d3b6client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116338363733663930383035636c69656e74"),  # Connect(client_id='c8673f90805client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "out", "821300070000072473686172652f000003632f2b2e"),
     ("client", "out", "c000"),  # Pingreq()

@@ -19,9 +19,9 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116330353436333633656337636c69656e74"),  # Connect(client_id='c0546363ec7client', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116334306435636137313634636c69656e74"),  # Connect(client_id='c40d5ca7164client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "822900010000232473686172652f672f636f6e666f726d616e63652f303534363336336563372f742f7404"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='$share/g/conformance/0546363ec7/t/t', no_local=True)])
+    ("client", "out", "822900010000232473686172652f672f636f6e666f726d616e63652f343064356361373136342f742f7404"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='$share/g/conformance/40d5ca7164/t/t', no_local=True)])
     ("client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
 ]
 NAMES = (

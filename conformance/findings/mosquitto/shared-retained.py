@@ -8,7 +8,7 @@ Making a shared subscription brings no retained messages.
 X5-shared-no-retained: No Session is sent retained messages when it subscribes to a Shared Subscription, be it the first subscriber or a later one.
 
 Expected: nothing
-Seen:     Publish(topic='conformance/d171df8bfd/t/t', payload=b'kept', retain=True)
+Seen:     Publish(topic='conformance/945bb21af6/t/t', payload=b'kept', retain=True)
 """
 
 import socket
@@ -19,16 +19,16 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116364313731646638626664636c69656e74"),  # Connect(client_id='cd171df8bfdclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116339343562623231616636636c69656e74"),  # Connect(client_id='c945bb21af6client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "3323001a636f6e666f726d616e63652f643137316466386266642f742f740001006b657074"),  # Publish(topic='conformance/d171df8bfd/t/t', payload=b'kept', qos=1, retain=True, packet_id=1)
+    ("client", "out", "3323001a636f6e666f726d616e63652f393435626232316166362f742f740001006b657074"),  # Publish(topic='conformance/945bb21af6/t/t', payload=b'kept', qos=1, retain=True, packet_id=1)
     ("client", "in", "4003000110"),  # Puback(packet_id=1, reason_code=16)
     ("client", "out", "c000"),  # Pingreq()
     ("client", "in", "d000"),  # Pingresp()
-    ("client", "out", "822900020000232473686172652f672f636f6e666f726d616e63652f643137316466386266642f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='$share/g/conformance/d171df8bfd/t/t')])
+    ("client", "out", "822900020000232473686172652f672f636f6e666f726d616e63652f393435626232316166362f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='$share/g/conformance/945bb21af6/t/t')])
     ("client", "in", "900400020000"),  # Suback(packet_id=2, reason_codes=[0])
     ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "3121001a636f6e666f726d616e63652f643137316466386266642f742f74006b657074"),  # Publish(topic='conformance/d171df8bfd/t/t', payload=b'kept', retain=True)
+    ("client", "in", "3121001a636f6e666f726d616e63652f393435626232316166362f742f74006b657074"),  # Publish(topic='conformance/945bb21af6/t/t', payload=b'kept', retain=True)
     ("client", "in", "d000"),  # Pingresp()
 ]
 NAMES = (

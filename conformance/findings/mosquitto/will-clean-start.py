@@ -20,16 +20,16 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012636334643161333232326377617463686572"),  # Connect(client_id='cc4d1a3222cwatcher', keep_alive=60)
+    ("watcher", "out", "101f00044d5154540502003c000012636661623037366438653377617463686572"),  # Connect(client_id='cfab076d8e3watcher', keep_alive=60)
     ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f633464316133323232632f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/c4d1a3222c/t/w')])
+    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f666162303736643865332f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/fab076d8e3/t/w')])
     ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
     ("client", "opened", ""),
-    ("client", "out", "104b00044d5154540506003c05110000003c00116363346431613332323263636c69656e7405180000003c001a636f6e666f726d616e63652f633464316133323232632f742f77000477696c6c"),  # Connect(client_id='cc4d1a3222cclient', keep_alive=60, will=Will(topic='conformance/c4d1a3222c/t/w', payload=b'will', properties=WillProperties(will_delay_interv
+    ("client", "out", "104b00044d5154540506003c05110000003c00116366616230373664386533636c69656e7405180000003c001a636f6e666f726d616e63652f666162303736643865332f742f77000477696c6c"),  # Connect(client_id='cfab076d8e3client', keep_alive=60, will=Will(topic='conformance/fab076d8e3/t/w', payload=b'will', properties=WillProperties(will_delay_interv
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116363346431613332323263636c69656e74"),  # Connect(client_id='cc4d1a3222cclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116366616230373664386533636c69656e74"),  # Connect(client_id='cfab076d8e3client', keep_alive=60)
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
 ]
 NAMES = (

@@ -20,14 +20,14 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
     ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012636638663935653238356377617463686572"),  # Connect(client_id='cf8f95e285cwatcher', keep_alive=60)
+    ("watcher", "out", "101f00044d5154540502003c000012633632303862656233303677617463686572"),  # Connect(client_id='c6208beb306watcher', keep_alive=60)
     ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f663866393565323835632f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/f8f95e285c/t/w')])
+    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f363230386265623330362f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/6208beb306/t/w')])
     ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
     ("client", "opened", ""),
-    ("client", "out", "104100044d5154540506003c0000116366386639356532383563636c69656e7400001a636f6e666f726d616e63652f663866393565323835632f742f77000477696c6c"),  # Connect(client_id='cf8f95e285cclient', keep_alive=60, will=Will(topic='conformance/f8f95e285c/t/w', payload=b'will'))
+    ("client", "out", "104100044d5154540506003c0000116336323038626562333036636c69656e7400001a636f6e666f726d616e63652f363230386265623330362f742f77000477696c6c"),  # Connect(client_id='c6208beb306client', keep_alive=60, will=Will(topic='conformance/6208beb306/t/w', payload=b'will'))
     ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "101e00044d5154540502003c0000116366386639356532383563636c69656e74"),  # Connect(client_id='cf8f95e285cclient', keep_alive=60)
+    ("client", "out", "101e00044d5154540502003c0000116336323038626562333036636c69656e74"),  # Connect(client_id='c6208beb306client', keep_alive=60)
     ("client", "closed", ""),
 ]
 NAMES = (

@@ -19,7 +19,7 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116366316132633038643839636c69656e74"),  # Connect(client_id='cf1a2c08d89client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116363666561333332396366636c69656e74"),  # Connect(client_id='ccfea3329cfclient', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "820d000700026123000003632f2b02"),
     ("client", "out", "c000"),  # Pingreq()

@@ -19,21 +19,21 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116334383535646635623831636c69656e74"),  # Connect(client_id='c4855df5b81client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116334393866643665613035636c69656e74"),  # Connect(client_id='c498fd6ea05client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f343835356466356238312f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/4855df5b81/t/t', qos=1)])
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f343938666436656130352f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/498fd6ea05/t/t', qos=1)])
     ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463343835356466356238317075626c6973686572"),  # Connect(client_id='c4855df5b81publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463343938666436656130357075626c6973686572"),  # Connect(client_id='c498fd6ea05publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f343835356466356238312f742f7400016d"),  # Publish(topic='conformance/4855df5b81/t/t', payload=b'm', qos=1, packet_id=1)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f343938666436656130352f742f7400016d"),  # Publish(topic='conformance/498fd6ea05/t/t', payload=b'm', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "321f001a636f6e666f726d616e63652f343835356466356238312f742f7400016d"),  # Publish(topic='conformance/4855df5b81/t/t', payload=b'm', qos=1, packet_id=1)
-    ("client", "out", "a21e0002001a636f6e666f726d616e63652f343835356466356238312f742f74"),  # Unsubscribe(packet_id=2, topic_filters=['conformance/4855df5b81/t/t'])
+    ("client", "in", "321f001a636f6e666f726d616e63652f343938666436656130352f742f7400016d"),  # Publish(topic='conformance/498fd6ea05/t/t', payload=b'm', qos=1, packet_id=1)
+    ("client", "out", "a21e0002001a636f6e666f726d616e63652f343938666436656130352f742f74"),  # Unsubscribe(packet_id=2, topic_filters=['conformance/498fd6ea05/t/t'])
     ("client", "in", "b0020002"),  # Unsuback(packet_id=2)
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116334383535646635623831636c69656e74"),  # Connect(client_id='c4855df5b81client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116334393866643665613035636c69656e74"),  # Connect(client_id='c498fd6ea05client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
 ]
 NAMES = (

@@ -19,17 +19,17 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
     ("watcher", "opened", ""),
-    ("watcher", "out", "101e00044d5154540402003c0012633833313030396166316477617463686572"),  # Connect(client_id='c831009af1dwatcher', protocol_version=4, keep_alive=60)
+    ("watcher", "out", "101e00044d5154540402003c0012633763303434653631363477617463686572"),  # Connect(client_id='c7c044e6164watcher', protocol_version=4, keep_alive=60)
     ("watcher", "in", "20020000"),  # Connack()
-    ("watcher", "out", "821f0001001a636f6e666f726d616e63652f383331303039616631642f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/831009af1d/t/w')])
+    ("watcher", "out", "821f0001001a636f6e666f726d616e63652f376330343465363136342f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/7c044e6164/t/w')])
     ("watcher", "in", "9003000100"),  # Suback(packet_id=1, reason_codes=[0])
     ("client", "opened", ""),
-    ("client", "out", "103f00044d5154540406003c00116338333130303961663164636c69656e74001a636f6e666f726d616e63652f383331303039616631642f742f77000477696c6c"),  # Connect(client_id='c831009af1dclient', protocol_version=4, keep_alive=60, will=Will(topic='conformance/831009af1d/t/w', payload=b'will'))
+    ("client", "out", "103f00044d5154540406003c00116337633034346536313634636c69656e74001a636f6e666f726d616e63652f376330343465363136342f742f77000477696c6c"),  # Connect(client_id='c7c044e6164client', protocol_version=4, keep_alive=60, will=Will(topic='conformance/7c044e6164/t/w', payload=b'will'))
     ("client", "in", "20020000"),  # Connack()
     ("other", "opened", ""),
-    ("other", "out", "101d00044d5154540402003c00116338333130303961663164636c69656e74"),  # Connect(client_id='c831009af1dclient', protocol_version=4, keep_alive=60)
-    ("client", "closed", ""),
+    ("other", "out", "101d00044d5154540402003c00116337633034346536313634636c69656e74"),  # Connect(client_id='c7c044e6164client', protocol_version=4, keep_alive=60)
     ("other", "in", "20020000"),  # Connack()
+    ("client", "closed", ""),
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "

@@ -19,108 +19,108 @@ HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f633038383436376239322f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/c088467b92/t/t', qos=2)])
+    ("client", "out", "821f0001001a636f6e666f726d616e63652f626362613533616637312f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/bcba53af71/t/t', qos=2)])
     ("client", "in", "9003000102"),  # Suback(packet_id=1, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463633038383436376239327075626c6973686572"),  # Connect(client_id='cc088467b92publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463626362613533616637317075626c6973686572"),  # Connect(client_id='cbcba53af71publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, packet_id=1)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "321f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, packet_id=1)
+    ("client", "in", "321f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, packet_id=1)
     ("client", "out", "70020001"),  # Pubcomp(packet_id=1)
     ("client", "out", "c000"),
     ("client", "in", "d000"),  # Pingresp()
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
-    ("client", "in", "3a1f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, dup=True, packet_id=1)
+    ("client", "in", "3a1f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, dup=True, packet_id=1)
     ("publisher", "out", "e000"),  # Disconnect()
     ("publisher", "closed", ""),
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "e000"),  # Disconnect()
     ("client", "closed", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0002001a636f6e666f726d616e63652f633038383436376239322f742f7402"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/c088467b92/t/t', qos=2)])
+    ("client", "out", "821f0002001a636f6e666f726d616e63652f626362613533616637312f742f7402"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/bcba53af71/t/t', qos=2)])
     ("client", "in", "9003000202"),  # Suback(packet_id=2, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463633038383436376239327075626c6973686572"),  # Connect(client_id='cc088467b92publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463626362613533616637317075626c6973686572"),  # Connect(client_id='cbcba53af71publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "341f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "out", "341f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=2, packet_id=1)
     ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
     ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
     ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "341f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=2, packet_id=1)
+    ("client", "in", "341f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=2, packet_id=1)
     ("client", "out", "70020001"),  # Pubcomp(packet_id=1)
     ("client", "out", "c000"),
     ("client", "in", "d000"),  # Pingresp()
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
-    ("client", "in", "3c1f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=2, dup=True, packet_id=1)
+    ("client", "in", "3c1f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=2, dup=True, packet_id=1)
     ("publisher", "out", "e000"),  # Disconnect()
     ("publisher", "closed", ""),
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "e000"),  # Disconnect()
     ("client", "closed", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0003001a636f6e666f726d616e63652f633038383436376239322f742f7402"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/c088467b92/t/t', qos=2)])
+    ("client", "out", "821f0003001a636f6e666f726d616e63652f626362613533616637312f742f7402"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/bcba53af71/t/t', qos=2)])
     ("client", "in", "9003000302"),  # Suback(packet_id=3, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463633038383436376239327075626c6973686572"),  # Connect(client_id='cc088467b92publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463626362613533616637317075626c6973686572"),  # Connect(client_id='cbcba53af71publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, packet_id=1)
+    ("publisher", "out", "321f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, packet_id=1)
     ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "321f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, packet_id=1)
+    ("client", "in", "321f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, packet_id=1)
     ("client", "out", "50020001"),  # Pubrec(packet_id=1)
     ("client", "out", "c000"),
     ("client", "in", "62020001"),  # Pubrel(packet_id=1)
     ("client", "in", "d000"),  # Pingresp()
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
-    ("client", "in", "3a1f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=1, dup=True, packet_id=1)
+    ("client", "in", "3a1f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=1, dup=True, packet_id=1)
     ("publisher", "out", "e000"),  # Disconnect()
     ("publisher", "closed", ""),
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, keep_alive=60)
+    ("client", "out", "101d00044d5154540402003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
     ("client", "out", "e000"),  # Disconnect()
     ("client", "closed", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0004001a636f6e666f726d616e63652f633038383436376239322f742f7402"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/c088467b92/t/t', qos=2)])
+    ("client", "out", "821f0004001a636f6e666f726d616e63652f626362613533616637312f742f7402"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/bcba53af71/t/t', qos=2)])
     ("client", "in", "9003000402"),  # Suback(packet_id=4, reason_codes=[2])
     ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463633038383436376239327075626c6973686572"),  # Connect(client_id='cc088467b92publisher', protocol_version=4, keep_alive=60)
+    ("publisher", "out", "102000044d5154540402003c001463626362613533616637317075626c6973686572"),  # Connect(client_id='cbcba53af71publisher', protocol_version=4, keep_alive=60)
     ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "341f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=2, packet_id=1)
+    ("publisher", "out", "341f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=2, packet_id=1)
     ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
     ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
     ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "341f001a636f6e666f726d616e63652f633038383436376239322f742f7400016d"),  # Publish(topic='conformance/c088467b92/t/t', payload=b'm', qos=2, packet_id=1)
+    ("client", "in", "341f001a636f6e666f726d616e63652f626362613533616637312f742f7400016d"),  # Publish(topic='conformance/bcba53af71/t/t', payload=b'm', qos=2, packet_id=1)
     ("client", "out", "40020001"),  # Puback(packet_id=1)
     ("client", "out", "c000"),
     ("client", "in", "d000"),  # Pingresp()
     ("client", "dropped", ""),
     ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116363303838343637623932636c69656e74"),  # Connect(client_id='cc088467b92client', protocol_version=4, clean_start=False, keep_alive=60)
+    ("client", "out", "101d00044d5154540400003c00116362636261353361663731636c69656e74"),  # Connect(client_id='cbcba53af71client', protocol_version=4, clean_start=False, keep_alive=60)
     ("client", "in", "20020100"),  # Connack(session_present=True)
 ]
 NAMES = (
