@@ -89,6 +89,8 @@ COLUMNS = (  # what is printed: title, key in a result, decimals
     ("store/s", "store_rate", 0),
     ("peak KiB", "hwm_kb", 0),
 )
+OWN_CORE = 0.85
+"""The share of a core that a broker under full load gets at least, if it has the core for itself."""
 FAILINGS = ("lost", "dup", "reorder", "bad", "badqos", "badack", "rejected", "closed", "stalled")
 
 Result = dict[str, Any]
@@ -356,6 +358,23 @@ def summary(runs: Runs) -> dict[str, dict[str, dict[str, Any]]]:
     return out
 
 
+def judged(bar: Bar, rows: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Whether a bar is met; None if it was not measured.
+
+    Where others kept mosquitto from using up its core, rates say how busy the machine was. Then CPU time per message is
+    compared instead: what the rates would be if each had its core.
+    """
+    row = rows.get(bar.broker, {})
+    figure = bar.figure
+    if figure == "ratio" and rows.get(BASE, {}).get("cpu_frac", 1) < OWN_CORE:
+        figure = "CPU ratio"
+    value = row.get(figure)
+    if value is None:
+        return None
+    name = f"{bar.broker} {bar.scenario} {figure} {'<' if bar.below else '>='} {bar.value:g}"
+    return {"bar": name, "value": value, "met": bar.met(value) and row["good"] == row["rounds"]}
+
+
 def report(found: dict[str, dict[str, dict[str, Any]]], settings: Settings) -> list[dict[str, Any]]:
     """Print the tables and the bars; the verdicts on the bars."""
     for scenario, rows in found.items():
@@ -369,16 +388,7 @@ def report(found: dict[str, dict[str, dict[str, Any]]], settings: Settings) -> l
             cells += [f"{row[path]:,.{digits}f}" if path in row else "" for _, path, digits in columns]
             cells.append(f"{row['good']}/{row['rounds']} {'; '.join(row.get('failings', []))}".strip())
             print("| " + " | ".join(cells) + " |")
-    verdicts = []
-    for bar in BARS:
-        value = found.get(bar.scenario, {}).get(bar.broker, {}).get(bar.figure)
-        if value is not None:
-            row = found[bar.scenario][bar.broker]
-            met = bar.met(value) and row["good"] == row["rounds"]
-            sign = "<" if bar.below else ">="
-            verdicts.append(
-                {"bar": f"{bar.broker} {bar.scenario} {bar.figure} {sign} {bar.value:g}", "value": value, "met": met}
-            )
+    verdicts = [verdict for bar in BARS if (verdict := judged(bar, found.get(bar.scenario, {}))) is not None]
     if verdicts:
         print("\n| bar | measured | |\n|---|---|---|")
     for verdict in verdicts:
