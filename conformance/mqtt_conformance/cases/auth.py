@@ -29,7 +29,7 @@ async def no_method_no_auth(peer: Peer) -> None:
     await peer.silent(Auth)
 
 
-@case("MQTT5-4.12.0-7", "MQTT5-4.13.1-1", "X5-auth-other-method", slug="auth-without-method")
+@case("MQTT5-4.12.0-7", "MQTT5-4.13.1-1", "X5-auth-other-method", "MQTT5-4.12.1-1", slug="auth-without-method")
 async def auth_without_a_method(peer: Peer) -> None:
     """An AUTH on a connection whose CONNECT had no Authentication Method is a Protocol Error."""
     await peer.connect()

@@ -304,7 +304,14 @@ async def resubscribing_replaces_the_identifier(peer: Peer) -> None:
         peer.equal(seen, [] if identifier is None else [identifier], "the Subscription Identifiers")
 
 
-@case("MQTT311-3.3.5-2", "X5-topic-authorization", "X31-publish-unauthorized", slug="unauthorized", needs=["users"])
+@case(
+    "MQTT311-3.3.5-2",
+    "X5-topic-authorization",
+    "X31-publish-unauthorized",
+    "MQTT5-3.4.2-1",
+    slug="unauthorized",
+    needs=["users"],
+)
 async def unauthorized_publish_is_answered_or_closed(peer: Peer) -> None:
     """A PUBLISH that is not authorized is acknowledged, or the connection is closed."""
     await peer.connect()

@@ -156,7 +156,7 @@ async def qos2_repeat_after_resume(peer: Peer) -> None:
     await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=9))
     await peer.find(Pubrec)
     await peer.send(Pubrel(9))
-    await peer.find(Pubcomp)
+    peer.equal((await peer.find(Pubcomp)).reason_code, 0, "the Reason Code of the PUBCOMP")
     await watcher.messages(1)
     await watcher.silent()
     await forget(peer)
@@ -381,7 +381,15 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
 # ---------------------------------------------------------------- flow control
 
 
-@case("MQTT5-3.3.4-9", "MQTT5-4.9.0-1", "MQTT5-4.9.0-2", "X5-quota-ack", slug="receive-maximum", needs=["qos1"])
+@case(
+    "MQTT5-3.3.4-9",
+    "MQTT5-4.9.0-1",
+    "MQTT5-4.9.0-2",
+    "X5-quota-ack",
+    "MQTT5-4.9.0-3",
+    slug="receive-maximum",
+    needs=["qos1"],
+)
 async def receive_maximum_of_the_client(peer: Peer) -> None:
     """No more QoS 1 and 2 messages are unacknowledged than the client's Receive Maximum allows."""
     for limit in (1, 2, 5):
@@ -397,7 +405,7 @@ async def receive_maximum_of_the_client(peer: Peer) -> None:
         await other.disconnect()
 
 
-@case("MQTT5-3.3.4-9", "X5-quota-pubrec", "MQTT5-4.3.3-5", slug="receive-maximum-qos2", needs=["qos2"])
+@case("MQTT5-3.3.4-9", "X5-quota-pubrec", "MQTT5-4.3.3-5", "MQTT5-4.9.0-3", slug="receive-maximum-qos2", needs=["qos2"])
 async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     """A QoS 2 message counts until its PUBCOMP, not only until its PUBREC."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))

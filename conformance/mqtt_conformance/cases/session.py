@@ -217,12 +217,15 @@ async def disconnect_with_reserved_bits(peer: Peer) -> None:
 @case("MQTT5-3.14.4-1", "MQTT5-3.14.4-2", slug="closed-after-own-disconnect")
 async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
     """After its DISCONNECT the server sends nothing more and closes."""
-    wrong = b"\x00\x00"  # a packet type that does not exist
-    for after in (Publish(peer.topic(), b"m", 1, packet_id=9), Subscribe(8, [Subscription(peer.topic())]), Pingreq(),
-                  Unsubscribe(7, [peer.topic()]), Pubrel(6), Pubrec(5), peer.connect_packet()):  # fmt: skip
+    wrong = (b"\x00\x00", peer.connect_packet())  # a packet type that does not exist, a second CONNECT
+    behind = (
+        Publish(peer.topic(), b"m", 1, packet_id=9), Pingreq(), Subscribe(8, [Subscription(peer.topic())]), Pubrec(5),
+        Unsubscribe(7, [peer.topic()]), Pubrel(6), Pingreq(), peer.connect_packet(),
+    )  # fmt: skip
+    for number, after in enumerate(behind):
         await peer.connect()
         await peer.subscribe(peer.topic())
-        await peer.send(wrong, after)
+        await peer.send(wrong[number % 2], after)
         await peer._wait(lambda: peer.closed, 3.0)
         peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
         seen = [type(p).__name__ for p in peer.inbox]

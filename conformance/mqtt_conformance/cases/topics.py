@@ -18,11 +18,12 @@ MATCHES = [
 ]  # fmt: skip
 
 
-@case("MQTT5-3.3.2-3", "MQTT311-3.3.2-3", "X5-multi-level-wildcard-matches", "X5-single-level-wildcard-matches",
-      "X311-multi-level-wildcard", "X311-single-level-wildcard", "X5-topic-case-sensitive", "X311-topic-case",
-      "X5-topic-level-empty", "X5-topic-match-exact", "X5-topic-slash-distinct", "X5-topic-space",
-      "X5-wildcard-subscription-absent", "X311-topic-empty-level", "X311-topic-match-exact", "X311-topic-outer-slash",
-      "X311-topic-separator", "X311-topic-space", "X311-wildcards-supported", slug="matching", needs=["wildcard"])  # fmt: skip
+@case("MQTT5-3.3.2-3", "MQTT311-3.3.2-3", "X5-multi-level-wildcard-matches",
+      "X5-single-level-wildcard-matches", "X311-multi-level-wildcard", "X311-single-level-wildcard",
+      "X5-topic-case-sensitive", "X311-topic-case", "X5-topic-level-empty", "X5-topic-match-exact",
+      "X5-topic-slash-distinct", "X5-topic-space", "X5-wildcard-subscription-absent",
+      "X311-topic-empty-level", "X311-topic-match-exact", "X311-topic-outer-slash", "X311-topic-separator",
+      "X311-topic-space", "X311-wildcards-supported", slug="matching", needs=["wildcard"])  # fmt: skip
 async def matching(peer: Peer) -> None:
     """A filter gets the messages of the topics that it matches, and no others."""
     other = peer.another("publisher")

@@ -253,3 +253,48 @@ async def keep_alive_zero(peer: Peer) -> None:
         raise Inconclusive("the server set a Keep Alive of its own")
     await asyncio.sleep(2.5)
     await peer.barrier()
+
+
+@case("MQTT5-3.1.2-8", "MQTT5-3.1.2-10", "MQTT311-3.1.2-8", "MQTT311-3.1.2-12", "MQTT311-3.1.2-10",
+      "X31-will-situations", slug="will-again", needs=["session"])  # fmt: skip
+async def every_connection_has_its_own_will(peer: Peer) -> None:
+    """Each connection to a session brings its own Will Message, whatever became of the one before it."""
+    watcher = await watch(peer)
+    await peer.connect(clean=True)
+    clean = peer.version == V5
+    for number, before in enumerate(("lost", "goodbye", "none", "none goodbye")):
+        will = None if before.startswith("none") else Will(peer.topic("w"), b"before")
+        await peer.connect(clean=clean, expiry=60, will=will)
+        clean = False
+        if before.endswith("goodbye"):
+            await peer.disconnect()
+        else:
+            await peer.drop()
+        if before == "lost":
+            await watcher.messages(1)
+        await peer.connect(clean=False, expiry=60, will=Will(peer.topic("w"), b"%d" % number))
+        await watcher.silent()
+        await peer.drop()
+        (message,) = await watcher.messages(1)
+        peer.equal(message.payload, b"%d" % number, "the payload")
+        await watcher.silent()
+    await peer.connect(clean=True)
+
+
+@case("MQTT5-3.1.3-9", "MQTT5-3.1.2-8", "X5-takeover-will", slug="takeover-new-will", needs=["session"])
+async def takeover_brings_a_new_will(peer: Peer) -> None:
+    """A takeover that goes on with the session drops a delayed Will Message; that of the new connection counts."""
+    watcher = await watch(peer)
+    delayed = WillProperties(will_delay_interval=30)
+    other = peer.another("other")
+    for alive in (True, False):
+        await peer.connect(expiry=60, will=Will(peer.topic("w"), b"old", properties=delayed))
+        if not alive:
+            await peer.drop()
+        await other.connect(client_id=peer.client_id, clean=False, expiry=60, will=Will(peer.topic("w"), b"new"))
+        await watcher.silent()
+        await other.drop()
+        (message,) = await watcher.messages(1)
+        peer.equal(message.payload, b"new", "the payload")
+        await watcher.silent()
+    await other.connect(client_id=peer.client_id, clean=True)

@@ -32,7 +32,7 @@ def _transitions(machine: str) -> Iterator[Fault]:
     for at, action in enumerate(module.ACTION):
         state, name = module.STATES[at // width], module.INPUTS[at % width]
         cites = tuple(module.CITES[at])
-        if not cites:
+        if not cites or not name:
             continue
         place = f"{machine}/{state}/{name}"
         elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
@@ -50,7 +50,12 @@ def _transitions(machine: str) -> Iterator[Fault]:
 
 
 def _change(
-    machine: str, state: str, name: str, *, action: str | None = None, next: str | None = None  # noqa: A002
+    machine: str,
+    state: str,
+    name: str,
+    *,
+    action: str | None = None,
+    next: str | None = None,  # noqa: A002
 ) -> Callable[[], Tables]:
     return lambda: changed(TABLES, machine, state, name, action=action, next=next)
 

@@ -125,13 +125,22 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
     while left and not _done(fault, by):
         batch, left = left[:BATCH], left[BATCH:]
         useful = [c for c in batch if set(c.statements) & set(fault.statements) - set(by)]
-        for result in await asyncio.gather(*(_run(c, target) for c in useful)):
-            if result.verdict not in ACCUSES or result.message == "":
-                continue
-            again = await _run(result.case, target)
-            if again.verdict in ACCUSES and await healthy.passes(result.case):
-                for statement in set(result.case.statements) & set(fault.statements):
-                    by.setdefault(statement, result.case.id)
+        tasks = [asyncio.create_task(_run(c, target)) for c in useful]
+        try:
+            for next_one in asyncio.as_completed(tasks):
+                result = await next_one
+                if result.verdict not in ACCUSES:
+                    continue
+                again = await _run(result.case, target)
+                if again.verdict in ACCUSES and await healthy.passes(result.case):
+                    for statement in set(result.case.statements) & set(fault.statements):
+                        by.setdefault(statement, result.case.id)
+                if _done(fault, by):
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _run(case: Case, target: Target) -> Result:
