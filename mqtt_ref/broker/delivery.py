@@ -9,7 +9,7 @@ from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import OVERLAPPING_EACH, PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
 from mqtt_ref.engine.hub import Hub
 from mqtt_ref.engine.link import Link
-from mqtt_ref.engine.message import Message
+from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.engine.tables import Tables
@@ -291,12 +291,16 @@ class Deliverer(Hub):
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
 
         Until then it waits for its client [X5-shared-qos1-wait]. What was sent with QoS 2 is discarded [MQTT5-4.8.2-5,
-        X5-shared-qos1-session-end].
+        X5-shared-qos1-session-end]. What has expired goes to nobody: for the others its delivery has not begun
+        [MQTT5-3.3.2-5].
         """
         for delivery in deliveries:
             if not delivery.group or (delivery.packet_id and delivery.qos == 2):
                 continue
             message = delivery.message
+            if message.expires_at != NEVER and now >= message.expires_at:
+                self.counters.dropped_expired += 1
+                continue
             for group in self.router.match(message.topic).shared:
                 if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
                     self._to_group(group, message, now)

@@ -16,6 +16,8 @@ from mqtt_ref.broker.topics import matches
 __all__ = ["Delivery", "Finding", "Group", "Message", "Model", "Session", "Subscription"]
 
 SECOND = 1_000_000_000
+Form = tuple[int, bool, int]
+"""QoS, RETAIN and Subscription Identifier of a message of a group."""
 NEVER = 0xFFFFFFFF
 
 
@@ -144,6 +146,7 @@ class Shared:
     message: Message
     group: Group
     taken_by: str = ""
+    form: Form = (0, False, 0)
     maybe: set[str] = field(default_factory=set)
     due: bool = False
     members: dict[str, Subscription] = field(default_factory=dict)
@@ -417,10 +420,10 @@ class Model:
             ):
                 return delivery
         for shared in self.shared:
-            form = self._form(shared, session.client_id)
+            form = (qos, retain, sum(identifiers))
             if session.client_id in shared.maybe and not shared.taken_by and shared.message.payload == payload:
-                if form == (qos, retain, sum(identifiers)):
-                    return self._take(shared, session)
+                if form in self._forms(shared, session.client_id):
+                    return self._take(shared, session, form)
         raise Finding(f"{session.client_id} gets {payload!r} with DUP 1, which it was never sent with id {packet_id}")
 
     def _first(self, session: Session, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int,
@@ -442,14 +445,15 @@ class Model:
             self._in_order(session, delivery, now)
             return delivery
         like = Message(0, topic, payload, qos, retain, "", now)
-        shared = self._claim(session.client_id, (qos, retain, sum(identifiers)), like, set())
+        form = (qos, retain, sum(identifiers))
+        shared = self._claim(session.client_id, form, like, set())
         if shared is not None:
-            return self._take(shared, session)
+            return self._take(shared, session, form)
         if candidates:
             return candidates[0]
         raise Finding(f"{session.client_id} gets {topic} {payload!r} QoS {qos}, which it is not owed")
 
-    def _claim(self, client_id: str, form: tuple[int, bool, int], like: Message, tried: set[int]) -> Shared | None:
+    def _claim(self, client_id: str, form: Form, like: Message, tried: set[int]) -> Shared | None:
         """The group's message that a client gets in this form: QoS, RETAIN and Subscription Identifier.
 
         A client may be in several groups that match, and nothing tells which one a copy is for. Where the other members
@@ -459,36 +463,38 @@ class Model:
         for shared in sorted(self.shared, key=lambda s: (bool(s.maybe), not s.due)):
             message = shared.message
             same = (message.topic, message.payload) == (like.topic, like.payload)
-            if not same or id(shared) in tried or self._form(shared, client_id) != form:
+            if not same or id(shared) in tried or form not in self._forms(shared, client_id):
                 continue
             if not shared.taken_by:
                 return shared
             taken.append(shared)
         for shared in taken:
             tried.add(id(shared))
-            other = self._claim(shared.taken_by, self._form(shared, shared.taken_by), shared.message, tried)
+            other = self._claim(shared.taken_by, shared.form, shared.message, tried)
             if other is not None:
-                other.taken_by, shared.taken_by = shared.taken_by, ""
+                other.taken_by, other.form, shared.taken_by = shared.taken_by, shared.form, ""
                 return shared
         return None
 
-    def _form(self, shared: Shared, client_id: str) -> tuple[int, bool, int]:
-        """QoS, RETAIN and Subscription Identifier with which a member gets a message of its group."""
-        member = shared.members.get(client_id)
+    def _forms(self, shared: Shared, client_id: str) -> list[Form]:
+        """How a member may get a message of its group: by its subscription of then, or by the one of now."""
         session = self.sessions.get(client_id)
-        if member is None or session is None:
-            return -1, False, 0
-        retain = shared.message.retain and member.retain_as_published
-        return min(shared.message.qos, member.qos), retain, member.identifier if session.version == 5 else 0
+        if session is None or client_id not in shared.members:
+            return []
+        forms: list[Form] = []
+        for member in (shared.members[client_id], shared.group.members.get(client_id)):
+            if member is not None:
+                retain = shared.message.retain and member.retain_as_published
+                identifier = member.identifier if session.version == 5 else 0
+                forms.append((min(shared.message.qos, member.qos), retain, identifier))
+        return forms
 
-    def _take(self, shared: Shared, session: Session) -> Delivery:
+    def _take(self, shared: Shared, session: Session, form: Form) -> Delivery:
         """A member of a group gets the group's message."""
-        shared.taken_by = session.client_id
-        message = shared.message
-        member = shared.members.get(session.client_id) or Subscription(shared.group.topic_filter, message.qos)
-        kept = (member.identifier,) if member.identifier else ()
-        forwarded = message.retain and member.retain_as_published
-        delivery = Delivery(message, min(message.qos, member.qos), forwarded, kept, "shared", group=shared.group)
+        shared.taken_by, shared.form = session.client_id, form
+        qos, retain, identifier = form
+        kept = (identifier,) if identifier else ()
+        delivery = Delivery(shared.message, qos, retain, kept, "shared", group=shared.group)
         session.owed.append(delivery)
         return delivery
 
