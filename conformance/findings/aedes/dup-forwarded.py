@@ -18,24 +18,42 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116334633365333734393137636c69656e74"),  # Connect(client_id='c4c3e374917client', protocol_version=4, keep_alive=60)
-    ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f346333653337343931372f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/4c3e374917/t/t', qos=1)])
-    ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463346333653337343931377075626c6973686572"),  # Connect(client_id='c4c3e374917publisher', protocol_version=4, keep_alive=60)
-    ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "3a23001a636f6e666f726d616e63652f346333653337343931372f742f740009616761696e"),  # Publish(topic='conformance/4c3e374917/t/t', payload=b'again', qos=1, dup=True, packet_id=9)
-    ("publisher", "in", "40020009"),  # Puback(packet_id=9)
-    ("client", "in", "3a23001a636f6e666f726d616e63652f346333653337343931372f742f74940e616761696e"),  # Publish(topic='conformance/4c3e374917/t/t', payload=b'again', qos=1, dup=True, packet_id=37902)
-    ("client", "out", "4002940e"),  # Puback(packet_id=37902)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540402003c00116334623130303061353863636c69656e74"),  # Connect(client_id='c4b1000a58cclient', protocol_version=4, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "821f0001001a636f6e666f726d616e63652f346231303030613538632f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/4b1000a58c/t/t', qos=1)])
+    (0.0, "client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102000044d5154540402003c001463346231303030613538637075626c6973686572"),  # Connect(client_id='c4b1000a58cpublisher', protocol_version=4, keep_alive=60)
+    (0.0, "publisher", "in", "20020000"),  # Connack()
+    (0.0, "publisher", "out", "3a23001a636f6e666f726d616e63652f346231303030613538632f742f740009616761696e"),  # Publish(topic='conformance/4b1000a58c/t/t', payload=b'again', qos=1, dup=True, packet_id=9)
+    (0.0, "publisher", "in", "40020009"),  # Puback(packet_id=9)
+    (0.1, "client", "in", "3a23001a636f6e666f726d616e63652f346231303030613538632f742f74a5b1616761696e"),  # Publish(topic='conformance/4b1000a58c/t/t', payload=b'again', qos=1, dup=True, packet_id=42417)
+    (0.1, "client", "out", "4002a5b1"),  # Puback(packet_id=42417)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -80,20 +98,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

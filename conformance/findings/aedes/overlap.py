@@ -18,27 +18,45 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540402003c00116365326665323334373766636c69656e74"),  # Connect(client_id='ce2fe23477fclient', protocol_version=4, keep_alive=60)
-    ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "825f0001001c636f6e666f726d616e63652f653266653233343737662f742f612f2300001c636f6e666f726d616e63652f653266653233343737662f742f612f6202001c636f6e666f726d616e63652f653266653233343737662f742f612f2b01"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/e2fe23477f/t/a/#'), Subscription(topic_filter='conformance/e2fe23477f/t/a/b', qos=2
-    ("client", "in", "90050001000201"),  # Suback(packet_id=1, reason_codes=[0, 2, 1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463653266653233343737667075626c6973686572"),  # Connect(client_id='ce2fe23477fpublisher', protocol_version=4, keep_alive=60)
-    ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "3421001c636f6e666f726d616e63652f653266653233343737662f742f612f6200016d"),  # Publish(topic='conformance/e2fe23477f/t/a/b', payload=b'm', qos=2, packet_id=1)
-    ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
-    ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
-    ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "301f001c636f6e666f726d616e63652f653266653233343737662f742f612f626d"),  # Publish(topic='conformance/e2fe23477f/t/a/b', payload=b'm')
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540402003c00116362336632343437366464636c69656e74"),  # Connect(client_id='cb3f24476ddclient', protocol_version=4, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "825f0001001c636f6e666f726d616e63652f623366323434373664642f742f612f2300001c636f6e666f726d616e63652f623366323434373664642f742f612f6202001c636f6e666f726d616e63652f623366323434373664642f742f612f2b01"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/b3f24476dd/t/a/#'), Subscription(topic_filter='conformance/b3f24476dd/t/a/b', qos=2
+    (0.0, "client", "in", "90050001000201"),  # Suback(packet_id=1, reason_codes=[0, 2, 1])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102000044d5154540402003c001463623366323434373664647075626c6973686572"),  # Connect(client_id='cb3f24476ddpublisher', protocol_version=4, keep_alive=60)
+    (0.0, "publisher", "in", "20020000"),  # Connack()
+    (0.0, "publisher", "out", "3421001c636f6e666f726d616e63652f623366323434373664642f742f612f6200016d"),  # Publish(topic='conformance/b3f24476dd/t/a/b', payload=b'm', qos=2, packet_id=1)
+    (0.0, "publisher", "in", "50020001"),  # Pubrec(packet_id=1)
+    (0.0, "publisher", "out", "62020001"),  # Pubrel(packet_id=1)
+    (0.0, "publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
+    (0.1, "client", "in", "301f001c636f6e666f726d616e63652f623366323434373664642f742f612f626d"),  # Publish(topic='conformance/b3f24476dd/t/a/b', payload=b'm')
+    (0.1, "client", "out", "c000"),  # Pingreq()
+    (0.1, "client", "in", "d000"),  # Pingresp()
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -83,20 +101,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

@@ -18,32 +18,50 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116364656530343061666333636c69656e74"),  # Connect(client_id='cdee040afc3client', protocol_version=4, clean_start=False, keep_alive=60)
-    ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f646565303430616663332f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/dee040afc3/t/t', qos=1)])
-    ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463646565303430616663337075626c6973686572"),  # Connect(client_id='cdee040afc3publisher', protocol_version=4, keep_alive=60)
-    ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74000130"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'0', qos=1, packet_id=1)
-    ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74000231"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'1', qos=1, packet_id=2)
-    ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("client", "in", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74aa1230"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'0', qos=1, packet_id=43538)
-    ("client", "in", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74aa1331"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'1', qos=1, packet_id=43539)
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116364656530343061666333636c69656e74"),  # Connect(client_id='cdee040afc3client', protocol_version=4, clean_start=False, keep_alive=60)
-    ("client", "in", "20020100"),  # Connack(session_present=True)
-    ("client", "in", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74aa1230"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'0', qos=1, packet_id=43538)
-    ("client", "in", "321f001a636f6e666f726d616e63652f646565303430616663332f742f74aa1331"),  # Publish(topic='conformance/dee040afc3/t/t', payload=b'1', qos=1, packet_id=43539)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540400003c00116362346235316434363537636c69656e74"),  # Connect(client_id='cb4b51d4657client', protocol_version=4, clean_start=False, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "821f0001001a636f6e666f726d616e63652f623462353164343635372f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/b4b51d4657/t/t', qos=1)])
+    (0.0, "client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102000044d5154540402003c001463623462353164343635377075626c6973686572"),  # Connect(client_id='cb4b51d4657publisher', protocol_version=4, keep_alive=60)
+    (0.0, "publisher", "in", "20020000"),  # Connack()
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74000130"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.0, "publisher", "in", "40020001"),  # Puback(packet_id=1)
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74000231"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.0, "publisher", "in", "40020002"),  # Puback(packet_id=2)
+    (0.1, "client", "in", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74211230"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'0', qos=1, packet_id=8466)
+    (0.1, "client", "in", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74211331"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'1', qos=1, packet_id=8467)
+    (0.1, "client", "dropped", ""),
+    (0.1, "client", "opened", ""),
+    (0.1, "client", "out", "101d00044d5154540400003c00116362346235316434363537636c69656e74"),  # Connect(client_id='cb4b51d4657client', protocol_version=4, clean_start=False, keep_alive=60)
+    (0.1, "client", "in", "20020100"),  # Connack(session_present=True)
+    (0.1, "client", "in", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74211230"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'0', qos=1, packet_id=8466)
+    (0.1, "client", "in", "321f001a636f6e666f726d616e63652f623462353164343635372f742f74211331"),  # Publish(topic='conformance/b4b51d4657/t/t', payload=b'1', qos=1, packet_id=8467)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -88,20 +106,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

@@ -18,21 +18,39 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101f00064d51497364700302003c00116365616438343066313633636c69656e74"),  # Connect(client_id='cead840f163client', protocol_version=3, keep_alive=60)
-    ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "341f001a636f6e666f726d616e63652f656164383430663136332f742f7400056d"),  # Publish(topic='conformance/ead840f163/t/t', payload=b'm', qos=2, packet_id=5)
-    ("client", "in", "50020005"),  # Pubrec(packet_id=5)
-    ("client", "out", "62020005"),
-    ("client", "in", "70020005"),  # Pubcomp(packet_id=5)
-    ("client", "out", "6a020005"),
-    ("client", "closed", ""),
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101f00064d51497364700302003c00116366616636626631363439636c69656e74"),  # Connect(client_id='cfaf6bf1649client', protocol_version=3, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "341f001a636f6e666f726d616e63652f666166366266313634392f742f7400056d"),  # Publish(topic='conformance/faf6bf1649/t/t', payload=b'm', qos=2, packet_id=5)
+    (0.0, "client", "in", "50020005"),  # Pubrec(packet_id=5)
+    (0.0, "client", "out", "62020005"),
+    (0.0, "client", "in", "70020005"),  # Pubcomp(packet_id=5)
+    (0.0, "client", "out", "6a020005"),
+    (0.0, "client", "closed", ""),
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -77,20 +95,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

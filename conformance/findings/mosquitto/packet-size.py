@@ -9,7 +9,7 @@ X5-packet-size-definition: The packet size that counts against Maximum Packet Si
 MQTT5-3.1.2-24: The Server sends the Client no packet that is larger than the Maximum Packet Size of that Client.
 
 Expected: nothing
-Seen:     Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+Seen:     Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
 """
 
 import socket
@@ -19,46 +19,64 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60)
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
-    ("client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463393439316633346363387075626c6973686572"),  # Connect(client_id='c9491f34cc8publisher', keep_alive=60)
-    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60)
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000200001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
-    ("client", "in", "900400020000"),  # Suback(packet_id=2, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "102300044d5154540502003c05270000003d00116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=61))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000300001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
-    ("client", "in", "900400030000"),  # Suback(packet_id=3, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "102300044d5154540502003c05270000003c00116339343931663334636338636c69656e74"),  # Connect(client_id='c9491f34cc8client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=60))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000400001a636f6e666f726d616e63652f393439316633346363382f742f7400"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/9491f34cc8/t/t')])
-    ("client", "in", "900400040000"),  # Suback(packet_id=4, reason_codes=[0])
-    ("publisher", "out", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "303b001a636f6e666f726d616e63652f393439316633346363382f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9491f34cc8/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
-    ("client", "in", "d000"),  # Pingresp()
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101e00044d5154540502003c0000116337393334303462313834636c69656e74"),  # Connect(client_id='c793404b184client', keep_alive=60)
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "8220000100001a636f6e666f726d616e63652f373933343034623138342f742f7400"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/793404b184/t/t')])
+    (0.0, "client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102100044d5154540502003c00001463373933343034623138347075626c6973686572"),  # Connect(client_id='c793404b184publisher', keep_alive=60)
+    (0.0, "publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "dropped", ""),
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101e00044d5154540502003c0000116337393334303462313834636c69656e74"),  # Connect(client_id='c793404b184client', keep_alive=60)
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "8220000200001a636f6e666f726d616e63652f373933343034623138342f742f7400"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/793404b184/t/t')])
+    (0.0, "client", "in", "900400020000"),  # Suback(packet_id=2, reason_codes=[0])
+    (0.0, "publisher", "out", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.1, "client", "in", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.1, "client", "dropped", ""),
+    (0.1, "client", "opened", ""),
+    (0.1, "client", "out", "102300044d5154540502003c05270000003d00116337393334303462313834636c69656e74"),  # Connect(client_id='c793404b184client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=61))
+    (0.1, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.1, "client", "out", "8220000300001a636f6e666f726d616e63652f373933343034623138342f742f7400"),  # Subscribe(packet_id=3, subscriptions=[Subscription(topic_filter='conformance/793404b184/t/t')])
+    (0.1, "client", "in", "900400030000"),  # Suback(packet_id=3, reason_codes=[0])
+    (0.1, "publisher", "out", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.1, "client", "in", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.1, "client", "dropped", ""),
+    (0.1, "client", "opened", ""),
+    (0.1, "client", "out", "102300044d5154540502003c05270000003c00116337393334303462313834636c69656e74"),  # Connect(client_id='c793404b184client', keep_alive=60, properties=ConnectProperties(maximum_packet_size=60))
+    (0.1, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.1, "client", "out", "8220000400001a636f6e666f726d616e63652f373933343034623138342f742f7400"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/793404b184/t/t')])
+    (0.1, "client", "in", "900400040000"),  # Suback(packet_id=4, reason_codes=[0])
+    (0.1, "publisher", "out", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.1, "client", "out", "c000"),  # Pingreq()
+    (0.1, "client", "in", "303b001a636f6e666f726d616e63652f373933343034623138342f742f7400787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/793404b184/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    (0.2, "client", "in", "d000"),  # Pingresp()
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -103,20 +121,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

@@ -12,7 +12,7 @@ X5-quota-ack: Each PUBACK or PUBCOMP received adds 1 to the send quota, even one
 MQTT5-4.9.0-3: Even at a quota of zero, Client and Server go on processing and answering all other MQTT Control Packets.
 
 Expected: nothing
-Seen:     Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
+Seen:     Publish(topic='conformance/ea100ccb75/t/t', payload=b'3', qos=1, packet_id=4)
 """
 
 import socket
@@ -22,61 +22,79 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000100116361323735363361313331636c69656e74"),  # Connect(client_id='ca27563a131client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f613237353633613133312f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/a27563a131/t/t', qos=1)])
-    ("client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463613237353633613133317075626c6973686572"),  # Connect(client_id='ca27563a131publisher', keep_alive=60)
-    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
-    ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
-    ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
-    ("publisher", "in", "40020003"),  # Puback(packet_id=3)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
-    ("client", "out", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
-    ("publisher", "out", "e000"),  # Disconnect()
-    ("publisher", "closed", ""),
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000200116361323735363361313331636c69656e74"),  # Connect(client_id='ca27563a131client', keep_alive=60, properties=ConnectProperties(receive_maximum=2))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000200001a636f6e666f726d616e63652f613237353633613133312f742f7401"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/a27563a131/t/t', qos=1)])
-    ("client", "in", "900400020001"),  # Suback(packet_id=2, reason_codes=[1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463613237353633613133317075626c6973686572"),  # Connect(client_id='ca27563a131publisher', keep_alive=60)
-    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
-    ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
-    ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
-    ("publisher", "in", "40020003"),  # Puback(packet_id=3)
-    ("publisher", "out", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400040033"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
-    ("publisher", "in", "40020004"),  # Puback(packet_id=4)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400010030"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'0', qos=1, packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400020031"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'1', qos=1, packet_id=2)
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
-    ("client", "out", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400030032"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'2', qos=1, packet_id=3)
-    ("client", "in", "3220001a636f6e666f726d616e63652f613237353633613133312f742f7400040033"),  # Publish(topic='conformance/a27563a131/t/t', payload=b'3', qos=1, packet_id=4)
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "102100044d5154540502003c0321000100116365613130306363623735636c69656e74"),  # Connect(client_id='cea100ccb75client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "8220000100001a636f6e666f726d616e63652f656131303063636237352f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/ea100ccb75/t/t', qos=1)])
+    (0.0, "client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102100044d5154540502003c00001463656131303063636237357075626c6973686572"),  # Connect(client_id='cea100ccb75publisher', keep_alive=60)
+    (0.0, "publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400010030"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.0, "publisher", "in", "40020001"),  # Puback(packet_id=1)
+    (0.0, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400020031"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.0, "publisher", "in", "40020002"),  # Puback(packet_id=2)
+    (0.0, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400030032"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'2', qos=1, packet_id=3)
+    (0.0, "publisher", "in", "40020003"),  # Puback(packet_id=3)
+    (0.0, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400010030"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.0, "client", "out", "c000"),  # Pingreq()
+    (0.0, "client", "in", "d000"),  # Pingresp()
+    (0.1, "client", "out", "40020001"),  # Puback(packet_id=1)
+    (0.1, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400020031"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.1, "client", "out", "c000"),  # Pingreq()
+    (0.1, "client", "in", "d000"),  # Pingresp()
+    (0.1, "publisher", "out", "e000"),  # Disconnect()
+    (0.1, "publisher", "closed", ""),
+    (0.1, "client", "dropped", ""),
+    (0.1, "client", "opened", ""),
+    (0.1, "client", "out", "102100044d5154540502003c0321000200116365613130306363623735636c69656e74"),  # Connect(client_id='cea100ccb75client', keep_alive=60, properties=ConnectProperties(receive_maximum=2))
+    (0.1, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.1, "client", "out", "8220000200001a636f6e666f726d616e63652f656131303063636237352f742f7401"),  # Subscribe(packet_id=2, subscriptions=[Subscription(topic_filter='conformance/ea100ccb75/t/t', qos=1)])
+    (0.1, "client", "in", "900400020001"),  # Suback(packet_id=2, reason_codes=[1])
+    (0.1, "publisher", "opened", ""),
+    (0.1, "publisher", "out", "102100044d5154540502003c00001463656131303063636237357075626c6973686572"),  # Connect(client_id='cea100ccb75publisher', keep_alive=60)
+    (0.2, "publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.2, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400010030"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.2, "publisher", "in", "40020001"),  # Puback(packet_id=1)
+    (0.2, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400020031"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.2, "publisher", "in", "40020002"),  # Puback(packet_id=2)
+    (0.2, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400030032"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'2', qos=1, packet_id=3)
+    (0.2, "publisher", "in", "40020003"),  # Puback(packet_id=3)
+    (0.2, "publisher", "out", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400040033"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'3', qos=1, packet_id=4)
+    (0.2, "publisher", "in", "40020004"),  # Puback(packet_id=4)
+    (0.2, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400010030"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.2, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400020031"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.2, "client", "out", "c000"),  # Pingreq()
+    (0.2, "client", "in", "d000"),  # Pingresp()
+    (0.2, "client", "out", "40020001"),  # Puback(packet_id=1)
+    (0.2, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400030032"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'2', qos=1, packet_id=3)
+    (0.2, "client", "in", "3220001a636f6e666f726d616e63652f656131303063636237352f742f7400040033"),  # Publish(topic='conformance/ea100ccb75/t/t', payload=b'3', qos=1, packet_id=4)
+    (0.2, "client", "out", "c000"),  # Pingreq()
+    (0.2, "client", "in", "d000"),  # Pingresp()
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -121,20 +139,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

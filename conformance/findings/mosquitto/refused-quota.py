@@ -21,32 +21,50 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "102100044d5154540502003c0321000100116333306161353036386337636c69656e74"),  # Connect(client_id='c30aa5068c7client', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f333061613530363863372f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/30aa5068c7/t/t', qos=2)])
-    ("client", "in", "900400010002"),  # Suback(packet_id=1, reason_codes=[2])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102100044d5154540502003c00001463333061613530363863377075626c6973686572"),  # Connect(client_id='c30aa5068c7publisher', keep_alive=60)
-    ("publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("publisher", "out", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740001006d"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'm', qos=2, packet_id=1)
-    ("publisher", "in", "50020001"),  # Pubrec(packet_id=1)
-    ("publisher", "out", "62020001"),  # Pubrel(packet_id=1)
-    ("publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
-    ("client", "in", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740001006d"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'm', qos=2, packet_id=1)
-    ("client", "out", "5003000180"),  # Pubrec(packet_id=1, reason_code=128)
-    ("client", "out", "c000"),  # Pingreq()
-    ("client", "in", "d000"),  # Pingresp()
-    ("publisher", "out", "3420001a636f6e666f726d616e63652f333061613530363863372f742f740002006e"),  # Publish(topic='conformance/30aa5068c7/t/t', payload=b'n', qos=2, packet_id=2)
-    ("publisher", "in", "50020002"),  # Pubrec(packet_id=2)
-    ("publisher", "out", "62020002"),  # Pubrel(packet_id=2)
-    ("publisher", "in", "70020002"),  # Pubcomp(packet_id=2)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "102100044d5154540502003c0321000100116330653536653137646665636c69656e74"),  # Connect(client_id='c0e56e17dfeclient', keep_alive=60, properties=ConnectProperties(receive_maximum=1))
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "8220000100001a636f6e666f726d616e63652f306535366531376466652f742f7402"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/0e56e17dfe/t/t', qos=2)])
+    (0.0, "client", "in", "900400010002"),  # Suback(packet_id=1, reason_codes=[2])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102100044d5154540502003c00001463306535366531376466657075626c6973686572"),  # Connect(client_id='c0e56e17dfepublisher', keep_alive=60)
+    (0.0, "publisher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "publisher", "out", "3420001a636f6e666f726d616e63652f306535366531376466652f742f740001006d"),  # Publish(topic='conformance/0e56e17dfe/t/t', payload=b'm', qos=2, packet_id=1)
+    (0.0, "publisher", "in", "50020001"),  # Pubrec(packet_id=1)
+    (0.0, "publisher", "out", "62020001"),  # Pubrel(packet_id=1)
+    (0.0, "publisher", "in", "70020001"),  # Pubcomp(packet_id=1)
+    (0.0, "client", "in", "3420001a636f6e666f726d616e63652f306535366531376466652f742f740001006d"),  # Publish(topic='conformance/0e56e17dfe/t/t', payload=b'm', qos=2, packet_id=1)
+    (0.0, "client", "out", "5003000180"),  # Pubrec(packet_id=1, reason_code=128)
+    (0.0, "client", "out", "c000"),  # Pingreq()
+    (0.0, "client", "in", "d000"),  # Pingresp()
+    (0.1, "publisher", "out", "3420001a636f6e666f726d616e63652f306535366531376466652f742f740002006e"),  # Publish(topic='conformance/0e56e17dfe/t/t', payload=b'n', qos=2, packet_id=2)
+    (0.1, "publisher", "in", "50020002"),  # Pubrec(packet_id=2)
+    (0.1, "publisher", "out", "62020002"),  # Pubrel(packet_id=2)
+    (0.1, "publisher", "in", "70020002"),  # Pubcomp(packet_id=2)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -91,20 +109,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

@@ -18,17 +18,35 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116334306435636137313634636c69656e74"),  # Connect(client_id='c40d5ca7164client', keep_alive=60)
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "822900010000232473686172652f672f636f6e666f726d616e63652f343064356361373136342f742f7404"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='$share/g/conformance/40d5ca7164/t/t', no_local=True)])
-    ("client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101e00044d5154540502003c0000116361313565363763343666636c69656e74"),  # Connect(client_id='ca15e67c46fclient', keep_alive=60)
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "822900010000232473686172652f672f636f6e666f726d616e63652f613135653637633436662f742f7404"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='$share/g/conformance/a15e67c46f/t/t', no_local=True)])
+    (0.0, "client", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -73,20 +91,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

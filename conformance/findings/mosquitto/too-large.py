@@ -18,26 +18,44 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "102600044d5154540502003c08210001270000006400116362366336333430636363636c69656e74"),  # Connect(client_id='cb6c6340cccclient', keep_alive=60, properties=ConnectProperties(receive_maximum=1, maximum_packet_size=100))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "8220000100001a636f6e666f726d616e63652f623663363334306363632f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/b6c6340ccc/t/t', qos=1)])
-    ("client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
-    ("other", "opened", ""),
-    ("other", "out", "101d00044d5154540502003c00001063623663363334306363636f74686572"),  # Connect(client_id='cb6c6340cccother', keep_alive=60)
-    ("other", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("other", "out", "32cb02001a636f6e666f726d616e63652f623663363334306363632f742f74000100787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/b6c6340ccc/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
-    ("other", "in", "40020001"),  # Puback(packet_id=1)
-    ("other", "out", "32cb02001a636f6e666f726d616e63652f623663363334306363632f742f74000200797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979"),  # Publish(topic='conformance/b6c6340ccc/t/t', payload=b'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
-    ("other", "in", "40020002"),  # Puback(packet_id=2)
-    ("other", "out", "3224001a636f6e666f726d616e63652f623663363334306363632f742f74000300736d616c6c"),  # Publish(topic='conformance/b6c6340ccc/t/t', payload=b'small', qos=1, packet_id=3)
-    ("other", "in", "40020003"),  # Puback(packet_id=3)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "102600044d5154540502003c08210001270000006400116339623265346561356464636c69656e74"),  # Connect(client_id='c9b2e4ea5ddclient', keep_alive=60, properties=ConnectProperties(receive_maximum=1, maximum_packet_size=100))
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "8220000100001a636f6e666f726d616e63652f396232653465613564642f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/9b2e4ea5dd/t/t', qos=1)])
+    (0.0, "client", "in", "900400010001"),  # Suback(packet_id=1, reason_codes=[1])
+    (0.0, "other", "opened", ""),
+    (0.0, "other", "out", "101d00044d5154540502003c00001063396232653465613564646f74686572"),  # Connect(client_id='c9b2e4ea5ddother', keep_alive=60)
+    (0.0, "other", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "other", "out", "32cb02001a636f6e666f726d616e63652f396232653465613564642f742f74000100787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"),  # Publish(topic='conformance/9b2e4ea5dd/t/t', payload=b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    (0.0, "other", "in", "40020001"),  # Puback(packet_id=1)
+    (0.0, "other", "out", "32cb02001a636f6e666f726d616e63652f396232653465613564642f742f74000200797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979797979"),  # Publish(topic='conformance/9b2e4ea5dd/t/t', payload=b'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
+    (0.0, "other", "in", "40020002"),  # Puback(packet_id=2)
+    (0.0, "other", "out", "3224001a636f6e666f726d616e63652f396232653465613564642f742f74000300736d616c6c"),  # Publish(topic='conformance/9b2e4ea5dd/t/t', payload=b'small', qos=1, packet_id=3)
+    (0.0, "other", "in", "40020003"),  # Puback(packet_id=3)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -82,20 +100,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

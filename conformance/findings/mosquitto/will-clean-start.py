@@ -19,24 +19,42 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012636661623037366438653377617463686572"),  # Connect(client_id='cfab076d8e3watcher', keep_alive=60)
-    ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f666162303736643865332f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/fab076d8e3/t/w')])
-    ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
-    ("client", "opened", ""),
-    ("client", "out", "104b00044d5154540506003c05110000003c00116366616230373664386533636c69656e7405180000003c001a636f6e666f726d616e63652f666162303736643865332f742f77000477696c6c"),  # Connect(client_id='cfab076d8e3client', keep_alive=60, will=Will(topic='conformance/fab076d8e3/t/w', payload=b'will', properties=WillProperties(will_delay_interv
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "dropped", ""),
-    ("client", "opened", ""),
-    ("client", "out", "101e00044d5154540502003c0000116366616230373664386533636c69656e74"),  # Connect(client_id='cfab076d8e3client', keep_alive=60)
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "watcher", "opened", ""),
+    (0.0, "watcher", "out", "101f00044d5154540502003c000012636637313637623139323977617463686572"),  # Connect(client_id='cf7167b1929watcher', keep_alive=60)
+    (0.0, "watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "watcher", "out", "8220000100001a636f6e666f726d616e63652f663731363762313932392f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/f7167b1929/t/w')])
+    (0.0, "watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "104b00044d5154540506003c05110000003c00116366373136376231393239636c69656e7405180000003c001a636f6e666f726d616e63652f663731363762313932392f742f77000477696c6c"),  # Connect(client_id='cf7167b1929client', keep_alive=60, will=Will(topic='conformance/f7167b1929/t/w', payload=b'will', properties=WillProperties(will_delay_interv
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "dropped", ""),
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101e00044d5154540502003c0000116366373136376231393239636c69656e74"),  # Connect(client_id='cf7167b1929client', keep_alive=60)
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -81,20 +99,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

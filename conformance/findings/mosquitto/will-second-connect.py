@@ -19,22 +19,40 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21883
 STEPS = [
-    ("watcher", "opened", ""),
-    ("watcher", "out", "101f00044d5154540502003c000012633632303862656233303677617463686572"),  # Connect(client_id='c6208beb306watcher', keep_alive=60)
-    ("watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("watcher", "out", "8220000100001a636f6e666f726d616e63652f363230386265623330362f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/6208beb306/t/w')])
-    ("watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
-    ("client", "opened", ""),
-    ("client", "out", "104100044d5154540506003c0000116336323038626562333036636c69656e7400001a636f6e666f726d616e63652f363230386265623330362f742f77000477696c6c"),  # Connect(client_id='c6208beb306client', keep_alive=60, will=Will(topic='conformance/6208beb306/t/w', payload=b'will'))
-    ("client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
-    ("client", "out", "101e00044d5154540502003c0000116336323038626562333036636c69656e74"),  # Connect(client_id='c6208beb306client', keep_alive=60)
-    ("client", "closed", ""),
+    (0.0, "watcher", "opened", ""),
+    (0.0, "watcher", "out", "101f00044d5154540502003c000012636634363863663431636677617463686572"),  # Connect(client_id='cf468cf41cfwatcher', keep_alive=60)
+    (0.0, "watcher", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "watcher", "out", "8220000100001a636f6e666f726d616e63652f663436386366343163662f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/f468cf41cf/t/w')])
+    (0.0, "watcher", "in", "900400010000"),  # Suback(packet_id=1, reason_codes=[0])
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "104100044d5154540506003c0000116366343638636634316366636c69656e7400001a636f6e666f726d616e63652f663436386366343163662f742f77000477696c6c"),  # Connect(client_id='cf468cf41cfclient', keep_alive=60, will=Will(topic='conformance/f468cf41cf/t/w', payload=b'will'))
+    (0.0, "client", "in", "200900000621001422000a"),  # Connack(properties=ConnackProperties(receive_maximum=20, topic_alias_maximum=10))
+    (0.0, "client", "out", "101e00044d5154540502003c0000116366343638636634316366636c69656e74"),  # Connect(client_id='cf468cf41cfclient', keep_alive=60)
+    (0.0, "client", "closed", ""),
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -79,20 +97,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

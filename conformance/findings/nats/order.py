@@ -18,51 +18,69 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116330353065333962376638636c69656e74"),  # Connect(client_id='c050e39b7f8client', protocol_version=4, clean_start=False, keep_alive=60)
-    ("client", "in", "20020000"),  # Connack()
-    ("client", "out", "821f0001001a636f6e666f726d616e63652f303530653339623766382f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/050e39b7f8/t/t', qos=1)])
-    ("client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
-    ("publisher", "opened", ""),
-    ("publisher", "out", "102000044d5154540402003c001463303530653339623766387075626c6973686572"),  # Connect(client_id='c050e39b7f8publisher', protocol_version=4, keep_alive=60)
-    ("publisher", "in", "20020000"),  # Connack()
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000130"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'0', qos=1, packet_id=1)
-    ("publisher", "in", "40020001"),  # Puback(packet_id=1)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000130"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'0', qos=1, packet_id=1)
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000231"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'1', qos=1, packet_id=2)
-    ("publisher", "in", "40020002"),  # Puback(packet_id=2)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000231"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'1', qos=1, packet_id=2)
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000332"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'2', qos=1, packet_id=3)
-    ("publisher", "in", "40020003"),  # Puback(packet_id=3)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000332"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'2', qos=1, packet_id=3)
-    ("client", "dropped", ""),
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000433"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'3', qos=1, packet_id=4)
-    ("publisher", "in", "40020004"),  # Puback(packet_id=4)
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000534"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'4', qos=1, packet_id=5)
-    ("publisher", "in", "40020005"),  # Puback(packet_id=5)
-    ("publisher", "out", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000635"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'5', qos=1, packet_id=6)
-    ("publisher", "in", "40020006"),  # Puback(packet_id=6)
-    ("client", "opened", ""),
-    ("client", "out", "101d00044d5154540400003c00116330353065333962376638636c69656e74"),  # Connect(client_id='c050e39b7f8client', protocol_version=4, clean_start=False, keep_alive=60)
-    ("client", "in", "20020100"),  # Connack(session_present=True)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000433"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'3', qos=1, packet_id=4)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000534"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'4', qos=1, packet_id=5)
-    ("client", "in", "321f001a636f6e666f726d616e63652f303530653339623766382f742f74000635"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'5', qos=1, packet_id=6)
-    ("client", "out", "40020004"),  # Puback(packet_id=4)
-    ("client", "out", "40020005"),  # Puback(packet_id=5)
-    ("client", "out", "40020006"),  # Puback(packet_id=6)
-    ("client", "in", "3a1f001a636f6e666f726d616e63652f303530653339623766382f742f74000130"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'0', qos=1, dup=True, packet_id=1)
-    ("client", "in", "3a1f001a636f6e666f726d616e63652f303530653339623766382f742f74000231"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'1', qos=1, dup=True, packet_id=2)
-    ("client", "in", "3a1f001a636f6e666f726d616e63652f303530653339623766382f742f74000332"),  # Publish(topic='conformance/050e39b7f8/t/t', payload=b'2', qos=1, dup=True, packet_id=3)
-    ("client", "out", "40020001"),  # Puback(packet_id=1)
-    ("client", "out", "40020002"),  # Puback(packet_id=2)
-    ("client", "out", "40020003"),  # Puback(packet_id=3)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540400003c00116332643564336564393332636c69656e74"),  # Connect(client_id='c2d5d3ed932client', protocol_version=4, clean_start=False, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "821f0001001a636f6e666f726d616e63652f326435643365643933322f742f7401"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/2d5d3ed932/t/t', qos=1)])
+    (0.0, "client", "in", "9003000101"),  # Suback(packet_id=1, reason_codes=[1])
+    (0.0, "publisher", "opened", ""),
+    (0.0, "publisher", "out", "102000044d5154540402003c001463326435643365643933327075626c6973686572"),  # Connect(client_id='c2d5d3ed932publisher', protocol_version=4, keep_alive=60)
+    (0.0, "publisher", "in", "20020000"),  # Connack()
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000130"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.0, "publisher", "in", "40020001"),  # Puback(packet_id=1)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000130"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'0', qos=1, packet_id=1)
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000231"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000231"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'1', qos=1, packet_id=2)
+    (0.0, "publisher", "in", "40020002"),  # Puback(packet_id=2)
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000332"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'2', qos=1, packet_id=3)
+    (0.0, "publisher", "in", "40020003"),  # Puback(packet_id=3)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000332"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'2', qos=1, packet_id=3)
+    (0.0, "client", "dropped", ""),
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000433"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'3', qos=1, packet_id=4)
+    (0.0, "publisher", "in", "40020004"),  # Puback(packet_id=4)
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000534"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'4', qos=1, packet_id=5)
+    (0.0, "publisher", "in", "40020005"),  # Puback(packet_id=5)
+    (0.0, "publisher", "out", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000635"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'5', qos=1, packet_id=6)
+    (0.0, "publisher", "in", "40020006"),  # Puback(packet_id=6)
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540400003c00116332643564336564393332636c69656e74"),  # Connect(client_id='c2d5d3ed932client', protocol_version=4, clean_start=False, keep_alive=60)
+    (0.0, "client", "in", "20020100"),  # Connack(session_present=True)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000433"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'3', qos=1, packet_id=4)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000534"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'4', qos=1, packet_id=5)
+    (0.0, "client", "in", "321f001a636f6e666f726d616e63652f326435643365643933322f742f74000635"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'5', qos=1, packet_id=6)
+    (0.0, "client", "out", "40020004"),  # Puback(packet_id=4)
+    (0.0, "client", "out", "40020005"),  # Puback(packet_id=5)
+    (0.0, "client", "out", "40020006"),  # Puback(packet_id=6)
+    (1.1, "client", "in", "3a1f001a636f6e666f726d616e63652f326435643365643933322f742f74000130"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'0', qos=1, dup=True, packet_id=1)
+    (1.1, "client", "in", "3a1f001a636f6e666f726d616e63652f326435643365643933322f742f74000231"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'1', qos=1, dup=True, packet_id=2)
+    (1.1, "client", "in", "3a1f001a636f6e666f726d616e63652f326435643365643933322f742f74000332"),  # Publish(topic='conformance/2d5d3ed932/t/t', payload=b'2', qos=1, dup=True, packet_id=3)
+    (1.1, "client", "out", "40020001"),  # Puback(packet_id=1)
+    (1.1, "client", "out", "40020002"),  # Puback(packet_id=2)
+    (1.1, "client", "out", "40020003"),  # Puback(packet_id=3)
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -107,20 +125,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

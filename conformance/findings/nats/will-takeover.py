@@ -18,24 +18,42 @@ import time
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21886
 STEPS = [
-    ("watcher", "opened", ""),
-    ("watcher", "out", "101e00044d5154540402003c0012633763303434653631363477617463686572"),  # Connect(client_id='c7c044e6164watcher', protocol_version=4, keep_alive=60)
-    ("watcher", "in", "20020000"),  # Connack()
-    ("watcher", "out", "821f0001001a636f6e666f726d616e63652f376330343465363136342f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/7c044e6164/t/w')])
-    ("watcher", "in", "9003000100"),  # Suback(packet_id=1, reason_codes=[0])
-    ("client", "opened", ""),
-    ("client", "out", "103f00044d5154540406003c00116337633034346536313634636c69656e74001a636f6e666f726d616e63652f376330343465363136342f742f77000477696c6c"),  # Connect(client_id='c7c044e6164client', protocol_version=4, keep_alive=60, will=Will(topic='conformance/7c044e6164/t/w', payload=b'will'))
-    ("client", "in", "20020000"),  # Connack()
-    ("other", "opened", ""),
-    ("other", "out", "101d00044d5154540402003c00116337633034346536313634636c69656e74"),  # Connect(client_id='c7c044e6164client', protocol_version=4, keep_alive=60)
-    ("other", "in", "20020000"),  # Connack()
-    ("client", "closed", ""),
+    (0.0, "watcher", "opened", ""),
+    (0.0, "watcher", "out", "101e00044d5154540402003c0012633831303761396261663277617463686572"),  # Connect(client_id='c8107a9baf2watcher', protocol_version=4, keep_alive=60)
+    (0.0, "watcher", "in", "20020000"),  # Connack()
+    (0.0, "watcher", "out", "821f0001001a636f6e666f726d616e63652f383130376139626166322f742f7700"),  # Subscribe(packet_id=1, subscriptions=[Subscription(topic_filter='conformance/8107a9baf2/t/w')])
+    (0.0, "watcher", "in", "9003000100"),  # Suback(packet_id=1, reason_codes=[0])
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "103f00044d5154540406003c00116338313037613962616632636c69656e74001a636f6e666f726d616e63652f383130376139626166322f742f77000477696c6c"),  # Connect(client_id='c8107a9baf2client', protocol_version=4, keep_alive=60, will=Will(topic='conformance/8107a9baf2/t/w', payload=b'will'))
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "other", "opened", ""),
+    (0.0, "other", "out", "101d00044d5154540402003c00116338313037613962616632636c69656e74"),  # Connect(client_id='c8107a9baf2client', protocol_version=4, keep_alive=60)
+    (0.0, "other", "in", "20020000"),  # Connack()
+    (0.0, "client", "closed", ""),
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
     "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
 ).split()
 links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
 
 
 def packets(name):
@@ -80,20 +98,27 @@ def show(name, seconds):
         rest[name] += data
         for packet in packets(name):
             print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
 
 
-for name, what, data in STEPS:
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
     if what == "opened":
         links[name] = socket.create_connection((HOST, PORT), 5)
         rest[name] = b""
     elif what == "out":
-        raw = bytes.fromhex(data)
+        raw = adapted(name, bytes.fromhex(data))
         print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
         try:
             links[name].sendall(raw)
         except (KeyError, OSError):
             print(f"{name}: closed already")
     elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
-from mqtt_conformance.verdict import Inconclusive
+from mqtt_conformance.verdict import Advised, Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
@@ -170,6 +170,10 @@ async def receive_maximum_is_enforced(peer: Peer) -> None:
     if limit > 2000:
         raise Inconclusive(f"the server's Receive Maximum is {limit}")
     await peer.send(*(Publish(peer.topic(), b"", 2, packet_id=i) for i in range(1, limit + 2)))
+    await peer._wait(lambda: peer.closed or sum(isinstance(p, Pubrec) for p in peer.inbox) > limit, 5)
+    refused = next((p for p in peer.inbox if isinstance(p, Pubrec) and p.reason_code >= 0x80), None)
+    if refused is not None and not peer.closed:
+        raise Advised("what exceeds it is refused, not the connection", expected="DISCONNECT 0x93", seen=repr(refused))
     last = await peer.expect_closed(within=5)
     if isinstance(last, Disconnect):
         peer.equal(last.reason_code, 0x93, "the Reason Code")
