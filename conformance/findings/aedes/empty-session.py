@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501
+# ruff: noqa
 """X311-session-state-server/empty-session
 
 A session exists although nothing is in it.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501
+# ruff: noqa
 """X31-password-missing/no-password
 
 A 3.1 CONNECT may end before the Password that its flag announces.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501
+# ruff: noqa
 """MQTT5-3.1.2-8/protocol-error
 
 The Will Message is published when the server closes the connection because of an error.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501
+# ruff: noqa
 """MQTT311-4.6.0-6/order-resend
 
 What was not acknowledged comes first on a resumed session, then what was published meanwhile.

@@ -13,7 +13,7 @@ __all__ = ["render"]
 
 TEMPLATE = '''#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501
+# ruff: noqa
 """{id}
 
 {intent}
