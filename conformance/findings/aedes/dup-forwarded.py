@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.3.1-3/dup-not-forwarded
 
 The DUP flag of what arrives has nothing to do with the DUP flag of what was published.

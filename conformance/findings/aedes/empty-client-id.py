@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.1.3-8/empty-id-keeps-session
 
 An empty Client Identifier with Clean Session 0 gets return code 0x02 and the close.

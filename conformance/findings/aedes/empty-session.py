@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X311-session-state-server/empty-session
 
 A session exists although nothing is in it.

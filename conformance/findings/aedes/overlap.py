@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.3.5-1/overlap-qos
 
 A message that several subscriptions of a client match arrives at the highest QoS they grant, once at least.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-2.3.1-1/vector-order-subscribe-packet_id
 
 A SUBSCRIBE packet_id that breaks the rule is not served (order).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.1.2-2/unsupported-level
 
 A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close.

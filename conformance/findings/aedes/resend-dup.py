@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-4.3.2-1/resend-ends
 
 The PUBACK of a message that was sent again ends it: what follows comes, and nothing is sent a third time.

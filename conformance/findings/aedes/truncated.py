@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X311-field-truncated/vector-truncation-puback-packet_id
 
 A PUBACK packet_id that breaks the rule is not served (truncation).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.10.3-2/vector-empty-list-unsubscribe-topic_filters
 
 A UNSUBSCRIBE topic_filters that breaks the rule is not served (empty-list).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-1.5.3-1/vector-order-connect-client_id
 
 A CONNECT client_id that breaks the rule is not served (order).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X31-password-missing/no-password
 
 A 3.1 CONNECT may end before the Password that its flag announces.

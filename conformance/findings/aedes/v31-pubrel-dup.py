@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X31-pubrel-flags/pubrel-dup
 
 A PUBREL with DUP, as a 3.1 client sends it on a retry, gets its PUBCOMP.

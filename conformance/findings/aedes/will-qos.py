@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.1.2-14/will-qos-3
 
 A CONNECT with Will QoS 3 is not accepted.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-4.7.1-1/vector-topic-wildcard-connect-will_topic
 
 A CONNECT will_topic that breaks the rule is not served (topic-wildcard).

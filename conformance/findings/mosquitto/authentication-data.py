@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X5-authentication_data-needs/vector-property-needs-connect-properties
 
 A CONNECT properties that breaks the rule is not served (property-needs).

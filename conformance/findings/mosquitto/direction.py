@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X5-packet-direction/vector-wrong-sender-pingresp-fixed_header
 
 A PINGRESP fixed_header that breaks the rule is not served (wrong-sender).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-4.3.3-7/no-expiry-in-flight
 
 A QoS 2 message that was sent before it expired is finished, also on a resumed session.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-2.1.3-1/vector-flags-pingreq-fixed_header
 
 A PINGREQ fixed_header that breaks the rule is not served (flags).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.3.4-6/identifier-from-client
 
 A PUBLISH of a client with a Subscription Identifier is refused as a Protocol Error and reaches nobody.

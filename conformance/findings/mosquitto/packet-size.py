@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X5-packet-size-definition/exact-size
 
 A message of exactly the client's Maximum Packet Size arrives; one byte more, and it does not.

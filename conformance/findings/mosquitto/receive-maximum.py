@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.3.4-9/receive-maximum
 
 No more QoS 1 and 2 messages are unacknowledged than the client's Receive Maximum allows.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-4.3.3-4/refused-is-not-released
 
 A PUBREC of 0x80 or above is not answered with a PUBREL, and frees the Packet Identifier.

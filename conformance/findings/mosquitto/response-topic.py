@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.3.2-14/vector-topic-wildcard-connect-will_properties.response_topic
 
 A CONNECT will_properties.response_topic that breaks the rule is not served (topic-wildcard).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-4.8.2-1/vector-share-name-empty-subscribe-subscriptions.topic_filter
 
 A SUBSCRIBE subscriptions.topic_filter that breaks the rule is not served (share-name-empty).

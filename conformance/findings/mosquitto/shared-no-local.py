@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.8.3-4/shared-no-local
 
 No Local on a shared subscription is a Protocol Error: the connection is closed.

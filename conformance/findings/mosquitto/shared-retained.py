@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X5-shared-no-retained/shared-no-retained
 
 Making a shared subscription brings no retained messages.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.1.2-25/too-large-is-done
 
 A message that is too large for a client is dropped as if it had been delivered: what follows arrives.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X5-trailing-bytes/vector-trailing-pingreq
 
 A PINGREQ that breaks the rule is not served (trailing).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.1.2-8/will-at-clean-start
 
 A clean start ends the session, so its delayed Will Message is published.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT5-3.1.2-8/protocol-error
 
 The Will Message is published when the server closes the connection because of an error.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-4.7.1-2/vector-filter-hash-subscribe-subscriptions.topic_filter
 
 A SUBSCRIBE subscriptions.topic_filter that breaks the rule is not served (filter-hash).

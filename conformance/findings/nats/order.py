@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-4.6.0-6/order-resend
 
 What was not acknowledged comes first on a resumed session, then what was published meanwhile.

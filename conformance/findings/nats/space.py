@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.3.2-3/matching
 
 A filter gets the messages of the topics that it matches, and no others.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """X311-trailing-bytes/vector-trailing-connect
 
 A CONNECT that breaks the rule is not served (trailing).

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.10.4-3/unsubscribed-in-flight
 
 A QoS 1 message that was sent before the UNSUBSCRIBE is finished: it is sent again after a resume.

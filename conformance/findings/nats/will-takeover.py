@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.1.2-8/will-at-takeover
 
 Taking a connection over publishes its Will Message, which has no delay.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """MQTT311-3.3.4-1/wrong-ack
 
 An acknowledgement of another kind than the message needs does not end its delivery; closing is fine too.

@@ -13,7 +13,6 @@ __all__ = ["render"]
 
 TEMPLATE = '''#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ruff: noqa
 """{id}
 
 {intent}
