@@ -348,8 +348,11 @@ class Peer:
         if not self.closed:
             seen = ", ".join(_show(p) for p in self.inbox) or "the connection stays open"
             raise Failed("the broker has to close the connection", expected="closed", seen=seen)
+        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
         self.inbox.clear()
+        if wrong is not None:
+            raise self._illegal(wrong)
         return last
 
     async def expect_reaction(self, statement: str, reason: int, state: str, *, within: float = ANSWER) -> str:
@@ -449,13 +452,16 @@ class Peer:
             return CLOSED if self.closed else None
         packet = self.inbox.pop(at)
         if isinstance(packet, Violation):
-            self.run.violations.append(packet)
-            raise Failed(
-                f"the broker sent a packet that breaks {packet.statement}",
-                expected="a legal packet",
-                seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",
-            )
+            raise self._illegal(packet)
         return packet
+
+    def _illegal(self, packet: Violation) -> Failed:
+        self.run.violations.append(packet)
+        return Failed(
+            f"the broker sent a packet that breaks {packet.statement}",
+            expected="a legal packet",
+            seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",
+        )
 
     async def _wait(self, done: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds * self.target.factor

@@ -72,13 +72,11 @@ def test_mosquitto_fails_what_is_listed_and_nothing_else(
     broker = subprocess.Popen([program, "-c", tmp_path / "mosquitto.conf"], stderr=subprocess.DEVNULL)
     try:
         time.sleep(0.5)
-        ran = subprocess.run(
-            [sys.executable, "-m", "mqtt_ref", "conformance", f"mqtt://127.0.0.1:{port}", "--expect", known],
-            capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
-            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}", "PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
-        changes = [x for x in ran.stdout.splitlines() if x.startswith(("new failure", "repaired"))]
-        assert (changes, ran.returncode) == ([], 0), ran.stdout[-2000:] + ran.stderr[-2000:]
+        changes, said = _changes(port, known)
+        if changes:  # a machine that stalls can cost a case its time: what is new has to be seen twice, undisturbed
+            cases = [line.rpartition(": ")[2] for line in changes]
+            changes, said = _changes(port, known, "--jobs", "1", "--timeout-factor", "2", "--select", *cases)
+        assert changes == [], said
         script = FINDINGS / "mosquitto" / "shared-no-local.py"
         shown = subprocess.run(
             [sys.executable, "-I", script, "127.0.0.1", str(port)],
@@ -88,3 +86,16 @@ def test_mosquitto_fails_what_is_listed_and_nothing_else(
     finally:
         broker.terminate()
         broker.wait(10)
+
+
+def _changes(port: int, known: Path, *more: str) -> tuple[list[str], str]:
+    """What of a run against the known failures is new or repaired, and all that it said."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "mqtt_ref", "conformance", f"mqtt://127.0.0.1:{port}", "--expect", known, *more],
+        capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    said = ran.stdout[-2000:] + ran.stderr[-2000:]
+    changes = [line for line in ran.stdout.splitlines() if line.startswith(("new failure", "repaired"))]
+    assert (ran.returncode == 0) is (not changes), said
+    return changes, said

@@ -20,6 +20,7 @@ from mqtt_ref.wire.packets import (
     Publish,
     Pubrec,
     Pubrel,
+    Suback,
     Subscribe,
     Subscription,
     Unsubscribe,
@@ -310,14 +311,23 @@ async def connack_refusal_is_followed_by_a_close(peer: Peer) -> None:
 @case("MQTT5-3.1.3-5", "MQTT311-3.1.3-5", "X31-client-id-too-long", slug="client-id-23")
 async def client_id_of_23_characters(peer: Peer) -> None:
     """A Client Identifier of 23 digits and letters is accepted."""
-    await peer.connect(client_id=(peer.client_id + CHARACTERS)[:23])
+    await _named(peer, (peer.client_id + CHARACTERS)[:23])
 
 
 @case("MQTT5-3.1.3-5", "MQTT311-3.1.3-5", slug="client-id-characters")
 async def client_id_of_every_character(peer: Peer) -> None:
     """Every digit and letter may stand in a Client Identifier."""
     for start in range(0, len(CHARACTERS), 12):
-        await peer.connect(client_id=peer.client_id[:11] + CHARACTERS[start : start + 12])
+        await _named(peer, peer.client_id[:11] + CHARACTERS[start : start + 12])
+
+
+async def _named(peer: Peer, client_id: str) -> None:
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id=client_id))
+    reply = await peer.expect(Connack)
+    if reply.reason_code in (0x87, 5):
+        raise Inconclusive("the server has rules of its own for Client Identifiers")
+    peer.equal(reply.reason_code, 0, "the Reason Code")
 
 
 @case("MQTT5-3.1.3-6", "MQTT5-3.1.3-7", "MQTT5-3.2.2-16", slug="assigned-id")
@@ -399,6 +409,16 @@ async def refused_client_id_closes(peer: Peer) -> None:
     await peer.expect_closed()
 
 
+@case("MQTT5-3.1.3-8", slug="empty-id-refused", needs=["setting"], settings={"empty_client_id": False})
+async def empty_client_id_is_refused(peer: Peer) -> None:
+    """A server that gives clients no Client Identifier refuses an empty one with 0x85, and closes."""
+    await peer.open()
+    await peer.send(peer.connect_packet(client_id=""))
+    last = await peer.expect_closed()
+    if isinstance(last, Connack):
+        peer.equal(last.reason_code, 0x85, "the Reason Code")
+
+
 @case("MQTT5-3.2.2-12", slug="will-qos", needs=["setting"], settings={"maximum_qos": 1})
 async def will_above_the_maximum_qos(peer: Peer) -> None:
     """A Will QoS above the server's Maximum QoS is refused with 0x9B."""
@@ -430,7 +450,8 @@ async def maximum_qos_is_told(peer: Peer) -> None:
 async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
     """A SUBSCRIBE that asks for QoS 2 is accepted by a server whose Maximum QoS is 0."""
     await peer.connect()
-    reply = await peer.subscribe(peer.topic(), qos=2)
+    await peer.send(Subscribe(1, [Subscription(peer.topic(), 2)]))
+    reply = await peer.expect(Suback)
     peer.equal(reply.reason_codes, [0], "the granted QoS")
 
 

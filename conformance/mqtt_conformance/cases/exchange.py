@@ -10,7 +10,6 @@ from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
-    Packet,
     Puback,
     Pubcomp,
     Publish,
@@ -23,7 +22,7 @@ from mqtt_ref.wire.packets import (
 from mqtt_ref.wire.primitives import V5
 
 KINDLY = ("0x80", "0x83", "0x87", "0x90", "0x91")
-"""How a PUBLISH or SUBSCRIBE with an identifier in use may be refused; one of the topics may be for the server alone."""
+"""How a PUBLISH or SUBSCRIBE with an identifier in use may be refused; a topic may be for the server alone."""
 
 
 def raw(first: int, packet_id: int, *more: int) -> bytes:
@@ -109,7 +108,7 @@ async def wrong_acknowledgement_completes_nothing(peer: Peer) -> None:
     """An acknowledgement of another kind than the message needs does not end its delivery; closing is fine too."""
     errors = [0, 0x80] if peer.version == V5 else [0]
     for code in errors:
-        wrong: list[tuple[str, Packet]] = [("puback", Pubcomp(0)), ("pubrec", Pubcomp(0))]
+        wrong: list[tuple[str, Puback | Pubrec | Pubcomp]] = [("puback", Pubcomp(0)), ("pubrec", Pubcomp(0))]
         wrong += [("puback", Pubrec(0, code)), ("pubrec", Puback(0, code)), ("pubcomp", Puback(0, code))]
         for awaited, packet in wrong:
             other = await pair(peer, 2, expiry=60)

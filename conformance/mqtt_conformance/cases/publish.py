@@ -36,6 +36,10 @@ async def forwarded(peer: Peer, properties: PublishProperties, qos: int = 0) -> 
     "MQTT311-4.3.1-1",
     "X311-publish-payload-any",
     "X311-qos0-ownership",
+    "MQTT5-3.3.1-2",
+    "MQTT311-3.3.1-2",
+    "MQTT5-1.5.5-1",
+    "MQTT5-3.3.2-2",
     slug="delivery",
 )
 async def message_is_delivered(peer: Peer) -> None:

@@ -11,6 +11,7 @@ from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
     Disconnect,
     DisconnectProperties,
+    Packet,
     Pingreq,
     Publish,
     Pubrec,
@@ -217,8 +218,11 @@ async def disconnect_with_reserved_bits(peer: Peer) -> None:
 @case("MQTT5-3.14.4-1", "MQTT5-3.14.4-2", slug="closed-after-own-disconnect")
 async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
     """After its DISCONNECT the server sends nothing more and closes."""
-    wrong = (b"\x00\x00", peer.connect_packet())  # a packet type that does not exist, a second CONNECT
-    behind = (
+    wrong: tuple[Packet | bytes, ...] = (
+        b"\x00\x00",
+        peer.connect_packet(),
+    )  # a packet type that does not exist, a second CONNECT
+    behind: tuple[Packet, ...] = (
         Publish(peer.topic(), b"m", 1, packet_id=9), Pingreq(), Subscribe(8, [Subscription(peer.topic())]), Pubrec(5),
         Unsubscribe(7, [peer.topic()]), Pubrel(6), Pingreq(), peer.connect_packet(),
     )  # fmt: skip

@@ -90,6 +90,21 @@ async def topics_are_not_normalized(peer: Peer) -> None:
     await peer.silent()
 
 
+@case("X31-topic-length", slug="long-topic")
+async def long_topic_of_3_1(peer: Peer) -> None:
+    """A Topic Name of 3.1 may have up to 32,767 characters."""
+    await peer.connect()
+    for size in (10, 32_767 - len(peer.topic("")) - 1):
+        name = peer.topic("x" * size)
+        await peer.send(Subscribe(1, [Subscription(name)]))
+        reply = await peer.expect(Suback, or_closed=True)
+        if not isinstance(reply, Suback):
+            raise Inconclusive("the broker refuses long Topic Filters")
+        await peer.publish(name, b"m")
+        (message,) = await peer.messages(1)
+        peer.equal(message.topic, name, "the Topic Name")
+
+
 @case("MQTT5-4.7.3-3", "MQTT311-4.7.3-3", slug="long-topic")
 async def long_topic(peer: Peer) -> None:
     """A long Topic Name without wildcards is delivered as it is, or refused; the broker goes on either way."""

@@ -215,6 +215,7 @@ async def takeover_publishes_the_will(peer: Peer) -> None:
     "X311-will-situations",
     "X31-keep-alive",
     "X31-will-situations",
+    "MQTT5-3.2.2-22",
     slug="keep-alive",
 )
 async def keep_alive_runs_out(peer: Peer) -> None:

@@ -16,6 +16,9 @@ from mqtt_ref.wire.reactions import Reaction, reaction
 
 __all__ = ["generated"]
 
+TIMERS = ("elapsed", "expired", "ended")
+"""Inputs that time brings about: a broker that does not take notice may look at the clock for ever."""
+
 
 def generated() -> Iterator[Fault]:
     """All faults of changed tables, in a stable order."""
@@ -35,17 +38,18 @@ def _transitions(machine: str) -> Iterator[Fault]:
         if not cites or not name:
             continue
         place = f"{machine}/{state}/{name}"
+        alone = name in TIMERS
         elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
         nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent", "drop")]
         for other in sorted({*elsewhere, *nothing} - {action})[:3]:
             word = module.ACTIONS[other]
-            yield Fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word))
+            yield Fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word), alone=alone)
         if action:
-            yield Fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]))
+            yield Fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]), alone=alone)
         for number in range(len(module.STATES)):
             if number != module.NEXT[at] and action:
                 word = module.STATES[number]
-                yield Fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word))
+                yield Fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word), alone=alone)
                 break
 
 
@@ -72,7 +76,7 @@ def _numbers() -> Iterator[Fault]:
         else:
             others = {"less": 3}
         for word, other in others.items():
-            yield Fault(f"number/{name}/{word}", tuple(cites), _limit(name, other))
+            yield Fault(f"number/{name}/{word}", tuple(cites), _limit(name, other), alone=name == "packet_id_maximum")
 
 
 def _limit(name: str, value: int) -> Callable[[], Tables]:

@@ -23,7 +23,7 @@ class Fault:
     """One broken broker. `statements` are the rules that it breaks; `invisible` says why no client can accuse it.
 
     It is made from changed tables (`make`) or by a meddler between the suite and a sound broker. `thorough`: each of
-    the statements has to be accused, not one of them. `first` are cases to try first, to save time.
+    the statements has to be accused, not one of them. `alone`: it may hang, so that nothing is judged beside it.
     """
 
     id: str
@@ -32,4 +32,4 @@ class Fault:
     invisible: str = ""
     meddling: Meddling | None = None
     thorough: bool = False
-    first: tuple[str, ...] = ()
+    alone: bool = False

@@ -11,8 +11,8 @@ from typing import Any
 
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
-from mqtt_ref.wire.packets import Connect, Packet
-from mqtt_ref.wire.primitives import CLIENT, SERVER, V311
+from mqtt_ref.wire.packets import Connack, Connect, Packet
+from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V311
 from mqtt_ref.wire.violation import Violation
 
 __all__ = ["Meddler", "Meddling", "Talk"]
@@ -27,6 +27,7 @@ class Talk:
     all: dict[Any, Any]
     version: int = V311
     connect: Connect | None = None
+    answered: bool = False
     here: dict[Any, Any] = field(default_factory=dict)
 
 
@@ -34,13 +35,14 @@ class Talk:
 class Meddling:
     """What is done to a packet of the client (`up`) and to one of the broker (`down`): what to pass on instead.
 
-    `linger` keeps the connection open where the broker closes it; `cut` closes it behind the first packet from the
-    broker for which it holds.
+    `linger` keeps the connection open where the broker closes it; `farewell` is sent before the close to a 5.0 client
+    that got no CONNACK.
     """
 
     up: Alter | None = None
     down: Alter | None = None
     linger: Callable[[Talk], bool] | None = None
+    farewell: bytes = b""
 
 
 class Meddler:
@@ -87,7 +89,7 @@ class Meddler:
                 self._pump(reader, broker_writer, talk, _Side(CLIENT, self.meddling.up), writer),
                 self._pump(broker_reader, writer, talk, _Side(SERVER, self.meddling.down), broker_writer),
             )
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             for one in (writer, broker_writer):
@@ -116,6 +118,8 @@ class Meddler:
         if side.sender == SERVER:
             if self.meddling.linger is not None and self.meddling.linger(talk):
                 await asyncio.sleep(30)
+            if not talk.answered:
+                sink.write(self.meddling.farewell)
             sink.close()
             back.close()
         elif sink.can_write_eof():
@@ -148,7 +152,9 @@ class _Side:
             yield rest
 
     def _passed(self, frame: bytes, talk: Talk) -> Iterable[bytes]:
-        version = 0 if self.sender == CLIENT and talk.connect is None else talk.version
+        if self.sender == CLIENT and talk.connect is None:
+            _guess(frame, talk)
+        version = 0 if self.sender == CLIENT and frame[0] >> 4 == Connect.TYPE else talk.version
         found = Decoder(version, self.sender).feed(frame)
         if len(found) != 1 or isinstance(found[0], Violation):
             yield frame
@@ -156,6 +162,8 @@ class _Side:
         packet = found[0]
         if isinstance(packet, Connect):
             talk.version, talk.connect = packet.protocol_version, packet
+        if isinstance(packet, Connack):
+            talk.answered = True
         if self.alter is None:
             yield frame
             return
@@ -164,6 +172,13 @@ class _Side:
                 yield frame if self.sender == SERVER else encode(talk.version, one)
             else:
                 yield one if isinstance(one, bytes) else encode(talk.version, one)
+
+
+def _guess(frame: bytes, talk: Talk) -> None:
+    """Take the version from a CONNECT, even if it is none that can be read."""
+    at = frame.find(b"\x00\x04MQTT", 0, 12)
+    if at > 0 and len(frame) > at + 6 and frame[0] >> 4 == Connect.TYPE:
+        talk.version = V5 if frame[at + 6] >= V5 else V311
 
 
 def _size(data: bytes) -> int:

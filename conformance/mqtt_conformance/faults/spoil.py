@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Ways to spoil packets: small functions from which the faults that are made by hand are put together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mqtt_conformance.faults.meddler import Talk
+from mqtt_ref.wire.packets import Packet
+from mqtt_ref.wire.primitives import V5
+
+__all__ = ["Alter", "Out", "drop", "on", "property_", "set_", "twice"]
+
+Out = Iterable["Packet | bytes"]
+Alter = Callable[[Talk, Packet], Out]
+
+
+def on(
+    *kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None
+) -> Callable[[Callable[[Talk, Any], Any]], Alter]:
+    """Turn a change of one kind of packet into one of all packets: the others pass as they are.
+
+    The change gets a copy; it returns what to send, or None for the copy that it changed in place.
+    """
+
+    def wrap(change: Callable[[Talk, Any], Any]) -> Alter:
+        def alter(talk: Talk, packet: Packet) -> Out:
+            if not isinstance(packet, kinds) or (when is not None and not when(talk, packet)):
+                return (packet,)
+            mine = copy.deepcopy(packet)
+            out = change(talk, mine)
+            return (mine,) if out is None else out
+
+        return alter
+
+    return wrap
+
+
+def set_(kind: type[Any], when: Callable[[Talk, Any], bool] | None = None, **values: Any) -> Alter:
+    """Set attributes of every packet of a kind."""
+
+    @on(kind, when=when)
+    def change(talk: Talk, packet: Any) -> None:
+        for name, value in values.items():
+            setattr(packet, name, value(packet) if callable(value) else value)
+
+    return change
+
+
+def drop(*kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None) -> Alter:
+    """Swallow packets."""
+    return on(*kinds, when=when)(lambda talk, packet: ())
+
+
+def twice(*kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None) -> Alter:
+    """Pass packets on twice."""
+    return on(*kinds, when=when)(lambda talk, packet: (packet, packet))
+
+
+def property_(kind: type[Any], name: str, value: Any, made: type[Any] | None = None) -> Alter:
+    """Set a property of every packet of a kind that has properties, or that gets some of `made`; 5.0 only."""
+
+    @on(kind, when=lambda talk, packet: talk.version == V5)
+    def change(talk: Talk, packet: Any) -> None:
+        if packet.properties is None:
+            if made is None:
+                return
+            packet.properties = made()
+        setattr(packet.properties, name, value(packet) if callable(value) else value)
+
+    return change
