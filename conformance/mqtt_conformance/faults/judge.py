@@ -21,12 +21,14 @@ from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import ALLOW_ALL, Server
 
-__all__ = ["FACTOR", "Healthy", "Outcome", "cases_of", "judge"]
+__all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "cases_of", "judge"]
 
 FACTOR = 0.4
 """How much of their usual time waits take: the broken broker runs in this process and answers at once, or never."""
 BATCH = 12
 """Cases that play at once against one broken broker."""
+UNPLAYABLE = frozenset({"tls", "ws", "restart", "enhanced_auth"})
+"""Needs of cases that are not met here."""
 ACCUSES = (Verdict.FAIL, Verdict.NON_STRICT)
 
 
@@ -90,7 +92,7 @@ def _denying() -> Access:
 def cases_of(fault: Fault) -> list[Case]:
     """The cases that cite a rule that the fault breaks: hand-written ones first, quick ones before slow ones."""
     cases = [c for c in load_cases().values() if set(c.statements) & set(fault.statements)]
-    playable = [c for c in cases if not c.needs & {"tls", "ws", "restart", "enhanced_auth"}]
+    playable = [c for c in cases if not c.needs & UNPLAYABLE]
     broken_rules = set(fault.statements)
     return sorted(playable, key=lambda c: ("/vector-" in c.id, c.settings, -len(set(c.statements) & broken_rules)))
 
