@@ -265,7 +265,9 @@ def resume(stage: Stage) -> None:
     publish_all(publisher, sent)
     second = stage.open(stage.subscriber, client_id=client_id, session="resume", expect_present=True)
     publisher.publish(last(topic, stage.qos))
-    expect(until_last(second, topic), sent, "MQTT5-3.1.2-5, MQTT5-4.6.0-5")
+    # What the first link had got and not acknowledged yet when it went comes again: not looked at here.
+    queued = [message for message in until_last(second, topic) if message.payload != before.payload]
+    expect(queued, sent, "MQTT5-3.1.2-5, MQTT5-4.6.0-5")
     second.drop()
 
     again = [replace(message, payload=b"again " + message.payload) for message in sent]
