@@ -18,6 +18,14 @@ __all__ = ["alternatives", "check", "fields_of", "inner"]
 
 Report = Callable[[KeyPath, str], None]
 
+_WANTED: dict[Any, tuple[str, Any]] = {
+    bool: ("true or false", bool),
+    int: ("a whole number", int),
+    float: ("a number", (int, float)),
+    str: ("text", str),
+}
+"""By type: what it is called, and what it may be read from."""
+
 
 def check(tree: Any, report: Report) -> Config | None:
     """The configuration that `tree` means, or None once something was reported."""
@@ -74,7 +82,7 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
         elif name not in choices:
             report((*path, "type"), _not_one_of(name, list(choices)))
         else:
-            _look_at_section({key: item for key, item in value.items() if key != "type"}, choices[name], path, report)
+            _look_at_section(value, choices[name], path, report)
     elif isinstance(kind, type) and issubclass(kind, Section):
         _look_at_section(value, kind, path, report)
     elif get_origin(kind) is list:
@@ -97,16 +105,18 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
 
 
 def _look_at_section(value: Any, section: type[Section], path: KeyPath, report: Report) -> None:
-    if value is None and not section.__struct_config__.tag:
-        value = {}  # a heading with nothing under it
     if not isinstance(value, dict):
         report(path, f"has to be a mapping, not {_said(value)}")
         return
     known = fields_of(section)
-    for key, item in value.items():
+    for key, item in list(value.items()):
         if key in known:
+            if item is None and isinstance(inner(known[key]), type) and not _optional(known[key]):
+                if issubclass(inner(known[key]), Section):
+                    del value[key]  # a heading with nothing under it
+                    continue
             _look(item, known[key], (*path, key), report)
-        else:
+        elif key != section.__struct_config__.tag_field:
             report((*path, key), "is not known here" + _meant(key, list(known)))
     for field in msgspec.structs.fields(section):
         if field.required and field.name not in value:
@@ -134,10 +144,10 @@ def _plainly(value: Any, kind: Any, text: str) -> str:
     options = [str(item) for item in get_args(kind)]
     if options:
         return _not_one_of(value, options)
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(kind)
-    if wanted is not None and not (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
-        hint = "; put it in quotes" if kind is str and not isinstance(value, dict | list | None) else ""
-        return f"has to be {wanted}, not {_said(value)}{hint}"
+    wanted, fits = _WANTED.get(kind, ("", object))
+    if wanted and (not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool)):
+        quotes = "; put it in quotes" if kind is str and isinstance(value, bool | int | float) else ""
+        return f"has to be {wanted}, not {_said(value)}{quotes}"
     text = text.removeprefix("Expected ").replace("`", "")
     for word in ("int ", "str ", "float "):
         text = text.removeprefix(word)
@@ -149,5 +159,5 @@ def _not_one_of(value: Any, options: list[str]) -> str:
 
 
 def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, 1, 0.7)
+    close = get_close_matches(word, known, 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -63,21 +63,26 @@ def _set(tree: Any, hint: Any, words: list[str], text: str) -> KeyPath:
             hint = _field(kind, here, key)
         path.append(key)
         if last:
-            _put(here, key, text if inner(hint) is str else scalar(text))
+            here[key] = text if inner(hint) is str else scalar(text)
             break
         following = inner(hint)
+        if not _holds(following):
+            raise ValueError(f"{'__'.join(words[: at + 1])} is one value, there is no {words[at + 1]} in it")
         empty: Any = [] if get_origin(following) is list else {}
         present = here[key] if isinstance(key, int) or key in here else None
         if not isinstance(present, type(empty)):
             if present is not None:
                 raise ValueError(f"{word} holds a value, nothing can be set in it")
-            _put(here, key, empty)
+            here[key] = empty
         here = here[key]
     return tuple(path)
 
 
-def _put(holder: Any, key: str | int, value: Any) -> None:
-    holder[key] = value
+def _holds(kind: Any) -> bool:
+    """Whether values of this type hold others."""
+    if kind is Any or get_origin(kind) in (list, dict) or alternatives(kind):
+        return True
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def _position(items: list[Any], word: str) -> int:

@@ -15,6 +15,8 @@ __all__ = ["Source", "parse", "read", "scalar"]
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a file."""
+DEPTH: Final = 32
+"""Mappings and lists within each other."""
 NODES: Final = 1_000_000
 """Values in a file, each counted as often as aliases repeat it."""
 
@@ -42,8 +44,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("int", r"^(?:[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+)$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("merge", r"^(?:<<)$", "<"),
 ):
@@ -112,10 +114,12 @@ class _Builder:
         self.nodes += 1
         if self.nodes > NODES:
             raise ValueError(f"more than {NODES} values")
+        if len(path) > DEPTH:
+            raise ValueError(f"more than {DEPTH} mappings and lists within each other")
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
         return self.loader.construct_object(node)
 
