@@ -112,17 +112,26 @@ class SessionKeeper(Deliverer):
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""
-        if self._free_handles:
-            handle = self._free_handles.pop()
-        else:
-            handle = len(self.sessions)
-            self.sessions.append(None)
-            self.links.append(None)
+        handle = self.claim_handle()
         session = Session(self, handle, client_id, version)
         self.sessions[handle] = session
         self.by_client_id[client_id] = session
         self.counters.sessions_created += 1
         return session
+
+    def claim_handle(self) -> int:
+        """A number for a subscriber, of which nobody holds another."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.sessions.append(None)
+        self.links.append(None)
+        return len(self.sessions) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its number."""
+        self.sessions[handle] = None
+        self.links[handle] = None
+        self._free_handles.append(handle)
 
     def settle(self, link: Link, now: int, how: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
@@ -161,9 +170,7 @@ class SessionKeeper(Deliverer):
         """
         handle = session.handle
         self.router.remove(handle)
-        self.sessions[handle] = None
-        self.links[handle] = None
-        self._free_handles.append(handle)
+        self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
