@@ -229,6 +229,7 @@ class Deliverer(Hub):
         [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
         """
         held = self.retained_messages
+        self.limit_expiry(message)
         if not message.payload or (message.expires_at and message.expires_at <= now):
             if held.remove(message.topic):
                 self.retain_removed(message.topic)

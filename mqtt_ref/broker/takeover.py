@@ -48,6 +48,8 @@ class SessionKeeper(Deliverer):
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self.clients_connected = 0
+        """Clients that have a session and a connection."""
         self._retained_at = 0
         """When the timer for retained messages is set to, or 0."""
 
@@ -66,6 +68,9 @@ class SessionKeeper(Deliverer):
             how = TAKEN_CLEAN if clean else TAKEN
             older.dismiss(SESSION_TAKEN_OVER, "Another connection has taken the session over", now, how)
             session = self.by_client_id.get(client_id)
+        most = self.options.bounds.clients
+        if most and self.clients_connected >= most:
+            return False
         state = ABSENT if session is None else session.state
         at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
         action = self.tables.session_action[at]
@@ -91,6 +96,7 @@ class SessionKeeper(Deliverer):
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
+        self.clients_connected += 1
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -143,6 +149,7 @@ class SessionKeeper(Deliverer):
         if session is None:
             return
         link.session = None
+        self.clients_connected -= 1
         session.link = None
         self.links[session.handle] = None
         session.resending = None

@@ -15,7 +15,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
+from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE, RESPONSE_INFORMATION_ALWAYS
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, refuse, stop
@@ -235,10 +235,10 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
-        # The server has no room for another session.
+        # The server has no room for another client or session.
         link.state = 0
         link.base = 0
-        refused(link, SERVER_BUSY, "No room for another session", now)
+        refused(link, SERVER_BUSY, "No room for another client", now)
         return
     _set_keep_alive(link, packet, now)
     if packet.protocol_version == V5:
@@ -353,7 +353,8 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    if link.response_information and offered.response_information:
+    asked_for_it = link.response_information or hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)
     if link.method:

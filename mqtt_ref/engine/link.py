@@ -73,6 +73,7 @@ class Link:
         "method",
         "opened",
         "out",
+        "patient",
         "problem_information",
         "question",
         "queued",
@@ -117,6 +118,8 @@ class Link:
         """Output that waited for a batch and may go now, before `out`."""
         self.ending = False
         """Whether nothing follows what is queued."""
+        self.patient = False
+        """Whether closing is left to the client for a while."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0

@@ -72,6 +72,13 @@ class Bounds:
     """Sessions, connected or not."""
     connections: int = 1_000_000
     """Links."""
+    clients: int = 0
+    """Clients connected at once; another one is told 0x89 (3.x: 0x03). 0: any number."""
+    message_expiry: int = 0
+    """Seconds after which a message is kept no longer, whatever its publisher said; 0: for ever.
+
+    What subscribers are told of its Message Expiry Interval is not changed by this.
+    """
 
 
 @dataclass

@@ -100,7 +100,8 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
             messages = hub.retained(name, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
-    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes)):
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
+    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes), inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
     identifiers = (identifier,) if identifier else ()
@@ -244,5 +245,6 @@ def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> 
             if watch is not None and watch.unsubscribed is not None:
                 watch.unsubscribed(session, name)
         codes.append(0 if action == DO_DELETE else NO_SUBSCRIPTION_EXISTED)
-    if not acks.unsuback(link, packet.packet_id, codes, ""):
+    inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
+    if not acks.unsuback(link, packet.packet_id, codes, "", inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
+from mqtt_ref.engine.options import Options
 from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
 from mqtt_ref.server import ALLOW_ALL, Server
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect
+from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq
 
 T = TypeVar("T")
 
@@ -162,3 +163,20 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
 
 def test_the_port_is_the_one_of_mqtt_unless_told() -> None:  # X31-port
     assert Listener().port == 1883
+
+
+def test_closing_may_be_left_to_the_client() -> None:
+    server = Server(Options(decisions={"server_disconnect": "wait"}), access=ALLOW_ALL)
+
+    def client(port: int) -> None:
+        with RawClient(port) as one:
+            one.connect("a")
+            one.send(Connect("a"))  # a second CONNECT
+            assert isinstance(one.read(), Disconnect)
+            with pytest.raises(TimeoutError):
+                one.read(0.2)  # the link is open still, and nothing is answered
+            one.send(Pingreq())
+            with pytest.raises(TimeoutError):
+                one.read(0.2)
+
+    beside(server, client)
