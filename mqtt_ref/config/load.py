@@ -16,13 +16,28 @@ from mqtt_ref.config.model import Config
 from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
 from mqtt_ref.config.source import Source, read
 
-__all__ = ["effective", "load", "schema"]
+__all__ = ["Loaded", "effective", "load", "schema"]
 
 SECRETS: Final = frozenset({"password", "key_password", "token"})
 MASK: Final = "********"
 
 
-def load(path: Path | None, environment: Mapping[str, str]) -> Config:
+class Loaded:
+    """A configuration, and where each of its values comes from."""
+
+    def __init__(self, config: Config, source: Source, variables: Mapping[KeyPath, str]) -> None:
+        self.config = config
+        self.given = bool(source.name or variables)
+        """Whether anybody configured anything."""
+        self._source = source
+        self._variables = variables
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Something that is wrong with the value at `path`."""
+        return _placed(self._source, self._variables, path, text)
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> Loaded:
     """Read `path`, if there is one, and set what the environment says on top.
 
     Raises:
@@ -43,7 +58,7 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
     config = check(tree, report)
     if problems or config is None:
         raise ConfigError(problems)
-    return config
+    return Loaded(config, source, variables)
 
 
 def _placed(source: Source, variables: Mapping[KeyPath, str], path: KeyPath, text: str) -> Problem:

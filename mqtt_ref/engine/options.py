@@ -43,7 +43,7 @@ class Bounds:
 
     maximum_inflight: int = 1024
     """QoS 1 and 2 messages sent to one client and not acknowledged; a smaller Receive Maximum wins."""
-    queued_messages: int = 10_000
+    queued_messages: int = 8192
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
     """Bytes of payloads and topics that wait for one session."""

@@ -30,7 +30,7 @@ def test_lists_count_from_zero_and_grow_by_one() -> None:
             "MQTT_REF__LISTENERS__3__TYPE": "unix",
             "MQTT_REF__LISTENERS__3__ADDRESS": "broker.sock",
         },
-    )
+    ).config
     assert [listener.address for listener in config.listeners] == [
         "127.0.0.1:0",
         "127.0.0.1:1882",
@@ -40,14 +40,14 @@ def test_lists_count_from_zero_and_grow_by_one() -> None:
 
 
 def test_names_of_users_keep_their_letters_and_text_stays_text() -> None:
-    config = load(None, {"MQTT_REF__HOOKS__AUTH__LEDGER__USERS__Bob__PASSWORD": "1234"})
+    config = load(None, {"MQTT_REF__HOOKS__AUTH__LEDGER__USERS__Bob__PASSWORD": "1234"}).config
     assert config.hooks.auth is not None
     assert config.hooks.auth.ledger is not None
     assert config.hooks.auth.ledger.users["Bob"].password == "1234"
 
 
 def test_a_whole_section_may_be_one_value() -> None:
-    config = load(None, {"MQTT_REF__HOOKS__AUTH": "{allow_all: true}"})
+    config = load(None, {"MQTT_REF__HOOKS__AUTH": "{allow_all: true}"}).config
     assert config.hooks.auth is not None
     assert config.hooks.auth.allow_all
 
@@ -87,4 +87,4 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...]
 def test_there_is_a_variable_for_every_option(path: tuple[str, ...], value: Any) -> None:
     name = "MQTT_REF__" + "__".join(path).upper()
     text = "null" if value is None else str(value) if not isinstance(value, bool) else str(value).lower()
-    assert load(None, {name: text}) == Config()
+    assert load(None, {name: text}).config == Config()
