@@ -7,7 +7,17 @@ import pytest
 
 from mqtt_ref.broker.inline import InlineClient, Received
 from mqtt_ref.engine.access import Access
-from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.packets import (
+    Connect,
+    Packet,
+    Pingreq,
+    Puback,
+    Publish,
+    PublishProperties,
+    Suback,
+    Subscribe,
+    Subscription,
+)
 from tests.sansio import SECOND, World
 
 
@@ -172,3 +182,40 @@ def test_a_filter_that_is_none_is_refused(world: World, topic_filter: str) -> No
 def test_a_qos_that_is_none_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="0, 1 or 2"):
         Inside(world).client.publish("a", b"", world.now, qos=3)
+
+
+# -------------------------------------------------------------------- packets of others
+
+
+def test_a_packet_may_be_put_in_a_client_s_mouth(world: World) -> None:
+    sub = world.client("sub")
+    sub.subscribe("t")
+    quiet = world.client("quiet")
+    world.broker.inject_packet("quiet", Publish("t", b"said", qos=1, packet_id=7), world.now)
+    world.broker.inject_packet("quiet", Subscribe(8, [Subscription("mine")]), world.now)
+    world.turn()
+    assert sub.payloads() == [b"said"]
+    assert [type(packet) for packet in quiet.read()] == [Puback, Suback]
+    put(world, "mine")
+    world.turn()
+    assert quiet.payloads() == [b"x"]
+
+
+def test_nobody_speaks_for_a_client_that_is_away(world: World) -> None:
+    with pytest.raises(LookupError, match="no client 'gone' is connected"):
+        world.broker.inject_packet("gone", Pingreq(), world.now)
+
+
+@pytest.mark.parametrize("packet", [Publish("a/#", b""), Subscribe(0, [Subscription("a")]), Suback(1, [0])])
+def test_what_no_client_may_send_is_refused(world: World, packet: Packet) -> None:
+    client = world.client("a")
+    with pytest.raises(ValueError, match="not a packet that a client may send"):
+        world.broker.inject_packet("a", packet, world.now)
+    assert not client.closed
+
+
+def test_a_second_connect_is_punished_like_any_other(world: World) -> None:
+    client = world.client("a")
+    world.broker.inject_packet("a", Connect("a"), world.now)
+    world.turn()
+    assert client.closed
