@@ -44,7 +44,8 @@ class Deliverer(Hub):
         A delivery is an item in a list: no object is made, and the message is encoded once for each version.
         """
         match = self.router.match(topic)
-        if match.shared or self.watch is not None or not self.short_ways:
+        watch = self.watch
+        if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
             self.forward(link, topic, payload, 0, now)
             return
         links = self.links
@@ -231,10 +232,18 @@ class Deliverer(Hub):
         held = self.retained_messages
         self.limit_expiry(message)
         if not message.payload or (message.expires_at and message.expires_at <= now):
-            if held.remove(message.topic):
-                self.retain_removed(message.topic)
+            if not held.remove(message.topic):
+                return
+            self.retain_removed(message.topic)
+            stored = False
         elif held.put(message.topic, message, message.expires_at):
             self.retain_put(message)
+            stored = True
+        else:
+            return
+        watch = self.watch
+        if watch is not None and watch.retained is not None:
+            watch.retained(message, stored)
 
     def retain_put(self, message: Message) -> None:
         """A message is the retained one of its topic from now on."""
@@ -253,9 +262,12 @@ class Deliverer(Hub):
         held = self.retained_messages
         when = held.next_expiry()
         if when and when <= now:
+            watch = self.watch
             for topic in held.expire(now):
                 self.counters.dropped_expired += 1
                 self.retain_removed(topic)
+                if watch is not None and watch.retained_expired is not None:
+                    watch.retained_expired(topic)
 
     # ---------------------------------------------------------------- shared subscriptions
 
@@ -281,6 +293,7 @@ class Deliverer(Hub):
                 or not len(group)
             ):
                 self.counters.dropped_unshared += 1
+                self.tell_dropped(None, message, "unshared")
                 return
             handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
@@ -316,6 +329,7 @@ class Deliverer(Hub):
             message = delivery.message
             if message.expires_at != NEVER and now >= message.expires_at:
                 self.counters.dropped_expired += 1
+                self.tell_dropped(None, message, "expired")
                 continue
             for group in self.router.match(message.topic).shared:
                 if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
@@ -327,7 +341,7 @@ class Deliverer(Hub):
         access = self.access
         if access is None or access.read is None:
             return True
-        return access.read(session.client_id, session.username, topic)
+        return access.read(session, topic)
 
     def _readable(self, topic: str, match: Match) -> Match:
         """Leave out subscribers that may not read the topic; the router remembers the answer with the match."""
@@ -339,7 +353,7 @@ class Deliverer(Hub):
             session = self.sessions[entry.subscriber]
             if session is None:
                 plain.append(entry)  # inline: no rules hold for it
-            elif access.read(session.client_id, session.username, topic):
+            elif access.read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match

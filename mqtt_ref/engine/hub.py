@@ -116,6 +116,12 @@ class Hub:
             if message.expires_at == NEVER or message.expires_at > latest:
                 message.expires_at = latest
 
+    def tell_dropped(self, session: Session | None, message: Message, why: str) -> None:
+        """Say that a subscriber, or a group, does not get a message."""
+        watch = self.watch
+        if watch is not None and watch.dropped is not None:
+            watch.dropped(session, message, why)
+
     def publish(self, message: Message, now: int) -> bool:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError
