@@ -176,7 +176,7 @@ class Channel(asyncio.Protocol):
             except OSError:  # the client has gone already
                 transport.abort()
                 return
-            if self.halted:
+            if self.halted and not transport.is_closing():
                 transport.resume_reading()
             self.driver.loop.call_later(LINGER, transport.abort)
         else:

@@ -113,7 +113,7 @@ class StreamListener(Listener):
             factory = partial(self._wrapped, channel, driver)
         if self.tls is not None:
             self._handshakes = Handshakes(self, driver, self._context(), factory)
-            factory = self._handshakes.door
+            factory = self._handshakes.accept
         sockets = self.bind()
         try:
             for bound in sockets:

@@ -4,25 +4,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from mqtt_ref.net.channel import LINGER, peer_name
+from mqtt_ref.net.channel import READ, peer_name
+from mqtt_ref.net.layer import Layer
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
 
-__all__ = ["AT_ONCE", "WAITING", "Handshakes", "TlsError", "TlsSettings", "explain"]
+__all__ = ["PENDING", "Handshakes", "Tls", "TlsError", "TlsSettings", "explain"]
 
-AT_ONCE: Final = 1000
-"""Handshakes of one listener that are under way at once; others wait their turn."""
-WAITING: Final = 10_000
-"""Handshakes that are under way or wait; connections above are closed."""
+PENDING: Final = 2000
+"""Handshakes of one listener that are under way at once."""
+LOG = logging.getLogger("mqtt_ref.net")
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 PLAIN: Final = frozenset(
@@ -81,6 +82,7 @@ class TlsSettings:
             raise TlsError(f"{what} needs client_ca: the authorities whose client certificates are taken")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # writes SSLKEYLOGFILE
         context.minimum_version = VERSIONS[self.minimum_version]
+        context.options |= ssl.OP_NO_RENEGOTIATION
         self._load_chain(context)
         if self.client_ca is not None:
             _load(context, self.client_ca, "client_ca")
@@ -135,10 +137,11 @@ def _load(context: ssl.SSLContext, path: str | os.PathLike[str], what: str) -> N
 
 
 class Handshakes:
-    """The handshakes of one listener. What fails costs its client one line of the log, and nobody else anything.
+    """The TLS connections of one listener until they are established. What fails costs its client one line of the log.
 
-    A handshake has the time that the listener gives a client for its CONNECT. `context` may be replaced: connections
-    that exist keep the one they began with.
+    A handshake has the time that the listener gives a client for its CONNECT. When too many are under way, the one that
+    takes longest gives way: a flood of clients that never end theirs does not keep others out. `context` may be
+    replaced: connections that exist keep the one they began with.
     """
 
     def __init__(
@@ -148,99 +151,217 @@ class Handshakes:
         self.driver = driver
         self.context = context
         self.factory = factory
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.pending: dict[Tls, None] = {}
 
-    def door(self) -> asyncio.Protocol:
+    def accept(self) -> asyncio.Protocol:
         """The protocol of a connection that was accepted just now."""
-        return _Door(self)
+        return Tls(self)
 
-    def close(self) -> None:
-        """Give up on the handshakes that are under way."""
-        for task in self._tasks:
-            task.cancel()
-
-    def begin(self, door: _Door, transport: asyncio.Transport) -> None:
-        """A client came."""
-        if len(self._tasks) >= WAITING:
-            self._refuse(transport, "Too many TLS handshakes are under way")
-            return
-        # Whatever it sends is for the handshake.
-        transport.pause_reading()
-        task = self.driver.loop.create_task(self._shake(door, transport))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _shake(self, door: _Door, transport: asyncio.Transport) -> None:
+    def begin(self, tls: Tls) -> asyncio.TimerHandle | None:
+        """A client came; what ends its time, if that is limited, is returned."""
+        if len(self.pending) >= PENDING:
+            next(iter(self.pending)).refuse("Too many TLS handshakes are under way, and this one takes longest")
+        self.pending[tls] = None
         timeout = self.listener.terms.connect_timeout
         if timeout is None:
             timeout = self.driver.broker.options.bounds.connect_timeout
-        loop = self.driver.loop
-        tls: asyncio.Transport | None = None
-        try:
-            async with asyncio.timeout(timeout or None), self._room:
-                tls = await loop.start_tls(
-                    transport,
-                    door,
-                    self.context,
-                    server_side=True,
-                    ssl_handshake_timeout=timeout or None,
-                    ssl_shutdown_timeout=LINGER,
-                )
-        except TimeoutError:
-            self._refuse(transport, f"No TLS handshake within {timeout} s")
-        except ConnectionAbortedError:  # the loop's own limit
-            self._refuse(transport, f"No TLS handshake within {timeout} s")
-        except ssl.SSLError as error:
-            self._refuse(transport, explain(error))
-        except OSError:  # somebody looked whether the port is open
-            transport.abort()
-        except BaseException:
-            transport.abort()
-            raise
-        if tls is not None:
-            door.open(tls, self.factory())
+        if not timeout:
+            return None
+        return self.driver.loop.call_later(timeout, tls.refuse, f"No TLS handshake within {timeout} s")
 
-    def _refuse(self, transport: asyncio.Transport, why: str) -> None:
-        self.driver.broker.counters.connections_refused += 1
-        self.driver.tell(why, peer_name(transport.get_extra_info("peername")), self.listener.name)
-        transport.abort()
+    def close(self) -> None:
+        """Give up on the handshakes that are under way."""
+        for tls in list(self.pending):
+            tls.give_up()
 
 
-class _Door(asyncio.Protocol):
-    """Stands in for the client's protocol during the handshake, and keeps what comes before that one has its place."""
+class Tls(asyncio.Protocol):
+    """One TLS connection, between the stream below and the protocol above, which comes into being with it."""
 
     def __init__(self, handshakes: Handshakes) -> None:
         self._handshakes = handshakes
-        self._early: list[bytes] = []
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object: ssl.SSLObject | None = None
+        self._protocol: asyncio.Protocol | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = False
-        self._lost = False
-        self._error: Exception | None = None
+        self.stream: asyncio.Transport
+
+    # ---------------------------------------------------------------- from the stream
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._handshakes.begin(self, cast("asyncio.Transport", transport))
+        self.stream = cast("asyncio.Transport", transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ
+        self._timer = self._handshakes.begin(self)
 
     def data_received(self, data: bytes) -> None:
-        self._early.append(data)
+        self._incoming.write(data)
+        if self._object is None:
+            # Not before the first byte: connections that are opened and left alone cost little.
+            self._object = self._handshakes.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        if self._protocol is None and not self._shake_hands(self._object):
+            return
+        self._read(self._object)
 
     def eof_received(self) -> bool:
-        self._ended = True
+        """The client sends nothing more; without an end of TLS it is the same to MQTT."""
+        if not self._ended and self._protocol is not None:
+            self._ended = True
+            self._protocol.eof_received()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._error = exc
+        self._settle()
+        if self._protocol is not None:
+            self._protocol.connection_lost(exc)
 
-    def open(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
-        """The handshake is over: what came meanwhile goes to the protocol, and what comes from now on too."""
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        for data in self._early:
+    def pause_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+    # ---------------------------------------------------------------- the handshake
+
+    def _shake_hands(self, tls: ssl.SSLObject) -> bool:
+        """Go on with the handshake; True once it is over and the protocol above has its connection."""
+        if self.stream.is_closing():
+            return False
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            self._flush()  # the client is told too
+            self.refuse(explain(error))
+            return False
+        self._flush()
+        self._settle()
+        self._protocol = self._handshakes.factory()
+        self._protocol.connection_made(_Transport(self))
+        return True
+
+    def refuse(self, why: str) -> None:
+        """Close a connection whose handshake does not come to its end."""
+        handshakes = self._handshakes
+        handshakes.driver.broker.counters.connections_refused += 1
+        handshakes.driver.tell(why, peer_name(self.stream.get_extra_info("peername")), handshakes.listener.name)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Close it without a word."""
+        self._settle()
+        self.stream.close()
+
+    def _settle(self) -> None:
+        """It is no handshake under way any more."""
+        self._handshakes.pending.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---------------------------------------------------------------- bytes
+
+    def _read(self, tls: ssl.SSLObject) -> None:
+        """Give the protocol above everything that came, in one piece."""
+        protocol = self._protocol
+        assert protocol is not None
+        parts: list[bytes] = []
+        ended = False
+        failure: ssl.SSLError | None = None
+        try:
+            while not ended:
+                part = tls.read(READ)
+                ended = not part
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            ended = True
+        except ssl.SSLError as error:
+            failure = error
+        if self._outgoing.pending:
+            self._flush()
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if data and not self._ended:
             protocol.data_received(data)
-        if self._ended:
-            protocol.eof_received()
-        if self._lost:
-            protocol.connection_lost(self._error)
+        if failure is not None:
+            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), failure)
+            self.stream.abort()
+        elif ended and not self._ended:
+            self._ended = True
+            if not protocol.eof_received():
+                self.close()
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send; ignored once the connection is closing."""
+        tls = self._object
+        assert tls is not None
+        if self.stream.is_closing():
+            return
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[tls.write(rest) :]
+        except ssl.SSLError as error:
+            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), error)
+            self.stream.abort()
+            return
+        self._flush()
+
+    def finish(self) -> None:
+        """Tell the client that nothing more comes, by the way of TLS."""
+        tls = self._object
+        assert tls is not None
+        try:
+            tls.unwrap()
+        except ssl.SSLError:  # the client has not said so yet, or there is no TLS any more
+            pass
+        self._flush()
+
+    def close(self) -> None:
+        """Close the connection, by the way of TLS."""
+        if not self.stream.is_closing():
+            self.finish()
+        self.stream.close()
+
+    def peer_certificate(self) -> object:
+        """What the client's certificate says, if it sent one that was asked for."""
+        return None if self._object is None else self._object.getpeercert()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data and not self.stream.is_closing():
+            self.stream.write(data)
+
+
+class _Transport(Layer):
+    """What the protocol above sees of the stream."""
+
+    def __init__(self, tls: Tls) -> None:
+        super().__init__(tls.stream, tls.write)
+        self._tls = tls
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "peercert":
+            return self._tls.peer_certificate() or default
+        return super().get_extra_info(name, default)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Close this direction; what the client sends is still read."""
+        self._tls.finish()
+        self.stream.write_eof()
+
+    def close(self) -> None:
+        self._tls.close()
 
 
 def explain(error: ssl.SSLError) -> str:

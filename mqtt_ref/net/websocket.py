@@ -19,6 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, HARD_LIMIT, LINGER, READ, Channel
+from mqtt_ref.net.layer import Layer
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
@@ -231,21 +232,12 @@ class WebSocket(asyncio.Protocol):
         self.channel.driver.schedule()
 
 
-class _Transport(asyncio.Transport):
+class _Transport(Layer):
     """What the channel sees of the stream."""
 
     def __init__(self, websocket: WebSocket) -> None:
-        super().__init__()
+        super().__init__(websocket.stream, websocket.write)
         self._websocket = websocket
-        self._stream = stream = websocket.stream
-        self.write = websocket.write  # type: ignore[method-assign, assignment]
-        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
-        self.pause_reading = stream.pause_reading  # type: ignore[method-assign]
-        self.resume_reading = stream.resume_reading  # type: ignore[method-assign]
-        self.get_write_buffer_size = stream.get_write_buffer_size  # type: ignore[method-assign]
-        self.set_write_buffer_limits = stream.set_write_buffer_limits  # type: ignore[method-assign]
-        self.is_closing = stream.is_closing  # type: ignore[method-assign]
-        self.abort = stream.abort  # type: ignore[method-assign]
 
     def can_write_eof(self) -> bool:
         return False
