@@ -16,7 +16,7 @@ from mqtt_ref.engine.effects import Ask, Effect
 from mqtt_ref.engine.generated.decisions import SHARED_FOR_V3_SHARE, SHUTDOWN_WILLS_KEEP
 from mqtt_ref.engine.link import LOST, Link
 from mqtt_ref.engine.message import NEVER, SECOND, Message
-from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.reacting import stop
 from mqtt_ref.engine.session import Session
 from mqtt_ref.engine.tables import TABLES, Tables
@@ -63,19 +63,28 @@ class Broker(SessionKeeper):
 
     # ---------------------------------------------------------------- links
 
-    def connect(self, now: int, listener: str = "", remote: str = "") -> Connection:
-        """A link was accepted."""
+    def connect(self, now: int, listener: str = "", remote: str = "", terms: Terms | None = None) -> Connection:
+        """A link was accepted, by a listener with its own terms or with those of the broker."""
         self._serial += 1
         connection = Connection(self, self._serial, now, listener, remote)
         self.connections[self._serial] = connection
         self.counters.connections_accepted += 1
+        of_listener = self.per_listener.get(listener, 0) + 1
+        self.per_listener[listener] = of_listener
         bounds = self.options.bounds
+        timeout = bounds.connect_timeout
+        if terms is not None:
+            connection.offered = terms.offered(self.options.capabilities)
+            if terms.connect_timeout is not None:
+                timeout = terms.connect_timeout
+            if terms.maximum_connections is not None and of_listener > terms.maximum_connections:
+                text = f"The listener has as many connections as it may, {terms.maximum_connections}"
+                connection.turn_away(text, now)
+                return connection
         if len(self.connections) > bounds.connections or self.shutting_down:
-            connection.note("No room for another connection")
-            self.counters.connections_refused += 1
-            stop(connection, now, LOST)
-        elif bounds.connect_timeout:
-            connection.deadline = now + bounds.connect_timeout * SECOND
+            connection.turn_away("No room for another connection", now)
+        elif timeout:
+            connection.connect_by = connection.deadline = now + timeout * SECOND
             self.timers.add(connection.deadline, LINK, self._serial)
         return connection
 

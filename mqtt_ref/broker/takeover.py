@@ -44,6 +44,8 @@ class SessionKeeper(Deliverer):
         self.by_client_id: dict[str, Session] = {}
         self.connections: dict[int, Connection] = {}
         """Open links by serial."""
+        self.per_listener: dict[str, int] = {}
+        """How many there are, by the listener's name."""
         self.timers = Timers()
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
@@ -144,7 +146,12 @@ class SessionKeeper(Deliverer):
 
         [X5-session-duration, MQTT311-4.1.0-2]
         """
-        self.connections.pop(link.serial, None)
+        if self.connections.pop(link.serial, None) is not None:
+            left = self.per_listener[link.listener] - 1
+            if left:
+                self.per_listener[link.listener] = left
+            else:
+                del self.per_listener[link.listener]
         session = link.session
         if session is None:
             return

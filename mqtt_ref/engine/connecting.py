@@ -60,7 +60,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
-    if version not in hub.options.capabilities.versions:
+    if version not in link.offered.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
         refused(link, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
         return
@@ -167,7 +167,7 @@ def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:
     client_id = packet.client_id
     version = packet.protocol_version
     if not client_id:
-        if version == V31 or not hub.options.capabilities.empty_client_id or (version != V5 and not packet.clean_start):
+        if version == V31 or not link.offered.empty_client_id or (version != V5 and not packet.clean_start):
             return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
     elif (
         version == V31
@@ -183,7 +183,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
     will = packet.will
     assert will is not None
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     if will.qos > offered.maximum_qos:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
@@ -271,7 +271,7 @@ def _set_limits(link: Link, packet: Connect) -> None:
     [X5-receive-maximum-absent-connect]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     limits = hub.limits
     quota = limits.receive_maximum_default
     properties = packet.properties
@@ -288,7 +288,7 @@ def _server_keep_alive(link: Link, packet: Connect) -> int:
 
     None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
     """
-    offered = link.hub.options.capabilities
+    offered = link.offered
     asked = packet.keep_alive
     if packet.protocol_version != V5:
         return -1
@@ -327,8 +327,7 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
     X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
     """
-    hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     session = link.session
     assert session is not None
     p = ConnackProperties()
@@ -357,7 +356,7 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    asked_for_it = link.response_information or hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    asked_for_it = link.response_information or link.hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
     if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)

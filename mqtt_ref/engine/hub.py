@@ -103,8 +103,6 @@ class Hub:
         self.topic_levels = options.bounds.topic_levels
         self.topic_plain = min(self.topic_levels - 1, self.limits.topic_v31)
         """Characters of a topic that is short enough for every rule about its length or its levels."""
-        self.plain_qos = options.capabilities.maximum_qos
-        """The highest QoS at which a plain PUBLISH may take the short way."""
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
 

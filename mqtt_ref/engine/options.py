@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-__all__ = ["Bounds", "Capabilities", "Options", "Redirect"]
+__all__ = ["Bounds", "Capabilities", "Options", "Redirect", "Terms"]
 
 
 @dataclass
@@ -81,6 +81,36 @@ class Bounds:
 
     What subscribers are told of its Message Expiry Interval is not changed by this.
     """
+
+
+@dataclass
+class Terms:
+    """What holds for the clients of one listener; None is what holds for the broker."""
+
+    versions: tuple[int, ...] | None = None
+    """The protocol levels that are accepted, of those that the broker accepts."""
+    maximum_qos: int | None = None
+    """The highest QoS that clients may publish at and are granted; never above the broker's."""
+    maximum_connections: int | None = None
+    """Links that may be open at once."""
+    connect_timeout: int | None = None
+    """Seconds from the accepted link to the CONNECT, a TLS or WebSocket handshake included; 0: any time."""
+    bytes_per_second: int | None = None
+    """Bytes of packets that are read from one client; more has to wait, nothing is dropped."""
+    packets_per_second: int | None = None
+    """Packets that are read from one client; more have to wait, none is dropped."""
+
+    def offered(self, capabilities: Capabilities) -> Capabilities:
+        """What the broker offers through this listener: its capabilities, or fewer."""
+        if self.versions is None and self.maximum_qos is None:
+            return capabilities
+        versions = capabilities.versions
+        if self.versions is not None:
+            versions = tuple(version for version in versions if version in self.versions)
+        maximum_qos = capabilities.maximum_qos
+        if self.maximum_qos is not None:
+            maximum_qos = min(maximum_qos, self.maximum_qos)
+        return replace(capabilities, versions=versions, maximum_qos=maximum_qos)
 
 
 @dataclass

@@ -68,7 +68,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         if qos == 0:
             hub.forward_qos0(link, topic, packet.payload, now)
             return
-        if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
+        if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
             keeper = hub.keeper
             written = 0 if keeper is None else keeper.written
             matched = hub.forward(link, topic, packet.payload, 1, now)
@@ -98,10 +98,10 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     if qos:
         if not qos_receive.counts(link, session, qos, packet.packet_id, now):
             return
-        if qos > hub.options.capabilities.maximum_qos:
+        if qos > link.offered.maximum_qos:
             breach(link, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
             return
-    if packet.retain and not hub.options.capabilities.retain_available:
+    if packet.retain and not link.offered.retain_available:
         breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
         return
     code = 0

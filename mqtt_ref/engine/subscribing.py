@@ -54,7 +54,7 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
     [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     identifier = 0
     if hub.strict_text:
         for wanted in packet.subscriptions:
@@ -128,7 +128,7 @@ def _refused(link: Link, session: Session, name: str, qos: int) -> int:
     [X5-topic-filter-refused, X5-wildcard-refused-suback]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     refused = hub.options.refused_filters
     if refused and name in refused:
         return NOT_AUTHORIZED

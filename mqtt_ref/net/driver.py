@@ -13,6 +13,7 @@ from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note
 from mqtt_ref.log import Throttle
+from mqtt_ref.net.channel import RESTING
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -97,8 +98,8 @@ class Driver:
         What a turn can make the broker queue for a client that does not read is bounded by this.
         """
         self.flush()
-        if channel.reading and not channel.transport.is_closing():
-            channel.transport.pause_reading()
+        if not channel.halted and not channel.transport.is_closing():
+            channel.halt(RESTING)
             if not self._resting:
                 self.loop.call_soon(self._go_on)
             self._resting.append(channel)
@@ -106,8 +107,7 @@ class Driver:
     def _go_on(self) -> None:
         resting, self._resting = self._resting, []
         for channel in resting:
-            if channel.reading and not channel.transport.is_closing():
-                channel.transport.resume_reading()
+            channel.go_on(RESTING)
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the broker wants done outside."""
@@ -158,6 +158,10 @@ class Driver:
         task = self.loop.create_task(run())
         self._handlers.add(task)
         task.add_done_callback(self._handlers.discard)
+
+    def tell(self, text: str, remote: str, listener: str) -> None:
+        """A line of the log about a client that did not get as far as a connection."""
+        self.carry_out([Note(text, 0, "", "", remote, listener)])
 
     def answer(self, question: int, verdict: Verdict) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""

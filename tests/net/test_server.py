@@ -13,7 +13,8 @@ import pytest
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
 from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll
-from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener, is_loopback
 from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq
@@ -75,7 +76,7 @@ def test_a_server_that_runs_cannot_be_started() -> None:
 def test_all_listeners_open_or_none() -> None:
     async def run() -> None:
         async with Server() as first:
-            free, taken = Listener(port=0), Listener(port=first.port)
+            free, taken = TcpListener(port=0), TcpListener(port=first.port)
             second = Server(listeners=[free, taken])
             with pytest.raises(ListenerError, match="in use"):
                 await second.start()
@@ -171,7 +172,7 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
 
 
 def test_the_port_is_the_one_of_mqtt_unless_told() -> None:  # X31-port
-    assert Listener().port == 1883
+    assert TcpListener().port == 1883
 
 
 def test_closing_may_be_left_to_the_client() -> None:
