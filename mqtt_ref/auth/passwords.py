@@ -22,9 +22,9 @@ import secrets
 from importlib.util import find_spec
 from typing import Final
 
-from mqtt_ref.auth.scram import Credentials
+from mqtt_ref.auth.scram import ITERATIONS, Credentials
 
-__all__ = ["ARGON2", "PBKDF2", "SCRAM", "hash_password", "is_hashed", "problem_of", "verify"]
+__all__ = ["ARGON2", "PBKDF2", "SCHEMES", "SCRAM", "hash_password", "is_hashed", "problem_of", "verify"]
 
 ARGON2: Final = "argon2"
 PBKDF2: Final = "pbkdf2"
@@ -45,6 +45,8 @@ TIME: Final = 2
 LANES: Final = 1
 PBKDF2_ITERATIONS: Final = 210_000
 _SALT_BYTES: Final = 16
+_MOST_MEMORY: Final = 4_194_304
+_MOST_TIME: Final = 1000
 
 
 def is_hashed(stored: str) -> bool:
@@ -57,7 +59,8 @@ def problem_of(stored: str) -> str:
     if not is_hashed(stored):
         return ""
     if stored.startswith("$argon2"):
-        if _ARGON2.fullmatch(stored) is None:
+        found = _ARGON2.fullmatch(stored)
+        if found is None or int(found[1]) > _MOST_MEMORY or int(found[2]) > _MOST_TIME:
             return "this argon2 hash is damaged; `mqtt-ref hash-password` writes another"
         return "" if find_spec("argon2") else _EXTRA
     if stored.startswith("$7$"):
@@ -93,26 +96,33 @@ def verify(stored: str, password: bytes) -> bool:
     return False
 
 
-def hash_password(password: bytes, scheme: str = ARGON2, *, memory: int = MEMORY, time: int = TIME) -> str:
-    """What to write into the ledger instead of a password, with a new salt; `memory` (KiB) and `time` are argon2's.
+def hash_password(
+    password: bytes, scheme: str = ARGON2, *, memory: int = MEMORY, time: int = TIME, iterations: int = 0
+) -> str:
+    """What to write into the ledger instead of a password, with a new salt.
+
+    `memory` (KiB) and `time` (passes) are for argon2, `iterations` for the others (0: the default).
 
     Raises:
         RuntimeError: argon2 is asked for and the library is missing.
-        ValueError: there is no such scheme, or the password is not UTF-8 text (SCRAM).
+        ValueError: there is no such scheme, a number is out of range, or SCRAM does not allow a character.
     """
     if scheme == ARGON2:
         try:
             from argon2.low_level import Type, hash_secret
         except ImportError as error:
             raise RuntimeError(_EXTRA) from error
+        if not (8 <= memory <= _MOST_MEMORY and 1 <= time <= _MOST_TIME):
+            raise ValueError(f"argon2 takes 8 to {_MOST_MEMORY:,} KiB and 1 to {_MOST_TIME:,} passes")
         salt = secrets.token_bytes(_SALT_BYTES)
         return hash_secret(password, salt, time, memory, LANES, 32, Type.ID).decode()
     if scheme == PBKDF2:
         salt = secrets.token_bytes(_SALT_BYTES)
-        digest = hashlib.pbkdf2_hmac("sha512", password, salt, PBKDF2_ITERATIONS)
-        return f"$7${PBKDF2_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+        iterations = iterations or PBKDF2_ITERATIONS
+        digest = hashlib.pbkdf2_hmac("sha512", password, salt, iterations)
+        return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
     if scheme == SCRAM:
-        return str(Credentials.from_password(password.decode()))
+        return str(Credentials.from_password(password.decode(), iterations=iterations or ITERATIONS))
     raise ValueError(f"there is no scheme {scheme!r}; {', '.join(SCHEMES)}")
 
 

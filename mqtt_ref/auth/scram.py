@@ -24,6 +24,7 @@ ITERATIONS: Final = 4096
 """The least that RFC 7677 recommends; the client pays for them, at each login."""
 
 _MOST_ITERATIONS: Final = 10_000_000
+_RANGE: Final = f"SCRAM-SHA-256 takes {ITERATIONS:,} to {_MOST_ITERATIONS:,} iterations"
 _LONGEST: Final = 4096
 """Bytes of a message."""
 _SALT_BYTES: Final = 16
@@ -67,7 +68,7 @@ class Credentials:
             raise ValueError("it is not SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey")
         iterations = int(found[1])
         if not ITERATIONS <= iterations <= _MOST_ITERATIONS:
-            raise ValueError(f"a SCRAM-SHA-256 key has {ITERATIONS:,} to {_MOST_ITERATIONS:,} iterations")
+            raise ValueError(_RANGE)
         try:
             salt, stored, server = (base64.b64decode(found[i], validate=True) for i in (2, 3, 4))
         except binascii.Error as error:
@@ -81,8 +82,10 @@ class Credentials:
         """The keys of a password; takes as long as the iterations make it.
 
         Raises:
-            ValueError: the password has characters that it may not have.
+            ValueError: the password has characters that it may not have, or the iterations are too few or too many.
         """
+        if not ITERATIONS <= iterations <= _MOST_ITERATIONS:
+            raise ValueError(_RANGE)
         if salt is None:
             salt = secrets.token_bytes(_SALT_BYTES)
         client_key, server_key = _keys(saslprep(password).encode(), salt, iterations)
