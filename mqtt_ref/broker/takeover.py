@@ -92,6 +92,8 @@ class SessionKeeper(Deliverer):
         session.expiry = self._expiry(connect)
         link.session = session
         self.links[session.handle] = link
+        if session.subscriptions:
+            self.reconsider(session)
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
             self.keeper.session(session)
