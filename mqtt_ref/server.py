@@ -10,35 +10,31 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
-from mqtt_ref.engine.access import REFUSE, Access, Verdict
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.hooks.dispatch import Dispatcher
+from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.listener import Listener
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.net.trace import Trace
-    from mqtt_ref.wire.packets import Connect
 
-__all__ = ["ALLOW_ALL", "GRACE", "Server"]
+__all__ = ["GRACE", "Server"]
 
-ALLOW_ALL: Final = Access()
-"""Everybody may connect, publish, subscribe and read."""
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
-NOT_AUTHORIZED: Final = 0x87
 
 
 class Server:
     """A broker that listens.
 
-    Nobody may connect unless `access` says so; `ALLOW_ALL` lets everybody in. `listeners` is one TCP listener on
-    loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
+    Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
+    on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
     makes one that breaks them.
 
-        async with Server(access=ALLOW_ALL) as server:
+        async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
     """
 
@@ -47,7 +43,7 @@ class Server:
         options: Options | None = None,
         listeners: Sequence[Listener] | None = None,
         *,
-        access: Access | None = None,
+        hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
     ) -> None:
@@ -55,7 +51,7 @@ class Server:
         self.listeners = [Listener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
-        self.broker.set_access(_deny_all() if access is None else None if access is ALLOW_ALL else access)
+        self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
 
     @property
@@ -75,6 +71,27 @@ class Server:
             raise RuntimeError("the server does not run")
         return self._driver
 
+    def add_hook(self, hook: Hook) -> None:
+        """Add a hook behind the others, also while the server runs; it is asked from the next event on.
+
+        Raises:
+            TypeError: it is no hook, or has an `async def` where nothing can wait for it.
+            ValueError: it was added before.
+        """
+        self.hooks.add(hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Remove a hook, also while the server runs.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        self.hooks.remove(hook)
+
+    def rules_changed(self) -> None:
+        """Forget who may read what: hooks are asked again for each topic that is delivered."""
+        self.broker.rules_changed()
+
     async def start(self) -> None:
         """Open all listeners, or none.
 
@@ -90,9 +107,11 @@ class Server:
             from mqtt_ref.net.trace import traced
 
             channel = traced(self.trace)
+        self.hooks.begin(driver.loop)
         try:
             for listener in self.listeners:
                 await listener.open(driver, channel)
+            await self.hooks.started()
         except BaseException:
             await self.stop(0.0)
             raise
@@ -105,6 +124,7 @@ class Server:
         for listener in self.listeners:
             await listener.close()
         await driver.close(grace)
+        await self.hooks.stopped(grace)
 
     async def __aenter__(self) -> Server:
         await self.start()
@@ -114,12 +134,3 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.stop()
-
-
-def _deny_all() -> Access:
-    """What holds until somebody says who may do what."""
-
-    def authenticate(link: Link, connect: Connect) -> Verdict:
-        return Verdict(REFUSE, NOT_AUTHORIZED, text="the server was not told who may connect")
-
-    return Access(authenticate=authenticate)

@@ -41,7 +41,8 @@ class Deliverer(Hub):
         A delivery is an item in a list: no object is made, and the message is encoded once for each version.
         """
         match = self.router.match(topic)
-        if match.shared or self.watch is not None or not self.short_ways:
+        watch = self.watch
+        if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
             self.forward(link, topic, payload, 0, now)
             return
         links = self.links
@@ -219,10 +220,18 @@ class Deliverer(Hub):
         """
         held = self.retained_messages
         if not message.payload or (message.expires_at and message.expires_at <= now):
-            if held.remove(message.topic):
-                self.retain_removed(message.topic)
+            if not held.remove(message.topic):
+                return
+            self.retain_removed(message.topic)
+            stored = False
         elif held.put(message.topic, message, message.expires_at):
             self.retain_put(message)
+            stored = True
+        else:
+            return
+        watch = self.watch
+        if watch is not None and watch.retained is not None:
+            watch.retained(message, stored)
 
     def retain_put(self, message: Message) -> None:
         """A message is the retained one of its topic from now on."""
@@ -241,9 +250,12 @@ class Deliverer(Hub):
         held = self.retained_messages
         when = held.next_expiry()
         if when and when <= now:
+            watch = self.watch
             for topic in held.expire(now):
                 self.counters.dropped_expired += 1
                 self.retain_removed(topic)
+                if watch is not None and watch.retained_expired is not None:
+                    watch.retained_expired(topic)
 
     # ---------------------------------------------------------------- shared subscriptions
 
@@ -269,6 +281,7 @@ class Deliverer(Hub):
                 or not len(group)
             ):
                 self.counters.dropped_unshared += 1
+                self.tell_dropped(None, message, "unshared")
                 return
             handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
@@ -300,6 +313,7 @@ class Deliverer(Hub):
             message = delivery.message
             if message.expires_at != NEVER and now >= message.expires_at:
                 self.counters.dropped_expired += 1
+                self.tell_dropped(None, message, "expired")
                 continue
             for group in self.router.match(message.topic).shared:
                 if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
@@ -311,7 +325,7 @@ class Deliverer(Hub):
         access = self.access
         if access is None or access.read is None:
             return True
-        return access.read(session.client_id, session.username, topic)
+        return access.read(session, topic)
 
     def _readable(self, topic: str, match: Match) -> Match:
         """Leave out subscribers that may not read the topic; the router remembers the answer with the match."""
@@ -321,7 +335,7 @@ class Deliverer(Hub):
         plain: list[Entry] = []
         for entry in match.plain:
             session = self.sessions[entry.subscriber]
-            if session is not None and access.read(session.client_id, session.username, topic):
+            if session is not None and access.read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match

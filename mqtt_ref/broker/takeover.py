@@ -137,6 +137,8 @@ class SessionKeeper(Deliverer):
             return
         link.session = None
         session.link = None
+        session.remote = link.remote
+        session.listener = link.listener
         self.links[session.handle] = None
         session.resending = None
         wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
@@ -169,13 +171,16 @@ class SessionKeeper(Deliverer):
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
+        watch = self.watch
+        if watch is not None and watch.qos_dropped is not None:
+            for packet_id, delivery in session.inflight.items():
+                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if self.keeper is not None:
             self.keeper.session_gone(session)
         self._publish_will(session, will.due(session, will.ENDED), now)
-        watch = self.watch
         if watch is not None and watch.session_ended is not None:
             watch.session_ended(session, why)
         if unfinished and any(delivery.group for delivery in unfinished):
@@ -190,7 +195,11 @@ class SessionKeeper(Deliverer):
             return
         self.last_message += 1
         self.counters.wills_published += 1
-        self.publish(will.message_of(self.last_message, wanted, session.client_id, session.version, now), now)
+        message = will.message_of(self.last_message, wanted, session.client_id, session.version, now)
+        self.publish(message, now)
+        watch = self.watch
+        if watch is not None and watch.will_sent is not None:
+            watch.will_sent(session, message)
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
 

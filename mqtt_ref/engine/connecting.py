@@ -61,6 +61,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     link.version = version
     link.client_id = packet.client_id
     link.connect = packet
+    link.clean_start = packet.clean_start
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
@@ -253,6 +254,9 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     link.state = hub.tables.connection_next[at]
     link.base = link.state * WIDTH
     _set_limits(link, packet)
+    watch = hub.watch
+    if watch is not None and watch.establishing is not None:
+        watch.establishing(link, packet)
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
@@ -276,7 +280,6 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
         link.connect = None
     link.refresh()
     hub.online(session)
-    watch = hub.watch
     if watch is not None and watch.connected is not None:
         watch.connected(link, session, present)
     if session.inflight or session.queue:
@@ -326,6 +329,7 @@ def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
     if seconds < 0:
         seconds = packet.keep_alive
     link.heard = now
+    link.keep_alive_seconds = seconds
     link.keep_alive = seconds * SECOND * link.hub.limits.keep_alive_percent // 100
     if link.keep_alive:
         link.hub.wake(link, now + link.keep_alive)

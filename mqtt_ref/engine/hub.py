@@ -107,6 +107,12 @@ class Hub:
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
 
+    def tell_dropped(self, session: Session | None, message: Message, why: str) -> None:
+        """Say that a subscriber, or a group, does not get a message."""
+        watch = self.watch
+        if watch is not None and watch.dropped is not None:
+            watch.dropped(session, message, why)
+
     def publish(self, message: Message, now: int) -> bool:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError

@@ -55,6 +55,7 @@ class Link:
         "auth_state",
         "base",
         "choked",
+        "clean_start",
         "client_id",
         "connect",
         "deadline",
@@ -68,17 +69,21 @@ class Link:
         "how",
         "hub",
         "keep_alive",
+        "keep_alive_seconds",
         "limit",
         "listener",
         "method",
         "opened",
         "out",
+        "peer_certificate",
         "problem_information",
         "question",
         "queued",
         "quota",
         "quota_maximum",
         "ready",
+        "reason_code",
+        "reason_text",
         "receive_maximum",
         "receiving",
         "remote",
@@ -90,6 +95,7 @@ class Link:
         "unsettled",
         "username",
         "version",
+        "view",
         "will_denied",
     )
 
@@ -155,6 +161,16 @@ class Link:
         self.question = 0
         self.held: list[Packet | Violation] | None = None
         self.held_bytes = 0
+        self.reason_code = 0
+        self.reason_text = ""
+        """Why it is over, in the words of the log."""
+
+        self.clean_start = False
+        self.keep_alive_seconds = 0
+        self.peer_certificate: dict[str, object] | None = None
+        """The certificate of the client, as `ssl.SSLSocket.getpeercert` gives it; set by whoever accepted the link."""
+        self.view: object | None = None
+        """What others are shown of it (`broker.views.Client`), once somebody has looked."""
 
     def __repr__(self) -> str:
         return f"Link({self.serial}, {self.client_id!r}, {self.remote!r})"
@@ -193,6 +209,8 @@ class Link:
     def note(self, text: str, code: int = 0, statement: str = "") -> None:
         """Say in one line of the log why this connection is refused or closed."""
         hub = self.hub
+        self.reason_code = code
+        self.reason_text = text
         if hub.options.notes:
             hub.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
 

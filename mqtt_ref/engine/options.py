@@ -59,6 +59,8 @@ class Bounds:
     """Seconds for an authentication, with all its AUTH packets."""
     subscriptions: int = 100_000
     """Subscriptions of one session."""
+    hook_timeout: float = 5.0
+    """Seconds that one question to a hook may take; then the answer is no."""
     topic_levels: int = 65_536
     """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count].
 
