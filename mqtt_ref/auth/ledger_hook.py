@@ -72,14 +72,10 @@ class LedgerHook(Hook):
         return user is None or not user.disallow
 
     def _take(self, ledger: Ledger) -> None:
-        problems = [
-            Problem(path, problem)
-            for path, password in [
-                *((("auth", i, "password"), rule.password) for i, rule in enumerate(ledger.auth)),
-                *((("users", name, "password"), user.password) for name, user in ledger.users.items()),
-            ]
-            if (problem := problem_of(password))
-        ]
+        stored: dict[tuple[str | int, ...], str] = {}
+        stored.update((("auth", number, "password"), rule.password) for number, rule in enumerate(ledger.auth))
+        stored.update((("users", name, "password"), user.password) for name, user in ledger.users.items())
+        problems = [Problem(path, problem) for path, password in stored.items() if (problem := problem_of(password))]
         if problems:
             raise LedgerError(problems)
         self._logins, self._acl = Logins(ledger), CompiledAcl(ledger)
