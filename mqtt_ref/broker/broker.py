@@ -129,6 +129,10 @@ class Broker(SessionKeeper):
         """Forget who may read what."""
         self.router.forget()
 
+    def reconsider(self, session: Session) -> None:
+        if self.access is not None and self.access.read is not None:
+            self.router.reconsider(session.handle)
+
     def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> None:
         assert isinstance(link, Connection)
         self._question += 1

@@ -100,6 +100,8 @@ class SessionKeeper(Deliverer):
         link.session = session
         self.clients_connected += 1
         self.links[session.handle] = link
+        if session.subscriptions:
+            self.reconsider(session)
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
             self.keeper.session(session)
