@@ -172,6 +172,8 @@ class HttpChannel(asyncio.Protocol):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         request = Request(event.method.decode("ascii"), target, headers, self.remote, self.driver)
         self._request = request
+        if not event.http_version.startswith(b"1."):
+            raise HttpError(505, "this listener speaks HTTP/1.1")
         length = headers.get("content-length", "0")
         chunked = "transfer-encoding" in headers
         try:
