@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.hooks.chain import Chain, Handler, chain_of
-from mqtt_ref.hooks.changing import CHANGES, DROPPED, FAILED
+from mqtt_ref.hooks.changing import CHANGES, FAILED
 from mqtt_ref.hooks.deciding import (
     NOBODY,
     NOT_AUTHORIZED,
@@ -23,7 +23,7 @@ from mqtt_ref.hooks.deciding import (
     refusal,
     unshared,
 )
-from mqtt_ref.hooks.outcomes import Drop, Reject
+from mqtt_ref.hooks.outcomes import Reject
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -103,11 +103,8 @@ class Asker:
                     changed = True
             except Reject as no:
                 return Refusal(no.reason_code or FAILED.code, no.text)
-            except Drop:
-                return DROPPED
             except Exception as error:
-                handler.failed(error)
-                return change.failed
+                return change.given_up(handler, error)
         return value if changed else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.intercept import LATER, Intercept, Refusal
-from mqtt_ref.hooks.chain import Chain, chain_of, unfit
+from mqtt_ref.hooks.chain import Chain, Handler, chain_of, unfit
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.outcomes import Drop, Reject
 from mqtt_ref.wire.fast import decode, encode
@@ -34,10 +34,18 @@ class Change:
     """One event that changes something: what a handler may return for it, and what follows when it fails."""
 
     failed: Refusal | None = FAILED
+    droppable = False
 
     def mark(self, value: Any) -> tuple[object, ...]:
         """What of a value has to stay the same; taken before a handler sees it."""
         return (type(value), getattr(value, "packet_id", 0))
+
+    def given_up(self, handler: Handler, error: Exception) -> Refusal | None:
+        """What follows when a handler raises."""
+        if self.droppable and isinstance(error, Drop):
+            return DROPPED
+        handler.failed(error)
+        return self.failed
 
     def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Any:
         """The answer of a handler, as it goes on.
@@ -61,6 +69,8 @@ class _Connect(Change):
 
 
 class _Read(Change):
+    droppable = True
+
     def mark(self, value: Any) -> tuple[object, ...]:
         return (type(value), getattr(value, "packet_id", 0), getattr(value, "protocol_version", 0))
 
@@ -79,6 +89,8 @@ class _Unsubscribe(Change):
 
 class _Publish(Change):
     """Judged by the rules of 5.0, so that properties may be added to what a 3.x client sent."""
+
+    droppable = True
 
     def mark(self, value: Any) -> tuple[object, ...]:
         return (Publish,)
@@ -100,6 +112,8 @@ class _Publish(Change):
 
 
 class _Will(Change):
+    droppable = True
+
     def mark(self, value: Any) -> tuple[object, ...]:
         return (Will,)
 
@@ -158,11 +172,8 @@ def fold(chain: Chain, broker: Broker, event: str, client: Client, value: Any) -
                 changed = True
         except Reject as no:
             return Refusal(no.reason_code or FAILED.code, no.text)
-        except Drop:
-            return DROPPED
         except Exception as error:
-            handler.failed(error)
-            return change.failed
+            return change.given_up(handler, error)
     return value if changed else None
 
 
