@@ -182,7 +182,11 @@ class Connection(Link):
             if refusal is not None:
                 self._unread(packet, refusal, now)
             else:
-                self._finish(packet if outcome is None else cast("Packet", outcome), now)
+                read = packet if outcome is None else cast("Packet", outcome)
+                if self.held is not None and self.state == CONNECTED:
+                    self.held.append(read)  # the client was accepted meanwhile: what came first goes first
+                else:
+                    self._finish(read, now)
             self.drain(now)
             return
         if isinstance(packet, Connect):
