@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
 from mqtt_ref.engine import qos_send
@@ -26,8 +28,12 @@ class Deliverer(Hub):
 
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
-        self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
+        self.select: Callable[[Message, Match], Match] | None = None
+        """Changes who gets a message."""
+        self.plain_delivery = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
         """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        self.short_ways = self.plain_delivery
+        """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
         self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
         self.sessions: list[Session | None] = []
@@ -164,6 +170,8 @@ class Deliverer(Hub):
         if message.retain:
             self._retain(message, now)
         match = self.router.match(message.topic)
+        if self.select is not None:
+            match = self.select(message, match)
         self.counters.messages_routed += 1
         for entry in match.plain:
             self._deliver(entry, message, now)

@@ -10,7 +10,8 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.access import REFUSE, Verdict
-from mqtt_ref.engine.effects import Ask, Effect, Note
+from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
+from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = ["Driver"]
 
 SERVER_SHUTTING_DOWN: Final = 0x8B
 UNSPECIFIED_ERROR: Final = 0x80
+AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 LOG = logging.getLogger("mqtt_ref.net")
 CLOSED = logging.getLogger("mqtt_ref.connection")
@@ -44,10 +46,15 @@ class Driver:
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         self.on_ask: Callable[[Ask], object] | None = None
-        """Gets the questions whether a client may connect; without it nobody may."""
+        """Gets the questions that take time; without it the answer is no."""
+        self.on_withdraw: Callable[[Withdraw], object] | None = None
+        """Is told of questions whose answer is not wanted any more."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
+        self._closed = False
         self._resting: list[Channel] = []
+        self._asked: dict[int, Channel] = {}
+        """By question: who is not read from until it is answered."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer goes off, or 0."""
@@ -114,18 +121,39 @@ class Driver:
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
             elif isinstance(effect, Ask):
+                self._rest(effect)
                 if self.on_ask is not None:
                     self.on_ask(effect)
                 else:
                     LOG.error("refused, since nobody answers %r", effect)
-                    self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
+                    verdict = effect.event in AUTHENTICATION
+                    no = Verdict(REFUSE, UNSPECIFIED_ERROR) if verdict else Refusal(UNSPECIFIED_ERROR)
+                    self.answer(effect.question, no)
+            elif isinstance(effect, Withdraw):
+                self._read_on(self._asked.pop(effect.question, None))
+                if self.on_withdraw is not None:
+                    self.on_withdraw(effect)
             else:
                 raise NotImplementedError(f"nobody carries out {effect!r}")
 
-    def answer(self, question: int, verdict: Verdict) -> None:
+    def answer(self, question: int, answer: object) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
-        self.broker.answer(question, verdict, monotonic_ns())
+        self.broker.answer(question, answer, monotonic_ns())
+        self._read_on(self._asked.pop(question, None))
         self.schedule()
+
+    def _rest(self, ask: Ask) -> None:
+        """Read no more from a client while a question about it is open: what it sends would only be held."""
+        channel = None if ask.link is None else self.channels.get(ask.link)
+        if channel is not None and channel.reading and not channel.transport.is_closing():
+            channel.transport.pause_reading()
+            self._asked[ask.question] = channel
+
+    def _read_on(self, channel: Channel | None) -> None:
+        if channel is None or not channel.reading or channel.transport.is_closing():
+            return
+        if channel.connection.pending is None and channel not in self._resting:
+            channel.transport.resume_reading()
 
     def _write_note(self, note: Note) -> None:
         level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
@@ -148,6 +176,8 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
+        if connection.pending is not None:
+            return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
         elif connection.session is None and not error:
@@ -158,6 +188,8 @@ class Driver:
     # ---------------------------------------------------------------- time
 
     def _arm(self, due: int) -> None:
+        if self._closed:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._armed = due
@@ -207,4 +239,5 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._closed = True
         self.lines.settle()
