@@ -100,8 +100,8 @@ class SessionKeeper(Deliverer):
         session.expiry = self._expiry(connect)
         link.session = session
         self.clients_connected += 1
-        if present and self.access is not None and self.access.read is not None:
-            self.router.reconsider(session.handle)
+        if present:
+            self.reconsider(session)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:

@@ -187,6 +187,10 @@ class Hub:
         """Whether this client may have messages of this topic; asked for each topic delivered."""
         raise NotImplementedError
 
+    def reconsider(self, session: Session) -> None:
+        """Forget what this client may read: it may be somebody else, or somewhere else, than before."""
+        raise NotImplementedError
+
     def online(self, session: Session) -> None:
         """The connection of the session, or what it can take, changed."""
         raise NotImplementedError

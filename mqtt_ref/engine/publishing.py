@@ -9,6 +9,7 @@ from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
+    NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
@@ -179,9 +180,14 @@ def _refuse(link: Link, session: Session, packet: Publish, code: int, now: int) 
     """Do not deliver a PUBLISH, and say so as the version of the client and its QoS allow."""
     hub = link.hub
     hub.counters.publish_refused += 1
-    if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
-        expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
-    elif packet.qos:
+    if code == NOT_AUTHORIZED:
+        if hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE and link.version != V31:
+            # [MQTT311-3.3.5-2]; 3.1 allows nothing but the acknowledgement [X31-publish-unauthorized].
+            expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)
+            return
+        if hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            code = UNSPECIFIED_ERROR
+    if packet.qos:
         _answer(link, session, packet, code, now)
 
 

@@ -71,6 +71,10 @@ class Dispatcher:
             chain_of(hooks, event)  # nothing changes if one of them is not as it should be
         access = access_of(hooks, broker)
         watch = watch_of(hooks, broker, self.later)
+        for hook in self.hooks:
+            hook._brokers = tuple(one for one in hook._brokers if one is not broker)
+        for hook in hooks:
+            hook._brokers = (*hook._brokers, broker)
         intercept = intercept_of(hooks, broker)
         select = select_of(hooks, broker)
         output = output_of(hooks, self.later)
