@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -27,9 +28,10 @@ from mqtt_ref.engine.tables import TABLES, Tables
 from tests.model.faults import FAULTS, Fault
 from tests.model.machine import Clients, machine
 
-__all__ = ["RESULTS", "Outcome", "explore", "find", "main"]
+__all__ = ["LIMIT", "RESULTS", "Outcome", "batch", "explore", "find", "main"]
 
-RESULTS: Final = Path(__file__).with_name("results.json")
+ROOT: Final = Path(__file__).resolve().parents[2]
+RESULTS: Final = Path(__file__).resolve().with_name("results.json")
 LIMIT: Final = 300
 BATCH: Final = 100
 STEPS: Final = 30
@@ -55,7 +57,7 @@ def _settings(shrink: bool) -> settings:
     )  # fmt: skip
 
 
-def _batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
+def batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
     """One batch of random clients; the finding and its trace, or nothing."""
     seed(number)(clients)
     out = io.StringIO()
@@ -78,14 +80,14 @@ def explore(tables: Tables, seconds: float, first: int, *, shrink: bool = True) 
     number = first
     finding = trace = ""
     while time.monotonic() - begun < seconds:
-        finding, trace = _batch(clients, number, shrink=False)
+        finding, trace = batch(clients, number, shrink=False)
         if finding:
             break
         number += 1
     spent = time.monotonic() - begun
     outcome = Outcome(clients.examples, clients.steps, spent, finding, trace, number)
     if finding and shrink:
-        outcome.finding, outcome.trace = _batch(machine(tables), number, shrink=True)
+        outcome.finding, outcome.trace = batch(machine(tables), number, shrink=True)
     return outcome
 
 
@@ -94,14 +96,29 @@ def find(fault: Fault, first: int, seconds: float = LIMIT) -> Outcome:
     return explore(fault.make(), seconds, first, shrink=False)
 
 
-def _record(part: str, result: Any) -> None:
+def _commit() -> str:
+    """The commit that is about to be judged.
+
+    Raises:
+        SystemExit: files differ from it, so that a result could not be told what it is of.
+    """
+    folder = RESULTS.parent
+    status = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", f":!/{RESULTS.relative_to(ROOT)}"]
+    if subprocess.run(status, cwd=folder, capture_output=True, text=True, check=True).stdout:
+        raise SystemExit("--record is for what is committed: commit the changes first")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    return head.stdout.strip()
+
+
+def _record(part: str, commit: str, result: dict[str, Any]) -> None:
     """Put one part into the committed results."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[part] = result
+    results[part] = {"commit": commit, **result}
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 
 def _run(minutes: float, first: int, record: bool) -> int:
+    commit = _commit() if record else ""
     outcome = explore(TABLES, minutes * 60, first)
     print(f"{outcome.examples} examples, {outcome.steps} steps, {outcome.seconds / 60:.1f} minutes, seed {first}")
     if outcome.finding:
@@ -110,13 +127,20 @@ def _run(minutes: float, first: int, record: bool) -> int:
     print("no finding")
     if record:
         minutes = round(outcome.seconds / 60, 1)
-        _record("run", {"examples": outcome.examples, "steps": outcome.steps, "minutes": minutes, "findings": 0,
-                        "seed": first})  # fmt: skip
+        result = {
+            "examples": outcome.examples,
+            "steps": outcome.steps,
+            "minutes": minutes,
+            "findings": 0,
+            "seed": first,
+        }
+        _record("run", commit, result)
     return 0
 
 
 def _faults(first: int, record: bool, wanted: str) -> int:
-    seconds: dict[str, Any] = {}
+    commit = _commit() if record else ""
+    faults: dict[str, Any] = {}
     hidden = 0
     for fault in FAULTS:
         if wanted not in fault.name:
@@ -124,15 +148,14 @@ def _faults(first: int, record: bool, wanted: str) -> int:
         outcome = find(fault, first)
         found = bool(outcome.finding)
         hidden += not found
-        seconds[fault.name] = {
-            "statement": fault.statement, "seconds": round(outcome.seconds, 1) if found else None,
-            "finding": outcome.finding.splitlines()[0][:120] if found else None,
-        }  # fmt: skip
-        said = seconds[fault.name]["finding"] if found else "NOT FOUND"
+        said = outcome.finding.splitlines()[0][:120] if found else "NOT FOUND"
         print(f"{outcome.seconds:6.1f} s  {fault.statement:22} {fault.name}: {said}", flush=True)
-    print(f"{len(seconds) - hidden} of {len(seconds)} faults found")
+        faults[fault.name] = {
+            "statement": fault.statement, "seconds": round(outcome.seconds, 1) if found else None, "finding": said,
+        }  # fmt: skip
+    print(f"{len(faults) - hidden} of {len(faults)} faults found")
     if record and not wanted:
-        _record("faults", seconds)
+        _record("faults", commit, {"seed": first, "found": len(faults) - hidden, "limit": LIMIT, "faults": faults})
     return 1 if hidden else 0
 
 
