@@ -39,7 +39,7 @@ STEPS: Final = 30
 
 @dataclass
 class Outcome:
-    """What came of a time of looking: the trace of the finding, if there was one."""
+    """What came of a time of looking, in seconds of the processor: the trace of the finding, if there was one."""
 
     examples: int
     steps: int
@@ -74,17 +74,20 @@ def batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
 
 
 def explore(tables: Tables, seconds: float, first: int, *, shrink: bool = True) -> Outcome:
-    """Look for findings for some seconds, in batches with seeds of their own."""
+    """Look for findings for some seconds, in batches with seeds of their own.
+
+    The seconds are those of the processor: a run that is stopped or has to wait looks at nothing.
+    """
     clients = machine(tables)
-    begun = time.monotonic()
+    begun = time.process_time()
     number = first
     finding = trace = ""
-    while time.monotonic() - begun < seconds:
+    while time.process_time() - begun < seconds:
         finding, trace = batch(clients, number, shrink=False)
         if finding:
             break
         number += 1
-    spent = time.monotonic() - begun
+    spent = time.process_time() - begun
     outcome = Outcome(clients.examples, clients.steps, spent, finding, trace, number)
     if finding and shrink:
         outcome.finding, outcome.trace = batch(machine(tables), number, shrink=True)
@@ -162,7 +165,9 @@ def _faults(first: int, record: bool, wanted: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.model.run", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=1.0, help="how long to look (default: 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="how long to look, in minutes of the processor (default: 1)"
+    )
     parser.add_argument("--seed", type=int, default=None, help="the first seed (default: random)")
     parser.add_argument("--faults", action="store_true", help="look for each seeded fault instead")
     parser.add_argument("--only", default="", help="with --faults: those whose name contains this")
