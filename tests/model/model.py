@@ -98,7 +98,7 @@ class Model:
             return
         session.connected = False
         for shared in self.shared:
-            if client_id in shared.group.members:
+            if any(client_id in group.members for group in shared.groups):
                 shared.due = False
         session.lose_qos0()
         if not with_will:
@@ -118,17 +118,24 @@ class Model:
         self.sessions.pop(session.client_id, None)
         for group in self.groups.values():
             group.members.pop(session.client_id, None)
-        for shared in self.shared:
-            if session.client_id in shared.members and not shared.taken_by:
-                # It may have waited for this member, and may go to one who joined later now that this one is gone.
-                shared.members = {**shared.group.members, **shared.members}
+        waiting = [s for s in self.shared if session.client_id in s.members and not s.taken_by]
+        for shared in waiting:
+            # It may have waited for this member, and may go to one who joined later now that this one is gone.
+            shared.join(self._groups(session.client_id, shared.message, None))
         for delivery in session.owed:
-            if delivery.group is not None and delivery.qos == 1 and delivery.state in ("sent", "pending"):
+            if delivery.groups and delivery.qos == 1 and delivery.state == "sent":
                 # A QoS 1 message of a group may go to another member when the session ends.
                 for shared in self.shared:
                     # It takes the room that others may have been meant for.
                     shared.due = False
-                self.shared.append(Shared(delivery.message, delivery.group, members=dict(delivery.group.members)))
+                self.shared.append(Shared(delivery.message, delivery.groups))
+
+    def _groups(self, client_id: str, message: Message, form: Form | None) -> tuple[Group, ...]:
+        """The groups by any of which a member may get a message, or may get it in this form."""
+        found = [s for s in self.shared if s.message is message and client_id in s.members]
+        if form is not None:
+            found = [s for s in found if form in self._forms(s, client_id)]
+        return tuple(group for shared in found for group in shared.groups)
 
     def _publish_will(self, session: Session, now: int) -> None:
         will, session.will, session.will_at = session.will, None, None
@@ -211,7 +218,7 @@ class Model:
             self._owe(session, message)
         for group in self.groups.values():
             if group.members and matches(group.topic_filter, topic):
-                self.shared.append(Shared(message, group, due=self._ready(group), members=dict(group.members)))
+                self.shared.append(Shared(message, (group,), due=self._ready(group)))
         return message
 
     def under_way(self, topic: str, payload: bytes) -> bool:
@@ -261,6 +268,10 @@ class Model:
             delivery = self._again(session, topic, payload, packet_id, qos, retain, identifiers)
         else:
             delivery = self._first(session, topic, payload, qos, retain, packet_id, identifiers, now)
+        if session.version != 5 and qos and not delivery.packet_id:
+            delivery.perhaps = self._perhaps(session, delivery)
+        elif session.version == 5 and sum(identifiers) in delivery.perhaps:
+            delivery.identifiers, delivery.perhaps = identifiers, frozenset()
         seen = (topic, payload, qos, retain, Counter(identifiers))
         message = delivery.message
         kept = delivery.identifiers if session.version == 5 else ()
@@ -364,31 +375,41 @@ class Model:
                 return shared
         return None
 
-    def _forms(self, shared: Shared, client_id: str) -> dict[Form, int]:
+    def _forms(self, shared: Shared, client_id: str) -> dict[Form, list[int]]:
         """How a member may get a message of its group: by its subscription of then, or by the one of now.
 
-        The value is the Subscription Identifier, which is kept for a time when the client speaks 5.0 again.
+        The values are the Subscription Identifiers, which matter once the client speaks 5.0 again.
         """
         session = self.sessions.get(client_id)
         if session is None or client_id not in shared.members:
             return {}
-        forms: dict[Form, int] = {}
-        for member in (shared.members[client_id], shared.group.members.get(client_id)):
-            if member is not None:
-                retain = shared.message.retain and member.retain_as_published
-                identifier = member.identifier if session.version == 5 else 0
-                forms.setdefault((min(shared.message.qos, member.qos), retain, identifier), member.identifier)
+        forms: dict[Form, list[int]] = {}
+        now = [group.members[client_id] for group in shared.groups if client_id in group.members]
+        for member in (*shared.members[client_id], *now):
+            retain = shared.message.retain and member.retain_as_published
+            identifier = member.identifier if session.version == 5 else 0
+            forms.setdefault((min(shared.message.qos, member.qos), retain, identifier), []).append(member.identifier)
         return forms
 
     def _take(self, shared: Shared, session: Session, form: Form, *, again: bool) -> Delivery:
-        """A member of a group gets the group's message."""
-        identifier = self._forms(shared, session.client_id)[form]
+        """A member of a group gets the group's message, or that of another one of its groups: nothing tells which."""
         shared.taken_by, shared.form, shared.again = session.client_id, form, again
-        qos, retain, _ = form
+        qos, retain, identifier = form
+        groups = self._groups(session.client_id, shared.message, form)
         kept = (identifier,) if identifier else ()
-        delivery = Delivery(shared.message, qos, retain, kept, "shared", group=shared.group)
+        delivery = Delivery(shared.message, qos, retain, kept, "shared", groups=groups)
         session.owed.append(delivery)
         return delivery
+
+    def _perhaps(self, session: Session, delivery: Delivery) -> frozenset[int]:
+        """By which subscriptions this may have come, since 3.x does not tell copies of a message apart by them."""
+        message, qos, retain = delivery.message, delivery.qos, delivery.retain
+        own = [d for d in session.owed if (d.message, d.qos, d.retain) == (message, qos, retain)]
+        found = {sum(d.identifiers) for d in own}
+        for shared in self.shared:
+            if shared.message is message:
+                found.update(self._forms(shared, session.client_id).get((qos, retain, 0), ()))
+        return frozenset(found)
 
     def _in_order(self, session: Session, delivery: Delivery, now: int) -> None:
         """Per publisher, topic and QoS messages keep their order; an old retained one never follows a newer."""
@@ -459,5 +480,5 @@ class Model:
                 raise Finding(f"{session.client_id} does not get {pending[0].message.payload!r}, though it has quota")
         for shared in self.shared:
             if shared.due and not shared.taken_by and not shared.maybe and not shared.message.expired(now):
-                raise Finding(f"nobody of group {shared.group.name} gets {shared.message.payload!r}")
+                raise Finding(f"nobody of group {shared.groups[0].name} gets {shared.message.payload!r}")
             shared.due = False

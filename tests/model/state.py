@@ -70,7 +70,8 @@ class Delivery:
     `state` is pending, sent (with `packet_id`), released (a PUBREL is owed or sent) or done. `maybe` marks one that the
     broker may have sent into a link that was lost before anybody saw it. `charged` says that its PUBLISH came on the
     connection that is open: it holds a unit of the Receive Maximum until it is done. `unreleased` says that the PUBREC
-    was sent on it and the PUBREL has not come.
+    was sent on it and the PUBREL has not come. `groups` are those by one of which it came. `perhaps` has the sums of
+    the Subscription Identifiers that it may have, if it came on a connection that cannot tell.
     """
 
     message: Message
@@ -84,7 +85,8 @@ class Delivery:
     maybe: bool = False
     charged: bool = False
     unreleased: bool = False
-    group: Group | None = None
+    groups: tuple[Group, ...] = ()
+    perhaps: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -150,16 +152,26 @@ class Session:
 
 @dataclass
 class Shared:
-    """A message for a group, until a member has it."""
+    """A message for a group, until a member has it: one of `groups`, by one of the subscriptions of `members`."""
 
     message: Message
-    group: Group
+    groups: tuple[Group, ...]
     taken_by: str = ""
     form: Form = (0, False, 0)
     again: bool = False
     maybe: set[str] = field(default_factory=set)
     due: bool = False
-    members: dict[str, Subscription] = field(default_factory=dict)
+    members: dict[str, list[Subscription]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.join(self.groups)
+
+    def join(self, groups: tuple[Group, ...]) -> None:
+        """Whoever is a member now may get it as well."""
+        self.groups = groups
+        for group in groups:
+            for client_id, subscription in group.members.items():
+                self.members.setdefault(client_id, []).append(subscription)
 
 
 def split(topic_filter: str) -> tuple[str, str] | None:
