@@ -253,6 +253,7 @@ async def clean_start_has_no_session(peer: Peer) -> None:
     "X5-session-duration",
     "X5-session-expiry-changed-connack",
     "X5-session-expiry-absent-connack",
+    "MQTT5-4.1.0-2",
     slug="session-present",
     needs=["session"],
 )
