@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mqtt_conformance.case import case
+from mqtt_conformance.cases.connect import with_level
 from mqtt_conformance.peer import Peer
 from mqtt_ref.wire.packets import (
     Auth,
@@ -105,3 +106,33 @@ async def auth_behind_the_connect(peer: Peer) -> None:
     await peer.open()
     await peer.send(peer.connect_packet(), Auth(0x18, AuthProperties(authentication_method="any")))
     await peer.expect_closed()
+
+
+@case("MQTT5-3.1.4-6", "MQTT311-3.1.4-5", slug="nothing-after-refusal")
+async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
+    """A PUBLISH right behind a CONNECT that is refused reaches nobody."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic())
+    await peer.open()
+    await peer.send(with_level(peer, 99 if peer.version == V5 else 2), Publish(peer.topic(), b"late"))
+    await peer._wait(lambda: peer.closed, 3.0)
+    await watcher.silent()
+
+
+@case(
+    "MQTT5-3.1.4-5",
+    "MQTT311-3.1.4-4",
+    "MQTT5-3.2.0-1",
+    "MQTT311-3.2.0-1",
+    "X5-delivery-after-connack",
+    "X311-connect-accepted-start",
+    slug="connack-first",
+)
+async def connack_comes_first(peer: Peer) -> None:
+    """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
+    await peer.open()
+    await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
+    first = await peer.expect(Connack)
+    peer.equal(first.reason_code, 0, "the Reason Code")
+    await peer.find(Pingresp)

@@ -34,7 +34,7 @@ PROVIDED = frozenset({"users", "enhanced_auth"})
 """Needs that are met by a broker of another kind."""
 MOMENT = 0.02
 """Seconds after which a broker that has to ask knows who may connect."""
-UNPLAYABLE = frozenset({"tls", "ws", "restart"})
+UNPLAYABLE = frozenset({"tls", "ws", "restart", "kill"})
 """Needs of cases that are not met here."""
 ACCUSES = (Verdict.FAIL, Verdict.NON_STRICT)
 
