@@ -385,10 +385,10 @@ class Router:
         self._patience = _PATIENCE
 
     def reconsider(self, subscriber: int) -> None:
-        """Forget what was matched for the topics of one subscriber: what it may read may have changed."""
+        """Forget what was matched of the topics of one subscriber: what it may read may have changed."""
         for topic_filter, subscribed in self.subscriptions(subscriber).items():
-            share = split_shared(topic_filter) if subscribed.share else None
-            self._changed(topic_filter if share is None else share[1])
+            if not subscribed.share:
+                self._changed(topic_filter)
 
     def _generation(self) -> _Generation:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)

@@ -156,6 +156,6 @@ def _ask(link: Link, data: bytes | None, now: int) -> None:
     if access is not None and access.exchange is not None:
         verdict = access.exchange(link, packet, link.method, data, renewal)
     if verdict is None:
-        hub.ask(link, packet, link.method, data, renewal)
+        hub.ask(link, packet, link.method, data, renewal, now)
     else:
         answered(link, verdict, now)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
+from mqtt_ref.hooks import Hook
+from mqtt_ref.hooks.dispatch import Dispatcher
 from mqtt_ref.wire.packets import Auth, AuthProperties, Connect, ConnectProperties
 from tests.sansio import Client, World
 
@@ -75,3 +77,39 @@ def test_so_does_who_authenticates_again_as_another_user() -> None:
     sender.publish("secret", b"2")
     assert link.payloads() == []
     assert world.broker.by_client_id["a"].username == "peach"
+
+
+class Moody(Hook):
+    """Changes its mind about what may be read."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def on_connect_authenticate(self, client: object, connect: Connect) -> bool:
+        return True
+
+    def on_acl_check(self, client: object, topic: str, write: bool) -> bool:
+        return write or self.open or topic == "#"
+
+    def change(self) -> None:
+        self.open = not self.open
+        self.rules_changed()
+
+
+def test_a_hook_that_changes_its_rules_is_asked_again_in_every_server_that_has_it() -> None:
+    hook = Moody()
+    worlds = [World(), World()]
+    dispatchers = [Dispatcher(world.broker, [hook]) for world in worlds]
+    clients = [world.client("a") for world in worlds]
+    for client in clients:
+        assert client.subscribe("#") == 0
+        client.publish("t", b"1")
+        assert client.payloads() == []
+    hook.change()
+    for client in clients:
+        client.publish("t", b"2")
+        assert client.payloads() == [b"2"]
+    for dispatcher in dispatchers:
+        dispatcher.remove(hook)
+    assert hook._brokers == ()
+    hook.change()

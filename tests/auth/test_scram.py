@@ -184,3 +184,32 @@ def test_damaged_credentials_are_refused(change: tuple[str, str], why: str) -> N
     assert change[0] in str(PENCIL)
     with pytest.raises(ValueError, match=why):
         Credentials.parse(str(PENCIL).replace(*change, 1))
+
+
+MESSAGES = st.binary(max_size=60) | st.text("nypracsi=,+/%A2C3D ", max_size=60).map(str.encode)
+
+
+@given(MESSAGES, MESSAGES)
+def test_any_bytes_are_answered_or_refused(first: bytes, final: bytes) -> None:
+    exchange = server()
+    try:
+        challenge = exchange.first(first)
+    except ScramError:
+        pass
+    else:
+        assert challenge.startswith(b"r=")
+        with pytest.raises(ScramError):
+            exchange.final(final)
+    client = ClientExchange("user", "pencil", CLIENT_NONCE)
+    with pytest.raises(ScramError):
+        client.final(first)
+
+
+@given(st.integers(0, len(FINAL) - 1), st.integers(1, 255))
+def test_one_changed_byte_spoils_the_proof(at: int, change: int) -> None:
+    exchange = server()
+    exchange.first(FIRST)
+    changed = bytearray(FINAL)
+    changed[at] ^= change
+    with pytest.raises(ScramError):
+        exchange.final(bytes(changed))
