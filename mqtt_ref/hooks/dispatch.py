@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.hooks.asking import Asker
-from mqtt_ref.hooks.chain import chain_of, name_of
+from mqtt_ref.hooks.chain import Chains, chains_of, name_of
 from mqtt_ref.hooks.changing import intercept_of
 from mqtt_ref.hooks.deciding import access_of
 from mqtt_ref.hooks.declare import EVENTS
@@ -37,6 +37,7 @@ class Dispatcher:
         self.later = Later(broker.options.bounds.hook_timeout)
         self.asker = Asker(broker, self.later)
         self.hooks: tuple[Hook, ...] = ()
+        self.chains: Chains = {}
         self._running = False
         self._set(tuple(map(_checked, hooks)))
 
@@ -67,15 +68,16 @@ class Dispatcher:
 
     def _set(self, hooks: tuple[Hook, ...]) -> None:
         broker = self.broker
-        for event in EVENTS:
-            chain_of(hooks, event)  # nothing changes if one of them is not as it should be
-        access = access_of(hooks, broker)
-        watch = watch_of(hooks, broker, self.later)
-        intercept = intercept_of(hooks, broker)
-        select = select_of(hooks, broker)
-        output = output_of(hooks, self.later)
+        chains = chains_of(hooks)
         self.hooks = hooks
-        broker.set_hooks(access, watch, intercept, select, output)
+        self.chains = chains
+        broker.set_hooks(
+            access_of(chains, broker),
+            watch_of(chains, broker, self.later),
+            intercept_of(chains, broker),
+            select_of(chains, broker),
+            output_of(chains, self.later),
+        )
 
     # ---------------------------------------------------------------- the server's life
 
@@ -89,7 +91,7 @@ class Dispatcher:
 
     def ask(self, ask: Ask) -> None:
         """A question of the engine that hooks are to answer."""
-        self.asker.ask(ask, self.hooks)
+        self.asker.ask(ask, self.chains[ask.event])
 
     def withdraw(self, effect: Withdraw) -> None:
         """A question that need not be answered any more."""
@@ -108,7 +110,7 @@ class Dispatcher:
         return records, {} if counters is None else dict(counters)
 
     async def _load(self, event: str) -> Any:
-        for handler in chain_of(self.hooks, event):
+        for handler in self.chains[event]:
             answer = handler.call()
             if handler.waits:
                 answer = await answer
@@ -129,11 +131,11 @@ class Dispatcher:
         await self.later.end(grace)
 
     async def _tell_all(self, event: str) -> None:
-        for handler in chain_of(self.hooks, event):
+        for handler in self.chains[event]:
             await self.later.call(handler, ())
 
     def _tell(self, hook: Hook, event: str) -> None:
-        for handler in chain_of((hook,), event):
+        for handler in chains_of((hook,))[event]:
             self.later.start(self.later.call(handler, ()))
 
 
