@@ -121,18 +121,15 @@ class Dispatcher:
     async def started(self) -> None:
         """The server runs: tell it."""
         self._running = True
-        await self._tell_all("on_started")
+        for handler in self.chains["on_started"]:
+            await self.later.call(handler, ())
 
     async def stopped(self, grace: float) -> None:
         """The server has stopped: tell it, and end the tasks."""
         if self._running:
             self._running = False
-            await self._tell_all("on_stopped")
+            await asyncio.gather(*(self.later.call(handler, ()) for handler in self.chains["on_stopped"]))
         await self.later.end(grace)
-
-    async def _tell_all(self, event: str) -> None:
-        for handler in self.chains[event]:
-            await self.later.call(handler, ())
 
     def _tell(self, hook: Hook, event: str) -> None:
         for handler in chains_of((hook,))[event]:
