@@ -75,7 +75,8 @@ def _meant(broker: Broker, match: Match, selection: Selection) -> Match:
         ValueError: it names who is not there, or what cannot be.
     """
     before = {entry.subscriber: entry for entry in match.plain}
-    plain: dict[int, Entry] = {}
+    # Inline subscriptions are the embedding program's own, and no client's: they are neither shown nor left out.
+    plain = {handle: entry for handle, entry in before.items() if handle in broker.inline}
     for wanted in selection.clients:
         session = broker.by_client_id.get(wanted.client_id)
         if session is None:
