@@ -133,7 +133,10 @@ class Server:
                 setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit."""
+        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit.
+
+        Hooks that are `async def` have up to `bounds.hook_timeout` more for `on_stopped`.
+        """
         driver, self._driver = self._driver, None
         if driver is None:
             return
