@@ -11,37 +11,33 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
-from mqtt_ref.engine.access import REFUSE, Access, Verdict
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.hooks.dispatch import Dispatcher
+from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.net.tcp import TcpListener
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.net.trace import Trace
-    from mqtt_ref.wire.packets import Connect
 
-__all__ = ["ALLOW_ALL", "GRACE", "Server"]
+__all__ = ["GRACE", "Server"]
 
-ALLOW_ALL: Final = Access()
-"""Everybody may connect, publish, subscribe and read."""
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
-NOT_AUTHORIZED: Final = 0x87
 ADMINISTRATIVE_ACTION: Final = 0x98
 
 
 class Server:
     """A broker that listens.
 
-    Nobody may connect unless `access` says so; `ALLOW_ALL` lets everybody in. `listeners` is one TCP listener on
-    loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
+    Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
+    on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
     makes one that breaks them.
 
-        async with Server(access=ALLOW_ALL) as server:
+        async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
     """
 
@@ -50,7 +46,7 @@ class Server:
         options: Options | None = None,
         listeners: Sequence[Listener] | None = None,
         *,
-        access: Access | None = None,
+        hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
     ) -> None:
@@ -58,7 +54,7 @@ class Server:
         self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
-        self.broker.set_access(_deny_all() if access is None else None if access is ALLOW_ALL else access)
+        self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
 
     @property
@@ -78,6 +74,27 @@ class Server:
             raise RuntimeError("the server does not run")
         return self._driver
 
+    def add_hook(self, hook: Hook) -> None:
+        """Add a hook behind the others, also while the server runs; it is asked from the next event on.
+
+        Raises:
+            TypeError: it is no hook, or has an `async def` where nothing can wait for it.
+            ValueError: it was added before.
+        """
+        self.hooks.add(hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Remove a hook, also while the server runs.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        self.hooks.remove(hook)
+
+    def rules_changed(self) -> None:
+        """Forget who may read what: hooks are asked again for each topic that is delivered."""
+        self.broker.rules_changed()
+
     async def start(self) -> None:
         """Open all listeners, or none.
 
@@ -88,9 +105,11 @@ class Server:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
+        self.hooks.begin(driver.loop)
         try:
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
+            await self.hooks.started()
         except BaseException:
             await self.stop(0.0)
             raise
@@ -103,6 +122,7 @@ class Server:
         for listener in self.listeners:
             await listener.close()
         await driver.close(grace)
+        await self.hooks.stopped(grace)
 
     async def add_listener(self, listener: Listener) -> None:
         """Listen there too, at once if the server runs, else from its start on.
@@ -149,12 +169,3 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.stop()
-
-
-def _deny_all() -> Access:
-    """What holds until somebody says who may do what."""
-
-    def authenticate(link: Link, connect: Connect) -> Verdict:
-        return Verdict(REFUSE, NOT_AUTHORIZED, text="the server was not told who may connect")
-
-    return Access(authenticate=authenticate)

@@ -21,8 +21,11 @@ from mqtt_ref.engine.reacting import stop
 from mqtt_ref.engine.session import Session
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.ports import Storage
-from mqtt_ref.wire.packets import Connect, PublishProperties
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.packets import Connect, Packet, PublishProperties
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.violation import Violation
 
 __all__ = ["Broker"]
 
@@ -203,6 +206,23 @@ class Broker(SessionKeeper):
             expires = max(now + properties.message_expiry_interval * SECOND, 1)
         message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
         return self.publish(message, now)
+
+    def inject_packet(self, client_id: str, packet: Packet, now: int) -> None:
+        """Handle a packet as if the client had sent it.
+
+        Raises:
+            LookupError: no client with this identifier is connected.
+            ValueError: its version allows no such packet from a client; the text says which rule it breaks.
+        """
+        session = self.by_client_id.get(client_id)
+        link = None if session is None else session.link
+        if link is None:
+            raise LookupError(f"no client {client_id!r} is connected")
+        assert isinstance(link, Connection)
+        found = Decoder(link.version, CLIENT).feed(encode(link.version, packet))
+        if len(found) != 1 or isinstance(found[0], Violation):
+            raise ValueError(f"not a packet that a client may send: {packet!r}, {found!r}")
+        link.inject(found[0], now)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason; False if it is not connected.

@@ -50,6 +50,8 @@ class SessionKeeper(Deliverer):
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self.clients_connected = 0
+        """Clients that have a session and a connection."""
         self._retained_at = 0
         """When the timer for retained messages is set to, or 0."""
 
@@ -68,6 +70,9 @@ class SessionKeeper(Deliverer):
             how = TAKEN_CLEAN if clean else TAKEN
             older.dismiss(SESSION_TAKEN_OVER, "Another connection has taken the session over", now, how)
             session = self.by_client_id.get(client_id)
+        most = self.options.bounds.clients
+        if most and self.clients_connected >= most:
+            return False
         state = ABSENT if session is None else session.state
         at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
         action = self.tables.session_action[at]
@@ -93,6 +98,7 @@ class SessionKeeper(Deliverer):
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
+        self.clients_connected += 1
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -114,17 +120,26 @@ class SessionKeeper(Deliverer):
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""
-        if self._free_handles:
-            handle = self._free_handles.pop()
-        else:
-            handle = len(self.sessions)
-            self.sessions.append(None)
-            self.links.append(None)
+        handle = self.claim_handle()
         session = Session(self, handle, client_id, version)
         self.sessions[handle] = session
         self.by_client_id[client_id] = session
         self.counters.sessions_created += 1
         return session
+
+    def claim_handle(self) -> int:
+        """A number for a subscriber, of which nobody holds another."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.sessions.append(None)
+        self.links.append(None)
+        return len(self.sessions) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its number."""
+        self.sessions[handle] = None
+        self.links[handle] = None
+        self._free_handles.append(handle)
 
     def settle(self, link: Link, now: int, how: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
@@ -141,7 +156,10 @@ class SessionKeeper(Deliverer):
         if session is None:
             return
         link.session = None
+        self.clients_connected -= 1
         session.link = None
+        session.remote = link.remote
+        session.listener = link.listener
         self.links[session.handle] = None
         session.resending = None
         wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
@@ -168,19 +186,20 @@ class SessionKeeper(Deliverer):
         """
         handle = session.handle
         self.router.remove(handle)
-        self.sessions[handle] = None
-        self.links[handle] = None
-        self._free_handles.append(handle)
+        self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
+        watch = self.watch
+        if watch is not None and watch.qos_dropped is not None:
+            for packet_id, delivery in session.inflight.items():
+                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if self.keeper is not None:
             self.keeper.session_gone(session)
         self._publish_will(session, will.due(session, will.ENDED), now)
-        watch = self.watch
         if watch is not None and watch.session_ended is not None:
             watch.session_ended(session, why)
         if unfinished and any(delivery.group for delivery in unfinished):
@@ -195,7 +214,11 @@ class SessionKeeper(Deliverer):
             return
         self.last_message += 1
         self.counters.wills_published += 1
-        self.publish(will.message_of(self.last_message, wanted, session.client_id, session.version, now), now)
+        message = will.message_of(self.last_message, wanted, session.client_id, session.version, now)
+        self.publish(message, now)
+        watch = self.watch
+        if watch is not None and watch.will_sent is not None:
+            watch.will_sent(session, message)
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
 

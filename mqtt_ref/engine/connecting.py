@@ -15,7 +15,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
+from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE, RESPONSE_INFORMATION_ALWAYS
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, refuse, stop
@@ -56,6 +56,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     link.version = version
     link.client_id = packet.client_id
     link.connect = packet
+    link.clean_start = packet.clean_start
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
@@ -232,13 +233,16 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     link.state = hub.tables.connection_next[at]
     link.base = link.state * WIDTH
     _set_limits(link, packet)
+    watch = hub.watch
+    if watch is not None and watch.establishing is not None:
+        watch.establishing(link, packet)
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
-        # The server has no room for another session.
+        # The server has no room for another client or session.
         link.state = 0
         link.base = 0
-        refused(link, SERVER_BUSY, "No room for another session", now)
+        refused(link, SERVER_BUSY, "No room for another client", now)
         return
     _set_keep_alive(link, packet, now)
     if packet.protocol_version == V5:
@@ -255,7 +259,6 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
         link.connect = None
     link.refresh()
     hub.online(session)
-    watch = hub.watch
     if watch is not None and watch.connected is not None:
         watch.connected(link, session, present)
     if session.inflight or session.queue:
@@ -305,6 +308,7 @@ def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
     if seconds < 0:
         seconds = packet.keep_alive
     link.heard = now
+    link.keep_alive_seconds = seconds
     link.keep_alive = seconds * SECOND * link.hub.limits.keep_alive_percent // 100
     if link.keep_alive:
         link.hub.wake(link, now + link.keep_alive)
@@ -352,7 +356,8 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    if link.response_information and offered.response_information:
+    asked_for_it = link.response_information or link.hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)
     if link.method:

@@ -180,6 +180,15 @@ class Connection(Link):
             self.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
         stop(self, now, GOODBYE if packet.reason_code == 0 or self.version != V5 else LOST)
 
+    def inject(self, packet: Packet, now: int) -> None:
+        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
+        self.heard = now
+        self.hub.counters.packets_received += 1
+        if self.held is not None:
+            self.held.append(packet)
+        else:
+            self._handle(packet, now)
+
     def answered(self, verdict: Verdict, now: int) -> None:
         """The answer to the question that this connection waits for."""
         if self.state == CLOSED:

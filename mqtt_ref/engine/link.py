@@ -56,6 +56,7 @@ class Link:
         "auth_state",
         "base",
         "choked",
+        "clean_start",
         "client_id",
         "connect",
         "connect_by",
@@ -70,11 +71,13 @@ class Link:
         "how",
         "hub",
         "keep_alive",
+        "keep_alive_seconds",
         "limit",
         "listener",
         "method",
         "offered",
         "out",
+        "patient",
         "peer_certificate",
         "problem_information",
         "question",
@@ -82,6 +85,8 @@ class Link:
         "quota",
         "quota_maximum",
         "ready",
+        "reason_code",
+        "reason_text",
         "receive_maximum",
         "receiving",
         "remote",
@@ -93,6 +98,7 @@ class Link:
         "unsettled",
         "username",
         "version",
+        "view",
         "will_denied",
     )
 
@@ -125,6 +131,8 @@ class Link:
         """Output that waited for a batch and may go now, before `out`."""
         self.ending = False
         """Whether nothing follows what is queued."""
+        self.patient = False
+        """Whether closing is left to the client for a while."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0
@@ -163,6 +171,14 @@ class Link:
         self.question = 0
         self.held: list[Packet | Violation] | None = None
         self.held_bytes = 0
+        self.reason_code = 0
+        self.reason_text = ""
+        """Why it is over, in the words of the log."""
+
+        self.clean_start = False
+        self.keep_alive_seconds = 0
+        self.view: object | None = None
+        """What others are shown of it (`broker.views.Client`), once somebody has looked."""
 
     def __repr__(self) -> str:
         return f"Link({self.serial}, {self.client_id!r}, {self.remote!r})"
@@ -201,6 +217,8 @@ class Link:
     def note(self, text: str, code: int = 0, statement: str = "") -> None:
         """Say in one line of the log why this connection is refused or closed."""
         hub = self.hub
+        self.reason_code = code
+        self.reason_text = text
         if hub.options.notes:
             hub.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
 

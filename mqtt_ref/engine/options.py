@@ -43,7 +43,7 @@ class Bounds:
 
     maximum_inflight: int = 1024
     """QoS 1 and 2 messages sent to one client and not acknowledged; a smaller Receive Maximum wins."""
-    queued_messages: int = 10_000
+    queued_messages: int = 8192
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
     """Bytes of payloads and topics that wait for one session."""
@@ -59,6 +59,8 @@ class Bounds:
     """Seconds for an authentication, with all its AUTH packets."""
     subscriptions: int = 100_000
     """Subscriptions of one session."""
+    hook_timeout: float = 5.0
+    """Seconds that one question to a hook may take; then the answer is no."""
     topic_levels: int = 65_536
     """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count].
 
@@ -72,6 +74,13 @@ class Bounds:
     """Sessions, connected or not."""
     connections: int = 1_000_000
     """Links."""
+    clients: int = 0
+    """Clients connected at once; another one is told 0x89 (3.x: 0x03). 0: any number."""
+    message_expiry: int = 0
+    """Seconds after which a message is kept no longer, whatever its publisher said; 0: for ever.
+
+    What subscribers are told of its Message Expiry Interval is not changed by this.
+    """
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import aliases, qos_receive
+from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
@@ -117,16 +117,17 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             code = _judge_payload(link, packet.payload)
         if topic.count("/") >= hub.options.bounds.topic_levels:
             code = TOPIC_NAME_INVALID
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
     if code >= 0x80:
         hub.counters.publish_refused += 1
         if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
             expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
             return
         if qos:
-            qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+            qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
         return
     if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, code):
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
         return
     keeper = hub.keeper
     written = 0 if keeper is None else keeper.written
@@ -140,7 +141,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             keeper.touch(link)
         if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:

@@ -24,6 +24,8 @@ READ: Final = 64 * 1024
 """Bytes of one read at most, where the loop lets us choose."""
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
+PATIENCE: Final = 5.0
+"""Seconds that a client has to close a connection itself, where that is left to it."""
 LINGER: Final = 1.0
 """Seconds that a client has to take the last packet and close its side."""
 
@@ -168,7 +170,9 @@ class Channel(asyncio.Protocol):
     def close(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within the time there is for it."""
         transport = self.transport
-        if said and transport.can_write_eof():
+        if self.connection.patient:
+            self.driver.loop.call_later(PATIENCE, transport.close)
+        elif said and transport.can_write_eof():
             # Closing with unread input would reset the connection, and the client might never see what we said.
             # So it is read on; the broker takes no notice of it.
             try:
