@@ -22,8 +22,9 @@ import pytest
 import trustme
 
 from mqtt_ref.engine.options import Options
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.listener import Listener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
 
 DEADLINE = 20.0
@@ -182,7 +183,7 @@ def running(request: pytest.FixtureRequest) -> Generator[Callable[..., Running]]
     started: list[Running] = []
 
     def start(*listeners: Listener, options: Options | None = None, **more: Any) -> Running:
-        it = Running(Server(options, listeners, access=ALLOW_ALL, **more), loop)
+        it = Running(Server(options, listeners, hooks=[AllowAll()], **more), loop)
         it.do(it.server.start())
         started.append(it)
         return it

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mqtt_ref import log
 from mqtt_ref.cli.serve import run_loop, serve
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.net.unix import UnixListener
 from mqtt_ref.net.websocket import WebSocketListener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
@@ -27,5 +28,5 @@ if __name__ == "__main__":
         UnixListener(folder / "mqtt.sock"),
     ]
     log.setup()
-    server = Server(listeners=listeners, access=ALLOW_ALL)
+    server = Server(listeners=listeners, hooks=[AllowAll()])
     sys.exit(run_loop(serve(server, lambda url: print(f"listening on {url}", flush=True))))

@@ -30,9 +30,10 @@ PROGRAM = """
 import sys
 from mqtt_ref.cli.serve import run_loop, serve
 from mqtt_ref.net.adopted import SocketListener, activated_sockets
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.server import Server
 listeners = [SocketListener(sock, name) for name, sock in activated_sockets()]
-server = Server(listeners=listeners, access=ALLOW_ALL)
+server = Server(listeners=listeners, hooks=[AllowAll()])
 sys.exit(run_loop(serve(server, lambda url: print(*(x.name for x in listeners), url, flush=True))))
 """
 

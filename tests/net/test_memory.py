@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from mqtt_ref.engine.options import Terms
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.channel import HARD_LIMIT
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.net.memory import MemoryListener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -54,7 +55,7 @@ class Client:
 def with_server(test: Callable[[Server, MemoryListener], Awaitable[None]], **more: Any) -> None:
     async def run() -> None:
         listener = MemoryListener(**more)
-        async with Server(listeners=[listener], access=ALLOW_ALL) as server:
+        async with Server(listeners=[listener], hooks=[AllowAll()]) as server:
             await asyncio.wait_for(test(server, listener), 20)
 
     asyncio.run(run())
@@ -157,7 +158,7 @@ def test_a_closed_listener_takes_nobody() -> None:
         listener.connect()
 
     async def run() -> None:
-        async with Server(listeners=[listener], access=ALLOW_ALL):
+        async with Server(listeners=[listener], hooks=[AllowAll()]):
             listener.connect()
         with pytest.raises(ListenerError):
             listener.connect()
@@ -168,7 +169,7 @@ def test_a_closed_listener_takes_nobody() -> None:
 def test_stop_says_goodbye() -> None:
     async def run() -> None:
         listener = MemoryListener()
-        server = Server(listeners=[listener], access=ALLOW_ALL)
+        server = Server(listeners=[listener], hooks=[AllowAll()])
         await server.start()
         one = Client(listener)
         one.send(Connect("one"))

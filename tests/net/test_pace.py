@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt_ref.engine.options import Options, Terms
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.memory import MemoryListener
 from mqtt_ref.net.pace import Bucket
 from mqtt_ref.net.tcp import TcpListener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Pingresp, Puback, Publish
@@ -66,7 +67,7 @@ def test_packets_wait_for_their_second_and_none_is_lost() -> None:
 
     async def run() -> tuple[list[int], float, int]:
         listener = MemoryListener(terms=Terms(packets_per_second=100))
-        async with Server(listeners=[listener], access=ALLOW_ALL) as server:
+        async with Server(listeners=[listener], hooks=[AllowAll()]) as server:
             reader, writer = listener.connect()
             begin = time.monotonic()
             writer.write(encode(5, Connect("fast")) + b"".join(encode(5, Publish(f"t/{n}", b"x")) for n in range(200)))

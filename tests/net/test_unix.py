@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.net.unix import UnixListener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets there")
@@ -34,7 +35,7 @@ def opened(path: Path, **more: Any) -> str:
 
     async def run() -> str:
         try:
-            async with Server(listeners=[UnixListener(path, **more)], access=ALLOW_ALL):
+            async with Server(listeners=[UnixListener(path, **more)], hooks=[AllowAll()]):
                 return ""
         except ListenerError as error:
             return str(error)
@@ -103,7 +104,7 @@ def test_a_file_that_somebody_else_made_since_stays(tmp_path: Path) -> None:
     path = tmp_path / "mqtt.sock"
 
     async def run() -> None:
-        async with Server(listeners=[UnixListener(path)], access=ALLOW_ALL):
+        async with Server(listeners=[UnixListener(path)], hooks=[AllowAll()]):
             os.unlink(path)
             path.write_text("somebody else's")
 
@@ -115,7 +116,7 @@ def test_it_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "mqtt.sock"
 
     async def run() -> None:
-        server = Server(listeners=[UnixListener(path)], access=ALLOW_ALL)
+        server = Server(listeners=[UnixListener(path)], hooks=[AllowAll()])
         for _ in range(2):
             async with server:
                 assert path.is_socket()
