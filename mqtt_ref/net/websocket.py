@@ -133,7 +133,8 @@ class WebSocket(asyncio.Protocol):
             if data:
                 self.channel.data_received(data)
         if text:
-            # [MQTT5-6.0.0-1, MQTT311-6.0.0-1]
+            # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
+            self.channel.driver.flush()
             protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
             self._turn_away("A text frame: MQTT is sent in binary frames", "MQTT5-6.0.0-1")
         elif protocol.parser_exc is not None:
