@@ -85,6 +85,7 @@ class Server:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
+        driver.report()
         channel: Callable[[Driver, str], Channel] = Channel
         if self.trace is not None:
             from mqtt_ref.net.trace import traced

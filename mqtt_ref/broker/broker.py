@@ -193,6 +193,8 @@ class Broker(SessionKeeper):
         if properties is not None and properties.message_expiry_interval is not None:
             expires = max(now + properties.message_expiry_interval * SECOND, 1)
         message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
+        self.counters.messages_own += 1
+        self.counters.payload_own_bytes += len(payload)
         return self.publish(message, now)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:

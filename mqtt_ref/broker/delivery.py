@@ -29,7 +29,7 @@ class Deliverer(Hub):
         self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
         """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
         self.router = Router(refine=self._readable)
-        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
+        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages, measure=_size)
         self.sessions: list[Session | None] = []
         """By handle."""
         self.links: list[Link | None] = []
@@ -73,6 +73,9 @@ class Deliverer(Hub):
         counters = self.counters
         counters.messages_routed += 1
         counters.messages_sent += sent
+        size = len(payload)
+        counters.payload_routed_bytes += size
+        counters.payload_sent_bytes += size * sent
         if others is not None:
             self.last_message += 1
             message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
@@ -91,6 +94,7 @@ class Deliverer(Hub):
         match = self.router.match(topic)
         counters = self.counters
         counters.messages_routed += 1
+        counters.payload_routed_bytes += len(payload)
         links = self.links
         dirty = self.dirty
         form3 = b""
@@ -141,6 +145,7 @@ class Deliverer(Hub):
                 message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
             self._deliver(entry, message, now)
         counters.messages_sent += sent
+        counters.payload_sent_bytes += sent * len(payload)
         if match.shared:
             if message is None:
                 self.last_message += 1
@@ -164,6 +169,7 @@ class Deliverer(Hub):
             self._retain(message, now)
         match = self.router.match(message.topic)
         self.counters.messages_routed += 1
+        self.counters.payload_routed_bytes += len(message.payload)
         for entry in match.plain:
             self._deliver(entry, message, now)
         if match.shared:
@@ -326,3 +332,7 @@ class Deliverer(Hub):
         if len(plain) == len(match.plain):
             return match
         return Match(plain, match.shared)
+
+
+def _size(message: Message) -> int:
+    return message.size

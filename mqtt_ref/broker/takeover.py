@@ -88,6 +88,9 @@ class SessionKeeper(Deliverer):
         session.version = connect.protocol_version
         session.username = link.username
         session.link = link
+        counters = self.counters
+        counters.clients_connected += 1
+        counters.clients_maximum = max(counters.clients_maximum, counters.clients_connected)
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
@@ -135,6 +138,7 @@ class SessionKeeper(Deliverer):
             return
         link.session = None
         session.link = None
+        self.counters.clients_connected -= 1
         self.links[session.handle] = None
         session.resending = None
         wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
@@ -166,6 +170,7 @@ class SessionKeeper(Deliverer):
         self._free_handles.append(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
+        self.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
         session.inflight = {}
         session.received = {}
@@ -188,6 +193,8 @@ class SessionKeeper(Deliverer):
             return
         self.last_message += 1
         self.counters.wills_published += 1
+        self.counters.messages_own += 1
+        self.counters.payload_own_bytes += len(wanted.payload)
         self.publish(will.message_of(self.last_message, wanted, session.client_id, session.version, now), now)
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
@@ -197,7 +204,7 @@ class SessionKeeper(Deliverer):
 
     def retain_put(self, message: Message) -> None:
         keeper = self.keeper
-        if keeper is not None:
+        if keeper is not None and not message.topic.startswith("$SYS/"):
             keeper.retained(message)
         self.watch_retained()
 

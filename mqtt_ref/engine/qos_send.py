@@ -94,7 +94,9 @@ def _send_qos0(
     if len(data) > link.limit:
         _dropped(link, session, message, "too_large")
         return
-    link.hub.counters.messages_sent += 1
+    counters = link.hub.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
     link.send(data)
 
 
@@ -130,7 +132,9 @@ def _send_special(
             aliases.forget(link, message.topic)
         _dropped(link, session, message, "too_large")
         return False
-    link.hub.counters.messages_sent += 1
+    counters = link.hub.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
     link.send(data)
     return True
 
@@ -163,12 +167,14 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
             _dropped(link, session, message, "too_large")
             return
         hub.counters.messages_sent += 1
+        hub.counters.payload_sent_bytes += len(message.payload)
         link.send(data)
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
     delivery.packet_id = packet_id
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
     inflight[packet_id] = delivery
+    hub.counters.messages_inflight += 1
     link.quota -= 1
     keeper = hub.keeper
     if keeper is not None:
@@ -197,6 +203,7 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
     inflight[packet_id] = delivery
+    hub.counters.messages_inflight += 1
     link.quota -= 1
     link.out.append(prefix + packet_id.to_bytes(2, "big") + suffix)
     if not link.queued:
@@ -232,6 +239,7 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
     delivery.state = tables.qos_send_next[at]
     if action == DO_COMPLETE:
         del session.inflight[packet_id]
+        hub.counters.messages_inflight -= 1
         keeper = hub.keeper
         if keeper is not None:
             keeper.inflight_gone(session, delivery)
@@ -251,6 +259,7 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
         _pubrel(link, packet_id, now)
     elif action == DO_DROP:
         del session.inflight[packet_id]
+        hub.counters.messages_inflight -= 1
     elif action != DO_IGNORE:
         delivery.state = state
         breach(link, CITES[at], 0x82, kind, now, "An acknowledgement of another kind than the message needs")
@@ -285,6 +294,7 @@ def resume(link: Link, session: Session, now: int) -> None:
         delivery.state = tables.qos_send_next[at]
     for packet_id in gone:
         del session.inflight[packet_id]
+    link.hub.counters.messages_inflight -= len(gone)
     session.resending = resending if resending else None
     pump(link, session, now)
 
@@ -312,6 +322,8 @@ def pump(link: Link, session: Session, now: int) -> None:
         queue.popleft()
         message = delivery.message
         session.queued_bytes -= message.size
+        hub.counters.messages_queued -= 1
+        hub.counters.queued_bytes -= message.size
         if keeper is not None:
             keeper.unqueued(session, delivery)
         if _expired(link, message, now):
@@ -339,6 +351,7 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
         at = delivery.state * WIDTH + ON_EXPIRED
         if tables.qos_send_action[at] == DO_DROP:
             del session.inflight[delivery.packet_id]
+            link.hub.counters.messages_inflight -= 1
             return
     plain = tables.qos_send_action[delivery.state * WIDTH + ON_RESUMED] == DO_RESEND_PUBLISH_PLAIN
     delivery.charged = True
@@ -349,6 +362,7 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     ):
         # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
         del session.inflight[delivery.packet_id]
+        link.hub.counters.messages_inflight -= 1
         link.quota += 1
         keeper = link.hub.keeper
         if keeper is not None:
@@ -400,6 +414,8 @@ def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
     session.next_order += 1
     queue.append(delivery)
     session.queued_bytes += size
+    hub.counters.messages_queued += 1
+    hub.counters.queued_bytes += size
     keeper = hub.keeper
     if keeper is not None:
         keeper.queued(session, delivery)
@@ -417,6 +433,8 @@ def _make_room(session: Session, now: int) -> bool:
         return False
     queue.popleft()
     session.queued_bytes -= oldest.message.size
+    hub.counters.messages_queued -= 1
+    hub.counters.queued_bytes -= oldest.message.size
     if hub.keeper is not None:
         hub.keeper.unqueued(session, oldest)
     if expired:
@@ -432,6 +450,9 @@ def _make_room(session: Session, now: int) -> bool:
 def drop_queue(session: Session) -> list[Delivery]:
     """Empty the queue of a session that ends; returns what was in it."""
     queue = session.queue
+    counters = session.hub.counters
+    counters.messages_queued -= session.queued
+    counters.queued_bytes -= session.queued_bytes
     session.queue = None
     session.queued_bytes = 0
     return [] if queue is None else list(queue)
