@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.broker.inline import Deliver
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.effects import Ask, Commit, Effect, Note
 from mqtt_ref.engine.options import Options
@@ -67,6 +68,8 @@ class World:
                 self.asks.append(effect)
             elif isinstance(effect, Note):
                 self.notes.append(effect)
+            elif isinstance(effect, Deliver):
+                effect.subscription.handler(effect.received)
         if self.auto and self.commits and self.storage is not None:
             self.commit()
         dirty = self.broker.dirty

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mqtt_ref.engine.message import SECOND
@@ -141,8 +140,6 @@ class SysTopics:
         self._sampled = now
         self._loads: dict[str, Load] = {name: Load(total) for name, total in self._totals().items()}
         self._told: dict[str, str] = {}
-        self.on_tick: Callable[[dict[str, Value]], None] | None = None
-        """Told the values, by topic, each time they are published."""
         self.next = now
         """When `due` has something to do; 0: never."""
         if interval <= 0:
@@ -154,14 +151,14 @@ class SysTopics:
             return
         self.next = now + self._interval
         self._sample(now)
-        values = self.values(now, outside)
-        for topic, value in values.items():
-            text = _text(topic, value)
+        texts = {topic: _text(topic, value) for topic, value in self.values(now, outside).items()}
+        watch = self._broker.watch
+        if watch is not None and watch.sys_info is not None:
+            watch.sys_info(texts)
+        for topic, text in texts.items():
             if self._told.get(topic) != text:
                 self._told[topic] = text
                 self._broker.inject(topic, text.encode(), now, retain=True)
-        if self.on_tick is not None:
-            self.on_tick(values)
 
     def _sample(self, now: int) -> None:
         elapsed = now - self._sampled
@@ -203,8 +200,8 @@ class SysTopics:
             "time": outside.utc // SECOND,
             "started": self._started_utc // SECOND,
             "uptime": (now - self._started) // SECOND,
-            "clients/connected": counters.clients_connected,
-            "clients/disconnected": sessions - counters.clients_connected,
+            "clients/connected": broker.clients_connected,
+            "clients/disconnected": sessions - broker.clients_connected,
             "clients/total": sessions,
             "clients/maximum": counters.clients_maximum,
             "clients/expired": counters.sessions_expired,

@@ -44,10 +44,14 @@ class SessionKeeper(Deliverer):
         self.by_client_id: dict[str, Session] = {}
         self.connections: dict[int, Connection] = {}
         """Open links by serial."""
+        self.per_listener: dict[str, int] = {}
+        """How many there are, by the listener's name."""
         self.timers = Timers()
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self.clients_connected = 0
+        """Clients that have a session and a connection."""
         self._retained_at = 0
         """When the timer for retained messages is set to, or 0."""
 
@@ -66,6 +70,9 @@ class SessionKeeper(Deliverer):
             how = TAKEN_CLEAN if clean else TAKEN
             older.dismiss(SESSION_TAKEN_OVER, "Another connection has taken the session over", now, how)
             session = self.by_client_id.get(client_id)
+        most = self.options.bounds.clients
+        if most and self.clients_connected >= most:
+            return False
         state = ABSENT if session is None else session.state
         at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
         action = self.tables.session_action[at]
@@ -88,12 +95,11 @@ class SessionKeeper(Deliverer):
         session.version = connect.protocol_version
         session.username = link.username
         session.link = link
-        counters = self.counters
-        counters.clients_connected += 1
-        counters.clients_maximum = max(counters.clients_maximum, counters.clients_connected)
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
+        self.clients_connected += 1
+        self.counters.clients_maximum = max(self.counters.clients_maximum, self.clients_connected)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -115,30 +121,46 @@ class SessionKeeper(Deliverer):
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""
-        if self._free_handles:
-            handle = self._free_handles.pop()
-        else:
-            handle = len(self.sessions)
-            self.sessions.append(None)
-            self.links.append(None)
+        handle = self.claim_handle()
         session = Session(self, handle, client_id, version)
         self.sessions[handle] = session
         self.by_client_id[client_id] = session
         self.counters.sessions_created += 1
         return session
 
+    def claim_handle(self) -> int:
+        """A number for a subscriber, of which nobody holds another."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.sessions.append(None)
+        self.links.append(None)
+        return len(self.sessions) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its number."""
+        self.sessions[handle] = None
+        self.links[handle] = None
+        self._free_handles.append(handle)
+
     def settle(self, link: Link, now: int, how: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
 
         [X5-session-duration, MQTT311-4.1.0-2]
         """
-        self.connections.pop(link.serial, None)
+        if self.connections.pop(link.serial, None) is not None:
+            left = self.per_listener[link.listener] - 1
+            if left:
+                self.per_listener[link.listener] = left
+            else:
+                del self.per_listener[link.listener]
         session = link.session
         if session is None:
             return
         link.session = None
+        self.clients_connected -= 1
         session.link = None
-        self.counters.clients_connected -= 1
+        session.remote = link.remote
+        session.listener = link.listener
         self.links[session.handle] = None
         session.resending = None
         wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
@@ -165,20 +187,21 @@ class SessionKeeper(Deliverer):
         """
         handle = session.handle
         self.router.remove(handle)
-        self.sessions[handle] = None
-        self.links[handle] = None
-        self._free_handles.append(handle)
+        self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         self.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
+        watch = self.watch
+        if watch is not None and watch.qos_dropped is not None:
+            for packet_id, delivery in session.inflight.items():
+                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if self.keeper is not None:
             self.keeper.session_gone(session)
         self._publish_will(session, will.due(session, will.ENDED), now)
-        watch = self.watch
         if watch is not None and watch.session_ended is not None:
             watch.session_ended(session, why)
         if unfinished and any(delivery.group for delivery in unfinished):
@@ -195,7 +218,11 @@ class SessionKeeper(Deliverer):
         self.counters.wills_published += 1
         self.counters.messages_own += 1
         self.counters.payload_own_bytes += len(wanted.payload)
-        self.publish(will.message_of(self.last_message, wanted, session.client_id, session.version, now), now)
+        message = will.message_of(self.last_message, wanted, session.client_id, session.version, now)
+        self.publish(message, now)
+        watch = self.watch
+        if watch is not None and watch.will_sent is not None:
+            watch.will_sent(session, message)
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
 

@@ -15,7 +15,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
+from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE, RESPONSE_INFORMATION_ALWAYS
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, refuse, stop
@@ -57,10 +57,11 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     link.version = version
     link.client_id = packet.client_id
     link.connect = packet
+    link.clean_start = packet.clean_start
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
-    if version not in hub.options.capabilities.versions:
+    if version not in link.offered.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
         refused(link, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
         return
@@ -167,7 +168,7 @@ def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:
     client_id = packet.client_id
     version = packet.protocol_version
     if not client_id:
-        if version == V31 or not hub.options.capabilities.empty_client_id or (version != V5 and not packet.clean_start):
+        if version == V31 or not link.offered.empty_client_id or (version != V5 and not packet.clean_start):
             return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
     elif (
         version == V31
@@ -183,7 +184,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
     will = packet.will
     assert will is not None
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     if will.qos > offered.maximum_qos:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
@@ -233,13 +234,16 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     link.state = hub.tables.connection_next[at]
     link.base = link.state * WIDTH
     _set_limits(link, packet)
+    watch = hub.watch
+    if watch is not None and watch.establishing is not None:
+        watch.establishing(link, packet)
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
-        # The server has no room for another session.
+        # The server has no room for another client or session.
         link.state = 0
         link.base = 0
-        refused(link, SERVER_BUSY, "No room for another session", now)
+        refused(link, SERVER_BUSY, "No room for another client", now)
         return
     _set_keep_alive(link, packet, now)
     if packet.protocol_version == V5:
@@ -256,7 +260,6 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
         link.connect = None
     link.refresh()
     hub.online(session)
-    watch = hub.watch
     if watch is not None and watch.connected is not None:
         watch.connected(link, session, present)
     if session.inflight or session.queue:
@@ -269,7 +272,7 @@ def _set_limits(link: Link, packet: Connect) -> None:
     [X5-receive-maximum-absent-connect]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     limits = hub.limits
     quota = limits.receive_maximum_default
     properties = packet.properties
@@ -286,7 +289,7 @@ def _server_keep_alive(link: Link, packet: Connect) -> int:
 
     None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
     """
-    offered = link.hub.options.capabilities
+    offered = link.offered
     asked = packet.keep_alive
     if packet.protocol_version != V5:
         return -1
@@ -306,6 +309,7 @@ def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
     if seconds < 0:
         seconds = packet.keep_alive
     link.heard = now
+    link.keep_alive_seconds = seconds
     link.keep_alive = seconds * SECOND * link.hub.limits.keep_alive_percent // 100
     if link.keep_alive:
         link.hub.wake(link, now + link.keep_alive)
@@ -324,8 +328,7 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
     X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
     """
-    hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     session = link.session
     assert session is not None
     p = ConnackProperties()
@@ -354,7 +357,8 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    if link.response_information and offered.response_information:
+    asked_for_it = link.response_information or link.hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)
     if link.method:

@@ -34,7 +34,6 @@ from mqtt_ref.engine.generated.connection import (
     ON_VIOLATION,
 )
 from mqtt_ref.engine.link import GOODBYE, LOST, Link
-from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, expel, react, refuse, stop
 from mqtt_ref.wire.fast import PINGRESP
 from mqtt_ref.wire.packets import (
@@ -152,9 +151,7 @@ class Connection(Link):
         bounds = self.hub.options.bounds
         if self.state == AWAIT_CONNECT:
             if self.decoder.buffered > bounds.connect_bytes:
-                self.note("A CONNECT of that size is not waited for", PACKET_TOO_LARGE)
-                self.hub.counters.connections_refused += 1
-                stop(self, now, LOST)
+                self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
             return
         self.held_bytes += size
         if self.held_bytes > bounds.held_bytes:
@@ -176,12 +173,21 @@ class Connection(Link):
                     cites = ("X5-disconnect-session-expiry-after-zero",)
                     breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
                     return
-                session.expiry = min(expiry, self.hub.options.capabilities.maximum_session_expiry)
+                session.expiry = min(expiry, self.offered.maximum_session_expiry)
                 if self.hub.keeper is not None:
                     self.hub.keeper.session(session)
         if packet.reason_code:
             self.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
         stop(self, now, GOODBYE if packet.reason_code == 0 or self.version != V5 else LOST)
+
+    def inject(self, packet: Packet, now: int) -> None:
+        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
+        self.heard = now
+        self.hub.counters.packets_received += 1
+        if self.held is not None:
+            self.held.append(packet)
+        else:
+            self._handle(packet, now)
 
     def answered(self, verdict: Verdict, now: int) -> None:
         """The answer to the question that this connection waits for."""
@@ -222,6 +228,15 @@ class Connection(Link):
         else:
             stop(self, now, how)
 
+    def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
+        """Close the link without a word; the log says why. If no CONNECT came yet it counts as refused."""
+        if self.state == CLOSED:
+            return
+        self.note(text, code, statement)
+        if self.session is None:
+            self.hub.counters.connections_refused += 1
+        stop(self, now, LOST)
+
     def choke(self) -> None:
         """The transport holds as much as it may: queue nothing that can wait or be dropped."""
         self.choked = True
@@ -246,8 +261,7 @@ class Connection(Link):
         if self.state == CLOSED:
             return 0
         if self.state == AWAIT_CONNECT:
-            timeout = self.hub.options.bounds.connect_timeout
-            return self.opened + timeout * SECOND if timeout else 0
+            return self.connect_by
         when = self.auth_deadline
         if self.state == CONNECTED and self.keep_alive:
             silent = self.heard + self.keep_alive
@@ -268,9 +282,7 @@ class Connection(Link):
             return
         action = self.hub.tables.connection_action[self.base + ON_TIMEOUT]
         if self.state == AWAIT_CONNECT:
-            self.note("No CONNECT within the connect timeout")
-            self.hub.counters.connections_refused += 1
-            stop(self, now, LOST)
+            self.turn_away("No CONNECT within the connect timeout", now)
         elif self.state == DECIDING:
             refuse(self, NOT_AUTHORIZED, "The authentication took too long", now)
         elif self.state == AUTHENTICATING or (self.auth_deadline and now >= self.auth_deadline):

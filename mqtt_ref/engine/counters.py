@@ -46,7 +46,6 @@ COUNTERS: Final = {
 
 
 GAUGES: Final = {
-    "clients_connected": "clients that are connected",
     "clients_maximum": "clients that were connected at once, at most",
     "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
     "messages_queued": "messages that wait for a client",
@@ -94,7 +93,6 @@ class Counters:
         self.keep_alive_timeouts = 0
         self.commits = 0
         self.commits_failed = 0
-        self.clients_connected = 0
         self.clients_maximum = 0
         self.messages_inflight = 0
         self.messages_queued = 0

@@ -14,6 +14,7 @@ from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, V5
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.engine.options import Capabilities
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet
     from mqtt_ref.wire.violation import Violation
@@ -55,8 +56,10 @@ class Link:
         "auth_state",
         "base",
         "choked",
+        "clean_start",
         "client_id",
         "connect",
+        "connect_by",
         "deadline",
         "decoder",
         "ending",
@@ -68,17 +71,22 @@ class Link:
         "how",
         "hub",
         "keep_alive",
+        "keep_alive_seconds",
         "limit",
         "listener",
         "method",
-        "opened",
+        "offered",
         "out",
+        "patient",
+        "peer_certificate",
         "problem_information",
         "question",
         "queued",
         "quota",
         "quota_maximum",
         "ready",
+        "reason_code",
+        "reason_text",
         "receive_maximum",
         "receiving",
         "remote",
@@ -90,6 +98,7 @@ class Link:
         "unsettled",
         "username",
         "version",
+        "view",
         "will_denied",
     )
 
@@ -98,7 +107,12 @@ class Link:
         self.serial = serial
         self.listener = listener
         self.remote = remote
-        self.opened = now
+        self.offered: Capabilities = hub.options.capabilities
+        """What the server offers this client: its capabilities, or fewer where its listener says so."""
+        self.peer_certificate: dict[str, object] | None = None
+        """What the client's certificate says, as `ssl` gives it, if one was asked for and sent."""
+        self.connect_by = 0
+        """When the CONNECT has to be there, or 0."""
         self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size)
         self.state: int = AWAIT_CONNECT
         self.base = 0
@@ -117,6 +131,8 @@ class Link:
         """Output that waited for a batch and may go now, before `out`."""
         self.ending = False
         """Whether nothing follows what is queued."""
+        self.patient = False
+        """Whether closing is left to the client for a while."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0
@@ -155,6 +171,14 @@ class Link:
         self.question = 0
         self.held: list[Packet | Violation] | None = None
         self.held_bytes = 0
+        self.reason_code = 0
+        self.reason_text = ""
+        """Why it is over, in the words of the log."""
+
+        self.clean_start = False
+        self.keep_alive_seconds = 0
+        self.view: object | None = None
+        """What others are shown of it (`broker.views.Client`), once somebody has looked."""
 
     def __repr__(self) -> str:
         return f"Link({self.serial}, {self.client_id!r}, {self.remote!r})"
@@ -193,6 +217,8 @@ class Link:
     def note(self, text: str, code: int = 0, statement: str = "") -> None:
         """Say in one line of the log why this connection is refused or closed."""
         hub = self.hub
+        self.reason_code = code
+        self.reason_text = text
         if hub.options.notes:
             hub.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import aliases, qos_receive
+from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
@@ -68,7 +68,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         if qos == 0:
             hub.forward_qos0(link, topic, packet.payload, now)
             return
-        if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
+        if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
             keeper = hub.keeper
             written = 0 if keeper is None else keeper.written
             matched = hub.forward(link, topic, packet.payload, 1, now)
@@ -98,10 +98,10 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     if qos:
         if not qos_receive.counts(link, session, qos, packet.packet_id, now):
             return
-        if qos > hub.options.capabilities.maximum_qos:
+        if qos > link.offered.maximum_qos:
             breach(link, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
             return
-    if packet.retain and not hub.options.capabilities.retain_available:
+    if packet.retain and not link.offered.retain_available:
         breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
         return
     code = 0
@@ -117,16 +117,17 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             code = _judge_payload(link, packet.payload)
         if topic.count("/") >= hub.options.bounds.topic_levels:
             code = TOPIC_NAME_INVALID
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
     if code >= 0x80:
         hub.counters.publish_refused += 1
         if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
             expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
             return
         if qos:
-            qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+            qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
         return
     if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, code):
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
         return
     keeper = hub.keeper
     written = 0 if keeper is None else keeper.written
@@ -140,7 +141,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
             keeper.touch(link)
         if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, qos, packet.packet_id, code, now, inherited)
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:

@@ -54,7 +54,7 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
     [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     identifier = 0
     if hub.strict_text:
         for wanted in packet.subscriptions:
@@ -100,9 +100,13 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
             messages = hub.retained(name, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
-    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes)):
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
+    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes), inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
+    watch = hub.watch
+    if watch is not None and watch.subscribed is not None:
+        watch.subscribed(link, packet, codes)
     identifiers = (identifier,) if identifier else ()
     for messages, granted, no_local in retained:
         _send_retained(link, session, messages, granted, no_local, identifiers, now)
@@ -124,7 +128,7 @@ def _refused(link: Link, session: Session, name: str, qos: int) -> int:
     [X5-topic-filter-refused, X5-wildcard-refused-suback]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     refused = hub.options.refused_filters
     if refused and name in refused:
         return NOT_AUTHORIZED
@@ -166,9 +170,6 @@ def _put(link: Link, session: Session, name: str, options: int, identifier: int,
         session.subscriptions[name] = (options, identifier)
         if hub.keeper is not None:
             hub.keeper.subscription(session, name, options, identifier)
-        watch = hub.watch
-        if watch is not None and watch.subscribed is not None:
-            watch.subscribed(session, name, options)
     return action == DO_PUT_RETAINED
 
 
@@ -206,12 +207,16 @@ def _send_retained(
     hide = no_local and hub.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
     most = min(granted, hub.limits.retained_qos_maximum)
     guarded = hub.access is not None and hub.access.read is not None
+    watch = hub.watch
     for message in messages:
         if hide and message.publisher == link.client_id:
             continue  # [MQTT5-3.8.3-3]
         if guarded and not hub.may_read(session, message.topic):
             hub.counters.dropped_denied += 1
+            hub.tell_dropped(session, message, "denied")
             continue
+        if watch is not None and watch.retained_sent is not None:
+            watch.retained_sent(session, message)
         qos_send.deliver(link, session, message, min(message.qos, most), True, identifiers, now)
 
 
@@ -240,9 +245,11 @@ def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> 
             del session.subscriptions[name]
             if hub.keeper is not None:
                 hub.keeper.subscription_gone(session, name)
-            watch = hub.watch
-            if watch is not None and watch.unsubscribed is not None:
-                watch.unsubscribed(session, name)
         codes.append(0 if action == DO_DELETE else NO_SUBSCRIPTION_EXISTED)
-    if not acks.unsuback(link, packet.packet_id, codes, ""):
+    inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
+    if not acks.unsuback(link, packet.packet_id, codes, "", inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
+        return
+    watch = hub.watch
+    if watch is not None and watch.unsubscribed is not None:
+        watch.unsubscribed(link, packet, codes)

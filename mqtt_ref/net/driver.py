@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref import __version__
+from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.broker.sys_topics import SysTopics
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note
 from mqtt_ref.log import Throttle
+from mqtt_ref.net.channel import RESTING
 from mqtt_ref.net.process import outside
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ __all__ = ["Driver"]
 SERVER_SHUTTING_DOWN: Final = 0x8B
 UNSPECIFIED_ERROR: Final = 0x80
 SECOND: Final = 1_000_000_000
+HANDLERS: Final = 10_000
+"""`async` handlers of inline clients that may run at once."""
 LOG = logging.getLogger("mqtt_ref.net")
 CLOSED = logging.getLogger("mqtt_ref.connection")
 
@@ -53,6 +57,7 @@ class Driver:
         """Gets the questions whether a client may connect; without it nobody may."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
+        self._handlers: set[asyncio.Task[None]] = set()
         self._resting: list[Channel] = []
         self._reporting: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -108,8 +113,8 @@ class Driver:
         What a turn can make the broker queue for a client that does not read is bounded by this.
         """
         self.flush()
-        if channel.reading and not channel.transport.is_closing():
-            channel.transport.pause_reading()
+        if not channel.halted and not channel.transport.is_closing():
+            channel.halt(RESTING)
             if not self._resting:
                 self.loop.call_soon(self._go_on)
             self._resting.append(channel)
@@ -117,8 +122,7 @@ class Driver:
     def _go_on(self) -> None:
         resting, self._resting = self._resting, []
         for channel in resting:
-            if channel.reading and not channel.transport.is_closing():
-                channel.transport.resume_reading()
+            channel.go_on(RESTING)
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the broker wants done outside."""
@@ -134,8 +138,45 @@ class Driver:
                 else:
                     LOG.error("refused, since nobody answers %r", effect)
                     self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
+            elif isinstance(effect, Deliver):
+                self._hand_over(effect)
             else:
                 raise NotImplementedError(f"nobody carries out {effect!r}")
+
+    def _hand_over(self, effect: Deliver) -> None:
+        """Call an inline subscriber; what it raises concerns nobody else."""
+        subscription = effect.subscription
+        if self.broker.inline.get(subscription.handle) is not subscription:
+            return  # it was deleted meanwhile
+        try:
+            outcome = subscription.handler(effect.received)
+            if isinstance(outcome, Awaitable):
+                self._start(subscription, outcome)
+        except Exception:
+            LOG.exception("the handler of %r failed", subscription)
+
+    def _start(self, subscription: InlineSubscription, outcome: Awaitable[object]) -> None:
+        """Let an `async` handler run beside everything else; of more than there may be, the newest is dropped."""
+        if len(self._handlers) >= HANDLERS:
+            self.broker.counters.dropped_slow += 1
+            LOG.warning("a message was dropped: %d handlers of inline clients run, none of %r", HANDLERS, subscription)
+            if isinstance(outcome, Coroutine):
+                outcome.close()
+            return
+
+        async def run() -> None:
+            try:
+                await outcome
+            except Exception:
+                LOG.exception("the handler of %r failed", subscription)
+
+        task = self.loop.create_task(run())
+        self._handlers.add(task)
+        task.add_done_callback(self._handlers.discard)
+
+    def tell(self, text: str, remote: str, listener: str) -> None:
+        """A line of the log about a client that did not get as far as a connection."""
+        self.carry_out([Note(text, 0, "", "", remote, listener)])
 
     def answer(self, question: int, verdict: Verdict) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
@@ -232,4 +273,6 @@ class Driver:
             if timer is not None:
                 timer.cancel()
         self._timer = self._reporting = None
+        for task in self._handlers:
+            task.cancel()
         self.lines.settle()

@@ -15,11 +15,11 @@ from mqtt_conformance.profile import Profile
 from mqtt_conformance.runner import Result, probe, run_case
 from mqtt_conformance.target import Target, TargetError
 from mqtt_conformance.verdict import Verdict
-from mqtt_ref.engine.access import Access
-from mqtt_ref.engine.link import Link
+from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.server import Server
 
 __all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "cases_of", "judge"]
 
@@ -55,7 +55,9 @@ async def broken(
     Raises:
         TargetError: it cannot be spoken with.
     """
-    async with Server(_options(settings), access=_denying() if denies else ALLOW_ALL, tables=tables) as server:
+    async with Server(
+        _options(settings), hooks=[_Denying(), AllowAll()] if denies else [AllowAll()], tables=tables
+    ) as server:
         if meddling is None:
             target = Target(server.url, factor=FACTOR)
             await probe(target)
@@ -77,16 +79,11 @@ def _options(settings: Settings) -> Options:
     return options
 
 
-def _denying() -> Access:
+class _Denying(Hook):
     """What cases that need users expect: nobody may publish or subscribe below `denied/`."""
 
-    def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
-        return 0x87 if topic.startswith("denied/") else 0
-
-    def subscribe(link: Link, topic_filter: str, qos: int) -> int:
-        return 0x87 if topic_filter.startswith("denied/") else 0
-
-    return Access(publish=publish, subscribe=subscribe)
+    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool | None:
+        return False if topic.startswith("denied/") else None
 
 
 def cases_of(fault: Fault) -> list[Case]:
