@@ -111,6 +111,7 @@ class Server:
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
             await self.hooks.started()
+            driver.serving = True
         except BaseException:
             await self.stop(0.0)
             raise

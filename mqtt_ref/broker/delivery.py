@@ -259,6 +259,13 @@ class Deliverer(Hub):
         """A topic has no retained message from now on."""
         raise NotImplementedError
 
+    def remove_retained(self, topic: str) -> bool:
+        """Forget the retained message of a topic without a word to its subscribers; False if there is none."""
+        if not self.retained_messages.remove(topic):
+            return False
+        self.retain_removed(topic)
+        return True
+
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
         return [message for _, message in self.retained_messages.match(topic_filter)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from mqtt_ref.broker.topics import is_wildcard
@@ -99,6 +100,13 @@ class Retained(Generic[M]):
             message = self._messages.get(topic)
             if message is not None:
                 yield topic, message
+
+    def scan(self, start: int, count: int) -> list[tuple[str, M]]:
+        """At most `count` messages from the place `start` on, in the order in which their topics were first retained.
+
+        To look through all of them bit by bit: what is removed meanwhile makes others move up.
+        """
+        return list(islice(self._messages.items(), start, start + count))
 
     def expire(self, now: int) -> list[str]:
         """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""

@@ -55,6 +55,10 @@ class Driver:
         """What the broker says about itself; `report` publishes it."""
         self.on_ask: Callable[[Ask], object] | None = None
         """Gets the questions whether a client may connect; without it nobody may."""
+        self.serving = False
+        """Whether all listeners are open."""
+        self.on_reload: Callable[[], object] | None = None
+        """Reads the rules again when an administrator asks for it; may be `async`. ValueError says what is wrong."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
         self._handlers: set[asyncio.Task[None]] = set()
@@ -237,6 +241,17 @@ class Driver:
         self.sys.due(now, outside())
         self.schedule()
         self._reporting = self.loop.call_later(max(0.0, (self.sys.next - now) / SECOND), self.report)
+
+    def troubles(self) -> list[str]:
+        """Why no client should be sent here; nothing if all is well."""
+        found = []
+        if self.broker.shutting_down:
+            found.append("the server is shutting down")
+        elif not self.serving:
+            found.append("not all listeners are open")
+        if self.broker.store_fails:
+            found.append("the store does not take what is to be stored")
+        return found
 
     # ---------------------------------------------------------------- the end
 
