@@ -110,11 +110,13 @@ class Server:
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
         self.hooks.begin(driver.loop, driver.answer)
+        driver.report()
         try:
             await self._take_over()
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
             await self.hooks.started()
+            driver.serving = True
         except BaseException:
             await self.stop(0.0)
             raise

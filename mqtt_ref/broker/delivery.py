@@ -36,7 +36,7 @@ class Deliverer(Hub):
         self.short_ways = self.plain_delivery
         """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
-        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
+        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages, measure=_size)
         self.sessions: list[Session | None] = []
         """By handle."""
         self.links: list[Link | None] = []
@@ -83,8 +83,13 @@ class Deliverer(Hub):
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += len(payloads)
-        counters.messages_sent += sent * len(payloads)
+        count = len(payloads)
+        size = sum([len(payload) for payload in payloads])
+        counters.messages_routed += count
+        counters.messages_sent += sent * count
+        counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
+        counters.payload_routed_bytes += size
+        counters.payload_sent_bytes += size * sent
         if others is not None:
             for payload in payloads:
                 self.last_message += 1
@@ -104,6 +109,7 @@ class Deliverer(Hub):
         match = self.router.match(topic)
         counters = self.counters
         counters.messages_routed += 1
+        counters.payload_routed_bytes += len(payload)
         links = self.links
         dirty = self.dirty
         form3 = b""
@@ -154,6 +160,7 @@ class Deliverer(Hub):
                 message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
             self._deliver(entry, message, now)
         counters.messages_sent += sent
+        counters.payload_sent_bytes += sent * len(payload)
         if match.shared:
             if message is None:
                 self.last_message += 1
@@ -179,6 +186,7 @@ class Deliverer(Hub):
         if self.select is not None:
             match = self.select(message, match)
         self.counters.messages_routed += 1
+        self.counters.payload_routed_bytes += len(message.payload)
         for entry in match.plain:
             self._deliver(entry, message, now)
         if match.shared:
@@ -263,6 +271,13 @@ class Deliverer(Hub):
     def retain_removed(self, topic: str) -> None:
         """A topic has no retained message from now on."""
         raise NotImplementedError
+
+    def remove_retained(self, topic: str) -> bool:
+        """Forget the retained message of a topic without a word to its subscribers; False if there is none."""
+        if not self.retained_messages.remove(topic):
+            return False
+        self.retain_removed(topic)
+        return True
 
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
@@ -386,3 +401,7 @@ def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
         parts.append(head)
         parts.append(payload)
     return b"".join(parts)
+
+
+def _size(message: Message) -> int:
+    return message.size

@@ -135,5 +135,7 @@ class Options:
     reason_strings: bool = True
     """Whether refusals say why, to 5.0 clients that did not ask for silence."""
     redirect: Redirect | None = None
+    sys_topic_resend_interval: int = 10
+    """Seconds between two looks at what the `$SYS` topics say; 0: there are none."""
     notes: bool = True
     """Whether one line says why a connection was closed."""

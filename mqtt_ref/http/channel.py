@@ -34,7 +34,7 @@ class HttpChannel(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, listener: HttpListener, driver: Driver, name: str) -> None:
+    def __init__(self, driver: Driver, listener: HttpListener) -> None:
         self.listener = listener
         self.driver = driver
         self.limits = listener.limits

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mqtt_ref.http.app import HttpError, Request, Route
-from mqtt_ref.net.listener import is_loopback
+from mqtt_ref.net.tcp import is_loopback
 
 __all__ = ["Guard", "host_of"]
 

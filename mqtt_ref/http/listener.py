@@ -4,39 +4,44 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.http.channel import HttpChannel
 from mqtt_ref.http.guard import Guard
 from mqtt_ref.http.limits import Limits
-from mqtt_ref.net.channel import Channel
-from mqtt_ref.net.listener import Listener
+from mqtt_ref.net.tcp import TcpListener
 
 if TYPE_CHECKING:
     from mqtt_ref.http.app import App
     from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.tls import TlsSettings
 
 __all__ = ["HttpListener", "Limits"]
 
 
-class HttpListener(Listener):
-    """Serves an `App`. Only this machine reaches it unless another host is given."""
+class HttpListener(TcpListener):
+    """Serves an `App`, that of the broker if none is given. Only this machine reaches it unless `host` is another."""
 
     scheme = "http"
+    scheme_tls = "https"
+    alpn = ("http/1.1",)
+    default_port = 8080
+    default_port_tls = 8443
 
     def __init__(
         self,
         host: str = "127.0.0.1",
-        port: int = 8080,
+        port: int | None = None,
         app: App | None = None,
         *,
         guard: Guard | None = None,
         name: str = "",
+        tls: TlsSettings | ssl.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(host, port, name)
+        super().__init__(host, port, name, tls)
         if app is None:
             from mqtt_ref.http.broker_app import broker_app
 
@@ -46,9 +51,13 @@ class HttpListener(Listener):
         self.limits = Limits() if limits is None else limits
         self.channels: set[HttpChannel] = set()
 
-    async def open(self, driver: Driver, channel: Callable[[Driver, str], Any] = Channel) -> None:
-        """Begin to serve; the channel is for MQTT and not used."""
-        await super().open(driver, partial(HttpChannel, self))  # type: ignore[arg-type]
+    async def open(self, driver: Driver, channel: Callable[..., Any] | None = None) -> None:
+        """Begin to serve; the channel is for MQTT and not used.
+
+        Raises:
+            ListenerError: the address or the certificates cannot be used.
+        """
+        await super().open(driver, HttpChannel)  # type: ignore[arg-type]
 
     async def close(self) -> None:
         """Serve nobody any more: requests under way are finished within `limits.closing` seconds or dropped."""

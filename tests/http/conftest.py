@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.http import HttpListener
-from mqtt_ref.net.listener import Listener
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.server import Server
 
 LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 TOKEN = "s3cret"
@@ -51,7 +52,7 @@ class Site:
 
     def __init__(self, listener: HttpListener, **more: Any) -> None:
         self.listener = listener
-        self.server = Server(listeners=[Listener(port=0), listener], **({"access": ALLOW_ALL} | more))
+        self.server = Server(listeners=[TcpListener(port=0), listener], **({"hooks": [AllowAll()]} | more))
         self.loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._ready = threading.Event()
