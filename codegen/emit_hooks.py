@@ -84,7 +84,7 @@ def emit(_: Spec) -> dict[str, str]:
     out = [INTRO]
     title = current = ""
     for node in hook.body:
-        if not isinstance(node, ast.FunctionDef):
+        if not isinstance(node, ast.FunctionDef) or not node.decorator_list:
             continue
         for number, name in groups.items():
             if number < node.lineno:

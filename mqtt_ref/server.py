@@ -131,7 +131,7 @@ class Server:
             now = monotonic_ns()
             self.broker.take_over(records, now, time_ns() - now)
         for name, value in counters.items():
-            if name in COUNTERS:
+            if self.options.restore_sys_info and name in COUNTERS:
                 setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:

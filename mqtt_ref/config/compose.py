@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mqtt_ref.config.hooks import hooks
+from mqtt_ref.config.hooks import authentication, own_hooks
 from mqtt_ref.config.listeners import listeners
 from mqtt_ref.config.options import broker_options
 from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
@@ -25,7 +25,9 @@ class Composition(NamedTuple):
 
     options: Options
     listeners: Sequence[Listener]
-    hooks: Sequence[Hook]
+    own_hooks: Sequence[Hook]
+    authentication: Sequence[Hook]
+    """Hooks that decide who may do what; asked after the others."""
 
 
 def compose(loaded: Loaded) -> Composition:
@@ -40,7 +42,12 @@ def compose(loaded: Loaded) -> Composition:
         problems.append(loaded.problem(path, text))
 
     config = loaded.config
-    made = Composition(broker_options(config, report), listeners(config, report), hooks(config, report))
+    made = Composition(
+        broker_options(config, report),
+        listeners(config, report),
+        own_hooks(config, report),
+        authentication(config, report),
+    )
     if problems:
         raise ConfigError(problems)
     return made

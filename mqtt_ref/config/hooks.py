@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mqtt_ref.config.model import Authentication, Config, Custom
+from mqtt_ref.config.model import Config, Custom
 from mqtt_ref.config.problem import KeyPath
 from mqtt_ref.hooks import AllowAll, Hook
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mqtt_ref.auth.scram import Credentials
     from mqtt_ref.config.check import Report
 
-__all__ = ["credentials", "hooks", "ledger"]
+__all__ = ["authentication", "own_hooks"]
 
 
-def hooks(config: Config, report: Report) -> list[Hook]:
-    """The hooks of a configuration: your own first, then who may do what; what cannot be is reported."""
+def own_hooks(config: Config, report: Report) -> list[Hook]:
+    """The hooks that see everything: debugging, and those of your own; what cannot be is reported."""
     wanted = config.hooks
     made: list[Hook] = []
     if wanted.debug is not None and wanted.debug.enable:
@@ -38,12 +38,46 @@ def hooks(config: Config, report: Report) -> list[Hook]:
         hook = _custom(custom, ("hooks", "custom", place), report)
         if hook is not None:
             made.append(hook)
-    if wanted.auth is not None:
-        made += _authentication(wanted.auth, config, report)
     return made
 
 
-def ledger(config: Config, report: Report) -> Ledger | None:
+def authentication(config: Config, report: Report) -> list[Hook]:
+    """The hooks that decide who may do what, in the order in which they are asked; what cannot be is reported."""
+    wanted = config.hooks.auth
+    if wanted is None:
+        return []
+    made: list[Hook] = []
+    book = None
+    rules = _ledger(config, report)
+    if rules is not None:
+        from mqtt_ref.auth.ledger import LedgerError
+        from mqtt_ref.auth.ledger_hook import LedgerHook
+
+        try:
+            book = LedgerHook(rules)
+        except LedgerError as error:
+            _pass_on(error, report)
+    if wanted.certificates is not None:
+        from mqtt_ref.auth.certificates import CertificateIdentity
+
+        allow = None if book is None else book.may_connect
+        made.append(CertificateIdentity(wanted.certificates.source, allow=allow, required=wanted.certificates.required))
+    users = _credentials(config, report)
+    if users is not None:
+        from mqtt_ref.auth.scram_hook import ScramHook
+
+        try:
+            made.append(ScramHook(users))
+        except ValueError as error:
+            report(("hooks", "auth", "scram"), str(error))
+    if book is not None:
+        made.append(book)
+    if wanted.allow_all:
+        made.append(AllowAll())
+    return made
+
+
+def _ledger(config: Config, report: Report) -> Ledger | None:
     """The ledger of a configuration, if it has one."""
     wanted = None if config.hooks.auth is None else config.hooks.auth.ledger
     if wanted is None:
@@ -57,7 +91,7 @@ def ledger(config: Config, report: Report) -> Ledger | None:
         return None
 
 
-def credentials(config: Config, report: Report) -> dict[str, Credentials] | None:
+def _credentials(config: Config, report: Report) -> dict[str, Credentials] | None:
     """The users of SCRAM, if there are any."""
     wanted = None if config.hooks.auth is None else config.hooks.auth.scram
     if wanted is None:
@@ -72,38 +106,6 @@ def credentials(config: Config, report: Report) -> dict[str, Credentials] | None
         except ValueError as error:
             report(("hooks", "auth", "scram", name), str(error))
     return found
-
-
-def _authentication(wanted: Authentication, config: Config, report: Report) -> list[Hook]:
-    made: list[Hook] = []
-    book = None
-    rules = ledger(config, report)
-    if rules is not None:
-        from mqtt_ref.auth.ledger import LedgerError
-        from mqtt_ref.auth.ledger_hook import LedgerHook
-
-        try:
-            book = LedgerHook(rules)
-        except LedgerError as error:
-            _pass_on(error, report)
-    if wanted.certificates is not None:
-        from mqtt_ref.auth.certificates import CertificateIdentity
-
-        allow = None if book is None else book.may_connect
-        made.append(CertificateIdentity(wanted.certificates.source, allow=allow, required=wanted.certificates.required))
-    users = credentials(config, report)
-    if users is not None:
-        from mqtt_ref.auth.scram_hook import ScramHook
-
-        try:
-            made.append(ScramHook(users))
-        except ValueError as error:
-            report(("hooks", "auth", "scram"), str(error))
-    if book is not None:
-        made.append(book)
-    if wanted.allow_all:
-        made.append(AllowAll())
-    return made
 
 
 def _pass_on(error: Any, report: Report) -> None:

@@ -78,9 +78,9 @@ def _listener(wanted: object, path: KeyPath, report: Report) -> Listener | None:
         if isinstance(wanted, NetListener):
             return _adopted(wanted, path, report)
         if isinstance(wanted, InfoListener):
-            return _info(wanted)
+            return _info(wanted, path, report)
         assert isinstance(wanted, HealthListener)
-        return _health(wanted)
+        return _health(wanted, path, report)
     except ValueError as error:
         report((*path, "address"), str(error))
         return None
@@ -106,21 +106,21 @@ def _adopted(wanted: NetListener, path: KeyPath, report: Report) -> Listener:
     return SocketListener(sock, wanted.id, _tls(wanted.tls, path, report), _terms(wanted))
 
 
-def _info(wanted: InfoListener) -> Listener:
+def _info(wanted: InfoListener, path: KeyPath, report: Report) -> Listener:
     from mqtt_ref.http.guard import Guard
     from mqtt_ref.http.listener import HttpListener
 
     host, port = address(wanted.address)
     guard = Guard(wanted.token, hosts=wanted.hosts, origins=wanted.origins, reads=wanted.token_for_reading)
-    return HttpListener(host, port, guard=guard, name=wanted.id)
+    return HttpListener(host, port, guard=guard, name=wanted.id, tls=_tls(wanted.tls, path, report))
 
 
-def _health(wanted: HealthListener) -> Listener:
+def _health(wanted: HealthListener, path: KeyPath, report: Report) -> Listener:
     from mqtt_ref.http.health_app import health_app
     from mqtt_ref.http.listener import HttpListener
 
     host, port = address(wanted.address)
-    return HttpListener(host, port, health_app(), name=wanted.id)
+    return HttpListener(host, port, health_app(), name=wanted.id, tls=_tls(wanted.tls, path, report))
 
 
 def _terms(wanted: MqttListener) -> Terms:

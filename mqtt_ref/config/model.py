@@ -118,6 +118,7 @@ class InfoListener(Section, tag_field="type", tag="sysinfo"):
 
     id: Annotated[str, Meta(description="Its name in logs")] = ""
     address: Annotated[str, Meta(description="host:port; :port is every address, port 0 a free one")] = "127.0.0.1:8080"
+    tls: Tls | None = None
     token: Annotated[str, Meta(description="What a client has to know to change anything; empty: nobody may")] = ""
     hosts: Annotated[list[str], Meta(description="Names it is reached by, besides localhost and addresses")] = field(
         default_factory=list
@@ -131,6 +132,7 @@ class HealthListener(Section, tag_field="type", tag="healthcheck"):
 
     id: Annotated[str, Meta(description="Its name in logs")] = ""
     address: Annotated[str, Meta(description="host:port; :port is every address, port 0 a free one")] = "127.0.0.1:8081"
+    tls: Tls | None = None
 
 
 Listener = TcpListener | WebSocketListener | UnixListener | NetListener | InfoListener | HealthListener

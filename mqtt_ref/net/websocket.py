@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from mqtt_ref.engine.options import Terms
-from mqtt_ref.net.channel import CHOKED, HARD_LIMIT, LINGER, READ, Channel
+from mqtt_ref.net.channel import CHOKED, LINGER, Channel
 from mqtt_ref.net.layer import Layer
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
@@ -107,7 +107,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.stream = cast("asyncio.Transport", transport)
         if hasattr(transport, "max_size"):
-            transport.max_size = READ
+            transport.max_size = self.channel.driver.broker.options.bounds.read_buffer
         self.channel.connection_made(_Transport(self))
 
     def data_received(self, data: bytes) -> None:
@@ -180,7 +180,7 @@ class WebSocket(asyncio.Protocol):
         stream.write(b"".join(writes))
         if b"" in writes:  # nothing follows
             self._end()
-        elif stream.get_write_buffer_size() > HARD_LIMIT:
+        elif stream.get_write_buffer_size() > 4 * self.channel.driver.broker.options.bounds.write_buffer:
             self.channel.halt(CHOKED)
 
     def close(self) -> None:
