@@ -129,13 +129,6 @@ class Slow(Hook):
         return Will(will.topic, b"changed")
 
 
-class Readable(Hook):
-    """What an `async def` cannot be asked: who may read the topics that are delivered."""
-
-    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool | None:
-        return None if write or "#" in topic or topic.startswith("$") else True
-
-
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_every_answer_is_waited_for(loop: str, require: Any) -> None:
     factory = None if loop == "asyncio" else require.module("uvloop").new_event_loop
@@ -154,7 +147,7 @@ def test_every_answer_is_waited_for(loop: str, require: Any) -> None:
         )
         return one.until_closed()
 
-    got = beside(Server(hooks=[Readable(), hook]), work, factory)
+    got = beside(Server(hooks=[hook]), work, factory)
     assert [type(packet) for packet in got] == [Connack, Suback, Publish, Puback, Puback, Puback, Unsuback, Pingresp]
     assert got[1].reason_codes == [0, 0x87]
     assert got[2].payload == b"1!"
