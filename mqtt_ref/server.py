@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from time import monotonic_ns
+from time import monotonic_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.hooks.dispatch import Dispatcher
@@ -56,6 +57,7 @@ class Server:
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
+        self._begun = False
 
     @property
     def url(self) -> str:
@@ -105,14 +107,30 @@ class Server:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
-        self.hooks.begin(driver.loop)
+        driver.on_ask = self.hooks.ask
+        driver.on_withdraw = self.hooks.withdraw
+        self.hooks.begin(driver.loop, driver.answer)
         try:
+            await self._take_over()
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
             await self.hooks.started()
         except BaseException:
             await self.stop(0.0)
             raise
+
+    async def _take_over(self) -> None:
+        """Before the first start: go on from what hooks have kept."""
+        if self._begun:
+            return
+        records, counters = await self.hooks.stored()
+        self._begun = True
+        if records:
+            now = monotonic_ns()
+            self.broker.take_over(records, now, time_ns() - now)
+        for name, value in counters.items():
+            if name in COUNTERS:
+                setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
         """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit."""

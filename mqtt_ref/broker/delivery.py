@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mqtt_ref.broker.inline import Deliver, InlineSubscription, Received
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
@@ -27,8 +29,12 @@ class Deliverer(Hub):
 
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
-        self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
+        self.select: Callable[[Message, Match], Match] | None = None
+        """Changes who gets a message."""
+        self.plain_delivery = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
         """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        self.short_ways = self.plain_delivery
+        """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
         self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
         self.sessions: list[Session | None] = []
@@ -38,15 +44,17 @@ class Deliverer(Hub):
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: subscribers inside this process, which have neither session nor connection."""
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """Deliver QoS 0 messages without properties that are not to be retained [X5-nonshared-own-copy].
 
-        A delivery is an item in a list: no object is made, and the message is encoded once for each version.
+        However many messages: for each subscriber they are one item in a list, and for each version they are encoded
+        once.
         """
         match = self.router.match(topic)
         watch = self.watch
         if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
-            self.forward(link, topic, payload, 0, now)
+            for payload in payloads:
+                self.forward(link, topic, payload, 0, now)
             return
         links = self.links
         dirty = self.dirty
@@ -64,24 +72,25 @@ class Deliverer(Hub):
                 continue
             if fast == 2:
                 if not form5:
-                    form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                    form5 = _encoded(V5, topic, payloads)
                 target.out.append(form5)
             else:
                 if not form3:
-                    form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                    form3 = _encoded(V311, topic, payloads)
                 target.out.append(form3)
             sent += 1
             if not target.queued:
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += 1
-        counters.messages_sent += sent
+        counters.messages_routed += len(payloads)
+        counters.messages_sent += sent * len(payloads)
         if others is not None:
-            self.last_message += 1
-            message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
-            for entry in others:
-                self._deliver(entry, message, now)
+            for payload in payloads:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
+                for entry in others:
+                    self._deliver(entry, message, now)
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
         """Deliver a message without properties that is not to be retained; False if nobody had subscribed.
@@ -167,6 +176,8 @@ class Deliverer(Hub):
         if message.retain:
             self._retain(message, now)
         match = self.router.match(message.topic)
+        if self.select is not None:
+            match = self.select(message, match)
         self.counters.messages_routed += 1
         for entry in match.plain:
             self._deliver(entry, message, now)
@@ -358,3 +369,20 @@ class Deliverer(Hub):
         if len(plain) == len(match.plain):
             return match
         return Match(plain, match.shared)
+
+
+def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
+    """QoS 0 messages of one topic, without properties, one after the other."""
+    name = topic.encode()
+    size = -1
+    head = b""
+    parts: list[bytes] = []
+    for payload in payloads:
+        if len(payload) != size:
+            # What stands before the payload depends on nothing else.
+            size = len(payload)
+            form = encode_publish(version, name, payload, 0, False, False, 0, None)
+            head = form[: len(form) - size]
+        parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)

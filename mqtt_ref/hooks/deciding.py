@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mqtt_ref.broker.topics import split_shared
 from mqtt_ref.broker.views import client_of, owner_of
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
+from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.hooks.chain import Chain, chain_of, unfit
 from mqtt_ref.hooks.hook import Hook
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
-__all__ = ["access_of", "entitled", "read_acl", "read_decision", "read_step"]
+__all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
 NOT_AUTHORIZED: Final = 0x87
 UNSPECIFIED_ERROR: Final = 0x80
-V = TypeVar("V", Verdict, int)
-
 NOBODY: Final = "no hook says who may connect"
+V = TypeVar("V", Verdict, int)
+"""What an answer comes to for the engine."""
 
 
 def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
@@ -46,6 +47,7 @@ def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
         publish=None if free else _publish(acl),
         subscribe=None if free else _subscribe(acl, broker),
         read=None if free else _read(acl),
+        waits=any(handler.waits for handler in acl),
     )
 
 
@@ -81,6 +83,9 @@ def entitled(chain: Chain, method: str) -> Chain:
 
 
 def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic, qos, retain: ASK
+
     def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
         client = client_of(link)
         for handler in chain:
@@ -99,15 +104,24 @@ def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
 
 
 def _subscribe(chain: Chain, broker: Broker) -> Callable[[Link, str, int], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic_filter, qos: ASK
+
     def subscribe(link: Link, topic_filter: str, qos: int) -> int:
-        session = link.session
-        if session is not None and broker.is_shared(session, topic_filter):
-            share = split_shared(topic_filter)
-            if share is not None:
-                topic_filter = share[1]
-        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), topic_filter, False)
+        name = unshared(broker, link, topic_filter)
+        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), name, False)
 
     return subscribe
+
+
+def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
+    """A filter without `$share/name/`, if that is what it means on this connection."""
+    session = link.session
+    if session is not None and broker.is_shared(session, topic_filter):
+        share = split_shared(topic_filter)
+        if share is not None:
+            return share[1]
+    return topic_filter
 
 
 def _read(chain: Chain) -> Callable[[Session, str], bool]:

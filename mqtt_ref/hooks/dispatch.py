@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
+from mqtt_ref.hooks.asking import Asker
 from mqtt_ref.hooks.chain import chain_of, name_of
+from mqtt_ref.hooks.changing import intercept_of
 from mqtt_ref.hooks.deciding import access_of
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.later import Later
+from mqtt_ref.hooks.selecting import select_of
+from mqtt_ref.hooks.sending import output_of
 from mqtt_ref.hooks.telling import watch_of
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.effects import Ask, Withdraw
+    from mqtt_ref.ports import Record
 
 __all__ = ["Dispatcher"]
 
@@ -29,6 +35,7 @@ class Dispatcher:
     def __init__(self, broker: Broker, hooks: Iterable[Hook] = ()) -> None:
         self.broker = broker
         self.later = Later(broker.options.bounds.hook_timeout)
+        self.asker = Asker(broker, self.later)
         self.hooks: tuple[Hook, ...] = ()
         self._running = False
         self._set(tuple(map(_checked, hooks)))
@@ -64,15 +71,54 @@ class Dispatcher:
             chain_of(hooks, event)  # nothing changes if one of them is not as it should be
         access = access_of(hooks, broker)
         watch = watch_of(hooks, broker, self.later)
+        for hook in self.hooks:
+            hook._brokers = tuple(one for one in hook._brokers if one is not broker)
+        for hook in hooks:
+            hook._brokers = (*hook._brokers, broker)
+        intercept = intercept_of(hooks, broker)
+        select = select_of(hooks, broker)
+        output = output_of(hooks, self.later)
         self.hooks = hooks
-        broker.set_access(access)
-        broker.watch = watch
+        broker.set_hooks(access, watch, intercept, select, output)
 
     # ---------------------------------------------------------------- the server's life
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The server is about to open its listeners: handlers that are `async def` run on its loop."""
+    def begin(self, loop: asyncio.AbstractEventLoop, answer: Callable[[int, object], object]) -> None:
+        """The server is about to open its listeners: handlers that are `async def` run on its loop.
+
+        `answer(question, outcome)` is the way back of what `ask` was asked.
+        """
         self.later.begin(loop)
+        self.asker.answer = answer
+
+    def ask(self, ask: Ask) -> None:
+        """A question of the engine that hooks are to answer."""
+        self.asker.ask(ask, self.hooks)
+
+    def withdraw(self, effect: Withdraw) -> None:
+        """A question that need not be answered any more."""
+        self.asker.withdraw(effect)
+
+    async def stored(self) -> tuple[list[Record], dict[str, int]]:
+        """What the hooks have kept for the broker to go on from: records, sessions first, and counters.
+
+        Raises:
+            Exception: whatever one of them raises: without what was kept, the server must not start.
+        """
+        records: list[Record] = []
+        for event in ("stored_clients", "stored_subscriptions", "stored_inflight_messages", "stored_retained_messages"):
+            records.extend(await self._load(event) or ())
+        counters = await self._load("stored_sys_info")
+        return records, {} if counters is None else dict(counters)
+
+    async def _load(self, event: str) -> Any:
+        for handler in chain_of(self.hooks, event):
+            answer = handler.call()
+            if handler.waits:
+                answer = await answer
+            if answer is not None:
+                return answer
+        return None
 
     async def started(self) -> None:
         """The server runs: tell it."""

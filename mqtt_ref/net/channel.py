@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
 
-__all__ = ["CHOKED", "HARD_LIMIT", "HIGH_WATER", "LINGER", "PACED", "READ", "RESTING", "TURN", "Channel", "peer_name"]
+__all__ = [
+    "ASKED",
+    "CHOKED",
+    "HARD_LIMIT",
+    "HIGH_WATER",
+    "LINGER",
+    "PACED",
+    "READ",
+    "RESTING",
+    "TURN",
+    "Channel",
+    "peer_name",
+]
 
 HIGH_WATER: Final = 256 * 1024
 """Bytes the transport holds for a client before the engine is told to send it no more messages."""
@@ -34,6 +46,8 @@ CHOKED: Final = 1
 """It takes nothing itself."""
 RESTING: Final = 2
 """It had its share of this turn."""
+ASKED: Final = 8
+"""A question about it is open: what it sends would only be held."""
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.engine.access import REFUSE, Verdict
-from mqtt_ref.engine.effects import Ask, Effect, Note
+from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
+from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import RESTING
+from mqtt_ref.net.channel import ASKED, RESTING
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -25,6 +26,7 @@ __all__ = ["Driver"]
 
 SERVER_SHUTTING_DOWN: Final = 0x8B
 UNSPECIFIED_ERROR: Final = 0x80
+AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 HANDLERS: Final = 10_000
 """`async` handlers of inline clients that may run at once."""
@@ -48,11 +50,16 @@ class Driver:
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         self.on_ask: Callable[[Ask], object] | None = None
-        """Gets the questions whether a client may connect; without it nobody may."""
+        """Gets the questions that take time; without it the answer is no."""
+        self.on_withdraw: Callable[[Withdraw], object] | None = None
+        """Is told of questions whose answer is not wanted any more."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
         self._handlers: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._resting: list[Channel] = []
+        self._asked: dict[int, Channel] = {}
+        """By question: who is not read from until it is answered."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer goes off, or 0."""
@@ -81,7 +88,7 @@ class Driver:
                 try:
                     if out:
                         channel.write(out[0] if len(out) == 1 else b"".join(out))
-                    if connection.closing or channel.choked:
+                    if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("a connection failed while it was written to: %r", connection)
@@ -118,11 +125,18 @@ class Driver:
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
             elif isinstance(effect, Ask):
+                self._rest(effect)
                 if self.on_ask is not None:
                     self.on_ask(effect)
                 else:
                     LOG.error("refused, since nobody answers %r", effect)
-                    self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
+                    verdict = effect.event in AUTHENTICATION
+                    no = Verdict(REFUSE, UNSPECIFIED_ERROR) if verdict else Refusal(UNSPECIFIED_ERROR)
+                    self.answer(effect.question, no)
+            elif isinstance(effect, Withdraw):
+                self._read_on(self._asked.pop(effect.question, None))
+                if self.on_withdraw is not None:
+                    self.on_withdraw(effect)
             elif isinstance(effect, Deliver):
                 self._hand_over(effect)
             else:
@@ -163,10 +177,22 @@ class Driver:
         """A line of the log about a client that did not get as far as a connection."""
         self.carry_out([Note(text, 0, "", "", remote, listener)])
 
-    def answer(self, question: int, verdict: Verdict) -> None:
+    def answer(self, question: int, answer: object) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
-        self.broker.answer(question, verdict, monotonic_ns())
+        self.broker.answer(question, answer, monotonic_ns())
+        self._read_on(self._asked.pop(question, None))
         self.schedule()
+
+    def _rest(self, ask: Ask) -> None:
+        """Read no more from a client while a question about it is open: what it sends would only be held."""
+        channel = None if ask.link is None else self.channels.get(ask.link)
+        if channel is not None and not channel.transport.is_closing():
+            channel.halt(ASKED)
+            self._asked[ask.question] = channel
+
+    def _read_on(self, channel: Channel | None) -> None:
+        if channel is not None and channel.connection.pending is None:
+            channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
         level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
@@ -189,6 +215,8 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
+        if connection.pending is not None:
+            return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
         elif connection.session is None and not error:
@@ -199,6 +227,8 @@ class Driver:
     # ---------------------------------------------------------------- time
 
     def _arm(self, due: int) -> None:
+        if self._closed:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._armed = due
@@ -250,4 +280,5 @@ class Driver:
             self._timer = None
         for task in self._handlers:
             task.cancel()
+        self._closed = True
         self.lines.settle()
