@@ -99,7 +99,7 @@ class Terms:
     maximum_connections: int | None = None
     """Links that may be open at once."""
     connect_timeout: int | None = None
-    """Seconds from the accepted link to the CONNECT, a TLS or WebSocket handshake included; 0: any time."""
+    """Seconds from the accepted link to the CONNECT; 0: any time. A TLS handshake before that has as long."""
     bytes_per_second: int | None = None
     """Bytes of packets that are read from one client; more has to wait, nothing is dropped."""
     packets_per_second: int | None = None
