@@ -208,6 +208,7 @@ class App:
         self.description = description
         self.routes: list[Route] = []
         self._fixed: dict[str, dict[str, Route]] = {}
+        self._document: dict[str, Any] | None = None
         self.get("/openapi.json", summary="What can be asked for", response=dict[str, Any], public=True)(self._openapi)
 
     def route(self, method: str, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
@@ -220,6 +221,7 @@ class App:
             if any(r.method == method and r.template == template for r in self.routes):
                 raise ValueError(f"{method} {template} is declared twice")
             self.routes.append(route)
+            self._document = None
             if not route.names:
                 self._fixed.setdefault(template, {})[method] = route
             return handler
@@ -245,7 +247,9 @@ class App:
     def _openapi(self, request: Request) -> dict[str, Any]:
         from mqtt_ref.http.openapi import document
 
-        return document(self)
+        if self._document is None:
+            self._document = document(self)
+        return self._document
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route for a request, and what its path says.
