@@ -18,7 +18,8 @@ from mqtt_ref.hooks.dispatch import Dispatcher
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
-from mqtt_ref.net.listener import Listener
+from mqtt_ref.net.listener import Listener, ListenerError
+from mqtt_ref.net.tcp import TcpListener
 
 if TYPE_CHECKING:
     from mqtt_ref.net.trace import Trace
@@ -27,6 +28,7 @@ __all__ = ["GRACE", "Server"]
 
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
+ADMINISTRATIVE_ACTION: Final = 0x98
 
 
 class Server:
@@ -50,7 +52,7 @@ class Server:
         tables: Tables = TABLES,
     ) -> None:
         self.options = Options() if options is None else options
-        self.listeners = [Listener(port=0)] if listeners is None else list(listeners)
+        self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.hooks = Dispatcher(self.broker, hooks)
@@ -105,18 +107,13 @@ class Server:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
-        channel: Callable[[Driver, str], Channel] = Channel
-        if self.trace is not None:
-            from mqtt_ref.net.trace import traced
-
-            channel = traced(self.trace)
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
         self.hooks.begin(driver.loop, driver.answer)
         try:
             await self._take_over()
             for listener in self.listeners:
-                await listener.open(driver, channel)
+                await listener.open(driver, self._channel())
             await self.hooks.started()
         except BaseException:
             await self.stop(0.0)
@@ -136,7 +133,10 @@ class Server:
                 setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit."""
+        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit.
+
+        Hooks that are `async def` have up to `bounds.hook_timeout` more for `on_stopped`.
+        """
         driver, self._driver = self._driver, None
         if driver is None:
             return
@@ -144,6 +144,43 @@ class Server:
             await listener.close()
         await driver.close(grace)
         await self.hooks.stopped(grace)
+
+    async def add_listener(self, listener: Listener) -> None:
+        """Listen there too, at once if the server runs, else from its start on.
+
+        Raises:
+            ListenerError: it cannot be opened, or another one has its name.
+        """
+        if self._driver is not None:
+            if any(one.name == listener.name for one in self.listeners):
+                raise ListenerError(f"there is a listener {listener.name!r} already; give this one another name")
+            await listener.open(self._driver, self._channel())
+        self.listeners.append(listener)
+
+    async def close_listener(self, name: str, *, disconnect: bool = True) -> None:
+        """Listen there no more; its clients are disconnected (5.0: 0x98, Administrative action) unless they may stay.
+
+        Raises:
+            KeyError: there is no such listener.
+        """
+        listener = next((one for one in self.listeners if one.name == name), None)
+        if listener is None:
+            raise KeyError(f"there is no listener {name!r}; there are {', '.join(one.name for one in self.listeners)}")
+        self.listeners.remove(listener)
+        await listener.close()
+        driver = self._driver
+        if driver is not None and disconnect:
+            now = monotonic_ns()
+            for link in [link for link in self.broker.connections.values() if link.listener == name]:
+                link.dismiss(ADMINISTRATIVE_ACTION, "The listener was closed", now)
+            driver.schedule()
+
+    def _channel(self) -> Callable[[Driver, Listener], Channel]:
+        if self.trace is None:
+            return Channel
+        from mqtt_ref.net.trace import traced
+
+        return traced(self.trace)
 
     async def __aenter__(self) -> Server:
         await self.start()

@@ -19,14 +19,17 @@ from mqtt_ref.engine.generated.decisions import SHARED_FOR_V3_SHARE, SHUTDOWN_WI
 from mqtt_ref.engine.intercept import UNSUBSCRIBE, Intercept, Pending, Refusal
 from mqtt_ref.engine.link import LOST, Link
 from mqtt_ref.engine.message import NEVER, SECOND, Message
-from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.reacting import stop
 from mqtt_ref.engine.session import Session
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.engine.watch import Watch
 from mqtt_ref.ports import Record, Storage
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Connect, Packet, PublishProperties, Will
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.violation import Violation
 
 __all__ = ["Broker"]
 
@@ -69,19 +72,28 @@ class Broker(SessionKeeper):
 
     # ---------------------------------------------------------------- links
 
-    def connect(self, now: int, listener: str = "", remote: str = "") -> Connection:
-        """A link was accepted."""
+    def connect(self, now: int, listener: str = "", remote: str = "", terms: Terms | None = None) -> Connection:
+        """A link was accepted, by a listener with its own terms or with those of the broker."""
         self._serial += 1
         connection = Connection(self, self._serial, now, listener, remote)
         self.connections[self._serial] = connection
         self.counters.connections_accepted += 1
+        of_listener = self.per_listener.get(listener, 0) + 1
+        self.per_listener[listener] = of_listener
         bounds = self.options.bounds
+        timeout = bounds.connect_timeout
+        if terms is not None:
+            connection.offered = terms.offered(self.options.capabilities)
+            if terms.connect_timeout is not None:
+                timeout = terms.connect_timeout
+            if terms.maximum_connections is not None and of_listener > terms.maximum_connections:
+                text = f"The listener has as many connections as it may, {terms.maximum_connections}"
+                connection.turn_away(text, now)
+                return connection
         if len(self.connections) > bounds.connections or self.shutting_down:
-            connection.note("No room for another connection")
-            self.counters.connections_refused += 1
-            stop(connection, now, LOST)
-        elif bounds.connect_timeout:
-            connection.deadline = now + bounds.connect_timeout * SECOND
+            connection.turn_away("No room for another connection", now)
+        elif timeout:
+            connection.connect_by = connection.deadline = now + timeout * SECOND
             self.timers.add(connection.deadline, LINK, self._serial)
         return connection
 
@@ -297,6 +309,23 @@ class Broker(SessionKeeper):
             expires = max(now + properties.message_expiry_interval * SECOND, 1)
         message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
         return self.publish(message, now)
+
+    def inject_packet(self, client_id: str, packet: Packet, now: int) -> None:
+        """Handle a packet as if the client had sent it.
+
+        Raises:
+            LookupError: no client with this identifier is connected.
+            ValueError: its version allows no such packet from a client; the text says which rule it breaks.
+        """
+        session = self.by_client_id.get(client_id)
+        link = None if session is None else session.link
+        if link is None:
+            raise LookupError(f"no client {client_id!r} is connected")
+        assert isinstance(link, Connection)
+        found = Decoder(link.version, CLIENT).feed(encode(link.version, packet))
+        if len(found) != 1 or isinstance(found[0], Violation):
+            raise ValueError(f"not a packet that a client may send: {packet!r}, {found!r}")
+        link.inject(found[0], now)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason; False if it is not connected.

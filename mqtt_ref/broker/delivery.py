@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mqtt_ref.broker.inline import Deliver, InlineSubscription, Received
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
 from mqtt_ref.engine import qos_send
@@ -40,6 +41,8 @@ class Deliverer(Hub):
         """By handle."""
         self.links: list[Link | None] = []
         """By handle of the session: the connection that is open."""
+        self.inline: dict[int, InlineSubscription] = {}
+        """By handle: subscribers inside this process, which have neither session nor connection."""
 
     def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
         """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
@@ -192,6 +195,7 @@ class Deliverer(Hub):
         """
         session = self.sessions[entry.subscriber]
         if session is None:
+            self._hand_over(entry.subscriber, message)
             return
         if entry.no_local and message.publisher == session.client_id:
             # Subscriptions without No Local of the same session still get it [MQTT5-3.8.3-3].
@@ -217,6 +221,13 @@ class Deliverer(Hub):
         retain = message.retain and entry.retain_as_published
         qos_send.deliver(self.links[session.handle], session, message, qos, retain, entry.identifiers, now, group)
 
+    def _hand_over(self, handle: int, message: Message) -> None:
+        """Deliver to a subscriber inside this process."""
+        subscription = self.inline.get(handle)
+        if subscription is not None:
+            received = Received(message, False, subscription.topic_filter, subscription.identifier)
+            self.effects.append(Deliver(subscription, received))
+
     # ---------------------------------------------------------------- retained messages
 
     def _retain(self, message: Message, now: int) -> None:
@@ -227,6 +238,7 @@ class Deliverer(Hub):
         [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
         """
         held = self.retained_messages
+        self.limit_expiry(message)
         if not message.payload or (message.expires_at and message.expires_at <= now):
             if not held.remove(message.topic):
                 return
@@ -295,12 +307,16 @@ class Deliverer(Hub):
                 return
         member = group.member(handle)
         session = self.sessions[handle]
-        if member is not None and session is not None:
+        if session is None:
+            self._hand_over(handle, message)
+        elif member is not None:
             # The QoS granted to this member holds [MQTT5-4.8.2-3].
             self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
 
     def _available(self, handle: int, message: Message) -> bool:
         link = self.links[handle]
+        if handle in self.inline:
+            return True
         if link is None or link.choked or (message.qos and link.quota <= 0):
             return False
         return self._entitled(handle, message.topic)
@@ -345,7 +361,9 @@ class Deliverer(Hub):
         plain: list[Entry] = []
         for entry in match.plain:
             session = self.sessions[entry.subscriber]
-            if session is not None and access.read(session, topic):
+            if session is None:
+                plain.append(entry)  # inline: no rules hold for it
+            elif access.read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match

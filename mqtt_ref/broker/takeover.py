@@ -45,10 +45,14 @@ class SessionKeeper(Deliverer):
         self.by_client_id: dict[str, Session] = {}
         self.connections: dict[int, Connection] = {}
         """Open links by serial."""
+        self.per_listener: dict[str, int] = {}
+        """How many there are, by the listener's name."""
         self.timers = Timers()
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self.clients_connected = 0
+        """Clients that have a session and a connection."""
         self._retained_at = 0
         """When the timer for retained messages is set to, or 0."""
 
@@ -67,6 +71,9 @@ class SessionKeeper(Deliverer):
             how = TAKEN_CLEAN if clean else TAKEN
             older.dismiss(SESSION_TAKEN_OVER, "Another connection has taken the session over", now, how)
             session = self.by_client_id.get(client_id)
+        most = self.options.bounds.clients
+        if most and self.clients_connected >= most:
+            return False
         state = ABSENT if session is None else session.state
         at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
         action = self.tables.session_action[at]
@@ -94,6 +101,7 @@ class SessionKeeper(Deliverer):
         link.session = session
         if present:
             self.reconsider(session)
+        self.clients_connected += 1
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -115,28 +123,43 @@ class SessionKeeper(Deliverer):
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""
-        if self._free_handles:
-            handle = self._free_handles.pop()
-        else:
-            handle = len(self.sessions)
-            self.sessions.append(None)
-            self.links.append(None)
+        handle = self.claim_handle()
         session = Session(self, handle, client_id, version)
         self.sessions[handle] = session
         self.by_client_id[client_id] = session
         self.counters.sessions_created += 1
         return session
 
+    def claim_handle(self) -> int:
+        """A number for a subscriber, of which nobody holds another."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.sessions.append(None)
+        self.links.append(None)
+        return len(self.sessions) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its number."""
+        self.sessions[handle] = None
+        self.links[handle] = None
+        self._free_handles.append(handle)
+
     def settle(self, link: Link, now: int, how: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
 
         [X5-session-duration, MQTT311-4.1.0-2]
         """
-        self.connections.pop(link.serial, None)
+        if self.connections.pop(link.serial, None) is not None:
+            left = self.per_listener[link.listener] - 1
+            if left:
+                self.per_listener[link.listener] = left
+            else:
+                del self.per_listener[link.listener]
         session = link.session
         if session is None:
             return
         link.session = None
+        self.clients_connected -= 1
         session.link = None
         session.remote = link.remote
         session.listener = link.listener
@@ -166,9 +189,7 @@ class SessionKeeper(Deliverer):
         """
         handle = session.handle
         self.router.remove(handle)
-        self.sessions[handle] = None
-        self.links[handle] = None
-        self._free_handles.append(handle)
+        self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
 from mqtt_ref.hooks import AllowAll, Hook
-from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener, is_loopback
 from mqtt_ref.server import Server
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         from mqtt_ref.net.trace import Trace
 
         trace = Trace(sys.stdout, args.trace)
-    server = Server(listeners=[Listener(args.host, args.port)], hooks=[AllowAll()], trace=trace)
+    server = Server(listeners=[TcpListener(args.host, args.port)], hooks=[AllowAll()], trace=trace)
     if args.verbose:
         server.add_hook(_Visits())
     # Records are for programs: they have standard output to themselves.

@@ -17,6 +17,7 @@ from mqtt_ref.engine.generated.connection import (
 )
 from mqtt_ref.engine.generated.decisions import (
     LONG_CLIENT_ID_V31_REFUSE,
+    RESPONSE_INFORMATION_ALWAYS,
     UNAUTHORIZED_CONNECT_CLOSE,
     UNAUTHORIZED_WILL_DROP,
     UNAUTHORIZED_WILL_REFUSE,
@@ -67,7 +68,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
-    if version not in hub.options.capabilities.versions:
+    if version not in link.offered.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
         refused(link, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
         return
@@ -205,7 +206,7 @@ def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:
     client_id = packet.client_id
     version = packet.protocol_version
     if not client_id:
-        if version == V31 or not hub.options.capabilities.empty_client_id or (version != V5 and not packet.clean_start):
+        if version == V31 or not link.offered.empty_client_id or (version != V5 and not packet.clean_start):
             return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
     elif (
         version == V31
@@ -221,7 +222,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
     will = packet.will
     assert will is not None
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     if will.qos > offered.maximum_qos:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
@@ -295,10 +296,10 @@ def _welcome(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> 
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
-        # The server has no room for another session.
+        # The server has no room for another client or session.
         link.state = 0
         link.base = 0
-        refused(link, SERVER_BUSY, "No room for another session", now)
+        refused(link, SERVER_BUSY, "No room for another client", now)
         return
     _set_keep_alive(link, packet, now)
     if packet.protocol_version == V5:
@@ -327,7 +328,7 @@ def _set_limits(link: Link, packet: Connect) -> None:
     [X5-receive-maximum-absent-connect]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     limits = hub.limits
     quota = limits.receive_maximum_default
     properties = packet.properties
@@ -344,7 +345,7 @@ def _server_keep_alive(link: Link, packet: Connect) -> int:
 
     None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
     """
-    offered = link.hub.options.capabilities
+    offered = link.offered
     asked = packet.keep_alive
     if packet.protocol_version != V5:
         return -1
@@ -383,8 +384,7 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
     X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
     """
-    hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     session = link.session
     assert session is not None
     p = ConnackProperties()
@@ -413,7 +413,8 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    if link.response_information and offered.response_information:
+    asked_for_it = link.response_information or link.hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)
     if link.method:

@@ -97,7 +97,7 @@ class Connection(Link):
         self.heard = now
         hub = self.hub
         hub.counters.packets_received += len(packets)
-        if hub.tapped or self.pending is not None:
+        if hub.tapped or self.pending is not None or self.behind is not None:
             self._look(packets, len(data), now)
             return
         actions = hub.tables.connection_action
@@ -117,14 +117,18 @@ class Connection(Link):
     def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
         """The long way of `receive`: hooks see each packet, and what is behind one that waits, waits too."""
         for packet in packets:
-            if self.pending is None:
-                self._take_in(packet, now)
-            else:
-                if self.behind is None:
-                    self.behind = deque()
+            if self.behind is not None:
                 self.behind.append(packet)
+            elif self._waits():
+                self.behind = deque([packet])
+            else:
+                self._take_in(packet, now)
         if self.held is not None or self.behind is not None:
             self._bound_waiting(size, now)
+
+    def _waits(self) -> bool:
+        """Whether nothing more may be looked at before a question is answered."""
+        return self.pending is not None or (self.question != 0 and self.state != CONNECTED)
 
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
         """Show a packet to the hooks that read, then handle it."""
@@ -213,7 +217,7 @@ class Connection(Link):
 
     def drain(self, now: int) -> None:
         """Handle what was held, in order, until something has to wait again."""
-        while self.pending is None and self.state != CLOSED:
+        while not self._waits() and self.state != CLOSED:
             held = self.held
             behind = self.behind
             if held is not None and self.state == CONNECTED:
@@ -291,9 +295,7 @@ class Connection(Link):
         bounds = self.hub.options.bounds
         if self.state == AWAIT_CONNECT and self.pending is None:
             if self.decoder.buffered > bounds.connect_bytes:
-                self.note("A CONNECT of that size is not waited for", PACKET_TOO_LARGE)
-                self.hub.counters.connections_refused += 1
-                stop(self, now, LOST)
+                self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
             return
         self.held_bytes += size
         if self.held_bytes > bounds.held_bytes:
@@ -318,12 +320,21 @@ class Connection(Link):
                     cites = ("X5-disconnect-session-expiry-after-zero",)
                     breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
                     return
-                session.expiry = min(expiry, self.hub.options.capabilities.maximum_session_expiry)
+                session.expiry = min(expiry, self.offered.maximum_session_expiry)
                 if self.hub.keeper is not None:
                     self.hub.keeper.session(session)
         if packet.reason_code:
             self.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
         stop(self, now, GOODBYE if packet.reason_code == 0 or self.version != V5 else LOST)
+
+    def inject(self, packet: Packet, now: int) -> None:
+        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
+        self.heard = now
+        self.hub.counters.packets_received += 1
+        if self.held is not None:
+            self.held.append(packet)
+        else:
+            self._handle(packet, now)
 
     def answered(self, verdict: Verdict, now: int) -> None:
         """The answer to the question that this connection waits for."""
@@ -364,6 +375,15 @@ class Connection(Link):
         else:
             stop(self, now, how)
 
+    def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
+        """Close the link without a word; the log says why. If no CONNECT came yet it counts as refused."""
+        if self.state == CLOSED:
+            return
+        self.note(text, code, statement)
+        if self.session is None:
+            self.hub.counters.connections_refused += 1
+        stop(self, now, LOST)
+
     def choke(self) -> None:
         """The transport holds as much as it may: queue nothing that can wait or be dropped."""
         self.choked = True
@@ -390,8 +410,7 @@ class Connection(Link):
         if self.gone:
             return self.gone
         if self.state == AWAIT_CONNECT:
-            timeout = 0 if self.pending is not None else self.hub.options.bounds.connect_timeout
-            return self.opened + timeout * SECOND if timeout else 0
+            return 0 if self.pending is not None else self.connect_by
         when = self.auth_deadline
         if self.state == CONNECTED and self.keep_alive:
             silent = self.heard + self.keep_alive
@@ -414,9 +433,7 @@ class Connection(Link):
         if self.gone:
             stop(self, now, LOST)
         elif self.state == AWAIT_CONNECT:
-            self.note("No CONNECT within the connect timeout")
-            self.hub.counters.connections_refused += 1
-            stop(self, now, LOST)
+            self.turn_away("No CONNECT within the connect timeout", now)
         elif self.state == DECIDING:
             refuse(self, NOT_AUTHORIZED, "The authentication took too long", now)
         elif self.state == AUTHENTICATING or (self.auth_deadline and now >= self.auth_deadline):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.counters import Counters
 from mqtt_ref.engine.generated.decisions import DISALLOWED_UNICODE_ACCEPT
+from mqtt_ref.engine.message import NEVER, SECOND
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import Tables, decided
 
@@ -111,10 +112,16 @@ class Hub:
         self.topic_levels = options.bounds.topic_levels
         self.topic_plain = min(self.topic_levels - 1, self.limits.topic_v31)
         """Characters of a topic that is short enough for every rule about its length or its levels."""
-        self.plain_qos = options.capabilities.maximum_qos
-        """The highest QoS at which a plain PUBLISH may take the short way."""
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
+
+    def limit_expiry(self, message: Message) -> None:
+        """Bound how long a message that has to wait is kept, if the operator does."""
+        seconds = self.options.bounds.message_expiry
+        if seconds:
+            latest = message.arrived + seconds * SECOND
+            if message.expires_at == NEVER or message.expires_at > latest:
+                message.expires_at = latest
 
     def tell_dropped(self, session: Session | None, message: Message, why: str) -> None:
         """Say that a subscriber, or a group, does not get a message."""

@@ -15,6 +15,7 @@ from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, V5
 if TYPE_CHECKING:
     from mqtt_ref.engine.hub import Hub
     from mqtt_ref.engine.intercept import Pending
+    from mqtt_ref.engine.options import Capabilities
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet
     from mqtt_ref.wire.violation import Violation
@@ -60,6 +61,7 @@ class Link:
         "clean_start",
         "client_id",
         "connect",
+        "connect_by",
         "deadline",
         "decoder",
         "ending",
@@ -76,8 +78,9 @@ class Link:
         "limit",
         "listener",
         "method",
-        "opened",
+        "offered",
         "out",
+        "patient",
         "peer_certificate",
         "pending",
         "problem_information",
@@ -108,7 +111,12 @@ class Link:
         self.serial = serial
         self.listener = listener
         self.remote = remote
-        self.opened = now
+        self.offered: Capabilities = hub.options.capabilities
+        """What the server offers this client: its capabilities, or fewer where its listener says so."""
+        self.peer_certificate: dict[str, object] | None = None
+        """What the client's certificate says, as `ssl` gives it, if one was asked for and sent."""
+        self.connect_by = 0
+        """When the CONNECT has to be there, or 0."""
         self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size)
         self.state: int = AWAIT_CONNECT
         self.base = 0
@@ -127,6 +135,8 @@ class Link:
         """Output that waited for a batch and may go now, before `out`."""
         self.ending = False
         """Whether nothing follows what is queued."""
+        self.patient = False
+        """Whether closing is left to the client for a while."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0
@@ -178,8 +188,6 @@ class Link:
 
         self.clean_start = False
         self.keep_alive_seconds = 0
-        self.peer_certificate: dict[str, object] | None = None
-        """The certificate of the client, as `ssl.SSLSocket.getpeercert` gives it; set by whoever accepted the link."""
         self.view: object | None = None
         """What others are shown of it (`broker.views.Client`), once somebody has looked."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import aliases, qos_receive
+from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
@@ -69,7 +69,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         if qos == 0:
             hub.forward_qos0(link, topic, packet.payload, now)
             return
-        if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
+        if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
             keeper = hub.keeper
             written = 0 if keeper is None else keeper.written
             matched = hub.forward(link, topic, packet.payload, 1, now)
@@ -99,10 +99,10 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     if qos:
         if not qos_receive.counts(link, session, qos, packet.packet_id, now):
             return
-        if qos > hub.options.capabilities.maximum_qos:
+        if qos > link.offered.maximum_qos:
             breach(link, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
             return
-    if packet.retain and not hub.options.capabilities.retain_available:
+    if packet.retain and not link.offered.retain_available:
         breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
         return
     code = 0
@@ -133,7 +133,7 @@ def permitted(link: Link, session: Session, packet: Publish, topic: str, code: i
         return
     qos = packet.qos
     if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, 0):
-        qos_receive.answered(link, session, qos, packet.packet_id, 0, now)
+        qos_receive.answered(link, session, qos, packet.packet_id, 0, now, _inherited(link, packet))
         return
     intercept = hub.intercept
     if intercept is None or intercept.publish is None:
@@ -170,7 +170,7 @@ def offered(
     elif refusal.dropped:
         link.hub.counters.dropped_by_hook += 1
         if packet.qos:
-            qos_receive.answered(link, session, packet.qos, packet.packet_id, 0, now)
+            qos_receive.answered(link, session, packet.qos, packet.packet_id, 0, now, _inherited(link, packet))
     else:
         code = refusal.code if refusal.code in _ACK_CODES else UNSPECIFIED_ERROR
         _refuse(link, session, packet, code, now)
@@ -188,7 +188,11 @@ def _refuse(link: Link, session: Session, packet: Publish, code: int, now: int) 
         if hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
             code = UNSPECIFIED_ERROR
     if packet.qos:
-        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, _inherited(link, packet))
+
+
+def _inherited(link: Link, packet: Publish) -> list[tuple[str, str]] | None:
+    return None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
 
 
 def _deliver(
@@ -216,7 +220,7 @@ def _deliver(
         code = 0
         if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now)
+        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, _inherited(link, packet))
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:

@@ -417,6 +417,7 @@ def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
     """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
     hub = session.hub
     message = delivery.message
+    hub.limit_expiry(message)
     if message.expires_at != NEVER and now >= message.expires_at:
         _dropped(session, message, "expired")
         return

@@ -101,7 +101,7 @@ def permit(link: Link, session: Session, packet: Subscribe, codes: list[int], no
 def _possible(link: Link, session: Session, packet: Subscribe, now: int) -> bool:
     """Whether nothing in it breaks a rule; else the connection ends."""
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     if hub.strict_text:
         for wanted in packet.subscriptions:
             if disallowed(wanted.topic_filter):
@@ -164,7 +164,8 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
             messages = hub.retained(name, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
-    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes)):
+    inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
+    if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes), inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
     watch = hub.watch
@@ -191,7 +192,7 @@ def _refused(link: Link, session: Session, name: str, verdict: int) -> int:
     [X5-topic-filter-refused, X5-wildcard-refused-suback]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     refused = hub.options.refused_filters
     if refused and name in refused:
         return NOT_AUTHORIZED
@@ -325,7 +326,8 @@ def unsubscribe_offered(link: Link, session: Session, packet: Unsubscribe, refus
             if hub.keeper is not None:
                 hub.keeper.subscription_gone(session, name)
         codes.append(0 if action == DO_DELETE else NO_SUBSCRIPTION_EXISTED)
-    if not acks.unsuback(link, packet.packet_id, codes, ""):
+    inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
+    if not acks.unsuback(link, packet.packet_id, codes, "", inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
         return
     watch = hub.watch

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqtt_ref.broker.topics import split_shared
@@ -11,8 +11,7 @@ from mqtt_ref.broker.views import client_of, owner_of
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
 from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
-from mqtt_ref.hooks.chain import Chain, chain_of, unfit
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
 
 if TYPE_CHECKING:
@@ -30,11 +29,11 @@ V = TypeVar("V", Verdict, int)
 """What an answer comes to for the engine."""
 
 
-def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
+def access_of(chains: Chains, broker: Broker) -> Access | None:
     """What the engine asks of these hooks; None if everybody may do everything."""
-    connect = chain_of(hooks, "on_connect_authenticate")
-    steps = chain_of(hooks, "on_auth_packet")
-    acl = chain_of(hooks, "on_acl_check")
+    connect = chains["on_connect_authenticate"]
+    steps = chains["on_auth_packet"]
+    acl = chains["on_acl_check"]
     methods: frozenset[str] = frozenset().union(*(handler.hook.auth_methods for handler in steps))
     open_door = _always(connect)
     free = _always(acl)

@@ -44,6 +44,11 @@ class Decoder:
         """Bytes held for a packet that is not complete yet."""
         return self._have
 
+    @property
+    def missing(self) -> int:
+        """Bytes that are missing of a packet whose length is known; 0 between packets."""
+        return self._need - self._have if self._need else 0
+
     def feed(self, data: bytes) -> list[Packet | Violation]:
         """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.
 

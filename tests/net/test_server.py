@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
+from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll
-from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener, is_loopback
 from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect
+from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq
 
 T = TypeVar("T")
 
@@ -74,7 +76,7 @@ def test_a_server_that_runs_cannot_be_started() -> None:
 def test_all_listeners_open_or_none() -> None:
     async def run() -> None:
         async with Server() as first:
-            free, taken = Listener(port=0), Listener(port=first.port)
+            free, taken = TcpListener(port=0), TcpListener(port=first.port)
             second = Server(listeners=[free, taken])
             with pytest.raises(ListenerError, match="in use"):
                 await second.start()
@@ -170,4 +172,21 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
 
 
 def test_the_port_is_the_one_of_mqtt_unless_told() -> None:  # X31-port
-    assert Listener().port == 1883
+    assert TcpListener().port == 1883
+
+
+def test_closing_may_be_left_to_the_client() -> None:
+    server = Server(Options(decisions={"server_disconnect": "wait"}), hooks=[AllowAll()])
+
+    def client(port: int) -> None:
+        with RawClient(port) as one:
+            one.connect("a")
+            one.send(Connect("a"))  # a second CONNECT
+            assert isinstance(one.read(), Disconnect)
+            with pytest.raises(TimeoutError):
+                one.read(0.2)  # the link is open still, and nothing is answered
+            one.send(Pingreq())
+            with pytest.raises(TimeoutError):
+                one.read(0.2)
+
+    beside(server, client)

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "ACKNOWLEDGEMENT_PROPERTIES_INHERIT",
+    "ACKNOWLEDGEMENT_PROPERTIES_NONE",
     "DECISIONS",
     "DISALLOWED_UNICODE_ACCEPT",
     "DISALLOWED_UNICODE_REFUSE",
@@ -33,6 +35,10 @@ __all__ = [
     "PUBLISH_UNSUBSCRIBED_SHARED_QUEUE",
     "QUEUE_FULL_NEWEST",
     "QUEUE_FULL_OLDEST",
+    "RESPONSE_INFORMATION_ALWAYS",
+    "RESPONSE_INFORMATION_ASKED",
+    "SERVER_DISCONNECT_CLOSE",
+    "SERVER_DISCONNECT_WAIT",
     "SHARED_FOR_V3_ORDINARY",
     "SHARED_FOR_V3_SHARE",
     "SHUTDOWN_WILLS_KEEP",
@@ -79,6 +85,12 @@ SHUTDOWN_WILLS_PUBLISH: Final = 0
 SHUTDOWN_WILLS_KEEP: Final = 1
 PUBLISH_UNSUBSCRIBED_SHARED_QUEUE: Final = 0
 PUBLISH_UNSUBSCRIBED_SHARED_DROP: Final = 1
+SERVER_DISCONNECT_CLOSE: Final = 0
+SERVER_DISCONNECT_WAIT: Final = 1
+RESPONSE_INFORMATION_ASKED: Final = 0
+RESPONSE_INFORMATION_ALWAYS: Final = 1
+ACKNOWLEDGEMENT_PROPERTIES_NONE: Final = 0
+ACKNOWLEDGEMENT_PROPERTIES_INHERIT: Final = 1
 
 DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "overlapping": (
@@ -160,6 +172,21 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("queue", "drop"),
         ("MQTT5-4.8.2-4",),
         "A message for a shared group none of whose members is connected: queued for one of them, or dropped.",
+    ),
+    "server_disconnect": (
+        ("close", "wait"),
+        ("MQTT5-3.14.4-1", "MQTT5-3.14.4-2"),
+        "After a DISCONNECT of the server: it closes the connection, or lets the client do it for some seconds.",
+    ),
+    "response_information": (
+        ("asked", "always"),
+        ("MQTT5-3.1.2-28",),
+        "Response Information: for clients that ask for it, or, against the standard, for all.",
+    ),
+    "acknowledgement_properties": (
+        ("none", "inherit"),
+        ("MQTT5-3.4.2-3", "MQTT5-3.5.2-3", "MQTT5-3.9.2-2", "MQTT5-3.11.2-2"),
+        "User Properties of acknowledgements: none, or those of the packet that is acknowledged.",
     ),
 }
 """By name: the values (the first is the default), the statements, the meaning."""
@@ -269,6 +296,9 @@ class Decisions:
         "offline_qos0",
         "shutdown_wills",
         "publish_unsubscribed_shared",
+        "server_disconnect",
+        "response_information",
+        "acknowledgement_properties",
     )
 
     def __init__(self) -> None:
@@ -288,6 +318,9 @@ class Decisions:
         self.offline_qos0: int = 0
         self.shutdown_wills: int = 0
         self.publish_unsubscribed_shared: int = 0
+        self.server_disconnect: int = 0
+        self.response_information: int = 0
+        self.acknowledgement_properties: int = 0
 
 
 class Limits:
