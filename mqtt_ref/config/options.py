@@ -81,6 +81,8 @@ def _decisions(config: Config, report: Report) -> dict[str, str]:
         else:
             wanted[name] = value
     switches = config.options.capabilities.compatibilities
+    if switches.obscure_not_authorized:
+        wanted["not_authorized"] = "obscure"
     if switches.passive_client_disconnect:
         wanted["server_disconnect"] = "wait"
     if switches.always_return_response_info:
