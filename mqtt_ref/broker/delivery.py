@@ -306,7 +306,7 @@ class Deliverer(Hub):
             self._to_group(group, message, now)
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that is connected and has send quota, else one to queue for [X5-shared-choice].
+        """Choose a member that may read it, is connected and has send quota, else one to queue for [X5-shared-choice].
 
         If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
         [X5-shared-granted-qos]
@@ -314,14 +314,15 @@ class Deliverer(Hub):
         handle = group.pick(lambda subscriber: self._available(subscriber, message))
         if handle < 0:
             if (
-                self.decisions.publish_unsubscribed_shared != PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
-                or (message.qos == 0 and not self.decisions.offline_qos0)
-                or not len(group)
+                self.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+                and (message.qos or self.decisions.offline_qos0)
+                and len(group)
             ):
+                handle = group.queue_for(lambda subscriber: self._entitled(subscriber, message.topic))
+            if handle < 0:
                 self.counters.dropped_unshared += 1
                 self.tell_dropped(None, message, "unshared")
                 return
-            handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
         session = self.sessions[handle]
         if session is None:
@@ -336,11 +337,12 @@ class Deliverer(Hub):
             return True
         if link is None or link.choked or (message.qos and link.quota <= 0):
             return False
+        return self._entitled(handle, message.topic)
+
+    def _entitled(self, handle: int, topic: str) -> bool:
+        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
         session = self.sessions[handle]
-        if session is None:
-            return False
-        access = self.access
-        return access is None or access.read is None or self.may_read(session, message.topic)
+        return session is not None and self.may_read(session, topic)
 
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
