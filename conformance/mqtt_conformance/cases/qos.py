@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
 from mqtt_conformance.verdict import Advised, Inconclusive
@@ -314,8 +316,6 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
 @case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-in-flight", needs=["qos2", "session"])
 async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
-    import asyncio
-
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
     message = await peer.expect(Publish)
@@ -324,6 +324,22 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     again = await peer.find(Publish)
     peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
     await peer.acknowledge(again)
+    await forget(peer)
+
+
+@case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-at-takeover", needs=["qos2", "session"])
+async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
+    """A QoS 2 message that was sent before it expired is finished by a connection that takes over."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
+    message = await peer.expect(Publish)
+    await asyncio.sleep(2.3)
+    taker = peer.another("taker")
+    await taker.connect(client_id=peer.client_id, clean=False, expiry=60)
+    again = await taker.find(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    await taker.acknowledge(again)
+    await taker.disconnect()
     await forget(peer)
 
 
