@@ -171,7 +171,10 @@ async def reconnecting_cancels_a_delayed_will(peer: Peer) -> None:
     reply = await peer.connect(clean=False, expiry=60)
     if not reply.session_present:
         raise Inconclusive("the session was not kept")
-    await watcher.silent(settle=2.5)
+    await asyncio.sleep(2.2)
+    await watcher.silent(settle=0.5)
+    await peer.drop()
+    await watcher.silent(settle=0.5)
     await peer.connect(clean=True)
 
 
