@@ -84,9 +84,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
             _refuse_strangers(made.listeners)
             made.hooks.append(AllowAll())
         elif not config.hooks.custom:
-            made.warnings.append(
-                "nobody may connect: the configuration has no hooks.auth, and there is no --allow-all"
-            )
+            made.warnings.append("nobody may connect: the configuration has no hooks.auth, and there is no --allow-all")
     made.level = getattr(logging, config.logging.level)
     made.log_form = config.logging.format
     made.reloader = lambda server: Reloader(server, args.config, environment, loaded, parts)
