@@ -60,9 +60,9 @@ def _plain(args: argparse.Namespace) -> Plan:
 
 
 def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
+    from mqtt_ref.cli.reloading import Reloader
     from mqtt_ref.config.compose import compose
     from mqtt_ref.config.load import load
-    from mqtt_ref.config.reload import Reloader
 
     loaded = load(args.config, environment)
     config = loaded.config
