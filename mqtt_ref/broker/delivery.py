@@ -42,7 +42,7 @@ class Deliverer(Hub):
         once.
         """
         match = self.router.match(topic)
-        if match.shared or not self.short_ways:
+        if match.shared or self.watch is not None or not self.short_ways:
             for payload in payloads:
                 self.forward(link, topic, payload, 0, now)
             return
@@ -334,6 +334,8 @@ class Deliverer(Hub):
 def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
     """QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
+    if len(payloads) == 1:
+        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
     size = -1
     head = b""
     parts: list[bytes] = []
