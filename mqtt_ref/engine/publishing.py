@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import aliases, qos_receive
+from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
+    NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
+from mqtt_ref.engine.intercept import ASK, LATER, PUBLISH_ACCESS, Pending, Refusal
+from mqtt_ref.engine.intercept import PUBLISH as PUBLISH_STAGE
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.texts import DISALLOWED, disallowed
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Packet
     from mqtt_ref.wire.violation import Violation
 
-__all__ = ["forwarded", "publish", "publish_plain"]
+__all__ = ["forwarded", "offered", "permitted", "publish", "publish_plain"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
@@ -57,8 +60,7 @@ def publish_plain(
     if (
         packet.properties is not None
         or packet.retain
-        or hub.access is not None
-        or hub.strict_text
+        or not hub.plain_publish
         or topic[0] == "$"
         or not (
             len(topic) <= hub.topic_plain
@@ -70,7 +72,8 @@ def publish_plain(
         payloads = [packet.payload]
         at += 1
         # Who watches may end the connection after each message.
-        end = len(packets) if hub.watch is None else at
+        watch = hub.watch
+        end = len(packets) if watch is None or watch.published is None else at
         while at < end:
             other = packets[at]
             if (
@@ -85,7 +88,7 @@ def publish_plain(
             at += 1
         hub.forward_qos0(link, topic, payloads, now)
         return at
-    if qos == 1 and hub.plain_qos and qos_receive.plain(link, session):
+    if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
         keeper = hub.keeper
         written = 0 if keeper is None else keeper.written
         matched = hub.forward(link, topic, packet.payload, 1, now)
@@ -130,49 +133,131 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     if qos:
         if not qos_receive.counts(link, session, qos, packet.packet_id, now):
             return
-        if qos > hub.options.capabilities.maximum_qos:
+        if qos > link.offered.maximum_qos:
             breach(link, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
             return
-    if packet.retain and not hub.options.capabilities.retain_available:
+    if packet.retain and not link.offered.retain_available:
         breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
         return
     code = 0
     if topic[0] == "$" and hub.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE:
         code = TOPIC_NAME_INVALID  # [X5-dollar-topic-clients, X311-dollar-exchange]
+    elif topic.count("/") >= hub.options.bounds.topic_levels:
+        code = TOPIC_NAME_INVALID
     else:
         access = hub.access
         if access is not None and access.publish is not None:
             code = access.publish(link, topic, qos, packet.retain)
-            if code and code not in _ACK_CODES:
-                code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
-        if properties is not None and properties.payload_format_indicator and not code:
-            code = _judge_payload(link, packet.payload)
-        if topic.count("/") >= hub.options.bounds.topic_levels:
-            code = TOPIC_NAME_INVALID
-    if code >= 0x80:
-        hub.counters.publish_refused += 1
-        if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
-            expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
+            if code == ASK:
+                hub.suspend(link, Pending(PUBLISH_ACCESS, packet, topic), "on_acl_check", now, packet, topic, True)
+                return
+    permitted(link, session, packet, topic, code, now)
+
+
+def permitted(link: Link, session: Session, packet: Publish, topic: str, code: int, now: int) -> None:
+    """Go on with a PUBLISH that may be published, or is refused with a code."""
+    hub = link.hub
+    if code:
+        if code not in _ACK_CODES:
+            code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
+    elif packet.properties is not None and packet.properties.payload_format_indicator:
+        code = _judge_payload(link, packet.payload)
+    if code:
+        _refuse(link, session, packet, code, now)
+        return
+    qos = packet.qos
+    if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, 0):
+        _answer(link, session, packet, 0, now)
+        return
+    intercept = hub.intercept
+    if intercept is None or intercept.publish is None:
+        _deliver(link, session, packet, topic, packet.payload, qos, packet.retain, packet.properties, now)
+        return
+    # Hooks get a packet of their own: what they do to it has no effect unless they return it.
+    properties = None if packet.properties is None else _copied(packet.properties)
+    shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id, properties)
+    outcome = intercept.publish(link, shown)
+    if outcome is None:
+        offered(link, session, packet, topic, None, None, now)
+    elif outcome is LATER:
+        hub.suspend(link, Pending(PUBLISH_STAGE, packet, topic), "on_publish", now, shown)
+    elif isinstance(outcome, Refusal):
+        offered(link, session, packet, topic, None, outcome, now)
+    else:
+        offered(link, session, packet, topic, outcome, None, now)
+
+
+def offered(
+    link: Link,
+    session: Session,
+    packet: Publish,
+    topic: str,
+    changed: Publish | None,
+    refusal: Refusal | None,
+    now: int,
+) -> None:
+    """Go on with a PUBLISH after the hooks have seen it: unchanged, changed, refused or dropped."""
+    if refusal is None:
+        given = packet if changed is None else changed
+        topic = topic if changed is None else changed.topic
+        _deliver(link, session, packet, topic, given.payload, given.qos, given.retain, given.properties, now)
+    elif refusal.dropped:
+        link.hub.counters.dropped_by_hook += 1
+        if packet.qos:
+            _answer(link, session, packet, 0, now)
+    else:
+        code = refusal.code if refusal.code in _ACK_CODES else UNSPECIFIED_ERROR
+        _refuse(link, session, packet, code, now)
+
+
+def _refuse(link: Link, session: Session, packet: Publish, code: int, now: int) -> None:
+    """Do not deliver a PUBLISH, and say so as the version of the client and its QoS allow."""
+    hub = link.hub
+    hub.counters.publish_refused += 1
+    if code == NOT_AUTHORIZED:
+        if hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE and link.version != V31:
+            # [MQTT311-3.3.5-2]; 3.1 allows nothing but the acknowledgement [X31-publish-unauthorized].
+            expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)
             return
-        if qos:
-            qos_receive.answered(link, session, qos, packet.packet_id, code, now)
-        return
-    if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, code):
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
-        return
+        if hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            code = UNSPECIFIED_ERROR
+    if packet.qos:
+        _answer(link, session, packet, code, now)
+
+
+def _deliver(
+    link: Link,
+    session: Session,
+    packet: Publish,
+    topic: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    properties: PublishProperties | None,
+    now: int,
+) -> None:
+    """Hand the message on, and acknowledge the packet that it came in."""
+    hub = link.hub
     keeper = hub.keeper
     written = 0 if keeper is None else keeper.written
-    if properties is None and not packet.retain and len(topic) <= hub.limits.topic_v31:
-        matched = hub.forward(link, topic, packet.payload, qos, now)
+    if properties is None and not retain and len(topic) <= hub.limits.topic_v31:
+        matched = hub.forward(link, topic, payload, qos, now)
     else:
-        message = _message(link, topic, packet.payload, qos, packet.retain, properties, now)
-        matched = hub.publish(message, now)
-    if qos:
+        matched = hub.publish(_message(link, topic, payload, qos, retain, properties, now), now)
+    if packet.qos:
         if keeper is not None and keeper.written != written:
             keeper.touch(link)
+        code = 0
         if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        qos_receive.answered(link, session, qos, packet.packet_id, code, now)
+        _answer(link, session, packet, code, now)
+
+
+def _answer(link: Link, session: Session, packet: Publish, code: int, now: int) -> None:
+    """Send the PUBACK or PUBREC."""
+    properties = packet.properties
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
+    qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, inherited)
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:
@@ -195,12 +280,26 @@ def _message(
     hub = link.hub
     hub.last_message += 1
     expires = NEVER
-    if link.version == V5 and properties is not None:
+    if properties is not None:
         interval = properties.message_expiry_interval
         if interval is not None:
             expires = max(now + interval * SECOND, 1)
         properties = forwarded(properties)
     return Message(hub.last_message, topic, payload, qos, retain, properties, link.client_id, now, expires)
+
+
+def _copied(properties: PublishProperties) -> PublishProperties:
+    """The properties that go on to subscribers, as an object of its own."""
+    return PublishProperties(
+        properties.payload_format_indicator,
+        properties.message_expiry_interval,
+        properties.content_type,
+        properties.response_topic,
+        properties.correlation_data,
+        None,
+        None,
+        list(properties.user_property),
+    )
 
 
 def forwarded(properties: PublishProperties) -> PublishProperties | None:
