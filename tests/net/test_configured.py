@@ -211,9 +211,9 @@ def test_websocket_and_http_serve_without_a_configuration(serve: Serve) -> None:
     [
         ("listeners: 1", [], r"broker\.yaml:1:1: listeners: has to be a list, not 1"),
         (
-            "listeners: [{type: tcp, address: 1883:}]",
+            "listeners: [{type: tcp, address: here}]",
             [],
-            r"listeners\[0\]\.address: is '1883:'; it has to be host:port",
+            r"listeners\[0\]\.address: is 'here'; it has to be host:port",
         ),
         ("listeners: [{type: unix}]", [], r"listeners\[0\]: lacks address"),
         ("options: {decisions: {overlapping: all}}", [], "is 'all'; it is one of one, each"),
@@ -273,7 +273,7 @@ def test_nothing_of_the_configuration_is_imported_where_there_is_none() -> None:
         "import argparse, sys\n"
         "from mqtt_ref.cli import serve, planning\n"
         "parser = argparse.ArgumentParser(); serve.configure(parser)\n"
-        "planning.plan(parser.parse_args(['--no-http']), {})\n"
+        "planning.plan(parser.parse_args(['--no-http', '--no-ws']), {})\n"
         "print(*sys.modules)\n"
     )
     names = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
