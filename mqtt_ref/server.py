@@ -36,7 +36,7 @@ class Server:
 
     Nobody may connect unless `access` says so; `ALLOW_ALL` lets everybody in. `listeners` is one TCP listener on
     loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them.
+    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one.
 
         async with Server(access=ALLOW_ALL) as server:
             print(server.url)
@@ -50,10 +50,12 @@ class Server:
         access: Access | None = None,
         trace: Trace | None = None,
         tables: Tables = TABLES,
+        channels: Callable[[Driver, str], Channel] | None = None,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners = [Listener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
+        self.channels = channels
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.broker.set_access(_deny_all() if access is None else None if access is ALLOW_ALL else access)
         self._driver: Driver | None = None
@@ -86,7 +88,9 @@ class Server:
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
         channel: Callable[[Driver, str], Channel] = Channel
-        if self.trace is not None:
+        if self.channels is not None:
+            channel = self.channels
+        elif self.trace is not None:
             from mqtt_ref.net.trace import traced
 
             channel = traced(self.trace)

@@ -99,7 +99,7 @@ class Link:
         self.listener = listener
         self.remote = remote
         self.opened = now
-        self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size)
+        self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size, hub.tables.go_on)
         self.state: int = AWAIT_CONNECT
         self.base = 0
         """`state` times the width of the table of connections."""
