@@ -28,16 +28,29 @@ IN_TOPICS: Final = {
     "X31-utf8-no-null": "X31-topic-nul",
 }
 """The same for what is said of strings in general, and of Topic Names and Topic Filters once more."""
+BY_CODE: Final = {
+    ("MQTT5-3.4.2-1", 0x10): "X5-puback-no-subscribers-server",
+    ("MQTT5-3.5.2-1", 0x10): "X5-pubrec-no-subscribers-server",
+    ("MQTT5-3.15.2-1", 0x00): "X5-auth-success-server",
+    **{
+        ("MQTT5-3.14.2-1", code): "X5-disconnect-server-codes"
+        for code in (0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x9A, *range(0x9C, 0xA3))
+    },
+}
+"""The same for Reason Codes that are the server's alone."""
 TOPIC_PACKETS: Final = frozenset({Publish.TYPE, 8, 10})
 
 
-def also(violation: Violation) -> tuple[str, ...]:
-    """What else it breaks."""
-    told = _told().get((violation.statement, violation.packet, violation.field), ())
-    return told + _more(violation.statement, violation.packet, violation.field)
+def also(violation: Violation, data: bytes) -> tuple[str, ...]:
+    """What else a broken packet breaks."""
+    statement, packet, field = violation.statement, violation.packet, violation.field
+    told = _told().get((statement, packet, field), ())
+    return told + _more(statement, packet, field, data[violation.offset : violation.offset + 1])
 
 
-def _more(statement: str, packet: int, field: str) -> tuple[str, ...]:
+def _more(statement: str, packet: int, field: str, byte: bytes) -> tuple[str, ...]:
+    if byte and (statement, byte[0]) in BY_CODE:
+        return (BY_CODE[statement, byte[0]],)
     if statement in SAME:
         return (SAME[statement],)
     if statement in IN_TOPICS and packet in TOPIC_PACKETS and "topic" in field and "response" not in field:
@@ -47,7 +60,8 @@ def _more(statement: str, packet: int, field: str) -> tuple[str, ...]:
 
 def broken_by(vector: Vector) -> tuple[str, ...]:
     """The statements that a malformed packet breaks."""
-    return (vector.statement, *vector.also, *_more(vector.statement, vector.data[0] >> 4, vector.field))
+    byte = vector.data[vector.offset : vector.offset + 1]
+    return (vector.statement, *vector.also, *_more(vector.statement, vector.data[0] >> 4, vector.field, byte))
 
 
 @cache

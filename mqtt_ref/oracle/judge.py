@@ -291,7 +291,7 @@ class Watched:
     def _accuse_wire(self, violation: Violation) -> None:
         if violation.level == "may" or STATEMENTS[violation.statement].level == "may":
             return
-        found = also(violation)
+        found = also(violation, self.talk.data[self.talk.pos : self.talk.stop])
         expected = "a packet that keeps the rules of the wire format"
         seen = f"byte {violation.offset}" + (f", in {violation.field}" if violation.field else "")
         self._add(violation.statement, found, expected, seen, violation.offset)

@@ -17,7 +17,6 @@ METHOD = ("MQTT5-4.12.0-5", "X5-auth-other-method")
 RENEWED = ("MQTT5-4.12.1-1", "MQTT5-4.12.0-5", "X5-auth-other-method")
 CONTINUE = ("MQTT5-4.12.0-3",)
 AGAIN = ("MQTT5-4.12.1-1",)
-SUCCESS = ("X5-auth-success-server",)
 CONTINUE_AUTHENTICATION, RE_AUTHENTICATE = 0x18, 0x19
 FREE = frozenset({Connect.TYPE, 14, 15})
 
@@ -25,7 +24,7 @@ FREE = frozenset({Connect.TYPE, 14, 15})
 class Authenticating(Monitor):
     """The exchange of AUTH packets, as far as the client makes it."""
 
-    decides = (*ONLY, *WITHOUT, *METHOD, *RENEWED, *CONTINUE, *AGAIN, *SUCCESS)
+    decides = (*ONLY, *WITHOUT, *METHOD, *RENEWED, *CONTINUE, *AGAIN)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
@@ -59,9 +58,7 @@ class Authenticating(Monitor):
             self.accuse(cites, f"Authentication Method {method!r}, as in the CONNECT", repr(used))
         if not talk.certain:
             return
-        if code == 0:
-            self.accuse(SUCCESS, "AUTH 0x18 or 0x19 from a client", "AUTH 0x00 (Success)")
-        elif code == RE_AUTHENTICATE and not talk.answered_at:
+        if code == RE_AUTHENTICATE and not talk.answered_at:
             cites = CONTINUE if self.asked else AGAIN
             self.accuse(cites, "re-authentication only after the CONNACK", "AUTH 0x19 before it")
         elif code == RE_AUTHENTICATE and self.asked and talk.informed:

@@ -16,9 +16,7 @@ CLOSE = ("MQTT5-3.14.4-2", "MQTT311-3.14.4-1")
 ERROR_CLOSE = ("MQTT5-3.14.4-2", "MQTT5-4.13.2-1")
 REFUSED = ("MQTT5-4.13.2-1",)
 EXPIRY = ("X5-disconnect-session-expiry-after-zero",)
-CODES = ("X5-disconnect-server-codes",)
 ALIAS = ("MQTT5-3.3.2-10",)
-SERVER_ONLY = frozenset({0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x9A, *range(0x9C, 0xA3)})
 TOPIC_ALIAS_INVALID = 0x94
 PATIENCE = 5 * SECOND
 """A client that has not closed so long after its DISCONNECT is not about to."""
@@ -27,7 +25,7 @@ PATIENCE = 5 * SECOND
 class Goodbye(Monitor):
     """DISCONNECT, and a refused CONNACK: the connection is over."""
 
-    decides = (*BEHIND, *CLOSE, *ERROR_CLOSE, *EXPIRY, *CODES, *ALIAS)
+    decides = (*BEHIND, *CLOSE, *ERROR_CLOSE, *EXPIRY, *ALIAS)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
@@ -66,8 +64,6 @@ class Goodbye(Monitor):
         if talk.version != V5 or talk.disconnected_at:
             return
         self.code = packet.reason_code
-        if packet.reason_code in SERVER_ONLY:
-            self.accuse(CODES, "a Reason Code that a client may send", f"0x{packet.reason_code:02X}")
         if packet.reason_code == TOPIC_ALIAS_INVALID and talk.certain and self.aliases_used and self.aliases_kept:
             self.accuse(ALIAS, "every Topic Alias up to the client's own maximum accepted", "DISCONNECT 0x94")
         expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
