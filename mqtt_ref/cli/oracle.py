@@ -175,7 +175,7 @@ def _serve(args: argparse.Namespace) -> int:
     record: TextIO | None = None
     if args.record:
         try:
-            record = Path(args.record).open("w", encoding="utf-8")
+            record = Path(args.record).open("w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
             return USAGE

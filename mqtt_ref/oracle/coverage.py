@@ -12,13 +12,12 @@ from mqtt_ref.oracle import codec
 from mqtt_ref.oracle.monitors import MONITORS
 from mqtt_ref.wire.statements import Statement, binding
 
-__all__ = ["REASONS", "Cover", "coverage", "decided", "scenarios"]
+__all__ = ["REASONS", "Cover", "coverage", "decided", "rows", "scenarios"]
 
 REASONS: Final = {
     "application": "what the client does with it inside, or hands to its application, is not on the wire",
     "indistinct": "bytes that break it read as another packet, legal or broken in another way",
     "implied": "a client that breaks it breaks another statement, which is decided",
-    "permission": "it allows, and nothing can break it",
     "premise": "a client that can be observed at all keeps it",
 }
 """The closed list of reasons for which a statement has neither detector nor scenario."""
@@ -35,7 +34,7 @@ class Cover(NamedTuple):
 
 
 @cache
-def _rows() -> dict[str, dict[str, dict[str, str]]]:
+def _tables() -> dict[str, dict[str, dict[str, str]]]:
     text = files("mqtt_ref.oracle").joinpath("coverage.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -51,7 +50,12 @@ def decided() -> dict[str, tuple[str, ...]]:
 
 def scenarios() -> dict[str, str]:
     """What the server has to do so that a statement can be decided: name -> description."""
-    return {name: row["does"] for name, row in _rows()["scenario"].items()}
+    return {name: row["does"] for name, row in _tables()["scenario"].items()}
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """What is said by hand: statement -> `scenario` or `reason`, with a `note`."""
+    return _tables()["statement"]
 
 
 def coverage(version: int, minted: bool = False) -> list[Cover]:
@@ -61,11 +65,11 @@ def coverage(version: int, minted: bool = False) -> list[Cover]:
         LookupError: a statement has no detector, no scenario and no reason.
     """
     found = decided()
-    rows = _rows()["statement"]
+    given = rows()
     out: list[Cover] = []
     for statement in binding("client", version):
         detectors = found.get(statement.id, ())
-        row = rows.get(statement.id, {})
+        row = given.get(statement.id, {})
         if statement.minted and not minted:
             continue
         if not detectors and not row:

@@ -168,7 +168,7 @@ class Watched:
     def _lost(self) -> None:
         """No packet's end is known from here on."""
         talk = self.talk
-        if not self.sent.too_large:
+        if talk.whole and not self.sent.too_large:
             data = self.sent.rest[0] if self.sent.rest else b"\x00"
             talk.data, talk.pos, talk.stop = data, 0, len(data)
             reason, cites, _, _ = VBI_FOUR_BYTES

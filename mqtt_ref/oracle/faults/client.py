@@ -36,10 +36,10 @@ __all__ = ["SWITCHES", "Client", "Refused"]
 SECOND: Final = 1_000_000_000
 SWITCHES: Final = frozenset(
     {
-        "acks-at-will", "again-when-live", "alias-unlimited", "alias-kept", "drop-expired", "dup-at-first", "features",
+        "acks-at-will", "alias-unlimited", "alias-kept", "drop-expired", "dup-at-first", "features",
         "forget", "go-on-when-refused", "go-on-with-strange-session", "identifiers", "keep-lapsed", "no-dup",
         "no-ping", "no-ping-when-receiving", "no-server-keep-alive", "own-method", "puback-order", "pubrec-order",
-        "pubrel-order", "quota", "renew-in-answer", "resend-order", "size", "talk-while-authenticating", "wrong-ack",
+        "pubrel-order", "quota", "renew-in-answer", "resend-order", "size", "wrong-ack",
         "wrong-identifier-in-ack",
     }
 )  # fmt: skip
@@ -178,8 +178,9 @@ class Client:
         self.send(Unsubscribe(packet_id, [topic_filter]))
 
     def ping(self) -> None:
-        """PINGREQ."""
-        self.send(Pingreq())
+        """PINGREQ, if there is still a connection."""
+        if self.open:
+            self.send(Pingreq())
 
     def disconnect(self, reason_code: int = 0, **more: Any) -> None:
         """Say goodbye, and close."""
@@ -242,7 +243,7 @@ class Client:
             self._ended(packet.packet_id)
         elif isinstance(packet, Pubrec):
             self._recorded(packet)
-        elif isinstance(packet, Pubrel):
+        elif isinstance(packet, Pubrel) and "acks-at-will" not in self.faults:
             number = packet.packet_id + 1 if "wrong-identifier-in-ack" in self.faults else packet.packet_id
             self.send(Pubcomp(number))
         elif isinstance(packet, Pubcomp):
@@ -261,8 +262,7 @@ class Client:
         if connack.reason_code:
             if "go-on-when-refused" in self.faults:
                 self.ping()
-            else:
-                self.lost()
+            self.lost()
             return
         properties = connack.properties
         if properties is not None:
@@ -319,7 +319,7 @@ class Client:
 
     def _acknowledge(self, packet: Publish) -> None:
         number = packet.packet_id + 1 if "wrong-identifier-in-ack" in self.faults else packet.packet_id
-        if packet.qos and "acks-at-will" not in self.faults:
+        if packet.qos:
             first = (packet.qos == 1) != ("wrong-ack" in self.faults)
             if first:
                 self._answer("puback", Puback(number))
@@ -338,6 +338,8 @@ class Client:
 
     def _answer(self, kind: str, packet: Packet) -> None:
         """Answer at once, or with the switch two by two, the second first."""
+        if "acks-at-will" in self.faults:
+            return
         if f"{kind}-order" not in self.faults:
             self.send(packet)
             return

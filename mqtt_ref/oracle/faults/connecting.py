@@ -225,7 +225,7 @@ def ping_behind_the_disconnect(stage: Stage) -> None:
     """Goes on behind its DISCONNECT."""
     stage.connect()
     stage.client.disconnect()
-    stage.client.ping()
+    stage.client.send(Pingreq())
 
 
 @fault("MQTT5-3.14.4-2", "MQTT311-3.14.4-1")

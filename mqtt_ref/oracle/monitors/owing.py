@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import RESUMED, SECOND, Outgoing, Talk
-from mqtt_ref.wire.packets import Packet
+from mqtt_ref.wire.packets import Packet, Publish, Pubrel
 
 __all__ = ["PATIENCE", "Owing"]
 
@@ -43,6 +43,8 @@ class Owing(Monitor):
             self.full = True
         if talk.session != RESUMED or self.full or talk.first_byte_at < talk.answered_at + PATIENCE:
             return
+        if packet.TYPE == Pubrel.TYPE or (isinstance(packet, Publish) and packet.dup):
+            return  # it is about to
         self.told = True
         for found in list(talk.memory.outgoing.values()):
             if found.talk != talk.number and self._may_come(found):
