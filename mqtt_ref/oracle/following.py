@@ -56,6 +56,7 @@ def after_sent(talk: Talk, packet: Packet) -> None:
         talk.pending[packet.packet_id] = "UNSUBSCRIBE"
     elif isinstance(packet, Disconnect):
         talk.disconnected_at = talk.disconnected_at or talk.now
+        talk.ordinary = False
 
 
 def _sent_message(talk: Talk, publish: Publish) -> None:
@@ -138,6 +139,7 @@ def _accepted(talk: Talk, connack: Connack) -> None:
     if talk.version == V5 and told is not None:
         talk.maximum_packet_size = told.maximum_packet_size or 0
         talk.receive_maximum = told.receive_maximum or 65_535
+    talk.ordinary = not connack.session_present and not talk.maximum_packet_size
 
 
 def closed(talk: Talk) -> None:

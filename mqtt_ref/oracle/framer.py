@@ -11,6 +11,8 @@ __all__ = ["HELD", "Framer"]
 
 HELD: Final = 16 * 1024 * 1024
 """Bytes of one packet that are held; a larger one is not looked at."""
+PLAIN: Final = 0x30
+"""The first byte of a PUBLISH of QoS 0, without DUP and RETAIN."""
 
 
 class Framer:
@@ -23,12 +25,17 @@ class Framer:
     def __init__(self) -> None:
         self.lost = False
         self.too_large = False
+        self.whole = 0
+        """Where the last whole packet ends, in the bytes that `feed` gave back."""
         self.rest: list[bytes] = []
         self.have = 0
         self.need = 0
 
-    def feed(self, data: bytes) -> tuple[bytes, list[tuple[int, int, int]]]:
-        """The packets that `data` completes, as places in the bytes that come with them."""
+    def feed(self, data: bytes, all_packets: bool = True) -> tuple[bytes, list[tuple[int, int, int]]]:
+        """The packets that `data` completes, as places in the bytes that come with them.
+
+        Without `all_packets`, a PUBLISH of QoS 0 is passed over.
+        """
         frames: list[tuple[int, int, int]] = []
         if self.lost:
             return data, frames
@@ -60,8 +67,10 @@ class Framer:
                 if self.need > HELD:
                     self.lost = self.too_large = True
                 break
-            frames.append((pos, body, stop))
+            if all_packets or data[pos] & 0xF6 != PLAIN:
+                frames.append((pos, body, stop))
             pos = stop
+        self.whole = pos
         if pos < end:
             self.rest = [data[pos:]]
             self.have = end - pos

@@ -14,7 +14,7 @@ from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
 from mqtt_ref.oracle.monitors.websocket import WebSocket
-from mqtt_ref.oracle.state import FRESH, Memory, Talk
+from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
@@ -39,14 +39,16 @@ TYPES: Final = (
 Handlers = list[list[tuple[int, Callable[[Any, Any], None]]]]
 
 
-def _handlers(prefix: str, every: str) -> Handlers:
-    """By packet type: which monitors look at it, each with the function that does."""
+def _handlers(prefix: str, every: str, ordinary: bool = False) -> Handlers:
+    """By packet type: which monitors look at it, each with the function that does; `ordinary` leaves out the idle."""
     table: Handlers = []
     for name in TYPES:
         row: list[tuple[int, Callable[[Any, Any], None]]] = []
         for at, monitor in enumerate(MONITORS):
             for wanted in (every, f"{prefix}_{name}"):
                 function = getattr(monitor, wanted, None)
+                if ordinary and wanted in monitor.idle:
+                    continue
                 if function is not None and function is not getattr(Monitor, wanted, None):
                     row.append((at, function))
         table.append(row)
@@ -54,6 +56,7 @@ def _handlers(prefix: str, every: str) -> Handlers:
 
 
 SENT: Final = _handlers("sent", "sent")
+ORDINARY: Final = _handlers("sent", "sent", ordinary=True)
 GOT: Final = _handlers("got", "got")
 TIMED: Final = [at for at, monitor in enumerate(MONITORS) if monitor.passed is not Monitor.passed]
 
@@ -85,11 +88,12 @@ class Watched:
         framer = self.sent
         data, frames = framer.feed(data)
         first = self.begun_at or now
+        if frames:
+            talk.history.append((now, CLIENT, data, 0, framer.whole))
         for pos, body, stop in frames:
             talk.data, talk.pos, talk.stop = data, pos, stop
             talk.first_byte_at = first
             first = now
-            talk.history.append((now, CLIENT, data, pos, stop))
             packet = decode(talk.version, CLIENT, data, pos, body, stop)
             if isinstance(packet, Violation):
                 self._broken(packet)
@@ -109,7 +113,7 @@ class Watched:
             talk.version = packet.protocol_version
         kind = packet.TYPE
         monitors = self.monitors
-        for at, look in SENT[kind]:
+        for at, look in (ORDINARY if talk.ordinary else SENT)[kind]:
             look(monitors[at], packet)
         if talk.connect is None:
             if not isinstance(packet, Connect):
@@ -190,10 +194,18 @@ class Watched:
                 self.blind = True
             return
         framer = self.got
-        data, frames = framer.feed(data)
+        judge = self.judge
+        if data == judge.harmless and not framer.have and not self.aliases:
+            # The same messages to one subscriber after the other: all of QoS 0, and all whole.
+            talk.history.append((now, SERVER, data, 0, len(data)))
+            return
+        data, frames = framer.feed(data, self.aliases)
+        if framer.whole:
+            talk.history.append((now, SERVER, data, 0, framer.whole))
+            if not frames and framer.whole == len(data):
+                judge.harmless = data
         for pos, body, stop in frames:
             first = data[pos]
-            talk.history.append((now, SERVER, data, pos, stop))
             if first >> 4 == Publish.TYPE and not self.aliases:
                 qos = first >> 1 & 3
                 if qos:
@@ -298,10 +310,7 @@ class Watched:
 
     def _add(self, rule: str, also: tuple[str, ...], expected: str, seen: str, offset: int) -> None:
         talk = self.talk
-        history = tuple(
-            Event(time, sender, bytes(data[pos : min(stop, pos + SHOWN)]), stop - pos)
-            for time, sender, data, pos, stop in talk.history
-        )
+        history = self._history()
         data = talk.data[talk.pos : min(talk.stop, talk.pos + SHOWN)]
         level = STATEMENTS[rule].level
         finding = Finding(
@@ -309,6 +318,17 @@ class Watched:
             data, talk.size, offset, history,
         )  # fmt: skip
         self.judge.add(finding, talk.number)
+
+    def _history(self) -> tuple[Event, ...]:
+        """The last packets up to the one that is looked at."""
+        talk = self.talk
+        events: deque[Event] = deque(maxlen=KEPT)
+        for time, sender, data, start, stop in talk.history:
+            end = min(stop, talk.stop) if data is talk.data and talk.stop else stop
+            for pos, _, after in Framer().feed(data[start:end])[1]:
+                whole = data[start + pos : start + min(after, pos + SHOWN)]
+                events.append(Event(time, sender, whole, after - pos))
+        return tuple(events)
 
 
 class Judge:
@@ -323,6 +343,8 @@ class Judge:
         self.counts: Counter[str] = Counter()
         self.talks: dict[int, Watched] = {}
         self.connections = 0
+        self.harmless = b""
+        """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
         self._memories: OrderedDict[tuple[str, str], Memory] = OrderedDict()

@@ -9,7 +9,7 @@ from typing import Final
 from mqtt_ref.wire.packets import Connack, Connect, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
-__all__ = ["FRESH", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
+__all__ = ["FRESH", "KEPT", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
 
 SECOND: Final = 1_000_000_000
 UNKNOWN, FRESH, RESUMED = 0, 1, 2
@@ -20,6 +20,8 @@ QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
 KEPT: Final = 16
 """Packets of its history that a finding shows."""
+CHUNKS: Final = 8
+"""Pieces of what came that are kept for that."""
 
 
 class Outgoing:
@@ -104,11 +106,14 @@ class Talk:
         """Something was sent between the CONNECT and the CONNACK."""
         self.informed = False
         """The client has shown that it received the CONNACK."""
+        self.ordinary = False
+        """Accepted, with a new session and no limit of size, and not at its end: some monitors find nothing in this."""
         self.session = UNKNOWN
         self.memory = Memory()
         self.disconnected_at = 0
         self.closed = False
-        self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=KEPT)
+        self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=CHUNKS)
+        """When and by whom bytes came, and where in them the whole packets lie."""
         self.data = b""
         self.pos = 0
         self.stop = 0

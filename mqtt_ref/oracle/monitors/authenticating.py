@@ -25,6 +25,7 @@ class Authenticating(Monitor):
     """The exchange of AUTH packets, as far as the client makes it."""
 
     decides = (*ONLY, *WITHOUT, *METHOD, *RENEWED, *CONTINUE, *AGAIN)
+    idle = ("sent",)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)

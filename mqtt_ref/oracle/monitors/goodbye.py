@@ -26,6 +26,7 @@ class Goodbye(Monitor):
     """DISCONNECT, and a refused CONNACK: the connection is over."""
 
     decides = (*BEHIND, *CLOSE, *ERROR_CLOSE, *EXPIRY, *ALIAS)
+    idle = ("sent",)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)

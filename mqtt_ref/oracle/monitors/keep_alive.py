@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import SECOND, Talk
-from mqtt_ref.wire.packets import Packet
+from mqtt_ref.wire.packets import Connack, Packet
 
 __all__ = ["KeepAlive", "allowance"]
 
@@ -32,16 +32,24 @@ class KeepAlive(Monitor):
         self.last = 0
         """When the last packet of the client was complete; 0: not known."""
         self.told = False
+        self.limit = 0
+        """Nanoseconds from one packet to the next that are surely too long; 0: any time is allowed."""
+
+    def got_connack(self, packet: Connack) -> None:
+        connect = self.talk.connect
+        given = packet.properties.server_keep_alive if packet.properties is not None else None
+        seconds = connect.keep_alive if given is None and connect is not None else given or 0
+        self.limit = seconds * SECOND + allowance(seconds)
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk
-        if self.last and not self.told:
+        if self.limit and talk.first_byte_at - self.last > self.limit and self.last and not self.told:
             self._judge(talk.first_byte_at)
         self.last = talk.now
         self.told = False
 
     def passed(self, now: int) -> None:
-        if self.last and not self.told and not self.talk.disconnected_at:
+        if self.limit and now - self.last > self.limit and self.last and not self.told:
             self._judge(now)
 
     def _judge(self, now: int) -> None:

@@ -41,6 +41,8 @@ class Monitor:
     """
 
     decides: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+    """Methods that find nothing while `Talk.ordinary` holds: then they are not called."""
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         self.talk = talk

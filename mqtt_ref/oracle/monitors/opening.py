@@ -27,6 +27,7 @@ class Opening(Monitor):
     """What a client sends first, and what its CONNECT may hold."""
 
     decides = (*FIRST, *ONCE, *EMPTY, *LENGTH, *ALONE, *ASCII, *USER_NAME, *PASSWORD, *PIPELINED)
+    idle = ("sent",)
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk

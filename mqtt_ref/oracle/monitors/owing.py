@@ -23,6 +23,7 @@ class Owing(Monitor):
     """What a client must do, and does not, when it finds its session present."""
 
     decides = (*OWED, *EXPIRED, *UNEXPECTED)
+    idle = ("sent",)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)

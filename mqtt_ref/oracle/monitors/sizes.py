@@ -26,6 +26,7 @@ class Sizes(Monitor):
     """No packet is larger than the server takes; Reason String and User Property do not make it so."""
 
     decides = ANY + tuple(one for cites in (*REASON.values(), *USER.values()) for one in cites)
+    idle = ("sent",)
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk

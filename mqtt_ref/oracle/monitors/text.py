@@ -51,7 +51,7 @@ class Text(Monitor):
                     self.accuse(WILL, "a Will Payload of UTF-8", f"{will.payload[:40]!r}")
 
     def sent(self, packet: Packet) -> None:
-        if packet.TYPE == Publish.TYPE or self.talk.version == V31:
+        if packet.TYPE == Publish.TYPE:
             return
         properties: Any = getattr(packet, "properties", None)
         if properties is not None:
