@@ -10,9 +10,9 @@ import asyncio
 import os
 import signal
 
-from mqtt_ref.engine.access import Access
-from mqtt_ref.engine.link import Link
+from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Capabilities, Options
+from mqtt_ref.hooks import AllowAll, Hook, Reject
 from mqtt_ref.server import Server
 
 #: A filter that nobody may have. `Options.refused_filters` would answer 0x87 to 5.0, and the suite asks for 0x80.
@@ -22,9 +22,13 @@ UNSPECIFIED_ERROR = 0x80
 OPTIONS = Options(capabilities=Capabilities(maximum_keep_alive=60, receive_maximum=20), reason_strings=False)
 
 
-def subscribe(_link: Link, topic_filter: str, _qos: int) -> int:
-    """Refuse one filter, grant the others."""
-    return UNSPECIFIED_ERROR if topic_filter == REFUSED else 0
+class OneFilterRefused(Hook):
+    """Refuses one filter, and leaves the others to the next hook."""
+
+    def on_acl_check(self, client: Client, topic: str, write: bool) -> None:
+        """Not 0x87, which is what False comes to."""
+        if topic == REFUSED and not write:
+            raise Reject(UNSPECIFIED_ERROR)
 
 
 async def serve() -> None:
@@ -32,7 +36,7 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Server(OPTIONS, access=Access(subscribe=subscribe)) as server:
+    async with Server(OPTIONS, hooks=[OneFilterRefused(), AllowAll()]) as server:
         print(f"listening on {server.url}", flush=True)
         await stop.wait()
 

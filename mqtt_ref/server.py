@@ -6,39 +6,39 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from time import monotonic_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
-from mqtt_ref.engine.access import REFUSE, Access, Verdict
+from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.hooks.dispatch import Dispatcher
+from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
-from mqtt_ref.net.listener import Listener
+from mqtt_ref.net.listener import Listener, ListenerError
+from mqtt_ref.net.tcp import TcpListener
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.net.trace import Trace
-    from mqtt_ref.wire.packets import Connect
 
-__all__ = ["ALLOW_ALL", "GRACE", "Server"]
+__all__ = ["GRACE", "Server"]
 
-ALLOW_ALL: Final = Access()
-"""Everybody may connect, publish, subscribe and read."""
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
-NOT_AUTHORIZED: Final = 0x87
+ADMINISTRATIVE_ACTION: Final = 0x98
 
 
 class Server:
     """A broker that listens.
 
-    Nobody may connect unless `access` says so; `ALLOW_ALL` lets everybody in. `listeners` is one TCP listener on
-    loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
+    Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
+    on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
     makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one.
 
-        async with Server(access=ALLOW_ALL) as server:
+        async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
     """
 
@@ -47,18 +47,19 @@ class Server:
         options: Options | None = None,
         listeners: Sequence[Listener] | None = None,
         *,
-        access: Access | None = None,
+        hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
-        channels: Callable[[Driver, str], Channel] | None = None,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
     ) -> None:
         self.options = Options() if options is None else options
-        self.listeners = [Listener(port=0)] if listeners is None else list(listeners)
+        self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
         self.channels = channels
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
-        self.broker.set_access(_deny_all() if access is None else None if access is ALLOW_ALL else access)
+        self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
+        self._begun = False
 
     @property
     def url(self) -> str:
@@ -77,6 +78,27 @@ class Server:
             raise RuntimeError("the server does not run")
         return self._driver
 
+    def add_hook(self, hook: Hook) -> None:
+        """Add a hook behind the others, also while the server runs; it is asked from the next event on.
+
+        Raises:
+            TypeError: it is no hook, or has an `async def` where nothing can wait for it.
+            ValueError: it was added before.
+        """
+        self.hooks.add(hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Remove a hook, also while the server runs.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        self.hooks.remove(hook)
+
+    def rules_changed(self) -> None:
+        """Forget who may read what: hooks are asked again for each topic that is delivered."""
+        self.broker.rules_changed()
+
     async def start(self) -> None:
         """Open all listeners, or none.
 
@@ -87,19 +109,30 @@ class Server:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
         self.broker.shutting_down = False
-        channel: Callable[[Driver, str], Channel] = Channel
-        if self.channels is not None:
-            channel = self.channels
-        elif self.trace is not None:
-            from mqtt_ref.net.trace import traced
-
-            channel = traced(self.trace)
+        driver.on_ask = self.hooks.ask
+        driver.on_withdraw = self.hooks.withdraw
+        self.hooks.begin(driver.loop, driver.answer)
         try:
+            await self._take_over()
             for listener in self.listeners:
-                await listener.open(driver, channel)
+                await listener.open(driver, self._channel())
+            await self.hooks.started()
         except BaseException:
             await self.stop(0.0)
             raise
+
+    async def _take_over(self) -> None:
+        """Before the first start: go on from what hooks have kept."""
+        if self._begun:
+            return
+        records, counters = await self.hooks.stored()
+        self._begun = True
+        if records:
+            now = monotonic_ns()
+            self.broker.take_over(records, now, time_ns() - now)
+        for name, value in counters.items():
+            if name in COUNTERS:
+                setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
         """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit."""
@@ -109,6 +142,46 @@ class Server:
         for listener in self.listeners:
             await listener.close()
         await driver.close(grace)
+        await self.hooks.stopped(grace)
+
+    async def add_listener(self, listener: Listener) -> None:
+        """Listen there too, at once if the server runs, else from its start on.
+
+        Raises:
+            ListenerError: it cannot be opened, or another one has its name.
+        """
+        if self._driver is not None:
+            if any(one.name == listener.name for one in self.listeners):
+                raise ListenerError(f"there is a listener {listener.name!r} already; give this one another name")
+            await listener.open(self._driver, self._channel())
+        self.listeners.append(listener)
+
+    async def close_listener(self, name: str, *, disconnect: bool = True) -> None:
+        """Listen there no more; its clients are disconnected (5.0: 0x98, Administrative action) unless they may stay.
+
+        Raises:
+            KeyError: there is no such listener.
+        """
+        listener = next((one for one in self.listeners if one.name == name), None)
+        if listener is None:
+            raise KeyError(f"there is no listener {name!r}; there are {', '.join(one.name for one in self.listeners)}")
+        self.listeners.remove(listener)
+        await listener.close()
+        driver = self._driver
+        if driver is not None and disconnect:
+            now = monotonic_ns()
+            for link in [link for link in self.broker.connections.values() if link.listener == name]:
+                link.dismiss(ADMINISTRATIVE_ACTION, "The listener was closed", now)
+            driver.schedule()
+
+    def _channel(self) -> Callable[[Driver, Listener], Channel]:
+        if self.channels is not None:
+            return self.channels
+        if self.trace is None:
+            return Channel
+        from mqtt_ref.net.trace import traced
+
+        return traced(self.trace)
 
     async def __aenter__(self) -> Server:
         await self.start()
@@ -118,12 +191,3 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.stop()
-
-
-def _deny_all() -> Access:
-    """What holds until somebody says who may do what."""
-
-    def authenticate(link: Link, connect: Connect) -> Verdict:
-        return Verdict(REFUSE, NOT_AUTHORIZED, text="the server was not told who may connect")
-
-    return Access(authenticate=authenticate)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from mqtt_ref.broker.inline import Deliver, InlineSubscription, Received
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
 from mqtt_ref.engine import qos_send
@@ -26,23 +29,32 @@ class Deliverer(Hub):
 
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
-        self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
+        self.select: Callable[[Message, Match], Match] | None = None
+        """Changes who gets a message."""
+        self.plain_delivery = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
         """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        self.short_ways = self.plain_delivery
+        """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
         self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
         self.sessions: list[Session | None] = []
         """By handle."""
         self.links: list[Link | None] = []
         """By handle of the session: the connection that is open."""
+        self.inline: dict[int, InlineSubscription] = {}
+        """By handle: subscribers inside this process, which have neither session nor connection."""
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """Deliver QoS 0 messages without properties that are not to be retained [X5-nonshared-own-copy].
 
-        A delivery is an item in a list: no object is made, and the message is encoded once for each version.
+        However many messages: for each subscriber they are one item in a list, and for each version they are encoded
+        once.
         """
         match = self.router.match(topic)
-        if match.shared or self.watch is not None or not self.short_ways:
-            self.forward(link, topic, payload, 0, now)
+        watch = self.watch
+        if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
+            for payload in payloads:
+                self.forward(link, topic, payload, 0, now)
             return
         links = self.links
         dirty = self.dirty
@@ -60,24 +72,25 @@ class Deliverer(Hub):
                 continue
             if fast == 2:
                 if not form5:
-                    form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                    form5 = _encoded(V5, topic, payloads)
                 target.out.append(form5)
             else:
                 if not form3:
-                    form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                    form3 = _encoded(V311, topic, payloads)
                 target.out.append(form3)
             sent += 1
             if not target.queued:
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += 1
-        counters.messages_sent += sent
+        counters.messages_routed += len(payloads)
+        counters.messages_sent += sent * len(payloads)
         if others is not None:
-            self.last_message += 1
-            message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
-            for entry in others:
-                self._deliver(entry, message, now)
+            for payload in payloads:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
+                for entry in others:
+                    self._deliver(entry, message, now)
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
         """Deliver a message without properties that is not to be retained; False if nobody had subscribed.
@@ -163,6 +176,8 @@ class Deliverer(Hub):
         if message.retain:
             self._retain(message, now)
         match = self.router.match(message.topic)
+        if self.select is not None:
+            match = self.select(message, match)
         self.counters.messages_routed += 1
         for entry in match.plain:
             self._deliver(entry, message, now)
@@ -183,6 +198,7 @@ class Deliverer(Hub):
         """
         session = self.sessions[entry.subscriber]
         if session is None:
+            self._hand_over(entry.subscriber, message)
             return
         if entry.no_local and message.publisher == session.client_id:
             # Subscriptions without No Local of the same session still get it [MQTT5-3.8.3-3].
@@ -208,6 +224,13 @@ class Deliverer(Hub):
         retain = message.retain and entry.retain_as_published
         qos_send.deliver(self.links[session.handle], session, message, qos, retain, entry.identifiers, now, group)
 
+    def _hand_over(self, handle: int, message: Message) -> None:
+        """Deliver to a subscriber inside this process."""
+        subscription = self.inline.get(handle)
+        if subscription is not None:
+            received = Received(message, False, subscription.topic_filter, subscription.identifier)
+            self.effects.append(Deliver(subscription, received))
+
     # ---------------------------------------------------------------- retained messages
 
     def _retain(self, message: Message, now: int) -> None:
@@ -218,11 +241,20 @@ class Deliverer(Hub):
         [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
         """
         held = self.retained_messages
+        self.limit_expiry(message)
         if not message.payload or (message.expires_at and message.expires_at <= now):
-            if held.remove(message.topic):
-                self.retain_removed(message.topic)
+            if not held.remove(message.topic):
+                return
+            self.retain_removed(message.topic)
+            stored = False
         elif held.put(message.topic, message, message.expires_at):
             self.retain_put(message)
+            stored = True
+        else:
+            return
+        watch = self.watch
+        if watch is not None and watch.retained is not None:
+            watch.retained(message, stored)
 
     def retain_put(self, message: Message) -> None:
         """A message is the retained one of its topic from now on."""
@@ -241,9 +273,12 @@ class Deliverer(Hub):
         held = self.retained_messages
         when = held.next_expiry()
         if when and when <= now:
+            watch = self.watch
             for topic in held.expire(now):
                 self.counters.dropped_expired += 1
                 self.retain_removed(topic)
+                if watch is not None and watch.retained_expired is not None:
+                    watch.retained_expired(topic)
 
     # ---------------------------------------------------------------- shared subscriptions
 
@@ -269,16 +304,21 @@ class Deliverer(Hub):
                 or not len(group)
             ):
                 self.counters.dropped_unshared += 1
+                self.tell_dropped(None, message, "unshared")
                 return
             handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
         session = self.sessions[handle]
-        if member is not None and session is not None:
+        if session is None:
+            self._hand_over(handle, message)
+        elif member is not None:
             # The QoS granted to this member holds [MQTT5-4.8.2-3].
             self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
 
     def _available(self, handle: int, message: Message) -> bool:
         link = self.links[handle]
+        if handle in self.inline:
+            return True
         if link is None or link.choked or (message.qos and link.quota <= 0):
             return False
         session = self.sessions[handle]
@@ -300,6 +340,7 @@ class Deliverer(Hub):
             message = delivery.message
             if message.expires_at != NEVER and now >= message.expires_at:
                 self.counters.dropped_expired += 1
+                self.tell_dropped(None, message, "expired")
                 continue
             for group in self.router.match(message.topic).shared:
                 if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
@@ -311,7 +352,7 @@ class Deliverer(Hub):
         access = self.access
         if access is None or access.read is None:
             return True
-        return access.read(session.client_id, session.username, topic)
+        return access.read(session, topic)
 
     def _readable(self, topic: str, match: Match) -> Match:
         """Leave out subscribers that may not read the topic; the router remembers the answer with the match."""
@@ -321,8 +362,27 @@ class Deliverer(Hub):
         plain: list[Entry] = []
         for entry in match.plain:
             session = self.sessions[entry.subscriber]
-            if session is not None and access.read(session.client_id, session.username, topic):
+            if session is None:
+                plain.append(entry)  # inline: no rules hold for it
+            elif access.read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match
         return Match(plain, match.shared)
+
+
+def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
+    """QoS 0 messages of one topic, without properties, one after the other."""
+    name = topic.encode()
+    size = -1
+    head = b""
+    parts: list[bytes] = []
+    for payload in payloads:
+        if len(payload) != size:
+            # What stands before the payload depends on nothing else.
+            size = len(payload)
+            form = encode_publish(version, name, payload, 0, False, False, 0, None)
+            head = form[: len(form) - size]
+        parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)

@@ -47,7 +47,11 @@ class SysTopics:
         if now < self.next:
             return
         self.next = now + self._interval
-        for topic, value in self._values(now).items():
+        values = self._values(now)
+        watch = self._broker.watch
+        if watch is not None and watch.sys_info is not None:
+            watch.sys_info(values)
+        for topic, value in values.items():
             if self._told.get(topic) != value:
                 self._told[topic] = value
                 self._broker.inject(topic, value.encode(), now, retain=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.broker.delivery import Deliverer
-from mqtt_ref.broker.timers import LINK, RETAINED, SESSION, Timers
+from mqtt_ref.broker.timers import LINK, QUESTION, RETAINED, SESSION, Timers
 from mqtt_ref.engine import qos_send, will
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.generated.session import (
@@ -23,6 +23,7 @@ from mqtt_ref.engine.generated.session import (
     ON_REMOVED,
     WIDTH,
 )
+from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.link import TAKEN, TAKEN_CLEAN, Link
 from mqtt_ref.engine.message import SECOND, Message
 from mqtt_ref.engine.options import Options
@@ -44,10 +45,14 @@ class SessionKeeper(Deliverer):
         self.by_client_id: dict[str, Session] = {}
         self.connections: dict[int, Connection] = {}
         """Open links by serial."""
+        self.per_listener: dict[str, int] = {}
+        """How many there are, by the listener's name."""
         self.timers = Timers()
         self.wills_kept = False
         """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
         self._free_handles: list[int] = []
+        self.clients_connected = 0
+        """Clients that have a session and a connection."""
         self._retained_at = 0
         """When the timer for retained messages is set to, or 0."""
 
@@ -66,6 +71,9 @@ class SessionKeeper(Deliverer):
             how = TAKEN_CLEAN if clean else TAKEN
             older.dismiss(SESSION_TAKEN_OVER, "Another connection has taken the session over", now, how)
             session = self.by_client_id.get(client_id)
+        most = self.options.bounds.clients
+        if most and self.clients_connected >= most:
+            return False
         state = ABSENT if session is None else session.state
         at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
         action = self.tables.session_action[at]
@@ -91,6 +99,9 @@ class SessionKeeper(Deliverer):
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
+        self.clients_connected += 1
+        if present:
+            self.reconsider(session)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -112,29 +123,46 @@ class SessionKeeper(Deliverer):
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""
-        if self._free_handles:
-            handle = self._free_handles.pop()
-        else:
-            handle = len(self.sessions)
-            self.sessions.append(None)
-            self.links.append(None)
+        handle = self.claim_handle()
         session = Session(self, handle, client_id, version)
         self.sessions[handle] = session
         self.by_client_id[client_id] = session
         self.counters.sessions_created += 1
         return session
 
+    def claim_handle(self) -> int:
+        """A number for a subscriber, of which nobody holds another."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.sessions.append(None)
+        self.links.append(None)
+        return len(self.sessions) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its number."""
+        self.sessions[handle] = None
+        self.links[handle] = None
+        self._free_handles.append(handle)
+
     def settle(self, link: Link, now: int, how: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
 
         [X5-session-duration, MQTT311-4.1.0-2]
         """
-        self.connections.pop(link.serial, None)
+        if self.connections.pop(link.serial, None) is not None:
+            left = self.per_listener[link.listener] - 1
+            if left:
+                self.per_listener[link.listener] = left
+            else:
+                del self.per_listener[link.listener]
         session = link.session
         if session is None:
             return
         link.session = None
+        self.clients_connected -= 1
         session.link = None
+        session.remote = link.remote
+        session.listener = link.listener
         self.links[session.handle] = None
         session.resending = None
         wanted = None if self.wills_kept and session.kept else will.closed(session, how, now)
@@ -161,19 +189,20 @@ class SessionKeeper(Deliverer):
         """
         handle = session.handle
         self.router.remove(handle)
-        self.sessions[handle] = None
-        self.links[handle] = None
-        self._free_handles.append(handle)
+        self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
+        watch = self.watch
+        if watch is not None and watch.qos_dropped is not None:
+            for packet_id, delivery in session.inflight.items():
+                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if self.keeper is not None:
             self.keeper.session_gone(session)
         self._publish_will(session, will.due(session, will.ENDED), now)
-        watch = self.watch
         if watch is not None and watch.session_ended is not None:
             watch.session_ended(session, why)
         if unfinished and any(delivery.group for delivery in unfinished):
@@ -186,9 +215,38 @@ class SessionKeeper(Deliverer):
         """
         if wanted is None:
             return
+        intercept = self.intercept
+        if intercept is not None and intercept.will is not None:
+            outcome = intercept.will(session, wanted)
+            if outcome is LATER:
+                self.ask_will(session, wanted, now)
+                return
+            if isinstance(outcome, Refusal):
+                self.will_dropped(session)
+                return
+            if outcome is not None:
+                wanted = outcome
+        self.will_decided(session, wanted, now)
+
+    def ask_will(self, session: Session, wanted: Will, now: int) -> None:
+        """Let the question what becomes of a will leave as an effect; nobody waits for it."""
+        raise NotImplementedError
+
+    def will_dropped(self, session: Session) -> None:
+        """A hook does not want a will to be published."""
+        self.counters.dropped_by_hook += 1
+        if self.keeper is not None and session.state != ABSENT:
+            self.keeper.session(session)
+
+    def will_decided(self, session: Session, wanted: Will, now: int) -> None:
+        """Publish a will that the hooks have seen."""
         self.last_message += 1
         self.counters.wills_published += 1
-        self.publish(will.message_of(self.last_message, wanted, session.client_id, session.version, now), now)
+        message = will.message_of(self.last_message, wanted, session.client_id, session.version, now)
+        self.publish(message, now)
+        watch = self.watch
+        if watch is not None and watch.will_sent is not None:
+            watch.will_sent(session, message)
         if self.keeper is not None and session.state != ABSENT:
             self.keeper.session(session)
 
@@ -249,12 +307,18 @@ class SessionKeeper(Deliverer):
                 self._retained_at = 0
                 self.expire_retained(now)
                 self.watch_retained()
+            elif kind == QUESTION:
+                self.overdue(subject, now)
             else:
                 session = self.sessions[subject]
                 if session is not None:
                     session.wake_at = 0
                     if session.link is None:
                         self._session_due(session, now)
+
+    def overdue(self, question: int, now: int) -> None:
+        """A question was not answered in time, if it is still open."""
+        raise NotImplementedError
 
     def _session_due(self, session: Session, now: int) -> None:
         """The Will Delay or the session's expiry may have passed; the earlier one comes first."""

@@ -157,13 +157,15 @@ def _coverage(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from mqtt_ref.cli.serve import run_loop, serve
-    from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
+    from mqtt_ref.hooks import AllowAll
+    from mqtt_ref.net.listener import ListenerError
+    from mqtt_ref.net.tcp import TcpListener, is_loopback
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.oracle.finding import finding_to_json
     from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.oracle.live import Live, policy
     from mqtt_ref.oracle.report import as_text, one_line, summary
-    from mqtt_ref.server import ALLOW_ALL, Server
+    from mqtt_ref.server import Server
 
     if not args.allow_all and not is_loopback(args.host):
         print(
@@ -190,8 +192,8 @@ def _serve(args: argparse.Namespace) -> int:
     judge = Judge(found)
     live = Live(judge, Trace(sys.stdout, args.trace) if args.trace else None)
     server = Server(
-        listeners=[Listener(args.host, args.port)],
-        access=ALLOW_ALL,
+        listeners=[TcpListener(args.host, args.port)],
+        hooks=[AllowAll()],
         tables=policy(args.on_violation),
         channels=live.channel,
     )

@@ -15,13 +15,13 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
-from mqtt_ref.engine.watch import Watch
-from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener, is_loopback
+from mqtt_ref.server import Server
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
-    from mqtt_ref.engine.session import Session
+    from mqtt_ref.broker.views import Client
     from mqtt_ref.net.trace import Trace
 
 __all__ = ["configure", "run", "run_loop", "serve"]
@@ -77,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
         from mqtt_ref.net.trace import Trace
 
         trace = Trace(sys.stdout, args.trace)
-    server = Server(listeners=[Listener(args.host, args.port)], access=ALLOW_ALL, trace=trace)
+    server = Server(listeners=[TcpListener(args.host, args.port)], hooks=[AllowAll()], trace=trace)
     if args.verbose:
-        server.broker.watch = Watch(connected=_on_connected, disconnected=_on_disconnected)
+        server.add_hook(_Visits())
     # Records are for programs: they have standard output to themselves.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     try:
@@ -89,13 +89,18 @@ def run(args: argparse.Namespace) -> int:
         return USAGE
 
 
-def _on_connected(link: Link, session: Session, resumed: bool) -> None:
-    level = {3: "3.1", 4: "3.1.1", 5: "5.0"}.get(link.version)
-    CLIENTS.info("%r at %s connected, MQTT %s%s", link.client_id, link.remote, level, ", resumed" if resumed else "")
+class _Visits(Hook):
+    """Logs who comes and goes."""
 
+    id = "visits"
 
-def _on_disconnected(link: Link, session: Session, how: int) -> None:
-    CLIENTS.info("%r at %s disconnected", link.client_id, link.remote)
+    def on_session_established(self, client: Client, session_present: bool) -> None:
+        level = {3: "3.1", 4: "3.1.1", 5: "5.0"}.get(client.protocol_version)
+        how = ", resumed" if session_present else ""
+        CLIENTS.info("%r at %s connected, MQTT %s%s", client.id, client.remote, level, how)
+
+    def on_disconnect(self, client: Client, reason_code: int, text: str) -> None:
+        CLIENTS.info("%r at %s disconnected", client.id, client.remote)
 
 
 async def serve(server: Server, ready: Callable[[str], None]) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
 __all__ = ["ACCEPT", "CHALLENGE", "REFUSE", "Access", "Verdict"]
@@ -41,12 +42,13 @@ class Access:
     `authenticate(link, connect)` answers at once with a `Verdict`, or with None: then an `Ask` effect leaves and the
     answer comes back through `Broker.answer`. `methods` are the Authentication Methods that are supported;
     `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
-    qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(client_id,
-    username, topic)` is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(session, topic)`
+    is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    `publish` and `subscribe` may return `intercept.ASK` if `waits` says so: then the question leaves too.
     [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
     """
 
-    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe")
+    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe", "waits")
 
     def __init__(
         self,
@@ -56,7 +58,8 @@ class Access:
         exchange: Callable[[Link, Connect, str, bytes | None, bool], Verdict | None] | None = None,
         publish: Callable[[Link, str, int, bool], int] | None = None,
         subscribe: Callable[[Link, str, int], int] | None = None,
-        read: Callable[[str, str, str], bool] | None = None,
+        read: Callable[[Session, str], bool] | None = None,
+        waits: bool = False,
     ) -> None:
         self.authenticate = authenticate
         self.methods = methods
@@ -64,3 +67,4 @@ class Access:
         self.publish = publish
         self.subscribe = subscribe
         self.read = read
+        self.waits = waits

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.engine.generated.decisions import ACKNOWLEDGEMENT_PROPERTIES_INHERIT
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
     Auth,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
     from mqtt_ref.wire.packets import Packet
 
-__all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "suback", "unsuback"]
+__all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "suback", "unsuback"]
 
 DISCONNECT_WITH_WILL = 0x04
 UNSPECIFIED_ERROR = 0x80
@@ -41,16 +42,21 @@ HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
 """By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
 
 
-def answer(link: Link, kind: int, packet_id: int, code: int, text: str = "") -> bool:
+def answer(
+    link: Link, kind: int, packet_id: int, code: int, text: str = "", inherited: list[tuple[str, str]] | None = None
+) -> bool:
     """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
 
     A Reason String goes with a refusal only if the client wants it [MQTT5-3.1.2-29] and takes a packet of that size
-    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]; User Properties never do. False if not even the
-    short form fits.
+    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]; so do User Properties of the packet that is answered,
+    if it is so decided. False if not even the short form fits.
     [MQTT5-3.4.2-3, MQTT5-3.5.2-3, MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent,
     X5-pubrel-short-sent, X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone,
     X31-pubrel-flags]
     """
+    if inherited and link.version == V5 and link.problem_information:
+        if fit(link, _ack(kind, packet_id, code, "", inherited), None):
+            return True
     if code == 0 or link.version != V5:
         data = HEADS[kind] + packet_id.to_bytes(2, "big")
         if len(data) > link.limit:
@@ -71,11 +77,22 @@ def _title(code: int) -> str:
     return REASON_TITLES.get(code, "")
 
 
-def _ack(kind: int, packet_id: int, code: int, text: str) -> Packet:
+def inherited(link: Link, user_properties: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    """The User Properties that an acknowledgement takes over from what it answers, if it is so decided."""
+    if user_properties and link.hub.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
+        return user_properties
+    return None
+
+
+def _ack(
+    kind: int, packet_id: int, code: int, text: str, user_properties: list[tuple[str, str]] | None = None
+) -> Packet:
     if kind == 4:
-        return Puback(packet_id, code, PubackProperties(reason_string=text) if text else None)
+        ack = PubackProperties(reason_string=text or None, user_property=user_properties)
+        return Puback(packet_id, code, ack if text or user_properties else None)
     if kind == 5:
-        return Pubrec(packet_id, code, PubrecProperties(reason_string=text) if text else None)
+        rec = PubrecProperties(reason_string=text or None, user_property=user_properties)
+        return Pubrec(packet_id, code, rec if text or user_properties else None)
     if kind == 6:
         return Pubrel(packet_id, code, PubrelProperties(reason_string=text) if text else None)
     return Pubcomp(packet_id, code, PubcompProperties(reason_string=text) if text else None)
@@ -99,29 +116,38 @@ def fit(link: Link, packet: Packet, shorter: Packet | None) -> bool:
     return True
 
 
-def suback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
+def suback(
+    link: Link, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
+) -> bool:
     """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
 
     It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
-    It has no User Properties [MQTT5-3.9.2-2]. [MQTT311-3.8.4-5]
+    User Properties go with it only if they are inherited and fit [MQTT5-3.9.2-2]. [MQTT311-3.8.4-5]
     [MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
     """
     plain = Suback(packet_id, codes)
+    if inherited and link.version == V5 and link.problem_information:
+        return fit(link, Suback(packet_id, codes, SubackProperties(user_property=inherited)), plain)
     if text and link.version == V5 and link.problem_information and link.hub.options.reason_strings:
         # [MQTT5-3.9.2-1]
         return fit(link, Suback(packet_id, codes, SubackProperties(reason_string=text)), plain)
     return fit(link, plain, None)
 
 
-def unsuback(link: Link, packet_id: int, codes: list[int], text: str) -> bool:
+def unsuback(
+    link: Link, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
+) -> bool:
     """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
 
-    It has no User Properties [MQTT5-3.11.2-2]. [MQTT5-3.11.3-2, X5-unsuback-reason-codes]
+    User Properties go with it only if they are inherited and fit [MQTT5-3.11.2-2]. [MQTT5-3.11.3-2,
+    X5-unsuback-reason-codes]
     [X311-unsuback-no-payload, X31-unsuback-no-payload]
     """
     if link.version != V5:
         return fit(link, Unsuback(packet_id, []), None)
     plain = Unsuback(packet_id, codes)
+    if inherited and link.problem_information:
+        return fit(link, Unsuback(packet_id, codes, UnsubackProperties(user_property=inherited)), plain)
     if text and link.problem_information and link.hub.options.reason_strings:
         # [MQTT5-3.11.2-1]
         return fit(link, Unsuback(packet_id, codes, UnsubackProperties(reason_string=text)), plain)

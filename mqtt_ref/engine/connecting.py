@@ -15,7 +15,15 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE
+from mqtt_ref.engine.generated.decisions import (
+    LONG_CLIENT_ID_V31_REFUSE,
+    RESPONSE_INFORMATION_ALWAYS,
+    UNAUTHORIZED_CONNECT_CLOSE,
+    UNAUTHORIZED_WILL_DROP,
+    UNAUTHORIZED_WILL_REFUSE,
+)
+from mqtt_ref.engine.intercept import ASK, LATER, WILL_ACCESS, Pending, Refusal
+from mqtt_ref.engine.intercept import CONNECT as CONNECT_STAGE
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, refuse, stop
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
     from mqtt_ref.wire.packets import Connect, ConnectProperties
 
-__all__ = ["answered", "connect"]
+__all__ = ["answered", "connect", "introduced", "will_judged"]
 
 CONNECT = 1
 MALFORMED_PACKET = 0x81
@@ -56,10 +64,11 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     link.version = version
     link.client_id = packet.client_id
     link.connect = packet
+    link.clean_start = packet.clean_start
     properties = packet.properties
     if properties is not None:
         _learn(link, properties)
-    if version not in hub.options.capabilities.versions:
+    if version not in link.offered.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
         refused(link, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
         return
@@ -84,7 +93,25 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     if code:
         refused(link, code, text, now)
         return
+    intercept = hub.intercept
+    if intercept is not None and intercept.connect is not None:
+        outcome = intercept.connect(link, packet)
+        if outcome is LATER:
+            hub.suspend(link, Pending(CONNECT_STAGE, packet), "on_connect", now, packet)
+        else:
+            introduced(link, packet, outcome, now)
+        return
+    introduced(link, packet, None, now)
+
+
+def introduced(link: Link, packet: Connect, refusal: Refusal | None, now: int) -> None:
+    """Ask who the client is, unless a hook has refused it already."""
+    hub = link.hub
+    if refusal is not None:
+        refused(link, refusal.code or NOT_AUTHORIZED, refusal.text or "Not authorized", now)
+        return
     access = hub.access
+    properties = packet.properties
     if properties is not None and properties.authentication_method is not None:
         link.method = properties.authentication_method
         if access is None or access.exchange is None or link.method not in access.methods:
@@ -103,7 +130,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
         link.base = link.state * WIDTH
         link.auth_deadline = now + hub.options.bounds.answer_timeout * SECOND
         hub.wake(link, link.auth_deadline)
-        hub.ask(link, packet, "", packet.password, False)
+        hub.ask(link, packet, "", packet.password, False, now)
         return
     answered(link, verdict, now)
 
@@ -118,7 +145,15 @@ def answered(link: Link, verdict: Verdict, now: int) -> None:
     if verdict.outcome == ACCEPT:
         _accept(link, packet, verdict, now)
     else:
-        refused(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+        _denied(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+
+
+def _denied(link: Link, code: int, text: str, now: int) -> None:
+    """Authentication or authorization failed: say why, or nothing, as decided [MQTT5-3.1.4-2]."""
+    if link.hub.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE:
+        _close(link, code, text, now)
+    else:
+        refused(link, code, text, now)
 
 
 def refused(link: Link, code: int, text: str, now: int, server_reference: str = "") -> None:
@@ -129,11 +164,16 @@ def refused(link: Link, code: int, text: str, now: int, server_reference: str = 
     X5-closing-code-alone]
     """
     if link.hub.tables.connection_action[link.base + ON_REFUSED] == DO_CLOSE:
-        link.note(text, code)
-        link.hub.counters.connections_refused += 1
-        stop(link, now, LOST)
+        _close(link, code, text, now)
     else:
         refuse(link, code, text, now, server_reference)
+
+
+def _close(link: Link, code: int, text: str, now: int) -> None:
+    """The client may not connect, and is not told."""
+    link.note(text, code)
+    link.hub.counters.connections_refused += 1
+    stop(link, now, LOST)
 
 
 def _learn(link: Link, properties: ConnectProperties) -> None:
@@ -166,7 +206,7 @@ def _judge_client_id(link: Link, packet: Connect) -> tuple[int, str]:
     client_id = packet.client_id
     version = packet.protocol_version
     if not client_id:
-        if version == V31 or not hub.options.capabilities.empty_client_id or (version != V5 and not packet.clean_start):
+        if version == V31 or not link.offered.empty_client_id or (version != V5 and not packet.clean_start):
             return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
     elif (
         version == V31
@@ -182,7 +222,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
     will = packet.will
     assert will is not None
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     if will.qos > offered.maximum_qos:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
@@ -203,11 +243,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
 
 
 def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> None:
-    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
-
-    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
-    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
-    """
+    """The client may connect; ask whether its will may be published."""
     hub = link.hub
     if verdict is not None and verdict.username:
         link.username = verdict.username
@@ -217,11 +253,33 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     will = packet.will
     if will is not None and access is not None and access.publish is not None:
         code = access.publish(link, will.topic, will.qos, will.retain)
-        if code:
-            if packet.protocol_version == V5:
-                refused(link, code, "Not authorized to publish the Will Message", now)
-                return
-            link.will_denied = True
+        if code == ASK:
+            pending = Pending(WILL_ACCESS, packet, will.topic, None, verdict)
+            hub.suspend(link, pending, "on_acl_check", now, packet, will.topic, True)
+        else:
+            will_judged(link, packet, verdict, code, now)
+        return
+    _welcome(link, packet, verdict, now)
+
+
+def will_judged(link: Link, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
+    """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
+    if code:
+        choice = link.hub.decisions.unauthorized_will
+        if choice == UNAUTHORIZED_WILL_REFUSE or (choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5):
+            _denied(link, code, "Not authorized to publish the Will Message", now)
+            return
+        link.will_denied = True
+    _welcome(link, packet, verdict, now)
+
+
+def _welcome(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> None:
+    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
+
+    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
+    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
+    """
+    hub = link.hub
     at = link.base + ON_ACCEPTED
     if hub.tables.connection_action[at] != DO_WELCOME:
         return
@@ -232,13 +290,16 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     link.state = hub.tables.connection_next[at]
     link.base = link.state * WIDTH
     _set_limits(link, packet)
+    watch = hub.watch
+    if watch is not None and watch.establishing is not None:
+        watch.establishing(link, packet)
     present = hub.admit(link, packet, client_id, now)
     session = link.session
     if session is None:
-        # The server has no room for another session.
+        # The server has no room for another client or session.
         link.state = 0
         link.base = 0
-        refused(link, SERVER_BUSY, "No room for another session", now)
+        refused(link, SERVER_BUSY, "No room for another client", now)
         return
     _set_keep_alive(link, packet, now)
     if packet.protocol_version == V5:
@@ -255,7 +316,6 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
         link.connect = None
     link.refresh()
     hub.online(session)
-    watch = hub.watch
     if watch is not None and watch.connected is not None:
         watch.connected(link, session, present)
     if session.inflight or session.queue:
@@ -268,7 +328,7 @@ def _set_limits(link: Link, packet: Connect) -> None:
     [X5-receive-maximum-absent-connect]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     limits = hub.limits
     quota = limits.receive_maximum_default
     properties = packet.properties
@@ -285,7 +345,7 @@ def _server_keep_alive(link: Link, packet: Connect) -> int:
 
     None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
     """
-    offered = link.hub.options.capabilities
+    offered = link.offered
     asked = packet.keep_alive
     if packet.protocol_version != V5:
         return -1
@@ -305,6 +365,7 @@ def _set_keep_alive(link: Link, packet: Connect, now: int) -> None:
     if seconds < 0:
         seconds = packet.keep_alive
     link.heard = now
+    link.keep_alive_seconds = seconds
     link.keep_alive = seconds * SECOND * link.hub.limits.keep_alive_percent // 100
     if link.keep_alive:
         link.hub.wake(link, now + link.keep_alive)
@@ -323,8 +384,7 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
     X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
     """
-    hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     session = link.session
     assert session is not None
     p = ConnackProperties()
@@ -353,7 +413,8 @@ def _connack(link: Link, packet: Connect, verdict: Verdict | None, present: bool
     seconds = _server_keep_alive(link, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
-    if link.response_information and offered.response_information:
+    asked_for_it = link.response_information or link.hub.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if asked_for_it and offered.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
         p.response_information = offered.response_information.replace("{client_id}", link.client_id)
     if link.method:

@@ -3,21 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.counters import Counters
 from mqtt_ref.engine.generated.decisions import DISALLOWED_UNICODE_ACCEPT
+from mqtt_ref.engine.message import NEVER, SECOND
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import Tables, decided
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
+    from mqtt_ref.engine.intercept import Intercept, Pending
     from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Delivery, Session
     from mqtt_ref.engine.watch import Watch
-    from mqtt_ref.wire.packets import Connect
+    from mqtt_ref.wire.packets import Connect, Packet
 
 __all__ = ["Hub", "Keeper"]
 
@@ -95,24 +98,43 @@ class Hub:
         self.counters = Counters()
         self.access: Access | None = None
         self.watch: Watch | None = None
+        self.intercept: Intercept | None = None
+        self.output: Callable[[Link, list[bytes]], list[bytes]] | None = None
+        """Sees, and may change, the packets that are handed to the transport."""
         self.keeper: Keeper | None = None
         self.dirty: list[Link] = []
         self.effects: list[Effect] = []
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.tapped = False
+        """Whether packets take the way on which each may be looked at, or have to wait for an answer."""
+        self.plain_publish = not self.strict_text
+        """Whether a plain PUBLISH may take the short way: nobody decides about it, and its text is not checked."""
         self.topic_levels = options.bounds.topic_levels
         self.topic_plain = min(self.topic_levels - 1, self.limits.topic_v31)
         """Characters of a topic that is short enough for every rule about its length or its levels."""
-        self.plain_qos = options.capabilities.maximum_qos
-        """The highest QoS at which a plain PUBLISH may take the short way."""
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
+
+    def limit_expiry(self, message: Message) -> None:
+        """Bound how long a message that has to wait is kept, if the operator does."""
+        seconds = self.options.bounds.message_expiry
+        if seconds:
+            latest = message.arrived + seconds * SECOND
+            if message.expires_at == NEVER or message.expires_at > latest:
+                message.expires_at = latest
+
+    def tell_dropped(self, session: Session | None, message: Message, why: str) -> None:
+        """Say that a subscriber, or a group, does not get a message."""
+        watch = self.watch
+        if watch is not None and watch.dropped is not None:
+            watch.dropped(session, message, why)
 
     def publish(self, message: Message, now: int) -> bool:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """The same for a QoS 0 message without properties that is not to be retained: the shortest way."""
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """The same for QoS 0 messages without properties that are not to be retained: the shortest way."""
         raise NotImplementedError
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
@@ -147,8 +169,14 @@ class Hub:
         """The connection is over: settle its will and its session; `how` is a constant of `link`."""
         raise NotImplementedError
 
-    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> None:
-        """Let a question leave as an effect; the answer comes back to `Connection.answered`."""
+    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool, now: int) -> None:
+        """Let the question who may connect leave as an effect; the answer comes back to `Connection.answered`."""
+        raise NotImplementedError
+
+    def suspend(
+        self, link: Link, pending: Pending, event: str, now: int, subject: Packet, topic: str = "", write: bool = False
+    ) -> None:
+        """Let a question about a packet leave as an effect; the connection waits for `Connection.resume`."""
         raise NotImplementedError
 
     def wake(self, link: Link, when: int) -> None:
@@ -157,6 +185,10 @@ class Hub:
 
     def may_read(self, session: Session, topic: str) -> bool:
         """Whether this client may have messages of this topic; asked for each topic delivered."""
+        raise NotImplementedError
+
+    def reconsider(self, session: Session) -> None:
+        """Forget what this client may read: it may be somebody else, or somewhere else, than before."""
         raise NotImplementedError
 
     def online(self, session: Session) -> None:

@@ -14,6 +14,8 @@ from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, V5
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.engine.intercept import Pending
+    from mqtt_ref.engine.options import Capabilities
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet
     from mqtt_ref.wire.violation import Violation
@@ -54,31 +56,41 @@ class Link:
         "auth_deadline",
         "auth_state",
         "base",
+        "behind",
         "choked",
+        "clean_start",
         "client_id",
         "connect",
+        "connect_by",
         "deadline",
         "decoder",
         "ending",
         "fast",
         "gates",
+        "gone",
         "heard",
         "held",
         "held_bytes",
         "how",
         "hub",
         "keep_alive",
+        "keep_alive_seconds",
         "limit",
         "listener",
         "method",
-        "opened",
+        "offered",
         "out",
+        "patient",
+        "peer_certificate",
+        "pending",
         "problem_information",
         "question",
         "queued",
         "quota",
         "quota_maximum",
         "ready",
+        "reason_code",
+        "reason_text",
         "receive_maximum",
         "receiving",
         "remote",
@@ -90,6 +102,7 @@ class Link:
         "unsettled",
         "username",
         "version",
+        "view",
         "will_denied",
     )
 
@@ -98,7 +111,12 @@ class Link:
         self.serial = serial
         self.listener = listener
         self.remote = remote
-        self.opened = now
+        self.offered: Capabilities = hub.options.capabilities
+        """What the server offers this client: its capabilities, or fewer where its listener says so."""
+        self.peer_certificate: dict[str, object] | None = None
+        """What the client's certificate says, as `ssl` gives it, if one was asked for and sent."""
+        self.connect_by = 0
+        """When the CONNECT has to be there, or 0."""
         self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size, hub.tables.go_on)
         self.state: int = AWAIT_CONNECT
         self.base = 0
@@ -117,6 +135,8 @@ class Link:
         """Output that waited for a batch and may go now, before `out`."""
         self.ending = False
         """Whether nothing follows what is queued."""
+        self.patient = False
+        """Whether closing is left to the client for a while."""
         self.how: int = LOST
         self.gates: deque[Gate] | None = None
         self.touched = 0
@@ -143,7 +163,7 @@ class Link:
         self.alias_out: dict[str, int] | None = None
         self.alias_out_maximum = 0
         self.will_denied = False
-        """Whether the will of a 3.x client may not be published, which it cannot be told."""
+        """Whether the will is not published and the client not told: since 3.x cannot be told, or as decided."""
 
         self.keep_alive = 0
         """Nanoseconds of silence after which it is closed, or 0."""
@@ -153,8 +173,23 @@ class Link:
         self.auth_deadline = 0
         self.method = ""
         self.question = 0
-        self.held: list[Packet | Violation] | None = None
+        self.held: deque[Packet | Violation] | None = None
+        """What came before the client was accepted, to be handled then."""
+        self.pending: Pending | None = None
+        """What is half done while a question about it is open."""
+        self.behind: deque[Packet | Violation] | None = None
+        """What came behind it, and was not looked at."""
         self.held_bytes = 0
+        self.gone = 0
+        """Until when there is time for what is pending, after the link was lost; 0: it is not."""
+        self.reason_code = 0
+        self.reason_text = ""
+        """Why it is over, in the words of the log."""
+
+        self.clean_start = False
+        self.keep_alive_seconds = 0
+        self.view: object | None = None
+        """What others are shown of it (`broker.views.Client`), once somebody has looked."""
 
     def __repr__(self) -> str:
         return f"Link({self.serial}, {self.client_id!r}, {self.remote!r})"
@@ -179,7 +214,10 @@ class Link:
         if self.ready is not None:
             out = self.ready + out
             self.ready = None
-        return out
+        if self.gone:
+            return []
+        output = self.hub.output
+        return out if output is None or not out else output(self, out)
 
     def shut(self) -> None:
         """Close the link once what is queued was written."""
@@ -193,6 +231,8 @@ class Link:
     def note(self, text: str, code: int = 0, statement: str = "") -> None:
         """Say in one line of the log why this connection is refused or closed."""
         hub = self.hub
+        self.reason_code = code
+        self.reason_text = text
         if hub.options.notes:
             hub.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
 

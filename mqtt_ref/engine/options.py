@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-__all__ = ["Bounds", "Capabilities", "Options", "Redirect"]
+__all__ = ["Bounds", "Capabilities", "Options", "Redirect", "Terms"]
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Bounds:
 
     maximum_inflight: int = 1024
     """QoS 1 and 2 messages sent to one client and not acknowledged; a smaller Receive Maximum wins."""
-    queued_messages: int = 10_000
+    queued_messages: int = 8192
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
     """Bytes of payloads and topics that wait for one session."""
@@ -59,6 +59,8 @@ class Bounds:
     """Seconds for an authentication, with all its AUTH packets."""
     subscriptions: int = 100_000
     """Subscriptions of one session."""
+    hook_timeout: float = 5.0
+    """Seconds that one question to a hook may take; then the answer is no."""
     topic_levels: int = 65_536
     """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count].
 
@@ -72,6 +74,43 @@ class Bounds:
     """Sessions, connected or not."""
     connections: int = 1_000_000
     """Links."""
+    clients: int = 0
+    """Clients connected at once; another one is told 0x89 (3.x: 0x03). 0: any number."""
+    message_expiry: int = 0
+    """Seconds after which a message is kept no longer, whatever its publisher said; 0: for ever.
+
+    What subscribers are told of its Message Expiry Interval is not changed by this.
+    """
+
+
+@dataclass
+class Terms:
+    """What holds for the clients of one listener; None is what holds for the broker."""
+
+    versions: tuple[int, ...] | None = None
+    """The protocol levels that are accepted, of those that the broker accepts."""
+    maximum_qos: int | None = None
+    """The highest QoS that clients may publish at and are granted; never above the broker's."""
+    maximum_connections: int | None = None
+    """Links that may be open at once."""
+    connect_timeout: int | None = None
+    """Seconds from the accepted link to the CONNECT, a TLS or WebSocket handshake included; 0: any time."""
+    bytes_per_second: int | None = None
+    """Bytes of packets that are read from one client; more has to wait, nothing is dropped."""
+    packets_per_second: int | None = None
+    """Packets that are read from one client; more have to wait, none is dropped."""
+
+    def offered(self, capabilities: Capabilities) -> Capabilities:
+        """What the broker offers through this listener: its capabilities, or fewer."""
+        if self.versions is None and self.maximum_qos is None:
+            return capabilities
+        versions = capabilities.versions
+        if self.versions is not None:
+            versions = tuple(version for version in versions if version in self.versions)
+        maximum_qos = capabilities.maximum_qos
+        if self.maximum_qos is not None:
+            maximum_qos = min(maximum_qos, self.maximum_qos)
+        return replace(capabilities, versions=versions, maximum_qos=maximum_qos)
 
 
 @dataclass

@@ -100,7 +100,15 @@ def accepts(link: Link, session: Session, qos: int, packet_id: int, code: int) -
     return action in (DO_DELIVER_PUBACK, DO_DELIVER_PUBREC)
 
 
-def answered(link: Link, session: Session, qos: int, packet_id: int, code: int, now: int) -> None:
+def answered(
+    link: Link,
+    session: Session,
+    qos: int,
+    packet_id: int,
+    code: int,
+    now: int,
+    inherited: list[tuple[str, str]] | None = None,
+) -> None:
     """Answer a PUBLISH with its PUBACK or PUBREC [MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1].
 
     [X5-packet-id-in-use]
@@ -128,9 +136,9 @@ def answered(link: Link, session: Session, qos: int, packet_id: int, code: int, 
         link.acks += 1
         link.unsettled += 1
     if action in (DO_DELIVER_PUBACK, DO_REFUSE_PUBACK):
-        fine = acks.answer(link, PUBACK, packet_id, code)
+        fine = acks.answer(link, PUBACK, packet_id, code, "", inherited)
     elif action in (DO_DELIVER_PUBREC, DO_REFUSE_PUBREC):
-        fine = acks.answer(link, PUBREC, packet_id, code)
+        fine = acks.answer(link, PUBREC, packet_id, code, "", inherited)
     elif action == DO_PUBREC:
         fine = acks.answer(link, PUBREC, packet_id, 0)
     elif action == DO_IN_USE:

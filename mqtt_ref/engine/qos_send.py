@@ -63,21 +63,32 @@ def deliver(
     """
     if session.version == V31 and len(message.topic) > session.hub.limits.topic_v31:
         # The Topic Name came from a client of a later version [X31-topic-length].
-        session.hub.counters.dropped_too_large += 1
+        _dropped(session, message, "too_large")
         return
     if qos == 0:
         if link is None:
             _deliver_offline(session, message, retain, identifiers, now)
         elif link.choked:
-            _dropped(link, session, message, "slow")
+            _dropped(session, message, "slow")
         else:
             _send_qos0(link, session, message, retain, identifiers, now)
         return
     delivery = Delivery(message, qos, retain, identifiers, group)
-    if link is None or link.quota <= 0 or session.queue or session.resending or link.choked:
+    if link is None or link.quota <= 0 or session.queue or session.resending or link.choked or _full(session, message):
         _enqueue(session, delivery, now)
     else:
         _start(link, session, delivery, now)
+
+
+def _full(session: Session, message: Message) -> bool:
+    """Whether no packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
+    hub = session.hub
+    if len(session.inflight) < hub.limits.packet_id_maximum:
+        return False
+    watch = hub.watch
+    if watch is not None and watch.exhausted is not None:
+        watch.exhausted(session, message)
+    return True
 
 
 def _send_qos0(
@@ -92,7 +103,7 @@ def _send_qos0(
         return
     data = message.form(link.version, 0, retain)
     if len(data) > link.limit:
-        _dropped(link, session, message, "too_large")
+        _dropped(session, message, "too_large")
         return
     link.hub.counters.messages_sent += 1
     link.send(data)
@@ -128,7 +139,7 @@ def _send_special(
     if len(data) > link.limit:
         if alias and named:
             aliases.forget(link, message.topic)
-        _dropped(link, session, message, "too_large")
+        _dropped(session, message, "too_large")
         return False
     link.hub.counters.messages_sent += 1
     link.send(data)
@@ -160,7 +171,7 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     else:
         data = message.with_id(link.version, qos, delivery.retain, packet_id)
         if len(data) > link.limit:
-            _dropped(link, session, message, "too_large")
+            _dropped(session, message, "too_large")
             return
         hub.counters.messages_sent += 1
         link.send(data)
@@ -173,6 +184,9 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     keeper = hub.keeper
     if keeper is not None:
         keeper.inflight(session, delivery)
+    watch = hub.watch
+    if watch is not None and watch.qos_publish is not None:
+        watch.qos_publish(session, message, packet_id, False)
 
 
 def start_plain(link: Link, session: Session, message: Message, qos: int, prefix: bytes, suffix: bytes) -> None:
@@ -189,10 +203,13 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     inflight = session.inflight
     packet_id = session.next_packet_id
     largest = hub.limits.packet_id_maximum
+    delivery = Delivery(message, qos, False, ())
+    if len(inflight) >= largest and _full(session, message):
+        _enqueue(session, delivery, message.arrived)
+        return
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
-    delivery = Delivery(message, qos, False, ())
     delivery.packet_id = packet_id
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
@@ -205,6 +222,9 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     keeper = hub.keeper
     if keeper is not None:
         keeper.inflight(session, delivery)
+    watch = hub.watch
+    if watch is not None and watch.qos_publish is not None:
+        watch.qos_publish(session, message, packet_id, False)
 
 
 def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
@@ -235,6 +255,9 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
         keeper = hub.keeper
         if keeper is not None:
             keeper.inflight_gone(session, delivery)
+        watch = hub.watch
+        if watch is not None and watch.qos_complete is not None:
+            watch.qos_complete(session, delivery.message, packet_id)
         if delivery.charged and link.quota < link.quota_maximum:
             # Never above its initial value [X5-quota-ceiling].
             link.quota += 1
@@ -284,7 +307,7 @@ def resume(link: Link, session: Session, now: int) -> None:
             gone.append(packet_id)
         delivery.state = tables.qos_send_next[at]
     for packet_id in gone:
-        del session.inflight[packet_id]
+        _give_up(session, packet_id, "expired")
     session.resending = resending if resending else None
     pump(link, session, now)
 
@@ -307,7 +330,7 @@ def pump(link: Link, session: Session, now: int) -> None:
     keeper = hub.keeper
     while queue and not link.choked and not link.ending:
         delivery = queue[0]
-        if delivery.qos and link.quota <= 0:
+        if delivery.qos and (link.quota <= 0 or len(session.inflight) >= hub.limits.packet_id_maximum):
             return
         queue.popleft()
         message = delivery.message
@@ -315,7 +338,7 @@ def pump(link: Link, session: Session, now: int) -> None:
         if keeper is not None:
             keeper.unqueued(session, delivery)
         if _expired(link, message, now):
-            _dropped(link, session, message, "expired")
+            _dropped(session, message, "expired")
         elif delivery.qos:
             _start(link, session, delivery, now)
         else:
@@ -338,7 +361,7 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     if _expired(link, message, now):
         at = delivery.state * WIDTH + ON_EXPIRED
         if tables.qos_send_action[at] == DO_DROP:
-            del session.inflight[delivery.packet_id]
+            _give_up(session, delivery.packet_id, "expired")
             return
     plain = tables.qos_send_action[delivery.state * WIDTH + ON_RESUMED] == DO_RESEND_PUBLISH_PLAIN
     delivery.charged = True
@@ -348,11 +371,23 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
         link, session, message, delivery.qos, delivery.retain, not plain, delivery.packet_id, delivery.identifiers, now
     ):
         # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
-        del session.inflight[delivery.packet_id]
         link.quota += 1
         keeper = link.hub.keeper
         if keeper is not None:
             keeper.inflight_gone(session, delivery)
+        _give_up(session, delivery.packet_id, "too_large")
+        return
+    watch = link.hub.watch
+    if watch is not None and watch.qos_publish is not None:
+        watch.qos_publish(session, message, delivery.packet_id, True)
+
+
+def _give_up(session: Session, packet_id: int, why: str) -> None:
+    """Forget a message in flight that was not acknowledged."""
+    delivery = session.inflight.pop(packet_id)
+    watch = session.hub.watch
+    if watch is not None and watch.qos_dropped is not None:
+        watch.qos_dropped(session, delivery.message, packet_id, why)
 
 
 def _expired(link: Link, message: Message, now: int) -> bool:
@@ -373,6 +408,7 @@ def _deliver_offline(session: Session, message: Message, retain: bool, identifie
     hub = session.hub
     if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
         hub.counters.dropped_offline += 1
+        hub.tell_dropped(session, message, "offline")
         return
     _enqueue(session, Delivery(message, 0, retain, identifiers), now)
 
@@ -381,8 +417,9 @@ def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
     """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
     hub = session.hub
     message = delivery.message
+    hub.limit_expiry(message)
     if message.expires_at != NEVER and now >= message.expires_at:
-        hub.counters.dropped_expired += 1
+        _dropped(session, message, "expired")
         return
     queue = session.queue
     if queue is None:
@@ -391,10 +428,7 @@ def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
     size = message.size
     while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
         if not _make_room(session, now):
-            hub.counters.dropped_queue_full += 1
-            watch = hub.watch
-            if watch is not None and watch.dropped is not None:
-                watch.dropped(session, message, "queue_full")
+            _dropped(session, message, "queue_full")
             return
     delivery.order = session.next_order
     session.next_order += 1
@@ -419,13 +453,7 @@ def _make_room(session: Session, now: int) -> bool:
     session.queued_bytes -= oldest.message.size
     if hub.keeper is not None:
         hub.keeper.unqueued(session, oldest)
-    if expired:
-        hub.counters.dropped_expired += 1
-    else:
-        hub.counters.dropped_queue_full += 1
-        watch = hub.watch
-        if watch is not None and watch.dropped is not None:
-            watch.dropped(session, oldest.message, "queue_full")
+    _dropped(session, oldest.message, "expired" if expired else "queue_full")
     return True
 
 
@@ -437,15 +465,15 @@ def drop_queue(session: Session) -> list[Delivery]:
     return [] if queue is None else list(queue)
 
 
-def _dropped(link: Link, session: Session, message: Message, why: str) -> None:
+def _dropped(session: Session, message: Message, why: str) -> None:
     """Count a message that its subscriber does not get."""
-    counters = link.hub.counters
+    counters = session.hub.counters
     if why == "slow":
         counters.dropped_slow += 1
     elif why == "too_large":
         counters.dropped_too_large += 1
+    elif why == "queue_full":
+        counters.dropped_queue_full += 1
     else:
         counters.dropped_expired += 1
-    watch = link.hub.watch
-    if watch is not None and watch.dropped is not None:
-        watch.dropped(session, message, why)
+    session.hub.tell_dropped(session, message, why)

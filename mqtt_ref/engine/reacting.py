@@ -14,6 +14,7 @@ from mqtt_ref.engine.generated.connection import (
     DECIDING,
     WIDTH,
 )
+from mqtt_ref.engine.generated.decisions import SERVER_DISCONNECT_WAIT
 from mqtt_ref.engine.link import LOST
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
@@ -79,7 +80,7 @@ def react(link: Link, violation: Violation, now: int, text: str = "") -> None:
         _connack(link, found.code, text, "")
         link.hub.counters.connections_refused += 1
     elif action == "disconnect" and link.version == V5 and phase == "connected":
-        acks.disconnect(link, found.code, text or (_title(violation.reason) if link.problem_information else ""))
+        _farewell(link, found.code, text or (_title(violation.reason) if link.problem_information else ""))
     elif phase != "connected":
         link.hub.counters.connections_refused += 1
     stop(link, now, LOST)
@@ -91,8 +92,13 @@ def expel(link: Link, code: int, text: str, now: int, how: int = LOST, server_re
         return
     link.note(text, code)
     if link.state == CONNECTED and link.version == V5:
-        acks.disconnect(link, code, text, server_reference)
+        _farewell(link, code, text, server_reference)
     stop(link, now, how)
+
+
+def _farewell(link: Link, code: int, text: str, server_reference: str = "") -> None:
+    acks.disconnect(link, code, text, server_reference)
+    link.patient = link.hub.decisions.server_disconnect == SERVER_DISCONNECT_WAIT
 
 
 def refuse(link: Link, code: int, text: str, now: int, server_reference: str = "", data: bytes | None = None) -> None:
@@ -145,6 +151,7 @@ def stop(link: Link, now: int, how: int) -> None:
     link.base = CLOSED * WIDTH
     link.how = how
     link.held = None
+    link.behind = None
     link.shut()
     link.hub.counters.connections_closed += 1
     link.hub.settle(link, now, how)

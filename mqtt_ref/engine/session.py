@@ -68,11 +68,13 @@ class Session:
         "inflight",
         "kept",
         "link",
+        "listener",
         "next_order",
         "next_packet_id",
         "queue",
         "queued_bytes",
         "received",
+        "remote",
         "resending",
         "state",
         "subscriptions",
@@ -90,6 +92,9 @@ class Session:
         self.client_id = client_id
         self.version = version
         self.username: str = ""
+        self.remote = ""
+        self.listener = ""
+        """Where its last connection came from, and by which listener, once that is over."""
         self.state: int = ABSENT
         self.link: Link | None = None
         self.expiry = 0

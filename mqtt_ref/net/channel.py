@@ -8,10 +8,25 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from mqtt_ref.net.pace import PACED, Pacer
+
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.listener import Listener
 
-__all__ = ["HARD_LIMIT", "HIGH_WATER", "LINGER", "READ", "TURN", "Channel"]
+__all__ = [
+    "ASKED",
+    "CHOKED",
+    "HARD_LIMIT",
+    "HIGH_WATER",
+    "LINGER",
+    "PACED",
+    "READ",
+    "RESTING",
+    "TURN",
+    "Channel",
+    "peer_name",
+]
 
 HIGH_WATER: Final = 256 * 1024
 """Bytes the transport holds for a client before the engine is told to send it no more messages."""
@@ -21,28 +36,54 @@ READ: Final = 64 * 1024
 """Bytes of one read at most, where the loop lets us choose."""
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
+PATIENCE: Final = 5.0
+"""Seconds that a client has to close a connection itself, where that is left to it."""
 LINGER: Final = 1.0
 """Seconds that a client has to take the last packet and close its side."""
 
+# Why nothing is read from a client for the time being.
+CHOKED: Final = 1
+"""It takes nothing itself."""
+RESTING: Final = 2
+"""It had its share of this turn."""
+ASKED: Final = 8
+"""A question about it is open: what it sends would only be held."""
+HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
+
 
 class Channel(asyncio.Protocol):
-    """A TCP, TLS or Unix stream [X5-any-transport]; other framing (WebSocket) overrides `data_received` and `write`.
+    """A stream of packets, whatever carries it [X5-any-transport]: the transport is a socket's or one that looks alike.
 
-    `write` is an attribute, so that the usual way from the driver to the transport has nothing in between.
+    `write` and `receive` are attributes, so that the usual way between the transport and the connection has nothing
+    in between.
     """
 
-    __slots__ = ("choked", "connection", "driver", "lingering", "listener", "reading", "remote", "transport", "write")
+    __slots__ = (
+        "choked",
+        "connection",
+        "driver",
+        "halted",
+        "lingering",
+        "listener",
+        "pacer",
+        "receive",
+        "remote",
+        "transport",
+        "write",
+    )
 
     transport: asyncio.Transport
     write: Callable[[bytes], object]
+    receive: Callable[[bytes, int], None]
 
-    def __init__(self, driver: Driver, listener: str) -> None:
+    def __init__(self, driver: Driver, listener: Listener) -> None:
         self.driver = driver
         self.listener = listener
         self.remote = ""
         self.choked = False
-        self.reading = True
+        self.halted = 0
         self.lingering = False
+        self.pacer: Pacer | None = None
 
     # ---------------------------------------------------------------- from the transport
 
@@ -54,14 +95,20 @@ class Channel(asyncio.Protocol):
         self.write = self.transport.write
         self.remote = peer_name(transport.get_extra_info("peername"))
         driver = self.driver
-        self.connection = driver.broker.connect(monotonic_ns(), self.listener, self.remote)
+        terms = self.listener.terms
+        now = monotonic_ns()
+        self.connection = driver.broker.connect(now, self.listener.name, self.remote, terms)
+        self.connection.peer_certificate = transport.get_extra_info("peercert") or None
+        self.receive = self._first
+        if terms.bytes_per_second or terms.packets_per_second:
+            self.pacer = Pacer(self, terms, now)
         driver.channels[self.connection] = self
         if not driver.scheduled:
             driver.schedule()
 
     def data_received(self, data: bytes) -> None:
         """One pass over all packets of this read; one flush per turn of the loop."""
-        self.connection.receive(data, monotonic_ns())
+        self.receive(data, monotonic_ns())
         driver = self.driver
         driver.taken += len(data)
         if driver.taken >= TURN:
@@ -69,14 +116,28 @@ class Channel(asyncio.Protocol):
         elif not driver.scheduled:
             driver.schedule()
 
+    def _first(self, data: bytes, now: int) -> None:
+        """The first bytes: what can't be MQTT gets a line that says what it looks like."""
+        self.receive = self.connection.receive if self.pacer is None else self.pacer.receive
+        if data[:2] == b"\x16\x03":
+            self.connection.turn_away("TLS came to a listener without TLS", now)
+        elif data.startswith(HTTP):
+            self.connection.turn_away("HTTP came to a listener for plain MQTT; WebSocket has its own", now)
+        else:
+            self.receive(data, now)
+
     def eof_received(self) -> bool:
         """The client sends nothing more: it gets what it has coming, and the link is closed."""
+        if self.pacer is not None:
+            self.pacer.finish(monotonic_ns())
         if not self.lingering:
             self.driver.flush()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         driver = self.driver
+        if self.pacer is not None:
+            self.pacer.finish(monotonic_ns())
         driver.forget(self, exc)
         self.connection.lost(monotonic_ns())
         driver.schedule()
@@ -87,11 +148,24 @@ class Channel(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.choked = False
-        if not self.reading and not self.lingering:
-            self.reading = True
-            self.transport.resume_reading()
+        self.go_on(CHOKED)
         self.connection.unchoke(monotonic_ns())
         self.driver.schedule()
+
+    # ---------------------------------------------------------------- reading
+
+    def halt(self, why: int) -> None:
+        """Read nothing from this client until every reason for that has gone."""
+        if not self.halted and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self.halted |= why
+
+    def go_on(self, why: int) -> None:
+        """A reason not to read has gone."""
+        if self.halted & why:
+            self.halted &= ~why
+            if not self.halted and not self.lingering and not self.transport.is_closing():
+                self.transport.resume_reading()
 
     # ---------------------------------------------------------------- from the driver
 
@@ -101,9 +175,8 @@ class Channel(asyncio.Protocol):
         `said` is whether the client was told something in this turn.
         """
         if not self.connection.closing:
-            if self.reading and self.transport.get_write_buffer_size() > HARD_LIMIT:
-                self.reading = False
-                self.transport.pause_reading()
+            if self.transport.get_write_buffer_size() > HARD_LIMIT:
+                self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True
             self.close(said)
@@ -111,7 +184,9 @@ class Channel(asyncio.Protocol):
     def close(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within the time there is for it."""
         transport = self.transport
-        if said and transport.can_write_eof():
+        if self.connection.patient:
+            self.driver.loop.call_later(PATIENCE, transport.close)
+        elif said and transport.can_write_eof():
             # Closing with unread input would reset the connection, and the client might never see what we said.
             # So it is read on; the broker takes no notice of it.
             try:
@@ -119,7 +194,7 @@ class Channel(asyncio.Protocol):
             except OSError:  # the client has gone already
                 transport.abort()
                 return
-            if not self.reading:
+            if self.halted and not transport.is_closing():
                 transport.resume_reading()
             self.driver.loop.call_later(LINGER, transport.abort)
         else:

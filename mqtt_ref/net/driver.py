@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.engine.access import REFUSE, Verdict
-from mqtt_ref.engine.effects import Ask, Effect, Note
+from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
+from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
+from mqtt_ref.net.channel import ASKED, RESTING
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -23,7 +26,10 @@ __all__ = ["Driver"]
 
 SERVER_SHUTTING_DOWN: Final = 0x8B
 UNSPECIFIED_ERROR: Final = 0x80
+AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
+HANDLERS: Final = 10_000
+"""`async` handlers of inline clients that may run at once."""
 LOG = logging.getLogger("mqtt_ref.net")
 CLOSED = logging.getLogger("mqtt_ref.connection")
 
@@ -44,10 +50,16 @@ class Driver:
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         self.on_ask: Callable[[Ask], object] | None = None
-        """Gets the questions whether a client may connect; without it nobody may."""
+        """Gets the questions that take time; without it the answer is no."""
+        self.on_withdraw: Callable[[Withdraw], object] | None = None
+        """Is told of questions whose answer is not wanted any more."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
+        self._handlers: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._resting: list[Channel] = []
+        self._asked: dict[int, Channel] = {}
+        """By question: who is not read from until it is answered."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer goes off, or 0."""
@@ -76,7 +88,7 @@ class Driver:
                 try:
                     if out:
                         channel.write(out[0] if len(out) == 1 else b"".join(out))
-                    if connection.closing or channel.choked:
+                    if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("a connection failed while it was written to: %r", connection)
@@ -93,8 +105,8 @@ class Driver:
         What a turn can make the broker queue for a client that does not read is bounded by this.
         """
         self.flush()
-        if channel.reading and not channel.transport.is_closing():
-            channel.transport.pause_reading()
+        if not channel.halted and not channel.transport.is_closing():
+            channel.halt(RESTING)
             if not self._resting:
                 self.loop.call_soon(self._go_on)
             self._resting.append(channel)
@@ -102,8 +114,7 @@ class Driver:
     def _go_on(self) -> None:
         resting, self._resting = self._resting, []
         for channel in resting:
-            if channel.reading and not channel.transport.is_closing():
-                channel.transport.resume_reading()
+            channel.go_on(RESTING)
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the broker wants done outside."""
@@ -114,18 +125,74 @@ class Driver:
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
             elif isinstance(effect, Ask):
+                self._rest(effect)
                 if self.on_ask is not None:
                     self.on_ask(effect)
                 else:
                     LOG.error("refused, since nobody answers %r", effect)
-                    self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
+                    verdict = effect.event in AUTHENTICATION
+                    no = Verdict(REFUSE, UNSPECIFIED_ERROR) if verdict else Refusal(UNSPECIFIED_ERROR)
+                    self.answer(effect.question, no)
+            elif isinstance(effect, Withdraw):
+                self._read_on(self._asked.pop(effect.question, None))
+                if self.on_withdraw is not None:
+                    self.on_withdraw(effect)
+            elif isinstance(effect, Deliver):
+                self._hand_over(effect)
             else:
                 raise NotImplementedError(f"nobody carries out {effect!r}")
 
-    def answer(self, question: int, verdict: Verdict) -> None:
+    def _hand_over(self, effect: Deliver) -> None:
+        """Call an inline subscriber; what it raises concerns nobody else."""
+        subscription = effect.subscription
+        if self.broker.inline.get(subscription.handle) is not subscription:
+            return  # it was deleted meanwhile
+        try:
+            outcome = subscription.handler(effect.received)
+            if isinstance(outcome, Awaitable):
+                self._start(subscription, outcome)
+        except Exception:
+            LOG.exception("the handler of %r failed", subscription)
+
+    def _start(self, subscription: InlineSubscription, outcome: Awaitable[object]) -> None:
+        """Let an `async` handler run beside everything else; of more than there may be, the newest is dropped."""
+        if len(self._handlers) >= HANDLERS:
+            self.broker.counters.dropped_slow += 1
+            LOG.warning("a message was dropped: %d handlers of inline clients run, none of %r", HANDLERS, subscription)
+            if isinstance(outcome, Coroutine):
+                outcome.close()
+            return
+
+        async def run() -> None:
+            try:
+                await outcome
+            except Exception:
+                LOG.exception("the handler of %r failed", subscription)
+
+        task = self.loop.create_task(run())
+        self._handlers.add(task)
+        task.add_done_callback(self._handlers.discard)
+
+    def tell(self, text: str, remote: str, listener: str) -> None:
+        """A line of the log about a client that did not get as far as a connection."""
+        self.carry_out([Note(text, 0, "", "", remote, listener)])
+
+    def answer(self, question: int, answer: object) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
-        self.broker.answer(question, verdict, monotonic_ns())
+        self.broker.answer(question, answer, monotonic_ns())
+        self._read_on(self._asked.pop(question, None))
         self.schedule()
+
+    def _rest(self, ask: Ask) -> None:
+        """Read no more from a client while a question about it is open: what it sends would only be held."""
+        channel = None if ask.link is None else self.channels.get(ask.link)
+        if channel is not None and not channel.transport.is_closing():
+            channel.halt(ASKED)
+            self._asked[ask.question] = channel
+
+    def _read_on(self, channel: Channel | None) -> None:
+        if channel is not None and channel.connection.pending is None:
+            channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
         level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
@@ -148,6 +215,8 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
+        if connection.pending is not None:
+            return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
         elif connection.session is None and not error:
@@ -158,6 +227,8 @@ class Driver:
     # ---------------------------------------------------------------- time
 
     def _arm(self, due: int) -> None:
+        if self._closed:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._armed = due
@@ -207,4 +278,7 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for task in self._handlers:
+            task.cancel()
+        self._closed = True
         self.lines.settle()

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Where the broker listens: an address that becomes sockets, and a channel for whoever connects to them."""
+"""Where clients come in: what every listener is, custom ones too, and those that accept from sockets of the system."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import Channel
+from mqtt_ref.net.tls import Handshakes, TlsSettings
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
 
-__all__ = ["Listener", "ListenerError", "is_loopback"]
+__all__ = ["BACKLOG", "Listener", "ListenerError", "StreamListener", "url_of"]
 
 BACKLOG: Final = 1024
 """Connections that the kernel holds for us."""
@@ -26,119 +27,153 @@ ACCEPTED: Final = 100
 
 
 class ListenerError(Exception):
-    """An address that cannot be listened on; the text says why."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`; of names only `localhost` is known to be."""
-    if host == "localhost":
-        return True
-    try:
-        return socket.inet_pton(socket.AF_INET, host)[0] == 127
-    except OSError:
-        pass
-    try:
-        return socket.inet_pton(socket.AF_INET6, host) == bytes(15) + b"\x01"
-    except OSError:
-        return False
+    """An address that cannot be listened on, or certificates that cannot be used; the text says why."""
 
 
 class Listener:
-    """A TCP listener. Port 0 takes a free one: `port` and `urls` say which, once it is open.
+    """A way for clients to come in. Derive from it for one of your own.
 
-    [MQTT5-4.2.0-1, MQTT311-7.1.1-1, X31-transport-tcp, X31-port]
+    `name` tells listeners of a server apart: in the log, in `Client.listener`, for `Server.close_listener`. `terms`
+    hold for its clients. `urls` say where it is reached while it is open; `port` is 0 where there is none.
+
+    A listener of your own overrides `open` and `close`. For each client that comes it calls `channel(driver, self)`,
+    which gives an `asyncio.Protocol`, and lets a transport drive that protocol in the event loop of the driver, by
+    itself or through `loop.create_server` and the like. A transport of your own needs what `asyncio.Transport` has for
+    writing, reading and closing; `MemoryListener` is a short example.
     """
 
-    scheme = "mqtt"
-
-    def __init__(self, host: str = "127.0.0.1", port: int = 1883, name: str = "") -> None:
-        self.host = host
-        self.port = port
-        self.name = name or f"{self.scheme}:{host}:{port}"
+    def __init__(self, name: str = "", terms: Terms | None = None) -> None:
+        self.name = name or type(self).__name__
+        self.terms = Terms() if terms is None else terms
         self.urls: list[str] = []
-        self._servers: list[asyncio.Server] = []
+        self.port = 0
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.host!r}, {self.port})"
+        return f"{type(self).__name__}({self.name!r})"
 
-    async def open(self, driver: Driver, channel: Callable[[Driver, str], Channel] = Channel) -> None:
-        """Begin to accept.
+    async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
+        """Begin to accept; it may be opened again after it was closed.
+
+        Raises:
+            ListenerError: it cannot; the text says why.
+        """
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Accept no more connections; those that exist stay."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        """Read certificates and revocation lists again, for the connections to come; those that exist stay.
+
+        Raises:
+            ListenerError: they cannot be used; the old ones stay in use.
+        """
+
+
+class StreamListener(Listener):
+    """A listener on sockets of the system, with TLS or without."""
+
+    scheme = "mqtt"
+    scheme_tls = "mqtts"
+    alpn: tuple[str, ...] = ("mqtt",)
+
+    def __init__(
+        self, name: str = "", terms: Terms | None = None, tls: TlsSettings | ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(name, terms)
+        self.tls = tls
+        self._handshakes: Handshakes | None = None
+        self._servers: list[asyncio.Server] = []
+
+    def bind(self) -> list[socket.socket]:
+        """The sockets, bound.
 
         Raises:
             ListenerError: the address is taken, not one of this machine, or may not be used.
         """
+        raise NotImplementedError
+
+    def protocol(self, channel: Channel) -> asyncio.Protocol:
+        """What stands between the stream and the channel: nothing, usually."""
+        return channel
+
+    def explain(self, error: OSError) -> str:
+        """Why it cannot be listened on."""
+        return f"cannot listen on {self.name}: {error.strerror or error}"
+
+    async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
+        """Begin to accept.
+
+        Raises:
+            ListenerError: the address or the certificates cannot be used.
+        """
+        factory: Callable[[], asyncio.Protocol] = partial(channel, driver, self)
+        if type(self).protocol is not StreamListener.protocol:
+            factory = partial(self._wrapped, channel, driver)
+        if self.tls is not None:
+            self._handshakes = Handshakes(self, driver, self._context(), factory)
+            factory = self._handshakes.accept
         sockets = self.bind()
         try:
             for bound in sockets:
-                factory = partial(channel, driver, self.name)
-                server = await driver.loop.create_server(factory, sock=bound, backlog=ACCEPTED)
-                self._servers.append(server)
+                self._servers.append(await _serve(driver.loop, factory, bound))
                 bound.listen(BACKLOG)
         except OSError as error:
             await self.close()
-            raise ListenerError(_explain(error, self.host, self.port)) from error
+            raise ListenerError(self.explain(error)) from error
         finally:
             for bound in sockets[len(self._servers) :]:
                 bound.close()
-        self.urls = [_url(self.scheme, bound) for bound in sockets]
-
-    def bind(self) -> list[socket.socket]:
-        """A socket per address that the host has, all with the same port."""
-        # `None` is what getaddrinfo calls every interface; asyncio's own resolution would need a thread.
-        host = self.host or None
-        try:
-            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        except OSError as error:
-            raise ListenerError(f"cannot listen on {self.host}: {error.strerror or error}") from error
-        sockets: list[socket.socket] = []
-        try:
-            for family, address in dict.fromkeys((row[0], row[4]) for row in found):
-                sockets.append(_bind(family, (address[0], self.port, *address[2:])))
-                self.port = sockets[-1].getsockname()[1]
-        except OSError as error:
-            # A family that this machine has no address of is left out if there is another one.
-            if not sockets or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                for bound in sockets:
-                    bound.close()
-                raise ListenerError(_explain(error, self.host, self.port)) from error
-        return sockets
+        self.urls = [url_of(self.scheme if self.tls is None else self.scheme_tls, bound) for bound in sockets]
 
     async def close(self) -> None:
         """Accept no more connections; those that exist stay."""
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
+        if self._handshakes is not None:
+            self._handshakes.close()
+            self._handshakes = None
+
+    def reload(self) -> None:
+        """Read certificates and revocation lists again; a context that was handed in is the owner's to change.
+
+        Raises:
+            ListenerError: they cannot be used; the old ones stay in use.
+        """
+        if self._handshakes is not None:
+            self._handshakes.context = self._context()
+
+    def _context(self) -> ssl.SSLContext:
+        if isinstance(self.tls, TlsSettings):
+            try:
+                return self.tls.context(self.alpn)
+            except ValueError as error:
+                raise ListenerError(f"{self.name}: {error}") from error
+        assert self.tls is not None
+        return self.tls
+
+    def _wrapped(self, channel: Callable[[Driver, Listener], Channel], driver: Driver) -> asyncio.Protocol:
+        return self.protocol(channel(driver, self))
 
 
-def _bind(family: int, address: tuple[object, ...]) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setblocking(False)
-        if os.name == "posix":
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        elif sys.platform == "win32":
-            # There, reuse would let two programs share a port, and a second one steal it.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind(address)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
+async def _serve(
+    loop: asyncio.AbstractEventLoop, factory: Callable[[], asyncio.Protocol], bound: socket.socket
+) -> asyncio.Server:
+    if not hasattr(socket, "AF_UNIX") or bound.family != socket.AF_UNIX:
+        return await loop.create_server(factory, sock=bound, backlog=ACCEPTED)
+    more: dict[str, Any] = {}
+    if sys.version_info >= (3, 13) and type(loop).__module__.startswith("asyncio."):
+        more["cleanup_socket"] = False  # the file is removed by who made it
+    return await loop.create_unix_server(factory, sock=bound, backlog=ACCEPTED, **more)
 
 
-def _explain(error: OSError, host: str, port: int) -> str:
-    where = f"{host or 'all addresses'}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: the port is in use, perhaps by another broker; --port 0 takes a free one"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: this machine does not have that address"
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {where}: ports below 1024 need a privilege"
-    return f"cannot listen on {where}: {error.strerror or error}"
-
-
-def _url(scheme: str, bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
+def url_of(scheme: str, bound: socket.socket) -> str:
+    """The URL of a bound socket; that of a Unix socket is its path."""
+    address = bound.getsockname()
+    if not isinstance(address, tuple):
+        path = address.decode(errors="replace") if isinstance(address, bytes) else str(address)
+        return f"unix:{path}" if scheme == "mqtt" else f"{scheme}+unix:{path}"
+    host, port = address[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.listener import Listener
 
 __all__ = ["FORMS", "Trace", "TracedChannel", "traced"]
 
@@ -142,7 +143,7 @@ class TracedChannel(Channel):
 
     __slots__ = ("_name", "_number", "_received", "_sent", "_trace")
 
-    def __init__(self, trace: Trace, driver: Driver, listener: str) -> None:
+    def __init__(self, trace: Trace, driver: Driver, listener: Listener) -> None:
         super().__init__(driver, listener)
         self._trace = trace
         self._received = Framer(CLIENT)
@@ -186,6 +187,6 @@ class TracedChannel(Channel):
             framer.rest = b""
 
 
-def traced(trace: Trace) -> Callable[[Driver, str], Channel]:
+def traced(trace: Trace) -> Callable[[Driver, Listener], Channel]:
     """What makes channels that are shown by `trace`."""
     return partial(TracedChannel, trace)

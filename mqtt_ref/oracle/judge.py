@@ -31,6 +31,8 @@ FINDINGS: Final = 10_000
 """Findings that are kept; more are counted."""
 REPEATED: Final = 20
 """Findings of one rule on one connection that are kept; more are counted."""
+OTHERS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"\x16\x03")
+"""How HTTP and TLS begin: a visitor that speaks those is no MQTT client."""
 TYPES: Final = (
     "", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback", "unsubscribe",
     "unsuback", "pingreq", "pingresp", "disconnect", "auth",
@@ -86,6 +88,9 @@ class Watched:
         talk = self.talk
         talk.now = now
         framer = self.sent
+        if talk.connect is None and not framer.have and data.startswith(OTHERS):
+            self.blind = True
+            return
         data, frames = framer.feed(data)
         first = self.begun_at or now
         if frames:

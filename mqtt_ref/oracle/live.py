@@ -15,6 +15,7 @@ from mqtt_ref.oracle.state import QUIET, SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.listener import Listener
 
 __all__ = ["POLICIES", "JudgedChannel", "Live", "policy"]
 
@@ -52,7 +53,7 @@ class Live:
         self.channels: set[JudgedChannel] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def channel(self, driver: Driver, listener: str) -> Channel:
+    def channel(self, driver: Driver, listener: Listener) -> Channel:
         """The channel of a connection that was accepted."""
         return JudgedChannel(self, driver, listener)
 
@@ -70,7 +71,7 @@ class Live:
             self.judge.excuse(now)
         self.looked = now
         for channel in self.channels:
-            if not channel.reading:
+            if channel.halted:
                 channel.watched.excuse(now)
         self.judge.passed(now)
 
@@ -90,7 +91,7 @@ class JudgedChannel(TracedChannel):
 
     __slots__ = ("_answered", "_held", "_live", "_pass", "watched")
 
-    def __init__(self, live: Live, driver: Driver, listener: str) -> None:
+    def __init__(self, live: Live, driver: Driver, listener: Listener) -> None:
         super().__init__(live.trace, driver, listener)
         self._live = live
         self._answered = False
@@ -98,7 +99,7 @@ class JudgedChannel(TracedChannel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.watched = self._live.judge.open(str(self._number), monotonic_ns(), self.remote, self.listener)
+        self.watched = self._live.judge.open(str(self._number), monotonic_ns(), self.remote, self.listener.name)
         self._live.add(self)
         self._pass = self.write
         self.write = self._judged_write

@@ -11,7 +11,7 @@ from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "head_size"]
 
 SPAN: Final = 4096
 """Bytes from which a PUBLISH that came in several chunks has its payload joined straight from them."""
@@ -43,6 +43,11 @@ class Decoder:
     def buffered(self) -> int:
         """Bytes held for a packet that is not complete yet."""
         return self._have
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are missing of a packet whose length is known; 0 between packets."""
+        return self._need - self._have if self._need else 0
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
         """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.

@@ -177,8 +177,8 @@ def test_watch_is_told() -> None:
     world.broker.watch = Watch(
         connected=lambda link, session, present: told.append(("connected", session.client_id, present)),
         disconnected=lambda link, session, how: told.append(("disconnected", session.client_id, how)),
-        subscribed=lambda session, name, options: told.append(("subscribed", name, options)),
-        unsubscribed=lambda session, name: told.append(("unsubscribed", name)),
+        subscribed=lambda link, packet, codes: told.append(("subscribed", link.client_id, codes)),
+        unsubscribed=lambda link, packet, codes: told.append(("unsubscribed", packet.topic_filters, codes)),
         published=lambda message, matched: told.append(("published", message.topic, matched)),
         session_ended=lambda session, why: told.append(("ended", session.client_id, why)),
     )
@@ -191,9 +191,9 @@ def test_watch_is_told() -> None:
     a.drop()
     assert told == [
         ("connected", "a", False),
-        ("subscribed", "t", 1),
+        ("subscribed", "a", [1]),
         ("published", "t", True),
-        ("unsubscribed", "t"),
+        ("unsubscribed", ["t"], [0]),
         ("published", "t", False),
         ("disconnected", "a", 2),
         ("ended", "a", "closed"),

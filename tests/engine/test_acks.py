@@ -11,15 +11,23 @@ import pytest
 from mqtt_ref.engine import acks
 from mqtt_ref.engine.options import Options
 from mqtt_ref.wire.packets import (
+    ConnectProperties,
     Disconnect,
     Packet,
     Puback,
     Pubcomp,
+    Publish,
+    PublishProperties,
     Pubrec,
     Pubrel,
     Suback,
     SubackProperties,
+    Subscribe,
+    SubscribeProperties,
+    Subscription,
     Unsuback,
+    Unsubscribe,
+    UnsubscribeProperties,
 )
 from tests.sansio import Client, World
 
@@ -106,3 +114,40 @@ def test_disconnect_is_cut_down_step_by_step() -> None:  # MQTT5-3.14.2-3
     assert sizes[1][0][1].server_reference == "ref"
     assert sizes[2] == sizes[3] == [(0x9C, None)]
     assert sizes[4] == []
+
+
+# -------------------------------------------------------------------- User Properties taken over
+
+INHERIT = Options(decisions={"acknowledgement_properties": "inherit"})
+PAIR = [("a", "1")]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_acknowledgements_take_user_properties_over_if_so_decided(qos: int) -> None:
+    for options, wanted in ((INHERIT, PAIR), (Options(), [])):
+        client = World(options).client("a")
+        client.send(Publish("t", qos=qos, packet_id=1, properties=PublishProperties(user_property=PAIR)))
+        ack = client.one(Puback if qos == 1 else Pubrec)
+        assert ([] if ack.properties is None else ack.properties.user_property) == wanted
+
+
+def test_so_do_suback_and_unsuback() -> None:
+    client = World(INHERIT).client("a")
+    client.send(Subscribe(1, [Subscription("t")], SubscribeProperties(user_property=PAIR)))
+    client.send(Unsubscribe(2, ["t"], UnsubscribeProperties(user_property=PAIR)))
+    assert [ack.properties.user_property for ack in client.read()] == [PAIR, PAIR]
+
+
+def test_not_for_a_client_that_wants_no_problem_information() -> None:  # MQTT5-3.1.2-29
+    client = World(INHERIT).client("a", properties=ConnectProperties(request_problem_information=0))
+    client.send(Publish("t", qos=1, packet_id=1, properties=PublishProperties(user_property=PAIR)))
+    assert client.one(Puback).properties is None
+
+
+def test_nor_where_they_do_not_fit() -> None:  # MQTT5-3.4.2-3, MQTT5-3.9.2-2, MQTT5-3.11.2-2
+    client = World(INHERIT).client("a", properties=ConnectProperties(maximum_packet_size=60))
+    long = [("a", "x" * 100)]
+    client.send(Publish("t", qos=1, packet_id=1, properties=PublishProperties(user_property=long)))
+    client.send(Subscribe(2, [Subscription("t")], SubscribeProperties(user_property=long)))
+    client.send(Unsubscribe(3, ["t"], UnsubscribeProperties(user_property=long)))
+    assert [(type(ack), ack.properties) for ack in client.read()] == [(Puback, None), (Suback, None), (Unsuback, None)]

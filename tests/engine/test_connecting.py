@@ -266,3 +266,23 @@ def test_a_suback_that_does_not_fit() -> None:  # ambiguity 23
     a.send(Subscribe(1, [Subscription(f"t/{n}") for n in range(30)]))
     assert a.one(Disconnect).reason_code == 0x95
     assert a.closed
+
+
+def test_response_information_for_all_if_so_decided() -> None:
+    options = Options(
+        capabilities=Capabilities(response_information="answers/"), decisions={"response_information": "always"}
+    )
+    got = connack(World(options), Connect("a"))
+    assert got.properties.response_information == "answers/"
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_only_so_many_clients_at_once(version: int) -> None:
+    world = World(Options(bounds=Bounds(clients=1)))
+    first = world.client("a", version)
+    refused = connack(world, Connect("b", protocol_version=version))
+    assert refused.reason_code == (0x89 if version == 5 else 3)
+    again = world.client("a", version)  # its own older connection does not count
+    assert first.closed
+    again.drop()
+    assert world.client("b", version).connack.reason_code == 0

@@ -258,3 +258,25 @@ def test_what_is_too_large_after_a_resume_is_given_up() -> None:  # MQTT5-3.1.2-
     world.client("pub").publish("t", b"y", 1)
     assert sub.payloads() == [b"y"]
     assert sub.connection.quota == sub.connection.quota_maximum
+
+
+@pytest.mark.parametrize("interval", [None, 100])
+def test_no_message_waits_longer_than_the_operator_wants(interval: int | None) -> None:
+    world = World(Options(bounds=Bounds(message_expiry=10)))
+    keep = ConnectProperties(session_expiry_interval=1000)
+    sub = world.client("sub", properties=keep)
+    sub.subscribe("t", 1)
+    sub.drop()
+    properties = None if interval is None else PublishProperties(message_expiry_interval=interval)
+    world.client("pub").publish("t", b"early", 1, properties=properties)
+    world.client("pub").publish("r", b"early", retain=True, properties=properties)
+    world.pass_time(6)
+    world.client("pub").publish("t", b"late", 1, properties=properties)
+    world.pass_time(6)
+    back = world.client("sub", clean_start=False, properties=keep)
+    [message] = back.messages()
+    assert message.payload == b"late"
+    told = None if message.properties is None else message.properties.message_expiry_interval
+    assert told == (None if interval is None else interval - 6)
+    back.subscribe("r")
+    assert back.messages() == []

@@ -90,7 +90,7 @@ def test_tables_that_go_on_pass_over_what_is_broken() -> None:
     a.send(Connect("a"))
     assert a.ask(Pingreq()) == Pingresp()
     assert sub.payloads() == [b"1", b"2"]
-    assert world.broker.hub.counters.violations == 2
+    assert world.broker.counters.violations == 2
 
 
 def test_nothing_can_go_on_where_the_end_is_not_known() -> None:

@@ -191,7 +191,7 @@ def test_who_may_subscribe_and_read() -> None:
     world.broker.set_access(
         Access(
             subscribe=lambda link, name, qos: 0x87 if name == "forbidden" else 0,
-            read=lambda client_id, username, topic: topic not in denied,
+            read=lambda session, topic: topic not in denied,
         )
     )
     a = world.client("a")

@@ -8,10 +8,11 @@ import sys
 from mqtt_ref import log
 from mqtt_ref.cli.serve import run_loop, serve
 from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.server import Server
 
 __all__: list[str] = []
 
 log.setup(logging.INFO)
 options = Options(bounds=Bounds(**json.loads(sys.argv[1])))
-sys.exit(run_loop(serve(Server(options, access=ALLOW_ALL), lambda url: print(f"listening on {url}", flush=True))))
+sys.exit(run_loop(serve(Server(options, hooks=[AllowAll()]), lambda url: print(f"listening on {url}", flush=True))))

@@ -361,10 +361,11 @@ def test_serving_imports_only_what_it_uses() -> None:
     program = (
         "import asyncio, sys\n"
         "from mqtt_ref.cli import main, serve\n"
-        "from mqtt_ref.net.listener import Listener\n"
-        "from mqtt_ref.server import ALLOW_ALL, Server\n"
+        "from mqtt_ref.hooks import AllowAll\n"
+        "from mqtt_ref.server import Server\n"
+        "from mqtt_ref.net.tcp import TcpListener\n"
         "async def run():\n"
-        "    async with Server(access=ALLOW_ALL): pass\n"
+        "    async with Server(hooks=[AllowAll()]): pass\n"
         "serve.run_loop(run())\n"
         "print(*sys.modules)\n"
     )

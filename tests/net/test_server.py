@@ -11,10 +11,13 @@ from typing import Any, TypeVar
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
-from mqtt_ref.net.listener import Listener, ListenerError, is_loopback
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.engine.options import Options
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener, is_loopback
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect
+from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq
 
 T = TypeVar("T")
 
@@ -29,6 +32,13 @@ def beside(server: Server, client: Callable[[int], T]) -> T:
     return asyncio.run(run())
 
 
+def deciding(access: Access) -> Server:
+    """A server whose engine asks these callables, with no hook in between."""
+    server = Server()
+    server.broker.set_access(access)
+    return server
+
+
 def test_nobody_may_connect_unless_told() -> None:
     def client(port: int) -> list[Any]:
         with RawClient(port) as one:
@@ -41,7 +51,7 @@ def test_nobody_may_connect_unless_told() -> None:
 
 
 def test_a_server_starts_again_on_its_port() -> None:
-    server = Server(access=ALLOW_ALL)
+    server = Server(hooks=[AllowAll()])
 
     def client(port: int) -> int:
         with RawClient(port) as one:
@@ -66,7 +76,7 @@ def test_a_server_that_runs_cannot_be_started() -> None:
 def test_all_listeners_open_or_none() -> None:
     async def run() -> None:
         async with Server() as first:
-            free, taken = Listener(port=0), Listener(port=first.port)
+            free, taken = TcpListener(port=0), TcpListener(port=first.port)
             second = Server(listeners=[free, taken])
             with pytest.raises(ListenerError, match="in use"):
                 await second.start()
@@ -78,7 +88,7 @@ def test_all_listeners_open_or_none() -> None:
 
 def test_stop_tells_clients_and_returns_in_time() -> None:
     async def run() -> list[Any]:
-        server = Server(access=ALLOW_ALL)
+        server = Server(hooks=[AllowAll()])
         await server.start()
         loop = asyncio.get_running_loop()
         with RawClient(server.port) as one:
@@ -112,7 +122,7 @@ def test_a_callback_that_fails_costs_its_connection_only(caplog: pytest.LogCaptu
             assert not good.inbox
 
     with caplog.at_level(logging.CRITICAL, "asyncio"):
-        beside(Server(access=Access(publish=publish)), client)
+        beside(deciding(Access(publish=publish)), client)
 
 
 def test_a_question_that_nobody_answers_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
@@ -120,12 +130,13 @@ def test_a_question_that_nobody_answers_is_a_no(caplog: pytest.LogCaptureFixture
         with RawClient(port) as one:
             return one.connect("who").reason_code
 
-    assert beside(Server(access=Access(authenticate=lambda link, connect: None)), client) >= 0x80
+    server = deciding(Access(authenticate=lambda link, connect: None))
+    assert beside(server, client) >= 0x80
 
 
 def test_a_question_is_answered_later() -> None:
     async def run() -> int:
-        server = Server(access=Access(authenticate=lambda link, connect: None))
+        server = deciding(Access(authenticate=lambda link, connect: None))
         async with server:
             driver = server.driver
 
@@ -161,4 +172,21 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
 
 
 def test_the_port_is_the_one_of_mqtt_unless_told() -> None:  # X31-port
-    assert Listener().port == 1883
+    assert TcpListener().port == 1883
+
+
+def test_closing_may_be_left_to_the_client() -> None:
+    server = Server(Options(decisions={"server_disconnect": "wait"}), hooks=[AllowAll()])
+
+    def client(port: int) -> None:
+        with RawClient(port) as one:
+            one.connect("a")
+            one.send(Connect("a"))  # a second CONNECT
+            assert isinstance(one.read(), Disconnect)
+            with pytest.raises(TimeoutError):
+                one.read(0.2)  # the link is open still, and nothing is answered
+            one.send(Pingreq())
+            with pytest.raises(TimeoutError):
+                one.read(0.2)
+
+    beside(server, client)

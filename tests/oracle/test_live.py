@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.hooks import AllowAll
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.live import Live, policy
 from mqtt_ref.oracle.state import QUIET, SECOND
-from mqtt_ref.server import ALLOW_ALL, Server
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import LinkClosed, RawClient
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Publish
 
@@ -26,7 +27,7 @@ def served(play: Callable[[int], Any], name: str = "record") -> tuple[Any, Judge
     live = Live(judge)
 
     async def run() -> Any:
-        async with Server(access=ALLOW_ALL, tables=policy(name), channels=live.channel) as server:
+        async with Server(hooks=[AllowAll()], tables=policy(name), channels=live.channel) as server:
             return await asyncio.to_thread(play, server.port)
 
     return asyncio.run(run()), judge

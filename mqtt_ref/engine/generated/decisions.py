@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "ACKNOWLEDGEMENT_PROPERTIES_INHERIT",
+    "ACKNOWLEDGEMENT_PROPERTIES_NONE",
     "DECISIONS",
     "DISALLOWED_UNICODE_ACCEPT",
     "DISALLOWED_UNICODE_REFUSE",
@@ -17,6 +19,8 @@ __all__ = [
     "LONG_CLIENT_ID_V31_ALLOW",
     "LONG_CLIENT_ID_V31_REFUSE",
     "Limits",
+    "NOT_AUTHORIZED_OBSCURE",
+    "NOT_AUTHORIZED_TELL",
     "NO_LOCAL_RETAINED_APPLY",
     "NO_LOCAL_RETAINED_IGNORE",
     "NO_MATCHING_SUBSCRIBERS_HIDE",
@@ -31,12 +35,21 @@ __all__ = [
     "PUBLISH_UNSUBSCRIBED_SHARED_QUEUE",
     "QUEUE_FULL_NEWEST",
     "QUEUE_FULL_OLDEST",
+    "RESPONSE_INFORMATION_ALWAYS",
+    "RESPONSE_INFORMATION_ASKED",
+    "SERVER_DISCONNECT_CLOSE",
+    "SERVER_DISCONNECT_WAIT",
     "SHARED_FOR_V3_ORDINARY",
     "SHARED_FOR_V3_SHARE",
     "SHUTDOWN_WILLS_KEEP",
     "SHUTDOWN_WILLS_PUBLISH",
+    "UNAUTHORIZED_CONNECT_CLOSE",
+    "UNAUTHORIZED_CONNECT_TELL",
     "UNAUTHORIZED_PUBLISH_ACKNOWLEDGE",
     "UNAUTHORIZED_PUBLISH_CLOSE",
+    "UNAUTHORIZED_WILL_DROP",
+    "UNAUTHORIZED_WILL_REFUSE",
+    "UNAUTHORIZED_WILL_TELL",
 ]
 
 OVERLAPPING_ONE: Final = 0
@@ -45,8 +58,15 @@ SHARED_FOR_V3_SHARE: Final = 0
 SHARED_FOR_V3_ORDINARY: Final = 1
 DOLLAR_PUBLISH_REFUSE: Final = 0
 DOLLAR_PUBLISH_ALLOW: Final = 1
+UNAUTHORIZED_CONNECT_TELL: Final = 0
+UNAUTHORIZED_CONNECT_CLOSE: Final = 1
+UNAUTHORIZED_WILL_TELL: Final = 0
+UNAUTHORIZED_WILL_REFUSE: Final = 1
+UNAUTHORIZED_WILL_DROP: Final = 2
 UNAUTHORIZED_PUBLISH_ACKNOWLEDGE: Final = 0
 UNAUTHORIZED_PUBLISH_CLOSE: Final = 1
+NOT_AUTHORIZED_TELL: Final = 0
+NOT_AUTHORIZED_OBSCURE: Final = 1
 NO_MATCHING_SUBSCRIBERS_TELL: Final = 0
 NO_MATCHING_SUBSCRIBERS_HIDE: Final = 1
 LONG_CLIENT_ID_V31_REFUSE: Final = 0
@@ -65,6 +85,12 @@ SHUTDOWN_WILLS_PUBLISH: Final = 0
 SHUTDOWN_WILLS_KEEP: Final = 1
 PUBLISH_UNSUBSCRIBED_SHARED_QUEUE: Final = 0
 PUBLISH_UNSUBSCRIBED_SHARED_DROP: Final = 1
+SERVER_DISCONNECT_CLOSE: Final = 0
+SERVER_DISCONNECT_WAIT: Final = 1
+RESPONSE_INFORMATION_ASKED: Final = 0
+RESPONSE_INFORMATION_ALWAYS: Final = 1
+ACKNOWLEDGEMENT_PROPERTIES_NONE: Final = 0
+ACKNOWLEDGEMENT_PROPERTIES_INHERIT: Final = 1
 
 DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "overlapping": (
@@ -82,10 +108,25 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("X311-dollar-exchange",),
         "PUBLISH to a topic that begins with `$`: refused with 0x90 (3.x: acknowledged and dropped), or delivered.",
     ),
+    "unauthorized_connect": (
+        ("tell", "close"),
+        ("X5-connect-refused-connack", "X311-connect-refused-connack"),
+        "A CONNECT that is not authorized: refused with a CONNACK that says why, or closed without a word.",
+    ),
+    "unauthorized_will": (
+        ("tell", "refuse", "drop"),
+        ("MQTT5-3.1.4-2", "X311-connect-checks"),
+        "A will that is not authorized: 5.0 is refused with 0x87, 3.x loses the will; all are refused; all lose it.",
+    ),
     "unauthorized_publish": (
         ("acknowledge", "close"),
-        ("MQTT311-3.3.5-2", "MQTT5-3.4.2-1"),
-        "A PUBLISH that is not authorized: 5.0 says 0x87 in the acknowledgement, 3.x acknowledges; or close.",
+        ("MQTT311-3.3.5-2", "MQTT5-3.4.2-1", "X31-publish-unauthorized"),
+        "A PUBLISH that is not authorized: 5.0 says 0x87 in the acknowledgement, 3.x acknowledges; or close (not 3.1).",
+    ),
+    "not_authorized": (
+        ("tell", "obscure"),
+        ("MQTT5-3.4.2-1", "MQTT5-3.5.2-1", "MQTT5-3.9.3-2"),
+        "What acknowledgements to 5.0 clients say of what is not authorized: 0x87, or 0x80, which says nothing.",
     ),
     "no_matching_subscribers": (
         ("tell", "hide"),
@@ -131,6 +172,21 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("queue", "drop"),
         ("MQTT5-4.8.2-4",),
         "A message for a shared group none of whose members is connected: queued for one of them, or dropped.",
+    ),
+    "server_disconnect": (
+        ("close", "wait"),
+        ("MQTT5-3.14.4-1", "MQTT5-3.14.4-2"),
+        "After a DISCONNECT of the server: it closes the connection, or lets the client do it for some seconds.",
+    ),
+    "response_information": (
+        ("asked", "always"),
+        ("MQTT5-3.1.2-28",),
+        "Response Information: for clients that ask for it, or, against the standard, for all.",
+    ),
+    "acknowledgement_properties": (
+        ("none", "inherit"),
+        ("MQTT5-3.4.2-3", "MQTT5-3.5.2-3", "MQTT5-3.9.2-2", "MQTT5-3.11.2-2"),
+        "User Properties of acknowledgements: none, or those of the packet that is acknowledged.",
     ),
 }
 """By name: the values (the first is the default), the statements, the meaning."""
@@ -227,7 +283,10 @@ class Decisions:
         "overlapping",
         "shared_for_v3",
         "dollar_publish",
+        "unauthorized_connect",
+        "unauthorized_will",
         "unauthorized_publish",
+        "not_authorized",
         "no_matching_subscribers",
         "long_client_id_v31",
         "no_local_retained",
@@ -237,13 +296,19 @@ class Decisions:
         "offline_qos0",
         "shutdown_wills",
         "publish_unsubscribed_shared",
+        "server_disconnect",
+        "response_information",
+        "acknowledgement_properties",
     )
 
     def __init__(self) -> None:
         self.overlapping: int = 0
         self.shared_for_v3: int = 0
         self.dollar_publish: int = 0
+        self.unauthorized_connect: int = 0
+        self.unauthorized_will: int = 0
         self.unauthorized_publish: int = 0
+        self.not_authorized: int = 0
         self.no_matching_subscribers: int = 0
         self.long_client_id_v31: int = 0
         self.no_local_retained: int = 0
@@ -253,6 +318,9 @@ class Decisions:
         self.offline_qos0: int = 0
         self.shutdown_wills: int = 0
         self.publish_unsubscribed_shared: int = 0
+        self.server_disconnect: int = 0
+        self.response_information: int = 0
+        self.acknowledgement_properties: int = 0
 
 
 class Limits:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Clients without a connection: the embedding program publishes and subscribes from inside the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mqtt_ref.broker.topics import split_shared, valid_topic_filter, valid_topic_name
+from mqtt_ref.engine.effects import Effect
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.message import Message
+    from mqtt_ref.wire.packets import PublishProperties
+
+__all__ = ["Deliver", "InlineClient", "InlineSubscription", "Received"]
+
+
+class Received:
+    """A message as an inline subscriber gets it.
+
+    Attributes:
+        topic: its Topic Name.
+        payload: its payload.
+        qos: the QoS it was published with.
+        retain: whether it is a retained message, sent because of the new subscription.
+        properties: its properties, None if it has none.
+        publisher: the Client Identifier of who published it; empty for the broker itself.
+        topic_filter: the filter of the subscription.
+        identifier: the identifier of the subscription.
+    """
+
+    __slots__ = ("identifier", "payload", "properties", "publisher", "qos", "retain", "topic", "topic_filter")
+
+    def __init__(self, message: Message, retain: bool, topic_filter: str, identifier: int) -> None:
+        self.topic = message.topic
+        self.payload = message.payload
+        self.qos = message.qos
+        self.retain = retain
+        self.properties: PublishProperties | None = message.properties
+        self.publisher = message.publisher
+        self.topic_filter = topic_filter
+        self.identifier = identifier
+
+    def __repr__(self) -> str:
+        return f"Received({self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+
+class InlineSubscription:
+    """One handler and what it wants; each has its own copy of every message that matches."""
+
+    __slots__ = ("client_id", "handle", "handler", "identifier", "topic_filter")
+
+    def __init__(
+        self, client_id: str, handle: int, topic_filter: str, identifier: int, handler: Callable[[Received], object]
+    ) -> None:
+        self.client_id = client_id
+        self.handle = handle
+        self.topic_filter = topic_filter
+        self.identifier = identifier
+        self.handler = handler
+
+    def __repr__(self) -> str:
+        return f"InlineSubscription({self.client_id!r}, {self.topic_filter!r}, {self.identifier})"
+
+
+class Deliver(Effect):
+    """Call the handler with the message, after the tick that it came in."""
+
+    __slots__ = ("received", "subscription")
+
+    def __init__(self, subscription: InlineSubscription, received: Received) -> None:
+        self.subscription = subscription
+        self.received = received
+
+    def __repr__(self) -> str:
+        return f"Deliver({self.subscription!r}, {self.received!r})"
+
+
+class InlineClient:
+    """A client inside the broker: no access rules hold for it, and `$SYS` topics are open to it.
+
+    Subscriptions are told apart by their filter and identifier. They are not stored, and the client has no session.
+    """
+
+    __slots__ = ("_broker", "_subscriptions", "client_id")
+
+    def __init__(self, broker: Broker, client_id: str) -> None:
+        self.client_id = client_id
+        self._broker = broker
+        self._subscriptions: dict[tuple[str, int], InlineSubscription] = {}
+
+    def __repr__(self) -> str:
+        return f"InlineClient({self.client_id!r}, {len(self._subscriptions)} subscriptions)"
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        now: int,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: PublishProperties | None = None,
+    ) -> bool:
+        """Publish a message; False if nobody had subscribed.
+
+        Raises:
+            ValueError: the topic is no Topic Name, or the QoS is not 0, 1 or 2.
+        """
+        if not valid_topic_name(topic):
+            raise ValueError(f"not a Topic Name: {topic!r}")
+        if not 0 <= qos <= 2:
+            raise ValueError(f"a QoS is 0, 1 or 2, not {qos}")
+        return self._broker.inject(
+            topic, payload, now, qos=qos, retain=retain, properties=properties, publisher=self.client_id
+        )
+
+    def subscribe(
+        self, topic_filter: str, handler: Callable[[Received], object], now: int, *, identifier: int = 0
+    ) -> InlineSubscription:
+        """Have `handler` called for each message that matches; retained ones first, unless the filter is shared.
+
+        A subscription with the same filter and identifier is replaced.
+
+        Raises:
+            ValueError: the filter is no Topic Filter.
+        """
+        if not valid_topic_filter(topic_filter):
+            raise ValueError(f"not a Topic Filter: {topic_filter!r}")
+        self.unsubscribe(topic_filter, identifier)
+        broker = self._broker
+        handle = broker.claim_handle()
+        made = InlineSubscription(self.client_id, handle, topic_filter, identifier, handler)
+        self._subscriptions[topic_filter, identifier] = made
+        broker.inline[handle] = made
+        broker.router.subscribe(handle, topic_filter, 2, 0, True)
+        if split_shared(topic_filter) is None:
+            for message in broker.retained(topic_filter, now):
+                broker.effects.append(Deliver(made, Received(message, True, topic_filter, identifier)))
+        return made
+
+    def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
+        """Delete a subscription; False if there is none with this filter and identifier."""
+        made = self._subscriptions.pop((topic_filter, identifier), None)
+        if made is None:
+            return False
+        broker = self._broker
+        broker.router.remove(made.handle)
+        del broker.inline[made.handle]
+        broker.free_handle(made.handle)
+        return True
+
+    def subscriptions(self) -> list[InlineSubscription]:
+        """All subscriptions of this client."""
+        return list(self._subscriptions.values())
+
+    def close(self) -> None:
+        """Delete all subscriptions."""
+        for topic_filter, identifier in list(self._subscriptions):
+            self.unsubscribe(topic_filter, identifier)

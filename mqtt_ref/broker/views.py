@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""What others see of a client: read-only, and the same object for the life of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
+
+__all__ = ["Client", "client_of", "owner_of"]
+
+
+class Client:
+    """A client: its connection, if it has one, and its session, once it has one.
+
+    What describes the connection stays as it was when the connection is over.
+    """
+
+    __slots__ = ("_link", "_session")
+
+    def __init__(self, link: Link | None, session: Session | None) -> None:
+        self._link = link
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"Client({self.id!r}, {self.remote!r})"
+
+    @property
+    def session(self) -> Session | None:
+        """What the broker holds for it; for those who know the broker from within."""
+        if self._session is None and self._link is not None:
+            self._session = self._link.session
+        return self._session
+
+    @property
+    def id(self) -> str:
+        """The Client Identifier; empty before the CONNECT."""
+        if self._link is not None:
+            return self._link.client_id
+        return "" if self._session is None else self._session.client_id
+
+    @property
+    def username(self) -> str:
+        """The user name: of the CONNECT, or what authentication made of it; empty before that."""
+        if self._link is not None:
+            return self._link.username
+        return "" if self._session is None else self._session.username
+
+    @property
+    def remote(self) -> str:
+        """Where it connects from (`127.0.0.1:5000`); empty if it has not connected since the server started."""
+        if self._link is not None:
+            return self._link.remote
+        return "" if self._session is None else self._session.remote
+
+    @property
+    def listener(self) -> str:
+        """The name of the listener that it came by, or empty."""
+        if self._link is not None:
+            return self._link.listener
+        return "" if self._session is None else self._session.listener
+
+    @property
+    def protocol_version(self) -> int:
+        """3 (3.1), 4 (3.1.1) or 5 (5.0); 0 before the CONNECT."""
+        if self._link is not None:
+            return self._link.version
+        return 0 if self._session is None else self._session.version
+
+    @property
+    def clean_start(self) -> bool:
+        """Clean Start (3.x: Clean Session) of its CONNECT."""
+        return self._link is not None and self._link.clean_start
+
+    @property
+    def keep_alive(self) -> int:
+        """Seconds of the Keep Alive that holds; 0: none."""
+        return 0 if self._link is None else self._link.keep_alive_seconds
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is connected."""
+        return self._link is not None and self._link.session is not None
+
+    @property
+    def session_expiry(self) -> int:
+        """Seconds that its session outlives the connection; 4294967295: for ever."""
+        session = self.session
+        return 0 if session is None else session.expiry
+
+    @property
+    def certificate(self) -> Mapping[str, object] | None:
+        """The certificate that it showed, as `ssl.SSLSocket.getpeercert` gives it, or None."""
+        return None if self._link is None else self._link.peer_certificate
+
+    @property
+    def subscriptions(self) -> Mapping[str, tuple[int, int]]:
+        """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none). A copy."""
+        session = self.session
+        return {} if session is None else session.subscriptions.copy()
+
+    @property
+    def inflight(self) -> int:
+        """Messages that were sent to it with QoS 1 or 2 and are not acknowledged to the end."""
+        session = self.session
+        return 0 if session is None else len(session.inflight)
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait for it."""
+        session = self.session
+        return 0 if session is None else session.queued
+
+
+def client_of(link: Link) -> Client:
+    """The client on a connection, always the same object."""
+    view = link.view
+    if isinstance(view, Client):
+        return view
+    client = Client(link, link.session)
+    link.view = client
+    return client
+
+
+def owner_of(session: Session) -> Client:
+    """The client that a session belongs to: as it is connected, else as it was last seen."""
+    if session.link is not None:
+        return client_of(session.link)
+    return Client(None, session)

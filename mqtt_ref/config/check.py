@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Plain values to a `Config`: everything that is wrong with them is found, not only the first thing."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from mqtt_ref.config.model import Config, Section
+from mqtt_ref.config.problem import KeyPath
+
+__all__ = ["alternatives", "check", "fields_of", "inner"]
+
+Report = Callable[[KeyPath, str], None]
+
+_WANTED: dict[Any, tuple[str, Any]] = {
+    bool: ("true or false", bool),
+    int: ("a whole number", int),
+    float: ("a number", (int, float)),
+    str: ("text", str),
+}
+"""By type: what it is called, and what it may be read from."""
+
+
+def check(tree: Any, report: Report) -> Config | None:
+    """The configuration that `tree` means, or None once something was reported."""
+    wrong = False
+
+    def noted(path: KeyPath, text: str) -> None:
+        nonlocal wrong
+        wrong = True
+        report(path, text)
+
+    _look(tree, Config, (), noted)
+    if wrong:
+        return None
+    return msgspec.convert(tree, Config)
+
+
+@cache
+def fields_of(section: type[Section]) -> dict[str, Any]:
+    """The keys of a section, with the type of each."""
+    hints = get_type_hints(section, include_extras=True)
+    return {name: hints[name] for name in section.__struct_fields__}
+
+
+def inner(hint: Any) -> Any:
+    """A type without what is annotated, and without the None that says that it may be absent."""
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+        if len(kinds) == 1:
+            return inner(kinds[0])
+    return hint
+
+
+def alternatives(hint: Any) -> dict[str, type[Section]]:
+    """By the value of `type`: the sections that may stand in one place."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return {kind.__struct_config__.tag: kind for kind in get_args(hint)}
+    return {}
+
+
+def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
+    kind = inner(hint)
+    if value is None and _optional(hint):
+        return
+    choices = alternatives(kind)
+    if choices:
+        if not isinstance(value, dict):
+            report(path, f"has to be a mapping, not {_said(value)}")
+            return
+        name = value.get("type")
+        if name is None:
+            report(path, f"has no type; it is one of {', '.join(choices)}")
+        elif name not in choices:
+            report((*path, "type"), _not_one_of(name, list(choices)))
+        else:
+            _look_at_section(value, choices[name], path, report)
+    elif isinstance(kind, type) and issubclass(kind, Section):
+        _look_at_section(value, kind, path, report)
+    elif get_origin(kind) is list:
+        if not isinstance(value, list):
+            report(path, f"has to be a list, not {_said(value)}")
+            return
+        for at, item in enumerate(value):
+            _look(item, get_args(kind)[0], (*path, at), report)
+    elif get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            report(path, f"has to be a mapping, not {_said(value)}")
+            return
+        for key, item in value.items():
+            _look(item, get_args(kind)[1], (*path, key), report)
+    else:
+        try:
+            msgspec.convert(value, hint)
+        except msgspec.ValidationError as error:
+            report(path, _plainly(value, kind, str(error)))
+
+
+def _look_at_section(value: Any, section: type[Section], path: KeyPath, report: Report) -> None:
+    if not isinstance(value, dict):
+        report(path, f"has to be a mapping, not {_said(value)}")
+        return
+    known = fields_of(section)
+    for key, item in list(value.items()):
+        if key in known:
+            if item is None and isinstance(inner(known[key]), type) and not _optional(known[key]):
+                if issubclass(inner(known[key]), Section):
+                    del value[key]  # a heading with nothing under it
+                    continue
+            _look(item, known[key], (*path, key), report)
+        elif key != section.__struct_config__.tag_field:
+            report((*path, key), "is not known here" + _meant(key, list(known)))
+    for field in msgspec.structs.fields(section):
+        if field.required and field.name not in value:
+            report(path, f"lacks {field.name}")
+
+
+def _optional(hint: Any) -> bool:
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "empty"
+    return repr(value) if not isinstance(value, bool) else str(value).lower()
+
+
+def _plainly(value: Any, kind: Any, text: str) -> str:
+    """What msgspec found, in the words of somebody who writes a file."""
+    options = [str(item) for item in get_args(kind)]
+    if options:
+        return _not_one_of(value, options)
+    wanted, fits = _WANTED.get(kind, ("", object))
+    if wanted and (not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool)):
+        quotes = "; put it in quotes" if kind is str and isinstance(value, bool | int | float) else ""
+        return f"has to be {wanted}, not {_said(value)}{quotes}"
+    text = text.removeprefix("Expected ").replace("`", "")
+    for word in ("int ", "str ", "float "):
+        text = text.removeprefix(word)
+    return f"is {_said(value)}; it has to be {text}"
+
+
+def _not_one_of(value: Any, options: list[str]) -> str:
+    return f"is {_said(value)}; it is one of {', '.join(options)}" + _meant(str(value), options)
+
+
+def _meant(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""A file and the environment, together, as one checked configuration; and that configuration shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from mqtt_ref.config.check import check
+from mqtt_ref.config.environment import PREFIX, overlay
+from mqtt_ref.config.model import Config
+from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
+from mqtt_ref.config.source import Source, read
+
+__all__ = ["Loaded", "effective", "load", "schema"]
+
+SECRETS: Final = frozenset({"password", "key_password", "token"})
+MASK: Final = "********"
+
+
+class Loaded:
+    """A configuration, and where each of its values comes from."""
+
+    def __init__(self, config: Config, source: Source, variables: Mapping[KeyPath, str]) -> None:
+        self.config = config
+        self.given = bool(source.name or variables)
+        """Whether anybody configured anything."""
+        self._source = source
+        self._variables = variables
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Something that is wrong with the value at `path`."""
+        return _placed(self._source, self._variables, path, text)
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> Loaded:
+    """Read `path`, if there is one, and set what the environment says on top.
+
+    Raises:
+        ConfigError: with everything that is wrong, each with the file and line, or the variable, that says it.
+    """
+    source = Source("", {}, {}) if path is None else read(path)
+    tree = source.tree
+    if not isinstance(tree, dict):
+        line, column = source.place(())
+        raise ConfigError([Problem(source.name, line, column, (), "has to be a mapping of sections")])
+    if tree.get("listeners") is None and any(name.startswith(f"{PREFIX}LISTENERS") for name in environment):
+        tree["listeners"] = msgspec.to_builtins(Config().listeners)
+    variables, problems = overlay(tree, environment)
+
+    def report(where: KeyPath, text: str) -> None:
+        problems.append(_placed(source, variables, where, text))
+
+    config = check(tree, report)
+    if problems or config is None:
+        raise ConfigError(problems)
+    return Loaded(config, source, variables)
+
+
+def _placed(source: Source, variables: Mapping[KeyPath, str], path: KeyPath, text: str) -> Problem:
+    for length in range(len(path), -1, -1):
+        variable = variables.get(path[:length])
+        if variable is not None:
+            return Problem(variable, 0, 0, path, text)
+    line, column = source.place(path)
+    return Problem(source.name or "the environment", line, column, path, text)
+
+
+def effective(config: Config) -> str:
+    """All that holds, defaults included, as a file; secrets are masked."""
+    return yaml.safe_dump(_masked(msgspec.to_builtins(config), ""), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _masked(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        if name == "scram":
+            return dict.fromkeys(value, MASK)
+        return {key: _masked(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, "") for item in value]
+    return MASK if name in SECRETS and value else value
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a configuration, for editors."""
+    found = msgspec.json.schema(Config)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "mqtt-ref configuration", **found}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""What is wrong with a configuration: where, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["ConfigError", "KeyPath", "Problem", "spelled"]
+
+KeyPath = tuple[str | int, ...]
+"""The keys and list positions that lead to a value."""
+
+
+def spelled(path: KeyPath) -> str:
+    """`options.capabilities.maximum_qos`, `listeners[0].address`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong. `line` and `column` count from 1; 0 where there is none, as in a variable."""
+
+    source: str
+    line: int
+    column: int
+    path: KeyPath
+    text: str
+
+    def __str__(self) -> str:
+        where = self.source
+        if self.line:
+            where += f":{self.line}:{self.column}"
+        path = spelled(self.path)
+        return f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}"
+
+
+class ConfigError(Exception):
+    """A configuration that is not taken, as a whole; `problems` has everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The handlers of one event, in the order of their hooks, and what becomes of what they raise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from inspect import iscoroutine, iscoroutinefunction
+from time import monotonic_ns
+from typing import Any, Final
+
+from mqtt_ref.hooks.declare import EVENTS
+from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.log import Throttle
+
+__all__ = ["Chain", "Handler", "chain_of", "name_of", "unfit"]
+
+LOG = logging.getLogger("mqtt_ref.hooks")
+LINES: Final = Throttle(LOG.error)
+
+
+class Handler:
+    """One method of one hook."""
+
+    __slots__ = ("call", "event", "hook", "id", "waits")
+
+    def __init__(self, hook: Hook, event: str) -> None:
+        self.hook = hook
+        self.event = event
+        self.id = name_of(hook)
+        self.call: Callable[..., Any] = getattr(hook, event)
+        self.waits = iscoroutinefunction(self.call)
+
+    def failed(self, error: BaseException) -> None:
+        """Log what the handler raised, at most a hundred times a second."""
+        if LINES.passes(monotonic_ns()):
+            LOG.error("hook %s failed in %s: %r", self.id, self.event, error, exc_info=error)
+
+    def late(self, seconds: float) -> None:
+        """Log that it was not waited for any longer."""
+        if LINES.passes(monotonic_ns()):
+            LOG.error("hook %s did not answer %s within %g s", self.id, self.event, seconds)
+
+
+Chain = tuple[Handler, ...]
+
+
+def chain_of(hooks: Iterable[Hook], event: str) -> Chain:
+    """The handlers of an event.
+
+    Raises:
+        TypeError: one of them is `async def` and the event cannot wait.
+    """
+    base = getattr(Hook, event)
+    chain = tuple(Handler(hook, event) for hook in hooks if getattr(type(hook), event) is not base)
+    if not EVENTS[event].waits:
+        for handler in chain:
+            if handler.waits:
+                raise TypeError(f"hook {handler.id}: {event} cannot be async def, since nothing can wait for it")
+    return chain
+
+
+def name_of(hook: Hook) -> str:
+    """What the log calls a hook."""
+    return hook.id or type(hook).__name__
+
+
+def unfit(answer: object, wanted: str) -> TypeError:
+    """The error for an answer of the wrong kind."""
+    if iscoroutine(answer):
+        answer.close()
+        return TypeError("it returned a coroutine, but is not async def")
+    return TypeError(f"it returned {answer!r} instead of {wanted}")

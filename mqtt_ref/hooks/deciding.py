@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Hooks that decide access: the first answer that is not None counts; none, or an error, is a no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mqtt_ref.broker.topics import split_shared
+from mqtt_ref.broker.views import client_of, owner_of
+from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
+from mqtt_ref.engine.intercept import ASK
+from mqtt_ref.hooks.allow import AllowAll
+from mqtt_ref.hooks.chain import Chain, chain_of, unfit
+from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Connect
+
+__all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
+
+NOT_AUTHORIZED: Final = 0x87
+UNSPECIFIED_ERROR: Final = 0x80
+NOBODY: Final = "no hook says who may connect"
+V = TypeVar("V", Verdict, int)
+"""What an answer comes to for the engine."""
+
+
+def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
+    """What the engine asks of these hooks; None if everybody may do everything."""
+    connect = chain_of(hooks, "on_connect_authenticate")
+    steps = chain_of(hooks, "on_auth_packet")
+    acl = chain_of(hooks, "on_acl_check")
+    methods: frozenset[str] = frozenset().union(*(handler.hook.auth_methods for handler in steps))
+    open_door = _always(connect)
+    free = _always(acl)
+    if open_door and free and not methods:
+        return None
+    return Access(
+        authenticate=None if open_door else _authenticate(connect),
+        methods=methods,
+        exchange=_exchange(steps) if methods else None,
+        publish=None if free else _publish(acl),
+        subscribe=None if free else _subscribe(acl, broker),
+        read=None if free else _read(acl),
+        waits=any(handler.waits for handler in acl),
+    )
+
+
+def _always(chain: Chain) -> bool:
+    """Whether the first handler is that of `AllowAll`, so that nobody else is ever asked."""
+    return bool(chain) and getattr(type(chain[0].hook), chain[0].event) is getattr(AllowAll, chain[0].event)
+
+
+def _authenticate(chain: Chain) -> Callable[[Link, Connect], Verdict | None]:
+    waits = any(handler.waits for handler in chain)
+
+    def authenticate(link: Link, connect: Connect) -> Verdict | None:
+        if waits:
+            return None
+        return first(chain, read_decision, denial(NOBODY), client_of(link), connect)
+
+    return authenticate
+
+
+def _exchange(chain: Chain) -> Callable[[Link, Connect, str, bytes | None, bool], Verdict | None]:
+    def exchange(link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
+        able = entitled(chain, method)
+        if any(handler.waits for handler in able):
+            return None
+        return first(able, read_step, denial(), client_of(link), method, data, renewal)
+
+    return exchange
+
+
+def entitled(chain: Chain, method: str) -> Chain:
+    """The handlers that are for this Authentication Method."""
+    return tuple(handler for handler in chain if method in handler.hook.auth_methods)
+
+
+def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic, qos, retain: ASK
+
+    def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
+        client = client_of(link)
+        for handler in chain:
+            try:
+                answer = handler.call(client, topic, True)
+                if answer is not None:
+                    return read_acl(answer)
+            except Reject as no:
+                return no.reason_code or NOT_AUTHORIZED
+            except Exception as error:
+                handler.failed(error)
+                return NOT_AUTHORIZED
+        return NOT_AUTHORIZED
+
+    return publish
+
+
+def _subscribe(chain: Chain, broker: Broker) -> Callable[[Link, str, int], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic_filter, qos: ASK
+
+    def subscribe(link: Link, topic_filter: str, qos: int) -> int:
+        name = unshared(broker, link, topic_filter)
+        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), name, False)
+
+    return subscribe
+
+
+def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
+    """A filter without `$share/name/`, if that is what it means on this connection."""
+    session = link.session
+    if session is not None and broker.is_shared(session, topic_filter):
+        share = split_shared(topic_filter)
+        if share is not None:
+            return share[1]
+    return topic_filter
+
+
+def _read(chain: Chain) -> Callable[[Session, str], bool]:
+    """For topics that are delivered nothing can wait: only plain methods are asked."""
+    plain = tuple(handler for handler in chain if not handler.waits)
+
+    def read(session: Session, topic: str) -> bool:
+        return first(plain, read_acl, NOT_AUTHORIZED, owner_of(session), topic, False) == 0
+
+    return read
+
+
+def first(chain: Chain, read: Callable[[object], V], denied: V, *args: object) -> V:
+    """The first answer that is not None, as `read` understands it."""
+    for handler in chain:
+        try:
+            answer = handler.call(*args)
+            if answer is not None:
+                return read(answer)
+        except Reject as no:
+            return refusal(denied, no)
+        except Exception as error:
+            handler.failed(error)
+            return denied
+    return denied
+
+
+def refusal(denied: V, no: Reject) -> V:
+    """`denied`, with the Reason Code and the text of what was raised."""
+    if isinstance(denied, Verdict):
+        return Verdict(REFUSE, no.reason_code or NOT_AUTHORIZED, text=no.text)
+    return no.reason_code or NOT_AUTHORIZED
+
+
+def denial(text: str = "") -> Verdict:
+    """Nobody said yes."""
+    return Verdict(REFUSE, NOT_AUTHORIZED, text=text)
+
+
+def read_decision(answer: object) -> Verdict:
+    """An answer of `on_connect_authenticate`."""
+    if answer is True:
+        return Verdict(ACCEPT)
+    if answer is False:
+        return Verdict(REFUSE, NOT_AUTHORIZED)
+    if isinstance(answer, Decision):
+        if answer.allow:
+            return Verdict(ACCEPT, data=answer.data, username=answer.username)
+        return Verdict(REFUSE, answer.reason_code or NOT_AUTHORIZED, text=answer.text)
+    raise unfit(answer, "True, False, a Decision or None")
+
+
+def read_step(answer: object) -> Verdict:
+    """An answer of `on_auth_packet`."""
+    if isinstance(answer, Challenge):
+        return Verdict(CHALLENGE, data=answer.data)
+    if isinstance(answer, Decision):
+        return read_decision(answer)
+    raise unfit(answer, "a Challenge, a Decision or None")
+
+
+def read_acl(answer: object) -> int:
+    """An answer of `on_acl_check`, as a Reason Code."""
+    if answer is True:
+        return 0
+    if answer is False:
+        return NOT_AUTHORIZED
+    raise unfit(answer, "True, False or None")

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""How an event is declared: by decorating its method of `Hook`. Dispatch, the page and the tests read `EVENTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+__all__ = ["EVENTS", "Event", "decide", "load", "notify", "transform"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Event(NamedTuple):
+    """One event. `waits` says whether a handler may be `async def`; `fails`, what follows when a handler raises."""
+
+    name: str
+    kind: str
+    waits: bool
+    fails: str
+
+
+EVENTS: Final[dict[str, Event]] = {}
+"""All events by name, in the order in which they are declared."""
+
+
+def notify(*, waits: bool = True) -> Callable[[F], F]:
+    """Told after the fact. What a handler returns or raises changes nothing."""
+    return _event("notify", waits, "logged")
+
+
+def transform(*, fails: str, waits: bool = True) -> Callable[[F], F]:
+    """May change what passes: each handler gets what the one before it returned."""
+    return _event("transform", waits, fails)
+
+
+def decide(*, fails: str) -> Callable[[F], F]:
+    """Handlers are asked in order; the first answer that is not None decides."""
+    return _event("decide", True, fails)
+
+
+def load() -> Callable[[F], F]:
+    """Asked once, when the server starts, for what outlived the one before; the first answer counts."""
+    return _event("load", True, "the server does not start")
+
+
+def _event(kind: str, waits: bool, fails: str) -> Callable[[F], F]:
+    def declare(method: F) -> F:
+        EVENTS[method.__name__] = Event(method.__name__, kind, waits, fails)
+        return method
+
+    return declare

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: MIT
+"""TLS: what an operator sets, and the handshakes of a listener, bounded in number and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mqtt_ref.net.channel import READ, peer_name
+from mqtt_ref.net.layer import Layer
+
+if TYPE_CHECKING:
+    from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.listener import Listener
+
+__all__ = ["PENDING", "Handshakes", "Tls", "TlsError", "TlsSettings", "explain"]
+
+PENDING: Final = 2000
+"""Handshakes of one listener that are under way at once."""
+LOG = logging.getLogger("mqtt_ref.net")
+VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+PLAIN: Final = frozenset(
+    {
+        "HTTP_REQUEST",
+        "HTTPS_PROXY_REQUEST",
+        "WRONG_VERSION_NUMBER",
+        "UNKNOWN_PROTOCOL",
+        "BAD_RECORD_TYPE",
+        "RECORD_LAYER_FAILURE",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_TOO_SMALL",
+    }
+)
+"""What OpenSSL says about bytes that are no TLS."""
+NOTHING_SHARED: Final = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_GROUPS"}
+)
+
+
+class TlsError(ValueError):
+    """Certificates, keys or lists that cannot be used; the text says which file and why."""
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """The server's side of TLS, from PEM files. `context` reads them, each time anew.
+
+    With SSLKEYLOGFILE in the environment, the secrets of each connection are written to that file, for Wireshark.
+    """
+
+    certificate: str | os.PathLike[str]
+    """The certificate, followed by the ones between it and its authority."""
+    key: str | os.PathLike[str] | None = None
+    """The private key; None: it stands with the certificate."""
+    key_password: str | None = None
+    client_ca: str | os.PathLike[str] | None = None
+    """Authorities whose client certificates are taken; with one, clients may send a certificate."""
+    require_certificate: bool = False
+    """Whether clients have to send one."""
+    revocation_list: str | os.PathLike[str] | None = None
+    """Certificates that are taken no more: the lists (CRL) of the authorities in `client_ca`."""
+    minimum_version: str = "1.2"
+    """The lowest version of TLS: 1.2 or 1.3."""
+
+    def context(self, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """Read the files.
+
+        Raises:
+            TlsError: one cannot be used, or the settings contradict each other.
+        """
+        if self.minimum_version not in VERSIONS:
+            raise TlsError(f"minimum_version is {' or '.join(VERSIONS)}, not {self.minimum_version!r}")
+        if self.client_ca is None and (self.require_certificate or self.revocation_list is not None):
+            what = "require_certificate" if self.require_certificate else "revocation_list"
+            raise TlsError(f"{what} needs client_ca: the authorities whose client certificates are taken")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # writes SSLKEYLOGFILE
+        context.minimum_version = VERSIONS[self.minimum_version]
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        self._load_chain(context)
+        if self.client_ca is not None:
+            _load(context, self.client_ca, "client_ca")
+            context.verify_mode = ssl.CERT_REQUIRED if self.require_certificate else ssl.CERT_OPTIONAL
+            if self.revocation_list is not None:
+                _load(context, self.revocation_list, "revocation_list")
+                if not context.cert_store_stats()["crl"]:
+                    raise TlsError(f"revocation_list: {os.fspath(self.revocation_list)} holds no revocation list")
+                context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return context
+
+    def _load_chain(self, context: ssl.SSLContext) -> None:
+        _readable(self.certificate, "certificate")
+        if self.key is not None:
+            _readable(self.key, "key")
+        where = os.fspath(self.certificate if self.key is None else self.key)
+        asked = False
+
+        def password() -> str:  # without it OpenSSL would ask on the terminal
+            nonlocal asked
+            asked = True
+            return self.key_password or ""
+
+        try:
+            context.load_cert_chain(self.certificate, self.key, password)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise TlsError(f"key: {where} is not the key of {os.fspath(self.certificate)}") from error
+            if asked:
+                what = "is not the right one" if self.key_password else "is needed"
+                raise TlsError(f"key_password {what} for {where}") from error
+            what = "a certificate and its key" if self.key is None else "a certificate, or the key no key"
+            raise TlsError(f"certificate: {os.fspath(self.certificate)} is not {what} in PEM ({error})") from error
+
+
+def _readable(path: str | os.PathLike[str], what: str) -> None:
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise TlsError(f"{what}: cannot read {os.fspath(path)}: {error.strerror}") from error
+
+
+def _load(context: ssl.SSLContext, path: str | os.PathLike[str], what: str) -> None:
+    _readable(path, what)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise TlsError(f"{what}: {os.fspath(path)} is not in PEM ({error.reason or error})") from error
+
+
+class Handshakes:
+    """The TLS connections of one listener until they are established. What fails costs its client one line of the log.
+
+    A handshake has the time that the listener gives a client for its CONNECT. When too many are under way, the one that
+    takes longest gives way: a flood of clients that never end theirs does not keep others out. `context` may be
+    replaced: connections that exist keep the one they began with.
+    """
+
+    def __init__(
+        self, listener: Listener, driver: Driver, context: ssl.SSLContext, factory: Callable[[], asyncio.Protocol]
+    ) -> None:
+        self.listener = listener
+        self.driver = driver
+        self.context = context
+        self.factory = factory
+        self.pending: dict[Tls, None] = {}
+
+    def accept(self) -> asyncio.Protocol:
+        """The protocol of a connection that was accepted just now."""
+        return Tls(self)
+
+    def begin(self, tls: Tls) -> asyncio.TimerHandle | None:
+        """A client came; what ends its time, if that is limited, is returned."""
+        if len(self.pending) >= PENDING:
+            next(iter(self.pending)).refuse("Too many TLS handshakes are under way, and this one takes longest")
+        self.pending[tls] = None
+        timeout = self.listener.terms.connect_timeout
+        if timeout is None:
+            timeout = self.driver.broker.options.bounds.connect_timeout
+        if not timeout:
+            return None
+        return self.driver.loop.call_later(timeout, tls.refuse, f"No TLS handshake within {timeout} s")
+
+    def close(self) -> None:
+        """Give up on the handshakes that are under way."""
+        for tls in list(self.pending):
+            tls.give_up()
+
+
+class Tls(asyncio.Protocol):
+    """One TLS connection, between the stream below and the protocol above, which comes into being with it."""
+
+    def __init__(self, handshakes: Handshakes) -> None:
+        self._handshakes = handshakes
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object: ssl.SSLObject | None = None
+        self._protocol: asyncio.Protocol | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        self.stream: asyncio.Transport
+
+    # ---------------------------------------------------------------- from the stream
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.stream = cast("asyncio.Transport", transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ
+        self._timer = self._handshakes.begin(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        if self._object is None:
+            # Not before the first byte: connections that are opened and left alone cost little.
+            self._object = self._handshakes.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        if self._protocol is None and not self._shake_hands(self._object):
+            return
+        self._read(self._object)
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more; without an end of TLS it is the same to MQTT."""
+        if not self._ended and self._protocol is not None:
+            self._ended = True
+            self._protocol.eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._settle()
+        if self._protocol is not None:
+            self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+    # ---------------------------------------------------------------- the handshake
+
+    def _shake_hands(self, tls: ssl.SSLObject) -> bool:
+        """Go on with the handshake; True once it is over and the protocol above has its connection."""
+        if self.stream.is_closing():
+            return False
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            self._flush()  # the client is told too
+            self.refuse(explain(error))
+            return False
+        self._flush()
+        self._settle()
+        self._protocol = self._handshakes.factory()
+        self._protocol.connection_made(_Transport(self))
+        return True
+
+    def refuse(self, why: str) -> None:
+        """Close a connection whose handshake does not come to its end."""
+        handshakes = self._handshakes
+        handshakes.driver.broker.counters.connections_refused += 1
+        handshakes.driver.tell(why, peer_name(self.stream.get_extra_info("peername")), handshakes.listener.name)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Close it without a word."""
+        self._settle()
+        self.stream.close()
+
+    def _settle(self) -> None:
+        """It is no handshake under way any more."""
+        self._handshakes.pending.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---------------------------------------------------------------- bytes
+
+    def _read(self, tls: ssl.SSLObject) -> None:
+        """Give the protocol above everything that came, in one piece."""
+        protocol = self._protocol
+        assert protocol is not None
+        parts: list[bytes] = []
+        ended = False
+        failure: ssl.SSLError | None = None
+        try:
+            while not ended:
+                part = tls.read(READ)
+                ended = not part
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            ended = True
+        except ssl.SSLError as error:
+            failure = error
+        if self._outgoing.pending:
+            self._flush()
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if data and not self._ended:
+            protocol.data_received(data)
+        if failure is not None:
+            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), failure)
+            self.stream.abort()
+        elif ended and not self._ended:
+            self._ended = True
+            if not protocol.eof_received():
+                self.close()
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send; ignored once the connection is closing."""
+        tls = self._object
+        assert tls is not None
+        if self.stream.is_closing():
+            return
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[tls.write(rest) :]
+        except ssl.SSLError as error:
+            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), error)
+            self.stream.abort()
+            return
+        self._flush()
+
+    def finish(self) -> None:
+        """Tell the client that nothing more comes, by the way of TLS."""
+        tls = self._object
+        assert tls is not None
+        try:
+            tls.unwrap()
+        except ssl.SSLError:  # the client has not said so yet, or there is no TLS any more
+            pass
+        self._flush()
+
+    def close(self) -> None:
+        """Close the connection, by the way of TLS."""
+        if not self.stream.is_closing():
+            self.finish()
+        self.stream.close()
+
+    def peer_certificate(self) -> object:
+        """What the client's certificate says, if it sent one that was asked for."""
+        return None if self._object is None else self._object.getpeercert()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data and not self.stream.is_closing():
+            self.stream.write(data)
+
+
+class _Transport(Layer):
+    """What the protocol above sees of the stream."""
+
+    def __init__(self, tls: Tls) -> None:
+        super().__init__(tls.stream, tls.write)
+        self._tls = tls
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "peercert":
+            return self._tls.peer_certificate() or default
+        return super().get_extra_info(name, default)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Close this direction; what the client sends is still read."""
+        self._tls.finish()
+        self.stream.write_eof()
+
+    def close(self) -> None:
+        self._tls.close()
+
+
+def explain(error: ssl.SSLError) -> str:
+    """Why a handshake failed, in words of an operator."""
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The client's certificate is refused: {error.verify_message}"
+    if reason in PLAIN:
+        what = "HTTP" if reason == "HTTP_REQUEST" else "Plain bytes"
+        return f"{what} came to a listener with TLS: the client has to use TLS ({_words(reason)})"
+    if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        return "The client sent no certificate, which is required here"
+    if "ALERT" in reason:
+        return f"The client ended the TLS handshake: {_words(reason.partition('ALERT_')[2] or reason)}"
+    if reason in NOTHING_SHARED:
+        return f"The client offers no version or cipher of TLS that is taken here ({_words(reason)})"
+    return f"The TLS handshake failed: {_words(reason) or error}"
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ").lower()

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""MQTT over WebSocket: binary frames in, a stream of packets out; `websockets` keeps the rules of the frames."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Final, cast
+
+from websockets.exceptions import NegotiationError
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from mqtt_ref.engine.options import Terms
+from mqtt_ref.net.channel import CHOKED, HARD_LIMIT, LINGER, READ, Channel
+from mqtt_ref.net.layer import Layer
+from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.net.tls import TlsSettings
+from mqtt_ref.wire.primitives import V31
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["FRAME", "WebSocket", "WebSocketListener"]
+
+FRAME: Final = 64 * 1024
+"""Bytes of a frame of ours at most; some clients take no large ones."""
+SLACK: Final = 64 * 1024
+"""Bytes of a message beyond the largest packet: small packets that came with it."""
+SUBPROTOCOL: Final = Subprotocol("mqtt")
+SUBPROTOCOL_V31: Final = Subprotocol("mqttv3.1")
+"""What clients of 3.1 offered before there was a standard for it; only 3.1 is spoken then."""
+
+NORMAL, UNSUPPORTED_DATA = 1000, 1003
+LOG = logging.getLogger("mqtt_ref.websocket")
+LOG.setLevel(logging.ERROR)  # it tells each connection, which we do ourselves
+
+
+class WebSocketListener(TcpListener):
+    """A WebSocket listener, over TCP or TLS; any path will do [X5-websocket-uri, X311-websocket-uri].
+
+    `origins` are the web sites whose pages may connect (`https://example.org`); None: any. Clients that are no browsers
+    name no origin and may always connect.
+    """
+
+    scheme = "ws"
+    scheme_tls = "wss"
+    alpn = ("http/1.1",)
+    default_port = 1882
+    default_port_tls = 8884
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        name: str = "",
+        tls: TlsSettings | ssl.SSLContext | None = None,
+        terms: Terms | None = None,
+        *,
+        origins: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(host, port, name, tls, terms)
+        self.origins = origins
+
+    def protocol(self, channel: Channel) -> asyncio.Protocol:
+        """Takes the frames apart for the channel."""
+        return WebSocket(channel, self.origins)
+
+
+def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""
+    for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
+        if one in offered:
+            return one
+    what = f"the sub-protocols {', '.join(offered)} were offered" if offered else "no sub-protocol was offered"
+    raise NegotiationError(f'{what}; MQTT needs "mqtt" (Sec-WebSocket-Protocol: mqtt)')
+
+
+class WebSocket(asyncio.Protocol):
+    """One WebSocket connection, between the stream below and the channel above."""
+
+    def __init__(self, channel: Channel, origins: Sequence[str] | None = None) -> None:
+        self.channel = channel
+        bounds = channel.driver.broker.options.bounds
+        self._waited_for = bounds.connect_bytes + bounds.held_bytes
+        """Bytes that are read at most before the client is accepted; 0 afterwards."""
+        self._received = 0
+        largest = channel.driver.broker.options.capabilities.maximum_packet_size
+        self.protocol = ServerProtocol(
+            origins=None if origins is None else [*map(Origin, origins), None],
+            extensions=None,
+            subprotocols=[SUBPROTOCOL, SUBPROTOCOL_V31],
+            select_subprotocol=_select,
+            max_size=largest + SLACK,
+            logger=LOG,
+        )
+        self.stream: asyncio.Transport
+
+    # ---------------------------------------------------------------- from the stream
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.stream = cast("asyncio.Transport", transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ
+        self.channel.connection_made(_Transport(self))
+
+    def data_received(self, data: bytes) -> None:
+        protocol = self.protocol
+        if self._waited_for and not self._may_wait(data):
+            return
+        protocol.receive_data(data)
+        payloads: list[bytes] = []
+        text = False
+        for event in protocol.events_received():
+            if isinstance(event, Request):
+                self._answer(event)
+            elif not isinstance(event, Frame):
+                continue
+            elif event.opcode is Opcode.BINARY or event.opcode is Opcode.CONT:
+                payloads.append(bytes(event.data))
+            elif event.opcode is Opcode.TEXT:
+                text = True
+                break
+        if payloads:
+            # [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
+            data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
+            if data:
+                self.channel.data_received(data)
+        if text:
+            # [MQTT5-6.0.0-1, MQTT311-6.0.0-1]
+            protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
+            self._turn_away("A text frame: MQTT is sent in binary frames", "MQTT5-6.0.0-1")
+        elif protocol.parser_exc is not None:
+            self._turn_away(f"WebSocket: {protocol.parser_exc}")
+        elif protocol.state is State.CONNECTING and protocol.handshake_exc is not None:
+            self._turn_away(f"The WebSocket handshake is refused: {protocol.handshake_exc}")
+        self.flush()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more, without a word of WebSocket."""
+        self.channel.eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.channel.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.channel.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.channel.resume_writing()
+
+    # ---------------------------------------------------------------- to the stream
+
+    def write(self, data: bytes) -> None:
+        """Packets, in binary frames."""
+        protocol = self.protocol
+        if protocol.state is not State.OPEN:
+            return
+        if len(data) <= FRAME:
+            protocol.send_binary(data)
+        else:
+            for start in range(0, len(data), FRAME):
+                protocol.send_binary(data[start : start + FRAME])
+        self.stream.write(b"".join(protocol.data_to_send()))
+
+    def flush(self) -> None:
+        """Write what the rules of WebSocket want written: an answer to the handshake, a pong, a close frame."""
+        stream = self.stream
+        writes = self.protocol.data_to_send()
+        if not writes:
+            return
+        stream.write(b"".join(writes))
+        if b"" in writes:  # nothing follows
+            self._end()
+        elif stream.get_write_buffer_size() > HARD_LIMIT:
+            self.channel.halt(CHOKED)
+
+    def close(self) -> None:
+        """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
+        if self.protocol.state is State.OPEN:
+            self.protocol.send_close(NORMAL)
+            self.stream.write(b"".join(self.protocol.data_to_send()))
+            self.channel.driver.loop.call_later(LINGER, self.stream.abort)
+        elif not self.protocol.eof_sent:
+            self.stream.close()
+
+    def _end(self) -> None:
+        """Close the stream so that what was written arrives; a client that closed first sends nothing more."""
+        if self.protocol.close_rcvd is None and self.stream.can_write_eof():
+            try:
+                self.stream.write_eof()
+            except OSError:
+                self.stream.abort()
+                return
+            self.channel.driver.loop.call_later(LINGER, self.stream.abort)
+        else:
+            self.stream.close()
+
+    # ---------------------------------------------------------------- the handshake
+
+    def _answer(self, request: Request) -> None:
+        response = self.protocol.accept(request)
+        self.protocol.send_response(response)
+        if self.protocol.subprotocol == SUBPROTOCOL_V31:
+            connection = self.channel.connection
+            connection.offered = Terms(versions=(V31,)).offered(connection.offered)
+
+    def _may_wait(self, data: bytes) -> bool:
+        """Whether a client that was not accepted yet may have this held; the engine sees only whole frames."""
+        if self.channel.connection.session is not None:
+            self._waited_for = 0
+            return True
+        if not self._received and not data[:1].isupper():
+            what = "TLS" if data[:2] == b"\x16\x03" else "Something else than HTTP, perhaps plain MQTT,"
+            self._turn_away(f"{what} came to a listener for WebSocket")
+            return False
+        self._received += len(data)
+        if self._received > self._waited_for:
+            self._turn_away("A CONNECT of that size is not waited for")
+            return False
+        return True
+
+    def _turn_away(self, why: str, statement: str = "") -> None:
+        self.channel.connection.turn_away(why, monotonic_ns(), 0, statement)
+        self.channel.driver.schedule()
+
+
+class _Transport(Layer):
+    """What the channel sees of the stream."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        super().__init__(websocket.stream, websocket.write)
+        self._websocket = websocket
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._websocket.close()

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Files: what they say, where they say it, and what is not a file at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mqtt_ref.config.problem import ConfigError
+from mqtt_ref.config.source import parse, read, scalar
+
+
+def test_every_value_has_its_place() -> None:
+    source = parse("options:\n  capabilities:\n    maximum_qos: 1\nlisteners:\n  - type: tcp\n", "f")
+    assert source.tree == {"options": {"capabilities": {"maximum_qos": 1}}, "listeners": [{"type": "tcp"}]}
+    assert source.place(("options", "capabilities", "maximum_qos")) == (3, 5)
+    assert source.place(("listeners", 0, "type")) == (5, 5)
+
+
+def test_a_place_that_is_not_there_is_that_of_what_is_around_it() -> None:
+    assert parse("a:\n  b: 1\n", "f").place(("a", "c", "d")) == (1, 1)
+
+
+def test_json_is_read_the_same_way() -> None:
+    source = parse('{\n  "options": {"inline_client": false}\n}\n', "f.json")
+    assert source.tree == {"options": {"inline_client": False}}
+    assert source.place(("options", "inline_client")) == (2, 15)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"),
+        ("on", "on"),
+        ("12:30", "12:30"),
+        ("010", "010"),
+        ("0x10", 16),
+        ("true", True),
+        ("1.5", 1.5),
+        ("~", None),
+        ('"12"', "12"),
+        ("[1, b]", [1, "b"]),
+        ("{a: 1}", {"a": 1}),
+        (":1883", ":1883"),
+        ("", ""),
+        ("[", "["),
+        ("2026-01-01", "2026-01-01"),
+    ],
+)
+def test_words_are_what_they_look_like(text: str, value: object) -> None:
+    assert scalar(text) == value
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("a: 1\nb: 2\na: 3\n", "f.yaml")
+    assert [str(problem) for problem in caught.value.problems] == ["f.yaml:3:1: a: stands here twice"]
+
+
+def test_merged_keys_give_way_to_the_mapping_s_own() -> None:
+    source = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n", "f")
+    assert source.tree["use"] == {"x": 1, "y": 3}
+    assert source.place(("use", "y")) == (4, 3)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a:\n\t- b", "%", "a: *none", "? [a]\n: 1"])
+def test_what_is_not_well_formed_says_where(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "f.yaml")
+    assert caught.value.problems[0].line >= 1
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\xff", b"a: \x00", "a: \ud800".encode("utf-8", "surrogatepass")])
+def test_bytes_that_are_no_text_are_refused(data: bytes) -> None:
+    with pytest.raises(ConfigError):
+        parse(data, "f.yaml")
+
+
+def test_aliases_cannot_grow_without_bound() -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    with pytest.raises(ConfigError, match="values"):
+        parse("\n".join(lines), "f.yaml")
+
+
+def test_an_alias_to_itself_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        parse("a: &a [*a]\n", "f.yaml")
+
+
+def test_tags_make_no_objects() -> None:
+    with pytest.raises(ConfigError):
+        parse("a: !!python/object/apply:os.getcwd []\n", "f.yaml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "none.yaml"
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file"):
+        read(missing)
+
+
+def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n")
+    assert read(empty).tree == {}
