@@ -286,11 +286,14 @@ class Watched:
             if isinstance(monitor, KeepAlive) and monitor.last:
                 monitor.last = now
 
-    def closed(self, now: int) -> None:
-        """The connection is gone."""
+    def closed(self, now: int, by_client: bool = False) -> None:
+        """The connection is gone; `by_client` says that the client is known to have closed it."""
         if self.judge.talks.pop(self.talk.number, None) is None:
             return
         self.passed(now)
+        if by_client and not self.blind and not self.begun_at:
+            for monitor in self.monitors:
+                monitor.left(now)
         if not self.talk.closed:
             following.closed(self.talk)
         if self.talk.connect is None:
@@ -355,13 +358,17 @@ class Judge:
         self._memories: OrderedDict[tuple[str, str], Memory] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
-    def open(self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True) -> Watched:
+    def open(
+        self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True, local: bool = False
+    ) -> Watched:
         """A connection: `name` is shown, `server` parts clients of different servers.
 
-        `whole` says that it is seen from its first byte.
+        `whole` says that it is seen from its first byte, `local` that its link cannot vanish in silence: the client is
+        on the same machine.
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
+        talk.local = local
         watched = Watched(self, talk)
         self.talks[talk.number] = watched
         return watched

@@ -311,9 +311,23 @@ def test_a_keep_alive_is_not_missed_while_nobody_listened() -> None:
     assert not judge.findings
 
 
+def test_a_client_that_is_far_away_may_be_gone() -> None:
+    for how, late in (("vanished", 0), ("closed", 1), ("spoke", 1)):
+        judge = Judge()
+        watched = judge.open("1", NOW)
+        watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
+        watched.server(encode(V5, Connack()), NOW + QUIET)
+        judge.passed(NOW + 30 * SECOND)
+        assert not judge.findings
+        if how == "spoke":
+            watched.client(encode(V5, Pingreq()), NOW + 31 * SECOND)
+        watched.closed(NOW + 31 * SECOND, by_client=how == "closed")
+        assert len(judge.findings) == late
+
+
 def test_a_packet_that_takes_long_to_come_is_a_packet_that_comes() -> None:
     judge = Judge()
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
     watched.server(encode(V5, Connack()), NOW + QUIET)
     data = encode(V5, Publish("a", bytes(100)))
