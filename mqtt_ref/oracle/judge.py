@@ -355,13 +355,13 @@ class Judge:
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
-        self._memories: OrderedDict[tuple[str, str], Memory] = OrderedDict()
+        self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
     def open(
         self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True, local: bool = False
     ) -> Watched:
-        """A connection: `name` is shown, `server` parts clients of different servers.
+        """A connection: `name` is shown, `server` is the address where the client found its server.
 
         `whole` says that it is seen from its first byte, `local` that its link cannot vanish in silence: the client is
         on the same machine.
@@ -384,20 +384,24 @@ class Judge:
             watched.excuse(now)
 
     def remember(self, server: str, client_id: str) -> Memory:
-        """What is known of a client; of one without Client Identifier, nothing."""
+        """What is known of a client; nothing of one without Client Identifier, or that was at another address before.
+
+        Two addresses may be one server or two: what the client did at the one may or may not count at the other.
+        """
         if not client_id:
             return Memory()
-        found = self._memories.get((server, client_id))
-        if found is None:
-            found = Memory()
-            self.keep(server, client_id, found)
-        else:
-            self._memories.move_to_end((server, client_id))
+        known = self._memories.get(client_id)
+        if known is not None and known[0] == server:
+            self._memories.move_to_end(client_id)
+            return known[1]
+        found = Memory()
+        self.keep(server, client_id, found)
         return found
 
     def keep(self, server: str, client_id: str, memory: Memory) -> None:
         """Remember it for that client."""
-        self._memories[server, client_id] = memory
+        self._memories[client_id] = server, memory
+        self._memories.move_to_end(client_id)
         if len(self._memories) > CLIENTS:
             self._memories.popitem(last=False)
 

@@ -102,7 +102,7 @@ class JudgedChannel(TracedChannel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.watched = self._live.judge.open(
-            str(self._number), monotonic_ns(), self.remote, self.listener.name, local=self.remote.startswith(LOCAL)
+            str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
         )
         self._live.add(self)
         self._pass = self.write

@@ -12,6 +12,7 @@ from mqtt_ref.wire.packets import (
     Connack,
     ConnackProperties,
     Connect,
+    ConnectProperties,
     Pingreq,
     Puback,
     Publish,
@@ -175,6 +176,24 @@ def test_clients_of_two_servers_are_two() -> None:
         watched.client(encode(V5, connect), NOW)
         watched.server(encode(V5, RESUMED if number else Connack()), NOW + QUIET)
         watched.client(encode(V5, Publish("a", str(number).encode(), 1, packet_id=1)), NOW + QUIET + 1)
+    assert not judge.findings
+
+
+def test_two_addresses_may_be_one_server() -> None:
+    judge = Judge()
+    told = RESUMED
+    for number, server in enumerate(("127.0.0.1:1883", "[::1]:1883", "127.0.0.1:1883")):
+        watched = judge.open(str(number), NOW, server=server)
+        connect = Connect("c", clean_start=False, properties=ConnectProperties(session_expiry_interval=60))
+        watched.client(encode(V5, connect), NOW)
+        watched.server(encode(V5, told), NOW + QUIET)
+        # Sent, acknowledged at the other address, and sent anew.
+        if number != 1:
+            watched.client(encode(V5, Publish("a", str(number).encode(), 1, packet_id=1)), NOW + QUIET + 1)
+        else:
+            watched.client(encode(V5, Publish("a", b"0", 1, False, True, 1)), NOW + QUIET + 1)
+            watched.server(encode(V5, Puback(1)), NOW + QUIET + 2)
+        watched.closed(NOW + SECOND)
     assert not judge.findings
 
 
