@@ -59,6 +59,10 @@ def _handlers(prefix: str, every: str, ordinary: bool = False) -> Handlers:
 
 SENT: Final = _handlers("sent", "sent")
 ORDINARY: Final = _handlers("sent", "sent", ordinary=True)
+PLAIN: Final = [
+    (at, function) for at, function in ORDINARY[Publish.TYPE] if function.__name__ not in MONITORS[at].idle_in_plain
+]
+"""Who looks at a PUBLISH of QoS 0 without RETAIN and properties, on a connection that is ordinary."""
 GOT: Final = _handlers("got", "got")
 TIMED: Final = [at for at, monitor in enumerate(MONITORS) if monitor.passed is not Monitor.passed]
 
@@ -118,6 +122,11 @@ class Watched:
             talk.version = packet.protocol_version
         kind = packet.TYPE
         monitors = self.monitors
+        if isinstance(packet, Publish) and talk.ordinary and not packet.qos:
+            if not packet.retain and packet.properties is None:
+                for at, look in PLAIN:
+                    look(monitors[at], packet)
+                return
         for at, look in (ORDINARY if talk.ordinary else SENT)[kind]:
             look(monitors[at], packet)
         if talk.connect is None:

@@ -41,6 +41,8 @@ class Monitor:
     decides: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
     """Methods that find nothing while `Talk.ordinary` holds: then they are not called."""
+    idle_in_plain: tuple[str, ...] = ()
+    """And those that then find nothing in a PUBLISH of QoS 0 without RETAIN and properties."""
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         self.talk = talk
