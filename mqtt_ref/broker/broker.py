@@ -171,6 +171,10 @@ class Broker(SessionKeeper):
         """Forget who may read what."""
         self.router.forget()
 
+    def reconsider(self, session: Session) -> None:
+        if self.access is not None and self.access.read is not None:
+            self.router.reconsider(session.handle)
+
     def _number(self, now: int) -> int:
         """A new question, and the time by which it has to be answered."""
         self._question += 1

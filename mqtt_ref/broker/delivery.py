@@ -44,15 +44,17 @@ class Deliverer(Hub):
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: subscribers inside this process, which have neither session nor connection."""
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """Deliver QoS 0 messages without properties that are not to be retained [X5-nonshared-own-copy].
 
-        A delivery is an item in a list: no object is made, and the message is encoded once for each version.
+        However many messages: for each subscriber they are one item in a list, and for each version they are encoded
+        once.
         """
         match = self.router.match(topic)
         watch = self.watch
         if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
-            self.forward(link, topic, payload, 0, now)
+            for payload in payloads:
+                self.forward(link, topic, payload, 0, now)
             return
         links = self.links
         dirty = self.dirty
@@ -70,24 +72,25 @@ class Deliverer(Hub):
                 continue
             if fast == 2:
                 if not form5:
-                    form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                    form5 = _encoded(V5, topic, payloads)
                 target.out.append(form5)
             else:
                 if not form3:
-                    form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                    form3 = _encoded(V311, topic, payloads)
                 target.out.append(form3)
             sent += 1
             if not target.queued:
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += 1
-        counters.messages_sent += sent
+        counters.messages_routed += len(payloads)
+        counters.messages_sent += sent * len(payloads)
         if others is not None:
-            self.last_message += 1
-            message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
-            for entry in others:
-                self._deliver(entry, message, now)
+            for payload in payloads:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
+                for entry in others:
+                    self._deliver(entry, message, now)
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
         """Deliver a message without properties that is not to be retained; False if nobody had subscribed.
@@ -366,3 +369,20 @@ class Deliverer(Hub):
         if len(plain) == len(match.plain):
             return match
         return Match(plain, match.shared)
+
+
+def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
+    """QoS 0 messages of one topic, without properties, one after the other."""
+    name = topic.encode()
+    size = -1
+    head = b""
+    parts: list[bytes] = []
+    for payload in payloads:
+        if len(payload) != size:
+            # What stands before the payload depends on nothing else.
+            size = len(payload)
+            form = encode_publish(version, name, payload, 0, False, False, 0, None)
+            head = form[: len(form) - size]
+        parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)

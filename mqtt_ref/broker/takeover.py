@@ -99,9 +99,9 @@ class SessionKeeper(Deliverer):
         session.ends_at = 0
         session.expiry = self._expiry(connect)
         link.session = session
-        if present and self.access is not None and self.access.read is not None:
-            self.router.reconsider(session.handle)
         self.clients_connected += 1
+        if present:
+            self.reconsider(session)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards that bind it"),
     "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
+    "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),
 }
 
 

@@ -15,7 +15,13 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE, RESPONSE_INFORMATION_ALWAYS
+from mqtt_ref.engine.generated.decisions import (
+    LONG_CLIENT_ID_V31_REFUSE,
+    RESPONSE_INFORMATION_ALWAYS,
+    UNAUTHORIZED_CONNECT_CLOSE,
+    UNAUTHORIZED_WILL_DROP,
+    UNAUTHORIZED_WILL_REFUSE,
+)
 from mqtt_ref.engine.intercept import ASK, LATER, WILL_ACCESS, Pending, Refusal
 from mqtt_ref.engine.intercept import CONNECT as CONNECT_STAGE
 from mqtt_ref.engine.link import GOODBYE, LOST
@@ -139,7 +145,15 @@ def answered(link: Link, verdict: Verdict, now: int) -> None:
     if verdict.outcome == ACCEPT:
         _accept(link, packet, verdict, now)
     else:
-        refused(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+        _denied(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+
+
+def _denied(link: Link, code: int, text: str, now: int) -> None:
+    """Authentication or authorization failed: say why, or nothing, as decided [MQTT5-3.1.4-2]."""
+    if link.hub.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE:
+        _close(link, code, text, now)
+    else:
+        refused(link, code, text, now)
 
 
 def refused(link: Link, code: int, text: str, now: int, server_reference: str = "") -> None:
@@ -150,11 +164,16 @@ def refused(link: Link, code: int, text: str, now: int, server_reference: str = 
     X5-closing-code-alone]
     """
     if link.hub.tables.connection_action[link.base + ON_REFUSED] == DO_CLOSE:
-        link.note(text, code)
-        link.hub.counters.connections_refused += 1
-        stop(link, now, LOST)
+        _close(link, code, text, now)
     else:
         refuse(link, code, text, now, server_reference)
+
+
+def _close(link: Link, code: int, text: str, now: int) -> None:
+    """The client may not connect, and is not told."""
+    link.note(text, code)
+    link.hub.counters.connections_refused += 1
+    stop(link, now, LOST)
 
 
 def _learn(link: Link, properties: ConnectProperties) -> None:
@@ -244,10 +263,11 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
 
 
 def will_judged(link: Link, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
-    """Go on with a CONNECT whose will may be published, or may not: of that a 3.x client cannot be told."""
+    """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
     if code:
-        if packet.protocol_version == V5:
-            refused(link, code, "Not authorized to publish the Will Message", now)
+        choice = link.hub.decisions.unauthorized_will
+        if choice == UNAUTHORIZED_WILL_REFUSE or (choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5):
+            _denied(link, code, "Not authorized to publish the Will Message", now)
             return
         link.will_denied = True
     _welcome(link, packet, verdict, now)

@@ -133,8 +133,8 @@ class Hub:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """The same for a QoS 0 message without properties that is not to be retained: the shortest way."""
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """The same for QoS 0 messages without properties that are not to be retained: the shortest way."""
         raise NotImplementedError
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
@@ -185,6 +185,10 @@ class Hub:
 
     def may_read(self, session: Session, topic: str) -> bool:
         """Whether this client may have messages of this topic; asked for each topic delivered."""
+        raise NotImplementedError
+
+    def reconsider(self, session: Session) -> None:
+        """Forget what this client may read: it may be somebody else, or somewhere else, than before."""
         raise NotImplementedError
 
     def online(self, session: Session) -> None:

@@ -163,7 +163,7 @@ class Link:
         self.alias_out: dict[str, int] | None = None
         self.alias_out_maximum = 0
         self.will_denied = False
-        """Whether the will of a 3.x client may not be published, which it cannot be told."""
+        """Whether the will is not published and the client not told: since 3.x cannot be told, or as decided."""
 
         self.keep_alive = 0
         """Nanoseconds of silence after which it is closed, or 0."""

@@ -9,6 +9,7 @@ from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
+    NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
@@ -22,10 +23,13 @@ from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import PubackReason
 
 if TYPE_CHECKING:
+    from mqtt_ref.engine.hub import Hub
     from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Packet
+    from mqtt_ref.wire.violation import Violation
 
-__all__ = ["forwarded", "offered", "permitted", "publish"]
+__all__ = ["forwarded", "offered", "permitted", "publish", "publish_run"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
@@ -42,6 +46,48 @@ RETAIN_NOT_SUPPORTED = 0x9A
 QOS_NOT_SUPPORTED = 0x9B
 
 
+def publish_run(link: Link, packets: list[Packet | Violation], start: int, now: int) -> int:
+    """Take in the QoS 0 messages from `packets[start]` on that differ in their payloads alone, and deliver them as one.
+
+    Returns how many they are: 0 if there is something special about the first, which is then for `publish`.
+    [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership]
+    """
+    hub = link.hub
+    first = packets[start]
+    if not isinstance(first, Publish) or first.qos or not _plain(hub, first):
+        return 0
+    topic = first.topic
+    payloads = [first.payload]
+    for at in range(start + 1, len(packets)):
+        packet = packets[at]
+        if (
+            not isinstance(packet, Publish)
+            or packet.topic != topic
+            or packet.qos
+            or packet.retain
+            or packet.properties is not None
+        ):
+            break
+        payloads.append(packet.payload)
+    hub.forward_qos0(link, topic, payloads, now)
+    return len(payloads)
+
+
+def _plain(hub: Hub, packet: Publish) -> bool:
+    """Whether there is nothing special about a message, so that it may take a short way."""
+    topic = packet.topic
+    return (
+        packet.properties is None
+        and not packet.retain
+        and hub.plain_publish
+        and topic[0] != "$"
+        and (
+            len(topic) <= hub.topic_plain
+            or (len(topic) <= hub.limits.topic_v31 and topic.count("/") < hub.topic_levels)
+        )
+    )
+
+
 def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1].
 
@@ -54,31 +100,18 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     topic = packet.topic
     qos = packet.qos
     properties = packet.properties
-    if (
-        properties is None
-        and not packet.retain
-        and hub.plain_publish
-        and topic[0] != "$"
-        and (
-            len(topic) <= hub.topic_plain
-            or (len(topic) <= hub.limits.topic_v31 and topic.count("/") < hub.topic_levels)
-        )
-    ):
-        # The short way of what follows, for a message with nothing special about it.
-        if qos == 0:
-            hub.forward_qos0(link, topic, packet.payload, now)
-            return
-        if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
-            keeper = hub.keeper
-            written = 0 if keeper is None else keeper.written
-            matched = hub.forward(link, topic, packet.payload, 1, now)
-            if keeper is not None and keeper.written != written:
-                keeper.touch(link)
-            if matched or link.version != V5 or hub.decisions.no_matching_subscribers != NO_MATCHING_SUBSCRIBERS_TELL:
-                qos_receive.accepted_qos1(link, packet.packet_id)
-            else:
-                qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
-            return
+    if qos == 1 and link.offered.maximum_qos and _plain(hub, packet) and qos_receive.plain(link, session):
+        # The short way of what follows.
+        keeper = hub.keeper
+        written = 0 if keeper is None else keeper.written
+        matched = hub.forward(link, topic, packet.payload, 1, now)
+        if keeper is not None and keeper.written != written:
+            keeper.touch(link)
+        if matched or link.version != V5 or hub.decisions.no_matching_subscribers != NO_MATCHING_SUBSCRIBERS_TELL:
+            qos_receive.accepted_qos1(link, packet.packet_id)
+        else:
+            qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
+        return
     if properties is not None and properties.topic_alias is not None:
         topic = aliases.resolve(link, topic, properties.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:
@@ -132,7 +165,7 @@ def permitted(link: Link, session: Session, packet: Publish, topic: str, code: i
         return
     qos = packet.qos
     if qos and not qos_receive.accepts(link, session, qos, packet.packet_id, 0):
-        qos_receive.answered(link, session, qos, packet.packet_id, 0, now, _inherited(link, packet))
+        _answer(link, session, packet, 0, now)
         return
     intercept = hub.intercept
     if intercept is None or intercept.publish is None:
@@ -169,7 +202,7 @@ def offered(
     elif refusal.dropped:
         link.hub.counters.dropped_by_hook += 1
         if packet.qos:
-            qos_receive.answered(link, session, packet.qos, packet.packet_id, 0, now, _inherited(link, packet))
+            _answer(link, session, packet, 0, now)
     else:
         code = refusal.code if refusal.code in _ACK_CODES else UNSPECIFIED_ERROR
         _refuse(link, session, packet, code, now)
@@ -179,14 +212,15 @@ def _refuse(link: Link, session: Session, packet: Publish, code: int, now: int) 
     """Do not deliver a PUBLISH, and say so as the version of the client and its QoS allow."""
     hub = link.hub
     hub.counters.publish_refused += 1
-    if code == NOT_AUTHORIZED and hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE:
-        expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)  # [MQTT311-3.3.5-2]
-    elif packet.qos:
-        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, _inherited(link, packet))
-
-
-def _inherited(link: Link, packet: Publish) -> list[tuple[str, str]] | None:
-    return None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
+    if code == NOT_AUTHORIZED:
+        if hub.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE and link.version != V31:
+            # [MQTT311-3.3.5-2]; 3.1 allows nothing but the acknowledgement [X31-publish-unauthorized].
+            expel(link, NOT_AUTHORIZED, "Not authorized to publish there", now)
+            return
+        if hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            code = UNSPECIFIED_ERROR
+    if packet.qos:
+        _answer(link, session, packet, code, now)
 
 
 def _deliver(
@@ -214,7 +248,14 @@ def _deliver(
         code = 0
         if not matched and hub.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, _inherited(link, packet))
+        _answer(link, session, packet, code, now)
+
+
+def _answer(link: Link, session: Session, packet: Publish, code: int, now: int) -> None:
+    """Send the PUBACK or PUBREC."""
+    properties = packet.properties
+    inherited = None if properties is None else acks.inherited(link, properties.user_property)
+    qos_receive.answered(link, session, packet.qos, packet.packet_id, code, now, inherited)
 
 
 def _judge_payload(link: Link, payload: bytes) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, qos_send
-from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY
+from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY, NOT_AUTHORIZED_OBSCURE
 from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_DELETE,
@@ -137,7 +137,7 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
     [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
     """
     hub = link.hub
-    offered = hub.options.capabilities
+    offered = link.offered
     identifier = _identifier(packet)
     codes: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
@@ -148,6 +148,8 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
         verdict = 0 if verdicts is None else verdicts[at]
         code = PACKET_IDENTIFIER_IN_USE if taken else _refused(link, session, name, verdict)
         if code:
+            if code == NOT_AUTHORIZED and hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+                code = UNSPECIFIED_ERROR
             codes.append(code)
             continue
         granted = min(wanted.qos, offered.maximum_qos) if offered.maximum_qos < 2 else wanted.qos

@@ -69,6 +69,10 @@ class Dispatcher:
     def _set(self, hooks: tuple[Hook, ...]) -> None:
         broker = self.broker
         chains = chains_of(hooks)
+        for hook in self.hooks:
+            hook._brokers = tuple(one for one in hook._brokers if one is not broker)
+        for hook in hooks:
+            hook._brokers = (*hook._brokers, broker)
         self.hooks = hooks
         self.chains = chains
         broker.set_hooks(

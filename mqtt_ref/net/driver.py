@@ -88,7 +88,7 @@ class Driver:
                 try:
                     if out:
                         channel.write(out[0] if len(out) == 1 else b"".join(out))
-                    if connection.closing or channel.choked:
+                    if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("a connection failed while it was written to: %r", connection)

@@ -263,15 +263,18 @@ async def every_connection_has_its_own_will(peer: Peer) -> None:
     watcher = await watch(peer)
     await peer.connect(clean=True)
     clean = peer.version == V5
-    for number, before in enumerate(("lost", "goodbye", "none", "none goodbye")):
+    delayed = ("delayed",) if clean else ()
+    for number, before in enumerate(("lost", "goodbye", "none", "none goodbye", *delayed)):
         will = None if before.startswith("none") else Will(peer.topic("w"), b"before")
+        if will is not None and before == "delayed":
+            will.properties = WillProperties(will_delay_interval=1)
         await peer.connect(clean=clean, expiry=60, will=will)
         clean = False
         if before.endswith("goodbye"):
             await peer.disconnect()
         else:
             await peer.drop()
-        if before == "lost":
+        if before in ("lost", "delayed"):
             await watcher.messages(1)
         await peer.connect(clean=False, expiry=60, will=Will(peer.topic("w"), b"%d" % number))
         await watcher.silent()
