@@ -148,7 +148,7 @@ def test_publish(site: Site, client: RawClient) -> None:
         ({"topic": "a/+"}, "MQTT5-3.3.2-2"),
         ({"topic": "a\0b"}, "MQTT5"),
         ({"topic": "ä" * 40_000}, "65535|65,535"),
-        ({"topic": "t", "qos": 3}, r"<= 2` - at `\$.qos"),
+        ({"topic": "t", "qos": 3}, r"<= 2 - at `\$.qos"),
         ({"topic": "t", "payload": {"hex": "0"}}, r"\$.payload"),
         ({"topic": "t", "payload": 1}, r"\$.payload"),
         ({"topic": "t", "retains": True}, "unknown field `retains`"),
