@@ -8,8 +8,8 @@ from typing import Any
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.inline import Deliver
 from mqtt_ref.engine.connection import Connection
-from mqtt_ref.engine.effects import Ask, Commit, Effect, Note
-from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.effects import Ask, Commit, Effect, Note, Withdraw
+from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.ports import Storage
 from mqtt_ref.wire.fast import encode
@@ -54,6 +54,7 @@ class World:
         self.auto = auto
         self.commits: list[Commit] = []
         self.asks: list[Ask] = []
+        self.withdrawn: list[Withdraw] = []
         self.notes: list[Note] = []
         self.clients: dict[int, Client] = {}
         self.broker.restore(self.now)
@@ -66,6 +67,8 @@ class World:
                 self.commits.append(effect)
             elif isinstance(effect, Ask):
                 self.asks.append(effect)
+            elif isinstance(effect, Withdraw):
+                self.withdrawn.append(effect)
             elif isinstance(effect, Note):
                 self.notes.append(effect)
             elif isinstance(effect, Deliver):
@@ -90,6 +93,13 @@ class World:
             self.turn()
             if not self.auto:
                 return
+
+    def answer(self, answer: object) -> Ask:
+        """Answer the oldest question that was asked, then turn."""
+        ask = self.asks.pop(0)
+        assert self.broker.answer(ask.question, answer, self.now), ask
+        self.turn()
+        return ask
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, calling every deadline when it is due."""
@@ -122,10 +132,10 @@ class World:
 class Client:
     """One link, seen from the client's side."""
 
-    def __init__(self, world: World, version: int) -> None:
+    def __init__(self, world: World, version: int, listener: str = "test", terms: Terms | None = None) -> None:
         self.world = world
         self.version = version
-        self.connection: Connection = world.broker.connect(world.now, "test", "peer")
+        self.connection: Connection = world.broker.connect(world.now, listener, "peer", terms)
         world.clients[self.connection.serial] = self
         self.decoder = Decoder(version, SERVER)
         self.inbox: list[Packet] = []

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mqtt_conformance.profile import PROVIDED
 from mqtt_ref.wire.statements import STATEMENTS
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ VERSION_NAMES = {5: "5", 4: "3.1.1", 3: "3.1"}
 NEEDS = frozenset(
     {
         "tcp", "tls", "ws", "retain", "qos1", "qos2", "wildcard", "shared", "subscription_identifiers", "topic_alias",
-        "assigned_id", "session", "restart", "setting", "enhanced_auth", "users",
+        "assigned_id", "session", *PROVIDED,
     }
 )  # fmt: skip
 """What a case may need: a transport, a capability of the broker, or something that a profile provides."""

@@ -112,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
         return _usage(str(error))
     if args.list:
         for case in chosen:
-            print(f"{case.id:50} {', '.join(sorted(case.needs)):20} {case.intent}")
+            needs = [*sorted(case.needs - {"setting"}), *(f"{name}={value}" for name, value in case.settings)]
+            print(f"{case.id:50} {', '.join(needs):20} {case.intent}")
         print(f"{len(chosen)} cases")
         return FINE
     if not args.url:
@@ -149,7 +150,20 @@ def run(args: argparse.Namespace) -> int:
 async def _judge(
     cases: Sequence[Case], target: Target, profile: Profile, jobs: int, versions: Sequence[int]
 ) -> tuple[list[Result], bool]:
-    """Probe, run, probe again: whether the broker still serves at the end."""
+    """Start the broker if a profile says how, probe, run, probe again: whether it still serves at the end."""
+    if "start" in profile.commands:
+        await profile.command("start")
+        await target.ready()
+    try:
+        return await _judge_running(cases, target, profile, jobs, versions)
+    finally:
+        if "stop" in profile.commands:
+            await profile.command("stop")
+
+
+async def _judge_running(
+    cases: Sequence[Case], target: Target, profile: Profile, jobs: int, versions: Sequence[int]
+) -> tuple[list[Result], bool]:
     await probe(target, versions)
     profile.override(target.capabilities)
     progress = _Progress(len(cases))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal, TypeVar, cast, overload
 
+from mqtt_conformance.reacted import permitted, reacted
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Stream, Target
 from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
@@ -44,8 +45,6 @@ __all__ = ["CLOSED", "ClosedType", "Peer"]
 P = TypeVar("P")
 ANSWER: Final = 3.0
 """Seconds (times the factor) within which a broker answers; only a broker that does not answer costs them."""
-ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
-"""What may say how a broker took a packet that breaks a rule."""
 SETTLE: Final = 0.05
 """Seconds (times the factor) that a broker gets after a barrier before silence counts."""
 SLOW: Final = 1.0
@@ -258,6 +257,21 @@ class Peer:
         self._stream = self._reading = None
         self.closed = True
 
+    async def restart(self, *, kill: bool = False) -> None:
+        """Have the profile end the broker, in order or with `kill` where it stands, and start it again.
+
+        No connection is open afterwards.
+
+        Raises:
+            ProfileError: the profile's command failed.
+            TargetError: the broker does not accept connections again.
+        """
+        await self.run.profile.command("kill" if kill else "restart")
+        self._record("killed" if kill else "restarted")
+        for peer in self.run.peers:
+            await peer.drop(record=False)
+        await self.target.ready()
+
     # ---------------------------------------------------------------- seeing
 
     @overload
@@ -373,28 +387,13 @@ class Peer:
         if not self.closed and "ignore" not in row.allowed:
             # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
             await self._wait(lambda: self.closed or any(isinstance(p, (Suback, Unsuback)) for p in self.inbox), SLOW)
-        seen = next((p for p in reversed(self.inbox) if isinstance(p, ANSWERS)), None)
-        outcome, code = ("close" if self.closed else "ignore"), 0
-        if isinstance(seen, (Connack, Disconnect)) and self.closed:
-            outcome, code = type(seen).__name__.lower(), seen.reason_code
-            if isinstance(seen, Connack) and not code:
-                outcome = "close"
-        elif isinstance(seen, (Suback, Unsuback)) and not self.closed:
-            outcome, code = type(seen).__name__.lower(), max(seen.reason_codes, default=0)
-        elif isinstance(seen, (Puback, Pubrec)) and not self.closed:
-            outcome, code = type(seen).__name__.lower(), seen.reason_code
+        seen, outcome, code = reacted(self.inbox, closed=self.closed)
         serves = not self.closed and not isinstance(seen, Disconnect)
         self.inbox.clear()
         if serves and "ignore" in row.allowed:
             return "ignore"
-        for allowed in row.allowed:
-            action, _, wanted = allowed.partition(":")
-            if action != outcome:
-                continue
-            if not wanted or (wanted == "*" and code >= (1 if self.version != V5 and outcome == "connack" else 0x80)):
-                return outcome
-            if wanted != "*" and code in (int(wanted, 16), _return_code(int(wanted, 16), self.version)):
-                return outcome
+        if permitted(row, outcome, code, self.version):
+            return outcome
         raise Failed(
             f"the broker has to answer a breach of {statement} as {row.cites} says",
             expected=" or ".join(row.allowed),
@@ -493,12 +492,6 @@ class Peer:
 
     def _record(self, what: str, raw: bytes = b"", packet: object = None) -> None:
         self.run.trace.append(Record(time.monotonic() - self.run.started, self.name, what, raw, packet))
-
-
-def _return_code(reason: int, version: int) -> int:
-    from mqtt_ref.wire.generated.reasons import RETURN_CODES
-
-    return RETURN_CODES.get(reason, -1) if version != V5 else -1
 
 
 def _show(packet: object) -> str:

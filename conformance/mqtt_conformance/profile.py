@@ -13,10 +13,13 @@ from typing import Any
 
 from mqtt_conformance.target import Capabilities
 
-__all__ = ["Profile", "ProfileError", "read_profile"]
+__all__ = ["COMMAND_LIMIT", "PROVIDED", "Profile", "ProfileError", "read_profile"]
 
 COMMANDS = ("start", "stop", "restart", "kill", "apply")
 COMMAND_LIMIT = 30.0
+"""Seconds that a command may take."""
+PROVIDED = frozenset({"restart", "kill", "setting", "persistence", "durability", "enhanced_auth", "users"})
+"""What cases may need that no CONNACK tells, so that a profile has to say it."""
 
 
 class ProfileError(Exception):
@@ -27,9 +30,12 @@ class ProfileError(Exception):
 class Profile:
     """One broker as its user describes it.
 
-    `capabilities` override what the probe read. `commands` are run by a shell: `restart` and `kill` end and start the
-    broker again, keeping or losing what it holds in memory; `apply` changes settings, which it gets as environment
-    variables `SETTING_<NAME>`; without any it goes back to normal. `settings` names those that `apply` understands.
+    `capabilities` override what the probe read. `commands` are run by a shell: `start` before the run, `stop` after it;
+    `restart` ends the broker in order and `kill` where it stands, and both start it again; `apply` changes settings,
+    which it gets as environment variables `SETTING_<NAME>`; without any it goes back to normal. `settings` names those
+    that `apply` understands. `provides` says what nobody can see from outside: `persistence` (what was stored is there
+    after `restart`), `durability` (also after `kill`), `users`, `enhanced_auth`. Commands run in `directory`, which is
+    that of the file.
     """
 
     username: str | None = None
@@ -41,6 +47,7 @@ class Profile:
     commands: dict[str, str] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
     provides: frozenset[str] = frozenset()
+    directory: Path | None = None
 
     def override(self, found: Capabilities) -> None:
         """Put what the user said in place of what was probed."""
@@ -48,9 +55,9 @@ class Profile:
             setattr(found, name, value)
 
     def offers(self, need: str) -> bool:
-        """Whether the profile provides something that is no capability: restart, setting, enhanced_auth, users."""
-        if need == "restart":
-            return "restart" in self.commands
+        """Whether the profile provides something that is no capability, one of `PROVIDED`."""
+        if need in ("restart", "kill"):
+            return need in self.commands
         if need == "setting":
             return "apply" in self.commands
         return need in self.provides
@@ -64,7 +71,9 @@ class Profile:
         environment = dict(os.environ)
         for key, value in (settings or {}).items():
             environment[f"SETTING_{key.upper()}"] = str(value)
-        process = await asyncio.create_subprocess_shell(self.commands[name], env=environment)
+        process = await asyncio.create_subprocess_shell(
+            self.commands[name], env=environment, cwd=self.directory, stdin=asyncio.subprocess.DEVNULL
+        )
         try:
             async with asyncio.timeout(COMMAND_LIMIT):
                 code = await process.wait()
@@ -87,7 +96,7 @@ def read_profile(path: Path) -> Profile:
         raise ProfileError(f"{path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{path}: {error}") from error
-    known = {f.name for f in fields(Profile)}
+    known = {f.name for f in fields(Profile)} - {"directory"}
     for key in data:
         if key not in known:
             raise ProfileError(f"{path}: {key}: is not a key; {', '.join(sorted(known))} are")
@@ -98,7 +107,11 @@ def read_profile(path: Path) -> Profile:
     for key in data.get("commands", {}):
         if key not in COMMANDS:
             raise ProfileError(f"{path}: commands.{key}: is not one; {', '.join(COMMANDS)} are")
+    provided = PROVIDED - {"restart", "kill", "setting"}
+    for key in data.get("provides", ()):
+        if key not in provided:
+            raise ProfileError(f"{path}: provides: {key!r} is nothing to provide; {', '.join(sorted(provided))} are")
     for key in ("settings", "provides"):
         if key in data:
             data[key] = frozenset(data[key])
-    return Profile(**data)
+    return Profile(**data, directory=path.resolve().parent)

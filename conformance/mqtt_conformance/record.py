@@ -18,7 +18,7 @@ __all__ = ["Record", "Run"]
 
 @dataclass(frozen=True)
 class Record:
-    """One event, `t` seconds after the case began: opened, out, in, closed, dropped or reset."""
+    """One event, `t` seconds after the case began: opened, out, in, closed, dropped, reset, restarted, killed."""
 
     t: float
     peer: str

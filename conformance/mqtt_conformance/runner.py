@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
-from mqtt_conformance.profile import Profile
+from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
 from mqtt_conformance.verdict import CaseEnd, Verdict
@@ -96,8 +96,9 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None) -
     run.profile = profile
     peer = Peer(run, target, case.version)
     result = Result(case, Verdict.PASS)
+    limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
-        async with asyncio.timeout(LIMIT * target.factor):
+        async with asyncio.timeout(limit):
             await case.body(peer)
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL
@@ -110,7 +111,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None) -
     except TargetError as error:
         result.verdict, result.message, result.lost = Verdict.INCONCLUSIVE, str(error), True
     except TimeoutError:
-        result.verdict, result.message = Verdict.INCONCLUSIVE, f"did not end within {LIMIT * target.factor:.0f} s"
+        result.verdict, result.message = Verdict.INCONCLUSIVE, f"did not end within {limit:.0f} s"
         result.expected, result.seen = "an end", "the broker keeps the case waiting"
     finally:
         result.ended = time.monotonic()
@@ -141,7 +142,7 @@ def _missing(case: Case, target: Target, profile: Profile) -> str:
         if need in ("tcp", "tls", "ws"):
             if target.transport != need:
                 return f"needs {need}"
-        elif need in ("restart", "setting", "enhanced_auth", "users"):
+        elif need in PROVIDED:
             if not profile.offers(need):
                 return f"needs a profile that provides {need}"
         elif not caps.offers(need):
@@ -219,7 +220,7 @@ async def _with_settings(
     possible = "apply" in profile.commands and all(name in profile.settings for name, _ in settings)
     if possible:
         await profile.command("apply", dict(settings))
-        await _await_broker(target)
+        await target.ready()
         target.capabilities = Capabilities()
         await probe(target)
     try:
@@ -228,22 +229,4 @@ async def _with_settings(
         if possible:
             target.capabilities = before
             await profile.command("apply")
-            await _await_broker(target)
-
-
-async def _await_broker(target: Target) -> None:
-    """Wait until the broker accepts connections again.
-
-    Raises:
-        TargetError: it does not within 10 s (times the factor).
-    """
-    deadline = time.monotonic() + 10 * target.factor
-    while True:
-        try:
-            stream = await target.open(1.0)
-            await stream.close()
-            return
-        except TargetError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)
+            await target.ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -138,6 +139,23 @@ class Target:
                 return _Socket(reader, writer)
         except (OSError, TimeoutError) as error:
             raise TargetError(f"{self.url}: cannot be reached: {str(error) or 'no answer'}") from error
+
+    async def ready(self, within: float = 10.0) -> None:
+        """Wait until the broker accepts connections, after it was started.
+
+        Raises:
+            TargetError: it does not in time (`within` seconds, times the factor).
+        """
+        deadline = time.monotonic() + within * self.factor
+        while True:
+            try:
+                stream = await self.open(1.0)
+                await stream.close()
+                return
+            except TargetError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
 
     def tls(self) -> ssl.SSLContext:
         """The client's side of TLS."""

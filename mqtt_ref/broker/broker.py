@@ -3,33 +3,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from mqtt_ref.broker.journal import Journal
 from mqtt_ref.broker.recovery import restore
+from mqtt_ref.broker.router import Match
 from mqtt_ref.broker.takeover import SessionKeeper
-from mqtt_ref.broker.timers import LINK
+from mqtt_ref.broker.timers import LINK, QUESTION
 from mqtt_ref.broker.topics import split_shared
-from mqtt_ref.engine.access import Access, Verdict
+from mqtt_ref.engine.access import REFUSE, Access, Verdict
 from mqtt_ref.engine.connection import Connection
-from mqtt_ref.engine.effects import Ask, Effect
+from mqtt_ref.engine.effects import Ask, Effect, Withdraw
 from mqtt_ref.engine.generated.decisions import SHARED_FOR_V3_SHARE, SHUTDOWN_WILLS_KEEP
+from mqtt_ref.engine.intercept import UNSUBSCRIBE, Intercept, Pending, Refusal
 from mqtt_ref.engine.link import LOST, Link
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.reacting import stop
 from mqtt_ref.engine.session import Session
 from mqtt_ref.engine.tables import TABLES, Tables
-from mqtt_ref.ports import Storage
+from mqtt_ref.engine.watch import Watch
+from mqtt_ref.ports import Record, Storage
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
-from mqtt_ref.wire.packets import Connect, Packet, PublishProperties
+from mqtt_ref.wire.packets import Connect, Packet, PublishProperties, Will
 from mqtt_ref.wire.primitives import CLIENT, V5
 from mqtt_ref.wire.violation import Violation
 
 __all__ = ["Broker"]
 
 SERVER_SHUTTING_DOWN = 0x8B
+NOT_AUTHORIZED = 0x87
+UNSPECIFIED_ERROR = 0x80
+OVERDUE = "The question was not answered in time"
 
 
 class Broker(SessionKeeper):
@@ -53,6 +60,8 @@ class Broker(SessionKeeper):
         self._seed = seed
         self._serial = 0
         self._questions: dict[int, Connection] = {}
+        self._wills: dict[int, tuple[Session, Will]] = {}
+        """By question: wills that wait for the hooks."""
         self._question = 0
         self._ids = 0
         self.shutting_down = False
@@ -127,32 +136,126 @@ class Broker(SessionKeeper):
     def set_access(self, access: Access | None) -> None:
         """Who decides from now on; answers that were remembered are forgotten."""
         self.access = access
+        self._work_out()
         self.rules_changed()
+
+    def set_hooks(
+        self,
+        access: Access | None,
+        watch: Watch | None,
+        intercept: Intercept | None,
+        select: Callable[[Message, Match], Match] | None = None,
+        output: Callable[[Link, list[bytes]], list[bytes]] | None = None,
+    ) -> None:
+        """Who decides, is told, and may change what passes, from now on."""
+        self.watch = watch
+        self.intercept = intercept
+        self.select = select
+        self.output = output
+        self.set_access(access)
+
+    def _work_out(self) -> None:
+        """Which short ways are open: tested once for each read, or each message, instead of what they depend on."""
+        access = self.access
+        watch = self.watch
+        intercept = self.intercept
+        self.tapped = (
+            intercept is not None
+            or (watch is not None and watch.processed is not None)
+            or (access is not None and access.waits)
+        )
+        self.short_ways = self.plain_delivery and self.select is None
+        self.plain_publish = (
+            not self.strict_text
+            and (access is None or access.publish is None)
+            and (intercept is None or intercept.publish is None)
+        )
 
     def rules_changed(self) -> None:
         """Forget who may read what."""
         self.router.forget()
 
-    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> None:
-        assert isinstance(link, Connection)
-        self._question += 1
-        link.question = self._question
-        self._questions[self._question] = link
-        self.effects.append(Ask(self._question, link, connect, method, data, renewal))
+    def reconsider(self, session: Session) -> None:
+        if self.access is not None and self.access.read is not None:
+            self.router.reconsider(session.handle)
 
-    def answer(self, question: int, verdict: Verdict, now: int) -> bool:
-        """The answer to an `Ask`; False if nobody waits for it any more."""
+    def _number(self, now: int) -> int:
+        """A new question, and the time by which it has to be answered."""
+        self._question += 1
+        self.timers.add(now + int(self.options.bounds.hook_timeout * SECOND), QUESTION, self._question)
+        return self._question
+
+    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool, now: int) -> None:
+        assert isinstance(link, Connection)
+        question = link.question = self._number(now)
+        self._questions[question] = link
+        event = "on_auth_packet" if method else "on_connect_authenticate"
+        ask = Ask(question, event, link, link.session, connect, method=method, data=data, renewal=renewal)
+        self.effects.append(ask)
+
+    def suspend(
+        self, link: Link, pending: Pending, event: str, now: int, subject: Packet, topic: str = "", write: bool = False
+    ) -> None:
+        assert isinstance(link, Connection)
+        question = pending.question = self._number(now)
+        link.pending = pending
+        self._questions[question] = link
+        self.effects.append(Ask(question, event, link, link.session, subject, topic=topic, write=write))
+
+    def ask_will(self, session: Session, wanted: Will, now: int) -> None:
+        question = self._number(now)
+        self._wills[question] = (session, wanted)
+        self.effects.append(Ask(question, "on_will", None, session, wanted))
+
+    def answer(self, question: int, answer: object, now: int) -> bool:
+        """The answer to an `Ask`, of the kind that its event asks for; False if nobody waits for it any more."""
+        waiting = self._wills.pop(question, None)
+        if waiting is not None:
+            session, wanted = waiting
+            if isinstance(answer, Refusal):
+                self.will_dropped(session)
+            else:
+                self.will_decided(session, answer if isinstance(answer, Will) else wanted, now)
+            return True
         link = self._questions.pop(question, None)
-        if link is None or link.question != question:
+        if link is None:
             return False
-        link.answered(verdict, now)
+        if link.question == question:
+            if not isinstance(answer, Verdict):
+                raise TypeError(f"question {question} asks for a Verdict, not for {answer!r}")
+            link.answered(answer, now)
+            return True
+        if link.pending is None or link.pending.question != question:
+            return False
+        link.resume(answer, now)
         return True
+
+    def overdue(self, question: int, now: int) -> None:
+        """Nobody answered in time: the answer is no."""
+        link = self._questions.get(question)
+        if link is not None and link.question == question:
+            no: object = Verdict(REFUSE, NOT_AUTHORIZED, text=OVERDUE)
+        elif link is not None and link.pending is not None and link.pending.stage == UNSUBSCRIBE:
+            no = None  # a client that wants to hear no more is not made to
+        elif link is not None or question in self._wills:
+            no = Refusal(UNSPECIFIED_ERROR, OVERDUE)
+        else:
+            return
+        self.effects.append(Withdraw(question, True))
+        self.answer(question, no, now)
 
     def settle(self, link: Link, now: int, how: int) -> None:
         if link.question:
-            self._questions.pop(link.question, None)
+            self._withdraw(link.question)
             link.question = 0
+        if link.pending is not None:
+            self._withdraw(link.pending.question)
+            link.pending = None
         super().settle(link, now, how)
+
+    def _withdraw(self, question: int) -> None:
+        if self._questions.pop(question, None) is not None:
+            self.effects.append(Withdraw(question))
 
     # ---------------------------------------------------------------- subscriptions
 
@@ -256,7 +359,11 @@ class Broker(SessionKeeper):
     def restore(self, now: int) -> None:
         """Take over what the store holds; before the first link is accepted."""
         if self.storage is not None and self.journal is not None:
-            restore(self, self.storage.load(), now, self.journal.utc_offset)
+            self.take_over(self.storage.load(), now, self.journal.utc_offset)
+
+    def take_over(self, records: Iterable[Record], now: int, utc_offset: int) -> None:
+        """Take over what somebody kept, sessions first; before the first link is accepted."""
+        restore(self, records, now, utc_offset)
 
 
 def _key(seed: int) -> bytes:

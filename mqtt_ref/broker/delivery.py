@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mqtt_ref.broker.inline import Deliver, InlineSubscription, Received
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
@@ -27,8 +29,12 @@ class Deliverer(Hub):
 
     def __init__(self, options: Options, tables: Tables) -> None:
         super().__init__(options, tables)
-        self.short_ways = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
+        self.select: Callable[[Message, Match], Match] | None = None
+        """Changes who gets a message."""
+        self.plain_delivery = self.decisions.overlapping != OVERLAPPING_EACH and self.limits.granted_maximum == 2
         """Whether a subscriber gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        self.short_ways = self.plain_delivery
+        """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
         self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages, measure=_size)
         self.sessions: list[Session | None] = []
@@ -38,15 +44,17 @@ class Deliverer(Hub):
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: subscribers inside this process, which have neither session nor connection."""
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """Deliver a QoS 0 message without properties that is not to be retained [X5-nonshared-own-copy].
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """Deliver QoS 0 messages without properties that are not to be retained [X5-nonshared-own-copy].
 
-        A delivery is an item in a list: no object is made, and the message is encoded once for each version.
+        However many messages: for each subscriber they are one item in a list, and for each version they are encoded
+        once.
         """
         match = self.router.match(topic)
         watch = self.watch
         if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
-            self.forward(link, topic, payload, 0, now)
+            for payload in payloads:
+                self.forward(link, topic, payload, 0, now)
             return
         links = self.links
         dirty = self.dirty
@@ -64,27 +72,30 @@ class Deliverer(Hub):
                 continue
             if fast == 2:
                 if not form5:
-                    form5 = encode_publish(V5, topic.encode(), payload, 0, False, False, 0, None)
+                    form5 = _encoded(V5, topic, payloads)
                 target.out.append(form5)
             else:
                 if not form3:
-                    form3 = encode_publish(V311, topic.encode(), payload, 0, False, False, 0, None)
+                    form3 = _encoded(V311, topic, payloads)
                 target.out.append(form3)
             sent += 1
             if not target.queued:
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += 1
-        counters.messages_sent += sent
-        size = len(payload)
+        count = len(payloads)
+        size = sum([len(payload) for payload in payloads])
+        counters.messages_routed += count
+        counters.messages_sent += sent * count
+        counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
         counters.payload_routed_bytes += size
         counters.payload_sent_bytes += size * sent
         if others is not None:
-            self.last_message += 1
-            message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
-            for entry in others:
-                self._deliver(entry, message, now)
+            for payload in payloads:
+                self.last_message += 1
+                message = Message(self.last_message, topic, payload, 0, False, None, link.client_id, now)
+                for entry in others:
+                    self._deliver(entry, message, now)
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
         """Deliver a message without properties that is not to be retained; False if nobody had subscribed.
@@ -172,6 +183,8 @@ class Deliverer(Hub):
         if message.retain:
             self._retain(message, now)
         match = self.router.match(message.topic)
+        if self.select is not None:
+            match = self.select(message, match)
         self.counters.messages_routed += 1
         self.counters.payload_routed_bytes += len(message.payload)
         for entry in match.plain:
@@ -293,7 +306,7 @@ class Deliverer(Hub):
             self._to_group(group, message, now)
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that is connected and has send quota, else one to queue for [X5-shared-choice].
+        """Choose a member that may read it, is connected and has send quota, else one to queue for [X5-shared-choice].
 
         If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
         [X5-shared-granted-qos]
@@ -301,14 +314,15 @@ class Deliverer(Hub):
         handle = group.pick(lambda subscriber: self._available(subscriber, message))
         if handle < 0:
             if (
-                self.decisions.publish_unsubscribed_shared != PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
-                or (message.qos == 0 and not self.decisions.offline_qos0)
-                or not len(group)
+                self.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+                and (message.qos or self.decisions.offline_qos0)
+                and len(group)
             ):
+                handle = group.queue_for(lambda subscriber: self._entitled(subscriber, message.topic))
+            if handle < 0:
                 self.counters.dropped_unshared += 1
                 self.tell_dropped(None, message, "unshared")
                 return
-            handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
         session = self.sessions[handle]
         if session is None:
@@ -323,11 +337,12 @@ class Deliverer(Hub):
             return True
         if link is None or link.choked or (message.qos and link.quota <= 0):
             return False
+        return self._entitled(handle, message.topic)
+
+    def _entitled(self, handle: int, topic: str) -> bool:
+        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
         session = self.sessions[handle]
-        if session is None:
-            return False
-        access = self.access
-        return access is None or access.read is None or self.may_read(session, message.topic)
+        return session is not None and self.may_read(session, topic)
 
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
@@ -371,6 +386,25 @@ class Deliverer(Hub):
         if len(plain) == len(match.plain):
             return match
         return Match(plain, match.shared)
+
+
+def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
+    """QoS 0 messages of one topic, without properties, one after the other."""
+    name = topic.encode()
+    if len(payloads) == 1:
+        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
+    size = -1
+    head = b""
+    parts: list[bytes] = []
+    for payload in payloads:
+        if len(payload) != size:
+            # What stands before the payload depends on nothing else.
+            size = len(payload)
+            form = encode_publish(version, name, payload, 0, False, False, 0, None)
+            head = form[: len(form) - size]
+        parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)
 
 
 def _size(message: Message) -> int:

@@ -384,6 +384,12 @@ class Router:
         self._old = self._generation()
         self._patience = _PATIENCE
 
+    def reconsider(self, subscriber: int) -> None:
+        """Forget what was matched of the topics of one subscriber: what it may read may have changed."""
+        for topic_filter, subscribed in self.subscriptions(subscriber).items():
+            if not subscribed.share:
+                self._changed(topic_filter)
+
     def _generation(self) -> _Generation:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
 

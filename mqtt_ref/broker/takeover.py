@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.broker.delivery import Deliverer
-from mqtt_ref.broker.timers import LINK, RETAINED, SESSION, Timers
+from mqtt_ref.broker.timers import LINK, QUESTION, RETAINED, SESSION, Timers
 from mqtt_ref.engine import qos_send, will
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.generated.session import (
@@ -23,6 +23,7 @@ from mqtt_ref.engine.generated.session import (
     ON_REMOVED,
     WIDTH,
 )
+from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.link import TAKEN, TAKEN_CLEAN, Link
 from mqtt_ref.engine.message import SECOND, Message
 from mqtt_ref.engine.options import Options
@@ -99,6 +100,8 @@ class SessionKeeper(Deliverer):
         session.expiry = self._expiry(connect)
         link.session = session
         self.clients_connected += 1
+        if present:
+            self.reconsider(session)
         self.counters.clients_maximum = max(self.counters.clients_maximum, self.clients_connected)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
@@ -214,6 +217,31 @@ class SessionKeeper(Deliverer):
         """
         if wanted is None:
             return
+        intercept = self.intercept
+        if intercept is not None and intercept.will is not None:
+            outcome = intercept.will(session, wanted)
+            if outcome is LATER:
+                self.ask_will(session, wanted, now)
+                return
+            if isinstance(outcome, Refusal):
+                self.will_dropped(session)
+                return
+            if outcome is not None:
+                wanted = outcome
+        self.will_decided(session, wanted, now)
+
+    def ask_will(self, session: Session, wanted: Will, now: int) -> None:
+        """Let the question what becomes of a will leave as an effect; nobody waits for it."""
+        raise NotImplementedError
+
+    def will_dropped(self, session: Session) -> None:
+        """A hook does not want a will to be published."""
+        self.counters.dropped_by_hook += 1
+        if self.keeper is not None and session.state != ABSENT:
+            self.keeper.session(session)
+
+    def will_decided(self, session: Session, wanted: Will, now: int) -> None:
+        """Publish a will that the hooks have seen."""
         self.last_message += 1
         self.counters.wills_published += 1
         self.counters.messages_own += 1
@@ -283,12 +311,18 @@ class SessionKeeper(Deliverer):
                 self._retained_at = 0
                 self.expire_retained(now)
                 self.watch_retained()
+            elif kind == QUESTION:
+                self.overdue(subject, now)
             else:
                 session = self.sessions[subject]
                 if session is not None:
                     session.wake_at = 0
                     if session.link is None:
                         self._session_due(session, now)
+
+    def overdue(self, question: int, now: int) -> None:
+        """A question was not answered in time, if it is still open."""
+        raise NotImplementedError
 
     def _session_due(self, session: Session, now: int) -> None:
         """The Will Delay or the session's expiry may have passed; the earlier one comes first."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Final
 
-__all__ = ["LINK", "RETAINED", "SESSION", "Timers"]
+__all__ = ["LINK", "QUESTION", "RETAINED", "SESSION", "Timers"]
 
 LINK: Final = 0
 SESSION: Final = 1
 RETAINED: Final = 2
+QUESTION: Final = 3
 
 
 class Timers:
@@ -25,7 +26,7 @@ class Timers:
         return len(self._heap)
 
     def add(self, when: int, kind: int, subject: int) -> None:
-        """Wake `subject` (a serial of a link, a handle of a session) at `when`."""
+        """Wake `subject` (the serial of a link, the handle of a session, the number of a question) at `when`."""
         heappush(self._heap, (when, kind, subject))
 
     def next(self) -> int | None:

@@ -44,10 +44,11 @@ class Access:
     `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
     qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(session, topic)`
     is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    `publish` and `subscribe` may return `intercept.ASK` if `waits` says so: then the question leaves too.
     [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
     """
 
-    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe")
+    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe", "waits")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Access:
         publish: Callable[[Link, str, int, bool], int] | None = None,
         subscribe: Callable[[Link, str, int], int] | None = None,
         read: Callable[[Session, str], bool] | None = None,
+        waits: bool = False,
     ) -> None:
         self.authenticate = authenticate
         self.methods = methods
@@ -65,3 +67,4 @@ class Access:
         self.publish = publish
         self.subscribe = subscribe
         self.read = read
+        self.waits = waits

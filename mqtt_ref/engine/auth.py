@@ -123,14 +123,26 @@ def _step(link: Link, event: int, data: bytes | None, now: int, verdict: Verdict
             connecting.answered(link, verdict, now)
     elif action == DO_SEND_SUCCESS:
         link.auth_deadline = 0
-        if verdict is not None and verdict.username:
-            link.username = verdict.username
+        if verdict is not None and verdict.username and verdict.username != link.username:
+            _rename(link, verdict.username)
         if not acks.auth(link, 0, link.method, data):
             expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of an AUTH", now)
     elif action == DO_EXPEL:
         expel(link, NOT_AUTHORIZED, "The re-authentication failed", now)
     else:
         breach(link, CITES[at], PROTOCOL_ERROR, AUTH, now, "An AUTH that does not belong here")
+
+
+def _rename(link: Link, username: str) -> None:
+    """The client has proved to be another user: that one's rights hold from now on."""
+    hub = link.hub
+    link.username = username
+    session = link.session
+    if session is not None:
+        session.username = username
+        hub.reconsider(session)
+        if hub.keeper is not None:
+            hub.keeper.session(session)
 
 
 def _ask(link: Link, data: bytes | None, now: int) -> None:
@@ -144,6 +156,6 @@ def _ask(link: Link, data: bytes | None, now: int) -> None:
     if access is not None and access.exchange is not None:
         verdict = access.exchange(link, packet, link.method, data, renewal)
     if verdict is None:
-        hub.ask(link, packet, link.method, data, renewal)
+        hub.ask(link, packet, link.method, data, renewal, now)
     else:
         answered(link, verdict, now)

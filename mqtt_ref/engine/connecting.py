@@ -15,7 +15,15 @@ from mqtt_ref.engine.generated.connection import (
     ON_REFUSED,
     WIDTH,
 )
-from mqtt_ref.engine.generated.decisions import LONG_CLIENT_ID_V31_REFUSE, RESPONSE_INFORMATION_ALWAYS
+from mqtt_ref.engine.generated.decisions import (
+    LONG_CLIENT_ID_V31_REFUSE,
+    RESPONSE_INFORMATION_ALWAYS,
+    UNAUTHORIZED_CONNECT_CLOSE,
+    UNAUTHORIZED_WILL_DROP,
+    UNAUTHORIZED_WILL_REFUSE,
+)
+from mqtt_ref.engine.intercept import ASK, LATER, WILL_ACCESS, Pending, Refusal
+from mqtt_ref.engine.intercept import CONNECT as CONNECT_STAGE
 from mqtt_ref.engine.link import GOODBYE, LOST
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, refuse, stop
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
     from mqtt_ref.wire.packets import Connect, ConnectProperties
 
-__all__ = ["answered", "connect"]
+__all__ = ["answered", "connect", "introduced", "will_judged"]
 
 CONNECT = 1
 MALFORMED_PACKET = 0x81
@@ -86,7 +94,25 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     if code:
         refused(link, code, text, now)
         return
+    intercept = hub.intercept
+    if intercept is not None and intercept.connect is not None:
+        outcome = intercept.connect(link, packet)
+        if outcome is LATER:
+            hub.suspend(link, Pending(CONNECT_STAGE, packet), "on_connect", now, packet)
+        else:
+            introduced(link, packet, outcome, now)
+        return
+    introduced(link, packet, None, now)
+
+
+def introduced(link: Link, packet: Connect, refusal: Refusal | None, now: int) -> None:
+    """Ask who the client is, unless a hook has refused it already."""
+    hub = link.hub
+    if refusal is not None:
+        refused(link, refusal.code or NOT_AUTHORIZED, refusal.text or "Not authorized", now)
+        return
     access = hub.access
+    properties = packet.properties
     if properties is not None and properties.authentication_method is not None:
         link.method = properties.authentication_method
         if access is None or access.exchange is None or link.method not in access.methods:
@@ -105,7 +131,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
         link.base = link.state * WIDTH
         link.auth_deadline = now + hub.options.bounds.answer_timeout * SECOND
         hub.wake(link, link.auth_deadline)
-        hub.ask(link, packet, "", packet.password, False)
+        hub.ask(link, packet, "", packet.password, False, now)
         return
     answered(link, verdict, now)
 
@@ -120,7 +146,15 @@ def answered(link: Link, verdict: Verdict, now: int) -> None:
     if verdict.outcome == ACCEPT:
         _accept(link, packet, verdict, now)
     else:
-        refused(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+        _denied(link, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+
+
+def _denied(link: Link, code: int, text: str, now: int) -> None:
+    """Authentication or authorization failed: say why, or nothing, as decided [MQTT5-3.1.4-2]."""
+    if link.hub.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE:
+        _close(link, code, text, now)
+    else:
+        refused(link, code, text, now)
 
 
 def refused(link: Link, code: int, text: str, now: int, server_reference: str = "") -> None:
@@ -131,11 +165,16 @@ def refused(link: Link, code: int, text: str, now: int, server_reference: str = 
     X5-closing-code-alone]
     """
     if link.hub.tables.connection_action[link.base + ON_REFUSED] == DO_CLOSE:
-        link.note(text, code)
-        link.hub.counters.connections_refused += 1
-        stop(link, now, LOST)
+        _close(link, code, text, now)
     else:
         refuse(link, code, text, now, server_reference)
+
+
+def _close(link: Link, code: int, text: str, now: int) -> None:
+    """The client may not connect, and is not told."""
+    link.note(text, code)
+    link.hub.counters.connections_refused += 1
+    stop(link, now, LOST)
 
 
 def _learn(link: Link, properties: ConnectProperties) -> None:
@@ -205,11 +244,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
 
 
 def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> None:
-    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
-
-    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
-    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
-    """
+    """The client may connect; ask whether its will may be published."""
     hub = link.hub
     if verdict is not None and verdict.username:
         link.username = verdict.username
@@ -219,11 +254,33 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
     will = packet.will
     if will is not None and access is not None and access.publish is not None:
         code = access.publish(link, will.topic, will.qos, will.retain)
-        if code:
-            if packet.protocol_version == V5:
-                refused(link, code, "Not authorized to publish the Will Message", now)
-                return
-            link.will_denied = True
+        if code == ASK:
+            pending = Pending(WILL_ACCESS, packet, will.topic, None, verdict)
+            hub.suspend(link, pending, "on_acl_check", now, packet, will.topic, True)
+        else:
+            will_judged(link, packet, verdict, code, now)
+        return
+    _welcome(link, packet, verdict, now)
+
+
+def will_judged(link: Link, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
+    """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
+    if code:
+        choice = link.hub.decisions.unauthorized_will
+        if choice == UNAUTHORIZED_WILL_REFUSE or (choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5):
+            _denied(link, code, "Not authorized to publish the Will Message", now)
+            return
+        link.will_denied = True
+    _welcome(link, packet, verdict, now)
+
+
+def _welcome(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> None:
+    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
+
+    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
+    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
+    """
+    hub = link.hub
     at = link.base + ON_ACCEPTED
     if hub.tables.connection_action[at] != DO_WELCOME:
         return

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import cast
+
 from mqtt_ref.engine import auth, connecting, publishing, qos_receive, qos_send, subscribing
 from mqtt_ref.engine.access import Verdict
 from mqtt_ref.engine.generated.auth import UNUSED
@@ -33,7 +36,21 @@ from mqtt_ref.engine.generated.connection import (
     ON_TIMEOUT,
     ON_VIOLATION,
 )
+from mqtt_ref.engine.intercept import (
+    CONNECT,
+    LATER,
+    PUBLISH,
+    PUBLISH_ACCESS,
+    READ,
+    SUBSCRIBE,
+    SUBSCRIBE_ACCESS,
+    UNSUBSCRIBE,
+    WILL_ACCESS,
+    Pending,
+    Refusal,
+)
 from mqtt_ref.engine.link import GOODBYE, LOST, Link
+from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, expel, react, refuse, stop
 from mqtt_ref.wire.fast import PINGRESP
 from mqtt_ref.wire.packets import (
@@ -55,6 +72,7 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["Connection"]
 
 PROTOCOL_ERROR = 0x82
+UNSPECIFIED_ERROR = 0x80
 NOT_AUTHORIZED = 0x87
 KEEP_ALIVE_TIMEOUT = 0x8D
 PACKET_TOO_LARGE = 0x95
@@ -73,25 +91,156 @@ class Connection(Link):
         """
         packets = self.decoder.feed(data)
         if not packets:
-            if self.state != CONNECTED:
+            if self.state != CONNECTED or self.pending is not None:
                 self._bound_waiting(len(data), now)
             return
         self.heard = now
         hub = self.hub
         hub.counters.packets_received += len(packets)
+        if hub.tapped or self.pending is not None or self.behind is not None:
+            self._look(packets, len(data), now)
+            return
         actions = hub.tables.connection_action
-        for packet in packets:
+        done = 0
+        for at, packet in enumerate(packets):
+            if at < done:
+                continue
             session = self.session
             if session is None:
                 self._handle(packet, now)
             elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
-                publishing.publish(self, session, packet, now)
+                done = publishing.publish_plain(self, session, packet, packets, at, now)
+                if done == at:
+                    publishing.publish(self, session, packet, now)
             elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
                 qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
         if self.held is not None:
             self._bound_waiting(len(data), now)
+
+    def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
+        """The long way of `receive`: hooks see each packet, and what is behind one that waits, waits too."""
+        for packet in packets:
+            if self.behind is not None:
+                self.behind.append(packet)
+            elif self._waits():
+                self.behind = deque([packet])
+            else:
+                self._take_in(packet, now)
+        if self.held is not None or self.behind is not None:
+            self._bound_waiting(size, now)
+
+    def _waits(self) -> bool:
+        """Whether nothing more may be looked at before a question is answered."""
+        return self.pending is not None or (self.question != 0 and self.state != CONNECTED)
+
+    def _take_in(self, packet: Packet | Violation, now: int) -> None:
+        """Show a packet to the hooks that read, then handle it."""
+        if self.state == CLOSED:
+            return
+        intercept = self.hub.intercept
+        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
+            outcome = intercept.read(self, packet)
+            if outcome is not None:
+                if outcome is LATER:
+                    self.hub.suspend(self, Pending(READ, packet), "on_packet_read", now, packet)
+                elif isinstance(outcome, Refusal):
+                    self._unread(packet, outcome, now)
+                else:
+                    self._finish(outcome, now)
+                return
+        self._finish(packet, now)
+
+    def _unread(self, packet: Packet, refusal: Refusal, now: int) -> None:
+        """A hook takes no notice of a packet, or ends the connection for it."""
+        if refusal.dropped:
+            return
+        code = refusal.code or UNSPECIFIED_ERROR
+        if self.session is not None:
+            expel(self, code, refusal.text or "A packet was refused", now)
+        else:
+            if isinstance(packet, Connect):
+                self.version = packet.protocol_version
+                self.client_id = packet.client_id
+            refuse(self, code, refusal.text or "A packet was refused", now)
+
+    def _finish(self, packet: Packet | Violation, now: int) -> None:
+        """Handle a packet, and say so once nothing of it is left to do."""
+        self._handle(packet, now)
+        if self.pending is None:
+            self._processed(packet)
+
+    def _processed(self, packet: Packet | Violation) -> None:
+        watch = self.hub.watch
+        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
+            watch.processed(self, packet)
+
+    def resume(self, outcome: object, now: int) -> None:
+        """The answer to the question that was pending: go on where it was asked, then with what came behind."""
+        pending = self.pending
+        if pending is None or self.state == CLOSED:
+            return
+        self.pending = None
+        packet = pending.packet
+        stage = pending.stage
+        session = self.session
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        code = outcome if isinstance(outcome, int) else NOT_AUTHORIZED
+        if stage == READ:
+            if refusal is not None:
+                self._unread(packet, refusal, now)
+            else:
+                self._finish(packet if outcome is None else cast("Packet", outcome), now)
+            self.drain(now)
+            return
+        if isinstance(packet, Connect):
+            if stage == CONNECT:
+                connecting.introduced(self, packet, refusal, now)
+            elif stage == WILL_ACCESS:
+                connecting.will_judged(self, packet, pending.verdict, code, now)
+        elif session is not None:
+            if isinstance(packet, Publish):
+                if stage == PUBLISH_ACCESS:
+                    publishing.permitted(self, session, packet, pending.topic, code, now)
+                elif stage == PUBLISH:
+                    changed = outcome if isinstance(outcome, Publish) else None
+                    publishing.offered(self, session, packet, pending.topic, changed, refusal, now)
+            elif isinstance(packet, Subscribe):
+                if stage == SUBSCRIBE:
+                    other = outcome if isinstance(outcome, Subscribe) else packet
+                    subscribing.offered(self, session, other, refusal, now)
+                elif stage == SUBSCRIBE_ACCESS:
+                    pending.codes.append(code)
+                    subscribing.permit(self, session, packet, pending.codes, now)
+            elif isinstance(packet, Unsubscribe) and stage == UNSUBSCRIBE:
+                fewer = outcome if isinstance(outcome, Unsubscribe) else packet
+                subscribing.unsubscribe_offered(self, session, fewer, refusal, now)
+        if self.pending is None:
+            self._processed(packet)
+        self.drain(now)
+
+    def drain(self, now: int) -> None:
+        """Handle what was held, in order, until something has to wait again."""
+        while not self._waits() and self.state != CLOSED:
+            held = self.held
+            behind = self.behind
+            if held is not None and self.state == CONNECTED:
+                packet = held.popleft()
+                if not held:
+                    self.held = None
+                self._finish(packet, now)
+            elif behind is not None:
+                packet = behind.popleft()
+                if not behind:
+                    self.behind = None
+                self._take_in(packet, now)
+            else:
+                break
+        if self.held is None and self.behind is None:
+            self.held_bytes = 0
+            if self.gone and self.pending is None and self.state != CLOSED:
+                stop(self, now, LOST)
 
     def _handle(self, packet: Packet | Violation, now: int) -> None:
         """One packet, by the table of connections."""
@@ -136,7 +285,7 @@ class Connection(Link):
             auth.received(self, packet, now)
         elif action == DO_HOLD:
             if self.held is None:
-                self.held = []
+                self.held = deque()
             self.held.append(packet)
         elif action == DO_REACT:
             if isinstance(packet, Violation):
@@ -149,13 +298,16 @@ class Connection(Link):
     def _bound_waiting(self, size: int, now: int) -> None:
         """What comes before a client is accepted is held up to a bound: a CONNECT without end, and what follows it."""
         bounds = self.hub.options.bounds
-        if self.state == AWAIT_CONNECT:
+        if self.state == AWAIT_CONNECT and self.pending is None:
             if self.decoder.buffered > bounds.connect_bytes:
                 self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
             return
         self.held_bytes += size
         if self.held_bytes > bounds.held_bytes:
-            refuse(self, QUOTA_EXCEEDED, "Too much was sent before the CONNACK", now)
+            if self.state == CONNECTED:
+                expel(self, QUOTA_EXCEEDED, "Too much was sent while a packet waited for an answer", now)
+            else:
+                refuse(self, QUOTA_EXCEEDED, "Too much was sent before the CONNACK", now)
 
     def _goodbye(self, packet: Disconnect, now: int) -> None:
         """DISCONNECT: with reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
@@ -197,19 +349,19 @@ class Connection(Link):
             auth.answered(self, verdict, now)
         else:
             connecting.answered(self, verdict, now)
-        held = self.held
-        if held is not None and self.state == CONNECTED:
-            self.held = None
-            self.held_bytes = 0
-            for packet in held:
-                self._handle(packet, now)
+        self.drain(now)
 
     def lost(self, now: int) -> None:
         """The link is gone: no packet can be sent any more.
 
+        What came before that and waits for an answer is still handled, if the answer comes in time.
         [X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations]
         """
-        if self.state != CLOSED:
+        if self.session is not None and self.pending is not None and not self.gone:
+            self.gone = now + int(self.hub.options.bounds.hook_timeout * SECOND)
+            self.choke()
+            self.hub.wake(self, self.gone)
+        elif self.state != CLOSED:
             stop(self, now, LOST)
         self.out = []
         self.ready = None
@@ -260,8 +412,10 @@ class Connection(Link):
         """When the next time limit of this connection ends, or 0."""
         if self.state == CLOSED:
             return 0
+        if self.gone:
+            return self.gone
         if self.state == AWAIT_CONNECT:
-            return self.connect_by
+            return 0 if self.pending is not None else self.connect_by
         when = self.auth_deadline
         if self.state == CONNECTED and self.keep_alive:
             silent = self.heard + self.keep_alive
@@ -281,7 +435,9 @@ class Connection(Link):
             self.hub.wake(self, when)
             return
         action = self.hub.tables.connection_action[self.base + ON_TIMEOUT]
-        if self.state == AWAIT_CONNECT:
+        if self.gone:
+            stop(self, now, LOST)
+        elif self.state == AWAIT_CONNECT:
             self.turn_away("No CONNECT within the connect timeout", now)
         elif self.state == DECIDING:
             refuse(self, NOT_AUTHORIZED, "The authentication took too long", now)

@@ -28,6 +28,7 @@ COUNTERS: Final = {
     "dropped_slow": "QoS 0 messages dropped because the client does not read",
     "dropped_unshared": "messages for shared groups that nobody could take",
     "dropped_denied": "messages not delivered because the subscriber may not read the topic",
+    "dropped_by_hook": "messages of clients that a hook let vanish",
     "unknown_acks": "acknowledgements of unknown packet identifiers",
     "connections_accepted": "links accepted",
     "connections_refused": "connections refused before or with the CONNACK",
@@ -80,6 +81,7 @@ class Counters:
         self.dropped_slow = 0
         self.dropped_unshared = 0
         self.dropped_denied = 0
+        self.dropped_by_hook = 0
         self.unknown_acks = 0
         self.connections_accepted = 0
         self.connections_refused = 0

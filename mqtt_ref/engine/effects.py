@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mqtt_ref.engine.link import Link
-    from mqtt_ref.wire.packets import Connect
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Packet, Will
 
-__all__ = ["Ask", "Commit", "Effect", "Note"]
+__all__ = ["Ask", "Commit", "Effect", "Note", "Withdraw"]
 
 
 class Effect:
@@ -34,25 +35,55 @@ class Commit(Effect):
 
 
 class Ask(Effect):
-    """May this client connect, or go on? `answer(question, verdict, now)` is the way back.
+    """A question that takes its time; `answer(question, ..., now)` is the way back.
 
-    `method` is empty for user name and password; `connect` is the CONNECT, also for every AUTH that follows it.
+    `event` is that of the hooks that are asked, and says what the answer has to be: a `Verdict` for
+    `on_connect_authenticate` and `on_auth_packet`, 0 or a Reason Code for `on_acl_check`, else what `Intercept` says.
+    `subject` is the packet, or the will; for authentication the CONNECT, also for every AUTH that follows it.
     """
 
-    __slots__ = ("connect", "data", "link", "method", "question", "renewal")
+    __slots__ = ("data", "event", "link", "method", "question", "renewal", "session", "subject", "topic", "write")
 
     def __init__(
-        self, question: int, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool
+        self,
+        question: int,
+        event: str,
+        link: Link | None,
+        session: Session | None,
+        subject: Packet | Will,
+        *,
+        method: str = "",
+        data: bytes | None = None,
+        renewal: bool = False,
+        topic: str = "",
+        write: bool = False,
     ) -> None:
         self.question = question
+        self.event = event
         self.link = link
-        self.connect = connect
+        self.session = session
+        self.subject = subject
         self.method = method
         self.data = data
         self.renewal = renewal
+        self.topic = topic
+        self.write = write
 
     def __repr__(self) -> str:
-        return f"Ask(question={self.question}, client_id={self.connect.client_id!r}, method={self.method!r})"
+        return f"Ask(question={self.question}, event={self.event!r}, link={self.link!r})"
+
+
+class Withdraw(Effect):
+    """The answer to a question is not wanted any more: nobody waits for it, or it took too long."""
+
+    __slots__ = ("overdue", "question")
+
+    def __init__(self, question: int, overdue: bool = False) -> None:
+        self.question = question
+        self.overdue = overdue
+
+    def __repr__(self) -> str:
+        return f"Withdraw(question={self.question}, overdue={self.overdue})"
 
 
 class Note(Effect):

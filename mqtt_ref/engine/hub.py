@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.counters import Counters
@@ -14,11 +15,12 @@ from mqtt_ref.engine.tables import Tables, decided
 if TYPE_CHECKING:
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
+    from mqtt_ref.engine.intercept import Intercept, Pending
     from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Delivery, Session
     from mqtt_ref.engine.watch import Watch
-    from mqtt_ref.wire.packets import Connect
+    from mqtt_ref.wire.packets import Connect, Packet
 
 __all__ = ["Hub", "Keeper"]
 
@@ -96,10 +98,17 @@ class Hub:
         self.counters = Counters()
         self.access: Access | None = None
         self.watch: Watch | None = None
+        self.intercept: Intercept | None = None
+        self.output: Callable[[Link, list[bytes]], list[bytes]] | None = None
+        """Sees, and may change, the packets that are handed to the transport."""
         self.keeper: Keeper | None = None
         self.dirty: list[Link] = []
         self.effects: list[Effect] = []
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.tapped = False
+        """Whether packets take the way on which each may be looked at, or have to wait for an answer."""
+        self.plain_publish = not self.strict_text
+        """Whether a plain PUBLISH may take the short way: nobody decides about it, and its text is not checked."""
         self.topic_levels = options.bounds.topic_levels
         self.topic_plain = min(self.topic_levels - 1, self.limits.topic_v31)
         """Characters of a topic that is short enough for every rule about its length or its levels."""
@@ -124,8 +133,8 @@ class Hub:
         """Deliver to everyone who subscribed and keep it if it is retained; False if nobody had subscribed."""
         raise NotImplementedError
 
-    def forward_qos0(self, link: Link, topic: str, payload: bytes, now: int) -> None:
-        """The same for a QoS 0 message without properties that is not to be retained: the shortest way."""
+    def forward_qos0(self, link: Link, topic: str, payloads: list[bytes], now: int) -> None:
+        """The same for QoS 0 messages without properties that are not to be retained: the shortest way."""
         raise NotImplementedError
 
     def forward(self, link: Link, topic: str, payload: bytes, qos: int, now: int) -> bool:
@@ -160,8 +169,14 @@ class Hub:
         """The connection is over: settle its will and its session; `how` is a constant of `link`."""
         raise NotImplementedError
 
-    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> None:
-        """Let a question leave as an effect; the answer comes back to `Connection.answered`."""
+    def ask(self, link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool, now: int) -> None:
+        """Let the question who may connect leave as an effect; the answer comes back to `Connection.answered`."""
+        raise NotImplementedError
+
+    def suspend(
+        self, link: Link, pending: Pending, event: str, now: int, subject: Packet, topic: str = "", write: bool = False
+    ) -> None:
+        """Let a question about a packet leave as an effect; the connection waits for `Connection.resume`."""
         raise NotImplementedError
 
     def wake(self, link: Link, when: int) -> None:
@@ -170,6 +185,10 @@ class Hub:
 
     def may_read(self, session: Session, topic: str) -> bool:
         """Whether this client may have messages of this topic; asked for each topic delivered."""
+        raise NotImplementedError
+
+    def reconsider(self, session: Session) -> None:
+        """Forget what this client may read: it may be somebody else, or somewhere else, than before."""
         raise NotImplementedError
 
     def online(self, session: Session) -> None:

@@ -14,6 +14,7 @@ from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, V5
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.engine.intercept import Pending
     from mqtt_ref.engine.options import Capabilities
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet
@@ -55,6 +56,7 @@ class Link:
         "auth_deadline",
         "auth_state",
         "base",
+        "behind",
         "choked",
         "clean_start",
         "client_id",
@@ -65,6 +67,7 @@ class Link:
         "ending",
         "fast",
         "gates",
+        "gone",
         "heard",
         "held",
         "held_bytes",
@@ -80,6 +83,7 @@ class Link:
         "out",
         "patient",
         "peer_certificate",
+        "pending",
         "problem_information",
         "question",
         "queued",
@@ -161,7 +165,7 @@ class Link:
         self.alias_out: dict[str, int] | None = None
         self.alias_out_maximum = 0
         self.will_denied = False
-        """Whether the will of a 3.x client may not be published, which it cannot be told."""
+        """Whether the will is not published and the client not told: since 3.x cannot be told, or as decided."""
 
         self.keep_alive = 0
         """Nanoseconds of silence after which it is closed, or 0."""
@@ -171,8 +175,15 @@ class Link:
         self.auth_deadline = 0
         self.method = ""
         self.question = 0
-        self.held: list[Packet | Violation] | None = None
+        self.held: deque[Packet | Violation] | None = None
+        """What came before the client was accepted, to be handled then."""
+        self.pending: Pending | None = None
+        """What is half done while a question about it is open."""
+        self.behind: deque[Packet | Violation] | None = None
+        """What came behind it, and was not looked at."""
         self.held_bytes = 0
+        self.gone = 0
+        """Until when there is time for what is pending, after the link was lost; 0: it is not."""
         self.reason_code = 0
         self.reason_text = ""
         """Why it is over, in the words of the log."""
@@ -205,7 +216,10 @@ class Link:
         if self.ready is not None:
             out = self.ready + out
             self.ready = None
-        return out
+        if self.gone:
+            return []
+        output = self.hub.output
+        return out if output is None or not out else output(self, out)
 
     def shut(self) -> None:
         """Close the link once what is queued was written."""

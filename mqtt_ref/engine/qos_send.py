@@ -74,10 +74,21 @@ def deliver(
             _send_qos0(link, session, message, retain, identifiers, now)
         return
     delivery = Delivery(message, qos, retain, identifiers, group)
-    if link is None or link.quota <= 0 or session.queue or session.resending or link.choked:
+    if link is None or link.quota <= 0 or session.queue or session.resending or link.choked or _full(session, message):
         _enqueue(session, delivery, now)
     else:
         _start(link, session, delivery, now)
+
+
+def _full(session: Session, message: Message) -> bool:
+    """Whether no packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
+    hub = session.hub
+    if len(session.inflight) < hub.limits.packet_id_maximum:
+        return False
+    watch = hub.watch
+    if watch is not None and watch.exhausted is not None:
+        watch.exhausted(session, message)
+    return True
 
 
 def _send_qos0(
@@ -198,10 +209,13 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     inflight = session.inflight
     packet_id = session.next_packet_id
     largest = hub.limits.packet_id_maximum
+    delivery = Delivery(message, qos, False, ())
+    if len(inflight) >= largest and _full(session, message):
+        _enqueue(session, delivery, message.arrived)
+        return
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
-    delivery = Delivery(message, qos, False, ())
     delivery.packet_id = packet_id
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
@@ -325,7 +339,7 @@ def pump(link: Link, session: Session, now: int) -> None:
     keeper = hub.keeper
     while queue and not link.choked and not link.ending:
         delivery = queue[0]
-        if delivery.qos and link.quota <= 0:
+        if delivery.qos and (link.quota <= 0 or len(session.inflight) >= hub.limits.packet_id_maximum):
             return
         queue.popleft()
         message = delivery.message

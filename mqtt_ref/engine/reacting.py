@@ -149,6 +149,7 @@ def stop(link: Link, now: int, how: int) -> None:
     link.base = CLOSED * WIDTH
     link.how = how
     link.held = None
+    link.behind = None
     link.shut()
     link.hub.counters.connections_closed += 1
     link.hub.settle(link, now, how)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, qos_send
-from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY
+from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY, NOT_AUTHORIZED_OBSCURE
 from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_DELETE,
@@ -17,10 +17,13 @@ from mqtt_ref.engine.generated.subscription import (
     PRESENT,
     WIDTH,
 )
+from mqtt_ref.engine.intercept import ASK, LATER, SUBSCRIBE_ACCESS, Pending, Refusal
+from mqtt_ref.engine.intercept import SUBSCRIBE as SUBSCRIBE_STAGE
+from mqtt_ref.engine.intercept import UNSUBSCRIBE as UNSUBSCRIBE_STAGE
 from mqtt_ref.engine.reacting import breach, expel
 from mqtt_ref.engine.texts import DISALLOWED, disallowed
 from mqtt_ref.wire.primitives import V5, V31
-from mqtt_ref.wire.reasons import SubackReason
+from mqtt_ref.wire.reasons import SubackReason, UnsubackReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
@@ -28,9 +31,10 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Subscribe, Unsubscribe
 
-__all__ = ["subscribe", "unsubscribe"]
+__all__ = ["offered", "permit", "subscribe", "unsubscribe", "unsubscribe_offered"]
 
 _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= 0x80)
+_UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= 0x80)
 
 SUBSCRIBE = 8
 NO_SUBSCRIPTION_EXISTED = 0x11
@@ -47,45 +51,105 @@ WILDCARDS_NOT_SUPPORTED = 0xA2
 
 
 def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None:
-    """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
+    """A SUBSCRIBE: hooks may change it, then it is judged as a whole, then filter by filter."""
+    intercept = link.hub.intercept
+    if intercept is not None and intercept.subscribe is not None:
+        outcome = intercept.subscribe(link, packet)
+        if outcome is LATER:
+            link.hub.suspend(link, Pending(SUBSCRIBE_STAGE, packet), "on_subscribe", now, packet)
+        elif isinstance(outcome, Refusal):
+            offered(link, session, packet, outcome, now)
+        else:
+            offered(link, session, packet if outcome is None else outcome, None, now)
+        return
+    offered(link, session, packet, None, now)
 
-    [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]. Where a filter asks for what the server has said
-    it lacks, the connection ends and none of them takes effect.
-    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
+
+def offered(link: Link, session: Session, packet: Subscribe, refusal: Refusal | None, now: int) -> None:
+    """Judge a SUBSCRIBE as a whole. Where a filter asks for what the server has said it lacks, the connection ends and
+    none of them takes effect.
     """
     hub = link.hub
+    if refusal is not None:
+        code = refusal.code if refusal.code in _SUBACK_CODES else UNSPECIFIED_ERROR
+        _make(link, session, packet, [code for _ in packet.subscriptions], now)
+        return
+    if not _possible(link, session, packet, now):
+        return
+    if hub.access is None or hub.access.subscribe is None:
+        _make(link, session, packet, None, now)
+    else:
+        permit(link, session, packet, [], now)
+
+
+def permit(link: Link, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
+    """Ask who may subscribe, filter by filter, from the first that has no code yet."""
+    hub = link.hub
+    access = hub.access
+    for wanted in packet.subscriptions[len(codes) :]:
+        code = 0
+        if access is not None and access.subscribe is not None:
+            name = wanted.topic_filter
+            code = access.subscribe(link, name, wanted.qos)
+            if code == ASK:
+                hub.suspend(link, Pending(SUBSCRIBE_ACCESS, packet, "", codes), "on_acl_check", now, packet, name)
+                return
+        codes.append(code)
+    _make(link, session, packet, codes, now)
+
+
+def _possible(link: Link, session: Session, packet: Subscribe, now: int) -> bool:
+    """Whether nothing in it breaks a rule; else the connection ends."""
+    hub = link.hub
     offered = link.offered
-    identifier = 0
     if hub.strict_text:
         for wanted in packet.subscriptions:
             if disallowed(wanted.topic_filter):
                 text = "A character that is not allowed in the Topic Filter"
                 breach(link, DISALLOWED, MALFORMED_PACKET, SUBSCRIBE, now, text)
-                return
-    properties = packet.properties
-    if properties is not None and properties.subscription_identifier is not None:
-        identifier = properties.subscription_identifier
-        if identifier and not offered.subscription_identifier_available:
-            lacking(link, IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
-            return
+                return False
+    if _identifier(packet) and not offered.subscription_identifier_available:
+        lacking(link, IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
+        return False
     if not offered.wildcard_subscription_available or not offered.shared_subscription_available:
         for wanted in packet.subscriptions:
             name = wanted.topic_filter
             if hub.is_shared(session, name):
                 if not offered.shared_subscription_available and link.version == V5:
                     lacking(link, SHARED_NOT_SUPPORTED, "Shared Subscriptions are not supported", now)
-                    return
+                    return False
             if ("+" in name or "#" in name) and not offered.wildcard_subscription_available and link.version == V5:
                 lacking(link, WILDCARDS_NOT_SUPPORTED, "Wildcards are not supported", now)
-                return
+                return False
+    return True
+
+
+def _identifier(packet: Subscribe) -> int:
+    properties = packet.properties
+    return 0 if properties is None else properties.subscription_identifier or 0
+
+
+def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] | None, now: int) -> None:
+    """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
+
+    `verdicts` has, for each, 0 or why this client may not have it.
+    [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]
+    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
+    """
+    hub = link.hub
+    offered = link.offered
+    identifier = _identifier(packet)
     codes: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and link.version == V5
-    for wanted in packet.subscriptions:
+    for at, wanted in enumerate(packet.subscriptions):
         name = wanted.topic_filter
-        code = PACKET_IDENTIFIER_IN_USE if taken else _refused(link, session, name, wanted.qos)
+        verdict = 0 if verdicts is None else verdicts[at]
+        code = PACKET_IDENTIFIER_IN_USE if taken else _refused(link, session, name, verdict)
         if code:
+            if code == NOT_AUTHORIZED and hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+                code = UNSPECIFIED_ERROR
             codes.append(code)
             continue
         granted = min(wanted.qos, offered.maximum_qos) if offered.maximum_qos < 2 else wanted.qos
@@ -100,7 +164,7 @@ def subscribe(link: Link, session: Session, packet: Subscribe, now: int) -> None
             messages = hub.retained(name, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
-    inherited = None if properties is None else acks.inherited(link, properties.user_property)
+    inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
     if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes), inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
@@ -122,8 +186,8 @@ def lacking(link: Link, code: int, text: str, now: int) -> None:
     breach(link, (cites[code],), code, SUBSCRIBE, now, text)
 
 
-def _refused(link: Link, session: Session, name: str, qos: int) -> int:
-    """0, or the Reason Code for a filter that this client may not have.
+def _refused(link: Link, session: Session, name: str, verdict: int) -> int:
+    """0, or the Reason Code for a filter that this client may not have; `verdict` is what those said who decide.
 
     [X5-topic-filter-refused, X5-wildcard-refused-suback]
     """
@@ -132,11 +196,8 @@ def _refused(link: Link, session: Session, name: str, qos: int) -> int:
     refused = hub.options.refused_filters
     if refused and name in refused:
         return NOT_AUTHORIZED
-    access = hub.access
-    if access is not None and access.subscribe is not None:
-        code = access.subscribe(link, name, qos)
-        if code:
-            return code if code in _SUBACK_CODES else UNSPECIFIED_ERROR  # [MQTT5-3.9.3-2]
+    if verdict:
+        return verdict if verdict in _SUBACK_CODES else UNSPECIFIED_ERROR  # [MQTT5-3.9.3-2]
     if name.count("/") >= hub.options.bounds.topic_levels:
         return TOPIC_FILTER_INVALID
     if len(session.subscriptions) >= hub.options.bounds.subscriptions and name not in session.subscriptions:
@@ -221,6 +282,21 @@ def _send_retained(
 
 
 def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> None:
+    """An UNSUBSCRIBE: hooks may change it, then it is done."""
+    intercept = link.hub.intercept
+    if intercept is not None and intercept.unsubscribe is not None:
+        outcome = intercept.unsubscribe(link, packet)
+        if outcome is LATER:
+            link.hub.suspend(link, Pending(UNSUBSCRIBE_STAGE, packet), "on_unsubscribe", now, packet)
+        elif isinstance(outcome, Refusal):
+            unsubscribe_offered(link, session, packet, outcome, now)
+        else:
+            unsubscribe_offered(link, session, packet if outcome is None else outcome, None, now)
+        return
+    unsubscribe_offered(link, session, packet, None, now)
+
+
+def unsubscribe_offered(link: Link, session: Session, packet: Unsubscribe, refusal: Refusal | None, now: int) -> None:
     """Delete subscriptions whose filters are equal character by character, and answer with one UNSUBACK.
 
     What was sent already is completed [MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6,
@@ -232,10 +308,14 @@ def unsubscribe(link: Link, session: Session, packet: Unsubscribe, now: int) -> 
     tables = hub.tables
     codes: list[int] = []
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
-    taken = packet.packet_id in session.received and link.version == V5
+    refused = 0
+    if packet.packet_id in session.received and link.version == V5:
+        refused = PACKET_IDENTIFIER_IN_USE
+    elif refusal is not None:
+        refused = refusal.code if refusal.code in _UNSUBACK_CODES else UNSPECIFIED_ERROR
     for name in packet.topic_filters:
-        if taken:
-            codes.append(PACKET_IDENTIFIER_IN_USE)
+        if refused:
+            codes.append(refused)
             continue
         state = PRESENT if name in session.subscriptions else ABSENT
         at = state * WIDTH + ON_UNSUBSCRIBE

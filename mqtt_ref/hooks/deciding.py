@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqtt_ref.broker.topics import split_shared
 from mqtt_ref.broker.views import client_of, owner_of
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
+from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
-from mqtt_ref.hooks.chain import Chain, chain_of, unfit
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
-__all__ = ["access_of", "entitled", "read_acl", "read_decision", "read_step"]
+__all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
 NOT_AUTHORIZED: Final = 0x87
 UNSPECIFIED_ERROR: Final = 0x80
-V = TypeVar("V", Verdict, int)
-
 NOBODY: Final = "no hook says who may connect"
+V = TypeVar("V", Verdict, int)
+"""What an answer comes to for the engine."""
 
 
-def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
+def access_of(chains: Chains, broker: Broker) -> Access | None:
     """What the engine asks of these hooks; None if everybody may do everything."""
-    connect = chain_of(hooks, "on_connect_authenticate")
-    steps = chain_of(hooks, "on_auth_packet")
-    acl = chain_of(hooks, "on_acl_check")
+    connect = chains["on_connect_authenticate"]
+    steps = chains["on_auth_packet"]
+    acl = chains["on_acl_check"]
     methods: frozenset[str] = frozenset().union(*(handler.hook.auth_methods for handler in steps))
     open_door = _always(connect)
     free = _always(acl)
@@ -46,6 +46,7 @@ def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
         publish=None if free else _publish(acl),
         subscribe=None if free else _subscribe(acl, broker),
         read=None if free else _read(acl),
+        waits=any(handler.waits for handler in acl),
     )
 
 
@@ -81,6 +82,9 @@ def entitled(chain: Chain, method: str) -> Chain:
 
 
 def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic, qos, retain: ASK
+
     def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
         client = client_of(link)
         for handler in chain:
@@ -99,23 +103,47 @@ def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
 
 
 def _subscribe(chain: Chain, broker: Broker) -> Callable[[Link, str, int], int]:
+    if any(handler.waits for handler in chain):
+        return lambda link, topic_filter, qos: ASK
+
     def subscribe(link: Link, topic_filter: str, qos: int) -> int:
-        session = link.session
-        if session is not None and broker.is_shared(session, topic_filter):
-            share = split_shared(topic_filter)
-            if share is not None:
-                topic_filter = share[1]
-        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), topic_filter, False)
+        name = unshared(broker, link, topic_filter)
+        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), name, False)
 
     return subscribe
 
 
+def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
+    """A filter without `$share/name/`, if that is what it means on this connection."""
+    session = link.session
+    if session is not None and broker.is_shared(session, topic_filter):
+        share = split_shared(topic_filter)
+        if share is not None:
+            return share[1]
+    return topic_filter
+
+
 def _read(chain: Chain) -> Callable[[Session, str], bool]:
-    """For topics that are delivered nothing can wait: only plain methods are asked."""
+    """For topics that are delivered nothing can wait: only plain methods are asked.
+
+    Where some cannot be asked and no other decides, what was said of the filter holds.
+    """
     plain = tuple(handler for handler in chain if not handler.waits)
+    undecided = len(plain) < len(chain)
 
     def read(session: Session, topic: str) -> bool:
-        return first(plain, read_acl, NOT_AUTHORIZED, owner_of(session), topic, False) == 0
+        client = owner_of(session)
+        for handler in plain:
+            try:
+                answer = handler.call(client, topic, False)
+                if answer is not None:
+                    return read_acl(answer) == 0
+            except Reject:
+                return False
+            except Exception as error:
+                handler.failed(error)
+                return False
+        return undecided
 
     return read
 

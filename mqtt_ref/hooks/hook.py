@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, Union
 from mqtt_ref.hooks.declare import decide, load, notify, transform
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
     from mqtt_ref.broker.selection import Selection
     from mqtt_ref.broker.views import Client
     from mqtt_ref.engine.message import Message
@@ -40,6 +41,16 @@ class Hook:
     """The name in the log; empty: the name of the class."""
     auth_methods: frozenset[str] = frozenset()
     """The Authentication Methods that `on_auth_packet` of this hook is for."""
+
+    _brokers: tuple[Broker, ...] = ()
+
+    def rules_changed(self) -> None:
+        """Call this, on the server's loop, when `on_acl_check` would answer otherwise than before.
+
+        What was remembered of its answers is forgotten, in every server that has this hook.
+        """
+        for broker in self._brokers:
+            broker.rules_changed()
 
     # ---------------------------------------------------------------- the server
 
@@ -84,7 +95,8 @@ class Hook:
 
         When no hook decides, the answer is no. Asked with `write` for every PUBLISH and for the will of a CONNECT; to
         read, for each filter of a SUBSCRIBE (without `$share/name/`) and again for each topic that is delivered, where
-        only plain methods are asked and the answer is kept until `Server.rules_changed`.
+        only plain methods are asked and the answer is kept until `Server.rules_changed` or the client comes anew. Where
+        hooks that are `async def` cannot be asked, and no other decides, what was said of the filter holds.
         """
 
     # ---------------------------------------------------------------- connections

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
 
-__all__ = ["CHOKED", "HARD_LIMIT", "HIGH_WATER", "LINGER", "PACED", "READ", "RESTING", "TURN", "Channel", "peer_name"]
+__all__ = [
+    "ASKED",
+    "CHOKED",
+    "HARD_LIMIT",
+    "HIGH_WATER",
+    "LINGER",
+    "PACED",
+    "READ",
+    "RESTING",
+    "TURN",
+    "Channel",
+    "peer_name",
+]
 
 HIGH_WATER: Final = 256 * 1024
 """Bytes the transport holds for a client before the engine is told to send it no more messages."""
@@ -34,6 +46,8 @@ CHOKED: Final = 1
 """It takes nothing itself."""
 RESTING: Final = 2
 """It had its share of this turn."""
+ASKED: Final = 8
+"""A question about it is open: what it sends would only be held."""
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 
@@ -75,9 +89,10 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(HIGH_WATER)
+        bounds = self.driver.broker.options.bounds
+        self.transport.set_write_buffer_limits(bounds.write_buffer)
         if hasattr(transport, "max_size"):
-            transport.max_size = READ
+            transport.max_size = bounds.read_buffer
         self.write = self.transport.write
         self.remote = peer_name(transport.get_extra_info("peername"))
         driver = self.driver
@@ -161,7 +176,7 @@ class Channel(asyncio.Protocol):
         `said` is whether the client was told something in this turn.
         """
         if not self.connection.closing:
-            if self.transport.get_write_buffer_size() > HARD_LIMIT:
+            if self.transport.get_write_buffer_size() > 4 * self.driver.broker.options.bounds.write_buffer:
                 self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True

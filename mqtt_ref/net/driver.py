@@ -13,9 +13,10 @@ from mqtt_ref import __version__
 from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.broker.sys_topics import SysTopics
 from mqtt_ref.engine.access import REFUSE, Verdict
-from mqtt_ref.engine.effects import Ask, Effect, Note
+from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
+from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import RESTING
+from mqtt_ref.net.channel import ASKED, RESTING
 from mqtt_ref.net.process import outside
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["Driver"]
 
 SERVER_SHUTTING_DOWN: Final = 0x8B
 UNSPECIFIED_ERROR: Final = 0x80
+AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 HANDLERS: Final = 10_000
 """`async` handlers of inline clients that may run at once."""
@@ -54,7 +56,9 @@ class Driver:
         self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", monotonic_ns(), outside(), interval)
         """What the broker says about itself; `report` publishes it."""
         self.on_ask: Callable[[Ask], object] | None = None
-        """Gets the questions whether a client may connect; without it nobody may."""
+        """Gets the questions that take time; without it the answer is no."""
+        self.on_withdraw: Callable[[Withdraw], object] | None = None
+        """Is told of questions whose answer is not wanted any more."""
         self.serving = False
         """Whether all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
@@ -62,7 +66,10 @@ class Driver:
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
         self._handlers: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._resting: list[Channel] = []
+        self._asked: dict[int, Channel] = {}
+        """By question: who is not read from until it is answered."""
         self._reporting: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
@@ -98,7 +105,7 @@ class Driver:
                         packets += len(out)
                         sent += len(data)
                         channel.write(data)
-                    if connection.closing or channel.choked:
+                    if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("a connection failed while it was written to: %r", connection)
@@ -137,11 +144,18 @@ class Driver:
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
             elif isinstance(effect, Ask):
+                self._rest(effect)
                 if self.on_ask is not None:
                     self.on_ask(effect)
                 else:
                     LOG.error("refused, since nobody answers %r", effect)
-                    self.answer(effect.question, Verdict(REFUSE, UNSPECIFIED_ERROR))
+                    verdict = effect.event in AUTHENTICATION
+                    no = Verdict(REFUSE, UNSPECIFIED_ERROR) if verdict else Refusal(UNSPECIFIED_ERROR)
+                    self.answer(effect.question, no)
+            elif isinstance(effect, Withdraw):
+                self._read_on(self._asked.pop(effect.question, None))
+                if self.on_withdraw is not None:
+                    self.on_withdraw(effect)
             elif isinstance(effect, Deliver):
                 self._hand_over(effect)
             else:
@@ -182,10 +196,22 @@ class Driver:
         """A line of the log about a client that did not get as far as a connection."""
         self.carry_out([Note(text, 0, "", "", remote, listener)])
 
-    def answer(self, question: int, verdict: Verdict) -> None:
+    def answer(self, question: int, answer: object) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
-        self.broker.answer(question, verdict, monotonic_ns())
+        self.broker.answer(question, answer, monotonic_ns())
+        self._read_on(self._asked.pop(question, None))
         self.schedule()
+
+    def _rest(self, ask: Ask) -> None:
+        """Read no more from a client while a question about it is open: what it sends would only be held."""
+        channel = None if ask.link is None else self.channels.get(ask.link)
+        if channel is not None and not channel.transport.is_closing():
+            channel.halt(ASKED)
+            self._asked[ask.question] = channel
+
+    def _read_on(self, channel: Channel | None) -> None:
+        if channel is not None and channel.connection.pending is None:
+            channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
         level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
@@ -208,6 +234,8 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
+        if connection.pending is not None:
+            return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
         elif connection.session is None and not error:
@@ -218,6 +246,8 @@ class Driver:
     # ---------------------------------------------------------------- time
 
     def _arm(self, due: int) -> None:
+        if self._closed:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._armed = due
@@ -290,4 +320,5 @@ class Driver:
         self._timer = self._reporting = None
         for task in self._handlers:
             task.cancel()
+        self._closed = True
         self.lines.settle()

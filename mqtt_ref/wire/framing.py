@@ -11,7 +11,7 @@ from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "head_size"]
 
 SPAN: Final = 4096
 """Bytes from which a PUBLISH that came in several chunks has its payload joined straight from them."""

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Who gets a message: shared groups, what becomes of their messages, encode once, several versions."""
+"""Who gets a message: shared groups, what becomes of their messages, encode once, several versions, many in a read."""
 
 from __future__ import annotations
 
 import pytest
 
 from mqtt_ref.engine.options import Options
-from mqtt_ref.wire.packets import ConnectProperties, Disconnect, Puback, Publish, Pubrec
+from mqtt_ref.wire.packets import (
+    ConnectProperties,
+    Disconnect,
+    Puback,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    Subscribe,
+    Subscription,
+)
 from tests.sansio import Client, World
 
 KEEP = ConnectProperties(session_expiry_interval=3600)
@@ -198,3 +207,96 @@ def test_many_subscribers_of_all_versions(qos: int) -> None:
         (message,) = sub.messages()
         assert (message.topic, message.payload, message.qos) == ("t/1", b"1" * 200, min(qos, n % 3))
     assert world.broker.counters.messages_sent == 30
+
+
+SIZES = (1, 1, 2, 0, 200, 200, 20_000, 1)
+"""Of payloads: alike, empty, and with one, two and three bytes of Remaining Length."""
+
+
+def test_a_read_full_of_messages_reaches_everybody_whole_and_in_order() -> None:  # MQTT5-4.6.0-5
+    world = World()
+    plain = [world.client(f"s{n}", 3 + n % 3) for n in range(6)]
+    for sub in plain:
+        sub.subscribe("t")
+    own = {
+        "identifier": world.client("identifier"),
+        "aliases": world.client("aliases", properties=ConnectProperties(topic_alias_maximum=5)),
+        "small": world.client("small", properties=ConnectProperties(maximum_packet_size=1000)),
+    }
+    own["identifier"].subscribe("t", identifier=3)
+    own["aliases"].subscribe("t")
+    own["small"].subscribe("t")
+    payloads = [bytes([n]) * size for n, size in enumerate(SIZES)]
+    before = world.broker.counters.messages_sent
+    world.client("pub").send(*[Publish("t", payload) for payload in payloads])
+    for sub in plain:
+        assert sub.messages() == [Publish("t", payload) for payload in payloads]
+    for name, sub in own.items():
+        got = sub.messages()
+        assert [packet.payload for packet in got] == [p for p in payloads if name != "small" or len(p) < 1000]
+        assert all((packet.properties is not None) == (name != "small") for packet in got)
+    assert world.broker.counters.messages_sent - before == 9 * len(payloads) - 1
+    assert world.broker.counters.messages_routed == len(payloads)
+
+
+def test_the_same_bytes_for_all_that_get_the_same_form() -> None:
+    world = World()
+    subs = [world.client(f"s{n}", 4 + n % 2) for n in range(4)]
+    for sub in subs:
+        sub.subscribe("t")
+    pub = world.client("pub")
+    data = b"".join(b"\x30\x05\x00\x01t\x00%d" % n for n in range(5))
+    pub.connection.receive(data, world.now)
+    outs = [sub.connection.out for sub in subs]
+    world.turn()
+    assert [len(out) for out in outs] == [1] * 4
+    assert outs[0][0] is outs[2][0]
+    assert outs[1][0] is outs[3][0]
+    assert outs[1][0] == data
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_what_differs_in_a_read_keeps_its_place(version: int) -> None:
+    world = World()
+    sub = world.client("sub", version)
+    sub.subscribe("#", 1)
+    pub = world.client("pub", version)
+    sent = [
+        Publish("a", b"0"),
+        Publish("a", b"1"),
+        Publish("a", b"2", 1, packet_id=1),
+        Publish("a", b"3"),
+        Publish("b", b"4"),
+        Publish("a", b"5", retain=True),
+        Publish("a", b"6"),
+    ]
+    if version == 5:
+        sent.append(Publish("a", b"7", properties=PublishProperties(content_type="x")))
+    sent.append(Publish("a", b"8"))
+    pub.send(*sent, Subscribe(9, [Subscription("a")]), Publish("a", b"9"), Publish("a", b"10"))
+    got = sub.messages()
+    assert [(p.topic, p.payload, p.qos) for p in got] == [
+        *((p.topic, p.payload, p.qos) for p in sent),
+        ("a", b"9", 0),
+        ("a", b"10", 0),
+    ]
+    assert pub.payloads()[-2:] == [b"9", b"10"]
+
+
+def test_a_read_full_of_messages_is_shared_among_a_group() -> None:  # X5-shared-one-receiver
+    world = World()
+    group = members(world, 3)
+    world.client("pub").send(*[Publish("t", b"%d" % n) for n in range(9)])
+    got = [member.payloads() for member in group]
+    assert [len(one) for one in got] == [3, 3, 3]
+    assert sorted(payload for one in got for payload in one) == [b"%d" % n for n in range(9)]
+
+
+def test_nothing_follows_a_broken_packet_in_a_read() -> None:
+    world = World()
+    sub = world.client("sub")
+    sub.subscribe("t")
+    pub = world.client("pub")
+    pub.send(Publish("t", b"1"), Publish("t", b"2"), Publish("t", b"", 1, packet_id=0), Publish("t", b"3"))
+    assert pub.closed
+    assert sub.payloads() == [b"1", b"2"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from mqtt_conformance import runner, testing
 from mqtt_conformance.case import Case, load_cases
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import Profile, ProfileError, read_profile
+from mqtt_conformance.record import Record
+from mqtt_conformance.reports import reproducer
 from mqtt_conformance.runner import Result, last_alive, probe, run_case, run_cases
 from mqtt_conformance.target import Target, TargetError
 from mqtt_conformance.verdict import Verdict
@@ -104,6 +107,7 @@ def test_profile_names_what_is_wrong(tmp_path: Path) -> None:
         ("nonsense = 1", "nonsense: is not a key"),
         ("[capabilities]\nflying = true", "capabilities.flying: is not one"),
         ("[commands]\nfly = 'x'", "commands.fly: is not one"),
+        ('provides = ["luck"]', "'luck' is nothing to provide"),
         ("[commands", "profile.toml"),
     ):
         path.write_text(text)
@@ -117,33 +121,25 @@ def test_a_command_that_fails_is_told() -> None:
         asyncio.run(profile.command("restart"))
 
 
-SCRIPT = """#!/bin/sh
-set -e
-cd {directory}
-if [ "$1" != start ]; then kill $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done; fi
-[ "$1" = stop ] && exit 0
-{{ echo "listener {port} 127.0.0.1"; echo "allow_anonymous true"; echo "persistence true"; echo "user root"
-  echo "persistence_location {directory}/"
-  [ -z "$SETTING_MAXIMUM_QOS" ] || echo "max_qos $SETTING_MAXIMUM_QOS"; }} > mosquitto.conf
-{program} -c mosquitto.conf >/dev/null 2>&1 &
-echo $! > pid
-"""
+PROFILE = ROOT / "conformance" / "profiles" / "mosquitto.toml"
 
 
-def test_profile_restarts_and_configures_mosquitto(
-    require: Require, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    program = require.program("mosquitto")
+@pytest.fixture
+def mosquitto_port(
+    require: Require, free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> int:
+    """The port of the Mosquitto that the profile starts."""
+    require.program("mosquitto")
     require.that(shutil.which("sh"), "there is no shell")
     port = free_port()
-    script = tmp_path / "broker.sh"
-    script.write_text(SCRIPT.format(directory=tmp_path, port=port, program=program))
-    (tmp_path / "profile.toml").write_text(
-        'settings = ["maximum_qos"]\n[commands]\n'
-        f'restart = "sh {script} restart"\napply = "sh {script} apply"\nstop = "sh {script} stop"\n'
-    )
-    profile = read_profile(tmp_path / "profile.toml")
-    target = Target(f"mqtt://127.0.0.1:{port}")
+    monkeypatch.setenv("PORT", str(port))
+    monkeypatch.setenv("DIRECTORY", str(tmp_path / "mosquitto"))
+    return port
+
+
+def test_profile_restarts_and_configures_mosquitto(mosquitto_port: int) -> None:
+    profile = read_profile(PROFILE)
+    target = Target(f"mqtt://127.0.0.1:{mosquitto_port}")
     seen: list[int] = []
 
     async def limited(peer: Peer) -> None:
@@ -156,32 +152,59 @@ def test_profile_restarts_and_configures_mosquitto(
         await peer.connect()
         await peer.publish(peer.topic(), b"kept", qos=1, retain=True)
         await peer.disconnect()
-        await peer.run.profile.command("restart")
-        await runner._await_broker(peer.target)
+        await peer.restart()
         await peer.connect()
         await peer.subscribe(peer.topic())
         (message,) = await peer.messages(1)
         peer.equal(message.payload, b"kept", "the payload")
 
-    subprocess.run(["sh", script, "start"], check=True, timeout=20)
-    try:
-        wait_for(port)
-        cases = [
-            made(limited, id="a", settings=(("maximum_qos", 1),)),
-            made(limited, id="b"),
-            made(kept, id="c", needs=frozenset({"restart"}), isolated=True),
-        ]
+    cases = [
+        made(limited, id="a", settings=(("maximum_qos", 1),)),
+        made(limited, id="b"),
+        made(kept, id="c", needs=frozenset({"restart", "persistence"}), isolated=True),
+        made(kept, id="d", needs=frozenset({"kill", "durability"}), isolated=True),
+    ]
 
-        async def all_of_it() -> list[Result]:
+    async def all_of_it() -> list[Result]:
+        await profile.command("start")
+        try:
+            await target.ready()
             await probe(target)
             return await run_cases(cases, target, profile)
+        finally:
+            await profile.command("stop")
 
-        results = asyncio.run(all_of_it())
-        assert [(r.verdict, r.message) for r in results] == [(Verdict.PASS, "")] * 3
-        assert seen == [2, 1]
-        assert target.capabilities.maximum_qos == 2
-    finally:
-        subprocess.run(["sh", script, "stop"], check=False, timeout=20)
+    results = asyncio.run(all_of_it())
+    assert [(r.verdict, r.message) for r in results[:3]] == [(Verdict.PASS, "")] * 3
+    assert (results[3].verdict, results[3].message) == (Verdict.UNSUPPORTED, "needs a profile that provides durability")
+    assert seen == [2, 1]
+    assert target.capabilities.maximum_qos == 2
+
+
+def test_the_command_starts_restarts_and_stops_what_a_profile_names(mosquitto_port: int, tmp_path: Path) -> None:
+    """From the command line, with the shipped profile; what is retained outlives a restart, and nothing is left."""
+    url = f"mqtt://127.0.0.1:{mosquitto_port}"
+    names = ["MQTT5-3.3.1-5/retained-after-restart", "MQTT311-3.1.2-5/queued-after-restart",
+             "MQTT5-3.2.2-9/maximum-qos-told", "MQTT5-3.1.3-8/empty-id-refused"]  # fmt: skip
+    words = [sys.executable, "-m", "mqtt_ref", "conformance", url, "--profile", str(PROFILE), "--select", *names]
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}"}
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=env)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "3 pass, 1 informational" in ran.stdout
+    assert not (tmp_path / "mosquitto").exists()
+    with pytest.raises(OSError, match=r".*"):
+        socket.create_connection(("127.0.0.1", mosquitto_port), 1)
+
+
+def test_the_script_of_a_case_with_a_restart_asks_for_it() -> None:
+    case = load_cases()["MQTT5-3.3.1-5/retained-after-restart"]
+    result = Result(case, Verdict.FAIL, trace=[Record(0.1, "client", "restarted", b"", None)])
+    script = reproducer.render(result, Target("mqtt://127.0.0.1:1"))
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False, input="\n"
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "the broker was restarted here" in ran.stdout
 
 
 def test_nothing_retained_is_left(require: Require, free_port: Callable[[], int], tmp_path: Path) -> None:

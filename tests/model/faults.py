@@ -112,8 +112,9 @@ _SUBSCRIPTION: Final = (
          action="put_retained"),
     _row("retained messages not again", "MQTT5-3.8.4-3", "subscription", "present", "handling_0", action="put"),
     _row("retained messages again", "MQTT5-3.3.1-10", "subscription", "present", "handling_1", action="put_retained"),
-    _row("retained messages for a group", "X5-shared-retained", "subscription", "absent", "shared",
-         action="put_retained"),
+    _row("nobody joins a group", "X5-shared-created", "subscription", "absent", "shared", next="absent"),
+    _row("members of a group stay as they are", "X5-shared-subscribed-twice", "subscription", "present", "shared",
+         next="absent"),
     _row("UNSUBSCRIBE does nothing", "MQTT5-3.10.4-2", "subscription", "present", "unsubscribe",
          action="not_found", next="present"),
     _row("UNSUBSCRIBE of nothing succeeds", "MQTT5-3.11.3-1", "subscription", "absent", "unsubscribe",
@@ -122,10 +123,7 @@ _SUBSCRIPTION: Final = (
 
 _CONNECTION: Final = (
     _row("PINGREQ has no answer", "MQTT5-3.12.4-1", "connection", "connected", "pingreq", action="ignore"),
-    _row("silence is overlooked", "MQTT5-3.1.2-22", "connection", "connected", "timeout",
-         action="ignore", next="connected"),
-    _row("a lost link is overlooked", "X5-will-situations", "connection", "connected", "lost",
-         action="ignore", next="connected"),
+    _row("taken over without a word", "MQTT5-3.1.4-3", "connection", "connected", "dismissed", action="close"),
     _row("DISCONNECT is overlooked", "MQTT5-3.14.4-1", "connection", "connected", "disconnect",
          action="ignore", next="connected"),
     _row("acknowledgements are overlooked", "MQTT5-4.3.2-3", "connection", "connected", "puback", action="ignore"),
@@ -135,7 +133,7 @@ _CONNECTION: Final = (
 _NUMBERS: Final = (
     _number("twice the Receive Maximum", "MQTT5-3.3.4-9", "send_quota_share", 200),
     _number("half the Receive Maximum", "MQTT5-4.9.0-1", "send_quota_share", 50),
-    _number("one at a time for 3.x", "X311-in-flight-several", "receive_maximum_default", 1),
+    _number("one at a time for 3.x", "X311-qos1-in-flight", "receive_maximum_default", 1),
     _number("aliases the client does not take", "MQTT5-3.1.2-26", "topic_alias_allowance", 5),
     _number("messages expire late", "MQTT5-3.3.2-5", "expiry_percent", 300),
     _number("messages expire early", "MQTT5-3.3.2-5", "expiry_percent", 10),

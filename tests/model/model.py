@@ -9,156 +9,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from mqtt_ref.broker.topics import matches
+from tests.model.state import (
+    KEEP_ALIVE_TIMEOUT,
+    NEVER,
+    SECOND,
+    SESSION_TAKEN_OVER,
+    Delivery,
+    Finding,
+    Form,
+    Group,
+    Message,
+    Session,
+    Shared,
+    Subscription,
+    Will,
+    split,
+)
 
-__all__ = ["Delivery", "Finding", "Group", "Message", "Model", "Session", "Subscription"]
-
-SECOND = 1_000_000_000
-Form = tuple[int, bool, int]
-"""QoS, RETAIN and Subscription Identifier of a message of a group."""
-NEVER = 0xFFFFFFFF
-
-
-class Finding(AssertionError):
-    """The broker did what no client may see."""
-
-
-@dataclass
-class Message:
-    """An Application Message as it was published; `sequence` orders all of them."""
-
-    sequence: int
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    publisher: str
-    at: int
-    expiry: int | None = None
-
-    def expired(self, now: int) -> bool:
-        """Whether its Message Expiry Interval has passed."""
-        return self.expiry is not None and now >= self.at + self.expiry * SECOND
-
-
-@dataclass
-class Subscription:
-    """One subscription of a session, shared or not."""
-
-    topic_filter: str
-    qos: int
-    no_local: bool = False
-    retain_as_published: bool = False
-    identifier: int = 0
-
-
-@dataclass
-class Delivery:
-    """One message that a session is owed.
-
-    `state` is pending, sent (with `packet_id`), released (a PUBREL is owed or sent) or done. `maybe` marks one that the
-    broker may have sent into a link that was lost before anybody saw it. `charged` says that its PUBLISH came on the
-    connection that is open: it holds a unit of the Receive Maximum until it is done. `unreleased` says that the PUBREC
-    was sent on it and the PUBREL has not come.
-    """
-
-    message: Message
-    qos: int
-    retain: bool
-    identifiers: tuple[int, ...]
-    kind: str = "live"
-    state: str = "pending"
-    packet_id: int = 0
-    order: int = 0
-    maybe: bool = False
-    charged: bool = False
-    unreleased: bool = False
-    group: Group | None = None
-
-
-@dataclass
-class Group:
-    """A shared subscription: who shares it."""
-
-    name: str
-    topic_filter: str
-    members: dict[str, Subscription] = field(default_factory=dict)
-
-
-@dataclass
-class Will:
-    """The Will Message of a connection."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    delay: int
-
-
-@dataclass
-class Session:
-    """The state that the broker keeps for one client."""
-
-    client_id: str
-    version: int
-    expiry: int
-    connected: bool = True
-    receive_maximum: int = 65_535
-    keep_alive: int = 0
-    heard: int = 0
-    ends: int | None = None
-    will: Will | None = None
-    will_at: int | None = None
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    owed: list[Delivery] = field(default_factory=list)
-    received: set[int] = field(default_factory=set)
-    resent: set[int] = field(default_factory=set)
-    resumed: bool = False
-    uncertain: bool = False
-    sent_order: int = 0
-
-    def in_flight(self) -> list[Delivery]:
-        """What was sent and is not acknowledged to its end, oldest first."""
-        return sorted((d for d in self.owed if d.state in ("sent", "released")), key=lambda d: d.order)
-
-    def quota(self) -> int:
-        """How many more PUBLISH packets with QoS 1 or 2 the client takes now."""
-        return self.receive_maximum - sum(d.charged for d in self.in_flight())
-
-    def pending(self, now: int) -> list[Delivery]:
-        """What waits and has not expired."""
-        return [d for d in self.owed if d.state == "pending" and not d.message.expired(now)]
-
-    def lose_qos0(self) -> None:
-        """The link is gone, and with it what was on its way at most once."""
-        for delivery in self.owed:
-            if delivery.state == "pending" and delivery.qos == 0:
-                delivery.state = "done"
-
-
-@dataclass
-class Shared:
-    """A message for a group, until a member has it."""
-
-    message: Message
-    group: Group
-    taken_by: str = ""
-    form: Form = (0, False, 0)
-    maybe: set[str] = field(default_factory=set)
-    due: bool = False
-    members: dict[str, Subscription] = field(default_factory=dict)
+__all__ = ["Model"]
 
 
 class Model:
-    """The plain model. Every method is told the time; `close` is called when the broker has to end a link.
+    """The plain model. Every method is told the time; `close` is called when the broker has to end a link, with the
+    Reason Code that a DISCONNECT has then.
 
     Where the store is `late` a packet is seen later than the broker sent it, so its age says nothing.
     """
 
-    def __init__(self, close: Callable[[str], None], late: bool = False) -> None:
+    def __init__(self, close: Callable[[str, int], None], late: bool = False) -> None:
         self.close = close
         self.late = late
         self.sessions: dict[str, Session] = {}
@@ -195,7 +75,7 @@ class Model:
         return present
 
     def _taken_over(self, old: Session, clean: bool, now: int) -> None:
-        self.close(old.client_id)
+        self.close(old.client_id, SESSION_TAKEN_OVER)
         old.connected = False
         old.lose_qos0()
         if old.will is not None and (old.will.delay == 0 or old.expiry == 0 or clean):
@@ -218,7 +98,7 @@ class Model:
             return
         session.connected = False
         for shared in self.shared:
-            if client_id in shared.group.members:
+            if any(client_id in group.members for group in shared.groups):
                 shared.due = False
         session.lose_qos0()
         if not with_will:
@@ -238,17 +118,24 @@ class Model:
         self.sessions.pop(session.client_id, None)
         for group in self.groups.values():
             group.members.pop(session.client_id, None)
-        for shared in self.shared:
-            if session.client_id in shared.members and not shared.taken_by:
-                # It may have waited for this member, and may go to one who joined later now that this one is gone.
-                shared.members = {**shared.group.members, **shared.members}
+        waiting = [s for s in self.shared if session.client_id in s.members and not s.taken_by]
+        for shared in waiting:
+            # It may have waited for this member, and may go to one who joined later now that this one is gone.
+            shared.join(self._groups(session.client_id, shared.message, None))
         for delivery in session.owed:
-            if delivery.group is not None and delivery.qos == 1 and delivery.state in ("sent", "pending"):
+            if delivery.groups and delivery.qos == 1 and delivery.state == "sent":
                 # A QoS 1 message of a group may go to another member when the session ends.
                 for shared in self.shared:
                     # It takes the room that others may have been meant for.
                     shared.due = False
-                self.shared.append(Shared(delivery.message, delivery.group, members=dict(delivery.group.members)))
+                self.shared.append(Shared(delivery.message, delivery.groups))
+
+    def _groups(self, client_id: str, message: Message, form: Form | None) -> tuple[Group, ...]:
+        """The groups by any of which a member may get a message, or may get it in this form."""
+        found = [s for s in self.shared if s.message is message and client_id in s.members]
+        if form is not None:
+            found = [s for s in found if form in self._forms(s, client_id)]
+        return tuple(group for shared in found for group in shared.groups)
 
     def _publish_will(self, session: Session, now: int) -> None:
         will, session.will, session.will_at = session.will, None, None
@@ -275,7 +162,7 @@ class Model:
             if what == "silence":
                 if self.late:
                     self.unseen(client_id)
-                self.close(client_id)
+                self.close(client_id, KEEP_ALIVE_TIMEOUT)
                 self.disconnected(client_id, when, with_will=True)
             elif what == "will":
                 self._publish_will(session, when)
@@ -331,15 +218,21 @@ class Model:
             self._owe(session, message)
         for group in self.groups.values():
             if group.members and matches(group.topic_filter, topic):
-                self.shared.append(Shared(message, group, due=self._ready(group), members=dict(group.members)))
+                self.shared.append(Shared(message, (group,), due=self._ready(group)))
         return message
 
+    def under_way(self, topic: str, payload: bytes) -> bool:
+        """Whether somebody may still get this message."""
+        owed = (d.message for s in self.sessions.values() for d in s.owed if d.state != "done")
+        waiting = (s.message for s in self.shared if not s.taken_by)
+        return any((m.topic, m.payload) == (topic, payload) for m in (*owed, *waiting))
+
     def _ready(self, group: Group) -> bool:
-        """Whether a member is there that can take a message at once."""
+        """Whether a member is there that can take a message at once, whatever other groups give it."""
         members = [self.sessions[c] for c in group.members]
-        waiting = sum(not s.taken_by for s in self.shared)
+        waiting = sum(not s.taken_by for s in self.shared) + len(self.groups)
         return any(
-            s.connected and len(s.in_flight()) + len(s.pending(0)) + waiting < s.receive_maximum for s in members
+            s.connected and len(s.in_flight()) + len(s.pending(0)) + waiting <= s.receive_maximum for s in members
         )
 
     def _owe(self, session: Session, message: Message) -> None:
@@ -372,9 +265,13 @@ class Model:
         if session is None:
             raise Finding(f"{client_id} has no session and gets {topic} {payload!r}")
         if dup:
-            delivery = self._again(session, payload, packet_id, qos, retain, identifiers)
+            delivery = self._again(session, topic, payload, packet_id, qos, retain, identifiers)
         else:
             delivery = self._first(session, topic, payload, qos, retain, packet_id, identifiers, now)
+        if session.version != 5 and qos and not delivery.packet_id:
+            delivery.perhaps = self._perhaps(session, delivery)
+        elif session.version == 5 and sum(identifiers) in delivery.perhaps:
+            delivery.identifiers, delivery.perhaps = identifiers, frozenset()
         seen = (topic, payload, qos, retain, Counter(identifiers))
         message = delivery.message
         kept = delivery.identifiers if session.version == 5 else ()
@@ -397,14 +294,14 @@ class Model:
                 raise Finding(f"{client_id} gets more than its Receive Maximum of {session.receive_maximum}")
         return delivery
 
-    def _again(self, session: Session, payload: bytes, packet_id: int, qos: int, retain: bool,
+    def _again(self, session: Session, topic: str, payload: bytes, packet_id: int, qos: int, retain: bool,
                identifiers: tuple[int, ...]) -> Delivery:  # fmt: skip
         if not session.resumed:
             raise Finding(f"{session.client_id} gets DUP 1 for {payload!r} on a session that was not resumed")
         if packet_id in session.resent:
             raise Finding(f"{session.client_id} gets packet {packet_id} twice on one connection")
         for delivery in session.owed:
-            if delivery.message.payload != payload or delivery.qos == 0:
+            if (delivery.message.topic, delivery.message.payload) != (topic, payload) or delivery.qos == 0:
                 continue
             if delivery.state == "sent" and delivery.packet_id == packet_id:
                 earlier = [d for d in session.in_flight() if d.state == "sent" and d.order < delivery.order]
@@ -419,11 +316,10 @@ class Model:
                 and (delivery.qos, delivery.retain, Counter(kept)) == seen
             ):
                 return delivery
-        for shared in self.shared:
-            form = (qos, retain, sum(identifiers))
-            if session.client_id in shared.maybe and not shared.taken_by and shared.message.payload == payload:
-                if form in self._forms(shared, session.client_id):
-                    return self._take(shared, session, form)
+        form = (qos, retain, sum(identifiers))
+        shared = self._claim(session.client_id, form, Message(0, topic, payload, qos, retain, "", 0), set(), True)
+        if shared is not None:
+            return self._take(shared, session, form, again=True)
         raise Finding(f"{session.client_id} gets {payload!r} with DUP 1, which it was never sent with id {packet_id}")
 
     def _first(self, session: Session, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int,
@@ -439,21 +335,21 @@ class Model:
             if (d.qos, d.retain) == (qos, retain)
             and (session.version != 5 or Counter(d.identifiers) == Counter(identifiers))
         ]
-        for delivery in sorted(exact, key=lambda d: d.message.expired(now)):
+        for delivery in exact:
             if delivery.message.expired(now) and not self.late:
                 raise Finding(f"{session.client_id} gets {payload!r}, which has expired")
             self._in_order(session, delivery, now)
             return delivery
         like = Message(0, topic, payload, qos, retain, "", now)
         form = (qos, retain, sum(identifiers))
-        shared = self._claim(session.client_id, form, like, set())
+        shared = self._claim(session.client_id, form, like, set(), False)
         if shared is not None:
-            return self._take(shared, session, form)
+            return self._take(shared, session, form, again=False)
         if candidates:
             return candidates[0]
         raise Finding(f"{session.client_id} gets {topic} {payload!r} QoS {qos}, which it is not owed")
 
-    def _claim(self, client_id: str, form: Form, like: Message, tried: set[int]) -> Shared | None:
+    def _claim(self, client_id: str, form: Form, like: Message, tried: set[int], again: bool) -> Shared | None:
         """The group's message that a client gets in this form: QoS, RETAIN and Subscription Identifier.
 
         A client may be in several groups that match, and nothing tells which one a copy is for. Where the other members
@@ -465,49 +361,72 @@ class Model:
             same = (message.topic, message.payload) == (like.topic, like.payload)
             if not same or id(shared) in tried or form not in self._forms(shared, client_id):
                 continue
+            if again and client_id not in shared.maybe:
+                continue
             if not shared.taken_by:
                 return shared
             taken.append(shared)
         for shared in taken:
             tried.add(id(shared))
-            other = self._claim(shared.taken_by, shared.form, shared.message, tried)
+            other = self._claim(shared.taken_by, shared.form, shared.message, tried, shared.again)
             if other is not None:
-                other.taken_by, other.form, shared.taken_by = shared.taken_by, shared.form, ""
+                other.taken_by, other.form, other.again = shared.taken_by, shared.form, shared.again
+                shared.taken_by = ""
                 return shared
         return None
 
-    def _forms(self, shared: Shared, client_id: str) -> list[Form]:
-        """How a member may get a message of its group: by its subscription of then, or by the one of now."""
+    def _forms(self, shared: Shared, client_id: str) -> dict[Form, list[int]]:
+        """How a member may get a message of its group: by its subscription of then, or by the one of now.
+
+        The values are the Subscription Identifiers, which matter once the client speaks 5.0 again.
+        """
         session = self.sessions.get(client_id)
         if session is None or client_id not in shared.members:
-            return []
-        forms: list[Form] = []
-        for member in (shared.members[client_id], shared.group.members.get(client_id)):
-            if member is not None:
-                retain = shared.message.retain and member.retain_as_published
-                identifier = member.identifier if session.version == 5 else 0
-                forms.append((min(shared.message.qos, member.qos), retain, identifier))
+            return {}
+        forms: dict[Form, list[int]] = {}
+        now = [group.members[client_id] for group in shared.groups if client_id in group.members]
+        for member in (*shared.members[client_id], *now):
+            retain = shared.message.retain and member.retain_as_published
+            identifier = member.identifier if session.version == 5 else 0
+            forms.setdefault((min(shared.message.qos, member.qos), retain, identifier), []).append(member.identifier)
         return forms
 
-    def _take(self, shared: Shared, session: Session, form: Form) -> Delivery:
-        """A member of a group gets the group's message."""
-        shared.taken_by, shared.form = session.client_id, form
+    def _take(self, shared: Shared, session: Session, form: Form, *, again: bool) -> Delivery:
+        """A member of a group gets the group's message, or that of another one of its groups: nothing tells which."""
+        shared.taken_by, shared.form, shared.again = session.client_id, form, again
         qos, retain, identifier = form
+        groups = self._groups(session.client_id, shared.message, form)
         kept = (identifier,) if identifier else ()
-        delivery = Delivery(shared.message, qos, retain, kept, "shared", group=shared.group)
+        delivery = Delivery(shared.message, qos, retain, kept, "shared", groups=groups)
         session.owed.append(delivery)
         return delivery
 
+    def _perhaps(self, session: Session, delivery: Delivery) -> frozenset[int]:
+        """By which subscriptions this may have come, since 3.x does not tell copies of a message apart by them."""
+        message, qos, retain = delivery.message, delivery.qos, delivery.retain
+        own = [d for d in session.owed if (d.message, d.qos, d.retain) == (message, qos, retain)]
+        found = {sum(d.identifiers) for d in own}
+        for shared in self.shared:
+            if shared.message is message:
+                found.update(self._forms(shared, session.client_id).get((qos, retain, 0), ()))
+        return frozenset(found)
+
     def _in_order(self, session: Session, delivery: Delivery, now: int) -> None:
         """Per publisher, topic and QoS messages keep their order; an old retained one never follows a newer."""
-        lane = (delivery.message.publisher, delivery.message.topic, delivery.message.qos)
+        message = delivery.message
         for other in session.owed:
             if other is delivery:
                 return
-            mine = (other.message.publisher, other.message.topic, other.message.qos)
             waits = other.state == "pending" and not other.maybe and not other.message.expired(now)
-            if mine == lane and waits and other.kind == delivery.kind == "live" and other.qos == delivery.qos:
-                raise Finding(f"{session.client_id} gets {delivery.message.payload!r} before {other.message.payload!r}")
+            if (
+                not waits
+                or delivery.kind != "live"
+                or (other.message.topic, other.qos) != (message.topic, delivery.qos)
+            ):
+                continue
+            same = (other.message.publisher, other.message.qos) == (message.publisher, message.qos)
+            if other.kind == "retained" or (other.kind == "live" and same):
+                raise Finding(f"{session.client_id} gets {message.payload!r} before {other.message.payload!r}")
 
     def acknowledged(self, client_id: str, packet_id: int) -> None:
         """The client sent PUBACK, PUBCOMP, or a PUBREC of 0x80 or above."""
@@ -561,13 +480,5 @@ class Model:
                 raise Finding(f"{session.client_id} does not get {pending[0].message.payload!r}, though it has quota")
         for shared in self.shared:
             if shared.due and not shared.taken_by and not shared.maybe and not shared.message.expired(now):
-                raise Finding(f"nobody of group {shared.group.name} gets {shared.message.payload!r}")
+                raise Finding(f"nobody of group {shared.groups[0].name} gets {shared.message.payload!r}")
             shared.due = False
-
-
-def split(topic_filter: str) -> tuple[str, str] | None:
-    """ShareName and filter of a shared subscription."""
-    if not topic_filter.startswith("$share/"):
-        return None
-    _, name, rest = topic_filter.split("/", 2)
-    return name, rest

@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -27,9 +28,10 @@ from mqtt_ref.engine.tables import TABLES, Tables
 from tests.model.faults import FAULTS, Fault
 from tests.model.machine import Clients, machine
 
-__all__ = ["RESULTS", "Outcome", "explore", "find", "main"]
+__all__ = ["LIMIT", "RESULTS", "Outcome", "batch", "explore", "find", "main"]
 
-RESULTS: Final = Path(__file__).with_name("results.json")
+ROOT: Final = Path(__file__).resolve().parents[2]
+RESULTS: Final = Path(__file__).resolve().with_name("results.json")
 LIMIT: Final = 300
 BATCH: Final = 100
 STEPS: Final = 30
@@ -37,7 +39,7 @@ STEPS: Final = 30
 
 @dataclass
 class Outcome:
-    """What came of a time of looking: the trace of the finding, if there was one."""
+    """What came of a time of looking, in seconds of the processor: the trace of the finding, if there was one."""
 
     examples: int
     steps: int
@@ -55,7 +57,7 @@ def _settings(shrink: bool) -> settings:
     )  # fmt: skip
 
 
-def _batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
+def batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]:
     """One batch of random clients; the finding and its trace, or nothing."""
     seed(number)(clients)
     out = io.StringIO()
@@ -72,20 +74,23 @@ def _batch(clients: type[Clients], number: int, shrink: bool) -> tuple[str, str]
 
 
 def explore(tables: Tables, seconds: float, first: int, *, shrink: bool = True) -> Outcome:
-    """Look for findings for some seconds, in batches with seeds of their own."""
+    """Look for findings for some seconds, in batches with seeds of their own.
+
+    The seconds are those of the processor: a run that is stopped or has to wait looks at nothing.
+    """
     clients = machine(tables)
-    begun = time.monotonic()
+    begun = time.process_time()
     number = first
     finding = trace = ""
-    while time.monotonic() - begun < seconds:
-        finding, trace = _batch(clients, number, shrink=False)
+    while time.process_time() - begun < seconds:
+        finding, trace = batch(clients, number, shrink=False)
         if finding:
             break
         number += 1
-    spent = time.monotonic() - begun
+    spent = time.process_time() - begun
     outcome = Outcome(clients.examples, clients.steps, spent, finding, trace, number)
     if finding and shrink:
-        outcome.finding, outcome.trace = _batch(machine(tables), number, shrink=True)
+        outcome.finding, outcome.trace = batch(machine(tables), number, shrink=True)
     return outcome
 
 
@@ -94,14 +99,29 @@ def find(fault: Fault, first: int, seconds: float = LIMIT) -> Outcome:
     return explore(fault.make(), seconds, first, shrink=False)
 
 
-def _record(part: str, result: Any) -> None:
+def _commit() -> str:
+    """The commit that is about to be judged.
+
+    Raises:
+        SystemExit: files differ from it, so that a result could not be told what it is of.
+    """
+    folder = RESULTS.parent
+    status = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", f":!/{RESULTS.relative_to(ROOT)}"]
+    if subprocess.run(status, cwd=folder, capture_output=True, text=True, check=True).stdout:
+        raise SystemExit("--record is for what is committed: commit the changes first")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    return head.stdout.strip()
+
+
+def _record(part: str, commit: str, result: dict[str, Any]) -> None:
     """Put one part into the committed results."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[part] = result
+    results[part] = {"commit": commit, **result}
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 
 def _run(minutes: float, first: int, record: bool) -> int:
+    commit = _commit() if record else ""
     outcome = explore(TABLES, minutes * 60, first)
     print(f"{outcome.examples} examples, {outcome.steps} steps, {outcome.seconds / 60:.1f} minutes, seed {first}")
     if outcome.finding:
@@ -110,13 +130,20 @@ def _run(minutes: float, first: int, record: bool) -> int:
     print("no finding")
     if record:
         minutes = round(outcome.seconds / 60, 1)
-        _record("run", {"examples": outcome.examples, "steps": outcome.steps, "minutes": minutes, "findings": 0,
-                        "seed": first})  # fmt: skip
+        result = {
+            "examples": outcome.examples,
+            "steps": outcome.steps,
+            "minutes": minutes,
+            "findings": 0,
+            "seed": first,
+        }
+        _record("run", commit, result)
     return 0
 
 
 def _faults(first: int, record: bool, wanted: str) -> int:
-    seconds: dict[str, Any] = {}
+    commit = _commit() if record else ""
+    faults: dict[str, Any] = {}
     hidden = 0
     for fault in FAULTS:
         if wanted not in fault.name:
@@ -124,22 +151,23 @@ def _faults(first: int, record: bool, wanted: str) -> int:
         outcome = find(fault, first)
         found = bool(outcome.finding)
         hidden += not found
-        seconds[fault.name] = {
-            "statement": fault.statement, "seconds": round(outcome.seconds, 1) if found else None,
-            "finding": outcome.finding.splitlines()[0][:120] if found else None,
-        }  # fmt: skip
-        said = seconds[fault.name]["finding"] if found else "NOT FOUND"
+        said = outcome.finding.splitlines()[0][:120] if found else "NOT FOUND"
         print(f"{outcome.seconds:6.1f} s  {fault.statement:22} {fault.name}: {said}", flush=True)
-    print(f"{len(seconds) - hidden} of {len(seconds)} faults found")
+        faults[fault.name] = {
+            "statement": fault.statement, "seconds": round(outcome.seconds, 1) if found else None, "finding": said,
+        }  # fmt: skip
+    print(f"{len(faults) - hidden} of {len(faults)} faults found")
     if record and not wanted:
-        _record("faults", seconds)
+        _record("faults", commit, {"seed": first, "found": len(faults) - hidden, "limit": LIMIT, "faults": faults})
     return 1 if hidden else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.model.run", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=1.0, help="how long to look (default: 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="how long to look, in minutes of the processor (default: 1)"
+    )
     parser.add_argument("--seed", type=int, default=None, help="the first seed (default: random)")
     parser.add_argument("--faults", action="store_true", help="look for each seeded fault instead")
     parser.add_argument("--only", default="", help="with --faults: those whose name contains this")

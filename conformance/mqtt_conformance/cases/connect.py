@@ -14,7 +14,6 @@ from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
     Pingreq,
-    Pingresp,
     Puback,
     Pubcomp,
     Publish,
@@ -184,41 +183,11 @@ async def takeover_is_told(peer: Peer) -> None:
     )
 
 
-@case(
-    "MQTT5-3.1.4-5",
-    "MQTT311-3.1.4-4",
-    "MQTT5-3.2.0-1",
-    "MQTT311-3.2.0-1",
-    "X5-delivery-after-connack",
-    "X311-connect-accepted-start",
-    slug="connack-first",
-)
-async def connack_comes_first(peer: Peer) -> None:
-    """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
-    await peer.open()
-    await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
-    first = await peer.expect(Connack)
-    peer.equal(first.reason_code, 0, "the Reason Code")
-    await peer.find(Pingresp)
-
-
 @case("MQTT5-3.2.0-2", slug="one-connack")
 async def only_one_connack(peer: Peer) -> None:
     """One CONNACK is sent on a connection, and no more."""
     await peer.connect()
     await peer.silent(Connack)
-
-
-@case("MQTT5-3.1.4-6", "MQTT311-3.1.4-5", slug="nothing-after-refusal")
-async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
-    """A PUBLISH right behind a CONNECT that is refused reaches nobody."""
-    watcher = peer.another("watcher")
-    await watcher.connect()
-    await watcher.subscribe(peer.topic())
-    await peer.open()
-    await peer.send(with_level(peer, 99 if peer.version == V5 else 2), Publish(peer.topic(), b"late"))
-    await peer._wait(lambda: peer.closed, 3.0)
-    await watcher.silent()
 
 
 @case("MQTT5-3.2.2-1", "X311-connack-reserved-bits", "X31-connack-reserved-byte", slug="acknowledge-flags")
@@ -253,6 +222,7 @@ async def clean_start_has_no_session(peer: Peer) -> None:
     "X5-session-duration",
     "X5-session-expiry-changed-connack",
     "X5-session-expiry-absent-connack",
+    "MQTT5-4.1.0-2",
     slug="session-present",
     needs=["session"],
 )
@@ -412,12 +382,14 @@ async def refused_client_id_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-8", slug="empty-id-refused", needs=["setting"], settings={"empty_client_id": False})
 async def empty_client_id_is_refused(peer: Peer) -> None:
-    """A server that gives clients no Client Identifier refuses an empty one with 0x85, and closes."""
+    """A server that gives clients no Client Identifier refuses an empty one, with 0x85 if it likes, and closes."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id=""))
     last = await peer.expect_closed()
     if isinstance(last, Connack):
-        peer.equal(last.reason_code, 0x85, "the Reason Code")
+        peer.check(last.reason_code >= 0x80, "the client is accepted", expected="0x85", seen=hex(last.reason_code))
+        if last.reason_code != 0x85:
+            peer.note(f"refuses an empty Client Identifier with {last.reason_code:#x} instead of 0x85")
 
 
 @case("MQTT5-3.2.2-12", slug="will-qos", needs=["setting"], settings={"maximum_qos": 1})

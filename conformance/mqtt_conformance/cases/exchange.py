@@ -138,7 +138,10 @@ async def identifiers_in_use_are_all_different(peer: Peer) -> None:
     other = await pair(peer, 2)
     in_use: set[int] = set()
     for number in range(12):
-        await other.publish(peer.topic(), b"%d" % number, qos=1 + number % 2)
+        if number % 2:
+            await other.send(Publish(peer.topic(), b"%d" % number, 1, packet_id=other.packet_id()))
+        else:
+            await other.publish(peer.topic(), b"%d" % number, qos=2)
         message = await peer.expect(Publish)
         peer.check(message.packet_id not in in_use, "a Packet Identifier that is in use", seen=message.packet_id)
         in_use.add(message.packet_id)

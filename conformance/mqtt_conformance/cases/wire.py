@@ -21,7 +21,7 @@ from mqtt_ref.wire.packets import (
 from mqtt_ref.wire.primitives import V5
 
 
-@case("MQTT5-2.2.1-2", "MQTT311-2.3.1-5", slug="qos0-no-identifier")
+@case("MQTT5-2.2.1-2", "MQTT311-2.3.1-5", "MQTT5-1.5.5-1", slug="qos0-no-identifier")
 async def qos0_carries_no_identifier(peer: Peer) -> None:
     """A QoS 0 message from the server has no Packet Identifier: its payload begins where the header ends."""
     await peer.connect()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in report(found):
         print(line)
     if args.record:
-        args.record.write_text(json.dumps(document(found), indent=1) + "\n")
+        args.record.write_text(document(found))
     wrong = [f for f in found if f.invisible and f.by]
     return 0 if share(found) >= ENOUGH and not wrong and not invisible.check(every) else 1
 

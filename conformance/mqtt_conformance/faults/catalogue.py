@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from mqtt_conformance.faults.fault import Fault
@@ -16,8 +17,11 @@ from mqtt_ref.wire.reactions import Reaction, reaction
 
 __all__ = ["generated"]
 
-TIMERS = ("elapsed", "expired", "ended")
-"""Inputs that time brings about: a broker that does not take notice may look at the clock for ever."""
+TIMERS = ("elapsed", "expired", "ended", "resumed")
+"""Inputs that time brings about, or makes void: a broker that does not take notice may look at the clock for ever."""
+
+ASKED = ("deciding", "asked", "reasked")
+"""States and inputs that only a broker knows which has to ask somebody else who may connect."""
 
 
 def generated() -> Iterator[Fault]:
@@ -38,18 +42,18 @@ def _transitions(machine: str) -> Iterator[Fault]:
         if not cites or not name:
             continue
         place = f"{machine}/{state}/{name}"
-        alone = name in TIMERS
+        fault = partial(Fault, alone=name in TIMERS, asks=state in ASKED or name in ASKED)
         elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
         nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent", "drop")]
         for other in sorted({*elsewhere, *nothing} - {action})[:3]:
             word = module.ACTIONS[other]
-            yield Fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word), alone=alone)
+            yield fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word))
         if action:
-            yield Fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]), alone=alone)
+            yield fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]))
         for number in range(len(module.STATES)):
             if number != module.NEXT[at] and action:
                 word = module.STATES[number]
-                yield Fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word), alone=alone)
+                yield fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word))
                 break
 
 

@@ -24,6 +24,7 @@ class Fault:
 
     It is made from changed tables (`make`) or by a meddler between the suite and a sound broker. `thorough`: each of
     the statements has to be accused, not one of them. `alone`: it may hang, so that nothing is judged beside it.
+    `asks`: it shows only in a broker that has to ask somebody else who may connect.
     """
 
     id: str
@@ -33,3 +34,4 @@ class Fault:
     meddling: Meddling | None = None
     thorough: bool = False
     alone: bool = False
+    asks: bool = False

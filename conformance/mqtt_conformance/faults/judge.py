@@ -6,28 +6,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mqtt_conformance.case import Case, load_cases
 from mqtt_conformance.faults.fault import Fault, Settings
 from mqtt_conformance.faults.meddler import Meddler, Meddling
 from mqtt_conformance.profile import Profile
 from mqtt_conformance.runner import Result, probe, run_case
-from mqtt_conformance.target import Target, TargetError
+from mqtt_conformance.target import Capabilities, Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
-from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.hooks import AllowAll, Challenge, Decision, Hook
 from mqtt_ref.server import Server
+from mqtt_ref.wire.packets import Connect
 
-__all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "cases_of", "judge"]
+__all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "broken", "cases_of", "judge", "play"]
 
 FACTOR = 0.4
 """How much of their usual time waits take: the broken broker runs in this process and answers at once, or never."""
 BATCH = 12
 """Cases that play at once against one broken broker."""
-UNPLAYABLE = frozenset({"tls", "ws", "restart", "enhanced_auth"})
+PROVIDED = frozenset({"users", "enhanced_auth"})
+"""Needs that are met by a broker of another kind."""
+MOMENT = 0.02
+"""Seconds after which a broker that has to ask knows who may connect."""
+UNPLAYABLE = frozenset({"tls", "ws", "restart", "kill"})
 """Needs of cases that are not met here."""
 ACCUSES = (Verdict.FAIL, Verdict.NON_STRICT)
 
@@ -45,28 +50,46 @@ class Outcome:
         """Whether a case of one of the broken rules failed."""
         return bool(self.by)
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be accused of."""
+        return _done(self.fault, self.by)
+
 
 @asynccontextmanager
 async def broken(
-    tables: Tables, settings: Settings = (), meddling: Meddling | None = None, *, denies: bool = False
+    tables: Tables,
+    settings: Settings = (),
+    meddling: Meddling | None = None,
+    *,
+    needs: frozenset[str] = frozenset(),
+    asks: bool = False,
 ) -> AsyncIterator[Target]:
-    """A broker with these tables and settings, behind a meddler if there is one; its target, probed.
+    """A broker with these tables and settings, and what cases of these needs expect, behind a meddler if there is one.
 
-    Raises:
-        TargetError: it cannot be spoken with.
+    With `asks` it takes a moment to find out who may connect. What it offers is what a sound broker with these
+    settings says, so that the cases are played also where nobody can connect.
     """
-    async with Server(
-        _options(settings), hooks=[_Denying(), AllowAll()] if denies else [AllowAll()], tables=tables
-    ) as server:
+    options = _options(settings)
+    async with Server(options, hooks=_hooks(needs, asks=asks), tables=tables) as server:
+        capabilities = await _offered(settings, needs)
         if meddling is None:
-            target = Target(server.url, factor=FACTOR)
-            await probe(target)
-            yield target
+            yield Target(server.url, factor=FACTOR, capabilities=capabilities)
             return
         async with Meddler(server.port, meddling) as meddler:
-            target = Target(server.url, factor=FACTOR)
-            await probe(target)
-            yield Target(meddler.url, factor=FACTOR, capabilities=target.capabilities)
+            yield Target(meddler.url, factor=FACTOR, capabilities=capabilities)
+
+
+_OFFERED: dict[tuple[Settings, frozenset[str]], Capabilities] = {}
+
+
+async def _offered(settings: Settings, needs: frozenset[str]) -> Capabilities:
+    """What a sound broker with these settings offers; asked once."""
+    key = (settings, needs & PROVIDED)
+    if key not in _OFFERED:
+        async with Server(_options(settings), hooks=_hooks(needs)) as server:
+            _OFFERED[key] = await probe(Target(server.url))
+    return replace(_OFFERED[key])
 
 
 def _options(settings: Settings) -> Options:
@@ -79,11 +102,45 @@ def _options(settings: Settings) -> Options:
     return options
 
 
-class _Denying(Hook):
-    """What cases that need users expect: nobody may publish or subscribe below `denied/`."""
+class _Expected(Hook):
+    """What cases expect that need users (nobody may use topics below `denied/`) or enhanced authentication."""
+
+    def __init__(self, needs: frozenset[str]) -> None:
+        self.denies = "users" in needs
+        if "enhanced_auth" in needs:
+            self.auth_methods = frozenset({"conformance"})
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool | None:
-        return False if topic.startswith("denied/") else None
+        return False if self.denies and topic.startswith("denied/") else None
+
+    def on_auth_packet(
+        self, client: Client, method: str, data: bytes | None, renewal: bool
+    ) -> Challenge | Decision | None:
+        return _exchange(data)
+
+
+class _Hesitating(_Expected):
+    """The same, but it takes a moment to find out who may connect: everything that its client sent was read by then."""
+
+    async def on_connect_authenticate(self, client: Client, connect: Connect) -> bool:
+        await asyncio.sleep(MOMENT)
+        return True
+
+    async def on_auth_packet(  # type: ignore[override]  # a hook may answer later
+        self, client: Client, method: str, data: bytes | None, renewal: bool
+    ) -> Challenge | Decision | None:
+        await asyncio.sleep(MOMENT)
+        return _exchange(data)
+
+
+def _hooks(needs: frozenset[str], *, asks: bool = False) -> list[Hook]:
+    return [(_Hesitating if asks else _Expected)(needs), AllowAll()]
+
+
+def _exchange(data: bytes | None) -> Challenge | Decision:
+    if data == b"hello":
+        return Challenge(b"challenge")
+    return Decision(data == b"yes", 0 if data == b"yes" else 0x87)
 
 
 def cases_of(fault: Fault) -> list[Case]:
@@ -100,16 +157,16 @@ async def judge(fault: Fault, healthy: Healthy) -> Outcome:
     A case that fails has to fail again, and not against a sound broker.
     """
     cases = cases_of(fault)
-    groups: dict[tuple[Settings, bool], list[Case]] = {}
+    groups: dict[tuple[Settings, frozenset[str]], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.settings, "users" in case.needs), []).append(case)
+        groups.setdefault((case.settings, case.needs & PROVIDED), []).append(case)
     by: dict[str, str] = {}
-    for (settings, users), group in groups.items():
+    for (settings, needs), group in groups.items():
         try:
-            async with broken(fault.make(), settings, fault.meddling, denies=users) as target:
+            async with broken(fault.make(), settings, fault.meddling, needs=needs, asks=fault.asks) as target:
                 await _play(fault, group, target, healthy, by)
-        except (TargetError, RuntimeError) as error:
-            by.update(dict.fromkeys(fault.statements, f"nobody can connect: {error}"[:120]))
+        except RuntimeError:  # It hangs: what no case has seen by now counts as not seen.
+            continue
         if _done(fault, by):
             break
     return Outcome(fault, len(cases), by)
@@ -120,18 +177,26 @@ def _done(fault: Fault, by: dict[str, str]) -> bool:
 
 
 async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: Healthy, by: dict[str, str]) -> None:
+    seen = healthy.hangs
+
+    def hung() -> bool:
+        """Whether the broker has hung since this was asked last: a broker of its own would never have answered."""
+        nonlocal seen
+        before, seen = seen, healthy.hangs
+        return fault.alone and healthy.hangs > before
+
     left = list(cases)
     while left and not _done(fault, by):
         batch, left = left[:BATCH], left[BATCH:]
         useful = [c for c in batch if set(c.statements) & set(fault.statements) - set(by)]
-        tasks = [asyncio.create_task(_run(c, target)) for c in useful]
+        tasks = [asyncio.create_task(play(c, target)) for c in useful]
         try:
             for next_one in asyncio.as_completed(tasks):
                 result = await next_one
-                if result.verdict not in ACCUSES:
+                if result.verdict not in ACCUSES and not hung():
                     continue
-                again = await _run(result.case, target)
-                if again.verdict in ACCUSES and await healthy.passes(result.case):
+                again = await play(result.case, target)
+                if (again.verdict in ACCUSES or hung()) and await healthy.passes(result.case):
                     for statement in set(result.case.statements) & set(fault.statements):
                         by.setdefault(statement, result.case.id)
                 if _done(fault, by):
@@ -142,11 +207,12 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _run(case: Case, target: Target) -> Result:
+async def play(case: Case, target: Target) -> Result:
+    """Run one case as if a profile had made the settings and the users that it needs."""
     profile = Profile(
         commands={"apply": "true"},
         settings=frozenset(name for name, _ in case.settings),
-        provides=frozenset({"users"}),
+        provides=PROVIDED,
     )
     return await run_case(case, target, profile)
 
@@ -162,13 +228,15 @@ class Healthy:
 
     def __init__(self) -> None:
         self._passed: set[str] = set()
+        self.hangs = 0
+        """How often a broken broker had to be interrupted in this process."""
 
     async def passes(self, case: Case) -> bool:
         """Whether the case does not accuse the sound broker."""
         for _ in range(self.TRIES):
             if case.id in self._passed:
                 break
-            async with broken(TABLES, case.settings, denies="users" in case.needs) as target:
-                if (await _run(case, target)).verdict not in ACCUSES:
+            async with broken(TABLES, case.settings, needs=case.needs) as target:
+                if (await play(case, target)).verdict not in ACCUSES:
                     self._passed.add(case.id)
         return case.id in self._passed

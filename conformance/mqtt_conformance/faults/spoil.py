@@ -7,14 +7,34 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mqtt_conformance.faults.meddler import Talk
+from mqtt_conformance.faults.fault import Fault
+from mqtt_conformance.faults.meddler import Meddling, Talk
 from mqtt_ref.wire.packets import Packet
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["Alter", "Out", "drop", "on", "property_", "set_", "twice"]
+__all__ = ["Alter", "Out", "by_hand", "drop", "on", "property_", "set_", "twice"]
 
 Out = Iterable["Packet | bytes"]
 Alter = Callable[[Talk, Packet], Out]
+
+
+def by_hand(
+    name: str,
+    statements: str,
+    *,
+    up: Alter | None = None,
+    down: Alter | None = None,
+    linger: bool = False,
+    farewell: bytes = b"",
+    thorough: bool = True,
+) -> Fault:
+    """A fault that spoils what the client says (`up`) or what the broker says (`down`); see `Meddling`."""
+    meddling = Meddling(up, down, _always if linger else None, farewell)
+    return Fault(f"handmade/{name}", tuple(statements.split()), meddling=meddling, thorough=thorough)
+
+
+def _always(talk: Talk) -> bool:
+    return True
 
 
 def on(

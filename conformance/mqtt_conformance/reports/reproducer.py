@@ -123,6 +123,8 @@ for at, name, what, data in STEPS:
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()
+    elif what in ("restarted", "killed"):
+        input(f"-- the broker was {{what}} here: do it, start it again, and press Enter ")
 for name in list(links):
     show(name, 3)
 '''

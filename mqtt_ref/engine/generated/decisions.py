@@ -19,6 +19,8 @@ __all__ = [
     "LONG_CLIENT_ID_V31_ALLOW",
     "LONG_CLIENT_ID_V31_REFUSE",
     "Limits",
+    "NOT_AUTHORIZED_OBSCURE",
+    "NOT_AUTHORIZED_TELL",
     "NO_LOCAL_RETAINED_APPLY",
     "NO_LOCAL_RETAINED_IGNORE",
     "NO_MATCHING_SUBSCRIBERS_HIDE",
@@ -41,8 +43,13 @@ __all__ = [
     "SHARED_FOR_V3_SHARE",
     "SHUTDOWN_WILLS_KEEP",
     "SHUTDOWN_WILLS_PUBLISH",
+    "UNAUTHORIZED_CONNECT_CLOSE",
+    "UNAUTHORIZED_CONNECT_TELL",
     "UNAUTHORIZED_PUBLISH_ACKNOWLEDGE",
     "UNAUTHORIZED_PUBLISH_CLOSE",
+    "UNAUTHORIZED_WILL_DROP",
+    "UNAUTHORIZED_WILL_REFUSE",
+    "UNAUTHORIZED_WILL_TELL",
 ]
 
 OVERLAPPING_ONE: Final = 0
@@ -51,8 +58,15 @@ SHARED_FOR_V3_SHARE: Final = 0
 SHARED_FOR_V3_ORDINARY: Final = 1
 DOLLAR_PUBLISH_REFUSE: Final = 0
 DOLLAR_PUBLISH_ALLOW: Final = 1
+UNAUTHORIZED_CONNECT_TELL: Final = 0
+UNAUTHORIZED_CONNECT_CLOSE: Final = 1
+UNAUTHORIZED_WILL_TELL: Final = 0
+UNAUTHORIZED_WILL_REFUSE: Final = 1
+UNAUTHORIZED_WILL_DROP: Final = 2
 UNAUTHORIZED_PUBLISH_ACKNOWLEDGE: Final = 0
 UNAUTHORIZED_PUBLISH_CLOSE: Final = 1
+NOT_AUTHORIZED_TELL: Final = 0
+NOT_AUTHORIZED_OBSCURE: Final = 1
 NO_MATCHING_SUBSCRIBERS_TELL: Final = 0
 NO_MATCHING_SUBSCRIBERS_HIDE: Final = 1
 LONG_CLIENT_ID_V31_REFUSE: Final = 0
@@ -94,10 +108,25 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("X311-dollar-exchange",),
         "PUBLISH to a topic that begins with `$`: refused with 0x90 (3.x: acknowledged and dropped), or delivered.",
     ),
+    "unauthorized_connect": (
+        ("tell", "close"),
+        ("X5-connect-refused-connack", "X311-connect-refused-connack"),
+        "A CONNECT that is not authorized: refused with a CONNACK that says why, or closed without a word.",
+    ),
+    "unauthorized_will": (
+        ("tell", "refuse", "drop"),
+        ("MQTT5-3.1.4-2", "X311-connect-checks"),
+        "A will that is not authorized: 5.0 is refused with 0x87, 3.x loses the will; all are refused; all lose it.",
+    ),
     "unauthorized_publish": (
         ("acknowledge", "close"),
-        ("MQTT311-3.3.5-2", "MQTT5-3.4.2-1"),
-        "A PUBLISH that is not authorized: 5.0 says 0x87 in the acknowledgement, 3.x acknowledges; or close.",
+        ("MQTT311-3.3.5-2", "MQTT5-3.4.2-1", "X31-publish-unauthorized"),
+        "A PUBLISH that is not authorized: 5.0 says 0x87 in the acknowledgement, 3.x acknowledges; or close (not 3.1).",
+    ),
+    "not_authorized": (
+        ("tell", "obscure"),
+        ("MQTT5-3.4.2-1", "MQTT5-3.5.2-1", "MQTT5-3.9.3-2"),
+        "What acknowledgements to 5.0 clients say of what is not authorized: 0x87, or 0x80, which says nothing.",
     ),
     "no_matching_subscribers": (
         ("tell", "hide"),
@@ -180,7 +209,7 @@ LIMITS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "session_expiry_never": (
         4294967295,
-        ("MQTT5-3.1.2-23", "MQTT311-3.1.2-4"),
+        ("MQTT5-3.1.2-23", "MQTT5-4.1.0-2", "MQTT311-3.1.2-4"),
         "The Session Expiry Interval that never ends; what Clean Session 0 of 3.x means.",
     ),
     "client_id_v31": (
@@ -254,7 +283,10 @@ class Decisions:
         "overlapping",
         "shared_for_v3",
         "dollar_publish",
+        "unauthorized_connect",
+        "unauthorized_will",
         "unauthorized_publish",
+        "not_authorized",
         "no_matching_subscribers",
         "long_client_id_v31",
         "no_local_retained",
@@ -273,7 +305,10 @@ class Decisions:
         self.overlapping: int = 0
         self.shared_for_v3: int = 0
         self.dollar_publish: int = 0
+        self.unauthorized_connect: int = 0
+        self.unauthorized_will: int = 0
         self.unauthorized_publish: int = 0
+        self.not_authorized: int = 0
         self.no_matching_subscribers: int = 0
         self.long_client_id_v31: int = 0
         self.no_local_retained: int = 0

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What a client sends right behind its CONNECT, without waiting for the CONNACK."""
+
+from __future__ import annotations
+
+from mqtt_conformance.case import case
+from mqtt_conformance.cases.connect import with_level
+from mqtt_conformance.peer import Peer
+from mqtt_ref.wire.packets import (
+    Auth,
+    AuthProperties,
+    Connack,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+from mqtt_ref.wire.primitives import V5
+
+
+async def _accepted(peer: Peer) -> None:
+    reply = await peer.expect(Connack)
+    peer.equal(reply.reason_code, 0, "the code of the CONNACK")
+
+
+@case("MQTT5-3.8.4-1", "MQTT5-3.3.4-1", "MQTT5-3.10.4-4", "MQTT5-3.12.4-1", "MQTT5-3.1.4-5", "MQTT5-3.2.0-1",
+      "MQTT311-3.8.4-1", "MQTT311-3.3.4-1", "MQTT311-3.10.4-4", "MQTT311-3.12.4-1", "MQTT311-3.1.4-4",
+      "MQTT311-3.2.0-1", "X311-pipelining", "X31-pipelining", slug="behind-connect", needs=["qos2"])  # fmt: skip
+async def what_comes_behind_the_connect_is_served(peer: Peer) -> None:
+    """Packets right behind a CONNECT are served once it is accepted: the CONNACK comes first, then their answers."""
+    await peer.open()
+    await peer.send(
+        peer.connect_packet(),
+        Subscribe(1, [Subscription(peer.topic(), 0)]),
+        Publish(peer.topic("other"), b"one", 1, packet_id=2),
+        Publish(peer.topic("other"), b"two", 2, packet_id=3),
+        Publish(peer.topic(), b"zero"),
+        Unsubscribe(4, [peer.topic("nothing")]),
+        Pingreq(),
+    )
+    await _accepted(peer)
+    for kind in (Suback, Puback, Pubrec, Publish, Unsuback, Pingresp):
+        await peer.find(kind)
+    await peer.barrier()
+
+
+@case("MQTT5-4.3.3-11", "MQTT311-4.3.3-2", "X311-pipelining", "X31-pipelining", slug="pubrel-behind-connect",
+      needs=["qos2", "session"])  # fmt: skip
+async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
+    """A PUBREL that is owed from the connection before may come right behind the CONNECT; a PUBCOMP answers it."""
+    await peer.connect(clean=True, expiry=60)
+    if peer.version != V5:
+        await peer.disconnect()
+        await peer.connect(clean=False)
+    await peer.send(Publish(peer.topic(), b"m", 2, packet_id=9))
+    await peer.expect(Pubrec)
+    await peer.drop()
+    await peer.open()
+    await peer.send(peer.connect_packet(clean=False, expiry=60), Pubrel(9))
+    await _accepted(peer)
+    peer.equal((await peer.find(Pubcomp)).packet_id, 9, "the Packet Identifier of the PUBCOMP")
+
+
+@case("MQTT5-3.14.4-3", "MQTT311-3.14.4-3", "X31-pipelining", slug="goodbye-behind-connect")
+async def goodbye_behind_the_connect(peer: Peer) -> None:
+    """A DISCONNECT right behind the CONNECT is heeded: the Will Message is not published."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic("w"))
+    await peer.open()
+    await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"gone")), Disconnect())
+    await peer._wait(lambda: peer.closed, 1.0)
+    await peer.drop()
+    await watcher.silent()
+
+
+@case("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", "X31-protocol-violation", slug="two-connects-at-once")
+async def second_connect_behind_the_first(peer: Peer) -> None:
+    """A second CONNECT closes the connection also if it comes right behind the first."""
+    await peer.open()
+    await peer.send(peer.connect_packet(), peer.connect_packet())
+    await peer.expect_closed()
+
+
+@case("MQTT5-4.13.1-1", "MQTT311-4.8.0-1", slug="malformed-behind-connect")
+async def malformed_behind_the_connect(peer: Peer) -> None:
+    """A packet that nobody can read closes the connection also if it comes right behind the CONNECT."""
+    await peer.open()
+    await peer.send(peer.connect_packet(), b"\x00\x00")
+    await peer.expect_closed()
+
+
+@case("MQTT5-4.12.0-7", slug="auth-behind-connect")
+async def auth_behind_the_connect(peer: Peer) -> None:
+    """An AUTH of a client that named no Authentication Method closes the connection also right behind the CONNECT."""
+    await peer.open()
+    await peer.send(peer.connect_packet(), Auth(0x18, AuthProperties(authentication_method="any")))
+    await peer.expect_closed()
+
+
+@case("MQTT5-3.1.4-6", "MQTT311-3.1.4-5", slug="nothing-after-refusal")
+async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
+    """A PUBLISH right behind a CONNECT that is refused reaches nobody."""
+    watcher = peer.another("watcher")
+    await watcher.connect()
+    await watcher.subscribe(peer.topic())
+    await peer.open()
+    await peer.send(with_level(peer, 99 if peer.version == V5 else 2), Publish(peer.topic(), b"late"))
+    await peer._wait(lambda: peer.closed, 3.0)
+    await watcher.silent()
+
+
+@case(
+    "MQTT5-3.1.4-5",
+    "MQTT311-3.1.4-4",
+    "MQTT5-3.2.0-1",
+    "MQTT311-3.2.0-1",
+    "X5-delivery-after-connack",
+    "X311-connect-accepted-start",
+    slug="connack-first",
+)
+async def connack_comes_first(peer: Peer) -> None:
+    """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
+    await peer.open()
+    await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
+    first = await peer.expect(Connack)
+    peer.equal(first.reason_code, 0, "the Reason Code")
+    await peer.find(Pingresp)

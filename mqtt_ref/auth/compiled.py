@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The rules of a ledger about topics, in a form that answers fast whatever their number.
+
+All filters stand in one tree. For a client it is worked out once which rules it matches, for a topic once what they
+say together; both are remembered, within a bound.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqtt_ref.auth.filters import Permission, most_specific, strictest
+from mqtt_ref.auth.ledger import AclRule, Ledger, User, matches, matches_remote
+from mqtt_ref.broker.topics import is_wildcard, split_shared
+from mqtt_ref.broker.tree import LevelTree
+
+__all__ = ["CompiledAcl"]
+
+ROOM: Final = 65_536
+"""How many answers are remembered; a client costs one for every `_RULES_PER_ANSWER` rules that it matches, and one."""
+_RULES_PER_ANSWER: Final = 4
+_LONGEST: Final = 512
+"""Characters of the longest topic for which an answer is remembered."""
+_NO_LEVEL: Final = "\0"
+"""A level that no filter of a rule can name."""
+
+
+class _Filter:
+    """A filter with the rules that have it: by number, what they permit."""
+
+    __slots__ = ("levels", "rules")
+
+    def __init__(self, topic_filter: str) -> None:
+        self.levels = topic_filter.split("/")
+        self.rules: dict[int, int] = {}
+
+
+class _Filters:
+    """Filters in a tree; `dollar_apart=False`: in rules, wildcards stand for `$` too."""
+
+    __slots__ = ("_filters", "_tree")
+
+    def __init__(self) -> None:
+        self._tree: LevelTree[_Filter] = LevelTree(dollar_apart=False)
+        self._filters: dict[str, _Filter] = {}
+
+    def add(self, rule: int, topic_filter: str, permission: int) -> None:
+        found = self._filters.get(topic_filter)
+        if found is None:
+            found = self._filters[topic_filter] = _Filter(topic_filter)
+            self._tree.insert(topic_filter, found)
+        found.rules[rule] = permission
+
+    def matching(self, topic: str) -> list[_Filter]:
+        return self._tree.matching(topic)
+
+
+class _Client:
+    """What one client is subject to: the filters of its user, then rules by number in their order."""
+
+    __slots__ = ("answers", "own", "rules")
+
+    def __init__(self, own: _Filters | None, rules: dict[int, None]) -> None:
+        self.own = own
+        self.rules = rules
+        self.answers: dict[str, int] = {}
+
+
+class CompiledAcl:
+    """What each client may do with each topic, by the ACL rules and users of one ledger."""
+
+    def __init__(self, ledger: Ledger, room: int = ROOM) -> None:
+        self._rules = ledger.acl
+        self._filters = _Filters()
+        self._by_username: dict[str, list[int]] = {}
+        self._by_client: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for number, rule in enumerate(ledger.acl):
+            for topic_filter, permission in rule.filters.items():
+                self._filters.add(number, topic_filter, int(permission))
+            self._index(number, rule)
+        self._users = {name: _own(user) for name, user in ledger.users.items() if user.acl}
+        self._clients: dict[tuple[str, str, str], _Client] = {}
+        self._most = room
+        self._room = room
+
+    def permission(self, client_id: str, username: str, remote: str, topic: str) -> int:
+        """What this client may do with the topic: 0 to 3, see `Permission`.
+
+        The filter of a SUBSCRIBE is judged as if it were a topic, whose wildcards no name equals; a Shared Subscription
+        by the filter behind its group. What is delivered later is judged by its own topic.
+        """
+        identity = (client_id, username, remote)
+        client = self._clients.get(identity)
+        if client is None:
+            client = self._clients[identity] = self._client(client_id, username, remote)
+            self._spend(1 + len(client.rules) // _RULES_PER_ANSWER)
+        answer = client.answers.get(topic)
+        if answer is None:
+            answer = self._judge(client, _as_name(topic))
+            if len(topic) <= _LONGEST:
+                client.answers[topic] = answer
+                self._spend(1)
+        return answer
+
+    def _index(self, number: int, rule: AclRule) -> None:
+        """Let a rule be found by the exact name that it is about, if it is about one."""
+        if rule.username and not rule.username.endswith("*"):
+            self._by_username.setdefault(rule.username, []).append(number)
+        elif rule.client and not rule.client.endswith("*"):
+            self._by_client.setdefault(rule.client, []).append(number)
+        else:
+            self._others.append(number)
+
+    def _client(self, client_id: str, username: str, remote: str) -> _Client:
+        """The rules that match; none counts behind one without filters, which allows everything."""
+        about = [*self._by_username.get(username, ()), *self._by_client.get(client_id, ()), *self._others]
+        rules: dict[int, None] = {}
+        for number in sorted(about):
+            rule = self._rules[number]
+            if (
+                matches(rule.client, client_id)
+                and matches(rule.username, username)
+                and matches_remote(rule.remote, remote)
+            ):
+                if not rule.filters:
+                    break
+                rules[number] = None
+        return _Client(self._users.get(username), rules)
+
+    def _judge(self, client: _Client, name: str) -> int:
+        if client.own is not None:
+            found = client.own.matching(name)
+            if found:
+                return _together(found, 0)
+        if not client.rules:
+            return Permission.READWRITE
+        found = self._filters.matching(name)
+        first = _first(client.rules, found)
+        return Permission.READWRITE if first is None else _together([f for f in found if first in f.rules], first)
+
+    def _spend(self, cost: int) -> None:
+        """Forget everything once there is too much of it: no bookkeeping for each answer."""
+        self._room -= cost
+        if self._room < 0:
+            self._clients = {}
+            self._room = self._most
+
+
+def _own(user: User) -> _Filters:
+    filters = _Filters()
+    for topic_filter, permission in user.acl.items():
+        filters.add(0, topic_filter, int(permission))
+    return filters
+
+
+def _first(rules: dict[int, None], found: list[_Filter]) -> int | None:
+    """The first of the rules that has one of the filters; whichever of the two is less is gone through."""
+    if sum(len(f.rules) for f in found) < len(rules):
+        return min((number for f in found for number in f.rules if number in rules), default=None)
+    return next((number for number in rules if any(number in f.rules for f in found)), None)
+
+
+def _together(filters: list[_Filter], rule: int) -> int:
+    """What the filters of one rule say together."""
+    if len(filters) == 1:
+        return filters[0].rules[rule]
+    return strictest(filters[i].rules[rule] for i in most_specific([f.levels for f in filters]))
+
+
+def _as_name(topic: str) -> str:
+    """A topic as it is, a filter with levels for its wildcards that only wildcards match."""
+    if not is_wildcard(topic):
+        share = split_shared(topic)
+        return topic if share is None else share[1]
+    share = split_shared(topic)
+    levels = (topic if share is None else share[1]).split("/")
+    return "/".join(_NO_LEVEL if level in ("+", "#") else level for level in levels)

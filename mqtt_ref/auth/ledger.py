@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""The rule ledger: who may connect, and who may read and write what. Rules stand in order, the first match decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mqtt_ref.auth.filters import Permission, filter_problem
+
+__all__ = ["AclRule", "AuthRule", "Ledger", "LedgerError", "Problem", "User", "matches", "matches_remote"]
+
+Path = tuple[str | int, ...]
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text is the pattern; an empty one and `*` match anything, one that ends in `*` what begins so."""
+    if pattern in ("", "*"):
+        return True
+    if pattern[-1] == "*":
+        return text.startswith(pattern[:-1])
+    return pattern == text
+
+
+def matches_remote(pattern: str, remote: str) -> bool:
+    """The same for an address, which may also be named without its port: `10.0.0.5`, `::1`."""
+    if matches(pattern, remote):
+        return True
+    host, colon, _ = remote.rpartition(":")
+    return colon == ":" and pattern.strip("[]") == host.strip("[]")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRule:
+    """Whether the clients that it matches may connect.
+
+    Each of the four is matched as `matches` says; `remote` matches the address with its port or without. The password
+    may be a hash (see `mqtt_ref.auth.passwords`).
+    """
+
+    client: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    remote: str = ""
+    allow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AclRule:
+    """What the clients that it matches may do with the topics that its filters match; without filters, everything.
+
+    Raises:
+        ValueError: a filter is none, or what it is mapped to is no permission.
+    """
+
+    client: str = ""
+    username: str = ""
+    remote: str = ""
+    filters: Mapping[str, Permission | int | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "filters", _permissions(self.filters))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user by name; asked before the rules.
+
+    A user with a password is let in with it and not otherwise, whatever the rules say; one without is left to the
+    rules; one that is disallowed is never let in. Topics that no filter of `acl` matches are left to the rules.
+
+    Raises:
+        ValueError: a filter is none, or what it is mapped to is no permission.
+    """
+
+    password: str = field(default="", repr=False)
+    disallow: bool = False
+    acl: Mapping[str, Permission | int | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "acl", _permissions(self.acl))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Users, rules about connecting (default: deny), rules about topics (default: allow)."""
+
+    auth: tuple[AuthRule, ...] = ()
+    acl: tuple[AclRule, ...] = ()
+    users: Mapping[str, User] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "auth", tuple(self.auth))
+        object.__setattr__(self, "acl", tuple(self.acl))
+        object.__setattr__(self, "users", dict(self.users))
+
+    @classmethod
+    def from_mapping(cls, data: Any) -> Ledger:
+        """A ledger from what a YAML or JSON reader gives: `{"auth": [...], "acl": [...], "users": {...}}`.
+
+        Raises:
+            LedgerError: something is wrong; it holds every problem with its key path.
+        """
+        return _Reader().ledger(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at one place of a ledger, and what would be right; never a password."""
+
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        return f"{_spoken(self.path)}: {self.text}" if self.path else self.text
+
+
+class LedgerError(ValueError):
+    """A ledger that cannot be used; `problems` says where and why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def _permissions(filters: Mapping[str, Permission | int | str]) -> dict[str, Permission]:
+    for topic_filter in filters:
+        problem = filter_problem(topic_filter)
+        if problem:
+            raise ValueError(problem)
+    return {topic_filter: Permission.of(value) for topic_filter, value in filters.items()}
+
+
+def _spoken(path: Path) -> str:
+    """`acl[0].filters["a/#"]`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif key.isidentifier():
+            text += f".{key}" if text else key
+        else:
+            text += f'["{key}"]'
+    return text
+
+
+class _Reader:
+    """Takes a mapping apart and notes everything that is wrong with it."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def ledger(self, data: object) -> Ledger:
+        found = self.fields(data, (), "auth", "acl", "users")
+        auth = [self.auth_rule(rule, path) for path, rule in self.items(found.get("auth"), ("auth",))]
+        acl = [self.acl_rule(rule, path) for path, rule in self.items(found.get("acl"), ("acl",))]
+        users: dict[str, User] = {}
+        for name, user in self.mapping(found.get("users"), ("users",)).items():
+            path = ("users", name if isinstance(name, int) else str(name))
+            if not isinstance(name, str):
+                self.wrong(path, f"the user name {name!r} is no text; write it in quotes")
+            elif name in ("", "*"):
+                self.wrong(path, f"{name!r} is no user name; what holds for everybody is a rule under `auth` or `acl`")
+            else:
+                users[name] = self.user(user, path)
+        if self.problems:
+            raise LedgerError(self.problems)
+        return Ledger(tuple(auth), tuple(acl), users)
+
+    def auth_rule(self, data: object, path: Path) -> AuthRule:
+        found = self.fields(data, path, "client", "username", "password", "remote", "allow")
+        return AuthRule(
+            self.text(found, path, "client"),
+            self.text(found, path, "username"),
+            self.password(found, path),
+            self.text(found, path, "remote"),
+            self.truth(found, path, "allow"),
+        )
+
+    def acl_rule(self, data: object, path: Path) -> AclRule:
+        found = self.fields(data, path, "client", "username", "remote", "filters")
+        return AclRule(
+            self.text(found, path, "client"),
+            self.text(found, path, "username"),
+            self.text(found, path, "remote"),
+            self.filters(found, path, "filters"),
+        )
+
+    def user(self, data: object, path: Path) -> User:
+        found = self.fields(data, path, "password", "disallow", "acl")
+        password = self.password(found, path)
+        if password == "*":
+            self.wrong(
+                (*path, "password"), "a user has a password of its own, or none: then the rules under `auth` decide"
+            )
+        return User(password, self.truth(found, path, "disallow"), self.filters(found, path, "acl"))
+
+    # ---------------------------------------------------------------- values
+
+    def wrong(self, path: Path, text: str) -> None:
+        self.problems.append(Problem(path, text))
+
+    def mapping(self, data: object, path: Path) -> Mapping[Any, object]:
+        if data is None:
+            return {}
+        if isinstance(data, Mapping):
+            return data
+        self.wrong(path, f"{_kind(data)} is no mapping; `key: value` lines are needed")
+        return {}
+
+    def items(self, data: object, path: Path) -> list[tuple[Path, object]]:
+        if data is None:
+            return []
+        if isinstance(data, list | tuple):
+            return [((*path, i), item) for i, item in enumerate(data)]
+        self.wrong(path, f"{_kind(data)} is no list; rules stand in order, each begins with `- `")
+        return []
+
+    def fields(self, data: object, path: Path, *names: str) -> dict[str, object]:
+        """The mapping with these keys and no others."""
+        found: dict[str, object] = {}
+        for key, value in self.mapping(data, path).items():
+            if key in names:
+                found[key] = value
+                continue
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(key), names, 1)
+            right = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{name}`' for name in names)}"
+            self.wrong((*path, key if isinstance(key, int) else str(key)), f"there is no such key; {right}")
+        return found
+
+    def text(self, found: dict[str, object], path: Path, name: str) -> str:
+        value = found.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        self.wrong((*path, name), f"{_kind(value)} is no text; write it in quotes")
+        return ""
+
+    def truth(self, found: dict[str, object], path: Path, name: str) -> bool:
+        value = found.get(name, False)
+        if not isinstance(value, bool):
+            self.wrong((*path, name), f"{value!r} is not `true` or `false`")
+            return False
+        return value
+
+    def password(self, found: dict[str, object], path: Path) -> str:
+        from mqtt_ref.auth.passwords import problem_of
+
+        password = self.text(found, path, "password")
+        problem = problem_of(password)
+        if problem:
+            self.wrong((*path, "password"), problem)
+        return password
+
+    def filters(self, found: dict[str, object], path: Path, name: str) -> dict[str, Permission]:
+        permissions: dict[str, Permission] = {}
+        for topic_filter, value in self.mapping(found.get(name), (*path, name)).items():
+            at = (*path, name, topic_filter if isinstance(topic_filter, int) else str(topic_filter))
+            problem = filter_problem(topic_filter)
+            if problem:
+                self.wrong(at, problem)
+                continue
+            try:
+                permissions[topic_filter] = Permission.of(value)
+            except ValueError as error:
+                self.wrong(at, str(error))
+        return permissions
+
+
+def _kind(value: object) -> str:
+    """What a value is, without showing it: it may be a password."""
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "nothing" if value is None else f"a {type(value).__name__}"

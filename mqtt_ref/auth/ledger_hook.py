@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The hook that lets a ledger decide; the ledger can be replaced while clients are connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.auth.compiled import CompiledAcl
+from mqtt_ref.auth.filters import Permission
+from mqtt_ref.auth.ledger import Ledger, LedgerError, Problem
+from mqtt_ref.auth.login import Login, Logins
+from mqtt_ref.auth.passwords import problem_of
+from mqtt_ref.hooks import Decision, Hook
+from mqtt_ref.log import Throttle
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.views import Client
+    from mqtt_ref.wire.packets import Connect
+
+__all__ = ["LedgerHook"]
+
+LOG = logging.getLogger("mqtt_ref.auth")
+LINES: Final = Throttle(LOG.warning)
+SERVER_BUSY: Final = 0x89
+_READ: Final = int(Permission.READ)
+_WRITE: Final = int(Permission.WRITE)
+_TITLES: Final = {0x86: "Bad User Name or Password", 0x87: "Not authorized", 0x89: "Server busy"}
+
+
+class LedgerHook(Hook):
+    """Lets clients in and checks topics as a `Ledger` says.
+
+    Hashed passwords are checked by `workers` threads of its own (0: one for each processor, at most four). Beyond
+    `waiting` logins that have not got their answer, clients are told that the server is busy.
+
+    Raises:
+        LedgerError: a password is a hash that cannot be used.
+    """
+
+    id = "ledger"
+
+    def __init__(self, ledger: Ledger, *, workers: int = 0, waiting: int = 1000) -> None:
+        self.ledger: Ledger
+        self._logins: Logins
+        self._acl: CompiledAcl
+        self._workers = workers or min(4, os.cpu_count() or 1)
+        self._most = waiting
+        self._waiting = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._take(ledger)
+
+    def replace(self, ledger: Ledger) -> None:
+        """Decide by another ledger from now on; call it on the server's loop.
+
+        Who is connected stays so; what it may publish and read changes with the next message, and what it may subscribe
+        to with the next SUBSCRIBE.
+
+        Raises:
+            LedgerError: a password is a hash that cannot be used; the ledger before goes on to hold.
+        """
+        self._take(ledger)
+        self.rules_changed()
+
+    def may_connect(self, username: str) -> bool:
+        """Whether a user whom another hook has identified may connect: it is not disallowed."""
+        user = self.ledger.users.get(username)
+        return user is None or not user.disallow
+
+    def _take(self, ledger: Ledger) -> None:
+        stored: dict[tuple[str | int, ...], str] = {}
+        stored.update((("auth", number, "password"), rule.password) for number, rule in enumerate(ledger.auth))
+        stored.update((("users", name, "password"), user.password) for name, user in ledger.users.items())
+        problems = [Problem(path, problem) for path, password in stored.items() if (problem := problem_of(password))]
+        if problems:
+            raise LedgerError(problems)
+        self._logins, self._acl = Logins(ledger), CompiledAcl(ledger)
+        self.ledger = ledger
+
+    async def on_connect_authenticate(self, client: Client, connect: Connect) -> Decision:
+        """By the users, then by the auth rules; hashes are checked in a thread."""
+        logins = self._logins
+        facts = (client.id, connect.username, connect.password, client.remote)
+        if not logins.slow:
+            login = logins.decide(*facts)
+        elif self._waiting >= self._most:
+            login = Login(SERVER_BUSY, f"{self._most} others wait for the same answer")
+        else:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._workers, "mqtt_ref-passwords")
+            self._waiting += 1
+            try:
+                login = await asyncio.get_running_loop().run_in_executor(self._pool, logins.decide, *facts)
+            finally:
+                self._waiting -= 1
+        if login.code == 0:
+            return Decision(True)
+        if LINES.passes(monotonic_ns()):
+            LOG.warning("login refused: client %r, user %r at %s: %s", *facts[:2], facts[3], login.why)
+        return Decision(False, login.code, _TITLES[login.code])
+
+    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
+        """By the user's own filters, then by the ACL rules."""
+        permission = self._acl.permission(client.id, client.username, client.remote, topic)
+        return permission & (_WRITE if write else _READ) != 0
+
+    def on_stopped(self) -> None:
+        """End the threads; logins that wait for one are not answered any more."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)

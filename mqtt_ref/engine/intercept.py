@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""What an embedder may change on its way, and the questions that are answered later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.access import Verdict
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe, Will
+
+__all__ = [
+    "ASK",
+    "CONNECT",
+    "LATER",
+    "PUBLISH",
+    "PUBLISH_ACCESS",
+    "READ",
+    "SUBSCRIBE",
+    "SUBSCRIBE_ACCESS",
+    "UNSUBSCRIBE",
+    "WILL",
+    "WILL_ACCESS",
+    "Intercept",
+    "Pending",
+    "Refusal",
+]
+
+
+class Refusal:
+    """The answer that something is refused with a Reason Code; or `dropped`: taken, and then forgotten."""
+
+    __slots__ = ("code", "dropped", "text")
+
+    def __init__(self, code: int, text: str = "", dropped: bool = False) -> None:
+        self.code = code
+        self.text = text
+        self.dropped = dropped
+
+    def __repr__(self) -> str:
+        return f"Refusal(0x{self.code:02X}, {self.text!r}, dropped={self.dropped})"
+
+
+LATER: Final = Refusal(0, "later")
+"""Not an answer: let the question leave as an effect."""
+ASK: Final = -1
+"""The same from a callable that returns a Reason Code."""
+
+# What a connection waits for an answer to, and so where it goes on.
+READ: Final = 1
+CONNECT: Final = 2
+WILL_ACCESS: Final = 3
+PUBLISH_ACCESS: Final = 4
+PUBLISH: Final = 5
+SUBSCRIBE: Final = 6
+SUBSCRIBE_ACCESS: Final = 7
+UNSUBSCRIBE: Final = 8
+WILL: Final = 9
+
+
+class Pending:
+    """What is half done while a question is open."""
+
+    __slots__ = ("codes", "packet", "question", "stage", "topic", "verdict")
+
+    def __init__(
+        self,
+        stage: int,
+        packet: Packet,
+        topic: str = "",
+        codes: list[int] | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        self.stage = stage
+        self.packet = packet
+        self.topic = topic
+        self.codes: list[int] = [] if codes is None else codes
+        self.verdict = verdict
+        self.question = 0
+
+
+class Intercept:
+    """What may be changed, each a callable or None; None changes nothing and costs nothing.
+
+    Each returns what is to go on in place of what it got, None for the same, a `Refusal`, or `LATER`: then an `Ask`
+    leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
+    """
+
+    __slots__ = ("connect", "publish", "read", "subscribe", "unsubscribe", "will")
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[Link, Connect], Refusal | None] | None = None,
+        read: Callable[[Link, Packet], Packet | Refusal | None] | None = None,
+        publish: Callable[[Link, Publish], Publish | Refusal | None] | None = None,
+        subscribe: Callable[[Link, Subscribe], Subscribe | Refusal | None] | None = None,
+        unsubscribe: Callable[[Link, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
+        will: Callable[[Session, Will], Will | Refusal | None] | None = None,
+    ) -> None:
+        self.connect = connect
+        self.read = read
+        self.publish = publish
+        self.subscribe = subscribe
+        self.unsubscribe = unsubscribe
+        self.will = will

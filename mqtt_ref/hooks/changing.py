@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Hooks that change what comes in: each gets what the one before it returned, and what comes back has to be legal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from mqtt_ref.broker.views import Client, client_of, owner_of
+from mqtt_ref.engine.intercept import LATER, Intercept, Refusal
+from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
+from mqtt_ref.hooks.outcomes import Drop, Reject
+from mqtt_ref.wire.fast import decode, encode
+from mqtt_ref.wire.framing import head_size
+from mqtt_ref.wire.packets import Connect, Publish, Will
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.reasons import REASON_TITLES
+from mqtt_ref.wire.violation import Violation
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.packets import Packet
+
+__all__ = ["CHANGES", "Change", "fold", "intercept_of", "legal"]
+
+FAILED: Final = Refusal(0x80, "A hook failed")
+DROPPED: Final = Refusal(0, "", True)
+
+
+class Change:
+    """One event that changes something: what a handler may return for it, and what follows when it fails."""
+
+    failed: Refusal | None = FAILED
+    droppable = False
+
+    def mark(self, value: Any) -> tuple[object, ...]:
+        """What of a value has to stay the same; taken before a handler sees it."""
+        return (type(value), getattr(value, "packet_id", 0))
+
+    def given_up(self, handler: Handler, error: Exception) -> Refusal | None:
+        """What follows when a handler raises."""
+        if self.droppable and isinstance(error, Drop):
+            return DROPPED
+        handler.failed(error)
+        return self.failed
+
+    def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Any:
+        """The answer of a handler, as it goes on.
+
+        Raises:
+            TypeError: it is something else altogether.
+            ValueError: it is illegal; or what has to stay the same does not.
+        """
+        if type(answer) is not mark[0]:
+            raise unfit(answer, f"a {_name(mark[0])} or None")
+        if self.mark(answer) != mark:
+            raise ValueError(f"it changed more than it may: {answer!r}")
+        return legal(answer, version, CLIENT)
+
+
+class _Connect(Change):
+    """Nothing can be changed, only refused."""
+
+    def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Any:
+        raise unfit(answer, "None")
+
+
+class _Read(Change):
+    droppable = True
+
+    def mark(self, value: Any) -> tuple[object, ...]:
+        return (type(value), getattr(value, "packet_id", 0), getattr(value, "protocol_version", 0))
+
+
+class _Subscribe(Change):
+    def mark(self, value: Any) -> tuple[object, ...]:
+        return (type(value), value.packet_id, len(value.subscriptions))
+
+
+class _Unsubscribe(Change):
+    failed = None
+
+    def mark(self, value: Any) -> tuple[object, ...]:
+        return (type(value), value.packet_id, len(value.topic_filters))
+
+
+class _Publish(Change):
+    """Judged by the rules of 5.0, so that properties may be added to what a 3.x client sent."""
+
+    droppable = True
+
+    def mark(self, value: Any) -> tuple[object, ...]:
+        return (Publish,)
+
+    def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Publish:
+        if type(answer) is not Publish:
+            raise unfit(answer, "a Publish or None")
+        offered = broker.options.capabilities
+        if answer.qos > offered.maximum_qos:
+            raise ValueError(f"QoS {answer.qos} is above the maximum")
+        if answer.retain and not offered.retain_available:
+            raise ValueError("retained messages are not supported")
+        numbered = Publish(
+            answer.topic, answer.payload, answer.qos, answer.retain, False, 1 if answer.qos else 0, answer.properties
+        )
+        found = legal(numbered, V5, CLIENT)
+        assert isinstance(found, Publish)
+        return found
+
+
+class _Will(Change):
+    droppable = True
+
+    def mark(self, value: Any) -> tuple[object, ...]:
+        return (Will,)
+
+    def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Will:
+        if type(answer) is not Will:
+            raise unfit(answer, "a Will or None")
+        carrier = legal(Connect("c", protocol_version=version, will=answer), version, CLIENT)
+        assert isinstance(carrier, Connect)
+        assert carrier.will is not None
+        return carrier.will
+
+
+CHANGES: Final[dict[str, Change]] = {
+    "on_connect": _Connect(),
+    "on_packet_read": _Read(),
+    "on_publish": _Publish(),
+    "on_subscribe": _Subscribe(),
+    "on_unsubscribe": _Unsubscribe(),
+    "on_will": _Will(),
+}
+"""By event."""
+
+
+def legal(packet: Packet, version: int, sender: int) -> Packet:
+    """The packet as it reads when it is encoded and decoded again.
+
+    Raises:
+        TypeError: a field has the wrong type.
+        ValueError: it breaks a rule.
+    """
+    if isinstance(packet, Connect):
+        version = packet.protocol_version
+    data = encode(version, packet)
+    found = decode(version, sender, data, 0, head_size(data), len(data))
+    if isinstance(found, Violation):
+        title = REASON_TITLES.get(found.reason, f"0x{found.reason:02X}")
+        raise ValueError(f"it returned an illegal packet ({title}, {found.statement}): {packet!r}")
+    return found
+
+
+def _name(kind: object) -> str:
+    return getattr(kind, "__name__", str(kind))
+
+
+def fold(chain: Chain, broker: Broker, event: str, client: Client, value: Any) -> Any:
+    """What the handlers make of a value; None if it stays as it is."""
+    change = CHANGES[event]
+    mark = change.mark(value)
+    version = client.protocol_version
+    changed = False
+    for handler in chain:
+        try:
+            answer = handler.call(client, value)
+            if answer is not None:
+                value = change.check(broker, version, mark, answer)
+                changed = True
+        except Reject as no:
+            return Refusal(no.reason_code or FAILED.code, no.text)
+        except Exception as error:
+            return change.given_up(handler, error)
+    return value if changed else None
+
+
+def intercept_of(chains: Chains, broker: Broker) -> Intercept | None:
+    """What the engine is to show these hooks; None if none of them wants to change anything."""
+    seams: dict[str, Callable[..., Any]] = {}
+    for event in CHANGES:
+        chain = chains[event]
+        if chain:
+            seams[event] = _seam(chain, broker, event)
+    if not seams:
+        return None
+    return Intercept(
+        connect=seams.get("on_connect"),
+        read=seams.get("on_packet_read"),
+        publish=seams.get("on_publish"),
+        subscribe=seams.get("on_subscribe"),
+        unsubscribe=seams.get("on_unsubscribe"),
+        will=seams.get("on_will"),
+    )
+
+
+def _seam(chain: Chain, broker: Broker, event: str) -> Callable[..., Any]:
+    if any(handler.waits for handler in chain):
+        return _later
+    if event == "on_will":
+
+        def of_session(session: Session, value: Any) -> Any:
+            return fold(chain, broker, event, owner_of(session), value)
+
+        return of_session
+
+    def of_link(link: Link, value: Any) -> Any:
+        return fold(chain, broker, event, client_of(link), value)
+
+    return of_link
+
+
+def _later(subject: object, value: object) -> Refusal:
+    return LATER
