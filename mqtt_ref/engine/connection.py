@@ -101,23 +101,21 @@ class Connection(Link):
             self._look(packets, len(data), now)
             return
         actions = hub.tables.connection_action
-        at = 0
-        while at < len(packets):
-            packet = packets[at]
+        done = 0
+        for at, packet in enumerate(packets):
+            if at < done:
+                continue
             session = self.session
             if session is None:
                 self._handle(packet, now)
             elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
-                run = 0 if packet.qos else publishing.publish_run(self, packets, at, now)
-                if run:
-                    at += run
-                    continue
-                publishing.publish(self, session, packet, now)
+                done = publishing.publish_plain(self, session, packet, packets, at, now)
+                if done == at:
+                    publishing.publish(self, session, packet, now)
             elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
                 qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
-            at += 1
         if self.held is not None:
             self._bound_waiting(len(data), now)
 

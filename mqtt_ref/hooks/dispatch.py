@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.hooks.asking import Asker
@@ -48,11 +48,7 @@ class Dispatcher:
             TypeError: it is no hook, or has an `async def` where none can be.
             ValueError: it was added before.
         """
-        if hook in self.hooks:
-            raise ValueError(f"hook {name_of(hook)} was added already")
-        self._set((*self.hooks, _checked(hook)))
-        if self._running:
-            self._tell(hook, "on_started")
+        self.replace((), (hook,))
 
     def remove(self, hook: Hook) -> None:
         """Remove a hook; what it was asked before is still waited for.
@@ -60,15 +56,33 @@ class Dispatcher:
         Raises:
             ValueError: it is not there.
         """
-        if hook not in self.hooks:
-            raise ValueError(f"hook {name_of(hook)} is not there")
-        self._set(tuple(one for one in self.hooks if one is not hook))
+        self.replace((hook,), ())
+
+    def replace(self, gone: Sequence[Hook], come: Sequence[Hook]) -> None:
+        """Remove some hooks and add others behind the rest, with nothing happening in between.
+
+        Raises:
+            TypeError: one that comes is no hook, or has an `async def` where none can be.
+            ValueError: one that is to go is not there, or one that comes is already.
+        """
+        for hook in gone:
+            if hook not in self.hooks:
+                raise ValueError(f"hook {name_of(hook)} is not there")
+        kept = tuple(hook for hook in self.hooks if hook not in gone)
+        for hook in map(_checked, come):
+            if hook in kept:
+                raise ValueError(f"hook {name_of(hook)} was added already")
+            kept = (*kept, hook)
+        self._set(kept)
         if self._running:
-            self._tell(hook, "on_stopped")
+            for hook in come:
+                self._tell(hook, "on_started")
+            for hook in gone:
+                self._tell(hook, "on_stopped")
 
     def _set(self, hooks: tuple[Hook, ...]) -> None:
         broker = self.broker
-        chains = chains_of(hooks)
+        chains = chains_of(hooks)  # nothing changes if one of them is not as it should be
         for hook in self.hooks:
             hook._brokers = tuple(one for one in hook._brokers if one is not broker)
         for hook in hooks:
