@@ -17,9 +17,7 @@ from mqtt_ref.http.broker_app import broker_app
 from mqtt_ref.http.openapi import document
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.packets import ConnectProperties
-from tests.http.conftest import BEARER, TOKEN, Site
-
-NOTHING_TO_GET_WRONG: set[str] = set()
+from tests.http.conftest import TOKEN, Site
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +104,16 @@ def api_schema(serve: Callable[..., Site]) -> Iterator[Any]:
         client.subscribe("#", "0")
         for topic in ("0", "a/b"):
             client.publish(topic, b"\x00\xff", qos=1, retain=True)
-        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{site.port}/openapi.json")
+        config = schemathesis.Config.from_dict({"auth": {"openapi": {"token": {"bearer": TOKEN}}}})
+        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{site.port}/openapi.json", config=config)
+
+
+def has_float(form: Any) -> bool:
+    if isinstance(form, dict):
+        return any(has_float(value) for value in form.values())
+    if isinstance(form, list):
+        return any(has_float(value) for value in form)
+    return isinstance(form, float)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
@@ -114,14 +121,17 @@ def test_the_api_answers_as_the_document_says(api_schema: Any, mode: GenerationM
     asked = set()
     for result in api_schema.get_all_operations():
         operation = result.ok()
-        if mode is GenerationMode.NEGATIVE and operation.label in NOTHING_TO_GET_WRONG:
-            continue
 
-        @hypothesis.settings(max_examples=20, suppress_health_check=list(hypothesis.HealthCheck))
+        @hypothesis.settings(max_examples=10, suppress_health_check=list(hypothesis.HealthCheck))
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def answers(case: schemathesis.Case) -> None:
+            # 1.0 is an integer for JSON Schema; not for us.
+            hypothesis.assume(mode is GenerationMode.NEGATIVE or not has_float(case.body))
             asked.add(case.operation.label)
-            case.call_and_validate(headers=BEARER, timeout=10)
+            case.call_and_validate(timeout=10)
 
-        answers()
+        try:
+            answers()
+        except hypothesis.errors.Unsatisfiable:  # there is nothing about it that could be wrong
+            assert mode is GenerationMode.NEGATIVE
     assert len(asked) >= 10
