@@ -15,7 +15,18 @@ from codegen.load import SpecError, load
 from codegen.mint import mint
 from codegen.model import Row, Spec
 
-EMITTERS = ("packets", "registry", "fast", "reference", "catalogue", "vectors", "strategies", "machines", "docs")
+EMITTERS = (
+    "packets",
+    "registry",
+    "fast",
+    "reference",
+    "catalogue",
+    "vectors",
+    "strategies",
+    "machines",
+    "docs",
+    "hooks",
+)
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"
 PLACES = ("mqtt_ref", "conformance", "docs", "tests")

@@ -44,7 +44,8 @@ class ClientRow:
         for name in self.programs:
             if program(name) is None:
                 return f"{name} is not installed"
-        return None
+        own = getattr(importlib.import_module(self.adapter.partition(":")[0]), "missing", None)
+        return None if own is None else cast("str | None", own())
 
     def factory(self) -> Factory:
         """The adapter's class."""

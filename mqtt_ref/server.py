@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.broker.views import owner_of, retained_of, subscriptions_of
 from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
@@ -18,11 +19,16 @@ from mqtt_ref.hooks.dispatch import Dispatcher
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.driver import Driver
+from mqtt_ref.net.inline import Inline
 from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.net.tcp import TcpListener
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.inline import Received
+    from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
+    from mqtt_ref.net.inline import Messages
     from mqtt_ref.net.trace import Trace
+    from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["GRACE", "Server"]
 
@@ -60,6 +66,7 @@ class Server:
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
         self._begun = False
+        self._inline: Inline | None = None
 
     @property
     def url(self) -> str:
@@ -99,6 +106,96 @@ class Server:
         """Forget who may read what: hooks are asked again for each topic that is delivered."""
         self.broker.rules_changed()
 
+    # ---------------------------------------------------------------- from inside
+
+    @property
+    def inline(self) -> Inline:
+        """The client of the embedding program itself.
+
+        Raises:
+            RuntimeError: the options have no inline client.
+        """
+        if self._inline is None:
+            self._inline = self.inline_client("inline")
+        return self._inline
+
+    def inline_client(self, client_id: str) -> Inline:
+        """Another client inside the program, with subscriptions of its own.
+
+        Raises:
+            RuntimeError: the options have no inline client.
+        """
+        if not self.options.inline_client:
+            raise RuntimeError("this server has no inline client: `inline_client` is off in its options")
+        return Inline(self.broker, client_id, self._wake)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes | str = b"",
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: PublishProperties | None = None,
+    ) -> bool:
+        """Publish a message, to `$SYS` topics too; False if nobody had subscribed. See `Inline.publish`."""
+        return self.inline.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+
+    def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
+        """Have `handler` called with each message that matches. See `Inline.subscribe`."""
+        self.inline.subscribe(topic_filter, handler, identifier=identifier)
+
+    def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
+        """Delete a subscription of `subscribe`; False if there is none with this filter and identifier."""
+        return self.inline.unsubscribe(topic_filter, identifier)
+
+    def messages(self, topic_filter: str) -> Messages:
+        """The messages that match, to loop over with `async for`. See `Inline.messages`."""
+        return self.inline.messages(topic_filter)
+
+    def inject(self, client_id: str, packet: Packet) -> None:
+        """Handle a packet as if the client had sent it now, rules and hooks included.
+
+        Raises:
+            LookupError: no client with this identifier is connected.
+            ValueError: a client may not send such a packet in its version.
+        """
+        self.broker.inject_packet(client_id, packet, monotonic_ns())
+        self._wake()
+
+    def disconnect(
+        self, client_id: str, reason_code: int = ADMINISTRATIVE_ACTION, text: str = "", server_reference: str = ""
+    ) -> bool:
+        """End the connection of a client, with a reason if it speaks 5.0; False if it is not connected."""
+        text = text or "Disconnected by the administrator"
+        found = self.broker.disconnect(client_id, reason_code, text, monotonic_ns(), server_reference)
+        self._wake()
+        return found
+
+    def clients(self) -> list[Client]:
+        """All clients that have a session, connected or not."""
+        return [owner_of(session) for session in self.broker.by_client_id.values()]
+
+    def client(self, client_id: str) -> Client | None:
+        """A client by its identifier, if it has a session."""
+        session = self.broker.by_client_id.get(client_id)
+        return None if session is None else owner_of(session)
+
+    def subscriptions(self) -> list[SubscriptionView]:
+        """The subscriptions of all sessions."""
+        return [row for session in self.broker.by_client_id.values() for row in subscriptions_of(session)]
+
+    def retained(self, topic_filter: str = "#") -> list[RetainedView]:
+        """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
+        return [retained_of(message) for message in self.broker.retained(topic_filter, monotonic_ns())]
+
+    def _wake(self) -> None:
+        """Have written what was caused from outside the event loop's own turn."""
+        if self._driver is not None:
+            self._driver.schedule()
+
+    # ---------------------------------------------------------------- the life of a server
+
     async def start(self) -> None:
         """Open all listeners, or none.
 
@@ -112,11 +209,13 @@ class Server:
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
         self.hooks.begin(driver.loop, driver.answer)
+        driver.report()
         try:
             await self._take_over()
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
             await self.hooks.started()
+            driver.serving = True
         except BaseException:
             await self.stop(0.0)
             raise
@@ -131,11 +230,14 @@ class Server:
             now = monotonic_ns()
             self.broker.take_over(records, now, time_ns() - now)
         for name, value in counters.items():
-            if name in COUNTERS:
+            if self.options.restore_sys_info and name in COUNTERS:
                 setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit."""
+        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit.
+
+        Hooks that are `async def` have up to `bounds.hook_timeout` more for `on_stopped`.
+        """
         driver, self._driver = self._driver, None
         if driver is None:
             return

@@ -9,7 +9,7 @@ from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.inline import Deliver
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.effects import Ask, Commit, Effect, Note, Withdraw
-from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.ports import Storage
 from mqtt_ref.wire.fast import encode
@@ -132,10 +132,10 @@ class World:
 class Client:
     """One link, seen from the client's side."""
 
-    def __init__(self, world: World, version: int) -> None:
+    def __init__(self, world: World, version: int, listener: str = "test", terms: Terms | None = None) -> None:
         self.world = world
         self.version = version
-        self.connection: Connection = world.broker.connect(world.now, "test", "peer")
+        self.connection: Connection = world.broker.connect(world.now, listener, "peer", terms)
         world.clients[self.connection.serial] = self
         self.decoder = Decoder(version, SERVER)
         self.inbox: list[Packet] = []

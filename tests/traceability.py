@@ -46,6 +46,7 @@ TESTS = (
     "tests/engine",
     "tests/broker",
     "tests/net/test_server.py",
+    "tests/net/test_websocket.py",
     "tests/conformance/test_ours.py",
 )
 """What is quick and exercises rules; random packets and real sockets add time and nothing else."""

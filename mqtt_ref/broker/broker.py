@@ -65,6 +65,8 @@ class Broker(SessionKeeper):
         self._question = 0
         self._ids = 0
         self.shutting_down = False
+        self.store_fails = False
+        """Whether the store did not take the last batch."""
         self.journal: Journal | None = None
         if storage is not None:
             self.journal = Journal(self, self.options.bounds.batches, utc_offset)
@@ -109,6 +111,7 @@ class Broker(SessionKeeper):
 
     def on_committed(self, batch: int, now: int) -> None:
         """The store has the batch; call `tick` and write afterwards."""
+        self.store_fails = False
         if self.journal is not None:
             self.journal.committed(batch)
 
@@ -118,6 +121,7 @@ class Broker(SessionKeeper):
         Nobody else notices [MQTT311-4.8.0-2, X311-transient-error-others].
         """
         if self.journal is not None:
+            self.store_fails = True
             self.counters.commits_failed += 1
             for link in self.journal.failed(batch):
                 link.note("What it was to be told could not be stored")
@@ -308,6 +312,8 @@ class Broker(SessionKeeper):
         if properties is not None and properties.message_expiry_interval is not None:
             expires = max(now + properties.message_expiry_interval * SECOND, 1)
         message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
+        self.counters.messages_own += 1
+        self.counters.payload_own_bytes += len(payload)
         return self.publish(message, now)
 
     def inject_packet(self, client_id: str, packet: Packet, now: int) -> None:

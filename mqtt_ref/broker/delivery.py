@@ -36,7 +36,7 @@ class Deliverer(Hub):
         self.short_ways = self.plain_delivery
         """Whether messages may take the short ways: nobody changes who gets them either."""
         self.router = Router(refine=self._readable)
-        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages)
+        self.retained_messages: Retained[Message] = Retained(options.bounds.retained_messages, measure=_size)
         self.sessions: list[Session | None] = []
         """By handle."""
         self.links: list[Link | None] = []
@@ -83,8 +83,13 @@ class Deliverer(Hub):
                 target.queued = True
                 dirty.append(target)
         counters = self.counters
-        counters.messages_routed += len(payloads)
-        counters.messages_sent += sent * len(payloads)
+        count = len(payloads)
+        size = sum([len(payload) for payload in payloads])
+        counters.messages_routed += count
+        counters.messages_sent += sent * count
+        counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
+        counters.payload_routed_bytes += size
+        counters.payload_sent_bytes += size * sent
         if others is not None:
             for payload in payloads:
                 self.last_message += 1
@@ -104,6 +109,7 @@ class Deliverer(Hub):
         match = self.router.match(topic)
         counters = self.counters
         counters.messages_routed += 1
+        counters.payload_routed_bytes += len(payload)
         links = self.links
         dirty = self.dirty
         form3 = b""
@@ -154,6 +160,7 @@ class Deliverer(Hub):
                 message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
             self._deliver(entry, message, now)
         counters.messages_sent += sent
+        counters.payload_sent_bytes += sent * len(payload)
         if match.shared:
             if message is None:
                 self.last_message += 1
@@ -179,6 +186,7 @@ class Deliverer(Hub):
         if self.select is not None:
             match = self.select(message, match)
         self.counters.messages_routed += 1
+        self.counters.payload_routed_bytes += len(message.payload)
         for entry in match.plain:
             self._deliver(entry, message, now)
         if match.shared:
@@ -264,6 +272,13 @@ class Deliverer(Hub):
         """A topic has no retained message from now on."""
         raise NotImplementedError
 
+    def remove_retained(self, topic: str) -> bool:
+        """Forget the retained message of a topic without a word to its subscribers; False if there is none."""
+        if not self.retained_messages.remove(topic):
+            return False
+        self.retain_removed(topic)
+        return True
+
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
         return [message for _, message in self.retained_messages.match(topic_filter)]
@@ -291,7 +306,7 @@ class Deliverer(Hub):
             self._to_group(group, message, now)
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that is connected and has send quota, else one to queue for [X5-shared-choice].
+        """Choose a member that may read it, is connected and has send quota, else one to queue for [X5-shared-choice].
 
         If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
         [X5-shared-granted-qos]
@@ -299,14 +314,15 @@ class Deliverer(Hub):
         handle = group.pick(lambda subscriber: self._available(subscriber, message))
         if handle < 0:
             if (
-                self.decisions.publish_unsubscribed_shared != PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
-                or (message.qos == 0 and not self.decisions.offline_qos0)
-                or not len(group)
+                self.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+                and (message.qos or self.decisions.offline_qos0)
+                and len(group)
             ):
+                handle = group.queue_for(lambda subscriber: self._entitled(subscriber, message.topic))
+            if handle < 0:
                 self.counters.dropped_unshared += 1
                 self.tell_dropped(None, message, "unshared")
                 return
-            handle = group.choose(lambda subscriber: False)
         member = group.member(handle)
         session = self.sessions[handle]
         if session is None:
@@ -321,11 +337,12 @@ class Deliverer(Hub):
             return True
         if link is None or link.choked or (message.qos and link.quota <= 0):
             return False
+        return self._entitled(handle, message.topic)
+
+    def _entitled(self, handle: int, topic: str) -> bool:
+        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
         session = self.sessions[handle]
-        if session is None:
-            return False
-        access = self.access
-        return access is None or access.read is None or self.may_read(session, message.topic)
+        return session is not None and self.may_read(session, topic)
 
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
@@ -374,6 +391,8 @@ class Deliverer(Hub):
 def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
     """QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
+    if len(payloads) == 1:
+        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
     size = -1
     head = b""
     parts: list[bytes] = []
@@ -386,3 +405,7 @@ def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
         parts.append(head)
         parts.append(payload)
     return b"".join(parts)
+
+
+def _size(message: Message) -> int:
+    return message.size

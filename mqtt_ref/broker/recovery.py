@@ -123,6 +123,9 @@ class _Restorer:
             session.queue = deque()
         session.queue.append(delivery)
         session.queued_bytes += delivery.message.size
+        counters = self.hub.counters
+        counters.messages_queued += 1
+        counters.queued_bytes += delivery.message.size
 
     def inflight(self, session: Session, record: InflightPut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
@@ -130,5 +133,6 @@ class _Restorer:
         delivery.state = record.state
         delivery.order = record.order
         session.inflight[record.packet_id] = delivery
+        self.hub.counters.messages_inflight += 1
         session.next_order = max(session.next_order, record.order + 1)
         session.next_packet_id = record.packet_id + 1 if record.packet_id < 65_535 else 1

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from mqtt_ref.broker.topics import is_wildcard
@@ -20,13 +21,23 @@ _SLACK: Final = 64
 class Retained(Generic[M]):
     """The retained messages. At most `maximum` are kept (0: any number); `refused` counts those that were not.
 
+    `size` is what they come to, each as `measure` says.
+
     Nothing here looks at the time: `expire` what has expired before you read.
     """
 
-    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "refused")
+    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "measure", "refused", "size")
 
-    def __init__(self, maximum: int = 0, dollar_apart: bool = True, parent_too: bool = True) -> None:
+    def __init__(
+        self,
+        maximum: int = 0,
+        dollar_apart: bool = True,
+        parent_too: bool = True,
+        measure: Callable[[M], int] | None = None,
+    ) -> None:
         self.maximum: int = maximum
+        self.measure: Callable[[M], int] | None = measure
+        self.size: int = 0
         self.refused: int = 0
         self._messages: dict[str, M] = {}
         self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
@@ -43,19 +54,25 @@ class Retained(Generic[M]):
         It expires at `expires_at` (nanoseconds; 0 or less: never).
         """
         messages = self._messages
-        if topic not in messages:
+        before = messages.get(topic)
+        if before is None:
             if 0 < self.maximum <= len(messages):
                 self.refused += 1
                 return False
             self._topics.insert(topic, topic)
+        if self.measure is not None:
+            self.size += self.measure(message) - (0 if before is None else self.measure(before))
         messages[topic] = message
         self._set_deadline(topic, expires_at)
         return True
 
     def remove(self, topic: str) -> bool:
         """Remove the message of a topic [MQTT5-3.3.1-6]; False if there was none."""
-        if self._messages.pop(topic, None) is None:
+        before = self._messages.pop(topic, None)
+        if before is None:
             return False
+        if self.measure is not None:
+            self.size -= self.measure(before)
         self._topics.remove(topic)
         self._set_deadline(topic, 0)
         if not self._messages:
@@ -83,6 +100,13 @@ class Retained(Generic[M]):
             message = self._messages.get(topic)
             if message is not None:
                 yield topic, message
+
+    def scan(self, start: int, count: int) -> list[tuple[str, M]]:
+        """At most `count` messages from the place `start` on, in the order in which their topics were first retained.
+
+        To look through all of them bit by bit: what is removed meanwhile makes others move up.
+        """
+        return list(islice(self._messages.items(), start, start + count))
 
     def expire(self, now: int) -> list[str]:
         """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""

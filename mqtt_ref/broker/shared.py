@@ -69,6 +69,15 @@ class Group:
             return subscriber
         raise LookupError(f"{self!r} is empty")
 
+    def queue_for(self, entitled: Callable[[int], bool]) -> int:
+        """The next member to queue for among those that may have the message; -1 if none may."""
+        for row in (self._away, self._ready):
+            for subscriber in row:
+                if entitled(subscriber):
+                    row.move_to_end(subscriber)
+                    return subscriber
+        return -1
+
     def pick(self, available: Callable[[int], bool]) -> int:
         """The next member that is available; -1 if none is."""
         ready = self._ready

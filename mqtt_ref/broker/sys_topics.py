@@ -3,85 +3,238 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mqtt_ref.engine.message import SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
 
-__all__ = ["SYS_TOPICS", "SysTopics"]
+__all__ = ["COUNTS", "SYS_TOPICS", "Outside", "SysTopics", "Value"]
 
-SYS_TOPICS: Final = {
-    "$SYS/broker/version": "what this broker is",
-    "$SYS/broker/uptime": "seconds since the start",
-    "$SYS/broker/clients/connected": "clients that are connected",
-    "$SYS/broker/clients/disconnected": "sessions whose client is away",
-    "$SYS/broker/clients/total": "sessions",
-    "$SYS/broker/clients/expired": "sessions that expired",
-    "$SYS/broker/messages/received": "Control Packets received",
-    "$SYS/broker/publish/messages/received": "PUBLISH packets routed",
-    "$SYS/broker/publish/messages/sent": "PUBLISH packets sent",
-    "$SYS/broker/publish/messages/dropped": "messages that a subscriber did not get",
-    "$SYS/broker/retained messages/count": "retained messages",
-    "$SYS/broker/subscriptions/count": "subscriptions",
-    "$SYS/broker/shared_subscriptions/count": "shared subscriptions",
+Value = int | float | str
+
+PREFIX: Final = "$SYS/broker/"
+MINUTES: Final = (1, 5, 15)
+_LOADS: Final = {
+    "messages/received": "Control Packets received",
+    "messages/sent": "Control Packets sent",
+    "publish/received": "PUBLISH packets received",
+    "publish/sent": "PUBLISH packets sent",
+    "publish/dropped": "messages that a subscriber did not get",
+    "bytes/received": "bytes received",
+    "bytes/sent": "bytes sent",
+    "sockets": "links accepted",
+    "connections": "CONNECT packets received",
+}
+SYS_TOPICS: Final[dict[str, str]] = {
+    PREFIX + name: text
+    for name, text in {
+        "version": "what this broker is",
+        "time": "seconds since 1970, when this was published",
+        "started": "seconds since 1970, when the broker started",
+        "uptime": "seconds since the start",
+        "clients/connected": "clients that are connected",
+        "clients/disconnected": "sessions whose client is away",
+        "clients/total": "sessions",
+        "clients/maximum": "clients that were connected at once, at most",
+        "clients/expired": "sessions that expired",
+        "packets/received": "Control Packets received",
+        "packets/sent": "Control Packets sent",
+        "messages/received": "Control Packets received",
+        "messages/sent": "Control Packets sent",
+        "messages/dropped": "messages that a subscriber did not get",
+        "messages/inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
+        "messages/stored": "messages that are retained or wait for a client",
+        "publish/messages/received": "PUBLISH packets taken in",
+        "publish/messages/sent": "PUBLISH packets sent",
+        "publish/messages/dropped": "messages that a subscriber did not get",
+        "publish/bytes/received": "bytes of the payloads of PUBLISH packets taken in",
+        "publish/bytes/sent": "bytes of the payloads of PUBLISH packets sent",
+        "bytes/received": "bytes received",
+        "bytes/sent": "bytes sent",
+        "load/bytes/received": "bytes received",
+        "load/bytes/sent": "bytes sent",
+        "store/messages/count": "messages that are retained or wait for a client",
+        "store/messages/bytes": "bytes of messages that are retained or wait for a client",
+        "retained": "retained messages, those under $SYS left out",
+        "retained messages/count": "retained messages, those under $SYS left out",
+        "subscriptions": "subscriptions",
+        "subscriptions/count": "subscriptions",
+        "shared_subscriptions/count": "shared subscriptions",
+        "heap/current": "bytes of memory in use",
+        "heap/maximum": "bytes of memory in use, at most",
+        "system/memory": "bytes of memory in use",
+        "system/threads": "threads of the process",
+        **{
+            f"load/{name}/{minutes}min": f"{text}: average in a minute, over {minutes} min"
+            for name, text in _LOADS.items()
+            for minutes in MINUTES
+        },
+    }.items()
 }
 """By topic, with the names that other brokers use: what it says."""
+COUNTS: Final = frozenset(
+    PREFIX + name
+    for name in (
+        "clients/expired",
+        "packets/received",
+        "packets/sent",
+        "messages/received",
+        "messages/sent",
+        "messages/dropped",
+        "publish/messages/received",
+        "publish/messages/sent",
+        "publish/messages/dropped",
+        "publish/bytes/received",
+        "publish/bytes/sent",
+        "bytes/received",
+        "bytes/sent",
+        "load/bytes/received",
+        "load/bytes/sent",
+    )
+)
+"""The topics whose value only grows while the broker runs."""
+
+
+class Outside(NamedTuple):
+    """What the broker cannot know by itself: the driver hands it in."""
+
+    utc: int = 0
+    """Nanoseconds since 1970."""
+    memory: int = 0
+    """Bytes that the process uses; 0: not known."""
+    memory_maximum: int = 0
+    threads: int = 0
+
+
+class Load:
+    """How often something happens in a minute, as averages over the last minutes in which the past fades."""
+
+    __slots__ = ("averages", "before")
+
+    def __init__(self, total: int) -> None:
+        self.before = total
+        self.averages: list[float] = [0.0] * len(MINUTES)
+
+    def sample(self, total: int, minutes: float, fading: list[float]) -> None:
+        """Take in what happened since the last time, `minutes` ago; `fading` is what is left of each average."""
+        rate = (total - self.before) / minutes
+        self.before = total
+        self.averages = [rate + fade * (old - rate) for fade, old in zip(fading, self.averages, strict=True)]
 
 
 class SysTopics:
-    """Publishes what has changed, every `interval` seconds; call `due` now and then."""
+    """Publishes what has changed, every `interval` seconds (0: never); call `due` whenever `next` has come.
 
-    def __init__(self, broker: Broker, version: str, now: int, interval: int = 10) -> None:
+    Most topics of an idle broker do not change, so that this costs next to nothing. They are kept from the store.
+    """
+
+    def __init__(self, broker: Broker, version: str, now: int, outside: Outside, interval: int = 10) -> None:
         self._broker = broker
         self._version = version
         self._started = now
+        self._started_utc = outside.utc
         self._interval = interval * SECOND
+        self._sampled = now
+        self._loads: dict[str, Load] = {name: Load(total) for name, total in self._totals().items()}
         self._told: dict[str, str] = {}
         self.next = now
-        """When `due` has something to do."""
+        """When `due` has something to do; 0: never."""
+        if interval <= 0:
+            self.next = 0
 
-    def due(self, now: int) -> None:
+    def due(self, now: int, outside: Outside) -> None:
         """Publish the values that differ from what was last published, if it is time."""
-        if now < self.next:
+        if not self.next or now < self.next:
             return
         self.next = now + self._interval
-        values = self._values(now)
+        self._sample(now)
+        texts = {topic: _text(topic, value) for topic, value in self.values(now, outside).items()}
         watch = self._broker.watch
         if watch is not None and watch.sys_info is not None:
-            watch.sys_info(values)
-        for topic, value in values.items():
-            if self._told.get(topic) != value:
-                self._told[topic] = value
-                self._broker.inject(topic, value.encode(), now, retain=True)
+            watch.sys_info(texts)
+        for topic, text in texts.items():
+            if self._told.get(topic) != text:
+                self._told[topic] = text
+                self._broker.inject(topic, text.encode(), now, retain=True)
 
-    def _values(self, now: int) -> dict[str, str]:
+    def _sample(self, now: int) -> None:
+        elapsed = now - self._sampled
+        if elapsed <= 0:
+            return
+        self._sampled = now
+        passed = elapsed / (60 * SECOND)
+        fading = [math.exp(-passed / minutes) for minutes in MINUTES]
+        for name, total in self._totals().items():
+            self._loads[name].sample(total, passed, fading)
+
+    def _totals(self) -> dict[str, int]:
+        """What the loads are made from."""
+        counters = self._broker.counters
+        return {
+            "messages/received": counters.packets_received,
+            "messages/sent": counters.packets_sent,
+            "publish/received": counters.messages_routed - counters.messages_own,
+            "publish/sent": counters.messages_sent,
+            "publish/dropped": counters.dropped,
+            "bytes/received": counters.received_bytes,
+            "bytes/sent": counters.sent_bytes,
+            "sockets": counters.connections_accepted,
+            "connections": counters.connects_received,
+        }
+
+    def values(self, now: int, outside: Outside) -> dict[str, Value]:
+        """The values as they are now, by topic; the loads as they were last worked out."""
         broker = self._broker
         counters = broker.counters
-        total = len(broker.by_client_id)
-        connected = len(broker.connections)
-        dropped = (
-            counters.dropped_queue_full
-            + counters.dropped_too_large
-            + counters.dropped_expired
-            + counters.dropped_offline
-            + counters.dropped_slow
-            + counters.dropped_unshared
-            + counters.dropped_denied
-        )
-        return {
-            "$SYS/broker/version": self._version,
-            "$SYS/broker/uptime": f"{(now - self._started) // SECOND} seconds",
-            "$SYS/broker/clients/connected": str(connected),
-            "$SYS/broker/clients/disconnected": str(max(0, total - connected)),
-            "$SYS/broker/clients/total": str(total),
-            "$SYS/broker/clients/expired": str(counters.sessions_expired),
-            "$SYS/broker/messages/received": str(counters.packets_received),
-            "$SYS/broker/publish/messages/received": str(counters.messages_routed),
-            "$SYS/broker/publish/messages/sent": str(counters.messages_sent),
-            "$SYS/broker/publish/messages/dropped": str(dropped),
-            "$SYS/broker/retained messages/count": str(len(broker.retained_messages)),
-            "$SYS/broker/subscriptions/count": str(len(broker.router)),
-            "$SYS/broker/shared_subscriptions/count": str(broker.router.shared),
+        sessions = len(broker.by_client_id)
+        held = broker.retained_messages
+        # A bound may have refused some of our own.
+        retained = len(held) - len([topic for topic in self._told if held.get(topic) is not None])
+        kept = len(held) + counters.messages_queued
+        totals = self._totals()
+        found: dict[str, Value] = {
+            "version": self._version,
+            "time": outside.utc // SECOND,
+            "started": self._started_utc // SECOND,
+            "uptime": (now - self._started) // SECOND,
+            "clients/connected": broker.clients_connected,
+            "clients/disconnected": sessions - broker.clients_connected,
+            "clients/total": sessions,
+            "clients/maximum": counters.clients_maximum,
+            "clients/expired": counters.sessions_expired,
+            "messages/dropped": totals["publish/dropped"],
+            "messages/inflight": counters.messages_inflight,
+            "messages/stored": kept,
+            "publish/bytes/received": counters.payload_routed_bytes - counters.payload_own_bytes,
+            "publish/bytes/sent": counters.payload_sent_bytes,
+            "store/messages/count": kept,
+            "store/messages/bytes": held.size + counters.queued_bytes,
+            "retained": retained,
+            "retained messages/count": retained,
+            "subscriptions": len(broker.router),
+            "subscriptions/count": len(broker.router),
+            "shared_subscriptions/count": broker.router.shared,
+            "heap/current": outside.memory,
+            "heap/maximum": outside.memory_maximum,
+            "system/memory": outside.memory,
+            "system/threads": outside.threads,
         }
+        for way in ("received", "sent"):
+            found[f"packets/{way}"] = found[f"messages/{way}"] = totals[f"messages/{way}"]
+            found[f"bytes/{way}"] = found[f"load/bytes/{way}"] = totals[f"bytes/{way}"]
+        for name in ("received", "sent", "dropped"):
+            found[f"publish/messages/{name}"] = totals[f"publish/{name}"]
+        for name, load in self._loads.items():
+            for minutes, average in zip(MINUTES, load.averages, strict=True):
+                found[f"load/{name}/{minutes}min"] = average
+        return {topic: found[topic.removeprefix(PREFIX)] for topic in SYS_TOPICS}
+
+
+def _text(topic: str, value: Value) -> str:
+    """A value as it is published."""
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return f"{value} seconds" if topic == PREFIX + "uptime" else str(value)

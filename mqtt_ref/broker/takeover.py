@@ -102,6 +102,7 @@ class SessionKeeper(Deliverer):
         self.clients_connected += 1
         if present:
             self.reconsider(session)
+        self.counters.clients_maximum = max(self.counters.clients_maximum, self.clients_connected)
         self.links[session.handle] = link
         will.arm(session, None if link.will_denied else connect.will)
         if self.keeper is not None:
@@ -192,6 +193,7 @@ class SessionKeeper(Deliverer):
         self.free_handle(handle)
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
+        self.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
         watch = self.watch
         if watch is not None and watch.qos_dropped is not None:
@@ -242,6 +244,8 @@ class SessionKeeper(Deliverer):
         """Publish a will that the hooks have seen."""
         self.last_message += 1
         self.counters.wills_published += 1
+        self.counters.messages_own += 1
+        self.counters.payload_own_bytes += len(wanted.payload)
         message = will.message_of(self.last_message, wanted, session.client_id, session.version, now)
         self.publish(message, now)
         watch = self.watch
@@ -255,7 +259,7 @@ class SessionKeeper(Deliverer):
 
     def retain_put(self, message: Message) -> None:
         keeper = self.keeper
-        if keeper is not None:
+        if keeper is not None and not message.topic.startswith("$SYS/"):
             keeper.retained(message)
         self.watch_retained()
 

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from mqtt_ref.broker.subscription import NO_LOCAL, QOS, RETAIN_AS_PUBLISHED
+from mqtt_ref.wire.packets import PublishProperties
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
-__all__ = ["Client", "client_of", "owner_of"]
+__all__ = ["Client", "RetainedView", "SubscriptionView", "client_of", "owner_of", "retained_of", "subscriptions_of"]
 
 
 class Client:
@@ -130,3 +134,50 @@ def owner_of(session: Session) -> Client:
     if session.link is not None:
         return client_of(session.link)
     return Client(None, session)
+
+
+class SubscriptionView(NamedTuple):
+    """A subscription as it was when it was looked at."""
+
+    client_id: str
+    topic_filter: str
+    """As the client wrote it, with `$share/name/`."""
+    qos: int
+    """The QoS that was granted."""
+    no_local: bool
+    retain_as_published: bool
+    retain_handling: int
+    identifier: int
+    """The Subscription Identifier; 0: none."""
+
+
+class RetainedView(NamedTuple):
+    """A retained message."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    properties: PublishProperties | None
+    publisher: str
+    """The Client Identifier of who published it; empty for the broker itself."""
+
+
+def subscriptions_of(session: Session) -> list[SubscriptionView]:
+    """The subscriptions of a session, in the order in which they were made."""
+    return [
+        SubscriptionView(
+            session.client_id,
+            topic_filter,
+            options & QOS,
+            options & NO_LOCAL != 0,
+            options & RETAIN_AS_PUBLISHED != 0,
+            options >> 4 & 3,
+            identifier,
+        )
+        for topic_filter, (options, identifier) in session.subscriptions.items()
+    ]
+
+
+def retained_of(message: Message) -> RetainedView:
+    """What is to be seen of a retained message."""
+    return RetainedView(message.topic, message.payload, message.qos, message.properties, message.publisher)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mqtt_ref.cli.serve", "run the broker"),
     "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards that bind it"),
     "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
+    "check-config": ("mqtt_ref.cli.check_config", "say what is wrong with a configuration, if anything"),
     "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
     "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),

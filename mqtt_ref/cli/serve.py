@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
-from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.cli.planning import Refused, plan
+from mqtt_ref.hooks import Hook
 from mqtt_ref.net.listener import ListenerError
-from mqtt_ref.net.tcp import TcpListener, is_loopback
 from mqtt_ref.server import Server
 
 if TYPE_CHECKING:
@@ -28,29 +29,43 @@ __all__ = ["configure", "run", "run_loop", "serve"]
 
 FINE, USAGE = 0, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
+CONFIG = logging.getLogger("mqtt_ref.config")
 NET = logging.getLogger("mqtt_ref.net")
 FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 DESCRIPTORS: Final = 1_048_576
 EXAMPLE: Final = """\
-example:
+examples:
   mqtt-ref serve --port 0 --trace
   mosquitto_sub -p PORT -t 'greetings/#' &
   mosquitto_pub -p PORT -t greetings/world -m hello
 
-Without --host it listens on this machine only, and lets everybody on it do everything. Ctrl-C says goodbye to the
-clients and ends it; a second Ctrl-C ends it at once. MQTT_REF_LOOP=asyncio makes it do without uvloop.
+  mqtt-ref serve --config broker.yaml
+  MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1 mqtt-ref serve
+
+Without a configuration it listens on this machine only, on TCP, WebSocket and HTTP, and lets everybody on it do
+everything. Every option of a configuration has an environment variable, which wins over the file. SIGHUP reads rules,
+users and certificates again. Ctrl-C says goodbye to the clients and ends it; a second Ctrl-C ends it at once.
+MQTT_REF_LOOP=asyncio makes it do without uvloop.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("--port", type=_port, default=1883, help="TCP port, 0 takes a free one (default: 1883)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON: see docs/config.md")
+    parser.add_argument("--port", type=_port, help="TCP port (default: 1883); 0 takes free ports for all listeners")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--ws-port", type=_port, help="WebSocket port, 0 takes a free one (default: 1882)")
+    parser.add_argument("--http-port", type=_port, help="HTTP port, 0 takes a free one (default: 8080)")
+    parser.add_argument("--no-ws", action="store_true", help="no WebSocket")
+    parser.add_argument("--no-http", action="store_true", help="no HTTP: no state, health, metrics and API")
     parser.add_argument(
         "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log who connects and disconnects")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log who connects and disconnects; twice: log everything"
+    )
+    parser.add_argument("--print-config", action="store_true", help="print the configuration that holds, and end")
     parser.add_argument(
         "--trace",
         nargs="?",
@@ -62,31 +77,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    if not args.allow_all and not is_loopback(args.host):
-        print(
-            f"mqtt-ref serve: refused to listen on {args.host!r}: others can reach that address, and without rules "
-            "everybody would be let in. --allow-all says that this is wanted.",
-            file=sys.stderr,
-        )
+    try:
+        if args.print_config:
+            return _print_config(args)
+        made = plan(args, os.environ)
+    except (Refused, ValueError) as error:
+        print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
-    log.setup(logging.INFO if args.verbose else logging.WARNING)
+    level = min(made.level, (logging.WARNING, logging.INFO, logging.DEBUG)[min(args.verbose, 2)])
+    log.setup(level, made.log_form)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    for warning in made.warnings:
+        CONFIG.warning("%s", warning)
     _raise_limit()
     trace: Trace | None = None
     if args.trace:
         from mqtt_ref.net.trace import Trace
 
         trace = Trace(sys.stdout, args.trace)
-    server = Server(listeners=[TcpListener(args.host, args.port)], hooks=[AllowAll()], trace=trace)
-    if args.verbose:
-        server.add_hook(_Visits())
+    if level <= logging.INFO:
+        made.hooks.append(_Visits())
+    server = Server(made.options, made.listeners, hooks=made.hooks, trace=trace)
     # Records are for programs: they have standard output to themselves.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
+    reload = None if made.reloader is None else made.reloader(server)
     try:
-        return run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
+        return run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True), reload))
     except ListenerError as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
+
+
+def _print_config(args: argparse.Namespace) -> int:
+    from mqtt_ref.config.load import effective, load
+
+    print(effective(load(args.config, os.environ).config), end="")
+    return FINE
 
 
 class _Visits(Hook):
@@ -103,18 +129,35 @@ class _Visits(Hook):
         CLIENTS.info("%r at %s disconnected", client.id, client.remote)
 
 
-async def serve(server: Server, ready: Callable[[str], None]) -> int:
-    """Run a server until a signal comes; `ready` is told each address."""
+async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[], None] | None = None) -> int:
+    """Run a server until a signal comes; `ready` is told each address, `reload` called for SIGHUP and by the API."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_LoopErrors())
     stop = asyncio.Event()
     _on_signals(loop, stop)
     async with server:
+        if reload is not None:
+            server.driver.on_reload = reload
+            _on_hangup(loop, reload)
         for listener in server.listeners:
             for url in listener.urls:
                 ready(url)
         await stop.wait()
     return FINE
+
+
+def _on_hangup(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> None:
+    """SIGHUP reads the configuration again; what is wrong with it is logged, and the old one holds."""
+
+    def came() -> None:
+        try:
+            reload()
+        except ValueError as error:
+            for line in str(error).splitlines():
+                CONFIG.error("the configuration stays as it was: %s", line)
+
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, came)
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -63,7 +63,6 @@ class Tls(Section):
     require_certificate: Annotated[bool, Meta(description="Refuse clients without a certificate")] = False
     revocation_list: Annotated[str, Meta(description="PEM file: certificates that are valid no longer")] = ""
     minimum_version: Annotated[Literal["1.2", "1.3"], Meta(description="The oldest TLS that is spoken")] = "1.2"
-    ciphers: Annotated[str, Meta(description="OpenSSL's list of ciphers for TLS 1.2; empty: its own choice")] = ""
 
 
 class MqttListener(Section):
@@ -90,13 +89,16 @@ class WebSocketListener(MqttListener, tag_field="type", tag="ws"):
 
     address: Annotated[str, Meta(description="host:port; :port is every address, port 0 a free one")] = "127.0.0.1:1882"
     tls: Tls | None = None
+    origins: Annotated[
+        list[str] | None, Meta(description="Sites whose pages may connect, such as https://example.org; empty: any")
+    ] = None
 
 
 class UnixListener(MqttListener, kw_only=True, tag_field="type", tag="unix"):
     """MQTT over a Unix domain socket."""
 
     address: Annotated[str, Meta(description="The path of the socket", min_length=1)]
-    mode: Annotated[str, Meta(description="Its permissions, octal", pattern="^0?[0-7]{3}$")] = "600"
+    mode: Annotated[str, Meta(description="Its permissions, octal", pattern="^0?[0-7]{3}$")] = "660"
 
 
 class NetListener(MqttListener, kw_only=True, tag_field="type", tag="net"):
@@ -115,19 +117,22 @@ class InfoListener(Section, tag_field="type", tag="sysinfo"):
     """HTTP: state, metrics and the API. Changes need the token."""
 
     id: Annotated[str, Meta(description="Its name in logs")] = ""
-    address: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8080"
+    address: Annotated[str, Meta(description="host:port; :port is every address, port 0 a free one")] = "127.0.0.1:8080"
     tls: Tls | None = None
     token: Annotated[str, Meta(description="What a client has to know to change anything; empty: nobody may")] = ""
-    hosts: Annotated[list[str], Meta(description="Host names it is reached by, other than this machine's own")] = field(
+    hosts: Annotated[list[str], Meta(description="Names it is reached by, besides localhost and addresses")] = field(
         default_factory=list
     )
+    origins: Annotated[list[str], Meta(description="Sites whose pages may call it")] = field(default_factory=list)
+    token_for_reading: Annotated[bool, Meta(description="Whether this machine needs the token for reading too")] = False
 
 
 class HealthListener(Section, tag_field="type", tag="healthcheck"):
     """HTTP: 200 on /healthz while the broker serves, for load balancers."""
 
     id: Annotated[str, Meta(description="Its name in logs")] = ""
-    address: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8081"
+    address: Annotated[str, Meta(description="host:port; :port is every address, port 0 a free one")] = "127.0.0.1:8081"
+    tls: Tls | None = None
 
 
 Listener = TcpListener | WebSocketListener | UnixListener | NetListener | InfoListener | HealthListener
@@ -187,9 +192,10 @@ class Ledger(Section):
 class Certificates(Section):
     """The user name of a client with a certificate is what its subject says."""
 
-    field: Annotated[str, Meta(description="common_name, or a kind of alternative name such as DNS or email")] = (
-        "common_name"
-    )
+    source: Annotated[
+        Literal["common_name", "email", "dns", "uri"],
+        Meta(description="The common name of the subject, or a subject alternative name of this kind"),
+    ] = "common_name"
     required: Annotated[bool, Meta(description="Whether a client without certificate is refused")] = False
 
 
@@ -201,7 +207,7 @@ class Authentication(Section):
     certificates: Certificates | None = None
     scram: Annotated[
         dict[str, str] | None,
-        Meta(description="SCRAM-SHA-256: user name to password, or to what `mqtt-ref hash-password --scram` prints"),
+        Meta(description="SCRAM-SHA-256: user name to password, or to what `mqtt-ref hash-password --scheme` prints"),
     ] = None
 
 

@@ -48,6 +48,9 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         sessions=asked.maximum_sessions,
         clients=asked.maximum_clients,
         message_expiry=asked.maximum_message_expiry_interval,
+        hook_timeout=config.options.hook_timeout,
+        write_buffer=config.options.client_net_write_buffer_size,
+        read_buffer=config.options.client_net_read_buffer_size,
     )
     if 0 < asked.maximum_packet_size < 16:
         report((*at, "maximum_packet_size"), f"is {asked.maximum_packet_size}; no client could connect: 16 at least")
@@ -66,6 +69,9 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         decisions=_decisions(config, report),
         refused_filters=tuple(asked.refused_filters),
         redirect=redirect,
+        sys_topic_resend_interval=config.options.sys_topic_resend_interval,
+        inline_client=config.options.inline_client,
+        restore_sys_info=asked.compatibilities.restore_sys_info_on_restart,
     )
 
 
@@ -81,6 +87,8 @@ def _decisions(config: Config, report: Report) -> dict[str, str]:
         else:
             wanted[name] = value
     switches = config.options.capabilities.compatibilities
+    if switches.obscure_not_authorized:
+        wanted["not_authorized"] = "obscure"
     if switches.passive_client_disconnect:
         wanted["server_disconnect"] = "wait"
     if switches.always_return_response_info:

@@ -40,7 +40,7 @@ class Problem(NamedTuple):
         return f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}"
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """A configuration that is not taken, as a whole; `problems` has everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

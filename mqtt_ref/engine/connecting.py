@@ -60,6 +60,7 @@ def connect(link: Link, packet: Connect, now: int) -> None:
     X5-multiple-protocols-one-port, X5-password-without-user-name]
     """
     hub = link.hub
+    hub.counters.connects_received += 1
     version = packet.protocol_version
     link.version = version
     link.client_id = packet.client_id

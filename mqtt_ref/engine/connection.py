@@ -97,41 +97,43 @@ class Connection(Link):
         self.heard = now
         hub = self.hub
         hub.counters.packets_received += len(packets)
-        if hub.tapped or self.pending is not None:
+        if hub.tapped or self.pending is not None or self.behind is not None:
             self._look(packets, len(data), now)
             return
         actions = hub.tables.connection_action
-        at = 0
-        while at < len(packets):
-            packet = packets[at]
+        done = 0
+        for at, packet in enumerate(packets):
+            if at < done:
+                continue
             session = self.session
             if session is None:
                 self._handle(packet, now)
             elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
-                run = 0 if packet.qos else publishing.publish_run(self, packets, at, now)
-                if run:
-                    at += run
-                    continue
-                publishing.publish(self, session, packet, now)
+                done = publishing.publish_plain(self, session, packet, packets, at, now)
+                if done == at:
+                    publishing.publish(self, session, packet, now)
             elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
                 qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
-            at += 1
         if self.held is not None:
             self._bound_waiting(len(data), now)
 
     def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
         """The long way of `receive`: hooks see each packet, and what is behind one that waits, waits too."""
         for packet in packets:
-            if self.pending is None:
-                self._take_in(packet, now)
-            else:
-                if self.behind is None:
-                    self.behind = deque()
+            if self.behind is not None:
                 self.behind.append(packet)
+            elif self._waits():
+                self.behind = deque([packet])
+            else:
+                self._take_in(packet, now)
         if self.held is not None or self.behind is not None:
             self._bound_waiting(size, now)
+
+    def _waits(self) -> bool:
+        """Whether nothing more may be looked at before a question is answered."""
+        return self.pending is not None or (self.question != 0 and self.state != CONNECTED)
 
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
         """Show a packet to the hooks that read, then handle it."""
@@ -189,11 +191,7 @@ class Connection(Link):
             if refusal is not None:
                 self._unread(packet, refusal, now)
             else:
-                read = packet if outcome is None else cast("Packet", outcome)
-                if self.held is not None and self.state == CONNECTED:
-                    self.held.append(read)  # the client was accepted meanwhile: what came first goes first
-                else:
-                    self._finish(read, now)
+                self._finish(packet if outcome is None else cast("Packet", outcome), now)
             self.drain(now)
             return
         if isinstance(packet, Connect):
@@ -224,7 +222,7 @@ class Connection(Link):
 
     def drain(self, now: int) -> None:
         """Handle what was held, in order, until something has to wait again."""
-        while self.pending is None and self.state != CLOSED:
+        while not self._waits() and self.state != CLOSED:
             held = self.held
             behind = self.behind
             if held is not None and self.state == CONNECTED:

@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What is counted: every message in, out, dropped, and why."""
+"""What is counted: every message in, out, dropped, and why; and what there is of things that come and go."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COUNTERS", "Counters"]
+__all__ = ["COUNTERS", "GAUGES", "Counters"]
 
 COUNTERS: Final = {
+    "received_bytes": "bytes received from clients",
+    "sent_bytes": "bytes sent to clients",
     "packets_received": "Control Packets received",
+    "packets_sent": "Control Packets sent",
+    "connects_received": "CONNECT packets received",
     "publish_refused": "PUBLISH packets refused: not authorized, or to a topic of the server",
     "messages_routed": "messages taken in for delivery, with those of the server itself",
+    "messages_own": "messages of the server itself, Will Messages included, among those taken in",
+    "payload_routed_bytes": "bytes of the payloads of messages taken in",
+    "payload_own_bytes": "bytes of the payloads of the server's own among them",
     "messages_sent": "PUBLISH packets queued for sending, retransmissions included",
+    "payload_sent_bytes": "bytes of the payloads of PUBLISH packets queued for sending",
     "messages_resent": "PUBLISH packets sent again when a session was resumed",
     "dropped_queue_full": "messages dropped because the queue of the session was full",
     "dropped_too_large": "messages dropped because the client takes no packet of that size",
@@ -38,16 +46,33 @@ COUNTERS: Final = {
 """By name: what is counted."""
 
 
+GAUGES: Final = {
+    "clients_maximum": "clients that were connected at once, at most",
+    "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
+    "messages_queued": "messages that wait for a client",
+    "queued_bytes": "bytes of topics and payloads that wait for clients",
+}
+"""By name: what there is now, and what it means."""
+
+
 class Counters:
     """The numbers, from the start of the broker."""
 
-    __slots__ = tuple(COUNTERS)
+    __slots__ = (*COUNTERS, *GAUGES)
 
     def __init__(self) -> None:
+        self.received_bytes = 0
+        self.sent_bytes = 0
         self.packets_received = 0
+        self.packets_sent = 0
+        self.connects_received = 0
         self.publish_refused = 0
         self.messages_routed = 0
+        self.messages_own = 0
+        self.payload_routed_bytes = 0
+        self.payload_own_bytes = 0
         self.messages_sent = 0
+        self.payload_sent_bytes = 0
         self.messages_resent = 0
         self.dropped_queue_full = 0
         self.dropped_too_large = 0
@@ -70,7 +95,24 @@ class Counters:
         self.keep_alive_timeouts = 0
         self.commits = 0
         self.commits_failed = 0
+        self.clients_maximum = 0
+        self.messages_inflight = 0
+        self.messages_queued = 0
+        self.queued_bytes = 0
 
     def as_dict(self) -> dict[str, int]:
-        """All numbers by name."""
+        """All counts by name, without the gauges."""
         return {name: getattr(self, name) for name in COUNTERS}
+
+    @property
+    def dropped(self) -> int:
+        """Messages that a subscriber did not get, for whatever reason."""
+        return (
+            self.dropped_queue_full
+            + self.dropped_too_large
+            + self.dropped_expired
+            + self.dropped_offline
+            + self.dropped_slow
+            + self.dropped_unshared
+            + self.dropped_denied
+        )

@@ -79,6 +79,7 @@ class Link:
         "listener",
         "method",
         "offered",
+        "opened",
         "out",
         "patient",
         "peer_certificate",
@@ -111,6 +112,7 @@ class Link:
         self.serial = serial
         self.listener = listener
         self.remote = remote
+        self.opened = now
         self.offered: Capabilities = hub.options.capabilities
         """What the server offers this client: its capabilities, or fewer where its listener says so."""
         self.peer_certificate: dict[str, object] | None = None

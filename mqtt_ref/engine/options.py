@@ -74,6 +74,11 @@ class Bounds:
     """Sessions, connected or not."""
     connections: int = 1_000_000
     """Links."""
+    write_buffer: int = 256 * 1024
+    """Bytes the transport may hold for a client before messages to it are held back; four times as many before nothing
+    more is read from it."""
+    read_buffer: int = 64 * 1024
+    """Bytes of one read at most, where the loop lets us choose."""
     clients: int = 0
     """Clients connected at once; another one is told 0x89 (3.x: 0x03). 0: any number."""
     message_expiry: int = 0
@@ -94,7 +99,7 @@ class Terms:
     maximum_connections: int | None = None
     """Links that may be open at once."""
     connect_timeout: int | None = None
-    """Seconds from the accepted link to the CONNECT, a TLS or WebSocket handshake included; 0: any time."""
+    """Seconds from the accepted link to the CONNECT; 0: any time. A TLS handshake before that has as long."""
     bytes_per_second: int | None = None
     """Bytes of packets that are read from one client; more has to wait, nothing is dropped."""
     packets_per_second: int | None = None
@@ -135,5 +140,11 @@ class Options:
     reason_strings: bool = True
     """Whether refusals say why, to 5.0 clients that did not ask for silence."""
     redirect: Redirect | None = None
+    sys_topic_resend_interval: int = 10
+    """Seconds between two looks at what the `$SYS` topics say; 0: there are none."""
+    inline_client: bool = True
+    """Whether the embedding program may publish and subscribe."""
+    restore_sys_info: bool = False
+    """Whether the totals in `$SYS` go on after a restart, where a hook keeps them."""
     notes: bool = True
     """Whether one line says why a connection was closed."""

@@ -105,7 +105,9 @@ def _send_qos0(
     if len(data) > link.limit:
         _dropped(session, message, "too_large")
         return
-    link.hub.counters.messages_sent += 1
+    counters = link.hub.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
     link.send(data)
 
 
@@ -141,7 +143,9 @@ def _send_special(
             aliases.forget(link, message.topic)
         _dropped(session, message, "too_large")
         return False
-    link.hub.counters.messages_sent += 1
+    counters = link.hub.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
     link.send(data)
     return True
 
@@ -174,12 +178,14 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
             _dropped(session, message, "too_large")
             return
         hub.counters.messages_sent += 1
+        hub.counters.payload_sent_bytes += len(message.payload)
         link.send(data)
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
     delivery.packet_id = packet_id
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
     inflight[packet_id] = delivery
+    hub.counters.messages_inflight += 1
     link.quota -= 1
     keeper = hub.keeper
     if keeper is not None:
@@ -214,6 +220,7 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     delivery.state = tables.qos_send_next[at]
     delivery.charged = True
     inflight[packet_id] = delivery
+    hub.counters.messages_inflight += 1
     link.quota -= 1
     link.out.append(prefix + packet_id.to_bytes(2, "big") + suffix)
     if not link.queued:
@@ -252,6 +259,7 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
     delivery.state = tables.qos_send_next[at]
     if action == DO_COMPLETE:
         del session.inflight[packet_id]
+        hub.counters.messages_inflight -= 1
         keeper = hub.keeper
         if keeper is not None:
             keeper.inflight_gone(session, delivery)
@@ -274,6 +282,7 @@ def acknowledged(link: Link, session: Session, packet_id: int, kind: int, code: 
         _pubrel(link, packet_id, now)
     elif action == DO_DROP:
         del session.inflight[packet_id]
+        hub.counters.messages_inflight -= 1
     elif action != DO_IGNORE:
         delivery.state = state
         breach(link, CITES[at], 0x82, kind, now, "An acknowledgement of another kind than the message needs")
@@ -335,6 +344,8 @@ def pump(link: Link, session: Session, now: int) -> None:
         queue.popleft()
         message = delivery.message
         session.queued_bytes -= message.size
+        hub.counters.messages_queued -= 1
+        hub.counters.queued_bytes -= message.size
         if keeper is not None:
             keeper.unqueued(session, delivery)
         if _expired(link, message, now):
@@ -385,6 +396,7 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
 def _give_up(session: Session, packet_id: int, why: str) -> None:
     """Forget a message in flight that was not acknowledged."""
     delivery = session.inflight.pop(packet_id)
+    session.hub.counters.messages_inflight -= 1
     watch = session.hub.watch
     if watch is not None and watch.qos_dropped is not None:
         watch.qos_dropped(session, delivery.message, packet_id, why)
@@ -434,6 +446,8 @@ def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
     session.next_order += 1
     queue.append(delivery)
     session.queued_bytes += size
+    hub.counters.messages_queued += 1
+    hub.counters.queued_bytes += size
     keeper = hub.keeper
     if keeper is not None:
         keeper.queued(session, delivery)
@@ -451,6 +465,8 @@ def _make_room(session: Session, now: int) -> bool:
         return False
     queue.popleft()
     session.queued_bytes -= oldest.message.size
+    hub.counters.messages_queued -= 1
+    hub.counters.queued_bytes -= oldest.message.size
     if hub.keeper is not None:
         hub.keeper.unqueued(session, oldest)
     _dropped(session, oldest.message, "expired" if expired else "queue_full")
@@ -460,6 +476,9 @@ def _make_room(session: Session, now: int) -> bool:
 def drop_queue(session: Session) -> list[Delivery]:
     """Empty the queue of a session that ends; returns what was in it."""
     queue = session.queue
+    counters = session.hub.counters
+    counters.messages_queued -= session.queued
+    counters.queued_bytes -= session.queued_bytes
     session.queue = None
     session.queued_bytes = 0
     return [] if queue is None else list(queue)

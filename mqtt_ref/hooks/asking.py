@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.intercept import Refusal
-from mqtt_ref.hooks.chain import Chain, Handler, chain_of
+from mqtt_ref.hooks.chain import Chain, Handler
 from mqtt_ref.hooks.changing import CHANGES, FAILED
 from mqtt_ref.hooks.deciding import (
     NOBODY,
@@ -53,9 +53,8 @@ class Asker:
         """The way back to the engine; set when the server starts."""
         self._open: dict[int, _Open] = {}
 
-    def ask(self, ask: Ask, hooks: tuple[Any, ...]) -> None:
-        """Ask these hooks."""
-        chain = chain_of(hooks, ask.event)
+    def ask(self, ask: Ask, chain: Chain) -> None:
+        """Ask these handlers."""
         waiting = self._open[ask.question] = _Open()
         waiting.task = self.later.start(self._run(ask, chain, waiting))
 

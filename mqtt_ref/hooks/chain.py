@@ -4,25 +4,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutine, iscoroutinefunction
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Any
 
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.log import Throttle
 
-__all__ = ["Chain", "Handler", "chain_of", "name_of", "unfit"]
+__all__ = ["Chain", "Chains", "Handler", "chains_of", "name_of", "unfit"]
 
 LOG = logging.getLogger("mqtt_ref.hooks")
-LINES: Final = Throttle(LOG.error)
 
 
 class Handler:
     """One method of one hook."""
 
-    __slots__ = ("call", "event", "hook", "id", "waits")
+    __slots__ = ("_lines", "call", "event", "hook", "id", "waits")
 
     def __init__(self, hook: Hook, event: str) -> None:
         self.hook = hook
@@ -30,34 +29,38 @@ class Handler:
         self.id = name_of(hook)
         self.call: Callable[..., Any] = getattr(hook, event)
         self.waits = iscoroutinefunction(self.call)
+        self._lines = Throttle(LOG.error)
 
     def failed(self, error: BaseException) -> None:
         """Log what the handler raised, at most a hundred times a second."""
-        if LINES.passes(monotonic_ns()):
+        if self._lines.passes(monotonic_ns()):
             LOG.error("hook %s failed in %s: %r", self.id, self.event, error, exc_info=error)
 
     def late(self, seconds: float) -> None:
         """Log that it was not waited for any longer."""
-        if LINES.passes(monotonic_ns()):
+        if self._lines.passes(monotonic_ns()):
             LOG.error("hook %s did not answer %s within %g s", self.id, self.event, seconds)
 
 
 Chain = tuple[Handler, ...]
+Chains = Mapping[str, Chain]
 
 
-def chain_of(hooks: Iterable[Hook], event: str) -> Chain:
-    """The handlers of an event.
+def chains_of(hooks: Sequence[Hook]) -> Chains:
+    """The handlers of every event.
 
     Raises:
         TypeError: one of them is `async def` and the event cannot wait.
     """
-    base = getattr(Hook, event)
-    chain = tuple(Handler(hook, event) for hook in hooks if getattr(type(hook), event) is not base)
-    if not EVENTS[event].waits:
+    chains: dict[str, Chain] = {}
+    for event in EVENTS.values():
+        base = getattr(Hook, event.name)
+        chain = tuple(Handler(hook, event.name) for hook in hooks if getattr(type(hook), event.name) is not base)
         for handler in chain:
-            if handler.waits:
-                raise TypeError(f"hook {handler.id}: {event} cannot be async def, since nothing can wait for it")
-    return chain
+            if handler.waits and not event.waits:
+                raise TypeError(f"hook {handler.id}: {event.name} cannot be async def, since nothing can wait for it")
+        chains[event.name] = chain
+    return chains
 
 
 def name_of(hook: Hook) -> str:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.intercept import LATER, Intercept, Refusal
-from mqtt_ref.hooks.chain import Chain, Handler, chain_of, unfit
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
 from mqtt_ref.hooks.outcomes import Drop, Reject
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
@@ -177,11 +176,11 @@ def fold(chain: Chain, broker: Broker, event: str, client: Client, value: Any) -
     return value if changed else None
 
 
-def intercept_of(hooks: Sequence[Hook], broker: Broker) -> Intercept | None:
+def intercept_of(chains: Chains, broker: Broker) -> Intercept | None:
     """What the engine is to show these hooks; None if none of them wants to change anything."""
     seams: dict[str, Callable[..., Any]] = {}
     for event in CHANGES:
-        chain = chain_of(hooks, event)
+        chain = chains[event]
         if chain:
             seams[event] = _seam(chain, broker, event)
     if not seams:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqtt_ref.broker.topics import split_shared
@@ -11,8 +11,7 @@ from mqtt_ref.broker.views import client_of, owner_of
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
 from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
-from mqtt_ref.hooks.chain import Chain, chain_of, unfit
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
 
 if TYPE_CHECKING:
@@ -30,11 +29,11 @@ V = TypeVar("V", Verdict, int)
 """What an answer comes to for the engine."""
 
 
-def access_of(hooks: Sequence[Hook], broker: Broker) -> Access | None:
+def access_of(chains: Chains, broker: Broker) -> Access | None:
     """What the engine asks of these hooks; None if everybody may do everything."""
-    connect = chain_of(hooks, "on_connect_authenticate")
-    steps = chain_of(hooks, "on_auth_packet")
-    acl = chain_of(hooks, "on_acl_check")
+    connect = chains["on_connect_authenticate"]
+    steps = chains["on_auth_packet"]
+    acl = chains["on_acl_check"]
     methods: frozenset[str] = frozenset().union(*(handler.hook.auth_methods for handler in steps))
     open_door = _always(connect)
     free = _always(acl)
@@ -125,11 +124,26 @@ def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
 
 
 def _read(chain: Chain) -> Callable[[Session, str], bool]:
-    """For topics that are delivered nothing can wait: only plain methods are asked."""
+    """For topics that are delivered nothing can wait: only plain methods are asked.
+
+    Where some cannot be asked and no other decides, what was said of the filter holds.
+    """
     plain = tuple(handler for handler in chain if not handler.waits)
+    undecided = len(plain) < len(chain)
 
     def read(session: Session, topic: str) -> bool:
-        return first(plain, read_acl, NOT_AUTHORIZED, owner_of(session), topic, False) == 0
+        client = owner_of(session)
+        for handler in plain:
+            try:
+                answer = handler.call(client, topic, False)
+                if answer is not None:
+                    return read_acl(answer) == 0
+            except Reject:
+                return False
+            except Exception as error:
+                handler.failed(error)
+                return False
+        return undecided
 
     return read
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.hooks.asking import Asker
-from mqtt_ref.hooks.chain import chain_of, name_of
+from mqtt_ref.hooks.chain import Chains, chains_of, name_of
 from mqtt_ref.hooks.changing import intercept_of
 from mqtt_ref.hooks.deciding import access_of
 from mqtt_ref.hooks.declare import EVENTS
@@ -37,6 +37,7 @@ class Dispatcher:
         self.later = Later(broker.options.bounds.hook_timeout)
         self.asker = Asker(broker, self.later)
         self.hooks: tuple[Hook, ...] = ()
+        self.chains: Chains = {}
         self._running = False
         self._set(tuple(map(_checked, hooks)))
 
@@ -47,11 +48,7 @@ class Dispatcher:
             TypeError: it is no hook, or has an `async def` where none can be.
             ValueError: it was added before.
         """
-        if hook in self.hooks:
-            raise ValueError(f"hook {name_of(hook)} was added already")
-        self._set((*self.hooks, _checked(hook)))
-        if self._running:
-            self._tell(hook, "on_started")
+        self.replace((), (hook,))
 
     def remove(self, hook: Hook) -> None:
         """Remove a hook; what it was asked before is still waited for.
@@ -59,27 +56,46 @@ class Dispatcher:
         Raises:
             ValueError: it is not there.
         """
-        if hook not in self.hooks:
-            raise ValueError(f"hook {name_of(hook)} is not there")
-        self._set(tuple(one for one in self.hooks if one is not hook))
+        self.replace((hook,), ())
+
+    def replace(self, gone: Sequence[Hook], come: Sequence[Hook]) -> None:
+        """Remove some hooks and add others behind the rest, with nothing happening in between.
+
+        Raises:
+            TypeError: one that comes is no hook, or has an `async def` where none can be.
+            ValueError: one that is to go is not there, or one that comes is already.
+        """
+        for hook in gone:
+            if hook not in self.hooks:
+                raise ValueError(f"hook {name_of(hook)} is not there")
+        kept = tuple(hook for hook in self.hooks if hook not in gone)
+        for hook in map(_checked, come):
+            if hook in kept:
+                raise ValueError(f"hook {name_of(hook)} was added already")
+            kept = (*kept, hook)
+        self._set(kept)
         if self._running:
-            self._tell(hook, "on_stopped")
+            for hook in come:
+                self._tell(hook, "on_started")
+            for hook in gone:
+                self._tell(hook, "on_stopped")
 
     def _set(self, hooks: tuple[Hook, ...]) -> None:
         broker = self.broker
-        for event in EVENTS:
-            chain_of(hooks, event)  # nothing changes if one of them is not as it should be
-        access = access_of(hooks, broker)
-        watch = watch_of(hooks, broker, self.later)
+        chains = chains_of(hooks)  # nothing changes if one of them is not as it should be
         for hook in self.hooks:
             hook._brokers = tuple(one for one in hook._brokers if one is not broker)
         for hook in hooks:
             hook._brokers = (*hook._brokers, broker)
-        intercept = intercept_of(hooks, broker)
-        select = select_of(hooks, broker)
-        output = output_of(hooks, self.later)
         self.hooks = hooks
-        broker.set_hooks(access, watch, intercept, select, output)
+        self.chains = chains
+        broker.set_hooks(
+            access_of(chains, broker),
+            watch_of(chains, broker, self.later),
+            intercept_of(chains, broker),
+            select_of(chains, broker),
+            output_of(chains, self.later),
+        )
 
     # ---------------------------------------------------------------- the server's life
 
@@ -93,7 +109,7 @@ class Dispatcher:
 
     def ask(self, ask: Ask) -> None:
         """A question of the engine that hooks are to answer."""
-        self.asker.ask(ask, self.hooks)
+        self.asker.ask(ask, self.chains[ask.event])
 
     def withdraw(self, effect: Withdraw) -> None:
         """A question that need not be answered any more."""
@@ -112,7 +128,7 @@ class Dispatcher:
         return records, {} if counters is None else dict(counters)
 
     async def _load(self, event: str) -> Any:
-        for handler in chain_of(self.hooks, event):
+        for handler in self.chains[event]:
             answer = handler.call()
             if handler.waits:
                 answer = await answer
@@ -123,21 +139,18 @@ class Dispatcher:
     async def started(self) -> None:
         """The server runs: tell it."""
         self._running = True
-        await self._tell_all("on_started")
+        for handler in self.chains["on_started"]:
+            await self.later.call(handler, ())
 
     async def stopped(self, grace: float) -> None:
         """The server has stopped: tell it, and end the tasks."""
         if self._running:
             self._running = False
-            await self._tell_all("on_stopped")
+            await asyncio.gather(*(self.later.call(handler, ()) for handler in self.chains["on_stopped"]))
         await self.later.end(grace)
 
-    async def _tell_all(self, event: str) -> None:
-        for handler in chain_of(self.hooks, event):
-            await self.later.call(handler, ())
-
     def _tell(self, hook: Hook, event: str) -> None:
-        for handler in chain_of((hook,), event):
+        for handler in chains_of((hook,))[event]:
             self.later.start(self.later.call(handler, ()))
 
 

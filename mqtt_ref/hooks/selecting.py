@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.router import Entry, Group, Match, Merged, Subscribed
 from mqtt_ref.broker.selection import Recipient, Selection
 from mqtt_ref.broker.subscription import NO_LOCAL, RETAIN_AS_PUBLISHED
-from mqtt_ref.hooks.chain import chain_of, unfit
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chains, unfit
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -22,9 +21,9 @@ LARGEST: Final = 268_435_455
 """Of Subscription Identifiers."""
 
 
-def select_of(hooks: Sequence[Hook], broker: Broker) -> Callable[[Message, Match], Match] | None:
+def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match] | None:
     """What the router's answers go through; None if no hook chooses."""
-    chain = chain_of(hooks, "on_select_subscribers")
+    chain = chains["on_select_subscribers"]
     if not chain:
         return None
 
@@ -76,7 +75,8 @@ def _meant(broker: Broker, match: Match, selection: Selection) -> Match:
         ValueError: it names who is not there, or what cannot be.
     """
     before = {entry.subscriber: entry for entry in match.plain}
-    plain: dict[int, Entry] = {}
+    # Inline subscriptions are the embedding program's own, and no client's: they are neither shown nor left out.
+    plain = {handle: entry for handle, entry in before.items() if handle in broker.inline}
     for wanted in selection.clients:
         session = broker.by_client_id.get(wanted.client_id)
         if session is None:

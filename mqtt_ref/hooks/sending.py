@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.views import Client, client_of
-from mqtt_ref.hooks.chain import Chain, Handler, chain_of, unfit
+from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
 from mqtt_ref.hooks.changing import legal
-from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.telling import tell_of
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
@@ -27,10 +26,10 @@ FIXED = ("packet_id", "qos")
 """What of a packet that goes out the engine counts on."""
 
 
-def output_of(hooks: Sequence[Hook], later: Later) -> Callable[[Link, list[bytes]], list[bytes]] | None:
+def output_of(chains: Chains, later: Later) -> Callable[[Link, list[bytes]], list[bytes]] | None:
     """What the packets of a connection go through before they are written; None if no hook wants to see them."""
-    encoding = chain_of(hooks, "on_packet_encode")
-    sent = tell_of(hooks, "on_packet_sent", later)
+    encoding = chains["on_packet_encode"]
+    sent = tell_of(chains, "on_packet_sent", later)
     if not encoding and sent is None:
         return None
 

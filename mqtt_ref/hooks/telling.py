@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.link import GOODBYE
 from mqtt_ref.engine.watch import Watch
-from mqtt_ref.hooks.chain import Chain, chain_of
-from mqtt_ref.hooks.hook import Hook
+from mqtt_ref.hooks.chain import Chain, Chains
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -24,9 +23,9 @@ __all__ = ["Tell", "tell_of", "watch_of"]
 Tell = Callable[..., None]
 
 
-def tell_of(hooks: Sequence[Hook], event: str, later: Later) -> Tell | None:
+def tell_of(chains: Chains, event: str, later: Later) -> Tell | None:
     """A callable that tells all hooks with a handler of the event; None if there is none. It never raises."""
-    chain = chain_of(hooks, event)
+    chain = chains[event]
     return _teller(chain, later) if chain else None
 
 
@@ -44,14 +43,14 @@ def _teller(chain: Chain, later: Later) -> Tell:
     return tell
 
 
-def watch_of(hooks: Sequence[Hook], broker: Broker, later: Later) -> Watch | None:
+def watch_of(chains: Chains, broker: Broker, later: Later) -> Watch | None:
     """What the engine is to tell these hooks; None if none of them listens."""
     watch = Watch()
     any_of_them = False
 
     def on(event: str, slot: str, make: Callable[[Tell], Callable[..., None]]) -> None:
         nonlocal any_of_them
-        tell = tell_of(hooks, event, later)
+        tell = tell_of(chains, event, later)
         if tell is not None:
             any_of_them = True
             setattr(watch, slot, make(tell))

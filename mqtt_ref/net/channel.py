@@ -89,9 +89,10 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(HIGH_WATER)
+        bounds = self.driver.broker.options.bounds
+        self.transport.set_write_buffer_limits(bounds.write_buffer)
         if hasattr(transport, "max_size"):
-            transport.max_size = READ
+            transport.max_size = bounds.read_buffer
         self.write = self.transport.write
         self.remote = peer_name(transport.get_extra_info("peername"))
         driver = self.driver
@@ -175,7 +176,7 @@ class Channel(asyncio.Protocol):
         `said` is whether the client was told something in this turn.
         """
         if not self.connection.closing:
-            if self.transport.get_write_buffer_size() > HARD_LIMIT:
+            if self.transport.get_write_buffer_size() > 4 * self.driver.broker.options.bounds.write_buffer:
                 self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True

@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref import __version__
 from mqtt_ref.broker.inline import Deliver, InlineSubscription
+from mqtt_ref.broker.sys_topics import SysTopics
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, RESTING
+from mqtt_ref.net.process import outside
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -49,10 +52,17 @@ class Driver:
         self.taken = 0
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
+        interval = broker.options.sys_topic_resend_interval
+        self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", monotonic_ns(), outside(), interval)
+        """What the broker says about itself; `report` publishes it."""
         self.on_ask: Callable[[Ask], object] | None = None
         """Gets the questions that take time; without it the answer is no."""
         self.on_withdraw: Callable[[Withdraw], object] | None = None
         """Is told of questions whose answer is not wanted any more."""
+        self.serving = False
+        """Whether all listeners are open."""
+        self.on_reload: Callable[[], object] | None = None
+        """Reads the rules again when an administrator asks for it; may be `async`. ValueError says what is wrong."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has gone."""
         self._handlers: set[asyncio.Task[None]] = set()
@@ -60,6 +70,7 @@ class Driver:
         self._resting: list[Channel] = []
         self._asked: dict[int, Channel] = {}
         """By question: who is not read from until it is answered."""
+        self._reporting: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer goes off, or 0."""
@@ -73,13 +84,16 @@ class Driver:
     def flush(self) -> None:
         """End the tick: one write per connection with output, then the effects, then the timer."""
         self.scheduled = False
-        self.taken = 0
         broker = self.broker
+        counters = broker.counters
+        counters.received_bytes += self.taken
+        self.taken = 0
         effects = broker.tick(monotonic_ns())
         dirty = broker.dirty
         if dirty:
             broker.dirty = []
             channels = self.channels
+            packets = sent = 0
             for connection in dirty:
                 out = connection.take()
                 channel = channels.get(connection)
@@ -87,12 +101,17 @@ class Driver:
                     continue
                 try:
                     if out:
-                        channel.write(out[0] if len(out) == 1 else b"".join(out))
+                        data = out[0] if len(out) == 1 else b"".join(out)
+                        packets += len(out)
+                        sent += len(data)
+                        channel.write(data)
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("a connection failed while it was written to: %r", connection)
                     channel.abort()
+            counters.packets_sent += packets
+            counters.sent_bytes += sent
         if effects:
             self.carry_out(effects)
         due = broker.next_deadline()
@@ -244,6 +263,26 @@ class Driver:
             self.broker.on_deadline(now)
         self.schedule()
 
+    def report(self) -> None:
+        """Publish the `$SYS` values that have changed, now and then every few seconds."""
+        if not self.sys.next:
+            return
+        now = monotonic_ns()
+        self.sys.due(now, outside())
+        self.schedule()
+        self._reporting = self.loop.call_later(max(0.0, (self.sys.next - now) / SECOND), self.report)
+
+    def troubles(self) -> list[str]:
+        """Why no client should be sent here; nothing if all is well."""
+        found = []
+        if self.broker.shutting_down:
+            found.append("the server is shutting down")
+        elif not self.serving:
+            found.append("not all listeners are open")
+        if self.broker.store_fails:
+            found.append("the store does not take what is to be stored")
+        return found
+
     # ---------------------------------------------------------------- the end
 
     def forget(self, channel: Channel, error: Exception | None) -> None:
@@ -275,9 +314,10 @@ class Driver:
                 except TimeoutError:
                     pass
             self.on_empty = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._reporting):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._reporting = None
         for task in self._handlers:
             task.cancel()
         self._closed = True

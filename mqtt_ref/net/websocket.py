@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from mqtt_ref.engine.options import Terms
-from mqtt_ref.net.channel import CHOKED, HARD_LIMIT, LINGER, READ, Channel
+from mqtt_ref.net.channel import CHOKED, LINGER, Channel
 from mqtt_ref.net.layer import Layer
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
@@ -107,7 +107,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.stream = cast("asyncio.Transport", transport)
         if hasattr(transport, "max_size"):
-            transport.max_size = READ
+            transport.max_size = self.channel.driver.broker.options.bounds.read_buffer
         self.channel.connection_made(_Transport(self))
 
     def data_received(self, data: bytes) -> None:
@@ -133,7 +133,8 @@ class WebSocket(asyncio.Protocol):
             if data:
                 self.channel.data_received(data)
         if text:
-            # [MQTT5-6.0.0-1, MQTT311-6.0.0-1]
+            # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
+            self.channel.driver.flush()
             protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
             self._turn_away("A text frame: MQTT is sent in binary frames", "MQTT5-6.0.0-1")
         elif protocol.parser_exc is not None:
@@ -179,7 +180,7 @@ class WebSocket(asyncio.Protocol):
         stream.write(b"".join(writes))
         if b"" in writes:  # nothing follows
             self._end()
-        elif stream.get_write_buffer_size() > HARD_LIMIT:
+        elif stream.get_write_buffer_size() > 4 * self.channel.driver.broker.options.bounds.write_buffer:
             self.channel.halt(CHOKED)
 
     def close(self) -> None:

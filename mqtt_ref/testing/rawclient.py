@@ -45,15 +45,26 @@ class LinkClosed(Exception):
 
 
 class RawClient:
-    """One TCP connection. Everything that waits does so for at most `timeout` seconds, then raises TimeoutError."""
+    """One TCP connection, or the socket that it is given. Everything that waits does so for at most `timeout` seconds,
+    then raises TimeoutError.
+    """
 
     def __init__(
-        self, port: int, host: str = "127.0.0.1", version: int = V5, timeout: float = 10.0, receive_buffer: int = 0
+        self,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        version: int = V5,
+        timeout: float = 10.0,
+        receive_buffer: int = 0,
+        connected: socket.socket | None = None,
     ) -> None:
         self.version = version
         self.timeout = timeout
         self.decoder = Decoder(version, SERVER)
         self.inbox: deque[Packet | Violation] = deque()
+        if connected is not None:
+            self.socket = connected
+            return
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             if receive_buffer:

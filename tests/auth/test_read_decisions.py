@@ -8,7 +8,7 @@ import pytest
 from mqtt_ref.engine.access import ACCEPT, Access, Verdict
 from mqtt_ref.hooks import Hook
 from mqtt_ref.hooks.dispatch import Dispatcher
-from mqtt_ref.wire.packets import Auth, AuthProperties, Connect, ConnectProperties
+from mqtt_ref.wire.packets import Auth, AuthProperties, Connect, ConnectProperties, Publish
 from tests.sansio import Client, World
 
 KEPT = ConnectProperties(session_expiry_interval=100)
@@ -113,3 +113,40 @@ def test_a_hook_that_changes_its_rules_is_asked_again_in_every_server_that_has_i
         dispatcher.remove(hook)
     assert hook._brokers == ()
     hook.change()
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_group_gives_nothing_to_a_member_that_may_not_read_it(qos: int, connected: bool) -> None:
+    """Also when nobody else can take it: it is queued for one that may, or for nobody."""
+    world = World()
+    world.broker.set_access(melons_only())
+    sender = world.client("sender")
+    peaches = []
+    for number in range(3):
+        peach = world.link()
+        peach.send(Connect(f"p{number}", username="peach", properties=KEPT))
+        peach.read()
+        assert peach.subscribe("$share/g/+", 2) == 2
+        peaches.append(peach)
+    sender.publish("secret", b"1", qos)
+    assert world.broker.counters.dropped_unshared == 1
+    melon = world.link()
+    melon.send(Connect("m", username="melon", properties=KEPT))
+    melon.read()
+    melon.subscribe("$share/g/+", 2)
+    if not connected:
+        melon.drop()
+    for number in range(5):
+        sender.publish("secret", b"%d" % number, qos)
+        sender.publish("open", b"x", qos)
+    if not connected:
+        melon = world.link()
+        melon.send(Connect("m", username="melon", clean_start=False, properties=KEPT))
+    got = [packet for packet in melon.read() if isinstance(packet, Publish)]
+    if connected or qos:
+        assert [packet.payload for packet in got if packet.topic == "secret"] == [b"%d" % n for n in range(5)]
+    for peach in peaches:
+        assert all(packet.topic == "open" for packet in peach.read() if isinstance(packet, Publish))
+    waiting = [session for name, session in world.broker.by_client_id.items() if name.startswith("p")]
+    assert all(delivery.message.topic == "open" for session in waiting for delivery in session.queue or ())

@@ -77,6 +77,7 @@ def test_every_capability_arrives(name: str) -> None:
 @pytest.mark.parametrize(
     ("switches", "decision", "value"),
     [
+        ({"obscure_not_authorized": True}, "not_authorized", "obscure"),
         ({"passive_client_disconnect": True}, "server_disconnect", "wait"),
         ({"always_return_response_info": True}, "response_information", "always"),
         ({"no_inherited_properties_on_ack": False}, "acknowledgement_properties", "inherit"),

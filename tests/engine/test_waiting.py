@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mqtt_ref.engine.access import ACCEPT, REFUSE, Access, Verdict
+from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
 from mqtt_ref.engine.intercept import ASK, LATER, Intercept, Refusal
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.engine.watch import Watch
@@ -241,22 +241,48 @@ def test_a_will_that_may_not_be(version: int) -> None:
     assert (client.connection.session is None) == (version == 5)
 
 
-def test_packets_that_are_read_while_authentication_goes_on() -> None:
-    """Two questions of one connection are open at once, and may be answered in any order."""
-    for first in (0, 1):
-        world = world_with(Access(authenticate=lambda link, connect: None), read=later)
-        client = world.link()
-        client.send(Connect("c"), Pingreq(), Publish("t", qos=1, packet_id=1))
-        world.answer(None)
-        assert [one.event for one in world.asks] == ["on_connect_authenticate", "on_packet_read"]
-        questions = [one.question for one in world.asks]
-        world.asks.clear()
-        answers: list[object] = [Verdict(ACCEPT), None]
-        for at in (first, 1 - first):
-            world.broker.answer(questions[at], answers[at], world.now)
-            world.turn()
-        world.answer(None)
-        assert [type(packet) for packet in client.read()] == [Connack, Pingresp, Puback]
+def test_nothing_is_read_before_it_is_known_who_sent_it() -> None:
+    access = Access(authenticate=lambda link, connect: None, publish=ask, waits=True)
+    world = world_with(access, read=later)
+    client = world.link()
+    client.send(Connect("c", will=Will("w")), Pingreq(), Publish("t", qos=1, packet_id=1))
+    answers: list[object] = [None, Verdict(ACCEPT), 0, None, None, 0]
+    assert [world.answer(answer).event for answer in answers] == [
+        "on_packet_read",
+        "on_connect_authenticate",
+        "on_acl_check",
+        "on_packet_read",
+        "on_packet_read",
+        "on_acl_check",
+    ]
+    assert [type(packet) for packet in client.read()] == [Connack, Pingresp, Puback]
+
+
+def test_what_was_held_before_there_were_hooks_goes_first() -> None:
+    world = World()
+    world.broker.set_access(Access(authenticate=lambda link, connect: None))
+    client = world.link()
+    client.send(Connect("c"), Pingreq())
+    world.broker.set_hooks(world.broker.access, None, Intercept(publish=later))
+    client.send(Publish("t", qos=1, packet_id=1))
+    world.answer(Verdict(ACCEPT))
+    world.answer(None)
+    assert [type(packet) for packet in client.read()] == [Connack, Pingresp, Puback]
+
+
+def test_an_exchange_whose_packets_are_read() -> None:
+    access = Access(methods=frozenset({"M"}), exchange=lambda *_: None)
+    world = world_with(access, read=later)
+    client = world.link()
+    client.send(Connect("c", properties=ConnectProperties(authentication_method="M")))
+    world.answer(None)
+    world.answer(Verdict(CHALLENGE, data=b"?"))
+    client.read()
+    client.send(Auth(0x18, AuthProperties(authentication_method="M", authentication_data=b"!")), Pingreq())
+    world.answer(None)
+    assert world.answer(Verdict(ACCEPT)).data == b"!"
+    world.answer(None)
+    assert [type(packet) for packet in client.read()] == [Connack, Pingresp]
 
 
 def test_read_refused_and_dropped() -> None:

@@ -160,6 +160,26 @@ def test_retained_messages_are_read_topics_too() -> None:
     assert [message.topic for message in client.messages()] == ["open"]
 
 
+@pytest.mark.parametrize(
+    ("plain", "heard"), [(None, ["shut"]), (True, ["shut"]), (False, []), (ValueError(), []), (Reject(0), [])]
+)
+def test_what_was_said_of_the_filter_holds_where_nobody_can_be_asked(plain: Any, heard: list[str]) -> None:
+    class Waits(Hook):
+        async def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
+            return True
+
+    world = world_with(Says(True, {("shut", False): plain} if plain is not None else None), Waits())
+    if isinstance(plain, Exception):
+        world = world_with(Says(True, plain), Waits())
+    client, pub = world.client("c"), world.client("pub")
+    client.send(Subscribe(1, [Subscription("#")]))
+    world.answer(0)
+    client.read()
+    pub.send(Publish("shut"))
+    world.answer(0)
+    assert [message.topic for message in client.messages()] == heard
+
+
 def test_the_will_is_asked_for_with_the_connect() -> None:
     world = world_with(Says(True, {("mine", True): True}))
     assert connack_of(world, will=Will("mine")).reason_code == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.broker.inline import InlineClient
 from mqtt_ref.broker.selection import Recipient, Selection
 from mqtt_ref.engine.message import Message
 from mqtt_ref.engine.options import Options
@@ -137,6 +138,17 @@ def test_turns_go_on_where_a_group_is_left_alone() -> None:
     for _ in range(6):
         clients[0].publish("t", b"x", qos=1)
     assert [len(client.messages()) for client in clients] == [2, 2, 2]
+
+
+def test_inline_subscriptions_are_not_in_question() -> None:
+    world, (hook,) = world_with(lambda message, selection: Selection())
+    clients = three(world)
+    heard: list[bytes] = []
+    InlineClient(world.broker, "inside").subscribe("t", lambda received: heard.append(received.payload), world.now)
+    clients[0].publish("t", b"x")
+    assert heard == [b"x"]
+    assert [client.payloads() for client in clients] == [[], [], []]
+    assert len(hook.seen[0].clients) == 3
 
 
 def test_no_member_of_a_group() -> None:

@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""A broker in a process of its own, with all it says at hand."""
+"""Brokers in a process or a thread of their own, with all they say at hand; certificates."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
+from mqtt_ref.engine.options import Options
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.net.listener import Listener
+from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
 
 DEADLINE = 20.0
@@ -147,3 +156,102 @@ def serve() -> Generator[Callable[..., Serving]]:
 def serving_module() -> Callable[..., Any]:
     """The context manager itself, for brokers that live longer than a test."""
     return serving
+
+
+class Running:
+    """A server in a thread of its own, for clients that block."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self.server = server
+        self.loop = loop
+
+    def do(self, what: Coroutine[Any, Any, Any] | Callable[[], Any]) -> Any:
+        """What a coroutine or a function gives that runs in the server's loop."""
+
+        async def call() -> Any:
+            return what() if callable(what) else await what
+
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(DEADLINE)
+
+
+@pytest.fixture(params=["uvloop", "asyncio"] if sys.platform != "win32" else ["asyncio"])
+def running(request: pytest.FixtureRequest) -> Generator[Callable[..., Running]]:
+    """`running(listener, ..., options=...)`: starts a server that lets everybody in, on either loop."""
+    loop = pytest.importorskip("uvloop").new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    started: list[Running] = []
+
+    def start(*listeners: Listener, options: Options | None = None, **more: Any) -> Running:
+        it = Running(Server(options, listeners, hooks=[AllowAll()], **more), loop)
+        it.do(it.server.start())
+        started.append(it)
+        return it
+
+    try:
+        yield start
+        for it in started:
+            it.do(it.server.stop(0.2))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(DEADLINE)
+        loop.close()
+
+
+class Authority:
+    """An authority with certificates in a folder, made anew for each run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ca = trustme.CA()
+        self.ca.cert_pem.write_to_path(folder / "ca.pem")
+        self.certificate("server", "127.0.0.1", "localhost")
+        self.certificate("client", common_name="gauge 7")
+
+    def certificate(self, file: str, *names: str, **more: Any) -> trustme.LeafCert:
+        """Writes `file.pem` and `file.key`; a client's certificate needs no name."""
+        issued = self.ca.issue_cert(*(names or ("client.example.org",)), **more)
+        issued.private_key_and_cert_chain_pem.write_to_path(self.folder / f"{file}.pem")
+        issued.private_key_pem.write_to_path(self.folder / f"{file}.key")
+        return issued
+
+    def path(self, file: str) -> Path:
+        return self.folder / file
+
+    def client(self, file: str = "", trusts: str = "ca.pem") -> ssl.SSLContext:
+        """The client's side of TLS, with a certificate or without."""
+        context = ssl.create_default_context(cafile=self.folder / trusts)
+        if file:
+            context.load_cert_chain(self.folder / file)
+        return context
+
+    def connect(self, port: int, context: ssl.SSLContext | None = None, version: int = 5) -> RawClient:
+        """A client over TLS; the handshake is done."""
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        try:
+            connected = (context or self.client()).wrap_socket(plain, server_hostname="127.0.0.1")
+        except BaseException:
+            plain.close()
+            raise
+        return RawClient(connected=connected, version=version)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, wait_until: Callable[..., Any]) -> Callable[..., str]:
+    """`said("pattern")`: waits for a line of the log that has it, and says that there is no second one."""
+    caplog.set_level(logging.INFO, "mqtt_ref")
+
+    def wait(pattern: str) -> str:
+        def lines() -> list[str]:
+            return [record.getMessage() for record in caplog.records if re.search(pattern, record.getMessage())]
+
+        wait_until(lines, what=f"a line like {pattern!r} in {[r.getMessage() for r in caplog.records]}")
+        (line,) = lines()
+        return line
+
+    return wait

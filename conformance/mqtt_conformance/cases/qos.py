@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
 from mqtt_conformance.verdict import Advised, Inconclusive
@@ -250,16 +252,17 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
 @case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-5", "MQTT5-4.3.3-6", "MQTT311-4.3.3-1", slug="resend-pubrel",
       needs=["qos2", "session"])  # fmt: skip
 async def owed_pubrel_is_resent(peer: Peer) -> None:
-    """A PUBREL without PUBCOMP is sent again on a resumed session, and the PUBLISH is not."""
+    """A PUBREL without PUBCOMP is sent again whenever the session is resumed, and the PUBLISH is not."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
     message = await peer.expect(Publish)
     await peer.send(Pubrec(message.packet_id))
     await peer.expect(Pubrel)
-    await resume(peer)
-    release = await peer.find(Pubrel)
-    peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
-    await peer.send(Pubcomp(release.packet_id))
+    for _ in range(2):
+        await resume(peer)
+        release = await peer.find(Pubrel)
+        peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
+    await peer.send(Pubcomp(message.packet_id))
     await peer.silent()
     await forget(peer)
 
@@ -314,8 +317,6 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
 @case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-in-flight", needs=["qos2", "session"])
 async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
-    import asyncio
-
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
     message = await peer.expect(Publish)
@@ -324,6 +325,22 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     again = await peer.find(Publish)
     peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
     await peer.acknowledge(again)
+    await forget(peer)
+
+
+@case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-at-takeover", needs=["qos2", "session"])
+async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
+    """A QoS 2 message that was sent before it expired is finished by a connection that takes over."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
+    message = await peer.expect(Publish)
+    await asyncio.sleep(2.3)
+    taker = peer.another("taker")
+    await taker.connect(client_id=peer.client_id, clean=False, expiry=60)
+    again = await taker.find(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    await taker.acknowledge(again)
+    await taker.disconnect()
     await forget(peer)
 
 

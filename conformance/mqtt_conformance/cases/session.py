@@ -113,6 +113,22 @@ async def session_ends_with_its_expiry(peer: Peer) -> None:
     peer.equal(second.session_present, False, "Session Present after 2.5 s")
 
 
+@case("MQTT5-4.1.0-2", "MQTT5-3.1.2-23", "X5-session-duration", slug="expiry-anew", needs=["session"])
+async def each_connection_begins_the_expiry_anew(peer: Peer) -> None:
+    """A session lasts as long as its Session Expiry Interval after the last connection to it, and no longer."""
+    expiry = 4
+    for number in range(2):
+        reply = await peer.connect(clean=not number, expiry=expiry)
+        told = reply.properties.session_expiry_interval if reply.properties else None
+        if told not in (None, expiry):
+            raise Inconclusive(f"the server set the Session Expiry Interval to {told} s")
+        peer.equal(reply.session_present, bool(number), f"Session Present of connection {number + 1}")
+        await peer.disconnect()
+        await asyncio.sleep(1 if not number else expiry + 1.5 * max(1, peer.target.factor))
+    reply = await peer.connect(clean=False)
+    peer.equal(reply.session_present, False, "Session Present once the interval has passed")
+
+
 @case("MQTT5-4.1.0-2", "X5-session-expiry-zero", slug="expiry-zero")
 async def session_of_no_expiry_ends_at_once(peer: Peer) -> None:
     """A session without Session Expiry Interval ends with its connection."""

@@ -31,6 +31,9 @@ UNCERTAIN = (
 )  # fmt: skip
 """Ends of the names of legal vectors that a broker may refuse all the same: characters that section 1.5.4 advises
 against, filters that look shared, names of the largest size."""
+SERVED = {5: "MQTT5-", 4: "MQTT311-"}
+ANSWERED = {"PUBLISH": "3.3.4-1", "SUBSCRIBE": "3.8.4-1", "UNSUBSCRIBE": "3.10.4-4", "PINGREQ": "3.12.4-1"}
+"""The rule, of the same number in both versions, that says how the server answers what it is sent."""
 _names = itertools.product(string.ascii_letters + string.digits, repeat=2)
 
 Group = tuple[int, str, str, str, str]
@@ -119,7 +122,10 @@ def _register() -> None:
         place = f"{packet} {field}" if field else packet
         slug = f"vector-{kind}-{packet.lower()}" + (f"-{field}" if field else "")
         add_case(
-            _illegal(_spread(group)), f"A {place} that breaks the rule is not served ({kind}).", statement, slug=slug
+            _illegal(_spread(group)),
+            f"{_article(place)} that breaks the rule is not served ({kind}).",
+            statement,
+            slug=slug,
         )
     legal: dict[tuple[int, str], list[tuple[Vector, Publish | Subscribe | Unsubscribe | Pingreq]]] = {}
     for vector in vectors():
@@ -127,16 +133,19 @@ def _register() -> None:
             for taken in Decoder(vector.version, CLIENT).feed(vector.data):
                 if isinstance(taken, TAKEN) and _harmless(taken) and _certain(vector):
                     legal.setdefault((vector.version, PACKET_NAMES[taken.TYPE]), []).append((vector, taken))
-    homes = {5: "MQTT5-3.1.4-5", 4: "MQTT311-3.1.4-4", 3: "X31-protocol-violation"}
     for (version, name), some in legal.items():
         for at in range(0, len(some), 12):
             slug = f"vector-legal-{name.lower()}-{at // 12}"
             add_case(
                 _legal(some[at : at + 12]),
-                f"A {name} at the edge of what is legal is served.",
-                homes[version],
+                f"{_article(name)} at the edge of what is legal is served.",
+                SERVED[version] + ANSWERED[name] if version != 3 else "X31-protocol-violation",
                 slug=slug,
             )
+
+
+def _article(name: str) -> str:
+    return f"{'An' if name[0] in 'AEIOU' else 'A'} {name}"
 
 
 def _certain(vector: Vector) -> bool:

@@ -171,7 +171,10 @@ async def reconnecting_cancels_a_delayed_will(peer: Peer) -> None:
     reply = await peer.connect(clean=False, expiry=60)
     if not reply.session_present:
         raise Inconclusive("the session was not kept")
-    await watcher.silent(settle=2.5)
+    await asyncio.sleep(2.2)
+    await watcher.silent(settle=0.5)
+    await peer.drop()
+    await watcher.silent(settle=0.5)
     await peer.connect(clean=True)
 
 
@@ -198,12 +201,30 @@ async def clean_start_publishes_a_delayed_will(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-takeover-will-no-delay", slug="will-at-takeover")
 async def takeover_publishes_the_will(peer: Peer) -> None:
-    """Taking a connection over publishes its Will Message, which has no delay."""
+    """Taking a connection over publishes its Will Message, which has no delay, where the session ends with it."""
     watcher = await watch(peer)
-    await peer.connect(will=Will(peer.topic("w"), b"will"))
-    other = peer.another("other")
-    await other.connect(client_id=peer.client_id)
+    for expiry, clean in ((0, True), (0, False), (60, True)):
+        await _taken_over(peer, watcher, expiry=expiry, clean=clean)
+
+
+@case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-takeover-will-no-delay", slug="will-at-takeover-resumed",
+      needs=["session"])  # fmt: skip
+async def takeover_that_resumes_publishes_the_will(peer: Peer) -> None:
+    """Taking a connection over publishes its Will Message, which has no delay, also where the session goes on."""
+    await _taken_over(peer, await watch(peer), expiry=60, clean=False)
+
+
+async def _taken_over(peer: Peer, watcher: Peer, *, expiry: int, clean: bool) -> None:
+    """A client with a Will Message, whose session has this expiry, is taken over with this Clean Start."""
+    will = Will(peer.topic("w"), b"will")
+    await peer.connect(expiry=expiry, clean=peer.version == V5 or not expiry, will=will)
+    other = peer.another(f"taker{len(peer.run.peers)}")
+    await other.connect(client_id=peer.client_id, clean=clean, expiry=0)
     await watcher.messages(1)
+    await peer.drop()
+    await other.disconnect()
+    await other.connect(client_id=peer.client_id, clean=True)
+    await other.disconnect()
 
 
 @case(

@@ -17,8 +17,8 @@ from mqtt_ref.wire.reactions import Reaction, reaction
 
 __all__ = ["generated"]
 
-TIMERS = ("elapsed", "expired", "ended")
-"""Inputs that time brings about: a broker that does not take notice may look at the clock for ever."""
+TIMERS = ("elapsed", "expired", "ended", "resumed")
+"""Inputs that time brings about, or makes void: a broker that does not take notice may look at the clock for ever."""
 
 ASKED = ("deciding", "asked", "reasked")
 """States and inputs that only a broker knows which has to ask somebody else who may connect."""

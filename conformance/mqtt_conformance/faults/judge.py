@@ -177,6 +177,14 @@ def _done(fault: Fault, by: dict[str, str]) -> bool:
 
 
 async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: Healthy, by: dict[str, str]) -> None:
+    seen = healthy.hangs
+
+    def hung() -> bool:
+        """Whether the broker has hung since this was asked last: a broker of its own would never have answered."""
+        nonlocal seen
+        before, seen = seen, healthy.hangs
+        return fault.alone and healthy.hangs > before
+
     left = list(cases)
     while left and not _done(fault, by):
         batch, left = left[:BATCH], left[BATCH:]
@@ -185,10 +193,10 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
         try:
             for next_one in asyncio.as_completed(tasks):
                 result = await next_one
-                if result.verdict not in ACCUSES:
+                if result.verdict not in ACCUSES and not hung():
                     continue
                 again = await play(result.case, target)
-                if again.verdict in ACCUSES and await healthy.passes(result.case):
+                if (again.verdict in ACCUSES or hung()) and await healthy.passes(result.case):
                     for statement in set(result.case.statements) & set(fault.statements):
                         by.setdefault(statement, result.case.id)
                 if _done(fault, by):
@@ -220,6 +228,8 @@ class Healthy:
 
     def __init__(self) -> None:
         self._passed: set[str] = set()
+        self.hangs = 0
+        """How often a broken broker had to be interrupted in this process."""
 
     async def passes(self, case: Case) -> bool:
         """Whether the case does not accuse the sound broker."""

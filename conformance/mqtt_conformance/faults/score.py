@@ -81,7 +81,7 @@ async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
             print(word, fault.id, *sorted(set(outcome.by.values()))[:3], *(f"MISSED {m}" for m in missed), flush=True)
         return found
 
-    with _watchdog(asyncio.get_running_loop()):
+    with _watchdog(asyncio.get_running_loop(), healthy):
         mine = [f for f in all_faults() if f.id in wanted]
         first = await asyncio.gather(*(one(f) for f in mine if not f.alone))
         out = [told(o) for o in first if o.complete]
@@ -92,8 +92,8 @@ async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
 
 
 @contextmanager
-def _watchdog(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Get the event loop out of a broken broker that never returns, by an exception where it is.
+def _watchdog(loop: asyncio.AbstractEventLoop, healthy: Healthy) -> Iterator[None]:
+    """Get the event loop out of a broken broker that never returns, by an exception where it is, and count it.
 
     Needs the main thread and a system with interval timers; elsewhere it does nothing.
     """
@@ -110,6 +110,7 @@ def _watchdog(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
     def look(number: int, frame: FrameType | None) -> None:
         if time.monotonic() - beat > HANGS:
+            healthy.hangs += 1
             raise RuntimeError("the broken broker hangs")
 
     before = signal.signal(signal.SIGALRM, look)

@@ -209,7 +209,7 @@ LIMITS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "session_expiry_never": (
         4294967295,
-        ("MQTT5-3.1.2-23", "MQTT311-3.1.2-4"),
+        ("MQTT5-3.1.2-23", "MQTT5-4.1.0-2", "MQTT311-3.1.2-4"),
         "The Session Expiry Interval that never ends; what Clean Session 0 of 3.x means.",
     ),
     "client_id_v31": (

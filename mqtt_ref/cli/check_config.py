@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""`mqtt-ref check-config`: whether a configuration would be taken, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["configure", "run"]
+
+FINE, FINDINGS = 0, 1
+EXAMPLE = """\
+examples:
+  mqtt-ref check-config broker.yaml
+  MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1 mqtt-ref check-config broker.yaml --print
+  mqtt-ref check-config --schema > broker.schema.json
+
+Each problem is a line: file, line, column and key path, or the environment variable that is wrong. It ends with 1 if
+there are any. Nothing is started.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("file", nargs="?", type=Path, help="YAML or JSON; without it, the environment alone")
+    parser.add_argument("--print", action="store_true", help="print what holds, defaults included; secrets are masked")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema, for editors, and do nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, and say what was found."""
+    from mqtt_ref.config.compose import compose
+    from mqtt_ref.config.load import effective, load, schema
+    from mqtt_ref.config.problem import ConfigError
+
+    if args.schema:
+        print(json.dumps(schema(), indent=2))
+        return FINE
+    try:
+        loaded = load(args.file, os.environ)
+        compose(loaded)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return FINDINGS
+    if args.print:
+        print(effective(loaded.config), end="")
+    else:
+        print(f"{args.file or 'the environment'}: fine")
+    return FINE

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What `mqtt-ref serve` runs: from its arguments alone, or from a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.engine.options import Options
+from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.net.tcp import TcpListener, is_loopback
+
+if TYPE_CHECKING:
+    from mqtt_ref.net.listener import Listener
+    from mqtt_ref.server import Server
+
+__all__ = ["Plan", "Refused", "plan"]
+
+TCP, WEB_SOCKET, HTTP = 1883, 1882, 8080
+OF_LISTENERS: Final = ("host", "port", "ws_port", "http_port", "no_ws", "no_http")
+"""Arguments that say what the default listeners are."""
+
+
+class Refused(Exception):
+    """Arguments that do not go together, or would let everybody in; the text says why."""
+
+
+class Plan:
+    """The parts of a server, how it logs, and how its configuration is read again."""
+
+    def __init__(self, options: Options, listeners: Sequence[Listener], hooks: Sequence[Hook]) -> None:
+        self.options = options
+        self.listeners = listeners
+        self.hooks = list(hooks)
+        self.level = logging.WARNING
+        self.log_form = "text"
+        self.reloader: Callable[[Server], Callable[[], None]] | None = None
+        self.warnings: list[str] = []
+
+
+def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
+    """Work out what is to run; nothing is opened.
+
+    Raises:
+        Refused: the arguments do not go together, or others could reach a broker that lets everybody in.
+        ConfigError: the configuration is wrong.
+    """
+    # Nothing of the configuration is imported where there is none.
+    configured = args.config is not None or any(name.startswith("MQTT_REF__") for name in environment)
+    return _configured(args, environment) if configured else _plain(args)
+
+
+def _plain(args: argparse.Namespace) -> Plan:
+    listeners = _default_listeners(args)
+    if not args.allow_all:
+        _refuse_strangers(listeners)
+    return Plan(Options(), listeners, [AllowAll()])
+
+
+def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
+    from mqtt_ref.cli.reloading import Reloader
+    from mqtt_ref.config.compose import compose
+    from mqtt_ref.config.load import load
+
+    loaded = load(args.config, environment)
+    config = loaded.config
+    own = args.config is not None or any(name.startswith("MQTT_REF__LISTENERS") for name in environment)
+    if own:
+        given = [name for name in OF_LISTENERS if getattr(args, name) is not None and getattr(args, name) is not False]
+        if given:
+            flags = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise Refused(f"{flags}: the configuration says where to listen, under `listeners`")
+    else:
+        config.listeners = []
+    parts = compose(loaded)
+    made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
+    made.hooks += parts.authentication
+    if args.allow_all:
+        made.hooks.append(AllowAll())
+    elif config.hooks.auth is None:
+        if args.config is None:
+            _refuse_strangers(made.listeners)
+            made.hooks.append(AllowAll())
+        elif not config.hooks.custom:
+            made.warnings.append("nobody may connect: the configuration has no hooks.auth, and there is no --allow-all")
+    made.level = getattr(logging, config.logging.level)
+    made.log_form = config.logging.format
+    made.reloader = lambda server: Reloader(server, args.config, environment, loaded, parts)
+    return made
+
+
+def _default_listeners(args: argparse.Namespace) -> list[Listener]:
+    """TCP, WebSocket and HTTP; with port 0 for the first, the others take free ports too unless told otherwise."""
+    host = "127.0.0.1" if args.host is None else args.host
+    free = args.port == 0
+
+    def port(given: int | None, usual: int) -> int:
+        return given if given is not None else 0 if free else usual
+
+    made: list[Listener] = [TcpListener(host, port(args.port, TCP))]
+    if not args.no_ws:
+        from mqtt_ref.net.websocket import WebSocketListener
+
+        made.append(WebSocketListener(host, port(args.ws_port, WEB_SOCKET)))
+    if not args.no_http:
+        from mqtt_ref.http.listener import HttpListener
+
+        made.append(HttpListener(host, port(args.http_port, HTTP)))
+    return made
+
+
+def _refuse_strangers(listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        if isinstance(listener, TcpListener) and not is_loopback(listener.host):
+            raise Refused(
+                f"refused to listen on {listener.host!r}: others can reach that address, and without rules everybody "
+                "would be let in. --allow-all says that this is wanted."
+            )

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The JSON API: what the broker holds, page by page, and what an administrator may do to it."""
+
+from __future__ import annotations
+
+import inspect
+from time import monotonic_ns
+from typing import Final
+
+from mqtt_ref.broker.topics import valid_topic_filter, valid_topic_name
+from mqtt_ref.http import models
+from mqtt_ref.http.app import App, HttpError, Request
+from mqtt_ref.http.listing import (
+    client_form,
+    clients,
+    message_form,
+    retained,
+    session_form,
+    sessions,
+    subscriptions,
+)
+from mqtt_ref.http.models import Client, Form, Message, Page, Published, Publishing, Reset, Retained, Session
+from mqtt_ref.wire import packets
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["add_api"]
+
+V1: Final = "/api/v1"
+ADMINISTRATIVE_ACTION: Final = 0x98
+OWN: Final = "$SYS/"
+
+
+def add_api(app: App) -> None:
+    """Declare the routes."""
+    _add_lists(app)
+    _add_changes(app)
+
+
+def _add_lists(app: App) -> None:
+    @app.get(f"{V1}/clients", summary="Clients that are connected", query=models.ClientsQuery, response=Page[Client])
+    def list_clients(request: Request) -> Page[Client]:
+        return clients(request.driver.broker, request.query, monotonic_ns())
+
+    missing = {404: "There is no such client"}
+
+    @app.get(f"{V1}/clients/{{client_id}}", summary="A client that is connected", response=Client, errors=missing)
+    def one_client(request: Request) -> Client:
+        session = request.driver.broker.by_client_id.get(request.params["client_id"])
+        if session is None or session.link is None:
+            raise HttpError(404, f"no client {request.params['client_id']!r} is connected")
+        return client_form(session, session.link, monotonic_ns())
+
+    @app.get(f"{V1}/sessions", summary="Sessions", query=models.SessionsQuery, response=Page[Session])
+    def list_sessions(request: Request) -> Page[Session]:
+        return sessions(request.driver.broker, request.query, monotonic_ns())
+
+    missing = {404: "There is no such session"}
+
+    @app.get(f"{V1}/sessions/{{client_id}}", summary="A session", response=Session, errors=missing)
+    def one_session(request: Request) -> Session:
+        session = request.driver.broker.by_client_id.get(request.params["client_id"])
+        if session is None:
+            raise HttpError(404, f"there is no session {request.params['client_id']!r}")
+        return session_form(session, monotonic_ns())
+
+    @app.get(
+        f"{V1}/subscriptions",
+        summary="Subscriptions of sessions",
+        query=models.SubscriptionsQuery,
+        response=Page[models.Subscription],
+    )
+    def list_subscriptions(request: Request) -> Page[models.Subscription]:
+        topic = request.query.topic
+        if topic and not valid_topic_name(topic):
+            raise HttpError(400, f"query: {topic!r} is no topic name")
+        return subscriptions(request.driver.broker, request.query)
+
+    @app.get(f"{V1}/retained", summary="Retained messages", query=models.RetainedQuery, response=Page[Retained])
+    def list_retained(request: Request) -> Page[Retained]:
+        topic_filter = request.query.topic_filter
+        if not valid_topic_filter(topic_filter, shared=False):
+            raise HttpError(400, f"query: {topic_filter!r} is no topic filter")
+        return retained(request.driver.broker, request.query, monotonic_ns())
+
+    missing = {404: "Nothing is retained there"}
+
+    @app.get(f"{V1}/retained/{{topic}}", summary="The retained message of a topic", response=Message, errors=missing)
+    def one_retained(request: Request) -> Message:
+        """In the path, a slash of the topic is written `%2F`."""
+        broker, now = request.driver.broker, monotonic_ns()
+        broker.expire_retained(now)
+        message = broker.retained_messages.get(request.params["topic"])
+        if message is None:
+            raise HttpError(404, f"nothing is retained for {request.params['topic']!r}")
+        return message_form(message, now)
+
+
+def _add_changes(app: App) -> None:
+    missing = {404: "There is no such client"}
+
+    @app.delete(f"{V1}/clients/{{client_id}}", summary="Disconnect a client", query=models.Deletion, errors=missing)
+    def disconnect(request: Request) -> None:
+        """It is told 0x98, Administrative action, if it speaks 5.0; its will is published."""
+        broker, client_id, now = request.driver.broker, request.params["client_id"], monotonic_ns()
+        if not broker.disconnect(client_id, ADMINISTRATIVE_ACTION, "Disconnected by an administrator", now):
+            raise HttpError(404, f"no client {client_id!r} is connected")
+        if request.query.end_session:
+            broker.remove_session(client_id, now)
+
+    missing = {404: "There is no such session"}
+
+    @app.delete(f"{V1}/sessions/{{client_id}}", summary="End a session", errors=missing)
+    def end_session(request: Request) -> None:
+        """If its client is connected, it is disconnected."""
+        client_id = request.params["client_id"]
+        if not request.driver.broker.remove_session(client_id, monotonic_ns()):
+            raise HttpError(404, f"there is no session {client_id!r}")
+
+    missing = {404: "Nothing is retained there"}
+
+    @app.delete(f"{V1}/retained/{{topic}}", summary="Forget the retained message of a topic", errors=missing)
+    def remove_retained(request: Request) -> None:
+        """In the path, a slash of the topic is written `%2F`. Subscribers are told nothing."""
+        topic = request.params["topic"]
+        if topic.startswith(OWN):
+            raise HttpError(403, "what is under $SYS is the broker's own")
+        if not request.driver.broker.remove_retained(topic):
+            raise HttpError(404, f"nothing is retained for {topic!r}")
+
+    @app.post(f"{V1}/publish", summary="Publish a message", body=Publishing, response=Published)
+    def publish(request: Request) -> Published:
+        """It is the broker's own message: no access rules hold for it, and it may go to `$SYS` topics."""
+        packet = _packet(request.body)
+        matched = request.driver.broker.inject(
+            packet.topic,
+            packet.payload,
+            monotonic_ns(),
+            qos=packet.qos,
+            retain=packet.retain,
+            properties=packet.properties,
+        )
+        return Published(matched)
+
+    @app.post(f"{V1}/reset", summary="Forget sessions and retained messages", query=models.ResetQuery, response=Reset)
+    def reset(request: Request) -> Reset:
+        """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
+        broker, now = request.driver.broker, monotonic_ns()
+        ended = [broker.remove_session(name, now) for name in list(broker.by_client_id) if request.query.sessions]
+        held = broker.retained_messages.scan(0, len(broker.retained_messages)) if request.query.retained else []
+        gone = [broker.remove_retained(topic) for topic, _ in held if not topic.startswith(OWN)]
+        return Reset(sum(ended), sum(gone))
+
+    @app.post(
+        f"{V1}/reload",
+        summary="Read the rules again",
+        errors={409: "There is nothing to read again", 422: "They are wrong, and the old ones hold"},
+    )
+    async def reload(request: Request) -> None:
+        read = request.driver.on_reload
+        if read is None:
+            raise HttpError(409, "this broker has no rules that could be read again")
+        try:
+            outcome = read()
+            if inspect.isawaitable(outcome):
+                await outcome
+        except ValueError as error:
+            raise HttpError(422, str(error)) from None
+
+
+def _packet(wanted: Publishing) -> packets.Publish:
+    """The message as a packet.
+
+    Raises:
+        HttpError: 400, no client could send it.
+    """
+    given = wanted.properties
+    properties = None
+    if given is not None:
+        correlation = None if given.correlation_data is None else _bytes(given.correlation_data)
+        properties = packets.PublishProperties(
+            given.payload_format_indicator,
+            given.message_expiry_interval,
+            given.content_type,
+            given.response_topic,
+            correlation,
+            user_property=given.user_property,
+        )
+    packet = packets.Publish(
+        wanted.topic,
+        _bytes(wanted.payload),
+        wanted.qos,
+        retain=wanted.retain,
+        packet_id=1 if wanted.qos else 0,
+        properties=properties,
+    )
+    try:
+        (found,) = Decoder(V5, CLIENT).feed(encode(V5, packet))
+    except ValueError as error:
+        raise HttpError(400, f"body: {error}") from None
+    if isinstance(found, Violation):
+        raise HttpError(400, f"body: not a message that could be sent, by {found.statement}")
+    return packet
+
+
+def _bytes(form: str | Form) -> bytes:
+    return form.encode() if isinstance(form, str) else bytes.fromhex(form.hex)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""What the broker tells over HTTP, and lets be done."""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import Any, Final
+
+from mqtt_ref import __version__
+from mqtt_ref.http.api import add_api
+from mqtt_ref.http.app import App, Request
+from mqtt_ref.http.health_app import add_health
+from mqtt_ref.http.metrics import exposition
+from mqtt_ref.http.models import Info, info_name
+from mqtt_ref.net.process import outside
+
+__all__ = ["broker_app"]
+
+EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def broker_app() -> App:
+    """The application of a broker's HTTP listener: state, health, metrics, API."""
+    app = App("mqtt_ref", __version__, "The broker: its state, and what can be done to it.")
+
+    def info(request: Request) -> Any:
+        values = request.driver.sys.values(monotonic_ns(), outside())
+        return Info(**{info_name(topic): value for topic, value in values.items()})
+
+    for path in ("/", "/info"):
+        app.get(path, summary="The $SYS values as they are now", response=Info, public=True)(info)
+    add_health(app)
+
+    @app.get("/metrics", summary="Metrics for Prometheus", response=str, media=EXPOSITION, public=True)
+    def metrics(request: Request) -> str:
+        return exposition(request.driver)
+
+    add_api(app)
+    return app

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""One HTTP connection: h11 reads it, the application answers it, and what it may cost is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+import h11
+
+from mqtt_ref.http.app import JSON, HttpError, Request, Response, Route
+
+if TYPE_CHECKING:
+    from mqtt_ref.http.listener import HttpListener
+    from mqtt_ref.net.driver import Driver
+
+__all__ = ["HttpChannel"]
+
+LOG = logging.getLogger("mqtt_ref.http")
+READ_AHEAD: Final = 64 * 1024
+"""Bytes of further requests that are taken in while one is answered."""
+CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class HttpChannel(asyncio.Protocol):
+    """Answers requests in order, one for each turn of the loop, and closes whoever is too slow, too large or wrong."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, driver: Driver, listener: HttpListener) -> None:
+        self.listener = listener
+        self.driver = driver
+        self.limits = listener.limits
+        self.remote = ""
+        self._h11 = h11.Connection(h11.SERVER, self.limits.head)
+        self._reading = False
+        """Whether a request has begun to come."""
+        self._route: Route | None = None
+        self._request: Request | None = None
+        self._refusal: HttpError | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._ahead = 0
+        self._task: asyncio.Task[None] | None = None
+        self._turn: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._choked = False
+        self._eof = False
+        """Whether the client sends nothing more."""
+        self._last = False
+        """Whether the connection is closed after the next answer."""
+        self._ending = False
+        """Whether it is being closed: what still comes is not looked at."""
+
+    # ---------------------------------------------------------------- from the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.remote = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.transport.set_write_buffer_limits(0)  # `choked` is: something was not sent yet
+        self._arm(self.limits.request, self._too_slow)
+        channels = self.listener.channels
+        if len(channels) >= self.limits.connections:
+            idle = next((channel for channel in channels if channel.idle), None)
+            if idle is None:
+                self._respond(HttpError(503, "there are too many connections").response(), last=True)
+            else:
+                idle.finish()
+        channels.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending:
+            return
+        self._h11.receive_data(data)
+        if self._task is not None or self._choked or self._turn is not None:
+            self._ahead += len(data)
+            if self._ahead > READ_AHEAD:
+                self.transport.pause_reading()
+            return
+        if not self._reading:
+            self._reading = True
+            self._arm(self.limits.request, self._too_slow)
+        self._advance()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if not self._ending:
+            self._h11.receive_data(b"")
+            if self._task is None and not self._choked and self._turn is None:
+                self._advance()
+        return self.transport.can_write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ending = True
+        self._disarm()
+        if self._turn is not None:
+            self._turn.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        self.listener.channels.discard(self)
+
+    def pause_writing(self) -> None:
+        self._choked = True
+        self._arm(self.limits.write, self.abort)
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self._ending:
+            self._arm(self.limits.linger, self.abort)
+        elif self._task is None:
+            self._next()
+
+    # ---------------------------------------------------------------- from the listener
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a request that has not begun to come."""
+        return not (self._reading or self._ending or self._choked or self._task is not None)
+
+    def finish(self) -> asyncio.Task[None] | None:
+        """Close as soon as the request under way was answered; gives what to wait for, if it is being answered."""
+        if self._task is not None:
+            self._last = True
+        elif not self._ending:
+            self._end()
+        return self._task
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        self.transport.abort()
+
+    # ---------------------------------------------------------------- requests
+
+    def _advance(self) -> None:
+        """Read what has come, up to the end of one request."""
+        self._turn = None
+        while self._task is None and not self._ending and not self._choked and self._turn is None:
+            try:
+                event = self._h11.next_event()
+                if event is h11.NEED_DATA:
+                    if self._h11.they_are_waiting_for_100_continue:
+                        self.transport.write(self._h11.send(CONTINUE) or b"")
+                    return
+                if isinstance(event, h11.Request):
+                    self._begin(event)
+                elif isinstance(event, h11.Data):
+                    self._take(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    self._handle()
+                else:  # the client sends nothing more
+                    self._end()
+            except h11.RemoteProtocolError as error:
+                self._respond(HttpError(error.error_status_hint, f"this is no HTTP/1.1: {error}").response(), last=True)
+            except HttpError as error:
+                self._respond(error.response(), last=True)
+
+    def _begin(self, event: h11.Request) -> None:
+        """The head has come: see who answers and who may ask, before any of the body is kept."""
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
+        target = event.target.decode("latin-1")
+        if target.startswith(("http://", "https://")):  # the form that is meant for proxies
+            parts = urlsplit(target)
+            headers["host"] = parts.netloc
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        request = Request(event.method.decode("ascii"), target, headers, self.remote, self.driver)
+        self._request = request
+        if not event.http_version.startswith(b"1."):
+            raise HttpError(505, "this listener speaks HTTP/1.1")
+        length = headers.get("content-length", "0")
+        chunked = "transfer-encoding" in headers
+        try:
+            route, request.params = self.listener.app.find(request.method, request.path)
+            self._route = route
+            self.listener.guard.check(route, request)
+            if (chunked or int(length)) and headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+                raise HttpError(415, f"a body is {JSON}")
+            request.query = route.read_query(target.partition("?")[2])
+        except HttpError as error:
+            if self._h11.they_are_waiting_for_100_continue:
+                raise
+            self._refusal = error
+        if int(length) > self.limits.body:
+            raise HttpError(413, f"a body has at most {self.limits.body} bytes")
+
+    def _take(self, data: bytes) -> None:
+        """A part of the body."""
+        self._size += len(data)
+        if self._size > self.limits.body:
+            raise HttpError(413, f"a body has at most {self.limits.body} bytes")
+        if self._refusal is None:
+            self._body.append(bytes(data))
+
+    def _handle(self) -> None:
+        """The request is whole: let the handler answer it."""
+        self._disarm()
+        refusal, route, request = self._refusal, self._route, self._request
+        if refusal is not None:
+            self._respond(refusal.response())
+            return
+        assert route is not None
+        assert request is not None
+        try:
+            request.body = route.read_body(b"".join(self._body))
+            value = route.handler(request)
+            if inspect.isawaitable(value):
+                self._task = self.driver.loop.create_task(self._wait(route, value))
+                return
+            response = route.answer(value)
+        except Exception as error:
+            response = self._failed(error)
+        self._respond(response)
+
+    async def _wait(self, route: Route, value: Awaitable[Any]) -> None:
+        """The handler answers later."""
+        try:
+            async with asyncio.timeout(self.limits.handler):
+                answer = await value
+            response = route.answer(answer)
+        except TimeoutError:
+            response = HttpError(503, f"no answer within {self.limits.handler:g} seconds").response()
+        except Exception as error:
+            response = self._failed(error)
+        self._task = None
+        if not self._ending:
+            self._respond(response)
+
+    def _failed(self, error: Exception) -> Response:
+        """The answer to a request whose handler raised."""
+        if isinstance(error, HttpError):
+            return error.response()
+        assert self._request is not None
+        LOG.error("%s %s failed", self._request.method, self._request.path, exc_info=error)
+        return HttpError(500, "this failed; the log of the server says why").response()
+
+    # ---------------------------------------------------------------- answers
+
+    def _respond(self, response: Response, last: bool = False) -> None:
+        """Write an answer, and go on with the next request or close."""
+        self._disarm()
+        request = self._request
+        if request is not None and request.method not in ("GET", "HEAD"):
+            LOG.info("%s from %s: %s %d", request.method, self.remote, request.path, response.status)
+            self.driver.schedule()  # it may have changed the broker
+        headers = [
+            ("date", _date(time.time())),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            *response.headers,
+        ]
+        if response.media:
+            headers.append(("content-type", response.media))
+        if response.status != 204:
+            headers.append(("content-length", str(len(response.body))))
+        if last or self._last:
+            headers.append(("connection", "close"))
+        http = self._h11
+        out = http.send(h11.Response(status_code=response.status, headers=headers)) or b""
+        if response.body and (request is None or request.method != "HEAD"):
+            out += http.send(h11.Data(data=response.body)) or b""
+        out += http.send(h11.EndOfMessage()) or b""
+        self.transport.write(out)
+        if last or self._last or http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            self._end()
+            return
+        http.start_next_cycle()
+        self._route = self._request = self._refusal = None
+        self._body = []
+        self._size = 0
+        if not self._choked:
+            self._next()
+
+    def _next(self) -> None:
+        """Wait for the next request, or look at it in the next turn if it is there."""
+        self._ahead = 0
+        self.transport.resume_reading()
+        data, ended = self._h11.trailing_data
+        self._reading = bool(data)
+        if data or ended:
+            self._arm(self.limits.request, self._too_slow)
+            self._turn = self.driver.loop.call_soon(self._advance)
+        else:
+            self._arm(self.limits.idle, self._end)
+
+    def _end(self) -> None:
+        """Close so that the last answer arrives: unread input would reset the connection, so it is read and ignored."""
+        idle, self._ending = self.idle, True
+        transport = self.transport
+        if transport.is_closing():
+            return
+        if not self._choked:
+            self._arm(self.limits.linger, transport.abort)
+        if idle or self._eof or not transport.can_write_eof():
+            transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the client has gone already
+            transport.abort()
+        else:
+            transport.resume_reading()
+
+    # ---------------------------------------------------------------- time
+
+    def _arm(self, seconds: float, then: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = self.driver.loop.call_later(seconds, then)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        """A request did not come to its end in time."""
+        if self._reading:
+            text = f"the request was not there within {self.limits.request:g} seconds"
+            self._respond(HttpError(408, text).response(), last=True)
+        else:
+            self._end()
+
+
+def _date(seconds: float) -> str:
+    """`Sun, 06 Nov 1994 08:49:37 GMT`, in any locale."""
+    now = time.gmtime(seconds)
+    day, month = DAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
+    return f"{day}, {now.tm_mday:02d} {month} {now.tm_year} {now.tm_hour:02d}:{now.tm_min:02d}:{now.tm_sec:02d} GMT"

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""A server for programs without an event loop: it runs in a thread of its own, and its methods may be called anywhere.
+
+with ThreadedServer(hooks=[AllowAll()]) as server:
+    print(server.url)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.server import GRACE, Server
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.inline import Received
+    from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
+    from mqtt_ref.engine.options import Options
+    from mqtt_ref.hooks import Hook
+    from mqtt_ref.net.listener import Listener
+    from mqtt_ref.net.trace import Trace
+    from mqtt_ref.wire.packets import Packet, PublishProperties
+
+__all__ = ["ThreadedServer"]
+
+T = TypeVar("T")
+PATIENCE: Final = 30.0
+"""Seconds that the loop may take to answer a call from another thread."""
+WAITING: Final = 10_000
+"""Messages that may wait for a loop over them."""
+
+
+class ThreadedServer:
+    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+
+    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
+    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        listeners: Sequence[Listener] | None = None,
+        *,
+        hooks: Sequence[Hook] = (),
+        trace: Trace | None = None,
+        tables: Tables = TABLES,
+    ) -> None:
+        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables)
+        """The server itself, for `call`; only its own thread may touch it while it runs."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    # ---------------------------------------------------------------- its life
+
+    def start(self) -> None:
+        """Open all listeners, or none.
+
+        Raises:
+            ListenerError: one of them cannot be opened.
+            RuntimeError: it runs already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the server runs already")
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(loop,), name="mqtt_ref", daemon=True)
+        self._loop = loop
+        self._thread.start()
+        try:
+            self._do(self.server.start())
+        except BaseException:
+            self._end()
+            raise
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Say goodbye to the clients and be done within `grace` seconds and a bit; nothing if it does not run."""
+        if self._thread is None:
+            return
+        try:
+            self._do(self.server.stop(grace))
+        finally:
+            self._end()
+
+    def __enter__(self) -> ThreadedServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    def _end(self) -> None:
+        loop, self._loop = self._loop, None
+        thread, self._thread = self._thread, None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+
+    # ---------------------------------------------------------------- calls from other threads
+
+    def call(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run a function in the server's thread and return what it returns, or raise what it raises.
+
+        Raises:
+            RuntimeError: the server does not run, or this is its own thread.
+        """
+
+        async def run() -> T:
+            return function(*args, **named)
+
+        return self._do(run())
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the server does not run")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("this is the server's own thread, use `server.server` here")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        """Where the first listener is reached; it is open while the server runs."""
+        return self.server.url
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener."""
+        return self.server.port
+
+    def add_hook(self, hook: Hook) -> None:
+        """See `Server.add_hook`."""
+        self.call(self.server.add_hook, hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """See `Server.remove_hook`."""
+        self.call(self.server.remove_hook, hook)
+
+    def add_listener(self, listener: Listener) -> None:
+        """See `Server.add_listener`."""
+        self._do(self.server.add_listener(listener))
+
+    def close_listener(self, name: str, *, disconnect: bool = True) -> None:
+        """See `Server.close_listener`."""
+        self._do(self.server.close_listener(name, disconnect=disconnect))
+
+    def rules_changed(self) -> None:
+        """See `Server.rules_changed`."""
+        self.call(self.server.rules_changed)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes | str = b"",
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: PublishProperties | None = None,
+    ) -> bool:
+        """See `Server.publish`."""
+        return self.call(self.server.publish, topic, payload, qos=qos, retain=retain, properties=properties)
+
+    def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
+        """See `Server.subscribe`; the handler is called in the server's thread."""
+        self.call(self.server.subscribe, topic_filter, handler, identifier=identifier)
+
+    def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
+        """See `Server.unsubscribe`."""
+        return self.call(self.server.unsubscribe, topic_filter, identifier)
+
+    def messages(self, topic_filter: str, timeout: float = PATIENCE) -> Iterator[Received]:
+        """The messages that match; it subscribes at once and ends when none has come for `timeout` seconds.
+
+        Of more than 10,000 messages that nobody has taken yet, the newest are dropped.
+        """
+        waiting: queue.Queue[Received] = queue.Queue(WAITING)
+
+        def put(received: Received) -> None:
+            if not waiting.full():
+                waiting.put_nowait(received)
+
+        inline = self.call(self.server.inline_client, "inline")
+        self.call(inline.subscribe, topic_filter, put)
+        return self._take(waiting, timeout, inline.close)
+
+    def _take(self, waiting: queue.Queue[Received], timeout: float, close: Callable[[], object]) -> Iterator[Received]:
+        try:
+            while True:
+                yield waiting.get(timeout=timeout)
+        except queue.Empty:
+            return
+        finally:
+            if self._loop is not None:
+                self.call(close)
+
+    def inject(self, client_id: str, packet: Packet) -> None:
+        """See `Server.inject`."""
+        self.call(self.server.inject, client_id, packet)
+
+    def disconnect(self, client_id: str, reason_code: int = 0x98, text: str = "", server_reference: str = "") -> bool:
+        """See `Server.disconnect`."""
+        return self.call(self.server.disconnect, client_id, reason_code, text, server_reference)
+
+    def clients(self) -> list[Client]:
+        """See `Server.clients`."""
+        return self.call(self.server.clients)
+
+    def client(self, client_id: str) -> Client | None:
+        """See `Server.client`."""
+        return self.call(self.server.client, client_id)
+
+    def subscriptions(self) -> list[SubscriptionView]:
+        """See `Server.subscriptions`."""
+        return self.call(self.server.subscriptions)
+
+    def retained(self, topic_filter: str = "#") -> list[RetainedView]:
+        """See `Server.retained`."""
+        return self.call(self.server.retained, topic_filter)
