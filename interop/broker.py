@@ -78,6 +78,20 @@ def broker_under_test(script: Path | None = None) -> Iterator[Broker]:
 def start_ours(script: Path | None = None) -> Iterator[Broker]:
     """`mqtt-ref serve` on a free port of the loopback interface, or a script that embeds it and says its address."""
     command = ["-m", "mqtt_ref", "serve", "--port", "0"] if script is None else [str(script)]
+    with _started(command) as broker:
+        yield broker
+
+
+@contextlib.contextmanager
+def start_oracle(record: Path) -> Iterator[Broker]:
+    """`mqtt-ref oracle serve`, which judges its clients and writes what it finds to `record`."""
+    with _started(["-m", "mqtt_ref", "oracle", "serve", "--port", "0", "--record", str(record)]) as broker:
+        yield broker
+
+
+@contextlib.contextmanager
+def _started(command: list[str]) -> Iterator[Broker]:
+    """Ours, by that command."""
     home = _home_of_ours()
     process = Process([sys.executable, *command], cwd=home, env={**os.environ, "PYTHONPATH": str(home)})
     try:
@@ -137,5 +151,6 @@ __all__ = [
     "parse_address",
     "reachable",
     "start_mosquitto",
+    "start_oracle",
     "start_ours",
 ]

@@ -42,7 +42,7 @@ class Server:
 
     Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
     on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them.
+    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one.
 
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
@@ -56,10 +56,12 @@ class Server:
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
+        self.channels = channels
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
@@ -275,6 +277,8 @@ class Server:
             driver.schedule()
 
     def _channel(self) -> Callable[[Driver, Listener], Channel]:
+        if self.channels is not None:
+            return self.channels
         if self.trace is None:
             return Channel
         from mqtt_ref.net.trace import traced

@@ -19,6 +19,7 @@ FINE, FINDINGS, USAGE = 0, 1, 2
 # name -> (module with `configure` and `run`, the line that `mqtt-ref --help` shows). A row comes with its module.
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mqtt_ref.cli.serve", "run the broker"),
+    "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
     "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards that bind it"),
     "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
     "check-config": (

@@ -119,7 +119,7 @@ class Link:
         """What the client's certificate says, as `ssl` gives it, if one was asked for and sent."""
         self.connect_by = 0
         """When the CONNECT has to be there, or 0."""
-        self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size)
+        self.decoder = Decoder(0, CLIENT, hub.options.capabilities.maximum_packet_size, hub.tables.go_on)
         self.state: int = AWAIT_CONNECT
         self.base = 0
         """`state` times the width of the table of connections."""

@@ -71,6 +71,8 @@ def react(link: Link, violation: Violation, now: int, text: str = "") -> None:
         return
     why = text or f"{_title(violation.reason)}: {violation.field or 'rule'} at byte {violation.offset}"
     link.note(why, violation.reason, violation.statement)
+    if link.hub.tables.go_on and phase == "connected" and not link.decoder.broken:
+        return
     if action == "connack":
         # A client whose version is not spoken is answered in the form that its CONNECT suggests.
         if not link.version:

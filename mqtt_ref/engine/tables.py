@@ -38,6 +38,11 @@ class Tables:
         self.decisions = Decisions()
         self.reactions: dict[str, Reaction] = {}
         """What to do instead of the reaction table, by statement; empty in the standard."""
+        self.go_on = False
+        """Whether a packet of a connected client that breaks a rule is noted and passed over, for a judge that records.
+
+        Where its end is not known, the connection is closed all the same.
+        """
 
     def reaction(self, statement: str, reason: int, version: int, state: str) -> Reaction:
         """What the server does about a client's breach of `statement`."""
@@ -62,6 +67,7 @@ def _copy(tables: Tables) -> Tables:
     for name in DECISIONS:
         setattr(new.decisions, name, getattr(tables.decisions, name))
     new.reactions = dict(tables.reactions)
+    new.go_on = tables.go_on
     return new
 
 
@@ -75,6 +81,7 @@ def changed(
     next: str | None = None,  # noqa: A002
     limits: dict[str, int] | None = None,
     reactions: dict[str, Reaction] | None = None,
+    go_on: bool | None = None,
 ) -> Tables:
     """A copy of `tables` in which one transition, some numbers or some reactions differ.
 
@@ -97,6 +104,8 @@ def changed(
             raise ValueError(f"no number is called {name!r}")
         setattr(new.limits, name, value)
     new.reactions.update(reactions or {})
+    if go_on is not None:
+        new.go_on = go_on
     return new
 
 

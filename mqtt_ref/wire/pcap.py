@@ -34,7 +34,11 @@ class CaptureError(ValueError):
 
 
 class Chunk(NamedTuple):
-    """Bytes that one side of a connection sent, in order. `gap` bytes before them are missing in the capture."""
+    """Bytes that one side of a connection sent, in order. `gap` bytes before them are missing in the capture.
+
+    One without bytes has a `mark`: `open` for the first segment of a connection, `close` for the end or reset by the
+    side that sent it.
+    """
 
     time: int
     connection: int
@@ -44,6 +48,7 @@ class Chunk(NamedTuple):
     target_port: int
     data: bytes
     gap: int = 0
+    mark: str = ""
 
 
 def is_capture(data: bytes) -> bool:
@@ -51,8 +56,10 @@ def is_capture(data: bytes) -> bool:
     return data[:4] in MAGIC or data[:4] == SECTION
 
 
-def streams(data: bytes) -> Iterator[Chunk]:
+def streams(data: bytes, marks: bool = False) -> Iterator[Chunk]:
     """The bytes of all TCP streams as they became readable for the receiver, in the order of the capture.
+
+    With `marks`, also where each begins and ends, as far as that was captured.
 
     Raises:
         CaptureError: the file is none, or its link layer is not known.
@@ -79,7 +86,12 @@ def streams(data: bytes) -> Iterator[Chunk]:
                 count += 1
                 flow = _Flow(count)
             flows[key] = flow
+        if marks and segment.syn and not segment.ack and not flow.started:
+            yield flow.mark(time, segment, "open")
         yield from flow.take(time, segment)
+        if marks and segment.last and not flow.ended:
+            flow.ended = True
+            yield flow.mark(time, segment, "close")
     for flow in flows.values():
         yield from flow.rest(time)
 
@@ -162,6 +174,7 @@ class _Segment(NamedTuple):
     sequence: int
     syn: bool
     ack: bool
+    last: bool
     data: bytes
 
 
@@ -224,6 +237,7 @@ def _tcp(source: bytes, target: bytes, segment: bytes) -> _Segment | None:
         int.from_bytes(segment[4:8], "big"),
         bool(segment[13] & 2),
         bool(segment[13] & 16),
+        bool(segment[13] & 5),
         segment[head:],
     )
 
@@ -234,6 +248,7 @@ class _Flow:
     def __init__(self, number: int) -> None:
         self.number = number
         self.started = False
+        self.ended = False
         self.first = 0
         self.next = 0
         self.early: dict[int, _Segment] = {}
@@ -263,6 +278,10 @@ class _Flow:
                 self.next = at + len(segment.data) & 0xFFFF_FFFF
                 yield self._chunk(time, segment, segment.data, ahead)
             yield from self._ready(time)
+
+    def mark(self, time: int, segment: _Segment, mark: str) -> Chunk:
+        """Where the connection begins or ends."""
+        return self._chunk(time, segment, b"", 0)._replace(mark=mark)
 
     def _ready(self, time: int) -> Iterator[Chunk]:
         while self.early:

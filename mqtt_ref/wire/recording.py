@@ -32,7 +32,8 @@ class RecordingError(ValueError):
 class Piece(NamedTuple):
     """Bytes of one direction of a connection, in order. `sender` is None where nothing tells it.
 
-    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none.
+    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none. `server` is its address, where
+    that is recorded. A piece without bytes may be an `event`: the connection was opened or closed.
     """
 
     connection: str
@@ -40,6 +41,8 @@ class Piece(NamedTuple):
     data: bytes
     time: int = 0
     gap: int = 0
+    server: str = ""
+    event: str = ""
 
 
 def hex_bytes(text: str) -> bytes | None:
@@ -88,7 +91,9 @@ def _from_trace(text: str) -> Iterator[Piece]:
             raise RecordingError(f"line {number}: `hex` holds other things than hex digits")
         side = SIDES.get(str(record.get("dir", "")))
         time = record.get("t", 0)
-        yield Piece(str(record.get("conn", "")), side, packed, time if isinstance(time, int) else 0)
+        way = record.get("dir")
+        event = way if way in ("open", "close") else ""
+        yield Piece(str(record.get("conn", "")), side, packed, time if isinstance(time, int) else 0, event=event)
 
 
 def _from_capture(data: bytes) -> Iterator[Piece]:
@@ -99,7 +104,7 @@ def _from_capture(data: bytes) -> Iterator[Piece]:
     clients: dict[int, tuple[str, int]] = {}
     waiting: dict[int, list[Chunk]] = {}
     others: set[int] = set()
-    for chunk in streams(data):
+    for chunk in streams(data, marks=True):
         number = chunk.connection
         if number in others:
             continue
@@ -126,6 +131,8 @@ def _client(chunks: Iterable[Chunk]) -> tuple[str, int] | None:
     for chunk in chunks:
         side = (chunk.source, chunk.source_port)
         sides[side] = sides.get(side, b"") + chunk.data
+        if chunk.mark == "open" and chunk.target_port not in PORTS:
+            continue
         if CONNECT.match(sides[side]):
             return side
         if chunk.target_port in PORTS:
@@ -139,4 +146,6 @@ def _pieces(chunks: Iterable[Chunk], client: tuple[str, int]) -> Iterator[Piece]
     for chunk in chunks:
         sender = CLIENT if (chunk.source, chunk.source_port) == client else SERVER
         name = f"{chunk.connection} {client[0]}:{client[1]}"
-        yield Piece(name, sender, chunk.data, chunk.time, chunk.gap)
+        ends = (chunk.source, chunk.source_port), (chunk.target, chunk.target_port)
+        host, port = ends[1] if ends[0] == client else ends[0]
+        yield Piece(name, sender, chunk.data, chunk.time, chunk.gap, f"{host}:{port}", chunk.mark)

@@ -79,3 +79,25 @@ def test_counters_have_their_names() -> None:
     assert told["connections_accepted"] == 2
     assert told["connections_refused"] == 1
     assert told["messages_routed"] == 1
+
+
+def test_tables_that_go_on_pass_over_what_is_broken() -> None:
+    world = World(tables=changed(TABLES, go_on=True))
+    sub = world.client("sub")
+    sub.subscribe("t")
+    a = world.client("a")
+    a.send_raw(b"\x30\x05\x00\x01t\x001" + b"\xc1\x00" + b"\x30\x05\x00\x01t\x002")
+    a.send(Connect("a"))
+    assert a.ask(Pingreq()) == Pingresp()
+    assert sub.payloads() == [b"1", b"2"]
+    assert world.broker.counters.violations == 2
+
+
+def test_nothing_can_go_on_where_the_end_is_not_known() -> None:
+    world = World(tables=changed(TABLES, go_on=True))
+    a = world.client("a")
+    a.send_raw(b"\x30\xff\xff\xff\xff\x01")
+    assert a.closed
+    b = world.link()
+    b.send_raw(b"\x10\x00")
+    assert b.closed

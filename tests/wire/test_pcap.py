@@ -212,3 +212,13 @@ def test_damage_raises_nothing_else(make: object) -> None:
             list(streams(bytes(data[: draw.randrange(len(data) + 1)])))
         except CaptureError:
             pass
+
+
+def test_marks_say_where_a_connection_begins_and_ends() -> None:
+    chunks = list(streams(pcap(talk(), 1), marks=True))
+    assert [(chunk.mark, chunk.source_port) for chunk in chunks if chunk.mark] == [("open", 40000), ("close", 40000)]
+    assert chunks[0].mark == "open"
+    assert chunks[-1].mark == "close"
+    assert not any(chunk.data for chunk in chunks if chunk.mark)
+    late = list(streams(pcap(talk()[2:], 1), marks=True))
+    assert [chunk.mark for chunk in late if chunk.mark] == ["close"]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""The oracle does not accuse clients that others wrote in ordinary use."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.broker import Broker, start_oracle
+from interop.matrix import Run, runs
+from interop.scenarios import SCENARIOS, Side, Stage
+from mqtt_ref.oracle.report import as_text, read_record
+
+ALONE = [
+    run
+    for run in runs()
+    if run.publisher.name == run.subscriber.name and run.publisher_version == run.subscriber_version
+]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Path]]:
+    """A broker that judges, and the file of its findings."""
+    record = tmp_path_factory.mktemp("oracle") / "findings.jsonl"
+    with start_oracle(record) as broker:
+        yield broker, record
+
+
+@pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in ALONE])
+def test_ordinary_use_is_not_accused(run: Run, judged: tuple[Broker, Path], need: Callable[[str | None], None]) -> None:
+    """Play the scenario with one client on both sides, and read what was found."""
+    need(run.publisher.missing())
+    broker, record = judged
+    before = len(record.read_text())
+    stage = Stage(
+        host=broker.host,
+        port=broker.port,
+        publisher=Side(run.publisher.factory(), run.publisher_version),
+        subscriber=Side(run.subscriber.factory(), run.subscriber_version),
+        qos=run.qos,
+    )
+    try:
+        SCENARIOS[run.scenario](stage)
+    except BaseException:
+        stage.abandon()
+        raise
+    stage.close()
+    found = list(read_record(record.read_text()[before:]))
+    assert not found, "\n\n".join(as_text(finding) for finding in found)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""`mqtt-ref oracle`: judges clients, live on a broker of its own or from recorded traffic of any broker."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from mqtt_ref.oracle.finding import Finding
+
+__all__ = ["configure", "run"]
+
+FINE, FINDINGS, USAGE = 0, 1, 2
+VERSIONS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
+EXAMPLE: Final = """\
+examples:
+  mqtt-ref oracle serve --port 0 --record findings.jsonl     a broker that judges whoever connects
+  mqtt-ref oracle report findings.jsonl                      what it found, in full
+  mqtt-ref oracle check traffic.pcap                         any client with any broker
+  mqtt-ref oracle check trace.jsonl --json
+  mqtt-ref oracle coverage                                   which rules it decides
+
+`check` reads a pcap or pcapng, or a JSONL trace (`mqtt-ref serve --trace=jsonl`). Exit codes: 0 no rule that must be
+kept was broken, 1 some were, 2 wrong usage or nothing to judge."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands and their arguments."""
+    parser.epilog = EXAMPLE
+    commands = parser.add_subparsers(dest="action", required=True, metavar="serve|check|report|coverage")
+
+    serve = commands.add_parser("serve", help="run a broker that judges whoever connects")
+    serve.add_argument("--port", type=int, default=1883, help="TCP port, 0 takes a free one (default: 1883)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument(
+        "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
+    )
+    serve.add_argument(
+        "--on-violation",
+        choices=("record", "close"),
+        default="record",
+        help="go on behind a packet that breaks a rule, or close as the standard asks (default: record)",
+    )
+    serve.add_argument("--record", metavar="FILE", help="write each finding to FILE, one JSON object per line")
+    serve.add_argument("--trace", nargs="?", const="text", choices=("text", "jsonl"), help="print each packet too")
+    serve.add_argument("-v", "--verbose", action="store_true", help="show each finding in full when it is made")
+
+    check = commands.add_parser("check", help="judge recorded traffic")
+    check.add_argument("file", metavar="FILE|PCAP", help="a JSONL trace or a capture; `-` reads standard input")
+    report = commands.add_parser("report", help="show the findings that `serve --record` wrote")
+    report.add_argument("file", metavar="FILE", help="the JSONL record; `-` reads standard input")
+    for one in (check, report):
+        one.add_argument("--json", action="store_true", help="one JSON document")
+        one.add_argument("--brief", action="store_true", help="one line per finding")
+
+    coverage = commands.add_parser("coverage", help="which statements that bind the client are decided, and how")
+    coverage.add_argument("--protocol", choices=sorted(VERSIONS), help="of this version only")
+    coverage.add_argument("--minted", action="store_true", help="also rules that the standard gives no number")
+    coverage.add_argument("--brief", action="store_true", help="only the numbers")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the subcommand says."""
+    actions: dict[str, Callable[[argparse.Namespace], int]] = {
+        "serve": _serve,
+        "check": _check,
+        "report": _report,
+        "coverage": _coverage,
+    }
+    return actions[args.action](args)
+
+
+def _read(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
+def _check(args: argparse.Namespace) -> int:
+    from mqtt_ref.oracle.recorded import judge_recording
+    from mqtt_ref.wire.pcap import CaptureError
+    from mqtt_ref.wire.recording import RecordingError
+
+    try:
+        judge = judge_recording(_read(args.file))
+    except (OSError, RecordingError, CaptureError) as error:
+        print(f"mqtt-ref oracle check: {error}", file=sys.stderr)
+        return USAGE
+    if not judge.connections:
+        print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
+        return USAGE
+    return _show(args, judge.findings, judge.connections, judge.unjudged)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from mqtt_ref.oracle.report import read_record
+
+    try:
+        found = list(read_record(_read(args.file).decode()))
+    except (OSError, ValueError) as error:
+        print(f"mqtt-ref oracle report: {error}", file=sys.stderr)
+        return USAGE
+    return _show(args, found, len({finding.connection for finding in found}), 0)
+
+
+def _show(args: argparse.Namespace, findings: Iterable[Finding], connections: int, unjudged: int) -> int:
+    from mqtt_ref.oracle.report import as_json, as_text, one_line, summary
+
+    found = list(findings)
+    if args.json:
+        print(json.dumps(as_json(found, connections, unjudged), indent=2, ensure_ascii=False))
+    else:
+        for number, finding in enumerate(found, 1):
+            print(one_line(finding) if args.brief else as_text(finding, number) + "\n")
+        print(summary(found, connections, unjudged))
+    return _code(found)
+
+
+def _code(findings: Iterable[Finding]) -> int:
+    return FINDINGS if any(finding.level == "must" for finding in findings) else FINE
+
+
+def _coverage(args: argparse.Namespace) -> int:
+    from mqtt_ref.oracle.coverage import REASONS, coverage, scenarios
+
+    for name, version in VERSIONS.items():
+        if args.protocol not in (None, name):
+            continue
+        covers = coverage(version, args.minted or version == 3)
+        detected = sum(1 for one in covers if one.detectors)
+        acting = sum(1 for one in covers if not one.detectors and one.scenario)
+        if not args.brief:
+            for one in covers:
+                how = ", ".join(one.detectors) if one.detectors else ""
+                if one.scenario:
+                    how += f"{'; ' if how else ''}server acts: {one.scenario}"
+                if one.reason:
+                    how = f"not decided: {one.reason}" + (f" ({one.note})" if one.note else "")
+                print(f"{one.statement.id:32} {one.statement.level:6} {how}")
+        kind = "" if args.minted or version == 3 else " that the standard numbers"
+        print(
+            f"MQTT {name}: {len(covers)} statements{kind} bind the client: {detected} have a detector, "
+            f"{acting} more need the server to act, {len(covers) - detected - acting} are not decided\n"
+        )
+    if not args.brief:
+        print("What the server does:")
+        for name, does in scenarios().items():
+            print(f"  {name:22} {does}")
+        print("Reasons:")
+        for name, text in REASONS.items():
+            print(f"  {name:22} {text}")
+    return FINE
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from mqtt_ref.cli.serve import run_loop, serve
+    from mqtt_ref.hooks import AllowAll
+    from mqtt_ref.net.listener import ListenerError
+    from mqtt_ref.net.tcp import TcpListener, is_loopback
+    from mqtt_ref.net.trace import Trace
+    from mqtt_ref.oracle.finding import finding_to_json
+    from mqtt_ref.oracle.judge import Judge
+    from mqtt_ref.oracle.live import Live, policy
+    from mqtt_ref.oracle.report import as_text, one_line, summary
+    from mqtt_ref.server import Server
+
+    if not args.allow_all and not is_loopback(args.host):
+        print(
+            f"mqtt-ref oracle serve: refused to listen on {args.host!r}: others can reach that address, and everybody "
+            "would be let in. --allow-all says that this is wanted.",
+            file=sys.stderr,
+        )
+        return USAGE
+    record: TextIO | None = None
+    if args.record:
+        try:
+            record = Path(args.record).open("w", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+            return USAGE
+
+    def found(finding: Finding) -> None:
+        if record is not None:
+            record.write(json.dumps(finding_to_json(finding)) + "\n")
+            record.flush()
+        text = as_text(finding) + "\n" if args.verbose else one_line(finding)
+        print(text, file=sys.stderr, flush=True)
+
+    judge = Judge(found)
+    live = Live(judge, Trace(sys.stdout, args.trace) if args.trace else None)
+    server = Server(
+        listeners=[TcpListener(args.host, args.port)],
+        hooks=[AllowAll()],
+        tables=policy(args.on_violation),
+        channels=live.channel,
+    )
+    say = sys.stderr if args.trace == "jsonl" else sys.stdout
+    try:
+        run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
+    except ListenerError as error:
+        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        return USAGE
+    finally:
+        if record is not None:
+            record.close()
+    print(summary(judge.findings, judge.connections, judge.unjudged), file=sys.stderr)
+    return _code(judge.findings)

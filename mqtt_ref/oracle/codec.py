@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What the codec finds in one packet, and which further statements the same breach breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from mqtt_ref.wire.generated.packets import Publish
+from mqtt_ref.wire.generated.vectors import Vector, vectors
+from mqtt_ref.wire.primitives import CLIENT
+from mqtt_ref.wire.statements import STATEMENTS
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["also", "broken_by", "decided"]
+
+SAME: Final = {
+    "MQTT5-3.3.1-2": "MQTT5-4.3.1-1",
+    "MQTT311-3.3.1-2": "MQTT311-4.3.1-1",
+    "MQTT311-3.1.2-13": "MQTT311-3.1.2-11",
+    "MQTT311-3.1.2-15": "MQTT311-3.1.2-11",
+}
+"""A statement that says again what another says, or a part of it."""
+IN_TOPICS: Final = {
+    "MQTT5-1.5.4-2": "MQTT5-4.7.3-2",
+    "MQTT311-1.5.3-2": "MQTT311-4.7.3-2",
+    "X31-utf8-no-null": "X31-topic-nul",
+}
+"""The same for what is said of strings in general, and of Topic Names and Topic Filters once more."""
+BY_CODE: Final = {
+    ("MQTT5-3.4.2-1", 0x10): "X5-puback-no-subscribers-server",
+    ("MQTT5-3.5.2-1", 0x10): "X5-pubrec-no-subscribers-server",
+    ("MQTT5-3.15.2-1", 0x00): "X5-auth-success-server",
+    **{
+        ("MQTT5-3.14.2-1", code): "X5-disconnect-server-codes"
+        for code in (0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x9A, *range(0x9C, 0xA3))
+    },
+}
+"""The same for Reason Codes that are the server's alone."""
+TOPIC_PACKETS: Final = frozenset({Publish.TYPE, 8, 10})
+
+
+def also(violation: Violation, data: bytes) -> tuple[str, ...]:
+    """What else a broken packet breaks."""
+    statement, packet, field = violation.statement, violation.packet, violation.field
+    told = _told().get((statement, packet, field), ())
+    return told + _more(statement, packet, field, data[violation.offset : violation.offset + 1])
+
+
+def _more(statement: str, packet: int, field: str, byte: bytes) -> tuple[str, ...]:
+    if byte and (statement, byte[0]) in BY_CODE:
+        return (BY_CODE[statement, byte[0]],)
+    if statement in SAME:
+        return (SAME[statement],)
+    if statement in IN_TOPICS and packet in TOPIC_PACKETS and "topic" in field and "response" not in field:
+        return (IN_TOPICS[statement],)
+    return ()
+
+
+def broken_by(vector: Vector) -> tuple[str, ...]:
+    """The statements that a malformed packet breaks."""
+    byte = vector.data[vector.offset : vector.offset + 1]
+    return (vector.statement, *vector.also, *_more(vector.statement, vector.data[0] >> 4, vector.field, byte))
+
+
+@cache
+def _told() -> dict[tuple[str, int, str], tuple[str, ...]]:
+    """From the malformed packets: by statement, packet type and field, what else is said to be broken."""
+    found: dict[tuple[str, int, str], tuple[str, ...]] = {}
+    for vector in _broken():
+        key = vector.statement, vector.data[0] >> 4, vector.field
+        before = found.get(key)
+        # What holds for some of the packets only is not said of all.
+        found[key] = vector.also if before is None else tuple(one for one in before if one in vector.also)
+    return found
+
+
+def decided() -> set[str]:
+    """The statements of which some malformed packet of a client is found to break them."""
+    return {one for vector in _broken() for one in broken_by(vector)}
+
+
+def _broken() -> Iterator[Vector]:
+    for vector in vectors():
+        if vector.sender == CLIENT and vector.statement and STATEMENTS[vector.statement].level != "may":
+            yield vector

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Where a fault is played: a client, the judge between, and the server's part said by hand, on a clock of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mqtt_ref.oracle.faults.client import Client
+from mqtt_ref.oracle.finding import Finding
+from mqtt_ref.oracle.judge import Judge
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, ConnackProperties, Packet
+from mqtt_ref.wire.primitives import V5
+
+__all__ = ["Stage"]
+
+SECOND: Final = 1_000_000_000
+MOMENT: Final = SECOND // 50
+"""What passes between one line and the next."""
+
+
+class Stage:
+    """One client and its judge. What the client sends is judged at once; what the server says, before it gets it."""
+
+    def __init__(self, version: int = V5, faults: frozenset[str] = frozenset(), client_id: str = "c") -> None:
+        self.version = version
+        self.now = 1000 * SECOND
+        self.judge = Judge()
+        self.client = Client(client_id, version, faults)
+        self.client.now = self.now
+        self.count = 0
+        self.open()
+
+    def open(self) -> None:
+        """A new connection."""
+        self.count += 1
+        self.watched = self.judge.open(str(self.count), self.now, "client")
+
+    def drop(self) -> None:
+        """The connection breaks."""
+        self.turn()
+        self.client.lost()
+        self.watched.closed(self.now)
+        self.pass_time(0.1)
+        self.open()
+
+    def connect(self, connack: Connack | None = None, **fields: Any) -> None:
+        """CONNECT and CONNACK."""
+        self.client.connect(**fields)
+        self.says(connack or Connack())
+
+    def limited(self, **limits: Any) -> None:
+        """CONNECT, and a CONNACK with these properties."""
+        self.connect(Connack(properties=ConnackProperties(**limits)))
+
+    def says(self, *packets: Packet) -> None:
+        """The server sends."""
+        self.turn()
+        self._pass(MOMENT)
+        for packet in packets:
+            data = encode(self.version, packet)
+            self.watched.server(data, self.now)
+            self.client.receive(data, self.now)
+        self._pass(MOMENT)
+        self.turn()
+
+    def turn(self) -> None:
+        """What the client wants to send passes the judge."""
+        for data in self.client.out:
+            self.watched.client(data, self.now)
+        self.client.out.clear()
+
+    def raw(self, data: bytes) -> None:
+        """The client sends these bytes."""
+        self.client.send_raw(data)
+        self.turn()
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes; a client with a Keep Alive pings."""
+        until = self.now + int(seconds * SECOND)
+        step = SECOND // 5
+        while self.now < until:
+            self._pass(min(step, until - self.now))
+            self.turn()
+
+    def _pass(self, time: int) -> None:
+        self.now += time
+        self.client.tick(self.now)
+        self.turn()
+        self.judge.passed(self.now)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the judge has found."""
+        return list(self.judge.findings)
+
+    def rules(self) -> set[str]:
+        """The statements that were found broken."""
+        self.turn()
+        return {one for finding in self.judge.findings for one in (finding.rule, *finding.also)}

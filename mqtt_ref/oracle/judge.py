@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: MIT
+"""The judge: sees both directions of each connection, live or recorded, and says what the client did wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from mqtt_ref.oracle import following
+from mqtt_ref.oracle.codec import also
+from mqtt_ref.oracle.finding import SHOWN, Event, Finding
+from mqtt_ref.oracle.framer import Framer
+from mqtt_ref.oracle.monitors import MONITORS, Monitor
+from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
+from mqtt_ref.oracle.monitors.websocket import WebSocket
+from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
+from mqtt_ref.wire.fast import decode
+from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
+from mqtt_ref.wire.generated.packets import PACKET_NAMES
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
+from mqtt_ref.wire.primitives import CLIENT, SERVER, V5
+from mqtt_ref.wire.statements import PREFIXES, STATEMENTS
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Judge", "Watched"]
+
+CLIENTS: Final = 100_000
+"""Clients that are remembered when they are not connected; those seen last are."""
+FINDINGS: Final = 10_000
+"""Findings that are kept; more are counted."""
+REPEATED: Final = 20
+"""Findings of one rule on one connection that are kept; more are counted."""
+OTHERS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"\x16\x03")
+"""How HTTP and TLS begin: a visitor that speaks those is no MQTT client."""
+TYPES: Final = (
+    "", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback", "unsubscribe",
+    "unsuback", "pingreq", "pingresp", "disconnect", "auth",
+)  # fmt: skip
+
+Handlers = list[list[tuple[int, Callable[[Any, Any], None]]]]
+
+
+def _handlers(prefix: str, every: str, ordinary: bool = False) -> Handlers:
+    """By packet type: which monitors look at it, each with the function that does; `ordinary` leaves out the idle."""
+    table: Handlers = []
+    for name in TYPES:
+        row: list[tuple[int, Callable[[Any, Any], None]]] = []
+        for at, monitor in enumerate(MONITORS):
+            for wanted in (every, f"{prefix}_{name}"):
+                function = getattr(monitor, wanted, None)
+                if ordinary and wanted in monitor.idle:
+                    continue
+                if function is not None and function is not getattr(Monitor, wanted, None):
+                    row.append((at, function))
+        table.append(row)
+    return table
+
+
+SENT: Final = _handlers("sent", "sent")
+ORDINARY: Final = _handlers("sent", "sent", ordinary=True)
+GOT: Final = _handlers("got", "got")
+TIMED: Final = [at for at, monitor in enumerate(MONITORS) if monitor.passed is not Monitor.passed]
+
+
+class Watched:
+    """A connection under watch: what is known of it, and the monitors that look at it."""
+
+    def __init__(self, judge: Judge, talk: Talk) -> None:
+        self.judge = judge
+        self.talk = talk
+        self.sent = Framer()
+        self.got = Framer()
+        self.blind = False
+        """Nothing can be said any more: it began midway, or bytes are missing."""
+        self.aliases = False
+        self.begun_at = 0
+        """When the packet that is not whole yet began to come; 0: there is none."""
+        self.monitors: list[Monitor] = [monitor(talk, self.accuse) for monitor in MONITORS]
+        self.offers: tuple[str, ...] | None = None
+
+    # ---------------------------------------------------------------- what the client sent
+
+    def client(self, data: bytes, now: int) -> None:
+        """Bytes of the client, in order; `now` is when they came."""
+        if self.blind or not data:
+            return
+        talk = self.talk
+        talk.now = now
+        framer = self.sent
+        if talk.connect is None and not framer.have and data.startswith(OTHERS):
+            self.blind = True
+            return
+        data, frames = framer.feed(data)
+        first = self.begun_at or now
+        if frames:
+            talk.history.append((now, CLIENT, data, 0, framer.whole))
+        for pos, body, stop in frames:
+            talk.data, talk.pos, talk.stop = data, pos, stop
+            talk.first_byte_at = first
+            first = now
+            packet = decode(talk.version, CLIENT, data, pos, body, stop)
+            if isinstance(packet, Violation):
+                self._broken(packet)
+            else:
+                if body - pos > 2 and not data[body - 1]:
+                    self._minimal(packet, body - 1 - pos)
+                self._sent(packet)
+            if self.blind:
+                return
+        self.begun_at = (first if not frames else now) if framer.have else 0
+        if framer.lost:
+            self._lost()
+
+    def _sent(self, packet: Packet) -> None:
+        talk = self.talk
+        if isinstance(packet, Connect) and talk.connect is None:
+            talk.version = packet.protocol_version
+        kind = packet.TYPE
+        monitors = self.monitors
+        for at, look in (ORDINARY if talk.ordinary else SENT)[kind]:
+            look(monitors[at], packet)
+        if talk.connect is None:
+            if not isinstance(packet, Connect):
+                self.blind = True  # what was not begun by a CONNECT is not MQTT
+                return
+            self._connected(packet)
+        following.after_sent(talk, packet)
+
+    def _connected(self, connect: Connect) -> None:
+        talk = self.talk
+        talk.connect = connect
+        talk.connected_at = talk.now
+        talk.client_id = connect.client_id
+        memory = self.judge.remember(talk.server, connect.client_id)
+        talk.whole = True  # a CONNECT can only be the beginning
+        earlier = memory.talk
+        if earlier is not None:
+            # The client is here now; what still comes on its old connection is of no account.
+            following.closed(earlier)
+            earlier.certain = False
+            earlier.memory = Memory()
+        talk.memory = memory
+        memory.talk = talk
+        if connect.clean_start:
+            memory.lapse()
+            talk.session = FRESH
+        properties = connect.properties
+        self.aliases = properties is not None and bool(properties.topic_alias_maximum)
+        if self.offers is not None:
+            self._offered()
+
+    def _broken(self, violation: Violation) -> None:
+        talk = self.talk
+        kind = talk.data[talk.pos] >> 4
+        if talk.connect is None:
+            named = talk.data[talk.pos : talk.pos + 12]
+            if kind == Connect.TYPE and (talk.whole or b"MQTT" in named or b"MQIsdp" in named):
+                self._accuse_wire(violation)
+            elif talk.whole:
+                cites = ("MQTT5-3.1.0-1", "MQTT311-3.1.0-1")
+                self.accuse(cites, "a CONNECT as the first packet", f"{PACKET_NAMES[kind]} as the first packet")
+            self.blind = True
+            return
+        self._accuse_wire(violation)
+        # What the packet would have done is not known, and what the server makes of it is its own affair.
+        if kind in (4, 5, 7) or (kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)):
+            talk.certain = False
+
+    def _minimal(self, packet: Packet, at: int) -> None:
+        """A Remaining Length that is longer than it need be: 5.0 forbids that."""
+        version = packet.protocol_version if isinstance(packet, Connect) else self.talk.version
+        if version == V5:
+            reason, cites, _, _ = VBI_MINIMAL
+            self._accuse_wire(Violation(cites[5], reason, packet.TYPE, at, V5, CLIENT, "remaining_length"))
+
+    def _lost(self) -> None:
+        """No packet's end is known from here on."""
+        talk = self.talk
+        if talk.whole and not self.sent.too_large:
+            data = self.sent.rest[0] if self.sent.rest else b"\x00"
+            talk.data, talk.pos, talk.stop = data, 0, len(data)
+            reason, cites, _, _ = VBI_FOUR_BYTES
+            version = talk.version or V5
+            self._accuse_wire(Violation(cites[version], reason, data[0] >> 4, 4, version, CLIENT, "remaining_length"))
+        self.blind = True
+        talk.certain = False
+
+    # ---------------------------------------------------------------- what the server sent
+
+    def server(self, data: bytes, now: int) -> None:
+        """Bytes of the server, in order; `now` is when they passed."""
+        if self.blind or not data:
+            return
+        talk = self.talk
+        talk.now = now
+        if talk.connect is None:
+            if not talk.whole:
+                self.blind = True
+            return
+        framer = self.got
+        judge = self.judge
+        if data == judge.harmless and not framer.have and not self.aliases:
+            # The same messages to one subscriber after the other: all of QoS 0, and all whole.
+            talk.history.append((now, SERVER, data, 0, len(data)))
+            return
+        data, frames = framer.feed(data, self.aliases)
+        if framer.whole:
+            talk.history.append((now, SERVER, data, 0, framer.whole))
+            if not frames and framer.whole == len(data):
+                judge.harmless = data
+        for pos, body, stop in frames:
+            first = data[pos]
+            if first >> 4 == Publish.TYPE and not self.aliases:
+                qos = first >> 1 & 3
+                if qos:
+                    at = body + 2 + (data[body] << 8 | data[body + 1])
+                    following.got_publish(talk, qos, data[at] << 8 | data[at + 1])
+                continue
+            self._got(decode(talk.version, SERVER, data, pos, body, stop))
+        if framer.lost:
+            talk.certain = False
+
+    def _got(self, packet: Packet | Violation) -> None:
+        talk = self.talk
+        if isinstance(packet, Violation):
+            talk.certain = False  # how the client has to take that is another question
+            return
+        for at, look in GOT[packet.TYPE]:
+            look(self.monitors[at], packet)
+        if isinstance(packet, Publish):
+            if packet.qos:
+                following.got_publish(talk, packet.qos, packet.packet_id)
+        elif packet.TYPE == 6:
+            following.got_pubrel(talk, packet.packet_id)  # type: ignore[union-attr]
+        else:
+            following.answered(talk, packet)
+            if isinstance(packet, Connack) and not talk.client_id and packet.properties is not None:
+                assigned = packet.properties.assigned_client_identifier
+                if assigned:
+                    talk.client_id = assigned
+                    self.judge.keep(talk.server, assigned, talk.memory)
+
+    # ---------------------------------------------------------------- what happened to the connection
+
+    def missing(self, sender: int) -> None:
+        """Bytes are missing in the record: nothing is accused that might be explained by them."""
+        talk = self.talk
+        talk.certain = False
+        if sender == CLIENT or talk.connect is None:
+            self.blind = True
+        else:
+            self.got.lost = True
+
+    def offered(self, protocols: tuple[str, ...]) -> None:
+        """The WebSocket Sub Protocols that the client offers; judged when its CONNECT says which version it speaks."""
+        self.offers = protocols
+        if self.talk.connect is not None:
+            self._offered()
+
+    def _offered(self) -> None:
+        monitor = next(one for one in self.monitors if isinstance(one, WebSocket))
+        monitor.offered(self.offers or ())
+
+    def text_frame(self, data: bytes, now: int) -> None:
+        """A WebSocket data frame of the client that is not binary."""
+        talk = self.talk
+        talk.now = now
+        talk.data, talk.pos, talk.stop = data, 0, len(data)
+        next(one for one in self.monitors if isinstance(one, WebSocket)).text_frame()
+
+    def passed(self, now: int) -> None:
+        """Time passes."""
+        if self.blind or self.talk.closed:
+            return
+        talk = self.talk
+        talk.now = now
+        talk.data, talk.pos, talk.stop = b"", 0, 0
+        if not self.begun_at:
+            for at in TIMED:
+                self.monitors[at].passed(now)
+
+    def excuse(self, now: int) -> None:
+        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late."""
+        for monitor in self.monitors:
+            if isinstance(monitor, KeepAlive) and monitor.last:
+                monitor.last = now
+
+    def closed(self, now: int) -> None:
+        """The connection is gone."""
+        if self.judge.talks.pop(self.talk.number, None) is None:
+            return
+        self.passed(now)
+        if not self.talk.closed:
+            following.closed(self.talk)
+        if self.talk.connect is None:
+            self.judge.unjudged += 1
+
+    # ---------------------------------------------------------------- findings
+
+    def accuse(self, cites: tuple[str, ...], expected: str, seen: str) -> None:
+        """A rule was broken: the first of `cites` that the version has; it has to be one that the client must keep."""
+        prefixes = PREFIXES[self.talk.version or V5]
+        rules = [one for one in cites if one.startswith(prefixes)]
+        if rules:
+            self._add(rules[0], tuple(rules[1:]), expected, seen, -1)
+
+    def _accuse_wire(self, violation: Violation) -> None:
+        if violation.level == "may" or STATEMENTS[violation.statement].level == "may":
+            return
+        found = also(violation, self.talk.data[self.talk.pos : self.talk.stop])
+        expected = "a packet that keeps the rules of the wire format"
+        seen = f"byte {violation.offset}" + (f", in {violation.field}" if violation.field else "")
+        self._add(violation.statement, found, expected, seen, violation.offset)
+
+    def _add(self, rule: str, also: tuple[str, ...], expected: str, seen: str, offset: int) -> None:
+        talk = self.talk
+        history = self._history()
+        data = talk.data[talk.pos : min(talk.stop, talk.pos + SHOWN)]
+        level = STATEMENTS[rule].level
+        finding = Finding(
+            rule, also, level, talk.version or V5, expected, seen, talk.name, talk.client_id, talk.remote, talk.now,
+            data, talk.size, offset, history,
+        )  # fmt: skip
+        self.judge.add(finding, talk.number)
+
+    def _history(self) -> tuple[Event, ...]:
+        """The last packets up to the one that is looked at."""
+        talk = self.talk
+        events: deque[Event] = deque(maxlen=KEPT)
+        for time, sender, data, start, stop in talk.history:
+            end = min(stop, talk.stop) if data is talk.data and talk.stop else stop
+            for pos, _, after in Framer().feed(data[start:end])[1]:
+                whole = data[start + pos : start + min(after, pos + SHOWN)]
+                events.append(Event(time, sender, whole, after - pos))
+        return tuple(events)
+
+
+class Judge:
+    """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
+
+    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule.
+    """
+
+    def __init__(self, on_finding: Callable[[Finding], None] | None = None) -> None:
+        self.on_finding = on_finding
+        self.findings: deque[Finding] = deque(maxlen=FINDINGS)
+        self.counts: Counter[str] = Counter()
+        self.talks: dict[int, Watched] = {}
+        self.connections = 0
+        self.harmless = b""
+        """What a server sent last that holds whole messages of QoS 0 and nothing else."""
+        self.unjudged = 0
+        """Connections of which nothing could be said."""
+        self._memories: OrderedDict[tuple[str, str], Memory] = OrderedDict()
+        self._repeated: Counter[tuple[int, str]] = Counter()
+
+    def open(self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True) -> Watched:
+        """A connection: `name` is shown, `server` parts clients of different servers.
+
+        `whole` says that it is seen from its first byte.
+        """
+        self.connections += 1
+        talk = Talk(self.connections, name, remote, server, whole, now)
+        watched = Watched(self, talk)
+        self.talks[talk.number] = watched
+        return watched
+
+    def passed(self, now: int) -> None:
+        """Time passes; to be called a few times in a second of whatever clock there is."""
+        for watched in list(self.talks.values()):
+            watched.passed(now)
+
+    def excuse(self, now: int) -> None:
+        """Whoever watches was not there for a while: nobody was late."""
+        for watched in self.talks.values():
+            watched.excuse(now)
+
+    def remember(self, server: str, client_id: str) -> Memory:
+        """What is known of a client; of one without Client Identifier, nothing."""
+        if not client_id:
+            return Memory()
+        found = self._memories.get((server, client_id))
+        if found is None:
+            found = Memory()
+            self.keep(server, client_id, found)
+        else:
+            self._memories.move_to_end((server, client_id))
+        return found
+
+    def keep(self, server: str, client_id: str, memory: Memory) -> None:
+        """Remember it for that client."""
+        self._memories[server, client_id] = memory
+        if len(self._memories) > CLIENTS:
+            self._memories.popitem(last=False)
+
+    def add(self, finding: Finding, number: int) -> None:
+        """A finding on the connection of that number."""
+        self.counts[finding.rule] += 1
+        key = number, finding.rule
+        self._repeated[key] += 1
+        if self._repeated[key] > REPEATED:
+            return
+        self.findings.append(finding)
+        if self.on_finding is not None:
+            self.on_finding(finding)

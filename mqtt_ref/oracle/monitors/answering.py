@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Acknowledgements: the kind that the QoS asks for, for a message that was sent, in the order of what they answer."""
+
+from __future__ import annotations
+
+from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
+from mqtt_ref.oracle.state import FRESH, Talk
+from mqtt_ref.wire.packets import Puback, Pubcomp, Pubrec, Pubrel
+
+__all__ = ["Answering"]
+
+KIND = ("MQTT5-3.3.4-1", "MQTT311-3.3.4-1")
+BY_QOS = {
+    1: ("MQTT5-4.3.2-4", "MQTT311-4.3.2-2"),
+    2: ("MQTT5-4.3.3-8", "MQTT311-4.3.3-2"),
+}
+NO_ANSWER = {
+    0x40: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
+    0x50: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
+    0x70: ("MQTT5-4.3.3-11", "MQTT5-2.2.1-5", "MQTT311-4.3.3-2", "X311-pubcomp-packet-id"),
+}
+PUBACKS = ("MQTT5-4.6.0-2", "MQTT311-4.6.0-2")
+PUBRECS = ("MQTT5-4.6.0-3", "MQTT311-4.6.0-3")
+PUBRELS = ("MQTT5-4.6.0-4", "MQTT311-4.6.0-4")
+NAMES = {0x40: "PUBACK", 0x50: "PUBREC", 0x70: "PUBCOMP"}
+
+
+class Answering(Monitor):
+    """What the client owes for the server's messages and PUBRECs, and in which order."""
+
+    decides = (
+        *KIND, *BY_QOS[1], *BY_QOS[2], *NO_ANSWER[0x40], *NO_ANSWER[0x70], *PUBACKS, *PUBRECS, *PUBRELS
+    )  # fmt: skip
+
+    def __init__(self, talk: Talk, accuse: Accuse) -> None:
+        super().__init__(talk, accuse)
+        self.passed_over: set[tuple[int, int]] = set()
+        """What was told already to have been answered too late."""
+
+    def sent_puback(self, packet: Puback) -> None:
+        talk = self.talk
+        self._answer(0x40, packet.packet_id, talk.owes_puback, talk.owes_pubrec, 2, PUBACKS)
+
+    def sent_pubrec(self, packet: Pubrec) -> None:
+        talk = self.talk
+        self._answer(0x50, packet.packet_id, talk.owes_pubrec, talk.owes_puback, 1, PUBRECS)
+
+    def sent_pubcomp(self, packet: Pubcomp) -> None:
+        talk = self.talk
+        self._answer(0x70, packet.packet_id, talk.owes_pubcomp, talk.owes_puback, 1, ())
+
+    def sent_pubrel(self, packet: Pubrel) -> None:
+        talk = self.talk
+        if packet.packet_id in talk.owes_pubrel and talk.certain:
+            self._in_order(0x60, packet.packet_id, talk.owes_pubrel, PUBRELS)
+
+    def _answer(
+        self, kind: int, number: int, owed: list[int], other: list[int], qos: int, order: tuple[str, ...]
+    ) -> None:
+        """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""
+        talk = self.talk
+        if not talk.certain or not talk.whole:
+            return
+        if number in owed:
+            if order:
+                self._in_order(kind, number, owed, order)
+        elif number in other:
+            asked = "a PUBACK for QoS 1" if qos == 1 else "a PUBREC for QoS 2"
+            self.accuse(KIND + BY_QOS[qos], asked, f"{NAMES[kind]} {number} for a message of QoS {qos}")
+        elif number not in talk.memory.incoming and (talk.session == FRESH or talk.memory.known):
+            self.accuse(
+                NO_ANSWER[kind], f"{NAMES[kind]} as the answer to a packet with its identifier",
+                f"{NAMES[kind]} {number}, where nothing with it waits for one",
+            )  # fmt: skip
+
+    def _in_order(self, kind: int, number: int, owed: list[int], order: tuple[str, ...]) -> None:
+        if owed[0] == number:
+            return
+        late = [one for one in owed[: owed.index(number)] if (kind, one) not in self.passed_over]
+        if late and number not in late:
+            self.passed_over.update((kind, one) for one in late)
+            self.accuse(order, "answers in the order of what they answer", f"{number} before {late[0]}")

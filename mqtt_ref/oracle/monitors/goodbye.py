@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The end: what a DISCONNECT may say, and that nothing follows it."""
+
+from __future__ import annotations
+
+from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
+from mqtt_ref.oracle.state import SECOND, Talk
+from mqtt_ref.wire.generated.packets import PACKET_NAMES
+from mqtt_ref.wire.packets import Connack, Disconnect, Packet, Publish
+from mqtt_ref.wire.primitives import V5
+
+__all__ = ["PATIENCE", "Goodbye"]
+
+BEHIND = ("MQTT5-3.14.4-1", "MQTT311-3.14.4-2")
+CLOSE = ("MQTT5-3.14.4-2", "MQTT311-3.14.4-1")
+ERROR_CLOSE = ("MQTT5-3.14.4-2", "MQTT5-4.13.2-1")
+REFUSED = ("MQTT5-4.13.2-1",)
+EXPIRY = ("X5-disconnect-session-expiry-after-zero",)
+ALIAS = ("MQTT5-3.3.2-10",)
+TOPIC_ALIAS_INVALID = 0x94
+PATIENCE = 5 * SECOND
+"""A client that has not closed so long after its DISCONNECT is not about to."""
+
+
+class Goodbye(Monitor):
+    """DISCONNECT, and a refused CONNACK: the connection is over."""
+
+    decides = (*BEHIND, *CLOSE, *ERROR_CLOSE, *EXPIRY, *ALIAS)
+    idle = ("sent",)
+
+    def __init__(self, talk: Talk, accuse: Accuse) -> None:
+        super().__init__(talk, accuse)
+        self.refused = False
+        self.aliases_kept = True
+        """Every Topic Alias of the server was one that the client allows."""
+        self.aliases_used = False
+        self.code = 0
+        self.told = False
+
+    def got_connack(self, packet: Connack) -> None:
+        if packet.reason_code >= 0x80:
+            self.refused = True
+
+    def got_publish(self, packet: Publish) -> None:
+        if packet.properties is None or packet.properties.topic_alias is None:
+            return
+        self.aliases_used = True
+        connect = self.talk.connect
+        maximum = None
+        if connect is not None and connect.properties is not None:
+            maximum = connect.properties.topic_alias_maximum
+        if not 0 < packet.properties.topic_alias <= (maximum or 0):
+            self.aliases_kept = False
+
+    def sent(self, packet: Packet) -> None:
+        talk = self.talk
+        name = PACKET_NAMES[packet.TYPE]
+        if talk.disconnected_at:
+            self.accuse(BEHIND, "nothing behind a DISCONNECT", f"{name} behind the DISCONNECT")
+        elif self.refused and talk.version == V5 and talk.knows():
+            self.accuse(REFUSED, "the connection closed by a CONNACK that refuses", f"{name} behind it")
+
+    def sent_disconnect(self, packet: Disconnect) -> None:
+        talk = self.talk
+        if talk.version != V5 or talk.disconnected_at:
+            return
+        self.code = packet.reason_code
+        if packet.reason_code == TOPIC_ALIAS_INVALID and talk.certain and self.aliases_used and self.aliases_kept:
+            self.accuse(ALIAS, "every Topic Alias up to the client's own maximum accepted", "DISCONNECT 0x94")
+        expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
+        connect = talk.connect
+        if expiry and connect is not None:
+            before = connect.properties.session_expiry_interval if connect.properties is not None else None
+            if not before:
+                self.accuse(EXPIRY, "no Session Expiry Interval, that of the CONNECT being 0", f"{expiry} s")
+
+    def passed(self, now: int) -> None:
+        talk = self.talk
+        if talk.disconnected_at and not self.told and now - talk.disconnected_at > PATIENCE and talk.certain:
+            self.told = True
+            cites = ERROR_CLOSE if self.code >= 0x80 else CLOSE
+            seen = f"it is open {PATIENCE // SECOND} s after that"
+            self.accuse(cites, "the connection closed by the client after its DISCONNECT", seen)

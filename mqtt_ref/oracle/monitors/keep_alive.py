@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Keep Alive: never longer than that between two packets of the client, whatever the server sends meanwhile."""
+
+from __future__ import annotations
+
+from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
+from mqtt_ref.oracle.state import SECOND, Talk
+from mqtt_ref.wire.packets import Connack, Packet
+
+__all__ = ["KeepAlive", "allowance"]
+
+KEPT = ("MQTT5-3.1.2-20", "X5-keep-alive-interval", "MQTT311-3.1.2-23", "X311-keep-alive-interval")
+SERVERS = ("MQTT5-3.1.2-21", "MQTT5-3.2.2-21")
+
+
+def allowance(seconds: int) -> int:
+    """Nanoseconds that a packet may come late: times of arrival waver, and timers do.
+
+    A tenth of the Keep Alive, at least half a second; of very short ones less than the half after which servers close.
+    """
+    exact = seconds * SECOND
+    return min(exact * 45 // 100, max(SECOND // 2, exact // 10))
+
+
+class KeepAlive(Monitor):
+    """From the end of one packet to the beginning of the next."""
+
+    decides = (*KEPT, *SERVERS)
+
+    def __init__(self, talk: Talk, accuse: Accuse) -> None:
+        super().__init__(talk, accuse)
+        self.last = 0
+        """When the last packet of the client was complete; 0: not known."""
+        self.told = False
+        self.limit = 0
+        """Nanoseconds from one packet to the next that are surely too long; 0: any time is allowed."""
+
+    def got_connack(self, packet: Connack) -> None:
+        connect = self.talk.connect
+        given = packet.properties.server_keep_alive if packet.properties is not None else None
+        seconds = connect.keep_alive if given is None and connect is not None else given or 0
+        self.limit = seconds * SECOND + allowance(seconds)
+
+    def sent(self, packet: Packet) -> None:
+        talk = self.talk
+        if self.limit and talk.first_byte_at - self.last > self.limit and self.last and not self.told:
+            self._judge(talk.first_byte_at)
+        self.last = talk.now
+        self.told = False
+
+    def passed(self, now: int) -> None:
+        if self.limit and now - self.last > self.limit and self.last and not self.told:
+            self._judge(now)
+
+    def _judge(self, now: int) -> None:
+        talk = self.talk
+        connect = talk.connect
+        if connect is None or not talk.whole or talk.disconnected_at:
+            return
+        own = connect.keep_alive
+        connack = talk.connack
+        given = None
+        since = self.last
+        if connack is not None and connack.properties is not None:
+            given = connack.properties.server_keep_alive
+        if given is not None:
+            # The client cannot keep what it did not know: its time begins when the CONNACK was there.
+            since = max(since, talk.answered_at)
+        seconds = own if given is None else given
+        if not seconds or not talk.answered_at or not talk.certain:
+            return
+        if now - since > seconds * SECOND + allowance(seconds):
+            self.told = True
+            cites = KEPT if given is None or given == own else SERVERS + KEPT
+            name = "Keep Alive" if given is None else "Server Keep Alive"
+            waited = (now - since) / SECOND
+            self.accuse(cites, f"a packet at least every {seconds} s ({name})", f"nothing for {waited:.1f} s")

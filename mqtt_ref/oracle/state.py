@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""What was seen of a client: what it has sent and not had acknowledged, what it owes, what the server told it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.primitives import V5, V31
+
+__all__ = ["FRESH", "KEPT", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
+
+SECOND: Final = 1_000_000_000
+UNKNOWN, FRESH, RESUMED = 0, 1, 2
+"""What is known of the session of a connection."""
+SETTLE: Final = SECOND
+"""After this time a client is taken to have received its CONNACK."""
+QUIET: Final = SECOND // 100
+"""A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
+KEPT: Final = 16
+"""Packets of its history that a finding shows."""
+CHUNKS: Final = 8
+"""Pieces of what came that are kept for that."""
+
+
+class Outgoing:
+    """A QoS 1 or 2 message that the client sent and that was not acknowledged, as far as was seen."""
+
+    def __init__(self, publish: Publish, topic: str, size: int, order: int, talk: int, now: int) -> None:
+        self.packet_id = publish.packet_id
+        self.qos = publish.qos
+        self.retain = publish.retain
+        self.topic = topic
+        self.mark = hash(publish.payload)
+        self.size = size
+        self.order = order
+        self.talk = talk
+        """The connection on which it was last sent."""
+        self.received = False
+        """A PUBREC that accepts it was seen."""
+        self.released = False
+        """Its PUBREL was seen."""
+        expiry = publish.properties.message_expiry_interval if publish.properties is not None else None
+        self.expires = 0 if expiry is None else now + expiry * SECOND
+
+    def is_same(self, publish: Publish, topic: str) -> bool:
+        """Whether that packet holds this message. A topic that is not known ("") may be any."""
+        same_topic = topic == self.topic or not topic or not self.topic
+        return self.qos == publish.qos and same_topic and self.mark == hash(publish.payload)
+
+
+class Memory:
+    """What is known of one client from one connection to the next."""
+
+    def __init__(self) -> None:
+        self.outgoing: dict[int, Outgoing] = {}
+        self.lapsed: dict[int, Outgoing] = {}
+        """What was unacknowledged when the last session ended."""
+        self.incoming: set[int] = set()
+        """Packet Identifiers of the server's messages whose exchange an earlier connection did not end."""
+        self.known = False
+        """Whether everything in the session was seen."""
+        self.aliases: set[int] = set()
+        """Topic Aliases that were set on earlier connections."""
+        self.count = 0
+        self.talk: Talk | None = None
+
+    def lapse(self, talk: int = 0) -> None:
+        """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent."""
+        if self.outgoing:
+            here = {number: one for number, one in self.outgoing.items() if one.talk == talk}
+            self.lapsed = {number: one for number, one in self.outgoing.items() if one.talk != talk} or self.lapsed
+            self.outgoing = here
+        self.incoming = set()
+        self.known = True
+
+    def forget(self) -> None:
+        """Something was not seen: nothing can be said about what is unacknowledged."""
+        self.outgoing = {}
+        self.lapsed = {}
+        self.incoming = set()
+        self.known = False
+
+
+class Talk:
+    """One connection as far as it was seen. The monitors read it; the judge brings it up to date behind them."""
+
+    def __init__(self, number: int, name: str, remote: str, server: str, whole: bool, now: int) -> None:
+        self.number = number
+        self.name = name
+        self.remote = remote
+        self.server = server
+        self.whole = whole
+        """Whether it was seen from its first byte."""
+        self.certain = True
+        """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        self.now = now
+        self.version = 0
+        self.client_id = ""
+        self.connect: Connect | None = None
+        self.connack: Connack | None = None
+        self.connected_at = 0
+        self.answered_at = 0
+        self.early = False
+        """Something was sent between the CONNECT and the CONNACK."""
+        self.informed = False
+        """The client has shown that it received the CONNACK."""
+        self.ordinary = False
+        """Accepted, with a new session and no limit of size, and not at its end: some monitors find nothing in this."""
+        self.session = UNKNOWN
+        self.memory = Memory()
+        self.disconnected_at = 0
+        self.closed = False
+        self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=CHUNKS)
+        """When and by whom bytes came, and where in them the whole packets lie."""
+        self.data = b""
+        self.pos = 0
+        self.stop = 0
+        """The packet that is looked at: `data[pos:stop]`."""
+        self.first_byte_at = now
+        """When the packet that is looked at began to come."""
+        self.maximum_packet_size = 0
+        self.receive_maximum = 65_535
+        self.aliases: dict[int, str] = {}
+        self.sent: set[int] = set()
+        """Packet Identifiers of the messages sent on this connection, acknowledged ones included."""
+        self.done: dict[int, tuple[int, int]] = {}
+        """Packet Identifier -> payload mark and Reason Code of the message whose exchange ended last."""
+        self.pending: dict[int, str] = {}
+        """Packet Identifier -> SUBSCRIBE or UNSUBSCRIBE without answer."""
+        self.used = 0
+        """Messages that count against the server's Receive Maximum."""
+        self.owes_puback: list[int] = []
+        self.owes_pubrec: list[int] = []
+        self.owes_pubrel: list[int] = []
+        self.owes_pubcomp: list[int] = []
+        """Packet Identifiers that the client has to answer, in the order of what it has to answer."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the packet that is looked at."""
+        return self.stop - self.pos
+
+    def knows(self) -> bool:
+        """Whether the client had received its CONNACK when it sent the packet that is looked at.
+
+        It may send before that, without knowing limits and session [X5-packets-before-connack, X311-pipelining].
+        """
+        if self.informed:
+            return True
+        if not self.answered_at or not self.certain:
+            return False
+        waited = not self.early and self.answered_at - self.connected_at >= QUIET
+        self.informed = waited or self.first_byte_at - self.answered_at >= SETTLE
+        return self.informed
+
+    def is_fresh(self) -> bool:
+        """Whether the client knows that its session has just begun."""
+        if self.session != FRESH or self.connect is None:
+            return False
+        return self.connect.clean_start or self.knows()
+
+    def topic_of(self, publish: Publish) -> str:
+        """The Topic Name of a PUBLISH, whatever way it is given; empty where it is not known."""
+        if publish.topic or publish.properties is None:
+            return publish.topic
+        alias = publish.properties.topic_alias
+        return "" if alias is None else self.aliases.get(alias, "")
+
+    def session_expiry(self) -> int:
+        """Seconds that the session outlives the connection."""
+        connect, connack = self.connect, self.connack
+        if connect is None:
+            return 0
+        if self.version != V5:
+            return 0 if connect.clean_start else 0xFFFF_FFFF
+        given = connack.properties.session_expiry_interval if connack is not None and connack.properties else None
+        if given is None and connect.properties is not None:
+            given = connect.properties.session_expiry_interval
+        return given or 0
+
+    def tells_session(self) -> bool:
+        """Whether the server says in CONNACK if there was a session; that of 3.1 does not."""
+        return self.version > V31

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""`mqtt-ref oracle`: what each subcommand prints, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mqtt_ref.cli.main import main
+from mqtt_ref.oracle.faults.stage import Stage
+from mqtt_ref.oracle.finding import finding_to_json
+from mqtt_ref.testing.rawclient import RawClient
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.primitives import V5
+
+
+def record(way: str, data: bytes) -> str:
+    return json.dumps({"t": 1_000_000_000, "conn": 1, "dir": way, "packet": None, "hex": data.hex()})
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """A client that sends an illegal PINGREQ, and a control character in a topic."""
+    path = tmp_path / "trace.jsonl"
+    lines = [
+        record("open", b""),
+        record("in", encode(V5, Connect("lamp"))),
+        record("out", encode(V5, Connack())),
+        record("in", b"\xc1\x00"),
+        record("in", encode(V5, Publish("a\x07", b""))),
+        record("close", b""),
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_check_shows_each_finding_in_full(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["oracle", "check", str(trace)]) == 1
+    out = capsys.readouterr().out
+    for part in (
+        "1. MQTT5-2.1.3-1  (must, MQTT 5.0, section 2.1.3)",
+        "2. X5-disallowed-unicode-not-sent  (should",
+        "client:   'lamp', connection 1",
+        "U+0007 in the Topic Name",
+        "-> CONNECT client_id='lamp'",
+        "c1",
+        "1 connection judged: 1 finding, 1 of what is only advised, of 2 rules",
+    ):
+        assert part in out
+
+
+def test_what_is_only_advised_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(
+        "\n".join([record("in", encode(V5, Connect("c"))), record("in", encode(V5, Publish("a\x07", b"")))])
+    )
+    assert main(["oracle", "check", "--brief", str(path)]) == 0
+    assert "X5-disallowed-unicode-not-sent (should)" in capsys.readouterr().out
+
+
+def test_check_as_json(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["oracle", "check", "--json", str(trace)]) == 1
+    form = json.loads(capsys.readouterr().out)
+    assert (form["v"], form["connections"], form["must"], form["should"]) == (1, 1, 1, 1)
+    first = form["findings"][0]
+    assert (first["rule"], first["hex"], first["offset"], first["packet"]) == ("MQTT5-2.1.3-1", "c100", 0, None)
+    assert [event["from"] for event in first["history"]] == ["client", "server", "client"]
+    assert first["history"][0]["packet"]["client_id"] == "lamp"
+
+
+def test_report_reads_what_serve_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage()
+    stage.connect()
+    stage.raw(b"\xc1\x00")
+    path = tmp_path / "findings.jsonl"
+    path.write_text("".join(json.dumps(finding_to_json(finding)) + "\n" for finding in stage.findings))
+    assert main(["oracle", "report", str(path)]) == 1
+    assert "MQTT5-2.1.3-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "says"),
+    [
+        (["check"], "zzz", "which side"),
+        (["check"], "c000", "which side"),
+        (["report"], "{}", "line 1: this is no finding"),
+        (["report"], "x", "line 1"),
+    ],
+)
+def test_what_cannot_be_read_is_said(
+    words: list[str], text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    assert main(["oracle", *words, str(path)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["oracle", "check", "not-there.pcap"]) == 2
+    assert "not-there.pcap" in capsys.readouterr().err
+
+
+def test_coverage_says_how_each_statement_is_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["oracle", "coverage", "--protocol", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "MQTT5-3.3.1-1" in out
+    assert "server acts: quota-held" in out
+    assert "133 statements that the standard numbers bind the client" in out
+    assert "MQTT311" not in out
+
+
+def test_serve_refuses_to_be_open_by_accident(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["oracle", "serve", "--host", "0.0.0.0", "--port", "0"]) == 2
+    assert "--allow-all" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for another process on Windows")
+def test_serve_records_and_ends_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "findings.jsonl"
+    command = [sys.executable, "-m", "mqtt_ref", "oracle", "serve", "--port", "0", "--record", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().rpartition(":")[2])
+        with RawClient(port) as client:
+            client.connect("lamp")
+            client.send(b"\xc1\x00")
+            client.ping()
+            client.disconnect()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "MQTT5-2.1.3-1: 'lamp' on connection 1" in err
+    assert "1 connection judged: 1 finding, of 1 rule" in err
+    assert json.loads(path.read_text())["rule"] == "MQTT5-2.1.3-1"

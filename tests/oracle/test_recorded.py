@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Recorded traffic: captures and traces of any client with any broker."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+
+import pytest
+
+from mqtt_ref.net.trace import Trace
+from mqtt_ref.oracle.judge import Judge
+from mqtt_ref.oracle.recorded import judge_recording
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Puback, Publish
+from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.recording import RecordingError
+
+SYN, ACK, FIN = 2, 16, 1
+
+
+class Capture:
+    """A pcap file of one connection, written segment by segment."""
+
+    def __init__(self, port: int = 1883) -> None:
+        self.port = port
+        self.frames: list[bytes] = []
+        self.at = [1000, 5000]
+        self.time = 0
+
+    def add(self, side: int, data: bytes, flags: int = ACK, seconds: float = 0.02, lost: bool = False) -> None:
+        self.time += int(seconds * 1_000_000)
+        ports = (40000, self.port) if side == 0 else (self.port, 40000)
+        hosts = (b"\x0a\0\0\x01", b"\x0a\0\0\x02")
+        tcp = struct.pack(">HHIIBBHHH", *ports, self.at[side], 0, 5 << 4, flags, 1024, 0, 0) + data
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0)
+        packet = head + hosts[side] + hosts[1 - side] + tcp
+        self.at[side] += len(data) + (1 if flags & (SYN | FIN) else 0)
+        if not lost:
+            whole = struct.pack("<IIII", *divmod(self.time, 1_000_000), len(packet), len(packet))
+            self.frames.append(whole + packet)
+
+    def judged(self) -> Judge:
+        head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+        return judge_recording(head + b"".join(self.frames))
+
+    def open(self) -> None:
+        self.add(0, b"", SYN)
+        self.add(1, b"", SYN | ACK)
+        self.add(0, encode(V5, Connect("c")))
+        self.add(1, encode(V5, Connack()))
+
+
+def rules(judge: Judge) -> list[str]:
+    return [finding.rule for finding in judge.findings]
+
+
+@pytest.mark.parametrize("port", [1883, 7777])
+def test_a_capture_is_judged(port: int) -> None:
+    capture = Capture(port)
+    capture.open()
+    capture.add(0, encode(V5, Publish("a", b"", 1, False, True, 1)))
+    capture.add(0, b"", FIN | ACK)
+    judge = capture.judged()
+    assert rules(judge) == ["MQTT5-4.3.2-2"]
+    assert judge.connections == 1
+    (finding,) = judge.findings
+    assert finding.remote == "10.0.0.1:40000"
+
+
+def test_a_first_packet_that_is_no_connect_counts_only_where_the_beginning_was_captured() -> None:
+    late, early = Capture(), Capture()
+    early.add(0, b"", SYN)
+    for capture in (late, early):
+        capture.add(0, encode(V5, Pingreq()))
+        capture.add(1, b"\xd0\x00")
+        capture.add(0, encode(V5, Pingreq()))
+    assert rules(late.judged()) == []
+    assert late.judged().unjudged == 1
+    assert rules(early.judged()) == ["MQTT5-3.1.0-1"]
+
+
+def test_what_was_not_captured_of_the_server_is_not_held_against_the_client() -> None:
+    capture = Capture()
+    capture.open()
+    capture.add(1, encode(V5, Publish("t", b"", 1, packet_id=7)), lost=True)
+    capture.add(0, encode(V5, Puback(7)))
+    capture.add(1, encode(V5, Publish("t", b"")))
+    assert rules(capture.judged()) == []
+
+
+def test_keep_alive_by_the_times_of_the_capture() -> None:
+    capture = Capture()
+    capture.add(0, b"", SYN)
+    capture.add(0, encode(V5, Connect("c", keep_alive=5)))
+    capture.add(1, encode(V5, Connack()))
+    capture.add(1, encode(V5, Publish("t", b"")), seconds=4)
+    capture.add(0, encode(V5, Pingreq()), seconds=4)
+    assert rules(capture.judged()) == ["MQTT5-3.1.2-20"]
+
+
+def test_a_trace_is_judged() -> None:
+    out = io.StringIO()
+    trace = Trace(out, "jsonl", clock=lambda: 0)
+    trace.event(1, "open", "peer")
+    for way, packet in (("in", Connect("c")), ("out", Connack()), ("in", Puback(9))):
+        trace.packet(1, way, packet, encode(V5, packet), V5, "c")
+    trace.event(1, "close", "closed")
+    judge = judge_recording(out.getvalue().encode())
+    assert rules(judge) == ["MQTT5-2.2.1-5"]
+
+
+def test_two_connections_of_one_number_are_two() -> None:
+    out = io.StringIO()
+    trace = Trace(out, "jsonl", clock=lambda: 0)
+    for _ in range(2):
+        trace.event(1, "open", "peer")
+        trace.packet(1, "in", Connect("c"), encode(V5, Connect("c")), V5, "c")
+        trace.event(1, "close", "closed")
+    judge = judge_recording(out.getvalue().encode())
+    assert judge.connections == 2
+    assert not judge.findings
+
+
+def test_bytes_without_a_side_are_refused() -> None:
+    for data in (b"c000", json.dumps({"hex": "c000"}).encode()):
+        with pytest.raises(RecordingError, match="which side"):
+            judge_recording(data)
