@@ -17,6 +17,7 @@ from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.recorder import KEPT, Condition, Happening, Recorder
 from mqtt_ref.oracle.rules import Rule, Script
 from mqtt_ref.server import Server
+from mqtt_ref.threaded import InThread
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.options import Options
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.oracle.finding import Finding
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "ThreadedBench"]
 
 GRACE: Final = 0.1
 """Seconds that clients have to leave when it stops."""
@@ -181,6 +182,69 @@ class Bench:
             TimeoutError: it has not within so many seconds.
         """
         return await self.recorder.wait(_condition(condition), within)
+
+
+class ThreadedBench(InThread):
+    """The twin of `Bench` for programs without an event loop: the same parts, each call returns when it is done.
+
+    with ThreadedBench(rules=[...]) as bench:
+        ...                                                            # let a client connect to bench.url
+        bench.wait(Match(packet="PUBLISH", by="*", dup=True))
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.bench = Bench(**settings)
+        """The bench itself, for `call`; takes the same settings."""
+        super().__init__(self.bench)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached."""
+        return self.bench.url
+
+    @property
+    def port(self) -> int:
+        """The port of its first listener."""
+        return self.bench.port
+
+    @property
+    def rules(self) -> list[Rule]:
+        """See `Bench.rules`."""
+        return self.bench.rules
+
+    @rules.setter
+    def rules(self, rules: Iterable[Rule]) -> None:
+        self.call(self.bench.script.install, rules)
+
+    def add(self, *rules: Rule) -> None:
+        """See `Bench.add`."""
+        self.call(self.bench.add, *rules)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """See `Bench.findings`."""
+        return self.call(lambda: self.bench.findings)
+
+    @property
+    def trace(self) -> list[dict[str, Any]]:
+        """See `Bench.trace`."""
+        return self.call(lambda: self.bench.trace)
+
+    def count(self, condition: Condition | Match) -> int:
+        """See `Bench.count`."""
+        return self.call(self.bench.count, condition)
+
+    def wait(self, condition: Condition | Match, within: float = 5.0) -> Happening:
+        """See `Bench.wait`."""
+        return self._do(self.bench.wait(condition, within))
+
+    def jump(self, seconds: float) -> None:
+        """Let so much of the broker's time pass at once."""
+        self.call(self.bench.clock.jump, seconds)
+
+    def reset(self) -> None:
+        """See `Bench.reset`."""
+        self._do(self.bench.reset())
 
 
 def _condition(wanted: Condition | Match) -> Condition:
