@@ -146,11 +146,11 @@ class Split(_Deed, frozen=True, tag="split"):
 class _Other(_Deed, frozen=True):
     """Another packet, said in one of three ways."""
 
-    packet: Annotated[dict[str, Any] | None, Meta(description="In the JSON form of the trace")] = None
-    hex: Annotated[str | None, Meta(description="Any bytes")] = None
-    illegal: Annotated[
-        str | None, Meta(description="What no server may send: a name that `mqtt-ref oracle illegal` lists")
-    ] = None
+    packet: Annotated[dict[str, Any], Meta(description="In the JSON form of the trace")] | None = None
+    hex: Annotated[str, Meta(description="Any bytes")] | None = None
+    illegal: (
+        Annotated[str, Meta(description="What no server may send: a name that `mqtt-ref oracle illegal` lists")] | None
+    ) = None
 
     def __post_init__(self) -> None:
         if sum(one is not None for one in (self.packet, self.hex, self.illegal)) != 1:

@@ -39,20 +39,18 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     The broker keeps these limits, it does not only tell them. 3.x clients cannot be told, which is as real servers are.
     """
 
-    receive_maximum: Annotated[int | None, Meta(ge=1, le=65535)] = None
-    maximum_qos: Annotated[int | None, Meta(ge=0, le=2)] = None
+    receive_maximum: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    maximum_qos: Annotated[int, Meta(ge=0, le=2)] | None = None
     retain_available: bool | None = None
-    maximum_packet_size: Annotated[int | None, Meta(description="Bytes", ge=16, le=268_435_460)] = None
-    topic_alias_maximum: Annotated[int | None, Meta(ge=0, le=65535)] = None
-    maximum_session_expiry: Annotated[int | None, Meta(description="Seconds", ge=0, le=4_294_967_295)] = None
+    maximum_packet_size: Annotated[int, Meta(description="Bytes", ge=16, le=268_435_460)] | None = None
+    topic_alias_maximum: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    maximum_session_expiry: Annotated[int, Meta(description="Seconds", ge=0, le=4_294_967_295)] | None = None
     wildcard_subscription_available: bool | None = None
     subscription_identifier_available: bool | None = None
     shared_subscription_available: bool | None = None
-    server_keep_alive: Annotated[int | None, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] = None
-    assigned_client_identifier: Annotated[
-        str | None, Meta(description="For a client that comes without one", min_length=1)
-    ] = None
-    server_reference: Annotated[str | None, Meta(description="Told in a CONNACK that accepts", min_length=1)] = None
+    server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
+    assigned_client_identifier: Annotated[str, Meta(description="For clients without one", min_length=1)] | None = None
+    server_reference: Annotated[str, Meta(description="Told in a CONNACK that accepts", min_length=1)] | None = None
 
     def offered(self, before: Capabilities) -> Capabilities:
         """The capabilities as they are for this client."""

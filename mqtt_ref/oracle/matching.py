@@ -55,15 +55,15 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     packets of one client that everything else holds for, over all its connections.
     """
 
-    packet: Annotated[PacketName | None, Meta(description="Its type")] = None
-    to: Annotated[str | None, Meta(description="From the broker to this client")] = None
-    by: Annotated[str | None, Meta(description="From this client to the broker")] = None
-    topic: Annotated[str | None, Meta(description="A PUBLISH to a topic that this filter matches")] = None
-    qos: Annotated[int | None, Meta(description="A PUBLISH with this QoS", ge=0, le=2)] = None
-    dup: Annotated[bool | None, Meta(description="A PUBLISH with this DUP")] = None
-    retain: Annotated[bool | None, Meta(description="A PUBLISH with this RETAIN")] = None
-    packet_id: Annotated[int | None, Meta(description="The Packet Identifier", ge=1, le=65535)] = None
-    reason_code: Annotated[int | None, Meta(description="The Reason Code, or one of several", ge=0, le=255)] = None
+    packet: Annotated[PacketName, Meta(description="Its type")] | None = None
+    to: Annotated[str, Meta(description="From the broker to this client")] | None = None
+    by: Annotated[str, Meta(description="From this client to the broker")] | None = None
+    topic: Annotated[str, Meta(description="A PUBLISH to a topic that this filter matches")] | None = None
+    qos: Annotated[int, Meta(description="A PUBLISH with this QoS", ge=0, le=2)] | None = None
+    dup: Annotated[bool, Meta(description="A PUBLISH with this DUP")] | None = None
+    retain: Annotated[bool, Meta(description="A PUBLISH with this RETAIN")] | None = None
+    packet_id: Annotated[int, Meta(description="The Packet Identifier", ge=1, le=65535)] | None = None
+    reason_code: Annotated[int, Meta(description="The Reason Code, or one of several", ge=0, le=255)] | None = None
     connection: Annotated[int, Meta(description="On this connection of the client; 0: any", ge=0)] = 0
     listener: Annotated[str, Meta(description="On the listener of this name; empty: any")] = ""
     nth: Annotated[int, Meta(description="The how many-th of them; 0: each", ge=0)] = 0

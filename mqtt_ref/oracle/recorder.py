@@ -46,11 +46,11 @@ class Happening(NamedTuple):
 class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to wait for, one of these; what has happened already counts, if its number is above `since`."""
 
-    packet: Annotated[Match | None, Meta(description="A packet was on the wire")] = None
-    connected: Annotated[str | None, Meta(description="A client was accepted; `*` and `?` as in file names")] = None
-    disconnected: Annotated[str | None, Meta(description="The link of a client that was accepted has gone")] = None
-    fired: Annotated[str | None, Meta(description="The rule of this name acted")] = None
-    finding: Annotated[str | None, Meta(description="The client broke the rule of this id; `*`: any")] = None
+    packet: Annotated[Match, Meta(description="A packet was on the wire")] | None = None
+    connected: Annotated[str, Meta(description="A client was accepted; `*` and `?` as in file names")] | None = None
+    disconnected: Annotated[str, Meta(description="The link of a client that was accepted has gone")] | None = None
+    fired: Annotated[str, Meta(description="The rule of this name acted")] | None = None
+    finding: Annotated[str, Meta(description="The client broke the rule of this id; `*`: any")] | None = None
     count: Annotated[int, Meta(description="So many times", ge=1)] = 1
     since: Annotated[int, Meta(description="Only what came after the happening of this number", ge=0)] = 0
 
