@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "say whether a configuration is taken, and what is wrong with it",
     ),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
+    "ping": ("mqtt_ref.cli.ping", "ask a broker whether it takes a client, for health checks"),
     "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),
 }
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,13 +59,16 @@ class Bench:
         clock: Clock | None = None,
         trace: Trace | None = None,
         kept: int = KEPT,
+        on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
         self.clock = Clock() if clock is None else clock
         self.recorder = Recorder(kept, trace)
+        self.on_finding = on_finding
+        """Called with each finding when it is made."""
         self.script = Script(rules)
         self._rules = list(self.script.rules)
         self._scale = self.clock.scale
-        self._live = DisturbedLive(Judge(self.recorder.found), self.recorder, self.script)
+        self._live = DisturbedLive(Judge(self._found), self.recorder, self.script)
         self.server = Server(
             options,
             listeners,
@@ -111,7 +114,7 @@ class Bench:
         self.script.install(self._rules)
         if self.clock.scale != self._scale:
             self.clock.scale = self._scale
-        self._live.judge = Judge(self.recorder.found)
+        self._live.judge = Judge(self._found)
         self.recorder.clear()
 
     async def __aenter__(self) -> Bench:
@@ -122,6 +125,11 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def _found(self, finding: Finding) -> None:
+        self.recorder.found(finding)
+        if self.on_finding is not None:
+            self.on_finding(finding)
 
     def _channels(self) -> list[DisturbedChannel]:
         return [channel for channel in self._live.channels if isinstance(channel, DisturbedChannel)]
