@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
+    from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
@@ -50,8 +52,9 @@ class ThreadedServer:
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
     ) -> None:
-        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables)
+        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels)
         """The server itself, for `call`; only its own thread may touch it while it runs."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -85,6 +88,11 @@ class ThreadedServer:
             self._do(self.server.stop(grace))
         finally:
             self._end()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._thread is not None
 
     def __enter__(self) -> ThreadedServer:
         self.start()
@@ -142,6 +150,11 @@ class ThreadedServer:
     def port(self) -> int:
         """The port of the first listener."""
         return self.server.port
+
+    @property
+    def host(self) -> str:
+        """The address of the first listener; empty where it has none."""
+        return self.server.host
 
     def add_hook(self, hook: Hook) -> None:
         """See `Server.add_hook`."""
@@ -231,3 +244,7 @@ class ThreadedServer:
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """See `Server.retained`."""
         return self.call(self.server.retained, topic_filter)
+
+    def reset(self) -> None:
+        """See `Server.reset`."""
+        self.call(self.server.reset)
