@@ -259,6 +259,7 @@ class Deliverer(Hub):
             self.retain_put(message)
             stored = True
         else:
+            self.counters.retained_refused += 1
             return
         watch = self.watch
         if watch is not None and watch.retained is not None:
