@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
+    from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.clock import Clock
+    from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
-__all__ = ["ThreadedServer"]
+__all__ = ["InThread", "ThreadedServer"]
 
 T = TypeVar("T")
 PATIENCE: Final = 30.0
@@ -35,24 +38,21 @@ WAITING: Final = 10_000
 """Messages that may wait for a loop over them."""
 
 
-class ThreadedServer:
-    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+class Startable(Protocol):
+    """What can be run in a thread."""
 
-    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
-    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
-    """
+    async def start(self) -> None:
+        """Begin."""
 
-    def __init__(
-        self,
-        options: Options | None = None,
-        listeners: Sequence[Listener] | None = None,
-        *,
-        hooks: Sequence[Hook] = (),
-        trace: Trace | None = None,
-        tables: Tables = TABLES,
-    ) -> None:
-        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables)
-        """The server itself, for `call`; only its own thread may touch it while it runs."""
+    async def stop(self, grace: float) -> None:
+        """End within so many seconds."""
+
+
+class InThread:
+    """Runs something that has `start` and `stop` in an event loop of its own, in a thread of its own."""
+
+    def __init__(self, runs: Startable) -> None:
+        self._runs = runs
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -72,7 +72,7 @@ class ThreadedServer:
         self._loop = loop
         self._thread.start()
         try:
-            self._do(self.server.start())
+            self._do(self._runs.start())
         except BaseException:
             self._end()
             raise
@@ -82,11 +82,16 @@ class ThreadedServer:
         if self._thread is None:
             return
         try:
-            self._do(self.server.stop(grace))
+            self._do(self._runs.stop(grace))
         finally:
             self._end()
 
-    def __enter__(self) -> ThreadedServer:
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._thread is not None
+
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -133,6 +138,31 @@ class ThreadedServer:
             raise RuntimeError("this is the server's own thread, use `server.server` here")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
+
+class ThreadedServer(InThread):
+    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+
+    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
+    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        listeners: Sequence[Listener] | None = None,
+        *,
+        hooks: Sequence[Hook] = (),
+        trace: Trace | None = None,
+        tables: Tables = TABLES,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.server = Server(
+            options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels, clock=clock
+        )
+        """The server itself, for `call`; only its own thread may touch it while it runs."""
+        super().__init__(self.server)
+
     @property
     def url(self) -> str:
         """Where the first listener is reached; it is open while the server runs."""
@@ -142,6 +172,11 @@ class ThreadedServer:
     def port(self) -> int:
         """The port of the first listener."""
         return self.server.port
+
+    @property
+    def host(self) -> str:
+        """The address of the first listener; empty where it has none."""
+        return self.server.host
 
     def add_hook(self, hook: Hook) -> None:
         """See `Server.add_hook`."""
@@ -231,3 +266,7 @@ class ThreadedServer:
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """See `Server.retained`."""
         return self.call(self.server.retained, topic_filter)
+
+    def reset(self) -> None:
+        """See `Server.reset`."""
+        self.call(self.server.reset)

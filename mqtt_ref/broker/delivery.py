@@ -280,6 +280,12 @@ class Deliverer(Hub):
         self.retain_removed(topic)
         return True
 
+    def remove_all_retained(self) -> int:
+        """Forget all retained messages but what `$SYS` says; how many there were."""
+        held = self.retained_messages
+        topics = [topic for topic, _ in held.scan(0, len(held)) if not topic.startswith("$SYS/")]
+        return sum([self.remove_retained(topic) for topic in topics])
+
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
         return [message for _, message in self.retained_messages.match(topic_filter)]

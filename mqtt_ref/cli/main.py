@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-config": ("mqtt_ref.cli.check_config", "say what is wrong with a configuration, if anything"),
     "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
+    "ping": ("mqtt_ref.cli.ping", "ask a broker whether it takes a client, for health checks"),
     "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),
 }
 

@@ -168,10 +168,12 @@ class Connection(Link):
     def _finish(self, packet: Packet | Violation, now: int) -> None:
         """Handle a packet, and say so once nothing of it is left to do."""
         self._handle(packet, now)
-        if self.pending is None:
-            self._processed(packet)
+        self._done(packet)
 
-    def _processed(self, packet: Packet | Violation) -> None:
+    def _done(self, packet: Packet | Violation) -> None:
+        """Say that a packet was dealt with, unless something of it is left to do."""
+        if self.pending is not None:
+            return
         watch = self.hub.watch
         if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
             watch.processed(self, packet)
@@ -216,8 +218,7 @@ class Connection(Link):
             elif isinstance(packet, Unsubscribe) and stage == UNSUBSCRIBE:
                 fewer = outcome if isinstance(outcome, Unsubscribe) else packet
                 subscribing.unsubscribe_offered(self, session, fewer, refusal, now)
-        if self.pending is None:
-            self._processed(packet)
+        self._done(packet)
         self.drain(now)
 
     def drain(self, now: int) -> None:
