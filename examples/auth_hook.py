@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may connect, and who may do what: a hook that knows tokens. `docs/access.md` has one that reads rules from a file.
+"""Who may connect, and who may do what: a hook that knows tokens. `docs/access.md` shows rules from a file instead.
 
 Prints:
     melon with its token: Success

@@ -8,7 +8,8 @@ Prints:
     melon has gone
 """
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTv5
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt_ref import AllowAll, Hook, ThreadedServer

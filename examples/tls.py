@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Event
 
 import trustme
-from paho.mqtt.client import CallbackAPIVersion, Client
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt_ref import AllowAll, TcpListener, ThreadedServer
 from mqtt_ref.auth.certificates import identities
