@@ -26,6 +26,7 @@ from mqtt_ref.net.tcp import TcpListener
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
+    from mqtt_ref.net.clock import Clock
     from mqtt_ref.net.inline import Messages
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
@@ -42,7 +43,8 @@ class Server:
 
     Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
     on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one.
+    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one;
+    `clock` is the time that the broker goes by.
 
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
@@ -57,11 +59,14 @@ class Server:
         trace: Trace | None = None,
         tables: Tables = TABLES,
         channels: Callable[[Driver, Listener], Channel] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
         self.channels = channels
+        self._clock = clock
+        self._now: Callable[[], int] = monotonic_ns if clock is None else clock.now
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
@@ -132,7 +137,7 @@ class Server:
         """
         if not self.options.inline_client:
             raise RuntimeError("this server has no inline client: `inline_client` is off in its options")
-        return Inline(self.broker, client_id, self._wake)
+        return Inline(self.broker, client_id, self._wake, self._now)
 
     def publish(
         self,
@@ -165,7 +170,7 @@ class Server:
             LookupError: no client with this identifier is connected.
             ValueError: a client may not send such a packet in its version.
         """
-        self.broker.inject_packet(client_id, packet, monotonic_ns())
+        self.broker.inject_packet(client_id, packet, self._now())
         self._wake()
 
     def disconnect(
@@ -173,7 +178,7 @@ class Server:
     ) -> bool:
         """End the connection of a client, with a reason if it speaks 5.0; False if it is not connected."""
         text = text or "Disconnected by the administrator"
-        found = self.broker.disconnect(client_id, reason_code, text, monotonic_ns(), server_reference)
+        found = self.broker.disconnect(client_id, reason_code, text, self._now(), server_reference)
         self._wake()
         return found
 
@@ -192,11 +197,11 @@ class Server:
 
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
-        return [retained_of(message) for message in self.broker.retained(topic_filter, monotonic_ns())]
+        return [retained_of(message) for message in self.broker.retained(topic_filter, self._now())]
 
     def reset(self) -> None:
         """Disconnect all clients and forget their sessions and all retained messages, `$SYS` apart."""
-        self.broker.remove_sessions(monotonic_ns())
+        self.broker.remove_sessions(self._now())
         self.broker.remove_all_retained()
         self._wake()
 
@@ -215,7 +220,7 @@ class Server:
         """
         if self._driver is not None:
             raise RuntimeError("the server runs already")
-        self._driver = driver = Driver(self.broker, asyncio.get_running_loop())
+        self._driver = driver = Driver(self.broker, asyncio.get_running_loop(), self._clock)
         self.broker.shutting_down = False
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
@@ -238,7 +243,7 @@ class Server:
         records, counters = await self.hooks.stored()
         self._begun = True
         if records:
-            now = monotonic_ns()
+            now = self._now()
             self.broker.take_over(records, now, time_ns() - now)
         for name, value in counters.items():
             if self.options.restore_sys_info and name in COUNTERS:
@@ -282,7 +287,7 @@ class Server:
         await listener.close()
         driver = self._driver
         if driver is not None and disconnect:
-            now = monotonic_ns()
+            now = self._now()
             for link in [link for link in self.broker.connections.values() if link.listener == name]:
                 link.dismiss(ADMINISTRATIVE_ACTION, "The listener was closed", now)
             driver.schedule()

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
     from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.clock import Clock
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
-__all__ = ["ThreadedServer"]
+__all__ = ["InThread", "ThreadedServer"]
 
 T = TypeVar("T")
 PATIENCE: Final = 30.0
@@ -37,25 +38,21 @@ WAITING: Final = 10_000
 """Messages that may wait for a loop over them."""
 
 
-class ThreadedServer:
-    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+class Startable(Protocol):
+    """What can be run in a thread."""
 
-    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
-    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
-    """
+    async def start(self) -> None:
+        """Begin."""
 
-    def __init__(
-        self,
-        options: Options | None = None,
-        listeners: Sequence[Listener] | None = None,
-        *,
-        hooks: Sequence[Hook] = (),
-        trace: Trace | None = None,
-        tables: Tables = TABLES,
-        channels: Callable[[Driver, Listener], Channel] | None = None,
-    ) -> None:
-        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels)
-        """The server itself, for `call`; only its own thread may touch it while it runs."""
+    async def stop(self, grace: float) -> None:
+        """End within so many seconds."""
+
+
+class InThread:
+    """Runs something that has `start` and `stop` in an event loop of its own, in a thread of its own."""
+
+    def __init__(self, runs: Startable) -> None:
+        self._runs = runs
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -75,7 +72,7 @@ class ThreadedServer:
         self._loop = loop
         self._thread.start()
         try:
-            self._do(self.server.start())
+            self._do(self._runs.start())
         except BaseException:
             self._end()
             raise
@@ -85,7 +82,7 @@ class ThreadedServer:
         if self._thread is None:
             return
         try:
-            self._do(self.server.stop(grace))
+            self._do(self._runs.stop(grace))
         finally:
             self._end()
 
@@ -94,7 +91,7 @@ class ThreadedServer:
         """Whether it was started, and not stopped since."""
         return self._thread is not None
 
-    def __enter__(self) -> ThreadedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -140,6 +137,31 @@ class ThreadedServer:
             work.close()
             raise RuntimeError("this is the server's own thread, use `server.server` here")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+
+class ThreadedServer(InThread):
+    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+
+    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
+    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        listeners: Sequence[Listener] | None = None,
+        *,
+        hooks: Sequence[Hook] = (),
+        trace: Trace | None = None,
+        tables: Tables = TABLES,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.server = Server(
+            options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels, clock=clock
+        )
+        """The server itself, for `call`; only its own thread may touch it while it runs."""
+        super().__init__(self.server)
 
     @property
     def url(self) -> str:

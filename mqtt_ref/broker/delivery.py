@@ -259,6 +259,7 @@ class Deliverer(Hub):
             self.retain_put(message)
             stored = True
         else:
+            self.counters.retained_refused += 1
             return
         watch = self.watch
         if watch is not None and watch.retained is not None:
@@ -397,6 +398,8 @@ class Deliverer(Hub):
 def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
     """QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
+    if len(payloads) == 1:
+        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
     size = -1
     head = b""
     parts: list[bytes] = []

@@ -97,7 +97,7 @@ class SessionKeeper(Deliverer):
         session.username = link.username
         session.link = link
         session.ends_at = 0
-        session.expiry = self._expiry(connect)
+        session.expiry = self._expiry(connect, link)
         link.session = session
         self.clients_connected += 1
         if present:
@@ -109,7 +109,7 @@ class SessionKeeper(Deliverer):
             self.keeper.session(session)
         return present
 
-    def _expiry(self, connect: Connect) -> int:
+    def _expiry(self, connect: Connect, link: Link) -> int:
         """Seconds that the session outlives its connection [MQTT5-3.1.2-23, X5-session-expiry-zero].
 
         In 3.x, Clean Session 1 means none and 0 means for ever [MQTT311-3.1.2-4, MQTT311-3.1.2-6].
@@ -120,7 +120,7 @@ class SessionKeeper(Deliverer):
             asked = 0 if properties is None else properties.session_expiry_interval or 0
         else:
             asked = 0 if connect.clean_start else self.limits.session_expiry_never
-        return min(asked, self.options.capabilities.maximum_session_expiry)
+        return min(asked, link.offered.maximum_session_expiry)
 
     def create(self, client_id: str, version: int) -> Session:
         """A new session, in no state yet."""

@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from mqtt_ref.cli import oracle_control
+
 if TYPE_CHECKING:
     from mqtt_ref.oracle.finding import Finding
+    from mqtt_ref.oracle.judge import Judge
+    from mqtt_ref.server import Server
 
 __all__ = ["configure", "run"]
 
@@ -24,6 +28,9 @@ examples:
   mqtt-ref oracle check traffic.pcap                         any client with any broker
   mqtt-ref oracle check trace.jsonl --json
   mqtt-ref oracle coverage                                   which rules it decides
+  mqtt-ref oracle serve --port 0 --script disturb.yaml       a broker that misbehaves as a script says
+  mqtt-ref oracle control --port 8090                        the same over HTTP, for tests in any language
+  mqtt-ref oracle illegal PUBACK                             packets that no server may send, for scripts
 
 `check` reads a pcap or pcapng, or a JSONL trace (`mqtt-ref serve --trace=jsonl`). Exit codes: 0 no rule that must be
 kept was broken, 1 some were, 2 wrong usage or nothing to judge."""
@@ -32,7 +39,9 @@ kept was broken, 1 some were, 2 wrong usage or nothing to judge."""
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands and their arguments."""
     parser.epilog = EXAMPLE
-    commands = parser.add_subparsers(dest="action", required=True, metavar="serve|check|report|coverage")
+    commands = parser.add_subparsers(
+        dest="action", required=True, metavar="serve|check|report|coverage|control|illegal"
+    )
 
     serve = commands.add_parser("serve", help="run a broker that judges whoever connects")
     serve.add_argument("--port", type=int, default=1883, help="TCP port, 0 takes a free one (default: 1883)")
@@ -43,9 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--on-violation",
         choices=("record", "close"),
-        default="record",
         help="go on behind a packet that breaks a rule, or close as the standard asks (default: record)",
     )
+    serve.add_argument("--script", type=Path, metavar="FILE", help="YAML or JSON: rules that disturb, limits, a clock")
     serve.add_argument("--record", metavar="FILE", help="write each finding to FILE, one JSON object per line")
     serve.add_argument("--trace", nargs="?", const="text", choices=("text", "jsonl"), help="print each packet too")
     serve.add_argument("-v", "--verbose", action="store_true", help="show each finding in full when it is made")
@@ -63,6 +72,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     coverage.add_argument("--minted", action="store_true", help="also rules that the standard gives no number")
     coverage.add_argument("--brief", action="store_true", help="only the numbers")
 
+    oracle_control.configure(commands)
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what the subcommand says."""
@@ -71,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         "check": _check,
         "report": _report,
         "coverage": _coverage,
+        "control": oracle_control.control,
+        "illegal": oracle_control.illegal,
     }
     return actions[args.action](args)
 
@@ -157,15 +170,10 @@ def _coverage(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from mqtt_ref.cli.serve import run_loop, serve
-    from mqtt_ref.hooks import AllowAll
     from mqtt_ref.net.listener import ListenerError
-    from mqtt_ref.net.tcp import TcpListener, is_loopback
-    from mqtt_ref.net.trace import Trace
+    from mqtt_ref.net.tcp import is_loopback
     from mqtt_ref.oracle.finding import finding_to_json
-    from mqtt_ref.oracle.judge import Judge
-    from mqtt_ref.oracle.live import Live, policy
     from mqtt_ref.oracle.report import as_text, one_line, summary
-    from mqtt_ref.server import Server
 
     if not args.allow_all and not is_loopback(args.host):
         print(
@@ -189,14 +197,11 @@ def _serve(args: argparse.Namespace) -> int:
         text = as_text(finding) + "\n" if args.verbose else one_line(finding)
         print(text, file=sys.stderr, flush=True)
 
-    judge = Judge(found)
-    live = Live(judge, Trace(sys.stdout, args.trace) if args.trace else None)
-    server = Server(
-        listeners=[TcpListener(args.host, args.port)],
-        hooks=[AllowAll()],
-        tables=policy(args.on_violation),
-        channels=live.channel,
-    )
+    try:
+        server, judge = _composed(args, found)
+    except ValueError as error:
+        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        return USAGE
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     try:
         run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
@@ -208,3 +213,38 @@ def _serve(args: argparse.Namespace) -> int:
             record.close()
     print(summary(judge.findings, judge.connections, judge.unjudged), file=sys.stderr)
     return _code(judge.findings)
+
+
+def _composed(args: argparse.Namespace, found: Callable[[Finding], None]) -> tuple[Server, Judge]:
+    """The broker, under the script if there is one, and who judges.
+
+    Raises:
+        ValueError: the script is not taken; says why, with line and key path.
+    """
+    from mqtt_ref.hooks import AllowAll
+    from mqtt_ref.net.tcp import TcpListener
+    from mqtt_ref.net.trace import Trace
+    from mqtt_ref.oracle.judge import Judge
+    from mqtt_ref.oracle.live import Live, policy
+    from mqtt_ref.server import Server
+
+    listener = TcpListener(args.host, args.port)
+    trace = Trace(sys.stdout, args.trace) if args.trace else None
+    if args.script is not None:
+        from msgspec.structs import replace
+
+        from mqtt_ref.oracle.plan import read_plan
+
+        plan = read_plan(args.script)
+        if args.on_violation is not None:
+            plan = replace(plan, policy=args.on_violation)
+        bench = plan.bench(listeners=[listener], trace=trace, on_finding=found)
+        return bench.server, bench.judge
+    judge = Judge(found)
+    server = Server(
+        listeners=[listener],
+        hooks=[AllowAll()],
+        tables=policy(args.on_violation or "record"),
+        channels=Live(judge, trace).channel,
+    )
+    return server, judge

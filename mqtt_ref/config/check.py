@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Plain values to a `Config`: everything that is wrong with them is found, not only the first thing."""
+"""Plain values to structs: everything that is wrong with them is found, not only the first thing."""
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
-from mqtt_ref.config.model import Config, Section
+from mqtt_ref.config.model import Config
 from mqtt_ref.config.problem import KeyPath
 
-__all__ = ["alternatives", "check", "fields_of", "inner"]
+__all__ = ["alternatives", "check", "check_as", "fields_of", "inner"]
 
+S = TypeVar("S", bound=Struct)
 Report = Callable[[KeyPath, str], None]
 
 _WANTED: dict[Any, tuple[str, Any]] = {
@@ -29,6 +32,11 @@ _WANTED: dict[Any, tuple[str, Any]] = {
 
 def check(tree: Any, report: Report) -> Config | None:
     """The configuration that `tree` means, or None once something was reported."""
+    return check_as(tree, Config, report)
+
+
+def check_as(tree: Any, kind: type[S], report: Report) -> S | None:
+    """The struct of that kind that `tree` means, or None once something was reported."""
     wrong = False
 
     def noted(path: KeyPath, text: str) -> None:
@@ -36,17 +44,28 @@ def check(tree: Any, report: Report) -> Config | None:
         wrong = True
         report(path, text)
 
-    _look(tree, Config, (), noted)
+    _look(tree, kind, (), noted)
     if wrong:
         return None
-    return msgspec.convert(tree, Config)
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:  # what a struct says about its fields together
+        text, _, where = str(error).partition(" - at `$")
+        report(_path(where), text)
+        return None
+
+
+def _path(text: str) -> KeyPath:
+    """The key path in what msgspec says: `.rules[0].when`."""
+    return tuple(int(at) if at else name for name, at in re.findall(r"\.(\w+)|\[(\d+)\]", text))
 
 
 @cache
-def fields_of(section: type[Section]) -> dict[str, Any]:
+def fields_of(section: type[Struct]) -> dict[str, Any]:
     """The keys of a section, with the type of each."""
     hints = get_type_hints(section, include_extras=True)
-    return {name: hints[name] for name in section.__struct_fields__}
+    names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
+    return {shown: hints[name] for shown, name in names}
 
 
 def inner(hint: Any) -> Any:
@@ -60,10 +79,10 @@ def inner(hint: Any) -> Any:
     return hint
 
 
-def alternatives(hint: Any) -> dict[str, type[Section]]:
+def alternatives(hint: Any) -> dict[str, type[Struct]]:
     """By the value of `type`: the sections that may stand in one place."""
     if get_origin(hint) in (Union, types.UnionType):
-        return {kind.__struct_config__.tag: kind for kind in get_args(hint)}
+        return {kind.__struct_config__.tag: kind for kind in get_args(hint) if get_origin(kind) is None}
     return {}
 
 
@@ -71,7 +90,9 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
     kind = inner(hint)
     if value is None and _optional(hint):
         return
-    choices = alternatives(kind)
+    if isinstance(value, list):
+        kind = next((one for one in get_args(kind) if get_origin(one) is list), kind)
+    choices = alternatives(kind) if get_origin(kind) is not list else {}
     if choices:
         if not isinstance(value, dict):
             report(path, f"has to be a mapping, not {_said(value)}")
@@ -83,7 +104,7 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
             report((*path, "type"), _not_one_of(name, list(choices)))
         else:
             _look_at_section(value, choices[name], path, report)
-    elif isinstance(kind, type) and issubclass(kind, Section):
+    elif isinstance(kind, type) and issubclass(kind, Struct):
         _look_at_section(value, kind, path, report)
     elif get_origin(kind) is list:
         if not isinstance(value, list):
@@ -104,7 +125,7 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
             report(path, _plainly(value, kind, str(error)))
 
 
-def _look_at_section(value: Any, section: type[Section], path: KeyPath, report: Report) -> None:
+def _look_at_section(value: Any, section: type[Struct], path: KeyPath, report: Report) -> None:
     if not isinstance(value, dict):
         report(path, f"has to be a mapping, not {_said(value)}")
         return
@@ -112,15 +133,15 @@ def _look_at_section(value: Any, section: type[Section], path: KeyPath, report: 
     for key, item in list(value.items()):
         if key in known:
             if item is None and isinstance(inner(known[key]), type) and not _optional(known[key]):
-                if issubclass(inner(known[key]), Section):
+                if issubclass(inner(known[key]), Struct):
                     del value[key]  # a heading with nothing under it
                     continue
             _look(item, known[key], (*path, key), report)
         elif key != section.__struct_config__.tag_field:
             report((*path, key), "is not known here" + _meant(key, list(known)))
     for field in msgspec.structs.fields(section):
-        if field.required and field.name not in value:
-            report(path, f"lacks {field.name}")
+        if field.required and field.encode_name not in value:
+            report(path, f"lacks {field.encode_name}")
 
 
 def _optional(hint: Any) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import inspect
-from time import monotonic_ns
 from typing import Final
 
 from mqtt_ref.broker.topics import valid_topic_filter, valid_topic_name
@@ -42,7 +41,7 @@ def add_api(app: App) -> None:
 def _add_lists(app: App) -> None:
     @app.get(f"{V1}/clients", summary="Clients that are connected", query=models.ClientsQuery, response=Page[Client])
     def list_clients(request: Request) -> Page[Client]:
-        return clients(request.driver.broker, request.query, monotonic_ns())
+        return clients(request.driver.broker, request.query, request.driver.now())
 
     missing = {404: "There is no such client"}
 
@@ -51,11 +50,11 @@ def _add_lists(app: App) -> None:
         session = request.driver.broker.by_client_id.get(request.params["client_id"])
         if session is None or session.link is None:
             raise HttpError(404, f"no client {request.params['client_id']!r} is connected")
-        return client_form(session, session.link, monotonic_ns())
+        return client_form(session, session.link, request.driver.now())
 
     @app.get(f"{V1}/sessions", summary="Sessions", query=models.SessionsQuery, response=Page[Session])
     def list_sessions(request: Request) -> Page[Session]:
-        return sessions(request.driver.broker, request.query, monotonic_ns())
+        return sessions(request.driver.broker, request.query, request.driver.now())
 
     missing = {404: "There is no such session"}
 
@@ -64,7 +63,7 @@ def _add_lists(app: App) -> None:
         session = request.driver.broker.by_client_id.get(request.params["client_id"])
         if session is None:
             raise HttpError(404, f"there is no session {request.params['client_id']!r}")
-        return session_form(session, monotonic_ns())
+        return session_form(session, request.driver.now())
 
     @app.get(
         f"{V1}/subscriptions",
@@ -83,14 +82,14 @@ def _add_lists(app: App) -> None:
         topic_filter = request.query.topic_filter
         if not valid_topic_filter(topic_filter, shared=False):
             raise HttpError(400, f"query: {topic_filter!r} is no topic filter")
-        return retained(request.driver.broker, request.query, monotonic_ns())
+        return retained(request.driver.broker, request.query, request.driver.now())
 
     missing = {404: "Nothing is retained there"}
 
     @app.get(f"{V1}/retained/{{topic}}", summary="The retained message of a topic", response=Message, errors=missing)
     def one_retained(request: Request) -> Message:
         """In the path, a slash of the topic is written `%2F`."""
-        broker, now = request.driver.broker, monotonic_ns()
+        broker, now = request.driver.broker, request.driver.now()
         broker.expire_retained(now)
         message = broker.retained_messages.get(request.params["topic"])
         if message is None:
@@ -104,7 +103,7 @@ def _add_changes(app: App) -> None:
     @app.delete(f"{V1}/clients/{{client_id}}", summary="Disconnect a client", query=models.Deletion, errors=missing)
     def disconnect(request: Request) -> None:
         """It is told 0x98, Administrative action, if it speaks 5.0; its will is published."""
-        broker, client_id, now = request.driver.broker, request.params["client_id"], monotonic_ns()
+        broker, client_id, now = request.driver.broker, request.params["client_id"], request.driver.now()
         if not broker.disconnect(client_id, ADMINISTRATIVE_ACTION, "Disconnected by an administrator", now):
             raise HttpError(404, f"no client {client_id!r} is connected")
         if request.query.end_session:
@@ -116,7 +115,7 @@ def _add_changes(app: App) -> None:
     def end_session(request: Request) -> None:
         """If its client is connected, it is disconnected."""
         client_id = request.params["client_id"]
-        if not request.driver.broker.remove_session(client_id, monotonic_ns()):
+        if not request.driver.broker.remove_session(client_id, request.driver.now()):
             raise HttpError(404, f"there is no session {client_id!r}")
 
     missing = {404: "Nothing is retained there"}
@@ -137,7 +136,7 @@ def _add_changes(app: App) -> None:
         matched = request.driver.broker.inject(
             packet.topic,
             packet.payload,
-            monotonic_ns(),
+            request.driver.now(),
             qos=packet.qos,
             retain=packet.retain,
             properties=packet.properties,
@@ -147,7 +146,7 @@ def _add_changes(app: App) -> None:
     @app.post(f"{V1}/reset", summary="Forget sessions and retained messages", query=models.ResetQuery, response=Reset)
     def reset(request: Request) -> Reset:
         """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
-        broker, now = request.driver.broker, monotonic_ns()
+        broker, now = request.driver.broker, request.driver.now()
         sessions = broker.remove_sessions(now) if request.query.sessions else 0
         return Reset(sessions, broker.remove_all_retained() if request.query.retained else 0)
 

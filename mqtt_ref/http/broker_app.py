@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from time import monotonic_ns
 from typing import Any, Final
 
 from mqtt_ref import __version__
@@ -24,7 +23,7 @@ def broker_app() -> App:
     app = App("mqtt_ref", __version__, "The broker: its state, and what can be done to it.")
 
     def info(request: Request) -> Any:
-        values = request.driver.sys.values(monotonic_ns(), outside())
+        values = request.driver.sys.values(request.driver.now(), outside())
         return Info(**{info_name(topic): value for topic, value in values.items()})
 
     for path in ("/", "/info"):

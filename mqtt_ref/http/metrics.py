@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from time import monotonic_ns, process_time
+from time import process_time
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.sys_topics import COUNTS, SYS_TOPICS
@@ -48,7 +48,7 @@ def _own(driver: Driver) -> Iterator[str]:
     for name, (text, value) in _present(driver.broker).items():
         yield _metric(PREFIX + name, "gauge", text, value)
     system = outside()
-    values = driver.sys.values(monotonic_ns(), system)
+    values = driver.sys.values(driver.now(), system)
     yield _head(f"{PREFIX}build_info", "gauge", "the version of the broker, as a label")
     yield f'{PREFIX}build_info{{version="{values["$SYS/broker/version"]}"}} 1\n'
     started = values["$SYS/broker/started"]
@@ -72,7 +72,7 @@ def _present(broker: Broker) -> dict[str, tuple[str, int]]:
 
 
 def _aliases(driver: Driver) -> Iterator[str]:
-    for topic, value in driver.sys.values(monotonic_ns(), outside()).items():
+    for topic, value in driver.sys.values(driver.now(), outside()).items():
         if not isinstance(value, str):
             kind = "counter" if topic in COUNTS else "gauge"
             yield _metric(alias(topic), kind, f"{topic}: {SYS_TOPICS[topic]}", value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mqtt_ref.net.pace import PACED, Pacer
@@ -97,7 +96,7 @@ class Channel(asyncio.Protocol):
         self.remote = peer_name(transport.get_extra_info("peername"))
         driver = self.driver
         terms = self.listener.terms
-        now = monotonic_ns()
+        now = driver.now()
         self.connection = driver.broker.connect(now, self.listener.name, self.remote, terms)
         self.connection.peer_certificate = transport.get_extra_info("peercert") or None
         self.receive = self._first
@@ -109,7 +108,7 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """One pass over all packets of this read; one flush per turn of the loop."""
-        self.receive(data, monotonic_ns())
+        self.receive(data, self.driver.now())
         driver = self.driver
         driver.taken += len(data)
         if driver.taken >= TURN:
@@ -130,7 +129,7 @@ class Channel(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends nothing more: it gets what it has coming, and the link is closed."""
         if self.pacer is not None:
-            self.pacer.finish(monotonic_ns())
+            self.pacer.finish(self.driver.now())
         if not self.lingering:
             self.driver.flush()
         return False
@@ -138,9 +137,9 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         driver = self.driver
         if self.pacer is not None:
-            self.pacer.finish(monotonic_ns())
+            self.pacer.finish(self.driver.now())
         driver.forget(self, exc)
-        self.connection.lost(monotonic_ns())
+        self.connection.lost(self.driver.now())
         driver.schedule()
 
     def pause_writing(self) -> None:
@@ -150,7 +149,7 @@ class Channel(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.choked = False
         self.go_on(CHOKED)
-        self.connection.unchoke(monotonic_ns())
+        self.connection.unchoke(self.driver.now())
         self.driver.schedule()
 
     # ---------------------------------------------------------------- reading

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.link import Link
     from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.clock import Clock
 
 __all__ = ["Driver"]
 
@@ -44,8 +45,15 @@ class Driver:
     writes once to each connection that has output, however many reads the turn had.
     """
 
-    def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, broker: Broker, loop: asyncio.AbstractEventLoop | None = None, clock: Clock | None = None
+    ) -> None:
         self.broker = broker
+        self.clock = clock
+        self.now: Callable[[], int] = monotonic_ns if clock is None else clock.now
+        """The broker's time."""
+        if clock is not None:
+            clock.on_change = self._rearm
         self.loop = asyncio.get_running_loop() if loop is None else loop
         self.channels: dict[Link, Channel] = {}
         self.scheduled = False
@@ -53,7 +61,7 @@ class Driver:
         """Bytes that were read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         interval = broker.options.sys_topic_resend_interval
-        self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", monotonic_ns(), outside(), interval)
+        self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", self.now(), outside(), interval)
         """What the broker says about itself; `report` publishes it."""
         self.on_ask: Callable[[Ask], object] | None = None
         """Gets the questions that take time; without it the answer is no."""
@@ -88,7 +96,7 @@ class Driver:
         counters = broker.counters
         counters.received_bytes += self.taken
         self.taken = 0
-        effects = broker.tick(monotonic_ns())
+        effects = broker.tick(self.now())
         dirty = broker.dirty
         if dirty:
             broker.dirty = []
@@ -139,7 +147,7 @@ class Driver:
         """Do what the broker wants done outside."""
         for effect in effects:
             if isinstance(effect, Note):
-                if self.lines.passes(monotonic_ns()):
+                if self.lines.passes(self.now()):
                     self._write_note(effect)
                 elif self.lines.skipped == 1:
                     self.loop.call_later(1.0, self.lines.settle)
@@ -198,7 +206,7 @@ class Driver:
 
     def answer(self, question: int, answer: object) -> None:
         """The answer to an `Ask`, from anywhere on this loop."""
-        self.broker.answer(question, answer, monotonic_ns())
+        self.broker.answer(question, answer, self.now())
         self._read_on(self._asked.pop(question, None))
         self.schedule()
 
@@ -251,13 +259,30 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._armed = due
-        self._timer = self.loop.call_later(max(0.0, (due - monotonic_ns()) / SECOND), self._ring)
+        self._timer = self.loop.call_later(self._until(due), self._ring)
+
+    def _until(self, due: int) -> float:
+        """Seconds of the loop until the broker's time is `due`."""
+        if self.clock is not None:
+            return self.clock.until(due)
+        return max(0.0, (due - self.now()) / SECOND)
+
+    def _rearm(self) -> None:
+        """The clock goes otherwise: what is due may be so sooner."""
+        if self._closed:
+            return
+        due = self.broker.next_deadline()
+        if due is not None:
+            self._arm(due)
+        if self._reporting is not None:
+            self._reporting.cancel()
+            self._reporting = self.loop.call_later(self._until(self.sys.next), self.report)
 
     def _ring(self) -> None:
         """The timer went off: let the broker do what is due; `flush` sets it again."""
         self._timer = None
         self._armed = 0
-        now = monotonic_ns()
+        now = self.now()
         due = self.broker.next_deadline()
         if due is not None and due <= now:
             self.broker.on_deadline(now)
@@ -267,10 +292,10 @@ class Driver:
         """Publish the `$SYS` values that have changed, now and then every few seconds."""
         if not self.sys.next:
             return
-        now = monotonic_ns()
+        now = self.now()
         self.sys.due(now, outside())
         self.schedule()
-        self._reporting = self.loop.call_later(max(0.0, (self.sys.next - now) / SECOND), self.report)
+        self._reporting = self.loop.call_later(self._until(self.sys.next), self.report)
 
     def troubles(self) -> list[str]:
         """Why no client should be sent here; nothing if all is well."""
@@ -296,7 +321,7 @@ class Driver:
 
     async def close(self, grace: float) -> None:
         """Say goodbye to all clients and wait for their links to close, at most `grace` seconds; then cut them."""
-        self.broker.shutdown(monotonic_ns())
+        self.broker.shutdown(self.now())
         self.flush()
         if self.channels:
             empty = asyncio.Event()

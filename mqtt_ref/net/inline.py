@@ -31,9 +31,12 @@ class Inline:
     identifier, so that a filter may have several handlers; each gets every message that matches.
     """
 
-    def __init__(self, broker: Broker, client_id: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, broker: Broker, client_id: str, wake: Callable[[], None], now: Callable[[], int] = monotonic_ns
+    ) -> None:
         self._client = InlineClient(broker, client_id)
         self._wake = wake
+        self._now = now
         self._next = _OWN_IDENTIFIERS
 
     def __repr__(self) -> str:
@@ -59,7 +62,7 @@ class Inline:
             ValueError: the topic is no Topic Name, or the QoS is not 0, 1 or 2.
         """
         data = payload.encode() if isinstance(payload, str) else payload
-        matched = self._client.publish(topic, data, monotonic_ns(), qos=qos, retain=retain, properties=properties)
+        matched = self._client.publish(topic, data, self._now(), qos=qos, retain=retain, properties=properties)
         self._wake()
         return matched
 
@@ -72,7 +75,7 @@ class Inline:
         Raises:
             ValueError: the filter is no Topic Filter.
         """
-        self._client.subscribe(topic_filter, handler, monotonic_ns(), identifier=identifier)
+        self._client.subscribe(topic_filter, handler, self._now(), identifier=identifier)
         self._wake()
 
     def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Pacer:
 
     def _go_on(self) -> None:
         self._timer = None
-        now = monotonic_ns()
+        now = self._channel.driver.now()
         self._channel.connection.heard = now
         self._pass_on(now)
         self._channel.driver.schedule()

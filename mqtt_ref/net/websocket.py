@@ -7,7 +7,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.exceptions import NegotiationError
@@ -229,7 +228,7 @@ class WebSocket(asyncio.Protocol):
         return True
 
     def _turn_away(self, why: str, statement: str = "") -> None:
-        self.channel.connection.turn_away(why, monotonic_ns(), 0, statement)
+        self.channel.connection.turn_away(why, self.channel.driver.now(), 0, statement)
         self.channel.driver.schedule()
 
 

@@ -21,6 +21,8 @@ __all__ = ["POLICIES", "JudgedChannel", "Live", "policy"]
 
 TICK: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
+LOCAL: Final = ("127.", "[::1]", "local")
+"""How the addresses of clients begin that are on this machine."""
 POLICIES: Final = ("record", "close")
 
 
@@ -102,7 +104,9 @@ class JudgedChannel(TracedChannel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.watched = self._live.judge.open(str(self._number), monotonic_ns(), self.remote, self.listener.name)
+        self.watched = self._live.judge.open(
+            str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
+        )
         self._live.add(self)
         self._pass = self.write
         self.write = self._judged_write

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: MIT
+"""What a rule does with a packet. Each action turns the steps that a packet is made of into other ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from mqtt_ref.oracle.flow import Aside, Behind, Pause, Reply, Step, Stop
+from mqtt_ref.oracle.illegal import illegal, known
+from mqtt_ref.oracle.limiting import Limit
+from mqtt_ref.oracle.matching import Passing
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.jsonform import packet_from_json
+from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.violation import Violation
+
+__all__ = [
+    "Action",
+    "Close",
+    "Corrupt",
+    "Delay",
+    "Drop",
+    "Duplicate",
+    "Freeze",
+    "HalfOpen",
+    "Insert",
+    "Limit",
+    "Refuse",
+    "Reorder",
+    "Replace",
+    "Split",
+    "Truncate",
+]
+
+SECOND: Final = 1_000_000_000
+REASONS_V3: Final = {0x81: 1, 0x84: 1, 0x85: 2, 0x86: 4, 0x87: 5, 0x88: 3, 0x89: 3}
+"""By Reason Code of 5.0: the nearest return code of 3.x."""
+
+Seconds = Annotated[float, Meta(description="Seconds", ge=0, le=86_400)]
+
+
+class _Deed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the actions."""
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        """The steps instead of `steps`, which are those of the packet that passes."""
+        raise NotImplementedError
+
+
+class Drop(_Deed, frozen=True, tag="drop"):
+    """The packet does not pass."""
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return []
+
+
+class Delay(_Deed, frozen=True, tag="delay"):
+    """It passes later, and what is behind it too; with `overtaken` the rest goes on meanwhile."""
+
+    seconds: Seconds
+    overtaken: bool = False
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        time = int(self.seconds * SECOND)
+        return [Aside(time, steps)] if self.overtaken else [Pause(time), *steps]
+
+
+class Duplicate(_Deed, frozen=True, tag="duplicate"):
+    """It passes again, so many times more, byte for byte."""
+
+    times: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return steps * (self.times + 1)
+
+
+class Reorder(_Deed, frozen=True, tag="reorder"):
+    """It passes behind the next packets; if they do not come, after some time."""
+
+    behind: Annotated[int, Meta(description="How many packets overtake it", ge=1, le=1000)] = 1
+    within: Seconds = 5.0
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [Behind(self.behind, int(self.within * SECOND), steps)]
+
+
+class Corrupt(_Deed, frozen=True, tag="corrupt"):
+    """Changes a byte, or parts of the packet by name.
+
+    `at` is the byte, from the end where it is negative; its bits in `xor` are turned over. `fields` says what stands in
+    which part of the packet instead, however illegal: `{"flags": 6, "remaining_length": 200, "topic.length": 9}`; the
+    parts are those of `mqtt_ref.wire.raw`. A packet that is too short, or has no such part, passes as it is.
+    """
+
+    at: int | None = None
+    xor: Annotated[int, Meta(ge=1, le=255)] = 0xFF
+    fields: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        if (self.at is None) == (not self.fields):
+            raise ValueError("what is corrupted is either a byte, `at`, or `fields`")
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [self._corrupted(step, passing) if isinstance(step, bytes) else step for step in steps]
+
+    def _corrupted(self, data: bytes, passing: Passing) -> bytes:
+        if self.at is None:
+            return _with_fields(data, self.fields, passing)
+        at = self.at + (len(data) if self.at < 0 else 0)
+        if not 0 <= at < len(data):
+            return data
+        return data[:at] + bytes((data[at] ^ self.xor,)) + data[at + 1 :]
+
+
+class Truncate(_Deed, frozen=True, tag="truncate"):
+    """Only its first bytes pass; then the link is closed, unless `close` says that the stream goes on behind them."""
+
+    length: Annotated[int, Meta(description="How many bytes pass", ge=0)]
+    close: bool = True
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        cut: list[Step] = [step[: self.length] if isinstance(step, bytes) else step for step in steps]
+        return [*cut, Stop("close")] if self.close else cut
+
+
+class Split(_Deed, frozen=True, tag="split"):
+    """It passes in pieces, each written by itself."""
+
+    size: Annotated[int, Meta(description="Bytes of a piece", ge=1)] = 1
+    pause: Annotated[float, Meta(description="Seconds between two pieces", ge=0, le=60)] = 0.001
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        out: list[Step] = []
+        for step in steps:
+            if isinstance(step, bytes):
+                for at in range(0, len(step), self.size):
+                    out += [step[at : at + self.size], Pause(int(self.pause * SECOND))]
+            else:
+                out.append(step)
+        return out
+
+
+class _Other(_Deed, frozen=True):
+    """Another packet, said in one of three ways."""
+
+    packet: Annotated[dict[str, Any], Meta(description="In the JSON form of the trace")] | None = None
+    hex: Annotated[str, Meta(description="Any bytes")] | None = None
+    illegal: (
+        Annotated[str, Meta(description="What no server may send: a name that `mqtt-ref oracle illegal` lists")] | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if sum(one is not None for one in (self.packet, self.hex, self.illegal)) != 1:
+            raise ValueError("a packet is said in one of three ways: `packet`, `hex` or `illegal`")
+        if self.packet is not None:
+            encode(V5, packet_from_json(self.packet))
+        if self.hex is not None:
+            bytes.fromhex(self.hex)
+        if self.illegal is not None and not known(self.illegal):
+            raise ValueError(f"{self.illegal!r} is no name of an illegal packet; `mqtt-ref oracle illegal` lists them")
+
+    def data(self, passing: Passing) -> bytes:
+        """Its bytes, in the version that the connection speaks."""
+        if self.packet is not None:
+            return encode(passing.version or V5, packet_from_json(self.packet))
+        if self.hex is not None:
+            return bytes.fromhex(self.hex)
+        assert self.illegal is not None
+        try:
+            return illegal(self.illegal, passing.version or V5).data
+        except KeyError:
+            return passing.data  # this version has no such packet
+
+
+class Replace(_Other, frozen=True, tag="replace"):
+    """Another packet passes instead of it."""
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [self.data(passing)]
+
+
+class Insert(_Other, frozen=True, tag="insert"):
+    """Another packet passes before or after it, in the same direction."""
+
+    place: Literal["before", "after"] = "after"
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        other = self.data(passing)
+        return [other, *steps] if self.place == "before" else [*steps, other]
+
+
+class Close(_Deed, frozen=True, tag="close"):
+    """Closes the link before the packet passes, which it then does not, or after it has."""
+
+    place: Literal["before", "after"] = "before"
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [Stop("close")] if self.place == "before" else [*steps, Stop("close")]
+
+
+class HalfOpen(_Deed, frozen=True, tag="half_open"):
+    """From this packet on nothing is read or written, and the link stays open: as when a cable is cut.
+
+    With `seconds` it comes back after that time, and what was sent meanwhile arrives.
+    """
+
+    seconds: Annotated[float, Meta(description="For how long; 0: for good", ge=0, le=86_400)] = 0.0
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [Stop("half_open", int(self.seconds * SECOND)), *steps]
+
+
+class Freeze(_Deed, frozen=True, tag="freeze"):
+    """From this packet on all that the client sends is read and thrown away, and nothing is answered."""
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        return [Stop("freeze")]
+
+
+class Refuse(_Deed, frozen=True, tag="refuse"):
+    """Answers a CONNECT with a CONNACK that refuses, and closes; the broker never hears of it.
+
+    `code` is a Reason Code of 5.0, for 3.x clients the nearest one that they know, or a return code of 3.x (1 to 5).
+    """
+
+    code: Annotated[int, Meta(ge=1, le=255)] = 0x87
+    server_reference: str = ""
+    reason_string: str = ""
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        if passing.sender != CLIENT or not isinstance(passing.packet, Connect):
+            return steps
+        version = passing.packet.protocol_version
+        if version != V5:
+            code = self.code if self.code <= 5 else REASONS_V3.get(self.code, 3)
+            return [Reply(encode(version, Connack(code))), Stop("close")]
+        properties = None
+        if self.server_reference or self.reason_string:
+            properties = ConnackProperties()
+            properties.server_reference = self.server_reference or None
+            properties.reason_string = self.reason_string or None
+        return [Reply(encode(version, Connack(self.code, False, properties))), Stop("close")]
+
+
+Action = (
+    Drop
+    | Delay
+    | Duplicate
+    | Reorder
+    | Corrupt
+    | Truncate
+    | Split
+    | Replace
+    | Insert
+    | Close
+    | HalfOpen
+    | Freeze
+    | Refuse
+    | Limit
+)
+
+
+def _with_fields(data: bytes, fields: dict[str, int], passing: Passing) -> bytes:
+    """The packet with other values in some of its parts; as it is where it has no such part."""
+    from mqtt_ref.wire.raw import RawBits, build
+    from mqtt_ref.wire.reference import raw  # which loads construct
+
+    packet = passing.packet
+    if packet is None or isinstance(packet, Violation) or data is not passing.data:
+        return data
+    try:
+        tree = raw(passing.version or V5, packet)
+        for name, value in fields.items():
+            path, _, last = name.rpartition(".")
+            part: Any = tree[path] if path else tree
+            if isinstance(part, RawBits) and last in part.layout:
+                part.put(last, value)
+            elif last in ("flags", "type", "remaining_length", "width", "length", "value"):
+                setattr(part, last, value)
+            else:
+                part[last].value = value
+        return build(tree)
+    except (KeyError, ValueError, AttributeError):
+        return data

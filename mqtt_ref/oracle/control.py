@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""The control API: tests in any language start brokers, disturb them, wait, and read trace and verdict, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref import __version__
+from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.http.app import App, HttpError, Request, Response
+from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.oracle import control_models as models
+from mqtt_ref.oracle.finding import finding_to_json
+from mqtt_ref.oracle.illegal import illegal_packets
+from mqtt_ref.oracle.recorder import Condition
+from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
+from mqtt_ref.wire.violation import Violation
+
+if TYPE_CHECKING:
+    from mqtt_ref.oracle.bench import Bench
+    from mqtt_ref.oracle.recorder import Happening
+
+__all__ = ["MAXIMUM", "Control"]
+
+MAXIMUM: Final = 64
+"""Brokers at once, when nobody says otherwise."""
+JSONL: Final = "application/jsonl"
+VERSIONS: Final = {"": None, "5": 5, "3.1.1": 4, "3.1": 3}
+MISSING: Final = {404: "There is no such broker"}
+
+
+class Control(Hook):
+    """The brokers that were asked for, and the application that tells of them.
+
+    It is a hook of the server whose HTTP listener serves `app`: the brokers end with that server. `host` is where they
+    listen, `maximum` how many there may be at once.
+    """
+
+    id = "control"
+
+    def __init__(self, host: str = "127.0.0.1", maximum: int = MAXIMUM) -> None:
+        self.host = host
+        self.maximum = maximum
+        self.benches: dict[str, Bench] = {}
+        self.app = App("mqtt_ref oracle", __version__, "Brokers to test MQTT clients on: judged, traced, disturbed.")
+        self._started = 0
+        self._add_brokers()
+        self._add_rules()
+        self._add_observing()
+
+    async def on_stopped(self) -> None:
+        """The server ends, and all brokers with it."""
+        while self.benches:
+            _, bench = self.benches.popitem()
+            await bench.stop()
+
+    # ---------------------------------------------------------------- routes
+
+    def _add_brokers(self) -> None:
+        app = self.app
+
+        @app.get("/v1/brokers", summary="The brokers that run", response=models.Brokers)
+        def brokers(request: Request) -> models.Brokers:
+            return models.Brokers([_form(name, bench) for name, bench in self.benches.items()], self.maximum)
+
+        @app.post(
+            "/v1/brokers",
+            summary="Start a broker",
+            body=models.Wanted,
+            response=models.Broker,
+            status=201,
+            errors={409: "The port cannot be used", 429: "There are as many brokers as there may be"},
+        )
+        async def start(request: Request) -> models.Broker:
+            """It shares nothing with the others, and listens when this is answered."""
+            if len(self.benches) >= self.maximum:
+                raise HttpError(429, f"{self.maximum} brokers run, and no more may: delete one")
+            wanted: models.Wanted = request.body
+            bench = wanted.bench(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()])
+            self._started += 1
+            name = str(self._started)
+            self.benches[name] = bench
+            try:
+                await bench.start()
+            except ListenerError as error:
+                del self.benches[name]
+                raise HttpError(409, str(error)) from None
+            return _form(name, bench)
+
+        @app.get("/v1/brokers/{id}", summary="A broker", response=models.Broker, errors=MISSING)
+        def broker(request: Request) -> models.Broker:
+            return _form(request.params["id"], self._bench(request))
+
+        @app.delete("/v1/brokers/{id}", summary="Stop a broker", errors=MISSING)
+        async def stop(request: Request) -> None:
+            bench = self._bench(request)
+            del self.benches[request.params["id"]]
+            await bench.stop()
+
+        @app.post("/v1/brokers/{id}/reset", summary="Make a broker as it was when it started", errors=MISSING)
+        async def reset(request: Request) -> None:
+            """No clients, sessions, messages, trace and findings; the rules and the clock it was started with."""
+            await self._bench(request).reset()
+
+    def _add_rules(self) -> None:
+        app = self.app
+        errors = {**MISSING, 409: "Two rules have one name"}
+
+        @app.get("/v1/brokers/{id}/rules", summary="The rules that hold", response=models.RulesNow, errors=MISSING)
+        def rules(request: Request) -> models.RulesNow:
+            script = self._bench(request).script
+            return models.RulesNow(script.rules, dict(script.fired))
+
+        @app.put("/v1/brokers/{id}/rules", summary="Other rules", body=models.Rules, errors=errors)
+        def put(request: Request) -> None:
+            """They take the place of those that there were, and counting begins again."""
+            bench = self._bench(request)
+            try:
+                bench.rules = request.body.rules
+            except ValueError as error:
+                raise HttpError(409, str(error)) from None
+
+        @app.post("/v1/brokers/{id}/rules", summary="More rules", body=models.Rules, errors=errors)
+        def post(request: Request) -> None:
+            """They come behind those that there are."""
+            bench = self._bench(request)
+            try:
+                bench.add(*request.body.rules)
+            except ValueError as error:
+                raise HttpError(409, str(error)) from None
+
+        @app.post("/v1/brokers/{id}/clock", summary="Change the broker's time", body=models.ClockChange, errors=MISSING)
+        def clock(request: Request) -> None:
+            """That of its clients goes on as it does."""
+            bench = self._bench(request)
+            if request.body.scale is not None:
+                bench.clock.scale = request.body.scale
+            if request.body.jump:
+                bench.clock.jump(request.body.jump)
+
+        @app.post(
+            "/v1/brokers/{id}/publish",
+            summary="Publish a message from the broker itself",
+            body=models.Message,
+            response=models.Published,
+            errors=MISSING,
+        )
+        def publish(request: Request) -> models.Published:
+            message: models.Message = request.body
+            try:
+                matched = self._bench(request).server.publish(
+                    message.topic, message.payload, qos=message.qos, retain=message.retain
+                )
+            except ValueError as error:
+                raise HttpError(400, f"body: {error}") from None
+            return models.Published(matched)
+
+    def _add_observing(self) -> None:
+        app = self.app
+
+        @app.post(
+            "/v1/brokers/{id}/wait",
+            summary="Wait until something happens",
+            body=models.Waiting,
+            response=models.Waited,
+            errors={**MISSING, 408: "It did not happen in time"},
+        )
+        async def wait(request: Request) -> models.Waited:
+            """What has happened already counts; `since` leaves out what was before."""
+            waiting: models.Waiting = request.body
+            condition = Condition(**{name: getattr(waiting, name) for name in Condition.__struct_fields__})
+            try:
+                happening = await self._bench(request).recorder.wait(condition, waiting.within)
+            except TimeoutError as error:
+                raise HttpError(408, str(error)) from None
+            return _waited(happening)
+
+        @app.get("/v1/brokers/{id}/trace", summary="All packets", response=str, media=JSONL, errors=MISSING)
+        def trace(request: Request) -> Response:
+            """One JSON record in a line, as `mqtt-ref serve --trace=jsonl` writes them."""
+            lines = [json.dumps(record) + "\n" for record in self._bench(request).trace]
+            return Response(200, "".join(lines).encode(), JSONL)
+
+        @app.get("/v1/brokers/{id}/verdict", summary="What the judge says", response=models.Verdict, errors=MISSING)
+        def verdict(request: Request) -> models.Verdict:
+            bench = self._bench(request)
+            found = bench.findings
+            must = sum(1 for finding in found if finding.level == "must")
+            return models.Verdict(
+                clean=not must,
+                must=must,
+                should=len(found) - must,
+                connections=bench.judge.connections,
+                findings=[finding_to_json(finding) for finding in found],
+            )
+
+        @app.get(
+            "/v1/illegal",
+            summary="Packets that no server may send",
+            query=models.IllegalQuery,
+            response=models.IllegalPackets,
+        )
+        def illegal(request: Request) -> models.IllegalPackets:
+            query: models.IllegalQuery = request.query
+            if query.protocol not in VERSIONS:
+                raise HttpError(400, f"query: protocol is 5, 3.1.1 or 3.1, not {query.protocol!r}")
+            return models.IllegalPackets(
+                [
+                    models.Illegal(one.name, one.kind, one.version, one.statement, one.data.hex())
+                    for one in illegal_packets(VERSIONS[query.protocol])
+                    if query.word in f"{one.name} {one.kind} {one.statement}"
+                ]
+            )
+
+    def _bench(self, request: Request) -> Bench:
+        bench = self.benches.get(request.params["id"])
+        if bench is None:
+            raise HttpError(404, f"there is no broker {request.params['id']!r}")
+        return bench
+
+
+def _form(name: str, bench: Bench) -> models.Broker:
+    broker = bench.server.broker
+    return models.Broker(
+        id=name, url=bench.url, port=bench.port, clients=broker.clients_connected, clock=bench.clock.scale
+    )
+
+
+def _waited(happening: Happening) -> models.Waited:
+    packet = None
+    if happening.passing is not None and happening.passing.packet is not None:
+        found = happening.passing.packet
+        packet = violation_to_json(found) if isinstance(found, Violation) else packet_to_json(found)
+    return models.Waited(happening.number, happening.kind, happening.name, packet)

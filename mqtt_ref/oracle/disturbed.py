@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""Channels under a script of misbehaviour.
+
+From the transport inwards: trace and judge, which see what is on the wire; the rules; the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from mqtt_ref.oracle.flow import FOREVER, Offer, Reply, Step, Stop
+from mqtt_ref.oracle.live import JudgedChannel, Live
+from mqtt_ref.oracle.rules import Disturbance
+from mqtt_ref.oracle.state import QUIET, SECOND
+from mqtt_ref.wire.primitives import CLIENT, SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.driver import Driver
+    from mqtt_ref.net.listener import Listener
+    from mqtt_ref.oracle.judge import Judge
+    from mqtt_ref.oracle.recorder import Recorder
+    from mqtt_ref.oracle.rules import Script
+
+__all__ = ["DisturbedChannel", "DisturbedLive"]
+
+STUCK = 16
+"""Why nothing is read: the link is half-open."""
+
+
+class DisturbedLive(Live):
+    """Makes channels that are judged, and disturbed by a script."""
+
+    def __init__(self, judge: Judge, recorder: Recorder, script: Script) -> None:
+        super().__init__(judge, recorder, hold=0)
+        self.script = script
+        self.recorder = recorder
+        self.on_gone: Callable[[], None] | None = None
+        """Called when the last channel has gone."""
+
+    def channel(self, driver: Driver, listener: Listener) -> Channel:
+        """The channel of a connection that was accepted."""
+        return DisturbedChannel(self, driver, listener)
+
+
+class DisturbedChannel(JudgedChannel):
+    """A channel whose packets rules may hold, change, lose; in both directions."""
+
+    __slots__ = ("_disturbance", "_inner", "_leaving", "_timer", "_wire", "frozen", "stuck")
+
+    def __init__(self, live: DisturbedLive, driver: Driver, listener: Listener) -> None:
+        super().__init__(live, driver, listener)
+        self._disturbance = Disturbance(live.script, listener.name, live.recorder.fired, QUIET)
+        self._timer: asyncio.TimerHandle | None = None
+        self._leaving: bool | None = None
+        self.frozen = False
+        """Whether all that comes is thrown away, and nothing is answered."""
+        self.stuck = False
+        """Whether nothing is read or written."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._wire = self.write
+        self.write = self._outgoing
+        self._inner = self.receive
+        self.receive = self._incoming
+
+    # ---------------------------------------------------------------- both ways
+
+    def _incoming(self, data: bytes, now: int) -> None:
+        if not self.frozen:
+            self._take(CLIENT, self._disturbance.feed(CLIENT, data, monotonic_ns()))
+
+    def _outgoing(self, data: bytes) -> None:
+        if not self.frozen:
+            self._take(SERVER, self._disturbance.feed(SERVER, data, monotonic_ns()))
+
+    def _take(self, sender: int, steps: list[Step]) -> None:
+        for step in steps:
+            if self.frozen:
+                break
+            if isinstance(step, bytes):
+                self._let(sender, step)
+            elif isinstance(step, Reply):
+                self._let(1 - sender, step.data)
+            elif isinstance(step, Offer):
+                self._offer(step)
+            elif isinstance(step, Stop):
+                self._stop(step)
+        self._arm()
+
+    def _let(self, sender: int, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if sender == SERVER:
+            self._wire(data)
+            return
+        self._inner(data, self.driver.now())
+        if self.receive != self._incoming:  # the first bytes let the connection have those that follow
+            self._inner = self.receive
+            self.receive = self._incoming
+        if not self.driver.scheduled:
+            self.driver.schedule()
+
+    def _offer(self, step: Offer) -> None:
+        connection = self.connection
+        connection.offered = step.limit.offered(connection.offered)
+        connection.decoder.maximum_packet_size = connection.offered.maximum_packet_size
+
+    def _stop(self, step: Stop) -> None:
+        if step.how == "freeze":
+            self.frozen = True
+        elif step.how == "half_open":
+            until = monotonic_ns() + step.time if step.time else FOREVER
+            self.stuck = True
+            self.halt(STUCK)
+            for flow in self._disturbance.flows:
+                flow.hold(until)
+            if step.time:
+                self.driver.loop.call_later(step.time / SECOND, self._unstick)
+        else:
+            self._release()
+            self.transport.close()
+
+    def _unstick(self) -> None:
+        self.stuck = False
+        self.go_on(STUCK)
+        self._ring()
+
+    def _arm(self) -> None:
+        """Have what waits taken when its time has come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._disturbance.due()
+        if due is not None and not self.transport.is_closing():
+            wait = max(0, due - monotonic_ns()) / SECOND
+            self._timer = self.driver.loop.call_later(wait + 0.0001, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = monotonic_ns()
+        for sender in (CLIENT, SERVER):
+            self._take(sender, self._disturbance.take(sender, now))
+        if self._leaving is not None and self._disturbance.flows[SERVER].idle and not self.transport.is_closing():
+            super().close(self._leaving)
+
+    # ---------------------------------------------------------------- the end
+
+    def close(self, said: bool) -> None:
+        """The broker closes: once what waits for the client has passed; a link that is frozen or half-open stays."""
+        if self.frozen or self.stuck or not self._disturbance.flows[SERVER].idle:
+            self._leaving = said
+        else:
+            super().close(said)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.frozen:
+            for step in self._disturbance.flows[CLIENT].rest():
+                if isinstance(step, bytes):
+                    self._inner(step, self.driver.now())
+        super().connection_lost(exc)
+        live = self._live
+        if isinstance(live, DisturbedLive) and live.on_gone is not None and not live.channels:
+            live.on_gone()

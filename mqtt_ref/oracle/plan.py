@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What a bench is made of, as a file or a request says it: rules, limits, policy, clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from mqtt_ref.config.check import check_as
+from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
+from mqtt_ref.config.source import read
+from mqtt_ref.engine.options import Options
+from mqtt_ref.net.clock import Clock
+from mqtt_ref.oracle.limiting import Limit
+from mqtt_ref.oracle.rules import Rule, Script
+
+if TYPE_CHECKING:
+    from mqtt_ref.oracle.bench import Bench
+
+__all__ = ["Limits", "Plan", "read_plan"]
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the broker offers all its clients, of what `limit` in a rule can say for one."""
+
+    receive_maximum: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    maximum_qos: Annotated[int, Meta(ge=0, le=2)] | None = None
+    retain_available: bool | None = None
+    maximum_packet_size: Annotated[int, Meta(description="Bytes", ge=16, le=268_435_460)] | None = None
+    topic_alias_maximum: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    maximum_session_expiry: Annotated[int, Meta(description="Seconds", ge=0, le=4_294_967_295)] | None = None
+    wildcard_subscription_available: bool | None = None
+    subscription_identifier_available: bool | None = None
+    shared_subscription_available: bool | None = None
+    server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
+
+    def options(self) -> Options:
+        """Options of a broker with these limits."""
+        said = {name: getattr(self, name) for name in self.__struct_fields__}
+        options = Options()
+        options.capabilities = Limit(**said).offered(options.capabilities)
+        return options
+
+
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A broker to test clients on."""
+
+    rules: list[Rule] = []
+    limits: Limits = Limits()
+    policy: Annotated[
+        Literal["record", "close"],
+        Meta(description="Go on behind a packet that breaks a rule, or close as the standard asks"),
+    ] = "record"
+    clock: Annotated[
+        float, Meta(description="How fast the broker's time goes; 1: as that of the world", gt=0, le=1_000_000)
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        Script(self.rules)
+
+    def bench(self, **more: Any) -> Bench:
+        """The bench that it comes to; `more` are further settings of `Bench`."""
+        from mqtt_ref.oracle.bench import Bench
+
+        return Bench(
+            rules=self.rules, options=self.limits.options(), policy=self.policy, clock=Clock(self.clock), **more
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a YAML or JSON file.
+
+    Raises:
+        ConfigError: with everything that is wrong with it, each with line and key path.
+    """
+    source = read(path)
+    problems: list[Problem] = []
+
+    def report(where: KeyPath, text: str) -> None:
+        problems.append(Problem(source.name, *source.place(where), where, text))
+
+    plan = check_as(source.tree, Plan, report)
+    if plan is None:
+        raise ConfigError(problems)
+    return plan
