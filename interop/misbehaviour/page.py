@@ -6,6 +6,13 @@ from typing import Any
 from interop.misbehaviour.cases import CASES
 from interop.misbehaviour.player import did
 
+INTRODUCTION = """\
+Each client is used as its documentation shows: MQTT 5, a session that is kept, Keep Alive 2 s, a subscription of QoS 2,
+three messages of QoS 1, 2 and 1, and reconnecting (aiomqtt: in a loop around it, with a pause of a second). The broker
+misbehaves by one rule, and sends two messages, of QoS 2 and 1, once the client has subscribed. Each case is watched for
+a few seconds; *connected n times* counts the CONNECT packets in that time. *Broke* names rules that bind the client, as
+the judge found them. What is not said did not happen."""
+
 
 def page(results: dict[str, Any]) -> str:
     """The results as Markdown."""
@@ -14,11 +21,7 @@ def page(results: dict[str, Any]) -> str:
         "",
         "Written by `python -m interop.misbehaviour --record` from `interop/results/misbehaviour.json`; do not edit.",
         "",
-        "Each client is used as its documentation shows: MQTT 5, a session that is kept, Keep Alive 2 s, a",
-        "subscription of QoS 2, three messages of QoS 1, 2 and 1, and reconnecting (aiomqtt: in a loop around it,",
-        "with a pause of a second). The broker misbehaves by one rule, and sends two messages, of QoS 2 and 1, once the client has",
-        "subscribed. Each case is watched for a few seconds; *connected n times* counts the CONNECT packets in that",
-        "time. *Broke* names rules that bind the client, as the judge found them. What is not said did not happen.",
+        *INTRODUCTION.splitlines(),
         "",
         "Clients: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
         "",

@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from typing import Any
 
 import aiomqtt
@@ -58,13 +59,12 @@ async def main(port: int, client_id: str, keep_alive: int) -> None:
             await asyncio.sleep(1)
 
 
-async def until_told(port: int, client_id: str, keep_alive: int) -> None:
-    """Run until standard input ends."""
-    task = asyncio.create_task(main(port, client_id, keep_alive))
-    task.add_done_callback(lambda done: done.cancelled() or say("error", reason=repr(done.exception())))
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+def end_with_input() -> None:
+    """End when the player has seen enough, whatever the event loop does."""
+    sys.stdin.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    asyncio.run(until_told(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    threading.Thread(target=end_with_input, daemon=True).start()
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

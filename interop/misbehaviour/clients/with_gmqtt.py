@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from typing import Any
 
 from gmqtt import Client
@@ -45,9 +46,15 @@ async def main(port: int, client_id: str, keep_alive: int) -> None:
         await client.connect("127.0.0.1", port, keepalive=keep_alive)
     except Exception as error:
         say("error", reason=f"{type(error).__name__}: {error}")
-    await loop.run_in_executor(None, sys.stdin.read)
+    await asyncio.Event().wait()
+
+
+def end_with_input() -> None:
+    """End when the player has seen enough, whatever the event loop does."""
+    sys.stdin.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
+    threading.Thread(target=end_with_input, daemon=True).start()
     asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
