@@ -64,7 +64,7 @@ CASES = (
     Case(
         "connack-illegal",
         "The first CONNACK has a reserved bit set.",
-        "Closes [MQTT5-4.13.1-1]; may try again.",
+        "Should close [X5-error-client-close]; may try again.",
         (Rule(when=Match(packet="CONNACK", to=CLIENT, nth=1), do=Corrupt(at=2, xor=0x02)),),
     ),
     Case(
@@ -115,13 +115,13 @@ CASES = (
     Case(
         "qos3",
         "A PUBLISH with QoS 3.",
-        "Closes [MQTT5-3.3.1-4, MQTT5-4.13.1-1].",
+        "Takes it for malformed (3.3.1.2), and should close [X5-error-client-close].",
         (Rule(when=Match(packet="PUBLISH", to=CLIENT, qos=2, nth=1), do=Corrupt(at=0, xor=0x02)),),
     ),
     Case(
         "alias-0",
         "A PUBLISH with Topic Alias 0.",
-        "Closes [MQTT5-3.3.2-8, MQTT5-4.13.1-1].",
+        "Takes it for a Protocol Error (3.3.2.3.4), and should close [X5-error-client-close].",
         (Rule(when=Match(packet="PUBLISH", to=CLIENT, qos=2, nth=1), do=Replace(illegal=ALIAS_0)),),
     ),
     Case(
