@@ -71,6 +71,7 @@ denied.
 - What nobody handles costs nothing. A handler of `on_packet_sent` or `on_packet_encode` has every packet that goes out
   decoded; one of `on_packet_read` or `on_packet_processed` takes packets out of the short way on which they go in one
   pass.
+- A hook whose rules about who may read what have changed says so with `self.rules_changed()`.
 - For topics that are delivered nothing can wait: there, `async def on_acl_check` is not asked, and what it said of the
   filter holds, unless a plain one of another hook decides.
 """

@@ -58,8 +58,8 @@ def reachable(host: str, port: int, seconds: float = 2.0) -> bool:
 
 
 @contextlib.contextmanager
-def broker_under_test(script: Path | None = None) -> Iterator[Broker]:
-    """The broker that the environment asks for; `script` starts ours when it has to be configured."""
+def broker_under_test(config: Path | None = None) -> Iterator[Broker]:
+    """The broker that the environment asks for; ours is started with `config` where that is given."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "mosquitto":
         with start_mosquitto() as broker:
@@ -70,14 +70,14 @@ def broker_under_test(script: Path | None = None) -> Iterator[Broker]:
             raise BrokerUnavailable(f"nothing listens at {host}:{port} ({VARIABLE})")
         yield Broker("external", host, port)
     else:
-        with start_ours(script) as broker:
+        with start_ours(config) as broker:
             yield broker
 
 
 @contextlib.contextmanager
-def start_ours(script: Path | None = None) -> Iterator[Broker]:
-    """`mqtt-ref serve` on a free port of the loopback interface, or a script that embeds it and says its address."""
-    command = ["-m", "mqtt_ref", "serve", "--port", "0"] if script is None else [str(script)]
+def start_ours(config: Path | None = None) -> Iterator[Broker]:
+    """`mqtt-ref serve` on a free port of the loopback interface, or as a configuration says."""
+    command = ["-m", "mqtt_ref", "serve", *(["--port", "0"] if config is None else ["--config", str(config)])]
     with _started(command) as broker:
         yield broker
 

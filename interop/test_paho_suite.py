@@ -6,14 +6,12 @@ Otherwise it is cloned when its home can be reached; when it cannot, as on a CI 
 registries, the run is skipped, also under MQTT_REF_REQUIRE=all, and the committed result is what stands for it.
 """
 
-import functools
 import os
 
 import pytest
 
-from interop.broker import VARIABLE, broker_under_test
+from interop.broker import VARIABLE
 from interop.paho_suite import (
-    BROKER,
     JOBS,
     SUITE_VARIABLE,
     SuiteUnavailable,
@@ -23,6 +21,7 @@ from interop.paho_suite import (
     notes,
     recorded,
     run_tests,
+    suited_broker,
     table,
 )
 
@@ -42,7 +41,7 @@ def test_paho_suite(module: str) -> None:
     tests = [test for test in discover(folder) if test.module == module]
     if is_pinned(folder):
         assert len(tests) == notes()["suite"]["files"][module]["tests"]
-    verdicts = run_tests(folder, tests, functools.partial(broker_under_test, BROKER), JOBS)
+    verdicts = run_tests(folder, tests, suited_broker, JOBS)
     print(table(verdicts))
     if any(verdict.outcome != "pass" for verdict in verdicts):
         pytest.fail(table(verdicts), pytrace=False)

@@ -18,7 +18,15 @@ logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
 
 
 def setup(level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None) -> logging.Handler:
-    """Write what is logged under `mqtt_ref` to a stream, by default stderr; gives the handler, to remove it by."""
+    """Write what is logged under `mqtt_ref` to a stream, by default stderr; gives the handler, to remove it by.
+
+    `form` is `text`, or `json` for one object per line.
+
+    Raises:
+        ValueError: there is no such form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"log lines are {' or '.join(FORMS)}, not {form!r}")
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger = logging.getLogger("mqtt_ref")
@@ -50,12 +58,12 @@ class JsonFormatter(logging.Formatter):
         import json  # 10 ms that a broker with text lines does not spend
 
         row: dict[str, object] = {
+            **getattr(record, "fields", {}),
             "t": _utc(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "text": record.getMessage(),
         }
-        row.update(getattr(record, "fields", ()))
         if record.exc_info:
             row["traceback"] = self.formatException(record.exc_info)
         return json.dumps(row, ensure_ascii=False, default=str)

@@ -90,6 +90,11 @@ class Server:
             raise RuntimeError("the server does not run")
         return self._driver
 
+    @property
+    def host(self) -> str:
+        """The address of the first listener; empty where it has none."""
+        return self.listeners[0].host
+
     def add_hook(self, hook: Hook) -> None:
         """Add a hook behind the others, also while the server runs; it is asked from the next event on.
 
@@ -193,6 +198,12 @@ class Server:
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
         return [retained_of(message) for message in self.broker.retained(topic_filter, self._now())]
+
+    def reset(self) -> None:
+        """Disconnect all clients and forget their sessions and all retained messages, `$SYS` apart."""
+        self.broker.remove_sessions(self._now())
+        self.broker.remove_all_retained()
+        self._wake()
 
     def _wake(self) -> None:
         """Have written what was caused from outside the event loop's own turn."""

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
+    from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.clock import Clock
+    from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
@@ -83,6 +85,11 @@ class InThread:
             self._do(self._runs.stop(grace))
         finally:
             self._end()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._thread is not None
 
     def __enter__(self) -> Self:
         self.start()
@@ -147,9 +154,12 @@ class ThreadedServer(InThread):
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
+        channels: Callable[[Driver, Listener], Channel] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, clock=clock)
+        self.server = Server(
+            options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels, clock=clock
+        )
         """The server itself, for `call`; only its own thread may touch it while it runs."""
         super().__init__(self.server)
 
@@ -162,6 +172,11 @@ class ThreadedServer(InThread):
     def port(self) -> int:
         """The port of the first listener."""
         return self.server.port
+
+    @property
+    def host(self) -> str:
+        """The address of the first listener; empty where it has none."""
+        return self.server.host
 
     def add_hook(self, hook: Hook) -> None:
         """See `Server.add_hook`."""
@@ -251,3 +266,7 @@ class ThreadedServer(InThread):
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """See `Server.retained`."""
         return self.call(self.server.retained, topic_filter)
+
+    def reset(self) -> None:
+        """See `Server.reset`."""
+        self.call(self.server.reset)

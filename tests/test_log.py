@@ -61,6 +61,19 @@ def test_json(logger: logging.Logger) -> None:
     assert "ValueError: broken" in second["traceback"]
 
 
+def test_what_a_line_is_about_does_not_hide_what_it_is(logger: logging.Logger) -> None:
+    stream = io.StringIO()
+    log.setup(form="json", stream=stream)
+    logger.warning("closed", extra={"fields": {"level": "fine", "text": "forged", "code": 1}})
+    (row,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (row["level"], row["text"], row["code"]) == ("warning", "closed", 1)
+
+
+def test_there_are_two_forms() -> None:
+    with pytest.raises(ValueError, match="text or json, not 'xml'"):
+        log.setup(form="xml")
+
+
 def test_a_flood_is_counted() -> None:
     said: list[str] = []
     throttle = log.Throttle(said.append, most=3)

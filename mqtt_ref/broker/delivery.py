@@ -259,6 +259,7 @@ class Deliverer(Hub):
             self.retain_put(message)
             stored = True
         else:
+            self.counters.retained_refused += 1
             return
         watch = self.watch
         if watch is not None and watch.retained is not None:
@@ -278,6 +279,12 @@ class Deliverer(Hub):
             return False
         self.retain_removed(topic)
         return True
+
+    def remove_all_retained(self) -> int:
+        """Forget all retained messages but what `$SYS` says; how many there were."""
+        held = self.retained_messages
+        topics = [topic for topic, _ in held.scan(0, len(held)) if not topic.startswith("$SYS/")]
+        return sum([self.remove_retained(topic) for topic in topics])
 
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         self.expire_retained(now)
@@ -391,6 +398,8 @@ class Deliverer(Hub):
 def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
     """QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
+    if len(payloads) == 1:
+        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
     size = -1
     head = b""
     parts: list[bytes] = []

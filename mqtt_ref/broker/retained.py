@@ -26,7 +26,7 @@ class Retained(Generic[M]):
     Nothing here looks at the time: `expire` what has expired before you read.
     """
 
-    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "measure", "refused", "size")
+    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "measure", "size")
 
     def __init__(
         self,
@@ -38,7 +38,6 @@ class Retained(Generic[M]):
         self.maximum: int = maximum
         self.measure: Callable[[M], int] | None = measure
         self.size: int = 0
-        self.refused: int = 0
         self._messages: dict[str, M] = {}
         self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
         self._deadlines: dict[str, int] = {}
@@ -57,7 +56,6 @@ class Retained(Generic[M]):
         before = messages.get(topic)
         if before is None:
             if 0 < self.maximum <= len(messages):
-                self.refused += 1
                 return False
             self._topics.insert(topic, topic)
         if self.measure is not None:

@@ -347,6 +347,10 @@ class SessionKeeper(Deliverer):
             self._end_dormant(session, ON_REMOVED, "removed", now)
         return True
 
+    def remove_sessions(self, now: int) -> int:
+        """End all sessions by hand; how many there were."""
+        return sum([self.remove_session(client_id, now) for client_id in list(self.by_client_id)])
+
     def _end_dormant(self, session: Session, event: int, why: str, now: int) -> None:
         at = session.state * WIDTH + event
         if self.tables.session_action[at] == DO_END:

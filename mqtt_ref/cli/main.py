@@ -19,13 +19,10 @@ FINE, FINDINGS, USAGE = 0, 1, 2
 # name -> (module with `configure` and `run`, the line that `mqtt-ref --help` shows). A row comes with its module.
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mqtt_ref.cli.serve", "run the broker"),
-    "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
     "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards that bind it"),
+    "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
+    "check-config": ("mqtt_ref.cli.check_config", "say what is wrong with a configuration, if anything"),
     "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
-    "check-config": (
-        "mqtt_ref.cli.check_config",
-        "say whether a configuration is taken, and what is wrong with it",
-    ),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
     "ping": ("mqtt_ref.cli.ping", "ask a broker whether it takes a client, for health checks"),
     "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),

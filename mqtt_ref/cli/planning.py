@@ -68,7 +68,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     config = loaded.config
     own = args.config is not None or any(name.startswith("MQTT_REF__LISTENERS") for name in environment)
     if own:
-        given = [name for name in OF_LISTENERS if getattr(args, name) not in (None, False)]
+        given = [name for name in OF_LISTENERS if getattr(args, name) is not None and getattr(args, name) is not False]
         if given:
             flags = ", ".join("--" + name.replace("_", "-") for name in given)
             raise Refused(f"{flags}: the configuration says where to listen, under `listeners`")

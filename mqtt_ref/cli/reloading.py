@@ -64,7 +64,8 @@ class Reloader:
                 LOG.error("listener %s goes on with the certificates it has: %s", listener.name, error)
         self._server.hooks.replace(self._authentication, hooks)
         self._authentication = hooks
-        logging.getLogger("mqtt_ref").setLevel(loaded.config.logging.level)
+        if loaded.config.logging.level != self._loaded.config.logging.level:
+            logging.getLogger("mqtt_ref").setLevel(loaded.config.logging.level)
         later = [
             spelled(path)
             for path in _changed(msgspec.to_builtins(self._loaded.config), msgspec.to_builtins(loaded.config), ())

@@ -332,6 +332,7 @@ class Options(Section):
     client_net_read_buffer_size: Annotated[Positive, Meta(description="Bytes of one read")] = 65_536
     sys_topic_resend_interval: Annotated[Count, Meta(description="Seconds between two updates of $SYS; 0: none")] = 10
     inline_client: Annotated[bool, Meta(description="Whether the embedding program may publish and subscribe")] = True
+    reason_strings: Annotated[bool, Meta(description="Whether refusals say why, unless a client declined")] = True
     hook_timeout: Annotated[float, Meta(gt=0, description="Seconds that a hook may take to decide")] = 5.0
     decisions: Annotated[
         dict[str, str], Meta(description="Choices that the standards leave: docs/machines/decisions.md")

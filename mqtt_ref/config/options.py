@@ -71,6 +71,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         redirect=redirect,
         sys_topic_resend_interval=config.options.sys_topic_resend_interval,
         inline_client=config.options.inline_client,
+        reason_strings=config.options.reason_strings,
         restore_sys_info=asked.compatibilities.restore_sys_info_on_restart,
     )
 

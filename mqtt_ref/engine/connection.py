@@ -101,23 +101,21 @@ class Connection(Link):
             self._look(packets, len(data), now)
             return
         actions = hub.tables.connection_action
-        at = 0
-        while at < len(packets):
-            packet = packets[at]
+        done = 0
+        for at, packet in enumerate(packets):
+            if at < done:
+                continue
             session = self.session
             if session is None:
                 self._handle(packet, now)
             elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
-                run = 0 if packet.qos else publishing.publish_run(self, packets, at, now)
-                if run:
-                    at += run
-                    continue
-                publishing.publish(self, session, packet, now)
+                done = publishing.publish_plain(self, session, packet, packets, at, now)
+                if done == at:
+                    publishing.publish(self, session, packet, now)
             elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
                 qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
-            at += 1
         if self.held is not None:
             self._bound_waiting(len(data), now)
 
@@ -170,10 +168,12 @@ class Connection(Link):
     def _finish(self, packet: Packet | Violation, now: int) -> None:
         """Handle a packet, and say so once nothing of it is left to do."""
         self._handle(packet, now)
-        if self.pending is None:
-            self._processed(packet)
+        self._done(packet)
 
-    def _processed(self, packet: Packet | Violation) -> None:
+    def _done(self, packet: Packet | Violation) -> None:
+        """Say that a packet was dealt with, unless something of it is left to do."""
+        if self.pending is not None:
+            return
         watch = self.hub.watch
         if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
             watch.processed(self, packet)
@@ -218,8 +218,7 @@ class Connection(Link):
             elif isinstance(packet, Unsubscribe) and stage == UNSUBSCRIBE:
                 fewer = outcome if isinstance(outcome, Unsubscribe) else packet
                 subscribing.unsubscribe_offered(self, session, fewer, refusal, now)
-        if self.pending is None:
-            self._processed(packet)
+        self._done(packet)
         self.drain(now)
 
     def drain(self, now: int) -> None:

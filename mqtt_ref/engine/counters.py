@@ -29,6 +29,7 @@ COUNTERS: Final = {
     "dropped_unshared": "messages for shared groups that nobody could take",
     "dropped_denied": "messages not delivered because the subscriber may not read the topic",
     "dropped_by_hook": "messages of clients that a hook let vanish",
+    "retained_refused": "messages not retained because there were as many as there may be",
     "unknown_acks": "acknowledgements of unknown packet identifiers",
     "connections_accepted": "links accepted",
     "connections_refused": "connections refused before or with the CONNACK",
@@ -82,6 +83,7 @@ class Counters:
         self.dropped_unshared = 0
         self.dropped_denied = 0
         self.dropped_by_hook = 0
+        self.retained_refused = 0
         self.unknown_acks = 0
         self.connections_accepted = 0
         self.connections_refused = 0

@@ -23,13 +23,12 @@ from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import PubackReason
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.hub import Hub
     from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Packet
     from mqtt_ref.wire.violation import Violation
 
-__all__ = ["forwarded", "offered", "permitted", "publish", "publish_run"]
+__all__ = ["forwarded", "offered", "permitted", "publish", "publish_plain"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
@@ -46,46 +45,61 @@ RETAIN_NOT_SUPPORTED = 0x9A
 QOS_NOT_SUPPORTED = 0x9B
 
 
-def publish_run(link: Link, packets: list[Packet | Violation], start: int, now: int) -> int:
-    """Take in the QoS 0 messages from `packets[start]` on that differ in their payloads alone, and deliver them as one.
+def publish_plain(
+    link: Link, session: Session, packet: Publish, packets: list[Packet | Violation], at: int, now: int
+) -> int:
+    """Take in a PUBLISH that has nothing special about it, `packets[at]`, by a way shorter than that of `publish`.
 
-    Returns how many they are: 0 if there is something special about the first, which is then for `publish`.
-    [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership]
+    The QoS 0 messages behind it that differ in nothing but their payloads are taken in with it, as one. Returns where
+    the next packet is: `at` itself if this one is special, and nothing was done.
+    [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership, X5-puback-no-subscribers]
     """
     hub = link.hub
-    first = packets[start]
-    if not isinstance(first, Publish) or first.qos or not _plain(hub, first):
-        return 0
-    topic = first.topic
-    payloads = [first.payload]
-    for at in range(start + 1, len(packets)):
-        packet = packets[at]
-        if (
-            not isinstance(packet, Publish)
-            or packet.topic != topic
-            or packet.qos
-            or packet.retain
-            or packet.properties is not None
-        ):
-            break
-        payloads.append(packet.payload)
-    hub.forward_qos0(link, topic, payloads, now)
-    return len(payloads)
-
-
-def _plain(hub: Hub, packet: Publish) -> bool:
-    """Whether there is nothing special about a message, so that it may take a short way."""
     topic = packet.topic
-    return (
-        packet.properties is None
-        and not packet.retain
-        and hub.plain_publish
-        and topic[0] != "$"
-        and (
+    qos = packet.qos
+    if (
+        packet.properties is not None
+        or packet.retain
+        or not hub.plain_publish
+        or topic[0] == "$"
+        or not (
             len(topic) <= hub.topic_plain
             or (len(topic) <= hub.limits.topic_v31 and topic.count("/") < hub.topic_levels)
         )
-    )
+    ):
+        return at
+    if qos == 0:
+        payloads = [packet.payload]
+        at += 1
+        # Who watches may end the connection after each message.
+        watch = hub.watch
+        end = len(packets) if watch is None or watch.published is None else at
+        while at < end:
+            other = packets[at]
+            if (
+                not isinstance(other, Publish)
+                or other.topic != topic
+                or other.qos
+                or other.retain
+                or other.properties is not None
+            ):
+                break
+            payloads.append(other.payload)
+            at += 1
+        hub.forward_qos0(link, topic, payloads, now)
+        return at
+    if qos == 1 and link.offered.maximum_qos and qos_receive.plain(link, session):
+        keeper = hub.keeper
+        written = 0 if keeper is None else keeper.written
+        matched = hub.forward(link, topic, packet.payload, 1, now)
+        if keeper is not None and keeper.written != written:
+            keeper.touch(link)
+        if matched or link.version != V5 or hub.decisions.no_matching_subscribers != NO_MATCHING_SUBSCRIBERS_TELL:
+            qos_receive.accepted_qos1(link, packet.packet_id)
+        else:
+            qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
+        return at + 1
+    return at
 
 
 def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
@@ -100,18 +114,6 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
     topic = packet.topic
     qos = packet.qos
     properties = packet.properties
-    if qos == 1 and link.offered.maximum_qos and _plain(hub, packet) and qos_receive.plain(link, session):
-        # The short way of what follows.
-        keeper = hub.keeper
-        written = 0 if keeper is None else keeper.written
-        matched = hub.forward(link, topic, packet.payload, 1, now)
-        if keeper is not None and keeper.written != written:
-            keeper.touch(link)
-        if matched or link.version != V5 or hub.decisions.no_matching_subscribers != NO_MATCHING_SUBSCRIBERS_TELL:
-            qos_receive.accepted_qos1(link, packet.packet_id)
-        else:
-            qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
-        return
     if properties is not None and properties.topic_alias is not None:
         topic = aliases.resolve(link, topic, properties.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:

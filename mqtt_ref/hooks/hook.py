@@ -95,8 +95,8 @@ class Hook:
 
         When no hook decides, the answer is no. Asked with `write` for every PUBLISH and for the will of a CONNECT; to
         read, for each filter of a SUBSCRIBE (without `$share/name/`) and again for each topic that is delivered, where
-        only plain methods are asked and the answer is kept until `Server.rules_changed` or the client comes anew. Where
-        hooks that are `async def` cannot be asked, and no other decides, what was said of the filter holds.
+        only plain methods are asked and the answer is kept until `rules_changed` or the client comes anew. Where hooks
+        that are `async def` cannot be asked, and no other decides, what was said of the filter holds.
         """
 
     # ---------------------------------------------------------------- connections

@@ -147,10 +147,8 @@ def _add_changes(app: App) -> None:
     def reset(request: Request) -> Reset:
         """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
         broker, now = request.driver.broker, request.driver.now()
-        ended = [broker.remove_session(name, now) for name in list(broker.by_client_id) if request.query.sessions]
-        held = broker.retained_messages.scan(0, len(broker.retained_messages)) if request.query.retained else []
-        gone = [broker.remove_retained(topic) for topic, _ in held if not topic.startswith(OWN)]
-        return Reset(sum(ended), sum(gone))
+        sessions = broker.remove_sessions(now) if request.query.sessions else 0
+        return Reset(sessions, broker.remove_all_retained() if request.query.retained else 0)
 
     @app.post(
         f"{V1}/reload",

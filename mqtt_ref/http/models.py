@@ -39,6 +39,13 @@ PATTERN: Final = "the whole of it, or its beginning with * behind"
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many at most")]
 After = Annotated[str, Meta(pattern=r"^[0-9]{0,15}(\.[0-9]{1,15})?$", description="The `next` of the page before")]
 Pattern = Annotated[str, Meta(description=PATTERN)]
+Text = Annotated[str, Meta(max_length=65_535, pattern=r"^[^\u0000]*$", description="At most 65535 bytes as UTF-8")]
+Topic = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=65_535, pattern=r"^[^+#\u0000]*$", description="A Topic Name, at most 65535 bytes long"
+    ),
+]
 
 
 def info_name(topic: str) -> str:
@@ -97,13 +104,20 @@ class SubscriptionsQuery(Listing):
 
     client_id: Pattern = ""
     topic_filter: Annotated[str, Meta(description="As the client wrote it")] = ""
-    topic: Annotated[str, Meta(description="A topic that they match")] = ""
+    topic: Annotated[str, Meta(pattern=r"^[^+#\u0000]*$", description="A Topic Name that they match")] = ""
 
 
 class RetainedQuery(Listing):
     """Which retained messages are wanted."""
 
-    topic_filter: Annotated[str, Meta(description="A topic filter; by default those under $SYS are left out")] = "#"
+    topic_filter: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            pattern=r"^(#|(\+|[^+#/\u0000]*)(/(\+|[^+#/\u0000]*))*(/#)?)$",
+            description="A Topic Filter; what is under $SYS comes only if it begins so",
+        ),
+    ] = "#"
 
 
 class Page(msgspec.Struct, Generic[T]):
@@ -173,10 +187,10 @@ class PublishProperties(msgspec.Struct, forbid_unknown_fields=True, omit_default
 
     payload_format_indicator: Annotated[int, Meta(ge=0, le=1)] | None = None
     message_expiry_interval: Annotated[int, Meta(ge=0, le=4_294_967_295)] | None = None
-    content_type: str | None = None
-    response_topic: str | None = None
+    content_type: Text | None = None
+    response_topic: Topic | None = None
     correlation_data: Bytes | None = None
-    user_property: list[tuple[str, str]] = field(default_factory=list)
+    user_property: list[tuple[Text, Text]] = field(default_factory=list)
 
 
 class Message(msgspec.Struct):
@@ -194,7 +208,7 @@ class Message(msgspec.Struct):
 class Publishing(msgspec.Struct, forbid_unknown_fields=True):
     """A message to be published."""
 
-    topic: Annotated[str, Meta(min_length=1, max_length=65_535)]
+    topic: Topic
     payload: Bytes = ""
     qos: Annotated[int, Meta(ge=0, le=2)] = 0
     retain: bool = False

@@ -34,7 +34,8 @@ class Listener:
     """A way for clients to come in. Derive from it for one of your own.
 
     `name` tells listeners of a server apart: in the log, in `Client.listener`, for `Server.close_listener`. `terms`
-    hold for its clients. `urls` say where it is reached while it is open; `port` is 0 where there is none.
+    hold for its clients. `urls` say where it is reached while it is open; `host` is empty and `port` 0 where there is
+    none.
 
     A listener of your own overrides `open` and `close`. For each client that comes it calls `channel(driver, self)`,
     which gives an `asyncio.Protocol`, and lets a transport drive that protocol in the event loop of the driver, by
@@ -46,6 +47,7 @@ class Listener:
         self.name = name or type(self).__name__
         self.terms = Terms() if terms is None else terms
         self.urls: list[str] = []
+        self.host = ""
         self.port = 0
 
     def __repr__(self) -> str:

@@ -59,6 +59,10 @@ def _handlers(prefix: str, every: str, ordinary: bool = False) -> Handlers:
 
 SENT: Final = _handlers("sent", "sent")
 ORDINARY: Final = _handlers("sent", "sent", ordinary=True)
+PLAIN: Final = [
+    (at, function) for at, function in ORDINARY[Publish.TYPE] if function.__name__ not in MONITORS[at].idle_in_plain
+]
+"""Who looks at a PUBLISH of QoS 0 without RETAIN and properties, on a connection that is ordinary."""
 GOT: Final = _handlers("got", "got")
 TIMED: Final = [at for at, monitor in enumerate(MONITORS) if monitor.passed is not Monitor.passed]
 
@@ -118,6 +122,11 @@ class Watched:
             talk.version = packet.protocol_version
         kind = packet.TYPE
         monitors = self.monitors
+        if isinstance(packet, Publish) and talk.ordinary and not packet.qos:
+            if not packet.retain and packet.properties is None:
+                for at, look in PLAIN:
+                    look(monitors[at], packet)
+                return
         for at, look in (ORDINARY if talk.ordinary else SENT)[kind]:
             look(monitors[at], packet)
         if talk.connect is None:
@@ -286,11 +295,14 @@ class Watched:
             if isinstance(monitor, KeepAlive) and monitor.last:
                 monitor.last = now
 
-    def closed(self, now: int) -> None:
-        """The connection is gone."""
+    def closed(self, now: int, by_client: bool = False) -> None:
+        """The connection is gone; `by_client` says that the client is known to have closed it."""
         if self.judge.talks.pop(self.talk.number, None) is None:
             return
         self.passed(now)
+        if by_client and not self.blind and not self.begun_at:
+            for monitor in self.monitors:
+                monitor.left(now)
         if not self.talk.closed:
             following.closed(self.talk)
         if self.talk.connect is None:
@@ -352,16 +364,20 @@ class Judge:
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
-        self._memories: OrderedDict[tuple[str, str], Memory] = OrderedDict()
+        self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
-    def open(self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True) -> Watched:
-        """A connection: `name` is shown, `server` parts clients of different servers.
+    def open(
+        self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True, local: bool = False
+    ) -> Watched:
+        """A connection: `name` is shown, `server` is the address where the client found its server.
 
-        `whole` says that it is seen from its first byte.
+        `whole` says that it is seen from its first byte, `local` that its link cannot vanish in silence: the client is
+        on the same machine.
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
+        talk.local = local
         watched = Watched(self, talk)
         self.talks[talk.number] = watched
         return watched
@@ -377,20 +393,24 @@ class Judge:
             watched.excuse(now)
 
     def remember(self, server: str, client_id: str) -> Memory:
-        """What is known of a client; of one without Client Identifier, nothing."""
+        """What is known of a client; nothing of one without Client Identifier, or that was at another address before.
+
+        Two addresses may be one server or two: what the client did at the one may or may not count at the other.
+        """
         if not client_id:
             return Memory()
-        found = self._memories.get((server, client_id))
-        if found is None:
-            found = Memory()
-            self.keep(server, client_id, found)
-        else:
-            self._memories.move_to_end((server, client_id))
+        known = self._memories.get(client_id)
+        if known is not None and known[0] == server:
+            self._memories.move_to_end(client_id)
+            return known[1]
+        found = Memory()
+        self.keep(server, client_id, found)
         return found
 
     def keep(self, server: str, client_id: str, memory: Memory) -> None:
         """Remember it for that client."""
-        self._memories[server, client_id] = memory
+        self._memories[client_id] = server, memory
+        self._memories.move_to_end(client_id)
         if len(self._memories) > CLIENTS:
             self._memories.popitem(last=False)
 

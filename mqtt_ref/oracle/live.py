@@ -21,6 +21,8 @@ __all__ = ["POLICIES", "JudgedChannel", "Live", "policy"]
 
 TICK: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
+LOCAL: Final = ("127.", "[::1]", "local")
+"""How the addresses of clients begin that are on this machine."""
 POLICIES: Final = ("record", "close")
 
 
@@ -52,6 +54,7 @@ class Live:
         self.looked = 0
         self.channels: set[JudgedChannel] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def channel(self, driver: Driver, listener: Listener) -> Channel:
         """The channel of a connection that was accepted."""
@@ -60,9 +63,11 @@ class Live:
     def add(self, channel: JudgedChannel) -> None:
         """It is watched from now on."""
         self.channels.add(channel)
-        if self._timer is None:
+        loop = channel.driver.loop
+        if self._timer is None or loop is not self._loop:  # a server that is started again may have another loop
+            self._loop = loop
             self.looked = monotonic_ns()
-            self._timer = channel.driver.loop.call_later(TICK / SECOND, self._ring, channel.driver.loop)
+            self._timer = loop.call_later(TICK / SECOND, self._ring, loop)
 
     def look(self) -> None:
         """See who has been silent for too long; if we were not there for a while ourselves, nobody has."""
@@ -99,7 +104,9 @@ class JudgedChannel(TracedChannel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.watched = self._live.judge.open(str(self._number), monotonic_ns(), self.remote, self.listener.name)
+        self.watched = self._live.judge.open(
+            str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
+        )
         self._live.add(self)
         self._pass = self.write
         self.write = self._judged_write

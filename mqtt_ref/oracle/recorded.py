@@ -33,6 +33,7 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
     exactly the client got what is missing is not known either.
     """
     judge = judge or Judge()
+    ended = {piece.connection for piece in pieces if piece.event == "close"}
     patchy = {piece.connection for piece in pieces if piece.gap and piece.sender == SERVER}
     open_now: dict[str, Watched] = {}
     gone: set[str] = set()
@@ -51,11 +52,12 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
             gone.discard(name)
             watched = judge.open(name, now, name.partition(" ")[2], piece.server, piece.event == "open")
             watched.talk.certain = name not in patchy
+            watched.talk.end_seen = name in ended
             open_now[name] = watched
         if piece.gap:
             watched.missing(CLIENT if piece.sender == CLIENT else SERVER)
         if piece.event == "close":
-            watched.closed(now)
+            watched.closed(now, piece.sender == CLIENT)
             del open_now[name]
             gone.add(name)
         elif piece.sender == CLIENT:

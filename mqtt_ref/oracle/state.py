@@ -95,6 +95,10 @@ class Talk:
         """Whether it was seen from its first byte."""
         self.certain = True
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        self.local = False
+        """Whether a client that is gone is known to be: its link cannot vanish in silence."""
+        self.end_seen = True
+        """Whether the end of the connection is seen when it comes."""
         self.now = now
         self.version = 0
         self.client_id = ""

@@ -65,7 +65,6 @@ def test_bound() -> None:
     assert retained.put("b", 1, 0)
     assert not retained.put("c", 1, 0)
     assert retained.put("a", 2, 0)  # replacing needs no room
-    assert retained.refused == 1
     assert retained.get("c") is None
     retained.remove("a")
     assert retained.put("c", 1, 0)

@@ -38,7 +38,8 @@ from mqtt_ref.wire.packets import (
     Will,
 )
 
-QUICK = Options(bounds=Bounds(hook_timeout=0.1))
+QUIET = Options(sys_topic_resend_interval=0)
+QUICK = Options(bounds=Bounds(hook_timeout=0.1), sys_topic_resend_interval=0)
 
 
 async def within(seconds: float, condition: Callable[[], object]) -> None:
@@ -208,7 +209,7 @@ def test_a_publisher_that_leaves_at_once_is_heard(loop: str, require: Any) -> No
             heard.append(message.payload)
 
     async def run() -> None:
-        async with Server(hooks=[AllowAll(), Waits()]) as server:
+        async with Server(QUIET, hooks=[AllowAll(), Waits()]) as server:
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             will = Will("w", b"will")
             packets = (Connect("c", will=will), Publish("t", b"1"), Publish("t", b"2"), Disconnect())

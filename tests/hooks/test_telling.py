@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mqtt_ref.broker.sys_topics import SysTopics
+from mqtt_ref.broker.sys_topics import Outside, SysTopics
 from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.message import Message
 from mqtt_ref.engine.options import Bounds, Options
@@ -385,7 +385,7 @@ def test_clients_that_expire() -> None:
 
 def test_sys_info() -> None:
     world, told = watched("on_sys_info_tick")
-    SysTopics(world.broker, "mqtt_ref 1", world.now).due(world.now)
+    SysTopics(world.broker, "mqtt_ref 1", world.now, Outside()).due(world.now, Outside())
     ((_, values),) = told
     assert values["$SYS/broker/version"] == "mqtt_ref 1"
 

@@ -113,7 +113,7 @@ def test_subscriptions(site: Site, client: RawClient) -> None:
     assert found("topic=t/1") == ["t/#"]
     assert found("topic=x") == found(f"topic_filter={quote('$share/g/x')}") == ["$share/g/x"]
     assert found("topic=y") == found("client_id=b") == found("topic_filter=t") == []
-    assert "no topic name" in site.get(f"{V1}/subscriptions?topic=%23").detail
+    assert site.get(f"{V1}/subscriptions?topic=%23").detail.endswith("at `$.topic`")
 
 
 def test_publish(site: Site, client: RawClient) -> None:
@@ -145,14 +145,14 @@ def test_publish(site: Site, client: RawClient) -> None:
     [
         ({}, "missing required field `topic`"),
         ({"topic": ""}, "length >= 1"),
-        ({"topic": "a/+"}, "MQTT5-3.3.2-2"),
-        ({"topic": "a\0b"}, "MQTT5"),
+        ({"topic": "a/+"}, r"regex .* at `\$.topic`"),
+        ({"topic": "a\0b"}, r"at `\$.topic`"),
         ({"topic": "ä" * 40_000}, "65535|65,535"),
-        ({"topic": "t", "qos": 3}, r"<= 2` - at `\$.qos"),
+        ({"topic": "t", "qos": 3}, r"<= 2`? - at `\$.qos"),
         ({"topic": "t", "payload": {"hex": "0"}}, r"\$.payload"),
         ({"topic": "t", "payload": 1}, r"\$.payload"),
         ({"topic": "t", "retains": True}, "unknown field `retains`"),
-        ({"topic": "t", "properties": {"response_topic": "#"}}, "X5|MQTT5"),
+        ({"topic": "t", "properties": {"response_topic": "#"}}, "response_topic"),
         ({"topic": "t", "properties": {"content_type": "x" * 70_000}}, "65535|65,535"),
         ({"topic": "t", "properties": {"message_expiry_interval": -1}}, "message_expiry_interval"),
     ],
@@ -191,7 +191,7 @@ def test_retained(site: Site) -> None:
     assert found("a/b") == ["a/b"]
     assert found("c") == []
     assert found("$SYS/broker/version") == ["$SYS/broker/version"]
-    assert "no topic filter" in site.get(f"{V1}/retained?topic_filter=%23/a").detail
+    assert site.get(f"{V1}/retained?topic_filter=%23/a").detail.endswith("at `$.topic_filter`")
 
     assert site.change("DELETE", f"{V1}/retained/a%2Fb").status == 204
     assert site.change("DELETE", f"{V1}/retained/a%2Fb").detail == "nothing is retained for 'a/b'"

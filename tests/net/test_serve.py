@@ -213,12 +213,15 @@ def test_it_says_where_it_listens(serve: Callable[..., Any]) -> None:
         client.connect("here")
         client.disconnect()
     assert broker.end() == 0
-    assert broker.out.lines == [f"listening on mqtt://127.0.0.1:{broker.port}"]
+    first, second, third = broker.out.lines
+    assert first == f"listening on mqtt://127.0.0.1:{broker.port}"
+    assert second.startswith("listening on ws://127.0.0.1:")
+    assert third.startswith("listening on http://127.0.0.1:")
     assert broker.err.lines == []
 
 
 def test_every_address_of_localhost_has_the_same_port(serve: Callable[..., Any]) -> None:
-    broker = serve("--host", "localhost").wait_ready()
+    broker = serve("--host", "localhost", "--no-ws", "--no-http").wait_ready()
     broker.end()
     assert {line.rsplit(":", 1)[1] for line in broker.out.lines} == {str(broker.port)}
 
@@ -264,7 +267,7 @@ def test_verbose_says_who_comes_and_goes(serve: Callable[..., Any]) -> None:
 
 
 def test_trace_can_be_read(serve: Callable[..., Any]) -> None:
-    broker = serve("--trace").wait_ready()
+    broker = serve("--trace", "--no-ws", "--no-http").wait_ready()
     with broker.client(5) as client:
         client.connect("traced", username="me", password=b"secret", keep_alive=30)
         client.subscribe("a/#", qos=1)

@@ -12,6 +12,7 @@ from mqtt_ref.wire.packets import (
     Connack,
     ConnackProperties,
     Connect,
+    ConnectProperties,
     Pingreq,
     Puback,
     Publish,
@@ -178,6 +179,24 @@ def test_clients_of_two_servers_are_two() -> None:
     assert not judge.findings
 
 
+def test_two_addresses_may_be_one_server() -> None:
+    judge = Judge()
+    told = RESUMED
+    for number, server in enumerate(("127.0.0.1:1883", "[::1]:1883", "127.0.0.1:1883")):
+        watched = judge.open(str(number), NOW, server=server)
+        connect = Connect("c", clean_start=False, properties=ConnectProperties(session_expiry_interval=60))
+        watched.client(encode(V5, connect), NOW)
+        watched.server(encode(V5, told), NOW + QUIET)
+        # Sent, acknowledged at the other address, and sent anew.
+        if number != 1:
+            watched.client(encode(V5, Publish("a", str(number).encode(), 1, packet_id=1)), NOW + QUIET + 1)
+        else:
+            watched.client(encode(V5, Publish("a", b"0", 1, False, True, 1)), NOW + QUIET + 1)
+            watched.server(encode(V5, Puback(1)), NOW + QUIET + 2)
+        watched.closed(NOW + SECOND)
+    assert not judge.findings
+
+
 # ---------------------------------------------------------------- what is missing or cannot be read
 
 
@@ -311,9 +330,23 @@ def test_a_keep_alive_is_not_missed_while_nobody_listened() -> None:
     assert not judge.findings
 
 
+def test_a_client_that_is_far_away_may_be_gone() -> None:
+    for how, late in (("vanished", 0), ("closed", 1), ("spoke", 1)):
+        judge = Judge()
+        watched = judge.open("1", NOW)
+        watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
+        watched.server(encode(V5, Connack()), NOW + QUIET)
+        judge.passed(NOW + 30 * SECOND)
+        assert not judge.findings
+        if how == "spoke":
+            watched.client(encode(V5, Pingreq()), NOW + 31 * SECOND)
+        watched.closed(NOW + 31 * SECOND, by_client=how == "closed")
+        assert len(judge.findings) == late
+
+
 def test_a_packet_that_takes_long_to_come_is_a_packet_that_comes() -> None:
     judge = Judge()
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
     watched.server(encode(V5, Connack()), NOW + QUIET)
     data = encode(V5, Publish("a", bytes(100)))

@@ -100,6 +100,17 @@ def test_keep_alive_by_the_times_of_the_capture() -> None:
     assert rules(capture.judged()) == ["MQTT5-3.1.2-20"]
 
 
+def test_who_closes_only_where_the_end_was_recorded() -> None:
+    for recorded in (False, True):
+        capture = Capture()
+        capture.open()
+        capture.add(0, b"\xe0\x00")
+        capture.add(1, b"", seconds=8)
+        if recorded:
+            capture.add(0, b"", FIN | ACK)
+        assert rules(capture.judged()) == (["MQTT5-3.14.4-2"] if recorded else [])
+
+
 def test_a_trace_is_judged() -> None:
     out = io.StringIO()
     trace = Trace(out, "jsonl", clock=lambda: 0)

@@ -34,7 +34,7 @@ class Stage:
     def open(self) -> None:
         """A new connection."""
         self.count += 1
-        self.watched = self.judge.open(str(self.count), self.now, "client")
+        self.watched = self.judge.open(str(self.count), self.now, "client", local=True)
 
     def drop(self) -> None:
         """The connection breaks."""

@@ -18,6 +18,7 @@ class Aliases(Monitor):
     """The life of the aliases that the client sets."""
 
     decides = (*ABOVE, *NONE, *UNKNOWN, *EARLIER)
+    idle_in_plain = ("sent_publish",)
 
     def sent_publish(self, packet: Publish) -> None:
         if packet.properties is None or packet.properties.topic_alias is None:

@@ -19,6 +19,7 @@ class Features(Monitor):
     """Maximum QoS, Retain Available, and the three that a subscription may need."""
 
     decides = (*QOS, *RETAIN, *WILDCARD, *IDENTIFIER, *SHARED)
+    idle_in_plain = ("sent_publish",)
 
     def _told(self) -> ConnackProperties | None:
         """What the client knows that the server offers."""

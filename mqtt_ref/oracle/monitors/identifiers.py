@@ -23,6 +23,7 @@ class Identifiers(Monitor):
     """No identifier serves two things at once."""
 
     decides = (*IN_USE, *BY_QOS[1], *BY_QOS[2], *RELEASED, *ONE_SET)
+    idle_in_plain = ("sent_publish",)
 
     def sent_publish(self, packet: Publish) -> None:
         talk = self.talk

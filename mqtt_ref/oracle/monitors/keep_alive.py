@@ -49,6 +49,11 @@ class KeepAlive(Monitor):
         self.told = False
 
     def passed(self, now: int) -> None:
+        # A client that is far away may be gone, or cut off, without anybody knowing yet.
+        if self.talk.local:
+            self.left(now)
+
+    def left(self, now: int) -> None:
         if self.limit and now - self.last > self.limit and self.last and not self.told:
             self._judge(now)
 

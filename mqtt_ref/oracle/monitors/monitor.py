@@ -21,9 +21,7 @@ from mqtt_ref.wire.packets import (
     Unsubscribe,
 )
 
-__all__ = ["CLIENT_ENDED", "SERVER_ENDED", "Accuse", "Monitor"]
-
-CLIENT_ENDED, SERVER_ENDED = 0, 1
+__all__ = ["Accuse", "Monitor"]
 
 
 class Accuse(Protocol):
@@ -43,6 +41,8 @@ class Monitor:
     decides: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
     """Methods that find nothing while `Talk.ordinary` holds: then they are not called."""
+    idle_in_plain: tuple[str, ...] = ()
+    """And those that then find nothing in a PUBLISH of QoS 0 without RETAIN and properties."""
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         self.talk = talk
@@ -84,7 +84,7 @@ class Monitor:
     def got_auth(self, packet: Auth) -> None: ...
 
     def passed(self, now: int) -> None:
-        """Time has passed; the client was heard until `now`."""
+        """Time has passed, without a packet."""
 
-    def ended(self, by: int) -> None:
-        """The connection was closed, by the client or by the server."""
+    def left(self, now: int) -> None:
+        """The client closed its side of the connection; so it was there until now."""

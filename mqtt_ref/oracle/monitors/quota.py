@@ -18,6 +18,7 @@ class Quota(Monitor):
     """Counts as section 4.9 does; what is acknowledged while the client sends counts in its favour."""
 
     decides = (*EXCEEDED, *INITIAL)
+    idle_in_plain = ("sent_publish",)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)

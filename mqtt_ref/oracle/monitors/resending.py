@@ -30,6 +30,7 @@ class Resending(Monitor):
     decides = (
         *DUP, *NEW[1], *NEW[2], *LIVE, *REFUSED, *RELEASED, *LAPSED, *DISCARDED, *ORDER, *UNASKED
     )  # fmt: skip
+    idle_in_plain = ("sent_publish",)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)

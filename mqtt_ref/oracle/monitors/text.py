@@ -26,6 +26,7 @@ class Text(Monitor):
     """What stands in strings, beyond what makes a packet malformed."""
 
     decides = (*DISALLOWED, *PAYLOAD, *WILL, *LENGTH)
+    idle_in_plain = ("sent",)
 
     def sent_publish(self, packet: Publish) -> None:
         topic = packet.topic

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What the fixtures of the pytest plugin stand on: the broker of a test, and what becomes of all that passed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mqtt_ref.engine.options import Options
+from mqtt_ref.hooks.allow import AllowAll
+from mqtt_ref.oracle.report import one_line
+from mqtt_ref.testing.oracle import GRACE, Oracle
+from mqtt_ref.testing.recording import Recording
+from mqtt_ref.testing.settings import options as options_of
+from mqtt_ref.threaded import ThreadedServer
+
+if TYPE_CHECKING:
+    from mqtt_ref.hooks import Hook
+    from mqtt_ref.net.listener import Listener
+
+__all__ = ["Brokers", "Watch", "watched_broker", "watched_oracle"]
+
+
+class Watch:
+    """What is seen of one broker during one test."""
+
+    def __init__(self, recording: Recording, oracle: Oracle | None = None) -> None:
+        self.recording = recording
+        self.oracle = oracle
+
+    def judge(self) -> None:
+        """Fail if a client broke a rule, and it was not said before."""
+        accused = "" if self.oracle is None else self.oracle.accusation()
+        if accused:
+            pytest.fail(accused, pytrace=False)
+
+    def attach(self, item: pytest.Item, when: str) -> None:
+        """Put the trace, and what the judge has found, into the report of a test that fails."""
+        trace = self.recording.written()
+        if trace:
+            item.add_report_section(when, "MQTT trace", trace)
+        findings = [] if self.oracle is None else self.oracle.findings
+        if findings:
+            item.add_report_section(when, "MQTT findings", "\n".join(one_line(finding) for finding in findings))
+
+
+class Brokers:
+    """Brokers that run until the end."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def start(
+        self,
+        options: Options | None = None,
+        listeners: Sequence[Listener] | None = None,
+        *,
+        hooks: Sequence[Hook] | None = None,
+        **settings: Any,
+    ) -> ThreadedServer:
+        """A broker that is ready, at a free port unless `listeners` say otherwise. Everybody may connect without hooks.
+
+        Raises:
+            TypeError: there is no such setting, or there are options and settings.
+        """
+        server = ThreadedServer(_chosen(options, settings), listeners, hooks=[AllowAll()] if hooks is None else hooks)
+        server.start()
+        self._stack.callback(server.stop, GRACE)
+        return server
+
+    def __enter__(self) -> Brokers:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+
+@contextmanager
+def watched_broker(item: pytest.Item, watches: list[Watch]) -> Generator[ThreadedServer]:
+    """The broker of a test: as its markers want it."""
+    options, more = _marked(item)
+    more.pop("on_violation", None)
+    recording = Recording()
+    server = ThreadedServer(options, hooks=more.pop("hooks", None) or [AllowAll()], trace=recording)
+    server.start()
+    watches.append(Watch(recording))
+    try:
+        yield server
+    finally:
+        server.stop(GRACE)
+        _write(item, recording)
+
+
+@contextmanager
+def watched_oracle(item: pytest.Item, watches: list[Watch]) -> Generator[Oracle]:
+    """The oracle of a test: as its markers want it. What clients do after the test fails its teardown."""
+    options, more = _marked(item)
+    oracle = Oracle(options, allow=[rule for marker in item.iter_markers("mqtt_allow") for rule in marker.args], **more)
+    oracle.start()
+    watch = Watch(oracle.recording, oracle)
+    watches.append(watch)
+    try:
+        yield oracle
+    finally:
+        oracle.stop()
+        _write(item, oracle.recording)
+    try:
+        watch.judge()
+    except BaseException:
+        watch.attach(item, "teardown")
+        raise
+
+
+def _marked(item: pytest.Item) -> tuple[Options | None, dict[str, Any]]:
+    """What the markers `mqtt_options` want; of several the one closest to the test wins, setting by setting."""
+    options: Options | None = None
+    settings: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("mqtt_options"))):
+        if marker.args:
+            (options,) = marker.args
+        settings |= marker.kwargs
+    more: dict[str, Any] = {name: settings.pop(name) for name in ("hooks", "on_violation") if name in settings}
+    return _chosen(options, settings), more
+
+
+def _chosen(options: Options | None, settings: dict[str, Any]) -> Options | None:
+    if options is not None and settings:
+        raise TypeError(f"there are options, so {', '.join(settings)} cannot be set beside them: set them there")
+    return options_of(**settings) if settings else options
+
+
+def _write(item: pytest.Item, recording: Recording) -> None:
+    """The capture of a test, if one is wanted."""
+    folder = item.config.getoption("mqtt_pcap")
+    if folder:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.\[\]-]+", "_", item.nodeid).strip("_")
+        (path / f"{name[-200:]}.pcap").write_bytes(recording.pcap())
