@@ -163,8 +163,11 @@ def did(outcome: dict[str, Any]) -> str:
     if received:
         counted = [f"{name}{_times(received.count(name))}" for name in dict.fromkeys(received)]
         parts.append("application got " + ", ".join(counted))
-    if outcome["completed"] != 3 and outcome["case"] != "maximum-qos-0":
-        parts.append(f"{outcome['completed']} of its 3 messages were acknowledged")
+    completed = outcome["completed"]
+    if completed > 3:
+        parts.append(f"published {completed - 3} anew after giving up")
+    elif completed < 3 and outcome["case"] != "maximum-qos-0":
+        parts.append(f"only {completed} of its 3 messages acknowledged")
     for event in dict.fromkeys(told):
         if event.startswith(("refused", "error")):
             parts.append(event)
