@@ -10,9 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from mqtt_ref.oracle.actions import Close, Drop, Freeze
 from mqtt_ref.testing.oracle import Oracle
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq, Publish, Pubrel
+from mqtt_ref.wire.packets import (
+    Connack,
+    Connect,
+    ConnectProperties,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Publish,
+    Pubrel,
+)
 from mqtt_ref.wire.pcap import is_capture
 
 FLAGS = b"\xc1\x00"
@@ -192,3 +203,51 @@ def test_the_end_is_bounded_whatever_clients_do() -> None:
     assert taken < 1.0
     oracle.stop()
     assert oracle.packets(Pubrel) == []
+
+
+def test_rules_disturb_and_the_judge_sees_what_is_on_the_wire(oracle: Oracle, client: RawClient) -> None:
+    oracle.rule(Drop(), packet="PUBACK", to="melon", nth=1, name="lost")
+    client.send(Publish("a", b"1", 1, packet_id=1), Publish("a", b"2", 1, packet_id=2))
+    answer = client.expect(Puback)
+    assert answer.packet_id == 2
+    assert oracle.fired("lost") == 1
+    assert [one.packet_id for one in oracle.packets(Puback, sender="broker")] == [2]
+    client.send(Publish("b", b"", 1, packet_id=1))  # it was not acknowledged, so its Packet Identifier is in use
+    client.expect(Puback)
+    assert len(oracle.findings) == 1
+    oracle.reset()
+    assert oracle.fired("lost") == 0
+
+
+def test_rules_before_the_start() -> None:
+    oracle = Oracle()
+    oracle.rule([Close()], packet="CONNECT", by="*", times=1)
+    with oracle:
+        with RawClient(oracle.port) as client:
+            client.send(Connect("melon"))
+            assert client.until_closed() == []
+        with RawClient(oracle.port) as client:
+            client.connect("melon")
+            client.disconnect()
+    with pytest.raises(TypeError):
+        oracle.rule(Drop(), paket="CONNECT")
+
+
+def test_a_frozen_link_does_not_hold_up_the_end(oracle: Oracle, client: RawClient) -> None:
+    oracle.rule(Freeze(), packet="PINGREQ", by="melon")
+    client.send(Pingreq())
+    oracle.expect(Pingreq)
+    begin = time.monotonic()
+    oracle.reset()
+    oracle.stop()
+    assert time.monotonic() - begin < 2.0
+    assert oracle.packets(Pingresp, sender="broker") == []
+
+
+def test_time_that_passes_at_once(oracle: Oracle) -> None:
+    with RawClient(oracle.port) as client:
+        client.connect("melon", properties=ConnectProperties(session_expiry_interval=3600))
+        client.disconnect()
+    assert oracle.server.client("melon") is not None
+    oracle.jump(3601)
+    oracle.wait_for(lambda: oracle.server.client("melon") is None)

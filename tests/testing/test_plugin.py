@@ -313,8 +313,9 @@ def test_it(mqtt_oracle):
     outcome.counts(passed=1)
 
 
-def test_the_example_suite(root: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
+def test_the_example_suite(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(tmp_path / "pytest.ini"), "."]
     done = subprocess.run(command, cwd=root / "examples" / "pytest", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "5 passed" in done.stdout
