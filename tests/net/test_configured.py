@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -15,7 +16,11 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.cli import serve as serve_command
 from mqtt_ref.cli.main import main
+from mqtt_ref.cli.planning import plan
+from mqtt_ref.http.listener import HttpListener
+from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.wire.packets import Connack, Connect
 
 Serve = Callable[..., Any]
@@ -278,3 +283,14 @@ def test_nothing_of_the_configuration_is_imported_where_there_is_none() -> None:
     )
     names = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"yaml", "msgspec", "websockets", "h11", "mqtt_ref.config.model"} & set(names)
+
+
+def test_without_anything_it_listens_where_everybody_looks() -> None:
+    parser = argparse.ArgumentParser()
+    serve_command.configure(parser)
+    made = plan(parser.parse_args([]), {})
+    assert [(one.host, one.port) for one in made.listeners if isinstance(one, TcpListener | HttpListener)] == [
+        ("127.0.0.1", 1883),
+        ("127.0.0.1", 1882),
+        ("127.0.0.1", 8080),
+    ]
