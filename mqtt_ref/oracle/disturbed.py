@@ -146,7 +146,8 @@ class DisturbedChannel(JudgedChannel):
         now = monotonic_ns()
         for sender in (CLIENT, SERVER):
             self._take(sender, self._disturbance.take(sender, now))
-        if self._leaving is not None and self._disturbance.flows[SERVER].idle and not self.transport.is_closing():
+        held = self.frozen or self.stuck or not self._disturbance.flows[SERVER].idle
+        if self._leaving is not None and not held and not self.transport.is_closing():
             super().close(self._leaving)
 
     # ---------------------------------------------------------------- the end
