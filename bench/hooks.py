@@ -6,8 +6,8 @@
     python -m bench.hooks --before ../older        # beside another checkout (or compiled site) of mqtt_ref
 
 `null` is the broker with nobody to ask, tell or show anything; `none` a server without hooks but `AllowAll`; `rules`
-one with 1,000 access rules, asked for every topic published and delivered, and a hook on `on_publish` that looks at
-each message. Each runs alone on one core, `mqttload` on another, round by round; ratios are taken within a round.
+one with a ledger of 1,000 rules, asked for every topic published and delivered, and a hook on `on_publish` that looks
+at each message. Each runs alone on one core, `mqttload` on another, round by round; ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from pathlib import Path
 
 from bench.brokers import SCENARIOS, Broker, Result, Settings, load_generator, measure, median, median_ratio, ours
 from bench.compiled import ROOT, compiled_site
+from mqtt_ref.auth.ledger import AclRule, AuthRule, Ledger
+from mqtt_ref.auth.ledger_hook import LedgerHook
 from mqtt_ref.broker.views import Client
 from mqtt_ref.hooks import AllowAll, Hook
-from mqtt_ref.wire.packets import Connect, Publish
+from mqtt_ref.wire.packets import Publish
 
 __all__ = ["main"]
 
@@ -36,29 +38,11 @@ BARS = {("none", "null"): 1.05, ("rules", "none"): 2.0}
 """CPU time per message of one kind to that of another, at most."""
 
 
-class Rules(Hook):
-    """Who may do what, by the first of many rules that names a client's prefix; as a ledger would, it remembers."""
-
-    def __init__(self, count: int) -> None:
-        self.rules = [(f"client-{n}-", f"site/{n}/", True) for n in range(count - 1)]
-        self.rules.append(("", "", True))
-        self.answers: dict[tuple[str, str, bool], bool] = {}
-
-    def on_connect_authenticate(self, client: Client, connect: Connect) -> bool:
-        return True
-
-    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
-        key = (client.id, topic, write)
-        answer = self.answers.get(key)
-        if answer is None:
-            answer = self.answers[key] = self._judge(client.id, topic)
-        return answer
-
-    def _judge(self, client_id: str, topic: str) -> bool:
-        for prefix, begin, allow in self.rules:
-            if client_id.startswith(prefix) and topic.startswith(begin):
-                return allow
-        return False
+def ledger() -> LedgerHook:
+    """Everybody may connect; of many rules about what one may do, the last is that of the clients measured."""
+    rules = [AclRule(client=f"client-{n}-*", filters={f"site/{n}/#": "readwrite"}) for n in range(RULES - 1)]
+    rules.append(AclRule(filters={"#": "readwrite"}))
+    return LedgerHook(Ledger(auth=(AuthRule(allow=True),), acl=tuple(rules)))
 
 
 class Looks(Hook):
@@ -76,7 +60,7 @@ async def serve(kind: str, port: int) -> None:
     from mqtt_ref.net.tcp import TcpListener
     from mqtt_ref.server import Server
 
-    hooks: list[Hook] = [Rules(RULES), Looks()] if kind == "rules" else [AllowAll()]
+    hooks: list[Hook] = [ledger(), Looks()] if kind == "rules" else [AllowAll()]
     server = Server(listeners=[TcpListener("127.0.0.1", port)], hooks=hooks)
     if kind == "null":
         server.broker.set_hooks(None, None, None)

@@ -26,6 +26,7 @@ __all__ = ["LedgerHook"]
 
 LOG = logging.getLogger("mqtt_ref.auth")
 LINES: Final = Throttle(LOG.warning)
+DENIALS: Final = Throttle(LOG.warning)
 SERVER_BUSY: Final = 0x89
 _READ: Final = int(Permission.READ)
 _WRITE: Final = int(Permission.WRITE)
@@ -106,10 +107,29 @@ class LedgerHook(Hook):
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
         """By the user's own filters, then by the ACL rules."""
         permission = self._acl.permission(client.id, client.username, client.remote, topic)
-        return permission & (_WRITE if write else _READ) != 0
+        allowed = permission & (_WRITE if write else _READ) != 0
+        if not allowed:
+            _note_denial(client, topic, write)
+        return allowed
 
     def on_stopped(self) -> None:
         """End the threads; logins that wait for one are not answered any more."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _note_denial(client: Client, topic: str, write: bool) -> None:
+    """Log it; to read less than was subscribed to is ordinary, and said to who wants to hear more."""
+    level = logging.WARNING if write else logging.INFO
+    if LOG.isEnabledFor(level) and DENIALS.passes(monotonic_ns()):
+        what = "publish to" if write else "read"
+        LOG.log(
+            level,
+            "denied: client %r, user %r at %s may not %s %r",
+            client.id,
+            client.username,
+            client.remote,
+            what,
+            topic,
+        )

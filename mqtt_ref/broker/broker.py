@@ -160,11 +160,14 @@ class Broker(SessionKeeper):
         watch = self.watch
         intercept = self.intercept
         self.tapped = (
-            intercept is not None
+            (intercept is not None and (intercept.waits or intercept.read is not None))
             or (watch is not None and watch.processed is not None)
             or (access is not None and access.waits)
         )
         self.short_ways = self.plain_delivery and self.select is None
+        self.prompt_publish = (
+            not self.strict_text and (access is None or not access.waits) and (intercept is None or not intercept.waits)
+        )
         self.plain_publish = (
             not self.strict_text
             and (access is None or access.publish is None)

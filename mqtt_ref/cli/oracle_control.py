@@ -22,6 +22,7 @@ def configure(commands: argparse._SubParsersAction[Any]) -> None:
     control.add_argument("--port", type=int, default=8090, help="HTTP port, 0 takes a free one (default: 8090)")
     control.add_argument("--host", default="127.0.0.1", help="address of the API (default: 127.0.0.1)")
     control.add_argument("--brokers-host", metavar="HOST", help="address of the brokers (default: that of the API)")
+    control.add_argument("--first-port", type=int, metavar="N", help="have a broker there from the start, with id 1")
     control.add_argument("--brokers", type=int, default=64, metavar="N", help="brokers at once (default: 64)")
     control.add_argument(
         "--token",
@@ -55,7 +56,7 @@ def control(args: argparse.Namespace) -> int:
             return USAGE
     given = args.token or os.environ.get(VARIABLE, "")
     token = given or secrets.token_urlsafe(16)
-    made = Control(host, args.brokers)
+    made = Control(host, args.brokers, args.first_port)
     guard = Guard(token, hosts=args.known_as)
     server = Server(listeners=[HttpListener(args.host, args.port, made.app, guard=guard)], hooks=[made])
 

@@ -109,6 +109,8 @@ class Hub:
         """Whether packets take the way on which each may be looked at, or have to wait for an answer."""
         self.plain_publish = not self.strict_text
         """Whether a plain PUBLISH may take the short way: nobody decides about it, and its text is not checked."""
+        self.prompt_publish = self.plain_publish
+        """Whether one may at least be decided about at once: whoever is asked answers without waiting."""
         self.topic_levels = options.bounds.topic_levels
         self.topic_plain = min(self.topic_levels - 1, self.limits.topic_v31)
         """Characters of a topic that is short enough for every rule about its length or its levels."""

@@ -86,14 +86,16 @@ class Intercept:
     """What may be changed, each a callable or None; None changes nothing and costs nothing.
 
     Each returns what is to go on in place of what it got, None for the same, a `Refusal`, or `LATER`: then an `Ask`
-    leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
+    leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal. Unless
+    `waits`, none of them ever returns `LATER`.
     """
 
-    __slots__ = ("connect", "publish", "read", "subscribe", "unsubscribe", "will")
+    __slots__ = ("connect", "publish", "read", "subscribe", "unsubscribe", "waits", "will")
 
     def __init__(
         self,
         *,
+        waits: bool = True,
         connect: Callable[[Link, Connect], Refusal | None] | None = None,
         read: Callable[[Link, Packet], Packet | Refusal | None] | None = None,
         publish: Callable[[Link, Publish], Publish | Refusal | None] | None = None,
@@ -107,3 +109,4 @@ class Intercept:
         self.subscribe = subscribe
         self.unsubscribe = unsubscribe
         self.will = will
+        self.waits = waits

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, aliases, qos_receive
+from mqtt_ref.engine.generated.connection import CLOSED
 from mqtt_ref.engine.generated.decisions import (
     DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
@@ -60,7 +61,7 @@ def publish_plain(
     if (
         packet.properties is not None
         or packet.retain
-        or not hub.plain_publish
+        or not (hub.plain_publish or (qos == 0 and hub.prompt_publish))
         or topic[0] == "$"
         or not (
             len(topic) <= hub.topic_plain
@@ -69,6 +70,8 @@ def publish_plain(
     ):
         return at
     if qos == 0:
+        if not hub.plain_publish:
+            return _publish_shown(link, session, packets, at, topic, now)
         payloads = [packet.payload]
         at += 1
         # Who watches may end the connection after each message.
@@ -99,6 +102,52 @@ def publish_plain(
         else:
             qos_receive.answered(link, session, 1, packet.packet_id, NO_MATCHING_SUBSCRIBERS, now)
         return at + 1
+    return at
+
+
+def _publish_shown(
+    link: Link, session: Session, packets: list[Packet | Violation], at: int, topic: str, now: int
+) -> int:
+    """The same for QoS 0 where somebody decides about each message at once: those that may pass go on as one.
+
+    Who may publish is asked once for all of them: they have one client and one topic, and nothing lies between them.
+    """
+    hub = link.hub
+    access = hub.access
+    intercept = hub.intercept
+    show = None if intercept is None else intercept.publish
+    code = 0 if access is None or access.publish is None else access.publish(link, topic, 0, False)
+    payloads: list[bytes] = []
+    while at < len(packets):
+        packet = packets[at]
+        if (
+            not isinstance(packet, Publish)
+            or packet.topic != topic
+            or packet.qos
+            or packet.retain
+            or packet.properties is not None
+            or link.state == CLOSED
+        ):
+            break
+        at += 1
+        outcome = None
+        if code:
+            permitted(link, session, packet, topic, code, now)
+            continue
+        if show is not None:
+            outcome = show(link, Publish(topic, packet.payload))
+        if outcome is None:
+            payloads.append(packet.payload)
+            continue
+        if payloads:
+            hub.forward_qos0(link, topic, payloads, now)
+            payloads = []
+        if isinstance(outcome, Refusal):
+            offered(link, session, packet, topic, None, outcome, now)
+        else:
+            offered(link, session, packet, topic, outcome, None, now)
+    if payloads:
+        hub.forward_qos0(link, topic, payloads, now)
     return at
 
 

@@ -161,13 +161,12 @@ def fold(chain: Chain, broker: Broker, event: str, client: Client, value: Any) -
     """What the handlers make of a value; None if it stays as it is."""
     change = CHANGES[event]
     mark = change.mark(value)
-    version = client.protocol_version
     changed = False
     for handler in chain:
         try:
             answer = handler.call(client, value)
             if answer is not None:
-                value = change.check(broker, version, mark, answer)
+                value = change.check(broker, client.protocol_version, mark, answer)
                 changed = True
         except Reject as no:
             return Refusal(no.reason_code or FAILED.code, no.text)
@@ -185,7 +184,9 @@ def intercept_of(chains: Chains, broker: Broker) -> Intercept | None:
             seams[event] = _seam(chain, broker, event)
     if not seams:
         return None
+    waits = any(handler.waits for event in CHANGES for handler in chains[event])
     return Intercept(
+        waits=waits,
         connect=seams.get("on_connect"),
         read=seams.get("on_packet_read"),
         publish=seams.get("on_publish"),

@@ -93,7 +93,8 @@ class Hook:
     def on_acl_check(self, client: Client, topic: str, write: bool) -> Answer[bool]:
         """May this client publish to the topic (`write`), or read it? None leaves it to the next hook.
 
-        When no hook decides, the answer is no. Asked with `write` for every PUBLISH and for the will of a CONNECT; to
+        When no hook decides, the answer is no. Asked with `write` for every PUBLISH (once for messages with QoS 0 that
+        came together and have one topic) and for the will of a CONNECT; to
         read, for each filter of a SUBSCRIBE (without `$share/name/`) and again for each topic that is delivered, where
         only plain methods are asked and the answer is kept until `rules_changed` or the client comes anew. Where hooks
         that are `async def` cannot be asked, and no other decides, what was said of the filter holds.

@@ -68,7 +68,7 @@ class Bench:
         self.script = Script(rules)
         self._rules = list(self.script.rules)
         self._scale = self.clock.scale
-        self._live = DisturbedLive(Judge(self._found), self.recorder, self.script)
+        self._live = DisturbedLive(Judge(self._found), self.recorder, self.script, self.recorder.fired)
         self.server = Server(
             options,
             listeners,
@@ -90,9 +90,7 @@ class Bench:
 
     async def stop(self, grace: float = GRACE) -> None:
         """Say goodbye to the clients and be gone; links that are frozen or half-open are cut."""
-        for channel in self._channels():
-            if channel.frozen or channel.stuck:
-                channel.abort()
+        self._live.cut()
         await self.server.stop(grace)
 
     async def reset(self) -> None:

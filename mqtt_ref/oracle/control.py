@@ -35,13 +35,14 @@ class Control(Hook):
     """The brokers that were asked for, and the application that tells of them.
 
     It is a hook of the server whose HTTP listener serves `app`: the brokers end with that server. `host` is where they
-    listen, `maximum` how many there may be at once.
+    listen, `maximum` how many there may be at once; with `first_port` one runs from the start, there.
     """
 
     id = "control"
 
-    def __init__(self, host: str = "127.0.0.1", maximum: int = MAXIMUM) -> None:
+    def __init__(self, host: str = "127.0.0.1", maximum: int = MAXIMUM, first_port: int | None = None) -> None:
         self.host = host
+        self.first_port = first_port
         self.maximum = maximum
         self.benches: dict[str, Bench] = {}
         self.app = App("mqtt_ref oracle", __version__, "Brokers to test MQTT clients on: judged, traced, disturbed.")
@@ -49,6 +50,11 @@ class Control(Hook):
         self._add_brokers()
         self._add_rules()
         self._add_observing()
+
+    async def on_started(self) -> None:
+        """The server runs: start the first broker, if one is wanted."""
+        if self.first_port is not None:
+            await self._start(models.Wanted(port=self.first_port))
 
     async def on_stopped(self) -> None:
         """The server ends, and all brokers with it."""
@@ -77,17 +83,10 @@ class Control(Hook):
             """It shares nothing with the others, and listens when this is answered."""
             if len(self.benches) >= self.maximum:
                 raise HttpError(429, f"{self.maximum} brokers run, and no more may: delete one")
-            wanted: models.Wanted = request.body
-            bench = wanted.bench(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()])
-            self._started += 1
-            name = str(self._started)
-            self.benches[name] = bench
             try:
-                await bench.start()
+                return await self._start(request.body)
             except ListenerError as error:
-                del self.benches[name]
                 raise HttpError(409, str(error)) from None
-            return _form(name, bench)
 
         @app.get("/v1/brokers/{id}", summary="A broker", response=models.Broker, errors=MISSING)
         def broker(request: Request) -> models.Broker:
@@ -213,6 +212,18 @@ class Control(Hook):
                     if query.word in f"{one.name} {one.kind} {one.statement}"
                 ]
             )
+
+    async def _start(self, wanted: models.Wanted) -> models.Broker:
+        bench = wanted.bench(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()])
+        self._started += 1
+        name = str(self._started)
+        self.benches[name] = bench
+        try:
+            await bench.start()
+        except BaseException:
+            del self.benches[name]
+            raise
+        return _form(name, bench)
 
     def _bench(self, request: Request) -> Bench:
         bench = self.benches.get(request.params["id"])

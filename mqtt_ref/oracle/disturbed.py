@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
+    from mqtt_ref.net.trace import Trace
     from mqtt_ref.oracle.judge import Judge
-    from mqtt_ref.oracle.recorder import Recorder
-    from mqtt_ref.oracle.rules import Script
+    from mqtt_ref.oracle.rules import Fired, Script
 
 __all__ = ["DisturbedChannel", "DisturbedLive"]
 
@@ -35,16 +35,25 @@ STUCK = 16
 class DisturbedLive(Live):
     """Makes channels that are judged, and disturbed by a script."""
 
-    def __init__(self, judge: Judge, recorder: Recorder, script: Script) -> None:
-        super().__init__(judge, recorder, hold=0)
+    def __init__(
+        self, judge: Judge, trace: Trace, script: Script, on_fired: Callable[[Fired], None] | None = None
+    ) -> None:
+        super().__init__(judge, trace, hold=0)
         self.script = script
-        self.recorder = recorder
+        self.on_fired = on_fired
+        """Told of each rule that acted."""
         self.on_gone: Callable[[], None] | None = None
         """Called when the last channel has gone."""
 
     def channel(self, driver: Driver, listener: Listener) -> Channel:
         """The channel of a connection that was accepted."""
         return DisturbedChannel(self, driver, listener)
+
+    def cut(self) -> None:
+        """Cut the links that would not end by themselves: those that are frozen or half-open."""
+        for channel in self.channels:
+            if isinstance(channel, DisturbedChannel) and (channel.frozen or channel.stuck):
+                channel.abort()
 
 
 class DisturbedChannel(JudgedChannel):
@@ -54,7 +63,7 @@ class DisturbedChannel(JudgedChannel):
 
     def __init__(self, live: DisturbedLive, driver: Driver, listener: Listener) -> None:
         super().__init__(live, driver, listener)
-        self._disturbance = Disturbance(live.script, listener.name, live.recorder.fired, QUIET)
+        self._disturbance = Disturbance(live.script, listener.name, live.on_fired, QUIET)
         self._timer: asyncio.TimerHandle | None = None
         self._leaving: bool | None = None
         self.frozen = False

@@ -16,9 +16,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from mqtt_ref.hooks.allow import AllowAll
+from mqtt_ref.net.clock import Clock
+from mqtt_ref.oracle.disturbed import DisturbedLive
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.live import Live, policy
+from mqtt_ref.oracle.live import policy
+from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.report import as_text
+from mqtt_ref.oracle.rules import Rule, Script
 from mqtt_ref.testing.recording import Recording, Seen, matches
 from mqtt_ref.threaded import ThreadedServer
 from mqtt_ref.wire.statements import find, resolve
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
     from mqtt_ref.net.listener import Listener
+    from mqtt_ref.oracle.actions import Action
     from mqtt_ref.oracle.finding import Finding
 
 __all__ = ["GRACE", "PATIENCE", "Oracle"]
@@ -64,12 +69,17 @@ class Oracle:
     ) -> None:
         self.recording = Recording()
         """All that passed, for `expect`, `trace` and `write_pcap`."""
+        self.clock = Clock()
+        """The broker's time: `jump` lets some of it pass, `scale` makes it faster."""
+        self._script = Script()
+        self._live = DisturbedLive(Judge(self._found), self.recording, self._script)
         self.server = ThreadedServer(
             options,
             listeners,
             hooks=[AllowAll()] if hooks is None else hooks,
             tables=policy(on_violation),
-            channels=Live(Judge(self._found), self.recording).channel,
+            channels=self._live.channel,
+            clock=self.clock,
         )
         """The broker: it publishes, tells of its clients, takes more listeners and hooks."""
         self._findings: list[Finding] = []
@@ -102,6 +112,8 @@ class Oracle:
     def stop(self) -> None:
         """End the broker, within 0.2 seconds whatever the clients do; what was seen stays."""
         self.settle()
+        if self.server.running:
+            self.server.call(self._live.cut)
         self.server.stop(GRACE)
 
     def __enter__(self) -> Oracle:
@@ -277,6 +289,40 @@ class Oracle:
         cut = ["..."] if len(lines) > SHOWN else []
         return "\n".join(cut + lines[-SHOWN:]) or "nothing"
 
+    # ---------------------------------------------------------------- misbehaviour
+
+    def rule(self, do: Action | list[Action], *, name: str = "", times: int = 0, **when: Any) -> Rule:
+        """Disturb the packets that `when` is about, fields of `mqtt_ref.oracle.matching.Match`, from now on.
+
+            oracle.rule(Drop(), packet="PUBREC", to="melon", nth=2)
+
+        The judge sees what is on the wire, so a client is judged by what it got. Actions are in
+        `mqtt_ref.oracle.actions`; several are done one after the other.
+
+        Raises:
+            ValueError: a rule has that name already, or contradicts itself.
+        """
+        rule = Rule(when=Match(**when), do=do, name=name, times=times)
+        self._call(self._script.add, [rule])
+        return rule
+
+    def fired(self, name: str) -> int:
+        """How often the rule of that name has acted; one without a name has its number, from 1."""
+        return self._script.fired[name]
+
+    def jump(self, seconds: float) -> None:
+        """Let so much of the broker's time pass at once: for expiry, will delay and Keep Alive.
+
+        The clients' own time goes on as before.
+        """
+        self._call(self.clock.jump, seconds)
+
+    def _call(self, function: Callable[..., object], *args: object) -> None:
+        if self.server.running:
+            self.server.call(function, *args)
+        else:
+            function(*args)
+
     # ---------------------------------------------------------------- for other tools, and for the next test
 
     def write_pcap(self, path: str | os.PathLike[str]) -> Path:
@@ -289,7 +335,9 @@ class Oracle:
         return path
 
     def reset(self) -> None:
-        """Begin anew: clients are disconnected; sessions, retained messages, findings and the trace are forgotten."""
+        """Begin anew: clients are disconnected; sessions, retained messages, rules, findings and the trace are gone."""
+        self.server.call(self._live.cut)
+        self.server.call(self._script.reset)
         self.server.reset()
         self.wait_for(lambda: self.server.call(lambda: not self.server.server.broker.connections), within=2.0)
         with self.recording.changed:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["mqtt_broker", "mqtt_broker_factory", "mqtt_oracle", "mqtt_tls"]
 
 MARKERS = (
-    "mqtt_options(options=None, *, hooks=None, on_violation='record', **settings): what the broker of this test is set "
-    "to, by name: maximum_qos=1, receive_maximum=1, queued_messages=5",
+    (
+        "mqtt_options(options=None, *, hooks=None, on_violation='record', **settings): what the broker of this test is "
+        "set to, by name: maximum_qos=1, receive_maximum=1, queued_messages=5"
+    ),
     "mqtt_allow(*rules): rules that the clients of this test may break, by their ids",
 )
 WATCHES: pytest.StashKey[list[Watch]] = pytest.StashKey()

@@ -28,12 +28,12 @@ def options(**settings: Any) -> Options:
     places |= {field.name: made.bounds for field in fields(Bounds)}
     places |= {field.name: made.capabilities for field in fields(Capabilities)}
     for name, value in settings.items():
-        if name in places:
-            setattr(places[name], name, value)
-        elif name in DECISIONS:
+        if name in DECISIONS and (isinstance(value, str) or name not in places):
             if value not in DECISIONS[name][0]:
                 raise ValueError(f"{name}: {value!r} is not one of {', '.join(DECISIONS[name][0])}")
             made.decisions[name] = value
+        elif name in places:
+            setattr(places[name], name, value)
         else:
             alike = get_close_matches(name, [*places, *DECISIONS])
             hint = f"; perhaps {' or '.join(alike)}" if alike else ""

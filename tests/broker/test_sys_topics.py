@@ -282,3 +282,39 @@ def test_loads_of_links_and_connects(world: World, topics: Topics) -> None:
     expected = 1 - math.exp(-1)
     assert topics["load/sockets/1min"] == pytest.approx(6 * expected)
     assert topics["load/connections/1min"] == pytest.approx(1 * expected)
+
+
+def test_every_load_and_every_count_is_that_of_what_passed(world: World, topics: Topics) -> None:
+    """Over one minute, all that is counted in two ways and three averages."""
+    a = world.client("a")
+    a.subscribe("t", 1)
+    for _ in range(5):
+        a.publish("t", b"1234", 1)
+    a.messages()
+    counters = world.broker.counters
+    counters.dropped_queue_full += 2
+    counters.received_bytes, counters.sent_bytes, counters.packets_sent = 700, 600, 12  # what the driver counts
+    topics.due(60)
+    passed = {
+        "messages/received": counters.packets_received,
+        "messages/sent": counters.packets_sent,
+        "publish/received": 5,
+        "publish/sent": 5,
+        "publish/dropped": 2,
+        "bytes/received": counters.received_bytes,
+        "bytes/sent": counters.sent_bytes,
+        "sockets": 1,
+        "connections": 1,
+    }
+    assert counters.packets_received == 1 + 1 + 5 + 5  # CONNECT, SUBSCRIBE, PUBLISH and PUBACK
+    names = {topic.removeprefix("$SYS/broker/load/") for topic in SYS_TOPICS if topic.endswith("min")}
+    assert names == {f"{name}/{minutes}min" for name in passed for minutes in (1, 5, 15)}
+    for name, count in passed.items():
+        assert count
+        for minutes in (1, 5, 15):
+            assert topics[f"load/{name}/{minutes}min"] == pytest.approx(count * (1 - math.exp(-1 / minutes)))
+    for way in ("received", "sent"):
+        assert topics[f"packets/{way}"] == topics[f"messages/{way}"] == passed[f"messages/{way}"]
+        assert topics[f"bytes/{way}"] == topics[f"load/bytes/{way}"] == passed[f"bytes/{way}"]
+        assert topics[f"publish/messages/{way}"] == 5
+    assert topics["messages/dropped"] == topics["publish/messages/dropped"] == 2

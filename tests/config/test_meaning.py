@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from mqtt_ref.broker.views import Client
 from mqtt_ref.config.compose import compose
 from mqtt_ref.config.load import load
-from mqtt_ref.config.model import Capabilities, Compatibilities
+from mqtt_ref.config.model import Capabilities, Compatibilities, Options
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.hooks.dispatch import Dispatcher
 from mqtt_ref.server import Server
@@ -388,3 +389,54 @@ def test_no_inherited_properties_on_ack(made: Made, switch: str, inherited: list
     client = made(f"compatibilities: {{no_inherited_properties_on_ack: {switch}}}").client("a")
     got = client.publish("t", qos=1, properties=PublishProperties(user_property=[("k", "v")]))
     assert (got.properties.user_property if got.properties else []) == inherited
+
+
+# ---------------------------------------------------------------- clients of 3.x, whose standards are silent
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_bounds_of_5_0_hold_for_older_clients(made: Made, version: int) -> None:
+    world = made("maximum_inflight: 1, maximum_message_expiry_interval: 60, maximum_session_expiry_interval: 300")
+    client = world.client("old", version, clean_start=False)
+    client.subscribe("t", qos=1)
+    publisher = world.client("pub", version)
+    publisher.publish("t", b"1", qos=1, retain=True)
+    publisher.publish("t", b"2", qos=1)
+    assert [packet.payload for packet in client.read()] == [b"1"]
+    client.drop()
+    world.pass_time(61)
+    again = world.client("old", version, clean_start=False)
+    assert again.payloads() == [b"1"]  # it was in flight; what waited has expired
+    assert len(world.broker.retained_messages) == 0
+    again.drop()
+    world.pass_time(301)
+    assert "old" not in world.broker.by_client_id
+
+
+# ---------------------------------------------------------------- options beside the capabilities
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "value"),
+    [
+        ("client_net_write_buffer_size: 1000", "bounds.write_buffer", 1000),
+        ("client_net_read_buffer_size: 1000", "bounds.read_buffer", 1000),
+        ("sys_topic_resend_interval: 3", "sys_topic_resend_interval", 3),
+        ("inline_client: false", "inline_client", False),
+        ("reason_strings: false", "reason_strings", False),
+        ("hook_timeout: 0.5", "bounds.hook_timeout", 0.5),
+        ("decisions: {overlapping: each}", "decisions", {"overlapping": "each"}),
+    ],
+)
+def test_options(tmp_path: Path, text: str, where: str, value: object) -> None:
+    file = tmp_path / "broker.yaml"
+    file.write_text(f"options: {{{text}}}\n")
+    found: Any = compose(load(file, {})).options
+    for name in where.split("."):
+        found = getattr(found, name)
+    assert found == value
+
+
+def test_each_option_has_its_row() -> None:
+    rows = {row[0].split(":")[0] for row in test_options.pytestmark[0].args[1]}  # type: ignore[attr-defined]
+    assert rows | {"capabilities"} == set(msgspec.structs.asdict(Options()))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Clients that others wrote, over every listener of one running broker."""
+"""Clients that others wrote, over every listener of one running broker that a file configures."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -22,11 +23,26 @@ LISTENERS = ["tcp", "tls", "mutual", "ws", "wss", "unix"]
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5}
 
 
+CONFIG = """\
+listeners:
+  - {type: tcp, address: "127.0.0.1:0"}
+  - {type: tcp, address: "127.0.0.1:0", tls: {certificate: server.pem}}
+  - type: tcp
+    address: "127.0.0.1:0"
+    tls: {certificate: server.pem, client_ca: ca.pem, require_certificate: true}
+  - {type: ws, address: "127.0.0.1:0"}
+  - {type: ws, address: "127.0.0.1:0", tls: {certificate: server.pem}}
+  - {type: unix, address: mqtt.sock}
+hooks: {auth: {allow_all: true}}
+"""
+
+
 @pytest.fixture(scope="module")
 def urls(serving_module: Callable[..., Any], authority: Any) -> Generator[dict[str, str]]:
-    """The URL of each listener of a broker that has all of them."""
-    program = str(Path(__file__).with_name("every_listener.py"))
-    with serving_module([sys.executable, program, str(authority.folder)], "") as broker:
+    """The URL of each listener of one broker that has all of them."""
+    file = authority.path("broker.yaml")
+    file.write_text(re.sub(r"\w+\.(pem|sock)", lambda name: str(authority.path(name[0])), CONFIG))
+    with serving_module([sys.executable, "-m", "mqtt_ref", "serve", "--config", str(file)], "") as broker:
         broker.out.wait(r"listening on unix:")
         yield dict(zip(LISTENERS, (line.removeprefix("listening on ") for line in broker.out.lines), strict=True))
 

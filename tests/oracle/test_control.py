@@ -87,7 +87,7 @@ def test_what_a_client_does_wrong_is_in_the_verdict(api: Api) -> None:
         assert status == 200
         verdict = api("GET", f"{path}/verdict")[1]
         assert (verdict["clean"], verdict["must"]) == (False, 1)
-        assert verdict["findings"][0]["rule"] == "MQTT5-3.1.0-2"
+        assert verdict["findings"][0]["rule"] == "X5-connect-once"
         assert verdict["findings"][0]["client_id"] == "X"
     assert api("POST", f"{path}/reset")[0] == 204
     assert api("GET", f"{path}/verdict")[1]["clean"] is True
