@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from mqtt_ref.cli import oracle_control
+from mqtt_ref.cli import oracle_control, planning
 
 if TYPE_CHECKING:
+    from mqtt_ref.cli.planning import Plan
     from mqtt_ref.oracle.finding import Finding
     from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.server import Server
@@ -24,6 +26,7 @@ VERSIONS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
 EXAMPLE: Final = """\
 examples:
   mqtt-ref oracle serve --port 0 --record findings.jsonl     a broker that judges whoever connects
+  mqtt-ref oracle serve --config broker.yaml                 the same with users, TLS, limits
   mqtt-ref oracle report findings.jsonl                      what it found, in full
   mqtt-ref oracle check traffic.pcap                         any client with any broker
   mqtt-ref oracle check trace.jsonl --json
@@ -44,11 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     serve = commands.add_parser("serve", help="run a broker that judges whoever connects")
-    serve.add_argument("--port", type=int, default=1883, help="TCP port, 0 takes a free one (default: 1883)")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument(
-        "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
-    )
+    planning.configure(serve)
     serve.add_argument(
         "--on-violation",
         choices=("record", "close"),
@@ -169,18 +168,15 @@ def _coverage(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from mqtt_ref.cli.serve import run_loop, serve
+    from mqtt_ref.cli.serve import run_loop, serve, set_up
     from mqtt_ref.net.listener import ListenerError
-    from mqtt_ref.net.tcp import is_loopback
     from mqtt_ref.oracle.finding import finding_to_json
     from mqtt_ref.oracle.report import as_text, one_line, summary
 
-    if not args.allow_all and not is_loopback(args.host):
-        print(
-            f"mqtt-ref oracle serve: refused to listen on {args.host!r}: others can reach that address, and everybody "
-            "would be let in. --allow-all says that this is wanted.",
-            file=sys.stderr,
-        )
+    try:
+        made = planning.plan(args, os.environ)
+    except (planning.Refused, ValueError) as error:
+        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
         return USAGE
     record: TextIO | None = None
     if args.record:
@@ -198,13 +194,15 @@ def _serve(args: argparse.Namespace) -> int:
         print(text, file=sys.stderr, flush=True)
 
     try:
-        server, judge = _composed(args, found)
+        server, judge = _composed(args, made, found)
     except ValueError as error:
         print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
         return USAGE
+    set_up(made)
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
+    reload = None if made.reloader is None else made.reloader(server)
     try:
-        run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True)))
+        run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True), reload))
     except ListenerError as error:
         print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
         return USAGE
@@ -215,35 +213,33 @@ def _serve(args: argparse.Namespace) -> int:
     return _code(judge.findings)
 
 
-def _composed(args: argparse.Namespace, found: Callable[[Finding], None]) -> tuple[Server, Judge]:
+def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], None]) -> tuple[Server, Judge]:
     """The broker, under the script if there is one, and who judges.
 
     Raises:
         ValueError: the script is not taken; says why, with line and key path.
     """
-    from mqtt_ref.hooks import AllowAll
-    from mqtt_ref.net.tcp import TcpListener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.oracle.live import Live, policy
     from mqtt_ref.server import Server
 
-    listener = TcpListener(args.host, args.port)
     trace = Trace(sys.stdout, args.trace) if args.trace else None
     if args.script is not None:
         from msgspec.structs import replace
 
         from mqtt_ref.oracle.plan import read_plan
 
-        plan = read_plan(args.script)
+        script = read_plan(args.script)
         if args.on_violation is not None:
-            plan = replace(plan, policy=args.on_violation)
-        bench = plan.bench(listeners=[listener], trace=trace, on_finding=found)
+            script = replace(script, policy=args.on_violation)
+        bench = script.bench(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
         return bench.server, bench.judge
     judge = Judge(found)
     server = Server(
-        listeners=[listener],
-        hooks=[AllowAll()],
+        made.options,
+        made.listeners,
+        hooks=made.hooks,
         tables=policy(args.on_violation or "record"),
         channels=Live(judge, trace).channel,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.options import Options
@@ -16,11 +17,32 @@ if TYPE_CHECKING:
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.server import Server
 
-__all__ = ["Plan", "Refused", "plan"]
+__all__ = ["Plan", "Refused", "configure", "plan"]
 
 TCP, WEB_SOCKET, HTTP = 1883, 1882, 8080
 OF_LISTENERS: Final = ("host", "port", "ws_port", "http_port", "no_ws", "no_http")
 """Arguments that say what the default listeners are."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that say what is to run."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON: see docs/config.md")
+    parser.add_argument("--port", type=_port, help="TCP port (default: 1883); 0 takes free ports for all listeners")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--ws-port", type=_port, help="WebSocket port, 0 takes a free one (default: 1882)")
+    parser.add_argument("--http-port", type=_port, help="HTTP port, 0 takes a free one (default: 8080)")
+    parser.add_argument("--no-ws", action="store_true", help="no WebSocket")
+    parser.add_argument("--no-http", action="store_true", help="no HTTP: no state, health, metrics and API")
+    parser.add_argument(
+        "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {port}")
+    return port
 
 
 class Refused(Exception):

@@ -11,12 +11,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref import log
-from mqtt_ref.cli.planning import Refused, plan
+from mqtt_ref.cli import planning
+from mqtt_ref.cli.planning import Plan, Refused, plan
 from mqtt_ref.hooks import Hook
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.server import Server
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
     from mqtt_ref.net.trace import Trace
 
-__all__ = ["configure", "run", "run_loop", "serve"]
+__all__ = ["configure", "run", "run_loop", "serve", "set_up"]
 
 FINE, USAGE = 0, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
@@ -52,16 +52,7 @@ MQTT_REF_LOOP=asyncio makes it do without uvloop.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON: see docs/config.md")
-    parser.add_argument("--port", type=_port, help="TCP port (default: 1883); 0 takes free ports for all listeners")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--ws-port", type=_port, help="WebSocket port, 0 takes a free one (default: 1882)")
-    parser.add_argument("--http-port", type=_port, help="HTTP port, 0 takes a free one (default: 8080)")
-    parser.add_argument("--no-ws", action="store_true", help="no WebSocket")
-    parser.add_argument("--no-http", action="store_true", help="no HTTP: no state, health, metrics and API")
-    parser.add_argument(
-        "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
-    )
+    planning.configure(parser)
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="log who connects and disconnects; twice: log everything"
     )
@@ -84,12 +75,7 @@ def run(args: argparse.Namespace) -> int:
     except (Refused, ValueError) as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
-    level = min(made.level, (logging.WARNING, logging.INFO, logging.DEBUG)[min(args.verbose, 2)])
-    log.setup(level, made.log_form)
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
-    for warning in made.warnings:
-        CONFIG.warning("%s", warning)
-    _raise_limit()
+    level = set_up(made, args.verbose)
     trace: Trace | None = None
     if args.trace:
         from mqtt_ref.net.trace import Trace
@@ -106,6 +92,17 @@ def run(args: argparse.Namespace) -> int:
     except ListenerError as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
+
+
+def set_up(made: Plan, verbose: int = 0) -> int:
+    """What a process needs around its server: the log, warnings in it, descriptors. Gives the level of the log."""
+    level = min(made.level, (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+    log.setup(level, made.log_form)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    for warning in made.warnings:
+        CONFIG.warning("%s", warning)
+    _raise_limit()
+    return level
 
 
 def _print_config(args: argparse.Namespace) -> int:
@@ -217,10 +214,3 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
             factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {port}")
-    return port

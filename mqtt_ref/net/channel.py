@@ -152,6 +152,15 @@ class Channel(asyncio.Protocol):
         self.connection.unchoke(self.driver.now())
         self.driver.schedule()
 
+    # ---------------------------------------------------------------- from a WebSocket in between
+
+    def offered(self, protocols: tuple[str, ...]) -> bool:
+        """The sub-protocols that the client offers; whether it is let in though none of them is that of MQTT."""
+        return False
+
+    def text_frame(self, data: bytes) -> None:
+        """A data frame came that is not binary; the link is closed because of it."""
+
     # ---------------------------------------------------------------- reading
 
     def halt(self, why: int) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from websockets.exceptions import NegotiationError
 from websockets.frames import Frame, Opcode
@@ -22,9 +22,6 @@ from mqtt_ref.net.layer import Layer
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["FRAME", "WebSocket", "WebSocketListener"]
 
@@ -72,15 +69,6 @@ class WebSocketListener(TcpListener):
         return WebSocket(channel, self.origins)
 
 
-def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""
-    for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
-        if one in offered:
-            return one
-    what = f"the sub-protocols {', '.join(offered)} were offered" if offered else "no sub-protocol was offered"
-    raise NegotiationError(f'{what}; MQTT needs "mqtt" (Sec-WebSocket-Protocol: mqtt)')
-
-
 class WebSocket(asyncio.Protocol):
     """One WebSocket connection, between the stream below and the channel above."""
 
@@ -95,7 +83,7 @@ class WebSocket(asyncio.Protocol):
             origins=None if origins is None else [*map(Origin, origins), None],
             extensions=None,
             subprotocols=[SUBPROTOCOL, SUBPROTOCOL_V31],
-            select_subprotocol=_select,
+            select_subprotocol=lambda protocol, offered: self._select(offered),
             max_size=largest + SLACK,
             logger=LOG,
         )
@@ -115,7 +103,7 @@ class WebSocket(asyncio.Protocol):
             return
         protocol.receive_data(data)
         payloads: list[bytes] = []
-        text = False
+        text: bytes | None = None
         for event in protocol.events_received():
             if isinstance(event, Request):
                 self._answer(event)
@@ -124,14 +112,15 @@ class WebSocket(asyncio.Protocol):
             elif event.opcode is Opcode.BINARY or event.opcode is Opcode.CONT:
                 payloads.append(bytes(event.data))
             elif event.opcode is Opcode.TEXT:
-                text = True
+                text = bytes(event.data)
                 break
         if payloads:
             # [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
             data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
             if data:
                 self.channel.data_received(data)
-        if text:
+        if text is not None:
+            self.channel.text_frame(text)
             # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
             self.channel.driver.flush()
             protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
@@ -211,6 +200,17 @@ class WebSocket(asyncio.Protocol):
         if self.protocol.subprotocol == SUBPROTOCOL_V31:
             connection = self.channel.connection
             connection.offered = Terms(versions=(V31,)).offered(connection.offered)
+
+    def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""
+        passed_over = self.channel.offered(tuple(offered))
+        for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
+            if one in offered:
+                return one
+        if passed_over:
+            return None
+        what = f"the sub-protocols {', '.join(offered)} were offered" if offered else "no sub-protocol was offered"
+        raise NegotiationError(f'{what}; MQTT needs "mqtt" (Sec-WebSocket-Protocol: mqtt)')
 
     def _may_wait(self, data: bytes) -> bool:
         """Whether a client that was not accepted yet may have this held; the engine sees only whole frames."""

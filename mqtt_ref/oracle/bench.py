@@ -54,7 +54,7 @@ class Bench:
         rules: Iterable[Rule] = (),
         options: Options | None = None,
         listeners: Sequence[Listener] | None = None,
-        hooks: Sequence[Hook] = (),
+        hooks: Sequence[Hook] | None = None,
         policy: str = "record",
         clock: Clock | None = None,
         trace: Trace | None = None,
@@ -72,7 +72,7 @@ class Bench:
         self.server = Server(
             options,
             listeners,
-            hooks=list(hooks) or [AllowAll()],
+            hooks=[AllowAll()] if hooks is None else hooks,
             tables=policy_tables(policy),
             channels=self._live.channel,
             clock=self.clock,

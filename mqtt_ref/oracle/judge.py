@@ -276,6 +276,11 @@ class Watched:
         talk = self.talk
         talk.now = now
         talk.data, talk.pos, talk.stop = data, 0, len(data)
+        if talk.connect is None:
+            for pos, body, stop in Framer().feed(data)[1][:1]:
+                packet = decode(talk.version, CLIENT, data, pos, body, stop)
+                if isinstance(packet, Connect):
+                    talk.version, talk.client_id = packet.protocol_version, packet.client_id
         next(one for one in self.monitors if isinstance(one, WebSocket)).text_frame()
 
     def passed(self, now: int) -> None:

@@ -119,6 +119,13 @@ class JudgedChannel(TracedChannel):
         self.watched.client(data, now)
         super().data_received(data)
 
+    def offered(self, protocols: tuple[str, ...]) -> bool:
+        self.watched.offered(protocols)
+        return self.driver.broker.tables.go_on
+
+    def text_frame(self, data: bytes) -> None:
+        self.watched.text_frame(data, monotonic_ns())
+
     def _judged_write(self, data: bytes) -> None:
         if self._held:
             self._held.append(data)

@@ -36,10 +36,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shared_subscription_available: bool | None = None
     server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
 
-    def options(self) -> Options:
-        """Options of a broker with these limits."""
+    def options(self, options: Options | None = None) -> Options:
+        """Options of a broker with these limits; what they do not say is as in `options`, which are changed."""
         said = {name: getattr(self, name) for name in self.__struct_fields__}
-        options = Options()
+        if options is None:
+            options = Options()
         options.capabilities = Limit(**said).offered(options.capabilities)
         return options
 
@@ -60,13 +61,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         Script(self.rules)
 
-    def bench(self, **more: Any) -> Bench:
-        """The bench that it comes to; `more` are further settings of `Bench`."""
+    def bench(self, options: Options | None = None, **more: Any) -> Bench:
+        """The bench that it comes to, on a broker with these options; `more` are further settings of `Bench`."""
         from mqtt_ref.oracle.bench import Bench
 
-        return Bench(
-            rules=self.rules, options=self.limits.options(), policy=self.policy, clock=Clock(self.clock), **more
-        )
+        limited = self.limits.options(options)
+        return Bench(rules=self.rules, options=limited, policy=self.policy, clock=Clock(self.clock), **more)
 
 
 def read_plan(path: Path) -> Plan:

@@ -116,19 +116,33 @@ def test_coverage_says_how_each_statement_is_decided(capsys: pytest.CaptureFixtu
     assert "MQTT311" not in out
 
 
+SIGINT = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for another process on Windows")
+
+
 def test_serve_refuses_to_be_open_by_accident(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["oracle", "serve", "--host", "0.0.0.0", "--port", "0"]) == 2
     assert "--allow-all" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for another process on Windows")
+def started(*more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mqtt_ref", "oracle", "serve", *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def addresses(process: subprocess.Popen[str], *schemes: str) -> list[str]:
+    """Where it says that it listens: so many lines."""
+    assert process.stdout is not None
+    urls = [process.stdout.readline().removeprefix("listening on ").strip() for _ in schemes]
+    assert [url.partition(":")[0] for url in urls] == list(schemes)
+    return urls
+
+
+@SIGINT
 def test_serve_records_and_ends_with_1(tmp_path: Path) -> None:
     path = tmp_path / "findings.jsonl"
-    command = [sys.executable, "-m", "mqtt_ref", "oracle", "serve", "--port", "0", "--record", str(path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = started("--port", "0", "--record", str(path))
     try:
-        assert process.stdout is not None
-        port = int(process.stdout.readline().rpartition(":")[2])
+        port = int(addresses(process, "mqtt", "ws", "http")[0].rpartition(":")[2])
         with RawClient(port) as client:
             client.connect("lamp")
             client.send(b"\xc1\x00")
@@ -142,3 +156,54 @@ def test_serve_records_and_ends_with_1(tmp_path: Path) -> None:
     assert "MQTT5-2.1.3-1: 'lamp' on connection 1" in err
     assert "1 connection judged: 1 finding, of 1 rule" in err
     assert json.loads(path.read_text())["rule"] == "MQTT5-2.1.3-1"
+
+
+CONFIG = """\
+listeners:
+  - {type: ws, id: web, address: "127.0.0.1:0"}
+  - {type: tcp, id: plain, address: "127.0.0.1:0"}
+hooks: {auth: {ledger: {users: {alice: {password: first, acl: {"#": readwrite}}}}}}
+options: {capabilities: {maximum_qos: 1}}
+"""
+SCRIPT = "limits: {receive_maximum: 7}"
+
+
+@SIGINT
+@pytest.mark.parametrize("script", ["", SCRIPT], ids=["alone", "with a script"])
+def test_serve_takes_the_configuration_of_the_broker(script: str, tmp_path: Path) -> None:
+    (tmp_path / "broker.yaml").write_text(CONFIG)
+    (tmp_path / "script.yaml").write_text(script)
+    more = ["--script", str(tmp_path / "script.yaml")] if script else []
+    process = started("--config", str(tmp_path / "broker.yaml"), *more)
+    try:
+        port = int(addresses(process, "ws", "mqtt")[1].rpartition(":")[2])
+        with RawClient(port) as client:
+            client.send(Connect("stranger"))
+            assert client.expect(Connack).reason_code == 0x87
+        with RawClient(port) as client:
+            properties = client.connect("lamp", username="alice", password=b"first").properties
+            assert properties is not None
+            assert properties.maximum_qos == 1
+            assert properties.receive_maximum == (7 if script else 1024)
+            client.send(Publish("a", b"", qos=2, packet_id=1))
+            client.disconnect()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "MQTT5-3.2.2-11: 'lamp' on connection 2" in err
+
+
+def test_a_configuration_that_is_wrong_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broker.yaml").write_text("listenres: []")
+    assert main(["oracle", "serve", "--config", str(tmp_path / "broker.yaml")]) == 2
+    assert "listenres" in capsys.readouterr().err
+
+
+def test_flags_and_configuration_do_not_both_say_where_to_listen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broker.yaml").write_text(CONFIG)
+    assert main(["oracle", "serve", "--config", str(tmp_path / "broker.yaml"), "--ws-port", "0"]) == 2
+    assert "--ws-port: the configuration says where to listen" in capsys.readouterr().err

@@ -181,6 +181,9 @@ class Channel:
         self.loop = self
         self.received = b""
 
+    def offered(self, protocols: tuple[str, ...]) -> bool:
+        return False
+
     def connection_made(self, transport: Any) -> None:
         self.connection = self.broker.connect(1)
 

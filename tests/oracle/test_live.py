@@ -9,14 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from mqtt_ref.hooks import AllowAll
+from mqtt_ref.net.websocket import WebSocketListener
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.live import Live, policy
 from mqtt_ref.oracle.state import QUIET, SECOND
 from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import LinkClosed, RawClient
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Publish
+from mqtt_ref.wire.primitives import SERVER
 
 REFUSED_FLAGS = b"\xc1\x00"
 
@@ -127,3 +134,92 @@ def test_a_refusal_arrives() -> None:
 def test_a_policy_has_a_name() -> None:
     with pytest.raises(ValueError, match="record or close"):
         policy("forgive")
+
+
+# ---------------------------------------------------------------- over WebSocket
+
+
+def over_websocket(
+    offers: list[str], *frames: bytes | str, version: int = 5, name: str = "record"
+) -> tuple[list[Any], Judge]:
+    """What a broker answers that gets these frames from a client which offers that, and who judged."""
+    judge = Judge()
+    listener = WebSocketListener(port=0)
+
+    def play() -> list[Any]:
+        decoder = Decoder(version, SERVER)
+        got: list[Any] = []
+        named = [Subprotocol(one) for one in offers]
+        with connect(listener.urls[0], subprotocols=named or None, compression=None, proxy=None) as link:
+            for frame in frames:
+                link.send(frame)
+            try:
+                while not got or not isinstance(got[-1], Pingresp):
+                    data = link.recv(timeout=10)
+                    assert isinstance(data, bytes)
+                    got += decoder.feed(data)
+                    if isinstance(got[-1], Connack):
+                        link.send(encode(version, Pingreq()))
+                link.send(encode(version, Disconnect()))
+            except ConnectionClosed:
+                pass
+        return got
+
+    async def run() -> list[Any]:
+        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), channels=Live(judge).channel):
+            return await asyncio.to_thread(play)
+
+    return asyncio.run(run()), judge
+
+
+def opening(version: int) -> bytes:
+    return encode(version, Connect("c", protocol_version=version))
+
+
+RULE = {5: "MQTT5-6.0.0-3", 4: "MQTT311-6.0.0-3", 3: "X31-websocket-subprotocol"}
+
+
+@pytest.mark.parametrize("version", [5, 4, 3])
+@pytest.mark.parametrize("offers", [[], ["chat"]], ids=["none", "another"])
+def test_a_client_that_does_not_offer_the_sub_protocol_goes_on_and_is_named(offers: list[str], version: int) -> None:
+    got, judge = over_websocket(offers, opening(version), version=version)
+    assert [type(packet) for packet in got] == [Connack, Pingresp]
+    (finding,) = judge.findings
+    assert finding.rule == RULE[version]
+    assert finding.level == ("should" if version == 3 else "must")
+    assert finding.seen == f"it offers {offers[0] if offers else 'none'}"
+
+
+def test_a_broker_that_closes_refuses_the_handshake() -> None:
+    """Which version the client would have spoken is not known then: nothing is said of it."""
+    with pytest.raises(InvalidStatus):
+        over_websocket([], opening(5), name="close")
+
+
+@pytest.mark.parametrize(("offers", "version"), [("mqtt", 5), ("mqtt", 4), ("mqtt", 3), ("mqttv3.1", 3)])
+def test_packets_in_any_binary_frames_are_not_accused(offers: str, version: int) -> None:
+    """One frame for each byte, and one for all of them [MQTT5-6.0.0-2]."""
+    data = opening(version)
+    for frames in ([data], [bytes([byte]) for byte in data]):
+        got, judge = over_websocket([offers], *frames, version=version)
+        assert [type(packet) for packet in got] == [Connack, Pingresp]
+        assert not judge.findings
+        assert judge.connections == 1
+        assert not judge.unjudged
+
+
+@pytest.mark.parametrize("name", ["record", "close"])
+def test_a_text_frame_is_named_and_ends_the_connection(name: str) -> None:
+    got, judge = over_websocket(["mqtt"], encode(5, Connect("c")), "text", name=name)
+    assert not any(isinstance(packet, Pingresp) for packet in got)
+    (finding,) = judge.findings
+    assert finding.rule == "MQTT5-6.0.0-1"
+    assert finding.data == b"text"
+    assert finding.client_id == "c"
+
+
+def test_the_first_text_frame_is_named_too() -> None:
+    """Its version is that of the packet in it."""
+    for version, rule in ((5, "MQTT5-6.0.0-1"), (4, "MQTT311-6.0.0-1")):
+        _, judge = over_websocket(["mqtt"], encode(version, Connect("c", protocol_version=version)).decode())
+        assert rules(judge) == [rule]

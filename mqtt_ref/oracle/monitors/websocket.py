@@ -22,8 +22,9 @@ class WebSocket(Monitor):
         """The Sub Protocols that the client offers, once it is known which version it speaks."""
         seen = f"it offers {', '.join(protocols) or 'none'}"
         if self.talk.version == V31:
-            if "mqttv3.1" not in protocols:
-                self.accuse(NAME_31, "the sub-protocol mqttv3.1", seen)
+            # That name is a convention which no text confirms; `mqtt` is the one that there is a standard for.
+            if not {"mqttv3.1", "mqtt"} & set(protocols):
+                self.accuse(NAME_31, "the sub-protocol mqttv3.1, or mqtt", seen)
         elif "mqtt" not in protocols:
             self.accuse(OFFERED, "the sub-protocol mqtt", seen)
 
