@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -139,6 +140,34 @@ def test_what_needs_a_restart_is_named(serve: Serve, tmp_path: Path) -> None:
     with running.client() as client:
         connack = client.connect("c", username="alice", password=b"first")
         assert connack.properties is None or connack.properties.maximum_qos is None
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_a_hangup_takes_new_certificates(serve: Serve, tmp_path: Path, authority: Any) -> None:
+    file = tmp_path / "server.pem"
+
+    def renew() -> bytes:
+        issued = authority.ca.issue_cert("127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(file)
+        return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+    def shown(port: int) -> bytes | None:
+        with authority.connect(port) as client:
+            client.connect("c", username="alice", password=b"first")
+            return client.socket.getpeercert(True)
+
+    first = renew()
+    secure = f'  - {{type: tcp, address: "127.0.0.1:0", tls: {{certificate: "{file}"}}}}\n'
+    running = run(serve, tmp_path, LISTENERS + secure + LEDGER, "-v")
+    port = int(running.out.wait(r"^listening on mqtts://127\.0\.0\.1:(\d+)$")[1])
+    assert shown(port) == first
+    with authority.connect(port) as stays:
+        stays.connect("stays", username="alice", password=b"first")
+        second = renew()
+        running.process.send_signal(signal.SIGHUP)
+        running.err.wait("read the configuration again")
+        assert shown(port) == second
+        stays.ping()
 
 
 def test_the_api_reads_it_again_too(serve: Serve, tmp_path: Path) -> None:
