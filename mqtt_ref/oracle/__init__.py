@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""The judge of clients, which says what rule was broken and where; and a broker that misbehaves towards them as told."""
+"""The judge of clients, which says what rule was broken and where; a broker that misbehaves as it is told."""
 
 __all__: list[str] = []
