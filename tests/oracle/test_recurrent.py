@@ -85,7 +85,7 @@ MISTAKES = (
     Mistake(
         "a legal property of the CONNACK is rejected",
         {},
-        unseen="a client may leave when it wants; a script sends the properties (`limit`), and its test sees who leaves",
+        unseen="a client may leave when it wants; a test sends them with a script (`limit`) and sees who leaves",
     ),
     Mistake(
         "a PUBACK or PUBREC of 0x80 or more is taken for success",
