@@ -69,6 +69,7 @@ class Options:
     session: SessionKind = "clean"
     will: Message | None = None
     keep_alive: int = 60
+    websocket: bool = False
 
 
 class Inbox:

@@ -59,6 +59,7 @@ class Stage:
     subscriber: Side
     qos: int
     shared_in_v3: str = "any"
+    websocket: bool = False
     base: str = field(default_factory=lambda: f"interop/{uuid.uuid4().hex[:12]}")
     clients: list[Client] = field(default_factory=list)
 
@@ -82,7 +83,8 @@ class Stage:
         """Connect a client and look at its Session Present (3.1 has none)."""
         client = side.factory()
         self.clients.append(client)
-        options = Options(self.host, self.port, side.version, client_id or self.new_id(), session, will)
+        name = client_id or self.new_id()
+        options = Options(self.host, self.port, side.version, name, session, will, websocket=self.websocket)
         present = client.connect(options)
         if present is not None and TAGS[side.version] != "v31":
             assert present == expect_present, f"Session Present is {present} [MQTT5-3.2.2-2, MQTT5-3.2.2-3]"

@@ -26,18 +26,41 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, P
         yield broker, record
 
 
+OVER_WEBSOCKET = [
+    run
+    for run in ALONE
+    if run.publisher.name in ("paho", "mqttjs") and run.scenario in ("exchange", "resume", "will", "large")
+]
+
+
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in ALONE])
 def test_ordinary_use_is_not_accused(run: Run, judged: tuple[Broker, Path], need: Callable[[str | None], None]) -> None:
     """Play the scenario with one client on both sides, and read what was found."""
     need(run.publisher.missing())
     broker, record = judged
+    not_accused(run, broker.port, broker, record)
+
+
+@pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in OVER_WEBSOCKET])
+def test_nor_is_it_over_websocket(run: Run, judged: tuple[Broker, Path], need: Callable[[str | None], None]) -> None:
+    """The same by the other listener, for clients that can."""
+    need(run.publisher.missing())
+    broker, record = judged
+    assert broker.process is not None
+    port = int(broker.process.wait_line(r"\bws://127\.0\.0\.1:(\d+)")[1])
+    not_accused(run, port, broker, record, websocket=True)
+
+
+def not_accused(run: Run, port: int, broker: Broker, record: Path, websocket: bool = False) -> None:
+    """Play it, and read what was found."""
     before = len(record.read_text())
     stage = Stage(
         host=broker.host,
-        port=broker.port,
+        port=port,
         publisher=Side(run.publisher.factory(), run.publisher_version),
         subscriber=Side(run.subscriber.factory(), run.subscriber_version),
         qos=run.qos,
+        websocket=websocket,
     )
     try:
         SCENARIOS[run.scenario](stage)

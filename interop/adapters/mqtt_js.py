@@ -87,7 +87,8 @@ class MqttJs:
             payload = base64.b64encode(will.payload).decode()
             more["will"] = {"topic": will.topic, "payload": payload, "qos": will.qos, "retain": will.retain}
             more["will_properties"] = to_json(will.properties)
-        present = self._do("connect", url=f"mqtt://{options.host}:{options.port}", options=settings, **more)
+        scheme = "ws" if options.websocket else "mqtt"
+        present = self._do("connect", url=f"{scheme}://{options.host}:{options.port}", options=settings, **more)
         self._connected = True
         return bool(present)
 

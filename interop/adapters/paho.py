@@ -136,6 +136,7 @@ class PahoClient:
             client_id=options.client_id,
             clean_session=clean_session,
             protocol=MQTTProtocolVersion(options.version),
+            transport="websockets" if options.websocket else "tcp",
             reconnect_on_failure=False,
         )
         connected = _Answer()

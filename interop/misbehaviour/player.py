@@ -60,8 +60,8 @@ SUBJECTS = (
 )
 
 
-def play(case: Case, subject: Subject) -> dict[str, Any]:
-    """Let the client meet the misbehaviour, and watch it."""
+def play(case: Case, subject: Subject, trace: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Let the client meet the misbehaviour, and watch it; `trace` gets the records of all packets."""
     with ThreadedBench(rules=case.rules) as bench:
         command = [*subject.command(), str(bench.port), "subject", str(KEEP_ALIVE)]
         env = {**os.environ, "MQTT_JS_FOLDER": str(FOLDER)}
@@ -83,7 +83,10 @@ def play(case: Case, subject: Subject) -> dict[str, Any]:
         events = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
         if errors.strip():
             events.append({"event": "error", "reason": errors.strip().splitlines()[-1][:200]})
-        seen = _facts(bench.trace, case.last)
+        records = bench.trace
+        if trace is not None:
+            trace += records
+        seen = _facts(records, case.last)
         rules = sorted({finding.rule for finding in bench.findings if finding.level == "must"})
     return {"case": case.name, "client": subject.name, **seen, "told": _told(events), "broke": rules}
 

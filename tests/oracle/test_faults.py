@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from mqtt_ref.oracle.coverage import decided
@@ -11,6 +14,7 @@ from mqtt_ref.oracle.faults.catalogue import FAULTS, Fault, from_vectors, play_v
 from mqtt_ref.oracle.faults.client import SWITCHES, Refused
 from mqtt_ref.oracle.faults.stage import Stage
 
+RECORDED = Path(__file__).with_name("faults.json")
 PLAYED = [(fault, version) for fault in FAULTS for version in fault.versions]
 
 
@@ -64,3 +68,12 @@ def test_the_command_prints_the_score(capsys: pytest.CaptureFixture[str]) -> Non
     out = capsys.readouterr().out
     assert "100.0%" in out
     assert "missed" not in out
+
+
+def test_the_recorded_score_is_the_one_of_now(tmp_path: Path) -> None:
+    """`python -m mqtt_ref.oracle.faults --record tests/oracle/faults.json` renews it."""
+    assert command.main(["-q", "--record", str(tmp_path / "faults.json")]) == 0
+    now = json.loads((tmp_path / "faults.json").read_text())
+    assert json.loads(RECORDED.read_text()) == now
+    assert now["share"] >= command.BAR
+    assert set(now["rules"]) == set(decided())

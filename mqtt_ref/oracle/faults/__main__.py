@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import defaultdict
+from pathlib import Path
+from typing import Any
 
 from mqtt_ref.oracle.coverage import decided
 from mqtt_ref.oracle.faults import connecting, receiving, sending
@@ -13,11 +16,12 @@ from mqtt_ref.oracle.faults.catalogue import FAULTS, from_vectors, play_vector
 from mqtt_ref.oracle.faults.stage import Stage
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["main", "score"]
+__all__ = ["as_json", "main", "score"]
 
 MODULES = (connecting, sending, receiving)
 """Imported for the faults that they register."""
-BAR = 0.95
+BAR = 95.0
+"""Percent of the rules."""
 
 
 def score() -> tuple[dict[str, list[bool]], list[str]]:
@@ -42,27 +46,53 @@ def score() -> tuple[dict[str, list[bool]], list[str]]:
     return found, missed
 
 
+def as_json(found: dict[str, list[bool]], missed: list[str]) -> dict[str, Any]:
+    """The score as it is kept: by rule how often its faulty clients were played, and how often it was named.
+
+    `share` is that of the rules, of all that have a detector, whose faulty clients were all caught, in percent.
+    """
+    unplayed = sorted(one for one in decided() if one not in found)
+    caught = sum(all(named) for named in found.values())
+    return {
+        "format": 1,
+        "bar": BAR,
+        "share": round(100 * caught / (len(found) + len(unplayed)), 1),
+        "missed": missed,
+        "no_faulty_client": unplayed,
+        "rules": {one: {"played": len(found[one]), "named": sum(found[one])} for one in sorted(found)},
+    }
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the score; 1 if it is below the bar."""
     parser = argparse.ArgumentParser(prog="python -m mqtt_ref.oracle.faults", description=__doc__)
     parser.add_argument("-q", "--brief", action="store_true", help="only what was missed, and the score")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep the score by rule in FILE, as JSON")
     args = parser.parse_args(argv)
-    found, missed = score()
-    rules = sorted(found)
-    caught = [one for one in rules if all(found[one])]
+    form = as_json(*score())
+    rules = form["rules"]
     if not args.brief:
-        for one in rules:
-            played, named = len(found[one]), sum(found[one])
-            print(f"{'caught' if played == named else 'MISSED'}  {one:48} {named} of {played}")
-    for line in missed:
+        for one, row in rules.items():
+            whole = row["played"] == row["named"]
+            print(f"{'caught' if whole else 'MISSED'}  {one:48} {row['named']} of {row['played']}")
+    for line in form["missed"]:
         print(f"missed: {line}")
-    unplayed = sorted(one for one in decided() if one not in found)
-    for one in unplayed:
+    for one in form["no_faulty_client"]:
         print(f"no faulty client: {one} ({STATEMENTS[one].meaning})")
-    played, named = sum(map(len, found.values())), sum(map(sum, found.values()))
-    share = len(caught) / (len(rules) + len(unplayed))
-    print(f"{named} of {played} accusations made; {len(caught)} of {len(rules) + len(unplayed)} rules, {share:.1%}")
-    return 0 if share >= BAR and not unplayed else 1
+    named, played = (sum(row[key] for row in rules.values()) for key in ("named", "played"))
+    caught = sum(row["named"] == row["played"] for row in rules.values())
+    total = len(rules) + len(form["no_faulty_client"])
+    print(f"{named} of {played} accusations made; {caught} of {total} rules, {form['share']}%")
+    if args.record is not None:
+        args.record.write_text(_text(form), encoding="utf-8")
+    return 0 if form["share"] >= BAR and not form["no_faulty_client"] else 1
+
+
+def _text(form: dict[str, Any]) -> str:
+    """JSON with one rule in a line."""
+    rules = ",\n".join(f"  {json.dumps(one)}: {json.dumps(row)}" for one, row in form["rules"].items())
+    head = json.dumps({**form, "rules": {}}, indent=1)
+    return head.replace('"rules": {}', f'"rules": {{\n{rules}\n }}') + "\n"
 
 
 if __name__ == "__main__":
