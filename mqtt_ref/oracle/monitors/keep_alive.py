@@ -16,10 +16,10 @@ SERVERS = ("MQTT5-3.1.2-21", "MQTT5-3.2.2-21")
 def allowance(seconds: int) -> int:
     """Nanoseconds that a packet may come late: times of arrival waver, and timers do.
 
-    A tenth of the Keep Alive, at least half a second; of very short ones less than the half after which servers close.
+    A tenth of the Keep Alive, at least a second; of very short ones less than the half after which servers close.
     """
     exact = seconds * SECOND
-    return min(exact * 45 // 100, max(SECOND // 2, exact // 10))
+    return min(exact * 45 // 100, max(SECOND, exact // 10))
 
 
 class KeepAlive(Monitor):
