@@ -63,6 +63,7 @@ SCENARIOS = {  # name: the arguments of mqttload; {t} is the measured time
     "wild-100k": "wild --subs 100000 --conns 40 --pubs 4 -w 50 -t {t} --setup 60",
     "retained-5k": "retained --subs 5000 --repeat 5 -q 0 --rqos 1",
     "retained-50k": "retained --subs 50000 --repeat 3 -q 0 --rqos 1",
+    "stress-2": "stress -c 2 -m 10000 -s 20 -q 0",
     "stress-10": "stress -c 10 -m 10000 -s 20 -q 0",
     "stress-100": "stress -c 100 -m 10000 -s 20 -q 0 --stall 20",
     "conn": "conn -c 50 -t {t}",

@@ -136,7 +136,7 @@ CASES = (
     ),
     Case(
         "maximum-qos-0",
-        "Maximum QoS is 0.",
+        "Maximum QoS is 0; the application publishes with QoS 1 and 2 all the same.",
         "Sends nothing of QoS 1 or 2 [MQTT5-3.2.2-11].",
         (Rule(when=Match(packet="CONNECT", by=CLIENT), do=Limit(maximum_qos=0)),),
         3.0,

@@ -170,7 +170,7 @@ def did(outcome: dict[str, Any]) -> str:
     if completed > 3:
         parts.append(f"published {completed - 3} anew after giving up")
     elif completed < 3 and outcome["case"] != "maximum-qos-0":
-        parts.append(f"only {completed} of its 3 messages acknowledged")
+        parts.append(f"{f'only {completed}' if completed else 'none'} of its 3 messages acknowledged")
     for event in dict.fromkeys(told):
         if event.startswith(("refused", "error")):
             parts.append(event)

@@ -168,7 +168,7 @@ def _coverage(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from mqtt_ref.cli.serve import run_loop, serve, set_up
+    from mqtt_ref.cli.serve import run_loop, serve, set_up, teller
     from mqtt_ref.net.listener import ListenerError
     from mqtt_ref.oracle.finding import finding_to_json
     from mqtt_ref.oracle.report import as_text, one_line, summary
@@ -202,7 +202,7 @@ def _serve(args: argparse.Namespace) -> int:
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     reload = None if made.reloader is None else made.reloader(server)
     try:
-        run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True), reload))
+        run_loop(serve(server, teller(say), reload))
     except ListenerError as error:
         print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
         return USAGE

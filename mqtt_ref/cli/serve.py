@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mqtt_ref import log
 from mqtt_ref.cli import planning
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
     from mqtt_ref.net.trace import Trace
 
-__all__ = ["configure", "run", "run_loop", "serve", "set_up"]
+__all__ = ["configure", "run", "run_loop", "serve", "set_up", "teller"]
 
 FINE, USAGE = 0, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     reload = None if made.reloader is None else made.reloader(server)
     try:
-        return run_loop(serve(server, lambda url: print(f"listening on {url}", file=say, flush=True), reload))
+        return run_loop(serve(server, teller(say), reload))
     except ListenerError as error:
         print(f"mqtt-ref serve: {error}", file=sys.stderr)
         return USAGE
@@ -103,6 +103,18 @@ def set_up(made: Plan, verbose: int = 0) -> int:
         CONFIG.warning("%s", warning)
     _raise_limit()
     return level
+
+
+def teller(stream: TextIO) -> Callable[[str], None]:
+    """What tells each address in a line of its own; a reader that has seen enough (`| head -1`) ends nothing."""
+
+    def tell(url: str) -> None:
+        try:
+            print(f"listening on {url}", file=stream, flush=True)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    return tell
 
 
 def _print_config(args: argparse.Namespace) -> int:

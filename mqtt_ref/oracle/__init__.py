@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""The judge of clients: watches connections, and says which rule that binds the client was broken, and where."""
+"""The judge of clients, which says what rule was broken and where; a broker that misbehaves as it is told."""
 
 __all__: list[str] = []

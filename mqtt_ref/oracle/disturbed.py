@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.oracle.flow import FOREVER, Offer, Reply, Step, Stop
 from mqtt_ref.oracle.live import JudgedChannel, Live
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DisturbedChannel", "DisturbedLive"]
 
-STUCK = 16
+STUCK: Final = 16
 """Why nothing is read: the link is half-open."""
+FULL: Final = 32
+"""Why nothing is read: as many packets wait as may."""
+MOST: Final = 1000
+"""Packets that rules may hold in one direction before the broker sends no more, or nothing more is read."""
 
 
 class DisturbedLive(Live):
@@ -59,13 +63,14 @@ class DisturbedLive(Live):
 class DisturbedChannel(JudgedChannel):
     """A channel whose packets rules may hold, change, lose; in both directions."""
 
-    __slots__ = ("_disturbance", "_inner", "_leaving", "_timer", "_wire", "frozen", "stuck")
+    __slots__ = ("_disturbance", "_full", "_inner", "_leaving", "_timer", "_wire", "frozen", "stuck")
 
     def __init__(self, live: DisturbedLive, driver: Driver, listener: Listener) -> None:
         super().__init__(live, driver, listener)
         self._disturbance = Disturbance(live.script, listener.name, live.on_fired, QUIET)
         self._timer: asyncio.TimerHandle | None = None
         self._leaving: bool | None = None
+        self._full = False
         self.frozen = False
         """Whether all that comes is thrown away, and nothing is answered."""
         self.stuck = False
@@ -100,7 +105,22 @@ class DisturbedChannel(JudgedChannel):
                 self._offer(step)
             elif isinstance(step, Stop):
                 self._stop(step)
+        self._bound()
         self._arm()
+
+    def _bound(self) -> None:
+        """Let no more packets wait than may."""
+        received, sent = (flow.waiting for flow in self._disturbance.flows)
+        if received > MOST:
+            self.halt(FULL)
+        elif received < MOST // 2:
+            self.go_on(FULL)
+        if sent > MOST and not self._full:
+            self._full = True
+            self.pause_writing()
+        elif self._full and sent < MOST // 2:
+            self._full = False
+            self.resume_writing()
 
     def _let(self, sender: int, data: bytes) -> None:
         if self.transport.is_closing():
@@ -155,7 +175,8 @@ class DisturbedChannel(JudgedChannel):
         now = monotonic_ns()
         for sender in (CLIENT, SERVER):
             self._take(sender, self._disturbance.take(sender, now))
-        if self._leaving is not None and self._disturbance.flows[SERVER].idle and not self.transport.is_closing():
+        held = self.frozen or self.stuck or not self._disturbance.flows[SERVER].idle
+        if self._leaving is not None and not held and not self.transport.is_closing():
             super().close(self._leaving)
 
     # ---------------------------------------------------------------- the end

@@ -94,6 +94,11 @@ class Flow:
         """Whether nothing waits: what comes now passes at once."""
         return not self._line and not self._aside
 
+    @property
+    def waiting(self) -> int:
+        """How many packets wait."""
+        return len(self._line) + len(self._aside)
+
     def put(self, steps: list[Step]) -> None:
         """A packet."""
         self._line.append(steps)

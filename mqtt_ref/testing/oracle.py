@@ -135,6 +135,7 @@ class Oracle:
 
         Findings whose `level` is `should` are advice that was not taken: they fail no test.
         """
+        self.settle()
         with self.recording.changed:
             return [one for one in self._findings if one.rule not in self._allowed]
 
@@ -174,7 +175,8 @@ class Oracle:
         broken = [one for one in fresh if one.level == "must"]
         if not broken:
             return ""
-        head = f"A client broke {len({one.rule for one in broken})} rule(s) of MQTT:"
+        rules = len({one.rule for one in broken})
+        head = f"A client broke {rules} rule{'' if rules == 1 else 's'} of MQTT:"
         return "\n\n".join([head, *(as_text(one, number) for number, one in enumerate(broken, 1))])
 
     def settle(self) -> None:

@@ -84,14 +84,16 @@ class Brokers:
 def watched_broker(item: pytest.Item, watches: list[Watch]) -> Generator[ThreadedServer]:
     """The broker of a test: as its markers want it."""
     options, more = _marked(item)
-    more.pop("on_violation", None)
+    hooks = more.get("hooks")
     recording = Recording()
-    server = ThreadedServer(options, hooks=more.pop("hooks", None) or [AllowAll()], trace=recording)
+    server = ThreadedServer(options, hooks=[AllowAll()] if hooks is None else hooks, trace=recording)
     server.start()
-    watches.append(Watch(recording))
+    watch = Watch(recording)
+    watches.append(watch)
     try:
         yield server
     finally:
+        watches.remove(watch)
         server.stop(GRACE)
         _write(item, recording)
 
@@ -107,6 +109,7 @@ def watched_oracle(item: pytest.Item, watches: list[Watch]) -> Generator[Oracle]
     try:
         yield oracle
     finally:
+        watches.remove(watch)
         oracle.stop()
         _write(item, oracle.recording)
     try:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -15,7 +17,11 @@ from typing import Any
 
 import pytest
 
+from mqtt_ref.cli import serve as serve_command
 from mqtt_ref.cli.main import main
+from mqtt_ref.cli.planning import plan
+from mqtt_ref.http.listener import HttpListener
+from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.wire.packets import Connack, Connect
 
 Serve = Callable[..., Any]
@@ -134,6 +140,34 @@ def test_what_needs_a_restart_is_named(serve: Serve, tmp_path: Path) -> None:
     with running.client() as client:
         connack = client.connect("c", username="alice", password=b"first")
         assert connack.properties is None or connack.properties.maximum_qos is None
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_a_hangup_takes_new_certificates(serve: Serve, tmp_path: Path, authority: Any) -> None:
+    file = tmp_path / "server.pem"
+
+    def renew() -> bytes:
+        issued = authority.ca.issue_cert("127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(file)
+        return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+    def shown(port: int) -> bytes | None:
+        with authority.connect(port) as client:
+            client.connect("c", username="alice", password=b"first")
+            return client.socket.getpeercert(True)
+
+    first = renew()
+    secure = f'  - {{type: tcp, address: "127.0.0.1:0", tls: {{certificate: "{file}"}}}}\n'
+    running = run(serve, tmp_path, LISTENERS + secure + LEDGER, "-v")
+    port = int(running.out.wait(r"^listening on mqtts://127\.0\.0\.1:(\d+)$")[1])
+    assert shown(port) == first
+    with authority.connect(port) as stays:
+        stays.connect("stays", username="alice", password=b"first")
+        second = renew()
+        running.process.send_signal(signal.SIGHUP)
+        running.err.wait("read the configuration again")
+        assert shown(port) == second
+        stays.ping()
 
 
 def test_the_api_reads_it_again_too(serve: Serve, tmp_path: Path) -> None:
@@ -278,3 +312,14 @@ def test_nothing_of_the_configuration_is_imported_where_there_is_none() -> None:
     )
     names = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"yaml", "msgspec", "websockets", "h11", "mqtt_ref.config.model"} & set(names)
+
+
+def test_without_anything_it_listens_where_everybody_looks() -> None:
+    parser = argparse.ArgumentParser()
+    serve_command.configure(parser)
+    made = plan(parser.parse_args([]), {})
+    assert [(one.host, one.port) for one in made.listeners if isinstance(one, TcpListener | HttpListener)] == [
+        ("127.0.0.1", 1883),
+        ("127.0.0.1", 1882),
+        ("127.0.0.1", 8080),
+    ]

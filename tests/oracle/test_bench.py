@@ -372,6 +372,25 @@ def test_the_brokers_clock_goes_faster_and_leaps() -> None:
     run(body, clock=Clock())
 
 
+def test_what_rules_hold_back_is_bounded() -> None:
+    async def body(bench: Bench) -> None:
+        peer = await connected(bench)
+        peer.send(Subscribe(1, [Subscription("a", 0)]))
+        assert isinstance(await peer.next(), Suback)
+        for _ in range(100):
+            for _ in range(100):
+                bench.server.publish("a", b"x")
+            await asyncio.sleep(0)
+        (channel,) = bench._channels()
+        assert 1000 < channel._disturbance.flows[SERVER].waiting < 2000
+        assert channel.choked
+        peer.writer.write(encode(5, Publish("b", b"")) * 10_000)
+        await bench.wait(Match(packet="PUBLISH", by="X"))
+        await bench.reset()
+
+    run(body, Rule(when=Match(packet="PUBLISH"), do=Delay(seconds=3600)))
+
+
 def test_a_reset_leaves_nothing_behind() -> None:
     async def body(bench: Bench) -> None:
         properties = ConnectProperties(session_expiry_interval=100)

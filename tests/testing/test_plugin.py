@@ -157,9 +157,14 @@ def test_access(mqtt_broker):
     with RawClient(mqtt_broker.port) as client:
         client.send(Connect("melon"))
         assert client.read().reason_code == 0x87
+
+@pytest.mark.mqtt_options(hooks=[])
+def test_no_hooks_let_nobody_in(mqtt_broker):
+    with RawClient(mqtt_broker.port) as client:
+        assert client.connect("melon").reason_code == 0x87
 """
     )
-    outcome.counts(passed=4)
+    outcome.counts(passed=5)
 
 
 def test_a_setting_that_there_is_not(run_pytest: Callable[..., Outcome]) -> None:
