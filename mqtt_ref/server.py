@@ -72,6 +72,8 @@ class Server:
         self._driver: Driver | None = None
         self._begun = False
         self._inline: Inline | None = None
+        self._inlines: dict[str, Inline] = {}
+        """By Client Identifier: the newest inline client that has it."""
 
     @property
     def url(self) -> str:
@@ -137,7 +139,9 @@ class Server:
         """
         if not self.options.inline_client:
             raise RuntimeError("this server has no inline client: `inline_client` is off in its options")
-        return Inline(self.broker, client_id, self._wake, self._now)
+        made = Inline(self.broker, client_id, self._wake, self._now)
+        self._inlines[client_id] = made
+        return made
 
     def publish(
         self,
@@ -166,10 +170,17 @@ class Server:
     def inject(self, client_id: str, packet: Packet) -> None:
         """Handle a packet as if the client had sent it now, rules and hooks included.
 
+        For an inline client, for which no rules hold, a PUBLISH; unless a client with its identifier is connected.
+
         Raises:
-            LookupError: no client with this identifier is connected.
-            ValueError: a client may not send such a packet in its version.
+            LookupError: no client with this identifier is connected, or inline.
+            ValueError: a client may not send such a packet in its version, or an inline one none but PUBLISH.
         """
+        session = self.broker.by_client_id.get(client_id)
+        inline = self._inlines.get(client_id)
+        if inline is not None and (session is None or session.link is None):
+            inline.inject(packet)
+            return
         self.broker.inject_packet(client_id, packet, self._now())
         self._wake()
 

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.inline import InlineClient, Received
+from mqtt_ref.wire.packets import Publish
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.wire.packets import PublishProperties
+    from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["Inline", "Messages"]
 
@@ -65,6 +66,16 @@ class Inline:
         matched = self._client.publish(topic, data, self._now(), qos=qos, retain=retain, properties=properties)
         self._wake()
         return matched
+
+    def inject(self, packet: Packet) -> None:
+        """Publish what a PUBLISH says, as if this client had sent it.
+
+        Raises:
+            ValueError: it is another packet, or no legal PUBLISH.
+        """
+        if not isinstance(packet, Publish):
+            raise ValueError(f"an inline client sends no packet but PUBLISH; for others it has methods: {packet!r}")
+        self.publish(packet.topic, packet.payload, qos=packet.qos, retain=packet.retain, properties=packet.properties)
 
     def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
         """Have `handler`, a function or an `async` one, called with each message that matches.

@@ -12,7 +12,7 @@ import pytest
 from mqtt_ref import AllowAll, MemoryListener, Server, TcpListener
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Disconnect, Publish, PublishProperties
+from mqtt_ref.wire.packets import Disconnect, Pingreq, Publish, PublishProperties
 
 
 def talking(talk: Callable[[Server, RawClient], None]) -> None:
@@ -84,6 +84,23 @@ def test_packets_are_handled_as_if_a_client_had_sent_them() -> None:
                 assert (message.payload, message.publisher) == (b"ripe", "melon")
             with pytest.raises(ValueError, match="not a packet that a client may send"):
                 server.inject("melon", Publish("a/#"))
+
+    asyncio.run(play())
+
+
+def test_an_inline_client_can_be_spoken_for_too() -> None:
+    async def play() -> None:
+        async with Server(hooks=[AllowAll()]) as server:
+            server.inline_client("tree")
+            async with server.messages("a") as messages:
+                server.inject("tree", Publish("a", b"ripe", retain=True))
+                message = await anext(messages)
+                assert (message.payload, message.publisher) == (b"ripe", "tree")
+            assert [found.payload for found in server.retained("a")] == [b"ripe"]
+            with pytest.raises(ValueError, match="no packet but PUBLISH"):
+                server.inject("tree", Pingreq())
+            with pytest.raises(ValueError, match="not a Topic Name"):
+                server.inject("tree", Publish("a/#"))
 
     asyncio.run(play())
 
