@@ -75,8 +75,7 @@ class Bounds:
     connections: int = 1_000_000
     """Links."""
     write_buffer: int = 256 * 1024
-    """Bytes the transport may hold for a client before messages to it are held back; four times as many before nothing
-    more is read from it."""
+    """Bytes the transport may hold for a client before messages to it are held back."""
     read_buffer: int = 64 * 1024
     """Bytes of one read at most, where the loop lets us choose."""
     clients: int = 0
@@ -86,6 +85,11 @@ class Bounds:
 
     What subscribers are told of its Message Expiry Interval is not changed by this.
     """
+
+    @property
+    def hard_limit(self) -> int:
+        """Bytes it may hold, mostly answers to the client itself, before nothing more is read from that client."""
+        return 4 * self.write_buffer
 
 
 @dataclass

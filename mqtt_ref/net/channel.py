@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED",
     "CHOKED",
-    "HARD_LIMIT",
-    "HIGH_WATER",
     "LINGER",
     "PACED",
     "READ",
@@ -27,10 +25,6 @@ __all__ = [
     "peer_name",
 ]
 
-HIGH_WATER: Final = 256 * 1024
-"""Bytes the transport holds for a client before the engine is told to send it no more messages."""
-HARD_LIMIT: Final = 4 * HIGH_WATER
-"""Bytes it holds, answers to the client's own packets mostly, before nothing more is read from that client."""
 READ: Final = 64 * 1024
 """Bytes of one read at most, where the loop lets us choose."""
 TURN: Final = 128 * 1024
@@ -184,7 +178,7 @@ class Channel(asyncio.Protocol):
         `said` is whether the client was told something in this turn.
         """
         if not self.connection.closing:
-            if self.transport.get_write_buffer_size() > 4 * self.driver.broker.options.bounds.write_buffer:
+            if self.transport.get_write_buffer_size() > self.driver.broker.options.bounds.hard_limit:
                 self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mqtt_ref.engine.options import Terms
-from mqtt_ref.net.channel import HIGH_WATER, Channel
+from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.listener import Listener, ListenerError
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryListener", "MemoryWriter"]
 
+HIGH_WATER: Final = 256 * 1024
+"""Bytes that are held for a side that does not read, unless it is told otherwise."""
 LOW_WATER: Final = HIGH_WATER // 4
 
 

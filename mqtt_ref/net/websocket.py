@@ -168,7 +168,7 @@ class WebSocket(asyncio.Protocol):
         stream.write(b"".join(writes))
         if b"" in writes:  # nothing follows
             self._end()
-        elif stream.get_write_buffer_size() > 4 * self.channel.driver.broker.options.bounds.write_buffer:
+        elif stream.get_write_buffer_size() > self.channel.driver.broker.options.bounds.hard_limit:
             self.channel.halt(CHOKED)
 
     def close(self) -> None:

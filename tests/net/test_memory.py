@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from mqtt_ref.engine.options import Terms
+from mqtt_ref.engine.options import Bounds, Terms
 from mqtt_ref.hooks import AllowAll
-from mqtt_ref.net.channel import HARD_LIMIT
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.net.memory import MemoryListener
 from mqtt_ref.server import Server
@@ -119,7 +118,7 @@ def test_a_client_that_does_not_read_costs_bounded_memory() -> None:
             await busy.writer.drain()
             await asyncio.sleep(0)
         (link,) = [one for one in server.driver.channels if one.client_id == "slow"]
-        assert server.driver.channels[link].transport.get_write_buffer_size() <= HARD_LIMIT + 200_000
+        assert server.driver.channels[link].transport.get_write_buffer_size() <= Bounds().hard_limit + 200_000
         assert server.broker.counters.dropped_slow > 0
         busy.send(Pingreq())
         assert isinstance(await busy.read(), Connack)
@@ -140,7 +139,7 @@ def test_who_sends_without_reading_is_not_read_any_more() -> None:
             await asyncio.sleep(0)
         channel = next(iter(server.driver.channels.values()))
         assert channel.halted
-        assert channel.transport.get_write_buffer_size() < HARD_LIMIT + 2 * len(pings)
+        assert channel.transport.get_write_buffer_size() < Bounds().hard_limit + 2 * len(pings)
         drained = asyncio.ensure_future(greedy.writer.drain())
         await asyncio.sleep(0)
         assert not drained.done()

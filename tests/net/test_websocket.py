@@ -26,7 +26,6 @@ from websockets.uri import parse_uri
 
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.options import Bounds, Capabilities, Options
-from mqtt_ref.net.channel import HARD_LIMIT
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.net.websocket import FRAME, WebSocket, WebSocketListener
@@ -485,7 +484,7 @@ def test_a_flood_of_pings_without_reading_costs_bounded_memory(
         with pytest.raises(TimeoutError):
             plain.sendall(pings * 200)
         (channel,) = server.server.driver.channels.values()
-        assert server.do(channel.transport.get_write_buffer_size) < HARD_LIMIT + (1 << 20)
+        assert server.do(channel.transport.get_write_buffer_size) < Bounds().hard_limit + (1 << 20)
         with Ws(listener.urls[0]) as other:
             other.connect("other")
 
