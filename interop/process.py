@@ -2,11 +2,9 @@
 """A child process whose output is read as it comes, so that a test can wait for a line and nothing blocks."""
 
 import os
-import pty
 import re
 import subprocess
 import threading
-import tty
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +18,8 @@ class ProcessFailure(Exception):
 class Process:
     """A started program; its stdout and stderr are collected line by line, both in one list.
 
-    With `terminal` they are a pseudo-terminal, for programs in C that keep their lines back when writing to a pipe.
+    With `by_line` a program in C gives each line away at once (`stdbuf -oL`) instead of keeping it for a full buffer.
+    A pseudo-terminal would do the same, but may lose what is written just before the program ends.
     """
 
     def __init__(
@@ -30,21 +29,17 @@ class Process:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
-        terminal: bool = False,
+        by_line: bool = False,
     ) -> None:
-        self.command = list(command)
+        self.name = command[0]
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._on_line = on_line
         self._ended = False
-        if terminal:
-            ours, theirs = pty.openpty()
-            tty.setraw(theirs)
-        else:
-            ours, theirs = os.pipe()
+        ours, theirs = os.pipe()
         try:
             self._popen = subprocess.Popen(
-                self.command,
+                ["stdbuf", "-oL", *command] if by_line else list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=theirs,
                 stderr=theirs,
@@ -57,7 +52,7 @@ class Process:
         finally:
             os.close(theirs)
         self._output = ours
-        self._reader = threading.Thread(target=self._read, name=f"read {self.command[0]}", daemon=True)
+        self._reader = threading.Thread(target=self._read, name=f"read {self.name}", daemon=True)
         self._reader.start()
 
     @property
@@ -89,7 +84,7 @@ class Process:
             self._changed.wait_for(ready, seconds)
         if not found:
             state = "still runs" if self.running else f"ended with {self._popen.returncode}"
-            raise ProcessFailure(f"{self.command[0]} {state} without a line like {pattern!r}:\n{self.tail()}")
+            raise ProcessFailure(f"{self.name} {state} without a line like {pattern!r}:\n{self.tail()}")
         return found[0]
 
     def wait(self, seconds: float = DEADLINE) -> int:
@@ -97,7 +92,7 @@ class Process:
         try:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise ProcessFailure(f"{self.command[0]} did not end within {seconds:g} s:\n{self.tail()}") from None
+            raise ProcessFailure(f"{self.name} did not end within {seconds:g} s:\n{self.tail()}") from None
         self._reader.join(seconds)
         return code
 
@@ -124,10 +119,7 @@ class Process:
     def _read(self) -> None:
         pending: list[bytes] = []
         while True:
-            try:
-                data = os.read(self._output, 1 << 16)
-            except OSError:  # EIO: the other end of the terminal was closed
-                break
+            data = os.read(self._output, 1 << 16)
             if not data:
                 break
             *whole, rest = data.split(b"\n")

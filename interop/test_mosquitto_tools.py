@@ -40,7 +40,7 @@ class Tools:
 
     def start(self, name: str, version: int, *arguments: str) -> Process:
         """Start a tool that goes on until it is ended, with its debug lines (-d)."""
-        process = Process(self.command(name, version, "-d", *arguments), terminal=True)
+        process = Process(self.command(name, version, "-d", *arguments), by_line=True)
         self._started.append(process)
         return process
 
@@ -79,7 +79,7 @@ def test_pub_sub(tools: Tools, version: int, qos: str) -> None:
     tools.pub(version, "-t", f"{tools.topic}/a", "-m", "hello", "-q", qos)
     tools.pub(version, "-t", f"{tools.topic}/b", "-n", "-q", qos)
     assert subscriber.wait() == 0, subscriber.tail()
-    assert received(subscriber) == [f"{tools.topic}/a hello", f"{tools.topic}/b (null)"]
+    assert received(subscriber) == [f"{tools.topic}/a hello", f"{tools.topic}/b (null)"], subscriber.tail()
 
 
 @pytest.mark.parametrize("publisher", VERSIONS)
@@ -90,7 +90,7 @@ def test_lines_from_stdin(tools: Tools, publisher: int, version: int) -> None:
     subscriber = tools.sub(version, "-t", tools.topic, "-q", "1", "-C", str(len(lines)))
     tools.pub(publisher, "-t", tools.topic, "-q", "1", "-l", stdin="".join(f"{line}\n" for line in lines).encode())
     assert subscriber.wait() == 0, subscriber.tail()
-    assert received(subscriber) == lines
+    assert received(subscriber) == lines, subscriber.tail()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -101,11 +101,11 @@ def test_retained_is_found_and_removed(tools: Tools, version: int) -> None:
     assert seen.stdout == b"kept retain=1\n"
     cleaner = tools.sub(version, "-t", tools.topic, "--remove-retained")
     cleaner.wait_line(r"received PUBACK")
-    assert received(cleaner)[:1] == ["kept"]
+    assert received(cleaner)[:1] == ["kept"], cleaner.tail()
     after = tools.sub(version, "-t", tools.topic, "-C", "1", "-F", "%p retain=%r")
     tools.pub(version, "-t", tools.topic, "-m", "live")
     assert after.wait() == 0
-    assert received(after) == ["live retain=0"]
+    assert received(after) == ["live retain=0"], after.tail()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -123,7 +123,7 @@ def test_session_is_kept(tools: Tools, version: int) -> None:
     tools.pub(version, "-t", tools.topic, "-m", "unwanted", "-q", "1")
     tools.pub(version, "-t", f"{tools.topic}/other", "-m", "wanted", "-q", "1")
     assert off.wait() == 0, off.tail()
-    assert received(off) == ["wanted"]
+    assert received(off) == ["wanted"], off.tail()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -133,7 +133,7 @@ def test_will(tools: Tools, version: int) -> None:
     will = ["--will-topic", f"{tools.topic}/will", "--will-payload", "gone", "--will-qos", "1"]
     tools.sub(version, "-t", tools.topic, *will).kill()
     assert witness.wait() == 0, witness.tail()
-    assert received(witness) == ["gone qos=1"]
+    assert received(witness) == ["gone qos=1"], witness.tail()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -145,7 +145,7 @@ def test_request_response(tools: Tools, version: int) -> None:
     client = tools.start("mosquitto_rr", version, "-t", tools.topic, "-e", answers, "-m", "ping", "-q", "1")
     assert server.wait() == 0, server.tail()
     told = f" response_topic={answers}" if version == V5 else ""
-    assert received(server) == [f"request=ping{told}"]
+    assert received(server) == [f"request=ping{told}"], server.tail()
     tools.pub(version, "-t", answers, "-m", "pong", "-q", "1")
     assert client.wait() == 0, client.tail()
     assert "pong" in received(client)
@@ -170,4 +170,4 @@ def test_properties(tools: Tools) -> None:
     said += ["-D", "publish", "user-property", "k", "v1", "-D", "publish", "user-property", "k", "v2"]
     tools.pub(V5, "-t", tools.topic, "-m", "m", *said)
     assert subscriber.wait() == 0
-    assert received(subscriber) == ["text/plain|back|id-7|1|k:v1 k:v2|m"]
+    assert received(subscriber) == ["text/plain|back|id-7|1|k:v1 k:v2|m"], subscriber.tail()

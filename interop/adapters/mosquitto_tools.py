@@ -169,7 +169,7 @@ class MosquittoTools:
             if will.properties != NO_PROPERTIES:
                 command += property_flags("will", will.properties)
         self._connects = 0
-        self._subscriber = Process(command, on_line=self._on_line, terminal=True)
+        self._subscriber = Process(command, on_line=self._on_line, by_line=True)
         try:
             granted = self._subscriber.wait_line(r"^Subscribed \(mid: \d+\): (.*)$").group(1)
         except ProcessFailure as failure:
