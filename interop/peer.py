@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 #: How long anything that must happen may take, in seconds. A wait ends as soon as the thing has happened.
-DEADLINE = float(os.environ.get("MQTT_REF_INTEROP_DEADLINE", "15"))
+DEADLINE = float(os.environ.get("MQTT_REF_INTEROP_DEADLINE", "30"))
 
 V31, V311, V5 = 3, 4, 5
 VERSIONS = {"3.1": V31, "3.1.1": V311, "5.0": V5}

@@ -166,6 +166,8 @@ class MqttJs:
             self._changed.wait_for(lambda: number in self._answers or self._ended, DEADLINE)
             answer = self._answers.pop(number, None)
         if answer is None:
+            if self._ended:
+                raise ClientFailure(f"node ended with {self._process.wait(DEADLINE)} during {command}")
             raise ClientFailure(f"waited {DEADLINE:g} s for the end of {command}")
         if "error" in answer:
             raise ClientFailure(f"{command}: {answer['error']}")
