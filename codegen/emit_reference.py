@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from codegen.model import CLIENT, SERVER, V5, VERSIONS, Bit, Check, Field, Packet, Property, Rule, Spec
+from codegen.model import CLIENT, SERVER, V5, VERSIONS, Bit, Check, Field, Packet, Rule, Spec
 from codegen.shapes import class_name
 from codegen.text import HEADER
 
@@ -230,9 +230,9 @@ class _Emitter:
         properties = self.spec.property_set(packet)
         args: dict[str, Node | None] = {}
         for sender in SENDERS:
-            here = [p.name.upper() for p in properties if self._place(p, packet, sender)]
+            here = [p.name.upper() for p in self.spec.property_set(packet, sender)]
             args[sender] = _tuple(here) if here else None
-        many = [p.name.upper() for p in properties if (place := p.place(packet)) is not None and place.many]
+        many = [p.name.upper() for p in properties if p.repeatable(packet)]
         args["many"] = _tuple(many) if many else None
         elsewhere = [
             (f"(0x{p.id:02X}, {_constant(e.sender)})", self._rule(e.cites, TYPE, e.breach))
@@ -254,9 +254,6 @@ class _Emitter:
         args["required"] = _tuple(required) if required else None
         args["needs"] = _tuple(needs) if needs else None
         return _assign(f"{packet}_SET", _call("PropertySet", make, **args))
-
-    def _place(self, prop: Property, packet: str, sender: str) -> bool:
-        return any(p.packet == packet and sender in p.senders for p in prop.places)
 
     def _cited(self, cites: Mapping[str, str]) -> dict[str, Node]:
         """Statements that replace those of a type's own rules."""

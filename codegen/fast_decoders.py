@@ -139,8 +139,7 @@ class Decoders(Writer):
         self.add(2, "while pos < end:")
         self.add(3, "before = pos", "identifier = data[pos]")
         for prop in spec.property_set(packet):
-            place = prop.place(packet)
-            word = "while" if place is not None and place.many else "if"
+            word = "while" if prop.repeatable(packet) else "if"
             self.add(3, f"{word} identifier == 0x{prop.id:02X}:  # {prop.title}")
             self.property_value(prop, packet, code, label)
             self.add(4, "identifier = data[pos] if pos < end else 0")

@@ -234,6 +234,15 @@ class Property(Row):
         """The row that lets this property stand in `packet`, whoever sends it."""
         return next((p for p in self.places if p.packet == packet), None)
 
+    def sent_in(self, packet: str, sender: str) -> bool:
+        """Whether `sender` may put this property into `packet`."""
+        return any(p.packet == packet and sender in p.senders for p in self.places)
+
+    def repeatable(self, packet: str) -> bool:
+        """Whether this property may stand more than once in `packet`."""
+        place = self.place(packet)
+        return place is not None and place.many
+
 
 @dataclass(frozen=True, eq=False)
 class Reason(Row):
@@ -327,9 +336,9 @@ class Spec:
             if any(p == packet and sender in who and (tolerated or not slip) for p, who, slip in r.places)
         )
 
-    def property_set(self, packet: str) -> tuple[Property, ...]:
-        """The properties that may stand in `packet` from either side, in id order."""
-        return tuple(p for p in self.properties if p.place(packet) is not None)
+    def property_set(self, packet: str, sender: str = "") -> tuple[Property, ...]:
+        """The properties that may stand in `packet`, from that sender or else from either, in id order."""
+        return tuple(p for p in self.properties if (p.sent_in(packet, sender) if sender else p.place(packet)))
 
     def rows(self) -> Iterator[Row]:
         """Every row of every table, nested ones included."""

@@ -54,9 +54,8 @@ def property_shapes(spec: Spec) -> list[Shape]:
     for packet in dict.fromkeys(f.set for p in spec.packets for f in p.fields if f.set):
         attributes = []
         for prop in spec.property_set(packet):
-            place = prop.place(packet)
             kind = property_type(spec, prop.name, packet)
-            if place is not None and place.many:
+            if prop.repeatable(packet):
                 attributes.append(Attribute(prop.name, f"list[{kind}]", "[]"))
             else:
                 attributes.append(Attribute(prop.name, f"{kind} | None", "None"))
