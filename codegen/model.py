@@ -180,6 +180,12 @@ class Packet(Row):
     header_checks: tuple[Check, ...]
     fields: tuple[Field, ...]
 
+    def every_field(self) -> Iterator[Field]:
+        """Its fields, each followed by the items that it is a list of."""
+        for one in self.fields:
+            yield one
+            yield from one.items
+
 
 @dataclass(frozen=True, eq=False)
 class Place(Row):

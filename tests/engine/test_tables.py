@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen.emit_machines import Machine, load_decisions, load_machines
-from codegen.load import SpecError
+from codegen.tables.decisions import load_decisions
+from codegen.tables.machines import Machine, load_machines
+from codegen.tables.reader import SpecError
 from mqtt_ref.engine import connection
 from mqtt_ref.engine.generated.decisions import DECISIONS, LIMITS
 from mqtt_ref.engine.tables import MACHINES, TABLES, changed, decided, recording
