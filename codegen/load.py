@@ -31,6 +31,7 @@ def load(root: Path) -> Spec:
         SpecError: a row that cannot be right.
     """
     files = [TableFile(root / name) for name in FILES]
+    sources = {file.file: file.source() for file in files}
     types, packets, reasons, properties, reactions = files
     rules = read_rules(types, packets)
     wires, semantics = read_types(types, rules)
@@ -40,7 +41,7 @@ def load(root: Path) -> Spec:
     sets = {f.set for p in packet_rows for f in p.fields if f.set}
     unknown, property_rows = read_properties(properties, known, sets)
     reaction_rows = read_reactions(reactions, {r.name for r in reason_rows})
-    statements, sources = read_statements(root / "statements")
+    statements, more_sources = read_statements(root / "statements")
     for file in files:
         file.done()
     spec = Spec(
@@ -54,7 +55,7 @@ def load(root: Path) -> Spec:
         return_codes=return_codes,
         statements=statements,
         reactions=reaction_rows,
-        sources={f.name: f.source for f in files} | sources,
+        sources=sources | more_sources,
     )
     check_reasons(spec)
     _add_minted(spec, statements)

@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.tables.reader import Reader, SpecError, read_toml
+from codegen.tables.reader import Reader, SpecError, TableFile
 
 __all__ = ["Choice", "Limit", "load_decisions"]
 
@@ -41,26 +41,22 @@ def load_decisions(root: Path = ROOT, known: Set[str] | None = None) -> tuple[li
     Raises:
         SpecError: a row is not right; it names file, row and column.
     """
-    file = "decisions.toml"
-    top = Reader(file, "-", read_toml(root / "spec" / file, file))
-    choices: list[Choice] = []
-    for number, row in enumerate(top.take("decision", list)):
-        r = Reader(file, f"decision {number}", row)
-        values = tuple(r.take("values", list))
-        if len(values) < 2 or len(set(values)) != len(values):
-            raise r.error("values", "a decision has at least two values, all different")
-        choices.append(
-            Choice(r.name(), values, r.take("point", int), r.citations("cites", known), r.take("meaning", str)),
-        )
-        r.done()
-    limits: list[Limit] = []
-    for number, row in enumerate(top.take("limit", list)):
-        r = Reader(file, f"limit {number}", row)
-        limits.append(Limit(r.name(), r.take("value", int), r.citations("cites", known), r.take("meaning", str)))
-        r.done()
+    file = TableFile(root / "spec" / "decisions.toml")
+    choices = [_choice(r, known) for r in file.rows("decision")]
+    limits = [
+        Limit(r.name(), r.take("value", int), r.cited("cites", known), r.take("meaning", str))
+        for r in file.rows("limit")
+    ]
+    file.done()
     names = [row.name for row in choices] + [row.name for row in limits]
     for name in names:
         if names.count(name) > 1:
-            raise SpecError(file, name, "name", "stands twice")
-    top.done()
+            raise SpecError(file.file, name, "name", "stands twice")
     return choices, limits
+
+
+def _choice(r: Reader, known: Set[str] | None) -> Choice:
+    values = tuple(r.take("values", list))
+    if len(values) < 2 or len(set(values)) != len(values):
+        raise r.error("values", "a decision has at least two values, all different")
+    return Choice(r.name(), values, r.take("point", int), r.cited("cites", known), r.take("meaning", str))

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codegen.tables.reader import Reader, SpecError, read_toml
+from codegen.tables.reader import Reader, SpecError, TableFile
 
 __all__ = ["Machine", "Pair", "load_machines"]
 
@@ -59,81 +60,75 @@ def load_machines(root: Path = ROOT, known: Set[str] | None = None) -> list[Mach
         SpecError: a row is not right; it names file, row and column.
     """
     folder = root / "spec" / "machines"
-    return [_machine(path, f"machines/{path.name}", known) for path in sorted(folder.glob("*.toml"))]
+    return [_machine(path, known) for path in sorted(folder.glob("*.toml"))]
 
 
-def _machine(path: Path, file: str, known: Set[str] | None) -> Machine:
-    top = Reader(file, "-", read_toml(path, file))
-    name = top.name("machine")
+def _machine(path: Path, known: Set[str] | None) -> Machine:
+    file = TableFile(path, f"machines/{path.name}")
+    name = file.name("machine")
     if name != path.stem:
-        raise top.error("machine", f"{name!r} in a file named {path.name}")
-    title = top.take("title", str)
-    start = top.take("start", str)
-    rest = Reader(file, "otherwise", top.take("otherwise", dict))
-    otherwise = Pair("", "", rest.citations("cites", known), rest.take("reason", str), "")
-    rest.done()
-    states: dict[str, str] = {}
+        raise file.error("machine", f"{name!r} in a file named {path.name}")
+    states = {r.name(): r.take("meaning", str) for r in file.rows("state")}
+    if file.take("start", str) != next(iter(states), ""):
+        raise file.error("start", "the first state is where it starts")
+    rest = file.table("otherwise")
+    machine = Machine(
+        name=name,
+        title=file.take("title", str),
+        file=file.file,
+        states=states,
+        inputs=_inputs(file),
+        actions={r.name(): r.take("meaning", str) for r in file.rows("action")},
+        pairs={},
+        otherwise=Pair("", "", rest.cited("cites", known), rest.take("reason", str), ""),
+    )
+    for r in file.rows("row"):
+        _put(machine, r, _pair(machine, r, known))
+    for r in file.rows("impossible"):
+        _put(machine, r, Pair("", "", (), "", r.take("why", str)))
+    file.done()
+    used = {pair.effect for pair in machine.pairs.values()}
+    for action, meaning in machine.actions.items():
+        if action not in used and "no row of the standard" not in meaning:
+            raise SpecError(file.file, f"action {action}", "name", "no row has this effect")
+    return machine
+
+
+def _inputs(file: TableFile) -> dict[str, tuple[int, str]]:
     inputs: dict[str, tuple[int, str]] = {}
-    actions: dict[str, str] = {}
-    for number, row in enumerate(top.take("state", list)):
-        r = Reader(file, f"state {number}", row)
-        states[r.name()] = r.take("meaning", str)
-        r.done()
-    for number, row in enumerate(top.take("input", list)):
-        r = Reader(file, f"input {number}", row)
+    for r in file.rows("input"):
         at = r.take("number", int)
         if any(at == other for other, _ in inputs.values()):
             raise r.error("number", f"{at} is taken")
         inputs[r.name()] = (at, r.take("meaning", str))
-        r.done()
-    for number, row in enumerate(top.take("action", list)):
-        r = Reader(file, f"action {number}", row)
-        actions[r.name()] = r.take("meaning", str)
-        r.done()
-    if start != next(iter(states)):
-        raise top.error("start", "the first state is where it starts")
-    pairs: dict[tuple[str, str], Pair] = {}
-    used: set[str] = set()
-
-    def put(r: Reader, pair: Pair) -> None:
-        for state in _names(r, "state", states):
-            for one in _names(Reader(file, r.row, r.data | {"input": many}), "input", inputs):
-                if (state, one) in pairs:
-                    raise r.error("input", f"{state} x {one} has a row already")
-                pairs[state, one] = Pair(pair.effect, pair.next or state, pair.cites, pair.reason, pair.why)
-
-    for number, row in enumerate(top.take("row", list)):
-        r = Reader(file, f"row {number}", row)
-        many = r.take("input", list)
-        if "breach" in r.data:
-            put(r, Pair("", "", r.citations("breach", known), r.take("reason", str), ""))
-        else:
-            effect = r.take("effect", str)
-            if effect not in actions:
-                raise r.error("effect", f"{effect!r} is not declared")
-            used.add(effect)
-            after = r.take("next", str)
-            if after not in states:
-                raise r.error("next", f"{after!r} is not declared")
-            put(r, Pair(effect, after, r.citations("cites", known), "", ""))
-        r.done()
-    for number, row in enumerate(top.take("impossible", list, [])):
-        r = Reader(file, f"impossible {number}", row)
-        many = r.take("input", list)
-        put(r, Pair("", "", (), "", r.take("why", str)))
-        r.done()
-    for action, meaning in actions.items():
-        if action not in used and "no row of the standard" not in meaning:
-            raise SpecError(file, f"action {action}", "name", "no row has this effect")
-    top.done()
-    return Machine(name, title, file, states, inputs, actions, pairs, otherwise)
+    return inputs
 
 
-def _names(reader: Reader, column: str, known: Mapping[str, Any]) -> list[str]:
+def _pair(machine: Machine, r: Reader, known: Set[str] | None) -> Pair:
+    """A breach, or an action and the state after it."""
+    if "breach" in r.data:
+        return Pair("", "", r.cited("breach", known), r.take("reason", str), "")
+    effect, after = r.take("effect", str), r.take("next", str)
+    if effect not in machine.actions:
+        raise r.error("effect", f"{effect!r} is not declared")
+    if after not in machine.states:
+        raise r.error("next", f"{after!r} is not declared")
+    return Pair(effect, after, r.cited("cites", known), "", "")
+
+
+def _put(machine: Machine, r: Reader, pair: Pair) -> None:
+    """Enter the pair for every state and input that the row names."""
+    state_names, input_names = _names(r, "state", machine.states), _names(r, "input", machine.inputs)
+    for state, one in itertools.product(state_names, input_names):
+        if (state, one) in machine.pairs:
+            raise r.error("input", f"{state} x {one} has a row already")
+        machine.pairs[state, one] = replace(pair, next=pair.next or state)
+
+
+def _names(r: Reader, column: str, known: Mapping[str, Any]) -> list[str]:
     """One name or a list of them, each declared above."""
-    value = reader.take(column, (str, list))  # type: ignore[arg-type]
-    names: list[str] = [value] if isinstance(value, str) else value
+    names = [r.data.pop(column)] if isinstance(r.data.get(column), str) else r.take(column, list)
     for name in names:
         if name not in known:
-            raise reader.error(column, f"{name!r} is not declared")
+            raise r.error(column, f"{name!r} is not declared")
     return names

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from typing import Any
+from collections.abc import Set
 
 from codegen.model import Reaction
 from codegen.tables.reader import Reader, TableFile
@@ -16,11 +15,10 @@ ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "sub
 
 def read_reactions(file: TableFile, reasons: Set[str]) -> tuple[Reaction, ...]:
     """The rows in their order: the first that fits decides."""
-    return tuple(_reaction(row, number, reasons) for number, row in enumerate(file.rows("reaction"), 1))
+    return tuple(_reaction(row, reasons) for row in file.rows("reaction"))
 
 
-def _reaction(data: Mapping[str, Any], number: int, reasons: Set[str]) -> Reaction:
-    r = Reader("reactions.toml", f"reaction {number}", data)
+def _reaction(r: Reader, reasons: Set[str]) -> Reaction:
     code = r.take("code", str, "")
     if code and code != "breach" and code not in reasons:
         raise r.error("code", f"there is no Reason Code {code!r}")
@@ -32,10 +30,9 @@ def _reaction(data: Mapping[str, Any], number: int, reasons: Set[str]) -> Reacti
         action=r.one_of("action", ACTIONS),
         code=code,
         allowed=tuple(r.take("allowed", list)),
-        cites=r.identifier("cites", r.take("cites", str)),
+        cites=r.cite("cites"),
     )
     for outcome in row.allowed:
         if outcome.split(":")[0] not in ACTIONS:
             raise r.error("allowed", f"{outcome!r} is not an outcome; they start with {', '.join(ACTIONS)}")
-    r.done()
     return row

@@ -11,7 +11,7 @@ from typing import Any
 
 from codegen.model import BOTH, VERSIONS, Cites
 
-__all__ = ["LEVELS", "SENDERS", "Origin", "Reader", "SpecError", "TableFile", "read_toml", "unique"]
+__all__ = ["LEVELS", "SENDERS", "Origin", "Reader", "SpecError", "TableFile", "unique"]
 
 ALL = frozenset(VERSIONS.values())
 SENDERS = {"client": frozenset({"client"}), "server": frozenset({"server"}), "both": BOTH}
@@ -35,10 +35,11 @@ class SpecError(Exception):
 class Reader:
     """One table row while it is read: fetches columns with their types, and refuses what is left over."""
 
-    def __init__(self, file: str, row: str, data: Mapping[str, Any]) -> None:
+    def __init__(self, file: str, row: str, data: Any) -> None:
         if not isinstance(data, Mapping):
             raise SpecError(file, row, "-", f"a table is needed here, not {data!r}")
         self.file, self.row, self.data = file, row, dict(data)
+        self._inner: list[Reader] = []
 
     def error(self, column: str, message: str) -> SpecError:
         """The refusal of one column of this row."""
@@ -63,32 +64,6 @@ class Reader:
             raise self.error(column, f"{value!r} is not one of {', '.join(choices)}")
         return value
 
-    def cites(self, column: str, default: Mapping[str, str] | None = None) -> Cites:
-        """A table of statements by version."""
-        value = self.take(column, dict, {} if default is None else default)
-        out = {}
-        for version, statement in value.items():
-            if version not in VERSIONS:
-                raise self.error(column, f"{version!r} is not a version; {', '.join(VERSIONS)} are")
-            out[VERSIONS[version]] = self.identifier(column, statement)
-        return out
-
-    def identifier(self, column: str, value: Any) -> str:
-        """A statement id, well formed."""
-        if not isinstance(value, str) or not ID.fullmatch(value):
-            raise self.error(column, f"{value!r} is not a statement id")
-        return value
-
-    def citations(self, column: str, known: Set[str] | None) -> tuple[str, ...]:
-        """A list of statement ids, at least one, each of them `known`; None takes any id."""
-        ids = tuple(self.identifier(column, one) for one in self.take(column, list))
-        for one in ids:
-            if known is not None and one not in known:
-                raise self.error(column, f"{one} is not a statement in spec/")
-        if not ids:
-            raise self.error(column, "cites nothing")
-        return ids
-
     def name(self, column: str = "name") -> str:
         """A name in lower case."""
         name: str = self.take(column, str)
@@ -96,70 +71,99 @@ class Reader:
             raise self.error(column, f"{name!r} is not a name in lower case")
         return name
 
+    def version(self, column: str, name: Any) -> int:
+        """The protocol level that a version's name stands for."""
+        if name not in VERSIONS:
+            raise self.error(column, f"{name!r} is not a version; {', '.join(VERSIONS)} are")
+        return VERSIONS[name]
+
     def versions(self, column: str) -> frozenset[int]:
         """A list of versions; all of them when the column is absent."""
         if column not in self.data:
             return ALL
-        value = self.take(column, list)
-        for version in value:
-            if version not in VERSIONS:
-                raise self.error(column, f"{version!r} is not a version; {', '.join(VERSIONS)} are")
-        return frozenset(VERSIONS[v] for v in value)
+        return frozenset(self.version(column, name) for name in self.take(column, list))
 
-    def sub(self, column: str, name: str, data: Mapping[str, Any]) -> Reader:
-        """A row nested in this one."""
-        return Reader(self.file, f"{self.row}, {name}", data)
+    def by_version(self, column: str) -> dict[int, Any]:
+        """A table by version; empty when the column is absent."""
+        return {self.version(column, name): value for name, value in self.take(column, dict, {}).items()}
 
-    def subs(self, column: str) -> list[Mapping[str, Any]]:
-        """A list of nested rows; empty when absent."""
-        value: list[Mapping[str, Any]] = self.take(column, list, [])
+    def cite(self, column: str, value: Any = None) -> str:
+        """The statement that a column cites; `value` is one of several in it."""
+        value = self.take(column, str) if value is None else value
+        if not isinstance(value, str) or not ID.fullmatch(value):
+            raise self.error(column, f"{value!r} is not a statement id")
         return value
 
+    def cites(self, column: str) -> Cites:
+        """A table of statements by version."""
+        return {version: self.cite(column, one) for version, one in self.by_version(column).items()}
+
+    def cited(self, column: str, known: Set[str] | None) -> tuple[str, ...]:
+        """A list of statements, at least one, each of them `known`; None takes any."""
+        ids = tuple(self.cite(column, one) for one in self.take(column, list))
+        for one in ids:
+            if known is not None and one not in known:
+                raise self.error(column, f"{one} is not a statement in spec/")
+        if not ids:
+            raise self.error(column, "cites nothing")
+        return ids
+
+    def table(self, column: str) -> Reader:
+        """The table in a column; an empty one when the column is absent."""
+        return self.inner(column, self.take(column, dict, {}))
+
+    def rows(self, column: str, noun: str = "", key: str = "name") -> list[Reader]:
+        """The rows of the table in a column, each called by its `key`, or else by its number; none when absent."""
+        out = []
+        for number, data in enumerate(self.take(column, list, []), 1):
+            name = data.get(key, number) if isinstance(data, Mapping) else number
+            out.append(self.inner(f"{noun or column} {name}", data))
+        return out
+
+    def inner(self, name: str, data: Any) -> Reader:
+        """A row inside this one."""
+        self._inner.append(Reader(self.file, f"{self.row}, {name}", data))
+        return self._inner[-1]
+
     def done(self) -> None:
-        """Refuse columns that nobody asked for."""
+        """Refuse columns that nobody asked for, here and in the rows inside."""
+        for inner in self._inner:
+            inner.done()
         for column in self.data:
             raise self.error(column, "is not a column of this table")
 
 
-class TableFile:
-    """A TOML file of tables, which remembers what of it was read."""
+class TableFile(Reader):
+    """A TOML file of tables. Its rows are called by their own names alone; what stands beside them is in row `file`."""
 
-    def __init__(self, path: Path, name: str = "") -> None:
-        self.name = name or path.name
-        self.data = read_toml(path, self.name)
+    def __init__(self, path: Path, file: str = "") -> None:
+        file = file or path.name
+        try:
+            with path.open("rb") as stream:
+                data = tomllib.load(stream)
+        except FileNotFoundError:
+            raise SpecError(file, "file", "-", "is missing") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(file, "file", "-", f"is not TOML: {error}") from None
+        super().__init__(file, "file", data)
+
+    def source(self) -> str:
+        """The document that the tables were taken from."""
         source = self.data.pop("source", None)
         if not isinstance(source, str) or not source:
-            raise SpecError(self.name, "file", "source", "has to name the document that the table was taken from")
-        self.source: str = source
+            raise self.error("source", "has to name the document that the table was taken from")
+        return source
 
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        """The rows of a table; none when it is absent."""
-        rows = self.data.pop(key, [])
-        if not isinstance(rows, list):
-            raise SpecError(self.name, key, "-", "a list of tables is needed here")
-        return rows
-
-    def take(self, key: str) -> Any:
-        """What stands once in the file, and has to."""
-        if key not in self.data:
-            raise SpecError(self.name, "file", key, "is missing")
-        return self.data.pop(key)
+    def inner(self, name: str, data: Any) -> Reader:
+        self._inner.append(Reader(self.file, name, data))
+        return self._inner[-1]
 
     def done(self) -> None:
-        """Refuse tables that nobody asked for."""
-        for key in self.data:
-            raise SpecError(self.name, "file", key, "is not a table of this file")
-
-
-def read_toml(path: Path, name: str) -> dict[str, Any]:
-    """What the file holds; refused under that name if it is missing or no TOML."""
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        raise SpecError(name, "file", "-", "is missing") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(name, "file", "-", f"is not TOML: {error}") from None
+        """Refuse tables and columns that nobody asked for."""
+        for inner in self._inner:
+            inner.done()
+        for table in self.data:
+            raise self.error(table, "is not a table of this file")
 
 
 def unique(rows: Iterable[Any], file: str) -> dict[str, Any]:

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from codegen.model import Reason, ReturnCode
 from codegen.tables.reader import SENDERS, Reader, TableFile, unique
 
@@ -15,17 +12,15 @@ __all__ = ["read_reasons"]
 def read_reasons(file: TableFile) -> tuple[tuple[Reason, ...], tuple[ReturnCode, ...]]:
     """Both, in the order of their tables."""
     reasons = tuple(_reason(row) for row in file.rows("reason"))
-    unique(reasons, file.name)
-    return reasons, tuple(_return_code(row) for row in file.rows("return_code"))
+    unique(reasons, file.file)
+    return reasons, tuple(_return_code(row) for row in file.rows("return_code", "return code"))
 
 
-def _reason(data: Mapping[str, Any]) -> Reason:
-    r = Reader("reasons.toml", f"reason {data.get('name')}", data)
-    places = []
-    for place in r.subs("in"):
-        p = r.sub("in", f"in {place.get('packet')}", place)
-        places.append((p.take("packet", str), SENDERS[p.one_of("from", SENDERS)], p.take("tolerated", bool, False)))
-        p.done()
+def _reason(r: Reader) -> Reason:
+    places = [
+        (p.take("packet", str), SENDERS[p.one_of("from", SENDERS)], p.take("tolerated", bool, False))
+        for p in r.rows("in", key="packet")
+    ]
     row = Reason(
         code=r.take("code", int),
         name=r.take("name", str),
@@ -35,12 +30,8 @@ def _reason(data: Mapping[str, Any]) -> Reason:
     )
     if not 0 <= row.code <= 255:
         raise r.error("code", f"{row.code} is not a byte")
-    r.done()
     return row
 
 
-def _return_code(data: Mapping[str, Any]) -> ReturnCode:
-    r = Reader("reasons.toml", f"return code {data.get('name')}", data)
-    row = ReturnCode(code=r.take("code", int), name=r.take("name", str), title=r.take("title", str))
-    r.done()
-    return row
+def _return_code(r: Reader) -> ReturnCode:
+    return ReturnCode(code=r.take("code", int), name=r.take("name", str), title=r.take("title", str))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from codegen.model import Statement
 from codegen.tables.reader import LEVELS, SENDERS, Reader, SpecError, TableFile
@@ -21,20 +20,19 @@ def read_statements(folder: Path) -> tuple[dict[str, Statement], dict[str, str]]
     sources = {}
     for path in sorted(folder.glob("*.toml")):
         file = TableFile(path, f"{folder.name}/{path.name}")
-        version = file.take("version")
-        sources[file.name] = file.source
-        for data in file.rows("statement"):
-            row = _statement(file, data, version)
+        version = file.take("version", int)
+        source = sources[file.file] = file.source()
+        for r in file.rows("statement", key="id"):
+            row = _statement(r, version, source)
             if row.id in statements:
-                raise SpecError(file.name, f"statement {row.id}", "id", "stands here twice")
+                raise r.error("id", "stands here twice")
             statements[row.id] = row
         file.done()
     return statements, sources
 
 
-def _statement(file: TableFile, data: Mapping[str, Any], version: int) -> Statement:
-    r = Reader(file.name, f"statement {data.get('id')}", data)
-    identifier = r.identifier("id", r.take("id", str))
+def _statement(r: Reader, version: int, source: str) -> Statement:
+    identifier = r.cite("id")
     row = Statement(
         id=identifier,
         version=version,
@@ -42,7 +40,7 @@ def _statement(file: TableFile, data: Mapping[str, Any], version: int) -> Statem
         binds=r.one_of("binds", SENDERS),
         section=r.take("section", str),
         meaning=r.take("meaning", str),
-        source=file.source,
+        source=source,
         minted=identifier.startswith("X"),
         confirmed=r.take("confirmed", str, ""),
     )
@@ -50,7 +48,6 @@ def _statement(file: TableFile, data: Mapping[str, Any], version: int) -> Statem
         raise r.error("id", f"a statement of this file starts with {' or '.join(PREFIXES[version])}")
     if not row.meaning.endswith("."):
         raise r.error("meaning", "is one sentence, ended by a full stop")
-    r.done()
     return row
 
 
