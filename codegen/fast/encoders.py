@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from codegen.fast_writer import Writer, only_in
+from codegen.fast.writer import Writer, only_in
 from codegen.model import V31, Field, Packet
 from codegen.shapes import class_name
 
