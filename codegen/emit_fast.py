@@ -32,7 +32,7 @@ FRAMING = {"packet_too_large": "PACKET_TOO_LARGE", "vbi_long": "VBI_FOUR_BYTES",
 def emit(spec: Spec) -> dict[str, str]:
     """The files of this emitter, by path."""
     constants: Constants = {}
-    sets = list(dict.fromkeys(f.set for p in spec.packets for f in p.fields if f.set))
+    sets = spec.property_sets()
     decoders = Packets(spec, constants)
     for name in sets:
         decoders.decode_properties(name)

@@ -342,6 +342,10 @@ class Spec:
             if any(p == packet and sender in who and (tolerated or not slip) for p, who, slip in r.places)
         )
 
+    def property_sets(self) -> tuple[str, ...]:
+        """The names of the property sets: the packets that have one, and WILL."""
+        return tuple(dict.fromkeys(f.set for p in self.packets for f in p.fields if f.set))
+
     def property_set(self, packet: str, sender: str = "") -> tuple[Property, ...]:
         """The properties that may stand in `packet`, from that sender or else from either, in id order."""
         return tuple(p for p in self.properties if (p.sent_in(packet, sender) if sender else p.place(packet)))

@@ -51,7 +51,7 @@ def property_type(spec: Spec, name: str, packet: str) -> str:
 def property_shapes(spec: Spec) -> list[Shape]:
     """One class per property set, WILL included."""
     out = []
-    for packet in dict.fromkeys(f.set for p in spec.packets for f in p.fields if f.set):
+    for packet in spec.property_sets():
         attributes = []
         for prop in spec.property_set(packet):
             kind = property_type(spec, prop.name, packet)
