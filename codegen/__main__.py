@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
-from codegen.load import SpecError, load
+from codegen.load import load
 from codegen.mint import mint
 from codegen.model import Row, Spec
+from codegen.tables.reader import SpecError
 
 EMITTERS = (
     "packets",

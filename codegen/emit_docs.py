@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from codegen.emit_registry import statement_order
-from codegen.model import BOTH, VERSIONS, Field, Packet, Spec
+from codegen.model import BOTH, VERSIONS, Field, Spec
 
 __all__ = ["emit"]
 
@@ -59,21 +59,13 @@ def _packets(spec: Spec) -> str:
         ]
         if packet.fields:
             out += _head("field", "type", "versions", "present", "breaches")
-            out += [_field(f) for f in _flat(packet)]
+            out += [_field(f) for f in packet.every_field()]
             out.append("")
         for check in packet.header_checks:
             out += [f"- refused when `{check.expression}`: {', '.join(check.cites.values())}"]
         if packet.header_checks:
             out.append("")
     return "\n".join(out)
-
-
-def _flat(packet: Packet) -> list[Field]:
-    out = []
-    for field in packet.fields:
-        out.append(field)
-        out += field.items
-    return out
 
 
 def _field(field: Field) -> str:

@@ -7,10 +7,10 @@ wrong with a packet is worked out only once something is: the straight line test
 
 from __future__ import annotations
 
-from codegen.fast_decoders import Decoders
-from codegen.fast_encoders import Encoders
-from codegen.fast_headers import Headers
-from codegen.fast_writer import Constants
+from codegen.fast.encoders import Encoders
+from codegen.fast.headers import Headers
+from codegen.fast.packets import Packets
+from codegen.fast.writer import Constants
 from codegen.model import V5, Spec
 from codegen.shapes import class_name, packet_shapes
 from codegen.text import HEADER, all_list
@@ -32,8 +32,8 @@ FRAMING = {"packet_too_large": "PACKET_TOO_LARGE", "vbi_long": "VBI_FOUR_BYTES",
 def emit(spec: Spec) -> dict[str, str]:
     """The files of this emitter, by path."""
     constants: Constants = {}
-    sets = list(dict.fromkeys(f.set for p in spec.packets for f in p.fields if f.set))
-    decoders = Decoders(spec, constants)
+    sets = spec.property_sets()
+    decoders = Packets(spec, constants)
     for name in sets:
         decoders.decode_properties(name)
     for packet in spec.packets:

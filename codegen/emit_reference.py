@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from codegen.model import CLIENT, SERVER, V5, VERSIONS, Bit, Check, Field, Packet, Property, Rule, Spec
+from codegen.expressions import Call, Node, assign, call, dict_of, named, tuple_of
+from codegen.model import CLIENT, SERVER, V5, VERSIONS, Bit, Check, Field, Packet, Rule, Spec
 from codegen.shapes import class_name
 from codegen.text import HEADER
 
 __all__ = ["emit"]
 
 PATH = "mqtt_ref/wire/generated/reference.py"
-WIDTH = 120
 SUFFIX = {version: name.upper() for name, version in VERSIONS.items()}
 SENDERS = (CLIENT, SERVER)
 TITLE = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
@@ -26,72 +25,6 @@ IMPORTS = (
 EXPORTS = ("FIXED_HEADERS", "PACKETS", "PROPERTIES", "PROTOCOLS", "TRAILING", "TRUNCATED")
 
 LENGTH, TYPE, VALUE, CROSS = "length", "type", "value", "cross_field"
-
-
-@dataclass(frozen=True)
-class Call:
-    """An expression with a list of others inside, which is broken over lines where it is too long."""
-
-    head: str
-    items: tuple[Node, ...]
-    brackets: str = "()"
-    prefix: str = ""
-
-    def line(self) -> str:
-        """All of it on one line."""
-        inside = ", ".join(_line(i) for i in self.items)
-        comma = "," if self.brackets == "()" and not self.head and len(self.items) == 1 else ""
-        return f"{self.prefix}{self.head}{self.brackets[0]}{inside}{comma}{self.brackets[1]}"
-
-
-Node = str | Call
-
-
-def _line(node: Node) -> str:
-    return node if isinstance(node, str) else node.line()
-
-
-def _text(node: Node, indent: int = 0, used: int = 0) -> str:
-    """The node as source; `used` columns of its first line, and one of its last, are taken."""
-    line = _line(node)
-    if isinstance(node, str) or indent + used + len(line) < WIDTH:
-        return line
-    inner = " " * (indent + 4)
-    if all(isinstance(i, str) and len(i) < 8 for i in node.items):  # many short ones: fill the lines
-        rows, row = [], ""
-        for item in node.items:
-            if len(inner) + len(row) + len(_line(item)) + 2 > WIDTH:
-                rows.append(row.rstrip())
-                row = ""
-            row += f"{_line(item)}, "
-        lines = [*rows, row.rstrip()]
-    else:
-        lines = [_text(i, indent + 4) + "," for i in node.items]
-    body = "\n".join(inner + text for text in lines)
-    return f"{node.prefix}{node.head}{node.brackets[0]}\n{body}\n{' ' * indent}{node.brackets[1]}"
-
-
-def _call(head: str, *items: Node, **named: Node | None) -> Call:
-    extra = tuple(_named(f"{k}=", v) for k, v in named.items() if v is not None)
-    return Call(head, (*items, *extra))
-
-
-def _named(prefix: str, node: Node) -> Node:
-    if isinstance(node, str):
-        return prefix + node
-    return Call(node.head, node.items, node.brackets, prefix + node.prefix)
-
-
-def _tuple(items: Iterable[Node]) -> Call:
-    return Call("", tuple(items))
-
-
-def _dict(items: Iterable[tuple[str, Node]]) -> Call:
-    return Call("", tuple(_named(f"{key}: ", value) for key, value in items), "{}")
-
-
-def _assign(name: str, node: Node) -> str:
-    return f"{name} = {_text(node, 0, len(name) + 3)}\n"
 
 
 def emit(spec: Spec) -> dict[str, str]:
@@ -136,25 +69,25 @@ class _Emitter:
     def _rule(self, statement: str, kind: str, reason: str) -> Call:
         level = self.spec.statements[statement].level
         code = f"0x{self.spec.reason_code(reason):02X}"
-        return _call("Rule", f'"{statement}"', f'"{kind}"', code, level=None if level == "must" else f'"{level}"')
+        return call("Rule", f'"{statement}"', f'"{kind}"', code, level=None if level == "must" else f'"{level}"')
 
     def _by_sender(self, cites: Mapping[str, str], kind: str, reason: str) -> Call:
-        return _dict((_constant(s), self._rule(cites[s], kind, reason)) for s in SENDERS if s in cites)
+        return dict_of((_constant(s), self._rule(cites[s], kind, reason)) for s in SENDERS if s in cites)
 
     def _checks(self, checks: Iterable[Check], version: int, header: frozenset[str]) -> Call | None:
         out: list[Node] = []
         for check in checks:
             if version in check.cites:
                 condition = f"lambda this: {_condition(check.expression, header)}"
-                out.append(_call("Check", condition, self._rule(check.cites[version], check.kind, check.reason)))
-        return _tuple(out) if out else None
+                out.append(call("Check", condition, self._rule(check.cites[version], check.kind, check.reason)))
+        return tuple_of(out) if out else None
 
     def _rules(self, version: int) -> list[str]:
         """The rules that fields share, as constants."""
         out = []
         for rule in self.spec.rules.values():
             if version in rule.cites and (rule.name in self._used_rules() or rule.name in ("truncated", "trailing")):
-                out.append(_assign(f"{rule.name.upper()}_{SUFFIX[version]}", self._shared(rule, version)).rstrip())
+                out.append(assign(f"{rule.name.upper()}_{SUFFIX[version]}", self._shared(rule, version)).rstrip())
         return [*out, ""]
 
     def _shared(self, rule: Rule, version: int) -> Call:
@@ -183,15 +116,14 @@ class _Emitter:
             wire = self.spec.wires[self.spec.wire_of(name)]
             head = {"vbi": "VariableByteInteger", "utf8": "Text", "binary": "Binary", "utf8_pair": "StringPair"}
             args = [str(wire.bytes)] if wire.bytes else []
-            out.append(_assign(constant, _call(head.get(wire.name, "Integer"), *args, **rules)).rstrip())
+            out.append(assign(constant, call(head.get(wire.name, "Integer"), *args, **rules)).rstrip())
         return [*out, ""]
 
     # ------------------------------------------------------------ properties
 
     def _sets(self) -> dict[str, str]:
         """Property set -> its class."""
-        names = dict.fromkeys(f.set for p in self.spec.packets for f in p.fields if f.set)
-        return {name: class_name(name) for name in names}
+        return {name: class_name(name) for name in self.spec.property_sets()}
 
     def _item_classes(self) -> set[str]:
         return {f.item_class for p in self.spec.packets for f in p.fields if f.item_class}
@@ -201,17 +133,17 @@ class _Emitter:
         for prop in self.spec.properties:
             kind: Node = self.types[prop.type, V5]
             if prop.cites:
-                kind = _call(f"{kind}.citing", **self._cited(prop.cites))
+                kind = call(f"{kind}.citing", **self._cited(prop.cites))
             limits = None
             if prop.limits:
                 rule = self._rule(prop.limits.cites or f"X5-{prop.name}-range", VALUE, prop.limits.breach)
-                limits = _call(
+                limits = call(
                     "Limits",
                     rule,
                     minimum=str(prop.limits.minimum) if prop.limits.minimum else None,
-                    allowed=_tuple(str(v) for v in prop.limits.allowed) if prop.limits.allowed else None,
+                    allowed=tuple_of(str(v) for v in prop.limits.allowed) if prop.limits.allowed else None,
                 )
-            value = _call(
+            value = call(
                 "Property",
                 f"0x{prop.id:02X}",
                 f'"{prop.name}"',
@@ -220,9 +152,9 @@ class _Emitter:
                 once=self._rule(f"X5-{prop.name}-once", TYPE, prop.repeat) if prop.repeat else None,
                 limits=limits,
             )
-            out.append(_assign(prop.name.upper(), value).rstrip())
-        known = _dict((f"0x{p.id:02X}", p.name.upper()) for p in sorted(self.spec.properties, key=lambda p: p.id))
-        out += ["", _assign("PROPERTIES: Final[dict[int, Property]]", known)]
+            out.append(assign(prop.name.upper(), value).rstrip())
+        known = dict_of((f"0x{p.id:02X}", p.name.upper()) for p in sorted(self.spec.properties, key=lambda p: p.id))
+        out += ["", assign("PROPERTIES: Final[dict[int, Property]]", known)]
         out += [self._set(name, make) for name, make in self._sets().items()]
         return out
 
@@ -230,33 +162,30 @@ class _Emitter:
         properties = self.spec.property_set(packet)
         args: dict[str, Node | None] = {}
         for sender in SENDERS:
-            here = [p.name.upper() for p in properties if self._place(p, packet, sender)]
-            args[sender] = _tuple(here) if here else None
-        many = [p.name.upper() for p in properties if (place := p.place(packet)) is not None and place.many]
-        args["many"] = _tuple(many) if many else None
+            here = [p.name.upper() for p in self.spec.property_set(packet, sender)]
+            args[sender] = tuple_of(here) if here else None
+        many = [p.name.upper() for p in properties if p.repeatable(packet)]
+        args["many"] = tuple_of(many) if many else None
         elsewhere = [
             (f"(0x{p.id:02X}, {_constant(e.sender)})", self._rule(e.cites, TYPE, e.breach))
             for p in self.spec.properties
             for e in p.elsewhere
             if e.packet == packet
         ]
-        args["elsewhere"] = _dict(elsewhere) if elsewhere else None
+        args["elsewhere"] = dict_of(elsewhere) if elsewhere else None
         required: list[Node] = []
         needs: list[Node] = []
         for prop in properties:
             place = prop.place(packet)
             if place is not None and place.required:
                 statement = f"X5-{packet.lower()}-{prop.name}-required"
-                required.append(_tuple([f'"{prop.name}"', self._rule(statement, CROSS, place.required)]))
+                required.append(tuple_of([f'"{prop.name}"', self._rule(statement, CROSS, place.required)]))
             if packet in prop.needs_in:
                 rule = self._rule(f"X5-{prop.name}-needs", CROSS, prop.needs_breach)
-                needs.append(_tuple([f'"{prop.name}"', f'"{prop.needs}"', rule]))
-        args["required"] = _tuple(required) if required else None
-        args["needs"] = _tuple(needs) if needs else None
-        return _assign(f"{packet}_SET", _call("PropertySet", make, **args))
-
-    def _place(self, prop: Property, packet: str, sender: str) -> bool:
-        return any(p.packet == packet and sender in p.senders for p in prop.places)
+                needs.append(tuple_of([f'"{prop.name}"', f'"{prop.needs}"', rule]))
+        args["required"] = tuple_of(required) if required else None
+        args["needs"] = tuple_of(needs) if needs else None
+        return assign(f"{packet}_SET", call("PropertySet", make, **args))
 
     def _cited(self, cites: Mapping[str, str]) -> dict[str, Node]:
         """Statements that replace those of a type's own rules."""
@@ -269,15 +198,15 @@ class _Emitter:
         name, level = self.spec.rules["protocol_name"], self.spec.rules["protocol_level"]
         field = next(f for p in self.spec.packets for f in p.fields if f.type == "protocol")
         own = next(n for n, levels in field.names.items() if version in levels)
-        value = _call(
+        value = call(
             "Protocol",
-            names=_dict((f'b"{n}"', _tuple(str(v) for v in levels)) for n, levels in field.names.items()),
+            names=dict_of((f'b"{n}"', tuple_of(str(v) for v in levels)) for n, levels in field.names.items()),
             own=f'b"{own}"',
             name=self._shared(name, version),
-            level=_dict((str(v), self._shared(level, v)) for v in sorted(VERSIONS.values())),
+            level=dict_of((str(v), self._shared(level, v)) for v in sorted(VERSIONS.values())),
             truncated=f"TRUNCATED_{SUFFIX[version]}",
         )
-        return _assign(f"PROTOCOL_{SUFFIX[version]}", value)
+        return assign(f"PROTOCOL_{SUFFIX[version]}", value)
 
     def _fixed_header(self, version: int) -> str:
         types: list[tuple[str, Node]] = []
@@ -292,36 +221,36 @@ class _Emitter:
                 args["flags"] = f"0b{packet.flags:04b}"
                 cited = packet.flag_cites.get(version)
                 args["flags_rule"] = self._rule(cited, VALUE, "MALFORMED_PACKET") if cited else None
-            senders = _tuple(_constant(s) for s in SENDERS if s in packet.senders[version])
-            types.append((str(packet.code), _call("Header", senders, **args)))
+            senders = tuple_of(_constant(s) for s in SENDERS if s in packet.senders[version])
+            types.append((str(packet.code), call("Header", senders, **args)))
         rules = self.spec.rules
-        header = _call(
+        header = call(
             "FixedHeader",
-            _dict(types),
+            dict_of(types),
             reserved_type=self._shared(rules["reserved_type"], version),
             wrong_sender=self._shared(rules["wrong_sender"], version),
             truncated=f"TRUNCATED_{SUFFIX[version]}",
         )
         vbi = {r: f"{r.upper()}_{SUFFIX[version]}" for r in self.spec.type_rules("vbi") if version in rules[r].cites}
-        length = _named('"remaining_length" / ', _call("RemainingLength", **vbi))
-        value = _call("Struct", _named('"fixed_header" / ', header), length)
-        return _assign(f"FIXED_HEADER_{SUFFIX[version]}", value)
+        length = named('"remaining_length" / ', call("RemainingLength", **vbi))
+        value = call("Struct", named('"fixed_header" / ', header), length)
+        return assign(f"FIXED_HEADER_{SUFFIX[version]}", value)
 
     def _packet(self, packet: Packet, version: int) -> str:
         header = frozenset(b.name for b in packet.header_bits)
         fields = [
-            _named(f'"{f.name}" / ', self._field(packet, f, version, header))
+            named(f'"{f.name}" / ', self._field(packet, f, version, header))
             for f in packet.fields
             if version in f.versions
         ]
-        return _assign(f"{packet.name}_{SUFFIX[version]}", _call("Struct", *fields))
+        return assign(f"{packet.name}_{SUFFIX[version]}", call("Struct", *fields))
 
     def _field(self, packet: Packet, field: Field, version: int, header: frozenset[str]) -> Node:
         node = self._part(packet, field, version, header)
         if version in field.optional:
-            node = _call("MayEnd", node)
+            node = call("MayEnd", node)
         if field.when:
-            node = _call("If", f"lambda this: {_condition(field.when, header)}", node)
+            node = call("If", f"lambda this: {_condition(field.when, header)}", node)
         return node
 
     def _part(self, packet: Packet, field: Field, version: int, header: frozenset[str]) -> Node:
@@ -339,19 +268,19 @@ class _Emitter:
         if kind == "rest":
             return "Rest()"
         if kind == "bits":
-            return _call("Bits", _layout(field.bits, version), checks=checks, **args)
+            return call("Bits", _layout(field.bits, version), checks=checks, **args)
         if kind == "list":
-            items = [_named(f'"{i.name}" / ', self._field(packet, i, version, frozenset())) for i in field.items]
-            item = _call("Struct", *items) if field.item_class else items[0]
-            return _call("ListOf", item, *([field.item_class] if field.item_class else []), **args)
+            items = [named(f'"{i.name}" / ', self._field(packet, i, version, frozenset())) for i in field.items]
+            item = call("Struct", *items) if field.item_class else items[0]
+            return call("ListOf", item, *([field.item_class] if field.item_class else []), **args)
         if kind in ("reason", "reasons"):
             rule = self._rule(field.cites[version], VALUE, field.reason)
             codes, titles = self._codes(packet, field, version)
-            return _call("Reason" if kind == "reason" else "Reasons", codes, titles, rule, checks=checks, **args)
+            return call("Reason" if kind == "reason" else "Reasons", codes, titles, rule, checks=checks, **args)
         if kind == "properties":
             unknown = self.spec.unknown_property
             rule = self._rule(unknown.cites[version], unknown.kind, unknown.reason)
-            return _call(
+            return call(
                 "PropertyList",
                 f"{field.set}_SET",
                 "PROPERTIES",
@@ -363,13 +292,13 @@ class _Emitter:
         if kind == "packet_id":
             both = field.zero.get("both", {})
             cites = {s: field.zero.get(s, both)[version] for s in SENDERS if version in field.zero.get(s, both)}
-            return _call("PacketId", self._by_sender(cites, VALUE, field.reason), **args)
+            return call("PacketId", self._by_sender(cites, VALUE, field.reason), **args)
         del args["truncated"]
         for name, cited in field.rules.items():
             if version in cited:
                 args |= self._cited({name: cited[version]})
         constant = self.types[kind, version]
-        return _call(f"{constant}.citing", **args) if args else constant
+        return call(f"{constant}.citing", **args) if args else constant
 
     def _codes(self, packet: Packet, field: Field, version: int) -> tuple[Call, Call]:
         """Which codes each sender may put there, and what they are called."""
@@ -380,32 +309,32 @@ class _Emitter:
                 continue
             rows = self.spec.reasons_for(packet.name, sender)
             allowed = field.codes.get(version, tuple(r.code for r in rows))
-            codes.append((_constant(sender), _tuple(f"0x{c:02X}" for c in allowed)))
+            codes.append((_constant(sender), tuple_of(f"0x{c:02X}" for c in allowed)))
             titles |= {r.code: r.title for r in rows if r.code in allowed}
             if version != V5 and packet.name == "CONNACK":
                 titles = {r.code: r.title for r in self.spec.return_codes}
-        return _dict(codes), _dict((f"0x{code:02X}", f'"{title}"') for code, title in sorted(titles.items()))
+        return dict_of(codes), dict_of((f"0x{code:02X}", f'"{title}"') for code, title in sorted(titles.items()))
 
     def _tables(self) -> list[str]:
         versions = sorted(VERSIONS.values())
         formats = []
         for version in versions:
             rows = (
-                (str(p.code), _call("PacketFormat", f'"{p.name}"', p.class_name, f"{p.name}_{SUFFIX[version]}"))
+                (str(p.code), call("PacketFormat", f'"{p.name}"', p.class_name, f"{p.name}_{SUFFIX[version]}"))
                 for p in self.spec.packets
                 if version in p.senders
             )
-            formats.append((SUFFIX[version], _dict(rows)))
+            formats.append((SUFFIX[version], dict_of(rows)))
 
         def table(name: str) -> Call:
-            return _dict((SUFFIX[v], f"{name}_{SUFFIX[v]}") for v in versions)
+            return dict_of((SUFFIX[v], f"{name}_{SUFFIX[v]}") for v in versions)
 
         return [
-            _assign("TRUNCATED: Final[dict[int, Rule]]", table("TRUNCATED")),
-            _assign("TRAILING: Final[dict[int, Rule]]", table("TRAILING")),
-            _assign("PROTOCOLS: Final[dict[int, Protocol]]", table("PROTOCOL")),
-            _assign("FIXED_HEADERS: Final[dict[int, Any]]", table("FIXED_HEADER")),
-            _assign("PACKETS: Final[dict[int, dict[int, PacketFormat]]]", _dict(formats)).rstrip(),
+            assign("TRUNCATED: Final[dict[int, Rule]]", table("TRUNCATED")),
+            assign("TRAILING: Final[dict[int, Rule]]", table("TRAILING")),
+            assign("PROTOCOLS: Final[dict[int, Protocol]]", table("PROTOCOL")),
+            assign("FIXED_HEADERS: Final[dict[int, Any]]", table("FIXED_HEADER")),
+            assign("PACKETS: Final[dict[int, dict[int, PacketFormat]]]", dict_of(formats)).rstrip(),
         ]
 
 
@@ -418,7 +347,7 @@ def _constant(sender: str) -> str:
 
 
 def _layout(bits: Iterable[Bit], version: int) -> Call:
-    return _dict((f'"{b.name}"', f"({b.at}, {b.width})") for b in bits if version in b.versions)
+    return dict_of((f'"{b.name}"', f"({b.at}, {b.width})") for b in bits if version in b.versions)
 
 
 class _Names(ast.NodeTransformer):

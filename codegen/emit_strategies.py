@@ -115,10 +115,7 @@ class _Emitter:
         self.names = {"packets", "texts", "topic_filters", "topic_names"}
 
     def module(self) -> str:
-        parts = [
-            self.property_set(name)
-            for name in dict.fromkeys(f.set for p in self.spec.packets for f in p.fields if f.set)
-        ]
+        parts = [self.property_set(name) for name in self.spec.property_sets()]
         parts += [self.packet(packet) for packet in self.spec.packets]
         parts.append(self.union())
         tables = "".join(f"{name}: Final = {value}\n" for name, value in sorted(self.tables.items()))
@@ -240,7 +237,7 @@ class _Emitter:
 
     def sets(self) -> set[str]:
         """The functions that make property sets."""
-        return {f"{f.set.lower()}_properties" for p in self.spec.packets for f in p.fields if f.set}
+        return {f"{name.lower()}_properties" for name in self.spec.property_sets()}
 
     def add(self, depth: int, *lines: str) -> None:
         self.lines += ["    " * depth + line for line in lines]

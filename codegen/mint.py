@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from codegen.model import Check, Cites, Field, Packet, Rule, Spec, Statement
+from codegen.tables.reader import Origin
 
 __all__ = ["mint"]
 
@@ -14,8 +15,6 @@ SOURCES = {
     4: "MQTT Version 3.1.1, OASIS Standard, 29 October 2014, stated without a number",
     3: "MQTT V3.1 Protocol Specification, 2010, as known from its differences to 3.1.1",
 }
-
-Origin = tuple[str, str, str]
 
 
 def mint(spec: Spec) -> Iterator[tuple[Statement, Origin]]:
@@ -26,19 +25,13 @@ def mint(spec: Spec) -> Iterator[tuple[Statement, Origin]]:
     for packet in spec.packets:
         for check in packet.header_checks:
             yield from _from_check(check, packet.section, ("packets.toml", f"packet {packet.name}", "check"))
-        for field in _flat(packet.fields):
+        for field in packet.every_field():
             origin = ("packets.toml", f"packet {packet.name}, field {field.name}", "cites")
             for check in field.checks:
                 yield from _from_check(check, packet.section, origin)
             yield from _from_field(field, packet, origin)
     for prop in spec.properties:
         yield from _from_property(spec, prop.name)
-
-
-def _flat(fields: Iterable[Field]) -> Iterator[Field]:
-    for field in fields:
-        yield field
-        yield from _flat(field.items)
 
 
 def _statement(

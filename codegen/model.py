@@ -180,6 +180,12 @@ class Packet(Row):
     header_checks: tuple[Check, ...]
     fields: tuple[Field, ...]
 
+    def every_field(self) -> Iterator[Field]:
+        """Its fields, each followed by the items that it is a list of."""
+        for one in self.fields:
+            yield one
+            yield from one.items
+
 
 @dataclass(frozen=True, eq=False)
 class Place(Row):
@@ -233,6 +239,15 @@ class Property(Row):
     def place(self, packet: str) -> Place | None:
         """The row that lets this property stand in `packet`, whoever sends it."""
         return next((p for p in self.places if p.packet == packet), None)
+
+    def sent_in(self, packet: str, sender: str) -> bool:
+        """Whether `sender` may put this property into `packet`."""
+        return any(p.packet == packet and sender in p.senders for p in self.places)
+
+    def repeatable(self, packet: str) -> bool:
+        """Whether this property may stand more than once in `packet`."""
+        place = self.place(packet)
+        return place is not None and place.many
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,9 +342,13 @@ class Spec:
             if any(p == packet and sender in who and (tolerated or not slip) for p, who, slip in r.places)
         )
 
-    def property_set(self, packet: str) -> tuple[Property, ...]:
-        """The properties that may stand in `packet` from either side, in id order."""
-        return tuple(p for p in self.properties if p.place(packet) is not None)
+    def property_sets(self) -> tuple[str, ...]:
+        """The names of the property sets: the packets that have one, and WILL."""
+        return tuple(dict.fromkeys(f.set for p in self.packets for f in p.fields if f.set))
+
+    def property_set(self, packet: str, sender: str = "") -> tuple[Property, ...]:
+        """The properties that may stand in `packet`, from that sender or else from either, in id order."""
+        return tuple(p for p in self.properties if (p.sent_in(packet, sender) if sender else p.place(packet)))
 
     def rows(self) -> Iterator[Row]:
         """Every row of every table, nested ones included."""

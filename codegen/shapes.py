@@ -51,12 +51,11 @@ def property_type(spec: Spec, name: str, packet: str) -> str:
 def property_shapes(spec: Spec) -> list[Shape]:
     """One class per property set, WILL included."""
     out = []
-    for packet in dict.fromkeys(f.set for p in spec.packets for f in p.fields if f.set):
+    for packet in spec.property_sets():
         attributes = []
         for prop in spec.property_set(packet):
-            place = prop.place(packet)
             kind = property_type(spec, prop.name, packet)
-            if place is not None and place.many:
+            if prop.repeatable(packet):
                 attributes.append(Attribute(prop.name, f"list[{kind}]", "[]"))
             else:
                 attributes.append(Attribute(prop.name, f"{kind} | None", "None"))

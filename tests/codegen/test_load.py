@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from codegen.__main__ import main
-from codegen.load import SpecError, load
+from codegen.load import load
 from codegen.model import Spec
+from codegen.tables.reader import SpecError
 
 Damage = Callable[[str, str, str], None]
 

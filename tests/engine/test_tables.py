@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen.emit_machines import Machine, load_decisions, load_machines
-from codegen.load import SpecError
+from codegen.tables.decisions import load_decisions
+from codegen.tables.machines import Machine, load_machines
+from codegen.tables.reader import SpecError
 from mqtt_ref.engine import connection
 from mqtt_ref.engine.generated.decisions import DECISIONS, LIMITS
 from mqtt_ref.engine.tables import MACHINES, TABLES, changed, decided, recording
@@ -153,15 +154,15 @@ def test_a_right_machine_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ('next = "off"', 'next = "on"', "machines/toy.toml: row 0: next: 'on' is not declared"),
-        ('effect = "click"', 'effect = "bang"', "machines/toy.toml: row 0: effect: 'bang' is not declared"),
-        ('input = ["push"]', 'input = ["pull"]', "machines/toy.toml: row 0: input: 'pull' is not declared"),
+        ('next = "off"', 'next = "on"', "machines/toy.toml: row 1: next: 'on' is not declared"),
+        ('effect = "click"', 'effect = "bang"', "machines/toy.toml: row 1: effect: 'bang' is not declared"),
+        ('input = ["push"]', 'input = ["pull"]', "machines/toy.toml: row 1: input: 'pull' is not declared"),
         ('cites = ["MQTT5-1.5.4-1"]\n', "", "machines/toy.toml: .*: cites: is missing"),
         ('["MQTT5-1.5.4-1"]\nreason', '["MQTT-1"]\nreason', "machines/toy.toml: otherwise: cites"),
-        ('start = "off"', 'start = "on"', "machines/toy.toml: -: start"),
-        ('machine = "toy"', 'machine = "boy"', "machines/toy.toml: -: machine"),
-        ("number = 0", 'number = "0"', "machines/toy.toml: input 0: number"),
-        ('title = "Toy"', 'title = "Toy"\nnote = "x"', "machines/toy.toml: -: note"),
+        ('start = "off"', 'start = "on"', "machines/toy.toml: file: start"),
+        ('machine = "toy"', 'machine = "boy"', "machines/toy.toml: file: machine"),
+        ("number = 0", 'number = "0"', "machines/toy.toml: input push: number"),
+        ('title = "Toy"', 'title = "Toy"\nnote = "x"', "machines/toy.toml: file: note"),
     ],
 )
 def test_a_wrong_row_is_refused_by_file_row_and_column(tmp_path: Path, old: str, new: str, where: str) -> None:

@@ -73,7 +73,10 @@ class Writer:
         """A constant that holds these citations."""
         value = cites_tuple(cites)
         label = cites.get(V5) or cites.get(V311) or cites.get(V31) or "none"
-        base = "C_" + re.sub(r"[^A-Za-z0-9]+", "_", label).upper()
+        return self.constant("C_" + re.sub(r"[^A-Za-z0-9]+", "_", label).upper(), value)
+
+    def constant(self, base: str, value: str) -> str:
+        """A constant of that value: of that name, numbered where another value has it already."""
         name = base
         number = 2
         while self.constants.get(name, value) != value:
@@ -99,14 +102,7 @@ class Writer:
             cites = {**rule.cites, **overrides.get(name, {})}
             parts.append(f"(0x{self.spec.reason_code(rule.reason):02X}, {self.cites(cites)})")
         value = "(\n    " + ",\n    ".join(parts) + ",\n)"
-        base = f"T_{kind.upper()}"
-        constant = base
-        number = 2
-        while self.constants.get(constant, value) != value:
-            constant = f"{base}_{number}"
-            number += 1
-        self.constants[constant] = value
-        return constant
+        return self.constant(f"T_{kind.upper()}", value)
 
     def broken(
         self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str, inner: str = ""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from codegen.fast_writer import Writer, only_in
+from codegen.fast.writer import Writer, only_in
 from codegen.model import V31, Field, Packet
 from codegen.shapes import class_name
 
@@ -21,10 +21,8 @@ class Encoders(Writer):
         self.add(1, f'"""The property section of {packet}, its length included."""')
         self.add(1, "if properties is None:", '    return b"\\0"', "out: list[bytes] = []")
         for prop in self.spec.property_set(packet):
-            place = prop.place(packet)
-            assert place is not None
             wire = self.spec.wire_of(prop.type)
-            if place.many:
+            if prop.repeatable(packet):
                 name = {"utf8_pair": "pair", "vbi": "number"}[wire]
                 self.add(1, f"for {name} in properties.{prop.name}:")
                 self.add(2, f"out.append({self.put(wire, name, prop.id)})")

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from codegen.fast_decoders import Decoders
-from codegen.fast_writer import Writer, is_plain_text, property_rules
+from codegen.fast.packets import Packets
+from codegen.fast.writer import Writer, is_plain_text, property_rules
 from codegen.model import CLIENT, SERVER, V5, V31, V311
 from codegen.text import cites_tuple
 
@@ -117,7 +117,7 @@ class Headers(Writer):
 
     def dispatch_decode(self) -> None:
         """The way in: the first byte judged, PUBLISH decoded, the others called."""
-        decoders = Decoders(self.spec, self.constants)
+        decoders = Packets(self.spec, self.constants)
         decoders.lines = self.lines
         self.add(
             0,

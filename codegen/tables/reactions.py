@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""`reactions.toml`: what the receiver of a broken rule does, and what else it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from codegen.model import Reaction
+from codegen.tables.reader import Reader, TableFile
+
+__all__ = ["read_reactions"]
+
+ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "suback", "unsuback", "ignore")
+
+
+def read_reactions(file: TableFile, reasons: Set[str]) -> tuple[Reaction, ...]:
+    """The rows in their order: the first that fits decides."""
+    return tuple(_reaction(row, reasons) for row in file.rows("reaction"))
+
+
+def _reaction(r: Reader, reasons: Set[str]) -> Reaction:
+    code = r.take("code", str, "")
+    if code and code != "breach" and code not in reasons:
+        raise r.error("code", f"there is no Reason Code {code!r}")
+    row = Reaction(
+        rule=r.take("rule", str),
+        versions=r.versions("versions") | ({0} if "unknown" in r.data and r.take("unknown", bool) else set()),
+        state=r.one_of("state", ("new", "connecting", "connected", "any")),
+        receiver=r.one_of("receiver", ("server", "client")),
+        action=r.one_of("action", ACTIONS),
+        code=code,
+        allowed=tuple(r.take("allowed", list)),
+        cites=r.cite("cites"),
+    )
+    for outcome in row.allowed:
+        if outcome.split(":")[0] not in ACTIONS:
+            raise r.error("allowed", f"{outcome!r} is not an outcome; they start with {', '.join(ACTIONS)}")
+    return row

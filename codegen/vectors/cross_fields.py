@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Rules between fields: packets of which each field is legal, and all of them together are not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from codegen.model import V5, Packet, Spec
+from codegen.vectors.book import Vector
+from codegen.vectors.breaches import breach
+from codegen.vectors.draft import Draft
+from codegen.vectors.samples import codes, draft, entries
+
+__all__ = ["cross_fields"]
+
+
+def cross_fields(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[Vector]:
+    """Every check of a field against those before it, tried with what can make it fail.
+
+    Raises:
+        AssertionError: nothing that is tried makes a check fail, which would leave it untested.
+    """
+    for field in packet.fields:
+        if version not in field.versions or field.types[version] == "bits":
+            continue
+        for check in field.checks:
+            if version not in check.cites:
+                continue
+            count = 0
+            for label, sample, names in _attempts(spec, packet, version, sender):
+                if eval(check.expression, {}, names):
+                    end = sample.last_byte(sample.find(field.name))
+                    found = breach(spec, check.cites, check.reason, version, end, field.name)
+                    yield Vector("cross-field", f"{packet.name}/{field.name}/{label}", sample, found)
+                    count += 1
+            assert count, (packet.name, check.expression)
+
+
+def _attempts(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[tuple[str, Draft, dict[str, Any]]]:
+    """Packets whose fields take their special values together, with what an expression sees of them."""
+    if packet.name == "CONNACK":
+        known = codes(spec, packet, packet.fields[1], version, sender)
+        for flags, code in itertools.product((0, 1), known):
+            sample = draft(spec, packet, version, sender, bits={"acknowledge_flags": flags})
+            sample = sample.put(sample.find("reason_code"), bytes([code]))
+            yield f"{flags}-{code:02x}", sample, {"session_present": flags, "reason_code": code}
+    elif packet.name == "PUBLISH":
+        props = [p for p in spec.property_set("PUBLISH", sender) if p.name != "topic_alias"] if version == V5 else []
+        for qos in (0, 1, 2):
+            for label, chosen in (("bare", []), ("with-properties", entries(spec, props))):
+                sample = draft(spec, packet, version, sender, flags=qos << 1, sets={"PUBLISH": chosen})
+                sample = sample.put(sample.find("topic"), b"\0\0")
+                yield f"empty-topic-{label}-qos-{qos}", sample, {"topic": "", "has_topic_alias": False}
+    else:
+        raise AssertionError(f"no attempts at the checks of {packet.name}")
