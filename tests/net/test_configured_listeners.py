@@ -85,7 +85,7 @@ def test_ws(run: Run, authority: Any) -> None:
         '{type: ws, address: "127.0.0.1:0", origins: ["https://example.org"]}',
         f'{{type: ws, address: "127.0.0.1:0", tls: {tls}}}',
     ).server
-    for listener, context in zip(server.listeners, (None, authority.client()), strict=True):
+    for listener, context in zip(server.listeners, (None, authority.threaded_client()), strict=True):
         assert listener.urls[0].startswith("ws" if context is None else "wss")
         with websocket(listener.urls[0], subprotocols=[Subprotocol("mqtt")], proxy=None, ssl=context) as web:
             web.send(encode(5, Connect("a")))

@@ -114,7 +114,7 @@ def test_messages_of_every_size_pass(running: Callable[..., Any], authority: Any
     listener = WebSocketListener(port=0, tls=tls)
     running(listener)
     assert listener.urls == [f"{'wss' if secure else 'ws'}://127.0.0.1:{listener.port}"]
-    more: dict[str, Any] = {"ssl": authority.client()} if secure else {}
+    more: dict[str, Any] = {"ssl": authority.threaded_client()} if secure else {}
     with Ws(listener.urls[0], **more) as one, Ws(listener.urls[0], version=4, **more) as other:
         one.connect("one")
         one.send(Subscribe(1, [Subscription("#")]))
