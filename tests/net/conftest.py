@@ -229,7 +229,7 @@ class Authority:
         """The same for a client that reads in one thread and writes in another, as `websockets.sync` does.
 
         Python's `ssl` does not guard a connection against that. With TLS 1.3 the server's tickets are read just when
-        the first request is written, and one in some hundred requests is lost or garbled; with 1.2 nothing is read then.
+        the first request is written, and one in some hundred requests is lost or garbled; with 1.2 there are none.
         """
         context = self.client()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
