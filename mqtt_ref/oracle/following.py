@@ -131,7 +131,8 @@ def _accepted(talk: Talk, connack: Connack) -> None:
     if talk.tells_session():
         if connack.session_present and not connect.clean_start:
             talk.session = RESUMED
-        else:
+        elif talk.version == V5 or connect.clean_start:
+            # A client of 3.1.1 that asks for its session keeps what it has, and sends it again [MQTT311-4.4.0-1].
             if talk.session != FRESH:
                 talk.memory.lapse(talk.number)
             talk.session = FRESH

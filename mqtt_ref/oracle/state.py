@@ -97,6 +97,8 @@ class Talk:
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
+        self.round_trip = 0
+        """Nanoseconds that are surely enough for a packet to go to the client and its answer to come."""
         self.end_seen = True
         """Whether the end of the connection is seen when it comes."""
         self.now = now
@@ -156,7 +158,8 @@ class Talk:
         if not self.answered_at or not self.certain:
             return False
         waited = not self.early and self.answered_at - self.connected_at >= QUIET
-        self.informed = waited or self.first_byte_at - self.answered_at >= SETTLE
+        since = self.first_byte_at - self.answered_at
+        self.informed = (waited and since >= self.round_trip) or since >= SETTLE
         return self.informed
 
     def is_fresh(self) -> bool:

@@ -77,7 +77,41 @@ def test_who_waited_for_the_connack_knows_it() -> None:
     assert rules(judge) == ["MQTT5-3.2.2-11"]
 
 
+def test_a_client_far_away_may_not_have_its_connack_yet() -> None:
+    judge = Judge()
+    watched = begun(judge, V5, ZERO)
+    watched.talk.round_trip = SECOND // 5
+    publish = Publish("a", b"", 1, packet_id=1)
+    watched.client(encode(V5, publish), NOW + QUIET + SECOND // 6)
+    assert not judge.findings
+    publish.packet_id = 2
+    watched.client(encode(V5, publish), NOW + QUIET + SECOND // 5)
+    assert rules(judge) == ["MQTT5-3.2.2-11"]
+
+
 # ---------------------------------------------------------------- what 3.x may do
+
+
+def test_311_sends_again_whether_or_not_the_server_has_a_session() -> None:
+    stage = Stage(V311)
+    stage.connect(Connack(), clean_start=False)
+    stage.client.send(Publish("a", b"1", 1, False, True, 7))  # sent to this server or another, before anybody looked
+    stage.client.send(Pubrel(9))
+    assert not stage.rules()
+
+
+def test_311_may_take_its_own_session_up_or_begin_anew() -> None:
+    for again in (
+        Publish("a", b"a", 1, False, True, 1),
+        Publish("a", b"a", 1, packet_id=1),
+        Publish("b", b"b", 2, packet_id=1),
+    ):
+        stage = Stage(V311)
+        interrupted(stage, ("a", 1))
+        stage.connect(Connack(), clean_start=False)
+        stage.client.out.clear()
+        stage.client.send(again)
+        assert not stage.rules()
 
 
 def test_311_may_send_again_on_a_live_connection() -> None:
@@ -132,6 +166,25 @@ def test_acknowledging_what_an_earlier_connection_brought() -> None:
     stage.connect(RESUMED, **lasting(stage))
     stage.client.send(Puback(3))
     assert not stage.rules()
+
+
+def test_what_is_released_may_come_again_behind_what_was_sent_later() -> None:
+    # 4.6.0-1 orders PUBLISH packets; the PUBREL for the first message is none.
+    for version in (V5, V311):
+        stage = Stage(version)
+        stage.connect(**lasting(stage))
+        stage.client.publish("a", b"1", 2)
+        stage.client.publish("b", b"2", 1)
+        stage.turn()
+        stage.watched.server(encode(version, Pubrec(1)), stage.now)
+        stage.watched.closed(stage.now)
+        stage.open()
+        stage.client.lost()
+        stage.client.outgoing.clear()
+        stage.connect(RESUMED, **lasting(stage))
+        stage.client.send(Publish("b", b"2", 1, False, True, 2))
+        stage.client.send(Pubrel(1))
+        assert not stage.rules()
 
 
 def test_a_session_that_was_not_seen_from_its_start() -> None:
@@ -356,6 +409,19 @@ def test_a_packet_that_takes_long_to_come_is_a_packet_that_comes() -> None:
     judge.passed(NOW + 28 * SECOND)
     assert not judge.findings
     judge.passed(NOW + 30 * SECOND)
+    assert rules(judge) == ["MQTT5-3.1.2-20"]
+
+
+def test_while_the_server_authenticates_nobody_pings() -> None:
+    judge = Judge()
+    watched = judge.open("1", NOW, local=True)
+    properties = ConnectProperties(authentication_method="slow")  # and then a PINGREQ is forbidden [MQTT5-3.1.2-30]
+    watched.client(encode(V5, Connect("c", keep_alive=5, properties=properties)), NOW)
+    judge.passed(NOW + 9 * SECOND)
+    watched.server(encode(V5, Connack()), NOW + 9 * SECOND)
+    watched.client(encode(V5, Pingreq()), NOW + 13 * SECOND)
+    assert not judge.findings
+    watched.client(encode(V5, Pingreq()), NOW + 21 * SECOND)
     assert rules(judge) == ["MQTT5-3.1.2-20"]
 
 

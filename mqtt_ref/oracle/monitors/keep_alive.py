@@ -65,12 +65,10 @@ class KeepAlive(Monitor):
         own = connect.keep_alive
         connack = talk.connack
         given = None
-        since = self.last
+        # Before the CONNACK a client may not know its Keep Alive, and may not be allowed to send [MQTT5-3.1.2-30].
+        since = max(self.last, talk.answered_at)
         if connack is not None and connack.properties is not None:
             given = connack.properties.server_keep_alive
-        if given is not None:
-            # The client cannot keep what it did not know: its time begins when the CONNACK was there.
-            since = max(since, talk.answered_at)
         seconds = own if given is None else given
         if not seconds or not talk.answered_at or not talk.certain:
             return
