@@ -296,6 +296,17 @@ def test_a_server_that_breaks_the_wire_format_makes_the_rest_uncertain() -> None
     assert not judge.findings
 
 
+def test_a_bridge_that_tries_a_private_version_speaks_none_of_ours() -> None:
+    for name, version in ((b"\x00\x06MQIsdp", 0x83), (b"\x00\x04MQTT", 0x84), (b"\x00\x04MQTT", 0x85)):
+        judge = Judge()
+        watched = judge.open("1", NOW)
+        body = name + bytes([version]) + b"\x02\x00\x3c\x00\x01b"
+        watched.client(bytes([0x10, len(body)]) + body, NOW)
+        watched.closed(NOW + 1)
+        assert not judge.findings
+        assert judge.unjudged == 1
+
+
 def test_a_remaining_length_of_five_bytes_ends_it() -> None:
     judge = Judge()
     watched = begun(judge)
