@@ -39,6 +39,8 @@ class Passing:
     connection: int = 1
     """Which connection of this client it is on, counted from 1."""
     listener: str = ""
+    topic_alias_maximum: int = 0
+    """Topic Aliases that the client allows."""
 
     @property
     def name(self) -> str:

@@ -140,6 +140,7 @@ class Disturbance:
         self.version = 0
         self.client_id = ""
         self.connection = 1
+        self.topic_alias_maximum = 0
         self._framers = (Framer(), Framer())
         self._topics: tuple[dict[int, str], dict[int, str]] = ({}, {})
         self._limits: list[Limit] = []
@@ -175,10 +176,15 @@ class Disturbance:
             self.version = packet.protocol_version
             self.client_id = packet.client_id
             self._nameless = not packet.client_id
+            asked = packet.properties
+            self.topic_alias_maximum = (asked.topic_alias_maximum if asked is not None else None) or 0
             self.connection = self.script.arrived(packet.client_id)
         elif isinstance(packet, Connack) and sender == SERVER:
             data = self._told(data, packet)
-        passing = Passing(sender, data, packet, self.version, self.client_id, "", self.connection, self.listener)
+        passing = Passing(
+            sender, data, packet, self.version, self.client_id, "", self.connection, self.listener,
+            self.topic_alias_maximum,
+        )  # fmt: skip
         if isinstance(packet, Publish):
             passing.topic = self._topic(sender, packet)
         steps: list[Step] = [data]
