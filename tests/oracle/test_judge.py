@@ -13,6 +13,7 @@ from mqtt_ref.wire.packets import (
     ConnackProperties,
     Connect,
     ConnectProperties,
+    Disconnect,
     Pingreq,
     Puback,
     Publish,
@@ -166,6 +167,15 @@ def test_acknowledging_what_an_earlier_connection_brought() -> None:
     stage.connect(RESUMED, **lasting(stage))
     stage.client.send(Puback(3))
     assert not stage.rules()
+
+
+def test_who_is_refused_may_say_goodbye() -> None:
+    judge = Judge()
+    watched = begun(judge, V5, Connack(0x87))
+    watched.client(encode(V5, Disconnect()), NOW + SETTLE)
+    assert not judge.findings
+    watched.client(encode(V5, Pingreq()), NOW + SETTLE)
+    assert rules(judge) == ["MQTT5-3.14.4-1"]
 
 
 def test_what_is_released_may_come_again_behind_what_was_sent_later() -> None:
