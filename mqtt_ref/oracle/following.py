@@ -115,6 +115,7 @@ def got_pubrel(talk: Talk, number: int) -> None:
 
 
 def _acknowledged(talk: Talk, number: int, code: int) -> None:
+    talk.acknowledged_at = talk.now
     found = talk.memory.outgoing.pop(number, None)
     if found is not None:
         talk.done[number] = (found.mark, code)

@@ -108,6 +108,8 @@ class Talk:
         self.connack: Connack | None = None
         self.connected_at = 0
         self.answered_at = 0
+        self.acknowledged_at = 0
+        """When the last exchange of a message of the client ended."""
         self.early = False
         """Something was sent between the CONNECT and the CONNACK."""
         self.informed = False

@@ -169,6 +169,26 @@ def test_acknowledging_what_an_earlier_connection_brought() -> None:
     assert not stage.rules()
 
 
+def test_a_client_may_send_again_one_by_one() -> None:
+    stage = Stage()
+    interrupted(stage, ("a", 1), ("b", 1), ("c", 1))
+    stage.client.outgoing.clear()
+    stage.connect(RESUMED, **lasting(stage))
+    stage.client.send(Publish("a", b"a", 1, False, True, 1))
+    stage.pass_time(12)
+    stage.client.send(Pingreq())  # it waits for the PUBACK
+    assert not stage.rules()
+    stage.says(Puback(1))
+    stage.client.send(Pingreq())
+    assert not stage.rules()  # it has only just come
+    stage.client.send(Publish("b", b"b", 1, False, True, 2))
+    stage.says(Puback(2))
+    stage.pass_time(12)
+    stage.client.send(Pingreq())
+    assert "MQTT5-4.4.0-1" in stage.rules()
+    assert [finding.seen for finding in stage.findings] == ["PUBLISH 3 ('c') was not, for 10 s"]
+
+
 def test_who_is_refused_may_say_goodbye() -> None:
     judge = Judge()
     watched = begun(judge, V5, Connack(0x87))
