@@ -11,6 +11,7 @@ from mqtt_ref.oracle.flow import Aside, Behind, Pause, Reply, Step, Stop
 from mqtt_ref.oracle.illegal import illegal, known
 from mqtt_ref.oracle.limiting import Limit
 from mqtt_ref.oracle.matching import Passing
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.jsonform import packet_from_json
 from mqtt_ref.wire.packets import (
@@ -55,6 +56,9 @@ Seconds = Annotated[float, Meta(description="Seconds", ge=0, le=86_400)]
 
 class _Deed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the actions."""
+
+    def __post_init__(self) -> None:
+        check_said(self)
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         """The steps instead of `steps`, which are those of the packet that passes."""
@@ -111,6 +115,7 @@ class Corrupt(_Deed, frozen=True, tag="corrupt"):
     fields: dict[str, int] = {}
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.at is None) == (not self.fields):
             raise ValueError("what is corrupted is either a byte, `at`, or `fields`")
 
@@ -164,6 +169,7 @@ class _Other(_Deed, frozen=True):
     ) = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if sum(one is not None for one in (self.packet, self.hex, self.illegal)) != 1:
             raise ValueError("a packet is said in one of three ways: `packet`, `hex` or `illegal`")
         if self.packet is not None:

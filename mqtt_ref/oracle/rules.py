@@ -14,6 +14,7 @@ from mqtt_ref.oracle.actions import Action, Limit, Refuse
 from mqtt_ref.oracle.flow import Flow, Offer, Pause, Step
 from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.matching import Match, Passing
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -35,6 +36,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     times: Annotated[int, Meta(description="How often it acts at most; 0: always", ge=0)] = 0
 
     def __post_init__(self) -> None:
+        check_said(self)
         for action in self.actions:
             if isinstance(action, Limit | Refuse):
                 if self.when.packet != "CONNECT" or self.when.sender == SERVER:

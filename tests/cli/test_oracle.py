@@ -186,6 +186,7 @@ def test_serve_takes_the_configuration_of_the_broker(script: str, tmp_path: Path
             assert properties.maximum_qos == 1
             assert properties.receive_maximum == (7 if script else 1024)
             client.send(Publish("a", b"", qos=2, packet_id=1))
+            client.ping()  # so that the server has read it
             client.disconnect()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)

@@ -4,15 +4,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_ref.oracle.actions import Action, Answer, Delay, Drop, Duplicate, HalfOpen, Reorder, Replace, Split
+from mqtt_ref.oracle.actions import (
+    Action,
+    Answer,
+    Close,
+    Delay,
+    Drop,
+    Duplicate,
+    HalfOpen,
+    Limit,
+    Reorder,
+    Replace,
+    Split,
+)
 from mqtt_ref.oracle.flow import FOREVER, Flow, Pause, Reply, Step, Stop
 from mqtt_ref.oracle.illegal import illegal, illegal_packets
 from mqtt_ref.oracle.matching import Match, Passing, filter_matches
+from mqtt_ref.oracle.recorder import Condition
 from mqtt_ref.oracle.rules import Disturbance, Rule, Script
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.packets import (
@@ -203,6 +217,25 @@ def test_an_answer_that_a_version_does_not_have_is_none() -> None:
     rule = Rule(when=Match(packet="PINGREQ"), do=Answer(illegal="PUBLISH/properties.topic_alias/0"))
     steps = sent(begun(rule, version=4), Pingreq(), sender=CLIENT)
     assert steps == [encode(4, Pingreq())]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Match(packet="PUBREK"), r"packet of Match: .*'PUBREK'; did you mean PUBREL"),
+        (lambda: Match(nth=-1), r"nth of Match: Expected `int` >= 0 .*-1"),
+        (lambda: Match(qos="1"), "qos of Match: "),
+        (lambda: Delay(seconds=-1), "seconds of Delay: "),
+        (lambda: Close(place="befor"), "did you mean before"),
+        (lambda: Limit(receive_maximum=0), "receive_maximum of Limit: "),
+        (lambda: Rule(when=Match(), do="drop"), "do of Rule: "),
+        (lambda: Rule(when={"packet": "PUBACK"}, do=Drop(), times="2"), "times of Rule: "),
+        (lambda: Condition(connected="X", count=0), "count of Condition: "),
+    ],
+)
+def test_what_is_said_from_python_is_checked_as_a_file_is(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make()
 
 
 def test_a_half_open_link_is_a_step_of_its_own() -> None:
