@@ -15,6 +15,7 @@ from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
     Pingreq,
+    Pingresp,
     Puback,
     Publish,
     PublishProperties,
@@ -464,6 +465,20 @@ def test_while_the_server_authenticates_nobody_pings() -> None:
     assert not judge.findings
     watched.client(encode(V5, Pingreq()), NOW + 21 * SECOND)
     assert rules(judge) == ["MQTT5-3.1.2-20"]
+
+
+def test_who_waits_for_a_pingresp_in_vain_may_leave() -> None:
+    for answered, late in ((False, []), (True, ["MQTT5-3.1.2-20"])):
+        judge = Judge()
+        watched = judge.open("1", NOW, local=True)
+        watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
+        watched.server(encode(V5, Connack()), NOW + QUIET)
+        watched.client(encode(V5, Pingreq()), NOW + 10 * SECOND)
+        if answered:
+            watched.server(encode(V5, Pingresp()), NOW + 11 * SECOND)
+        judge.passed(NOW + 24 * SECOND)
+        watched.closed(NOW + 25 * SECOND, by_client=True)
+        assert rules(judge) == late
 
 
 def test_without_times_nobody_is_late() -> None:
