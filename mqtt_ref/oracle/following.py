@@ -132,8 +132,10 @@ def _accepted(talk: Talk, connack: Connack) -> None:
     if talk.tells_session():
         if connack.session_present and not connect.clean_start:
             talk.session = RESUMED
-        elif talk.version == V5 or connect.clean_start:
-            # A client of 3.1.1 that asks for its session keeps what it has, and sends it again [MQTT311-4.4.0-1].
+        elif talk.version != V5 and not connect.clean_start:
+            # What a client of 3.1.1 has, it may keep and send again [MQTT311-4.4.0-1]; or it begins anew.
+            talk.memory.doubt(talk.number)
+        else:
             if talk.session != FRESH:
                 talk.memory.lapse(talk.number)
             talk.session = FRESH

@@ -75,6 +75,11 @@ class Memory:
         self.incoming = set()
         self.known = True
 
+    def doubt(self, talk: int) -> None:
+        """The session may go on or not: nothing is expected but of what connection `talk` sent."""
+        self.outgoing = {number: one for number, one in self.outgoing.items() if one.talk == talk}
+        self.known = False
+
     def forget(self) -> None:
         """Something was not seen: nothing can be said about what is unacknowledged."""
         self.outgoing = {}

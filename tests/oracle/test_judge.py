@@ -137,6 +137,19 @@ def test_31_has_no_session_present() -> None:
     assert not stage.rules()
 
 
+def test_311_owes_nothing_of_a_session_that_the_server_had_lost() -> None:
+    stage = Stage(V311)
+    interrupted(stage, ("a", 1))
+    stage.client.outgoing.clear()
+    stage.connect(Connack(), clean_start=False)
+    stage.drop()
+    stage.connect(RESUMED, clean_start=False)
+    stage.client.send(Subscribe(1, [Subscription("a", 0)]))
+    stage.pass_time(11)
+    stage.client.send(Pingreq())
+    assert not stage.rules()
+
+
 # ---------------------------------------------------------------- what may have been lost
 
 
