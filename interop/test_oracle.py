@@ -29,7 +29,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, P
 OVER_WEBSOCKET = [
     run
     for run in ALONE
-    if run.publisher.name in ("paho", "mqttjs") and run.scenario in ("exchange", "resume", "will", "large")
+    if run.publisher.name in ("paho", "aiomqtt", "mqttjs") and run.scenario in ("exchange", "resume", "will", "large")
 ]
 
 

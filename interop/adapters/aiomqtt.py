@@ -101,6 +101,7 @@ class AiomqttClient:
             will=will,
             keepalive=options.keep_alive,
             timeout=DEADLINE,
+            transport="websockets" if options.websocket else "tcp",
         )
         try:
             await client.__aenter__()

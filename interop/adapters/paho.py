@@ -91,9 +91,10 @@ def session_arguments(options: Options) -> "tuple[bool | None, mqtt.CleanStartOp
 
 def cut(link: "mqtt.SocketLike | None") -> None:
     """End a link at once and for both directions, so that nothing more can be sent on it, least a DISCONNECT."""
-    if isinstance(link, socket.socket):
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        link.shutdown(socket.SHUT_RDWR)
+    end: object = getattr(link, "_socket", link)  # over WebSocket paho has a wrapper of its own around the socket
+    if isinstance(end, socket.socket):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        end.shutdown(socket.SHUT_RDWR)
 
 
 class _Answer:

@@ -15,9 +15,9 @@ INTRODUCTION = """\
 Written by `python -m interop.findings` from the `.toml` files here; do not edit.
 
 In ordinary use paho-mqtt, gmqtt, aiomqtt and MQTT.js break no rule that the oracle knows: `interop/test_oracle.py`
-plays the scenarios of the matrix with each of them, with paho-mqtt and MQTT.js over WebSocket too. What is listed here
-they do when the broker limits them or the link breaks (`docs/misbehaviour.md`). Each finding has the trace in which it
-is seen, as the broker's side recorded it; `mqtt-ref oracle check TRACE` judges it again, and a test does so.
+plays the scenarios of the matrix with each of them, with paho-mqtt, aiomqtt and MQTT.js over WebSocket too. What is
+listed here they do when the broker limits them or the link breaks (`docs/misbehaviour.md`). Each finding has the trace
+in which it is seen, as the broker's side recorded it; `mqtt-ref oracle check TRACE` judges it again, as a test does.
 """
 
 

@@ -104,7 +104,8 @@ def _check(args: argparse.Namespace) -> int:
     if not judge.connections:
         print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
         return USAGE
-    return _show(args, judge.findings, judge.connections, judge.unjudged)
+    code = _show(args, judge.findings, judge.connections, judge.unjudged)
+    return USAGE if code == FINE and judge.unjudged == judge.connections else code
 
 
 def _report(args: argparse.Namespace) -> int:

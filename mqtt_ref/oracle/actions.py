@@ -11,14 +11,26 @@ from mqtt_ref.oracle.flow import Aside, Behind, Pause, Reply, Step, Stop
 from mqtt_ref.oracle.illegal import illegal, known
 from mqtt_ref.oracle.limiting import Limit
 from mqtt_ref.oracle.matching import Passing
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.jsonform import packet_from_json
-from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect
+from mqtt_ref.wire.packets import (
+    Auth,
+    AuthProperties,
+    Connack,
+    ConnackProperties,
+    Connect,
+    Packet,
+    Publish,
+    PublishProperties,
+)
 from mqtt_ref.wire.primitives import CLIENT, V5
 from mqtt_ref.wire.violation import Violation
 
 __all__ = [
     "Action",
+    "Aliases",
+    "Answer",
     "Close",
     "Corrupt",
     "Delay",
@@ -44,6 +56,9 @@ Seconds = Annotated[float, Meta(description="Seconds", ge=0, le=86_400)]
 
 class _Deed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the actions."""
+
+    def __post_init__(self) -> None:
+        check_said(self)
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         """The steps instead of `steps`, which are those of the packet that passes."""
@@ -100,6 +115,7 @@ class Corrupt(_Deed, frozen=True, tag="corrupt"):
     fields: dict[str, int] = {}
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.at is None) == (not self.fields):
             raise ValueError("what is corrupted is either a byte, `at`, or `fields`")
 
@@ -153,6 +169,7 @@ class _Other(_Deed, frozen=True):
     ) = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if sum(one is not None for one in (self.packet, self.hex, self.illegal)) != 1:
             raise ValueError("a packet is said in one of three ways: `packet`, `hex` or `illegal`")
         if self.packet is not None:
@@ -165,7 +182,7 @@ class _Other(_Deed, frozen=True):
     def data(self, passing: Passing) -> bytes:
         """Its bytes, in the version that the connection speaks."""
         if self.packet is not None:
-            return encode(passing.version or V5, packet_from_json(self.packet))
+            return encode(passing.version or V5, self.said(passing, packet_from_json(self.packet)))
         if self.hex is not None:
             return bytes.fromhex(self.hex)
         assert self.illegal is not None
@@ -173,6 +190,10 @@ class _Other(_Deed, frozen=True):
             return illegal(self.illegal, passing.version or V5).data
         except KeyError:
             return passing.data  # this version has no such packet
+
+    def said(self, passing: Passing, packet: Packet) -> Packet:
+        """The packet of `packet`, with what depends on that which passes."""
+        return packet
 
 
 class Replace(_Other, frozen=True, tag="replace"):
@@ -190,6 +211,40 @@ class Insert(_Other, frozen=True, tag="insert"):
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         other = self.data(passing)
         return [other, *steps] if self.place == "before" else [*steps, other]
+
+
+class Answer(_Other, frozen=True, tag="answer"):
+    """Another packet goes back to who sent it, which itself does not pass.
+
+    A CONNACK and an AUTH have the Authentication Method of what they answer, if they have no properties of their own.
+    """
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        data = self.data(passing)
+        return steps if data is passing.data else [Reply(data)]
+
+    def said(self, passing: Passing, packet: Packet) -> Packet:
+        asked = passing.packet
+        if isinstance(asked, Connect | Auth) and isinstance(packet, Connack | Auth) and packet.properties is None:
+            method = asked.properties.authentication_method if asked.properties is not None else None
+            if method is not None:
+                kind = AuthProperties if isinstance(packet, Auth) else ConnackProperties
+                packet.properties = kind(authentication_method=method)
+        return packet
+
+
+class Aliases(_Deed, frozen=True, tag="aliases"):
+    """Behind it come messages with the Topic Aliases that the client allows.
+
+    With each one by its topic, `alias/N`, and one by the alias alone.
+    """
+
+    lowest: Annotated[int, Meta(description="So many of the lowest, and the highest", ge=0, le=65535)] = 1000
+
+    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
+        maximum = passing.topic_alias_maximum
+        used = [*range(1, min(self.lowest, maximum - 1) + 1), maximum] if maximum else []
+        return steps + [_aliased(alias, topic) for alias in used for topic in (f"alias/{alias}", "")]
 
 
 class Close(_Deed, frozen=True, tag="close"):
@@ -255,12 +310,18 @@ Action = (
     | Split
     | Replace
     | Insert
+    | Answer
+    | Aliases
     | Close
     | HalfOpen
     | Freeze
     | Refuse
     | Limit
 )
+
+
+def _aliased(alias: int, topic: str) -> bytes:
+    return encode(V5, Publish(topic, b"", properties=PublishProperties(topic_alias=alias)))
 
 
 def _with_fields(data: bytes, fields: dict[str, int], passing: Passing) -> bytes:

@@ -9,11 +9,11 @@ from typing import Final
 
 from mqtt_ref.wire.generated.packets import Publish
 from mqtt_ref.wire.generated.vectors import Vector, vectors
-from mqtt_ref.wire.primitives import CLIENT
+from mqtt_ref.wire.primitives import CLIENT, V5, V31, V311
 from mqtt_ref.wire.statements import STATEMENTS
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["also", "broken_by", "decided"]
+__all__ = ["also", "broken_by", "decided", "is_private"]
 
 SAME: Final = {
     "MQTT5-3.3.1-2": "MQTT5-4.3.1-1",
@@ -56,6 +56,15 @@ def _more(statement: str, packet: int, field: str, byte: bytes) -> tuple[str, ..
     if statement in IN_TOPICS and packet in TOPIC_PACKETS and "topic" in field and "response" not in field:
         return (IN_TOPICS[statement],)
     return ()
+
+
+def is_private(violation: Violation | Vector, data: bytes) -> bool:
+    """Whether it is a CONNECT of a bridge, which asks with the highest bit of a known version if it meets its like.
+
+    That is no version of the standard, so no rule of the standard binds it.
+    """
+    byte = data[violation.offset : violation.offset + 1]
+    return violation.field == "protocol_version" and bool(byte) and byte[0] - 0x80 in (V31, V311, V5)
 
 
 def broken_by(vector: Vector) -> tuple[str, ...]:

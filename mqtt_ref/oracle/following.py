@@ -115,6 +115,7 @@ def got_pubrel(talk: Talk, number: int) -> None:
 
 
 def _acknowledged(talk: Talk, number: int, code: int) -> None:
+    talk.acknowledged_at = talk.now
     found = talk.memory.outgoing.pop(number, None)
     if found is not None:
         talk.done[number] = (found.mark, code)
@@ -131,6 +132,9 @@ def _accepted(talk: Talk, connack: Connack) -> None:
     if talk.tells_session():
         if connack.session_present and not connect.clean_start:
             talk.session = RESUMED
+        elif talk.version != V5 and not connect.clean_start:
+            # What a client of 3.1.1 has, it may keep and send again [MQTT311-4.4.0-1]; or it begins anew.
+            talk.memory.doubt(talk.number)
         else:
             if talk.session != FRESH:
                 talk.memory.lapse(talk.number)

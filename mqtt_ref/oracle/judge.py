@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mqtt_ref.oracle import following
-from mqtt_ref.oracle.codec import also
+from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
@@ -165,7 +165,8 @@ class Watched:
         if talk.connect is None:
             named = talk.data[talk.pos : talk.pos + 12]
             if kind == Connect.TYPE and (talk.whole or b"MQTT" in named or b"MQIsdp" in named):
-                self._accuse_wire(violation)
+                if not is_private(violation, talk.data[talk.pos : talk.stop]):
+                    self._accuse_wire(violation)
             elif talk.whole:
                 cites = ("MQTT5-3.1.0-1", "MQTT311-3.1.0-1")
                 self.accuse(cites, "a CONNECT as the first packet", f"{PACKET_NAMES[kind]} as the first packet")

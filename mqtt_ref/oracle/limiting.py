@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from mqtt_ref.engine.options import Capabilities
 from mqtt_ref.oracle.flow import Offer, Step
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect
 from mqtt_ref.wire.primitives import V5, V31
@@ -51,6 +52,9 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
     assigned_client_identifier: Annotated[str, Meta(description="For clients without one", min_length=1)] | None = None
     server_reference: Annotated[str, Meta(description="Told in a CONNACK that accepts", min_length=1)] | None = None
+
+    def __post_init__(self) -> None:
+        check_said(self)
 
     def offered(self, before: Capabilities) -> Capabilities:
         """The capabilities as they are for this client."""

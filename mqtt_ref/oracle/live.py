@@ -11,7 +11,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.trace import Trace, TracedChannel
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.state import QUIET, SECOND
+from mqtt_ref.oracle.state import QUIET, SECOND, SETTLE
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -107,6 +107,8 @@ class JudgedChannel(TracedChannel):
         self.watched = self._live.judge.open(
             str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
         )
+        if not self.watched.talk.local:
+            self.watched.talk.round_trip = SETTLE
         self._live.add(self)
         self._pass = self.write
         self.write = self._judged_write
@@ -134,13 +136,20 @@ class JudgedChannel(TracedChannel):
         talk = self.watched.talk
         if not self._answered and talk.connect is not None:
             self._answered = True
-            wait = talk.connected_at + self._live.hold - now
-            if wait > 0:
+            if talk.connected_at + self._live.hold > now:
                 self._held.append(data)
-                self.driver.loop.call_later(wait / SECOND + 0.0005, self._release)
+                self._wait()
                 return
         self.watched.server(data, now)
         self._pass(data)
+
+    def _wait(self) -> None:
+        """Release the CONNACK when it has been held long enough; a timer may be early by the time its loop was busy."""
+        left = self.watched.talk.connected_at + self._live.hold - monotonic_ns()
+        if left > 0:
+            self.driver.loop.call_later(left / SECOND + 0.0005, self._wait)
+        else:
+            self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from mqtt_ref.broker.topics import valid_topic_filter
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -39,6 +40,8 @@ class Passing:
     connection: int = 1
     """Which connection of this client it is on, counted from 1."""
     listener: str = ""
+    topic_alias_maximum: int = 0
+    """Topic Aliases that the client allows."""
 
     @property
     def name(self) -> str:
@@ -69,6 +72,7 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     nth: Annotated[int, Meta(description="The how many-th of them; 0: each", ge=0)] = 0
 
     def __post_init__(self) -> None:
+        check_said(self)
         if self.to is not None and self.by is not None:
             raise ValueError("a packet goes `to` a client or comes `from` one, not both")
         if self.topic is not None and not valid_topic_filter(self.topic, shared=False):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.oracle.judge import Judge, Watched
-from mqtt_ref.oracle.state import SECOND
+from mqtt_ref.oracle.state import SECOND, SETTLE
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 
@@ -36,6 +36,7 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
     ended = {piece.connection for piece in pieces if piece.event == "close"}
     patchy = {piece.connection for piece in pieces if piece.gap and piece.sender == SERVER}
     open_now: dict[str, Watched] = {}
+    opened: dict[str, int] = {}
     gone: set[str] = set()
     looked = 0
     now = 0
@@ -54,6 +55,7 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
             watched.talk.certain = name not in patchy
             watched.talk.end_seen = name in ended
             open_now[name] = watched
+            opened[name] = now if piece.event == "open" else now - SETTLE
         if piece.gap:
             watched.missing(CLIENT if piece.sender == CLIENT else SERVER)
         if piece.event == "close":
@@ -61,6 +63,9 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
             del open_now[name]
             gone.add(name)
         elif piece.sender == CLIENT:
+            if piece.server and watched.talk.connect is None:
+                # TCP's own packets went to the client and back between the first of them and the CONNECT.
+                watched.talk.round_trip = min(SETTLE, now - opened[name])
             watched.client(piece.data, now)
         elif piece.sender == SERVER:
             watched.server(piece.data, now)

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from mqtt_ref.net.trace import Trace
 from mqtt_ref.oracle.matching import Match, Passing
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
 from mqtt_ref.wire.packets import Connack, Connect, Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -55,6 +56,7 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: Annotated[int, Meta(description="Only what came after the happening of this number", ge=0)] = 0
 
     def __post_init__(self) -> None:
+        check_said(self)
         wanted = (self.packet, self.connected, self.disconnected, self.fired, self.finding)
         if sum(one is not None for one in wanted) != 1:
             raise ValueError("one of packet, connected, disconnected, fired, finding has to be there")

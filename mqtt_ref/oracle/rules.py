@@ -14,6 +14,7 @@ from mqtt_ref.oracle.actions import Action, Limit, Refuse
 from mqtt_ref.oracle.flow import Flow, Offer, Pause, Step
 from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.matching import Match, Passing
+from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -35,6 +36,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     times: Annotated[int, Meta(description="How often it acts at most; 0: always", ge=0)] = 0
 
     def __post_init__(self) -> None:
+        check_said(self)
         for action in self.actions:
             if isinstance(action, Limit | Refuse):
                 if self.when.packet != "CONNECT" or self.when.sender == SERVER:
@@ -140,6 +142,7 @@ class Disturbance:
         self.version = 0
         self.client_id = ""
         self.connection = 1
+        self.topic_alias_maximum = 0
         self._framers = (Framer(), Framer())
         self._topics: tuple[dict[int, str], dict[int, str]] = ({}, {})
         self._limits: list[Limit] = []
@@ -175,10 +178,15 @@ class Disturbance:
             self.version = packet.protocol_version
             self.client_id = packet.client_id
             self._nameless = not packet.client_id
+            asked = packet.properties
+            self.topic_alias_maximum = (asked.topic_alias_maximum if asked is not None else None) or 0
             self.connection = self.script.arrived(packet.client_id)
         elif isinstance(packet, Connack) and sender == SERVER:
             data = self._told(data, packet)
-        passing = Passing(sender, data, packet, self.version, self.client_id, "", self.connection, self.listener)
+        passing = Passing(
+            sender, data, packet, self.version, self.client_id, "", self.connection, self.listener,
+            self.topic_alias_maximum,
+        )  # fmt: skip
         if isinstance(packet, Publish):
             passing.topic = self._topic(sender, packet)
         steps: list[Step] = [data]

@@ -75,6 +75,11 @@ class Memory:
         self.incoming = set()
         self.known = True
 
+    def doubt(self, talk: int) -> None:
+        """The session may go on or not: nothing is expected but of what connection `talk` sent."""
+        self.outgoing = {number: one for number, one in self.outgoing.items() if one.talk == talk}
+        self.known = False
+
     def forget(self) -> None:
         """Something was not seen: nothing can be said about what is unacknowledged."""
         self.outgoing = {}
@@ -97,6 +102,8 @@ class Talk:
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
+        self.round_trip = 0
+        """Nanoseconds that are surely enough for a packet to go to the client and its answer to come."""
         self.end_seen = True
         """Whether the end of the connection is seen when it comes."""
         self.now = now
@@ -106,6 +113,8 @@ class Talk:
         self.connack: Connack | None = None
         self.connected_at = 0
         self.answered_at = 0
+        self.acknowledged_at = 0
+        """When the last exchange of a message of the client ended."""
         self.early = False
         """Something was sent between the CONNECT and the CONNACK."""
         self.informed = False
@@ -156,7 +165,8 @@ class Talk:
         if not self.answered_at or not self.certain:
             return False
         waited = not self.early and self.answered_at - self.connected_at >= QUIET
-        self.informed = waited or self.first_byte_at - self.answered_at >= SETTLE
+        since = self.first_byte_at - self.answered_at
+        self.informed = (waited and since >= self.round_trip) or since >= SETTLE
         return self.informed
 
     def is_fresh(self) -> bool:

@@ -23,7 +23,7 @@ from mqtt_ref.oracle.live import policy
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.report import as_text
 from mqtt_ref.oracle.rules import Rule, Script
-from mqtt_ref.testing.recording import Recording, Seen, matches
+from mqtt_ref.testing.recording import Recording, Seen, check_fields, matches
 from mqtt_ref.threaded import ThreadedServer
 from mqtt_ref.wire.statements import find, resolve
 
@@ -200,6 +200,7 @@ class Oracle:
 
     def packets(self, kind: type[T], *, client: str = "", sender: str = "client", **fields: Any) -> list[T]:
         """The packets of that kind that were sent so far, with these fields; see `expect`."""
+        check_fields(kind, fields)
         self.settle()
         way = _way(sender)
         return [cast("T", one.packet) for one in self.recording.seen() if _fits(one, kind, way, client, fields)]
@@ -218,6 +219,7 @@ class Oracle:
             TypeError: the packet has no such field.
         """
         __tracebackhide__ = True
+        check_fields(kind, fields)
         way = _way(sender)
         end = time.monotonic() + within
         with self.recording.changed:
@@ -251,6 +253,7 @@ class Oracle:
     ) -> T:
         """`expect`, for tests whose client runs on the same event loop."""
         __tracebackhide__ = True
+        check_fields(kind, fields)
         way = _way(sender)
         end = time.monotonic() + within
         while (found := self._take(kind, way, client, fields)) is None:

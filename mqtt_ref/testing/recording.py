@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,7 @@ from mqtt_ref.wire.packets import Packet
 from mqtt_ref.wire.pcap import Chunk
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["MAXIMUM_BYTES", "Recording", "Seen", "matches"]
+__all__ = ["MAXIMUM_BYTES", "Recording", "Seen", "check_fields", "matches"]
 
 MAXIMUM_BYTES: Final = 64 * 1024 * 1024
 """Bytes of packets that are kept; the oldest go first, and are counted."""
@@ -148,9 +149,7 @@ def matches(packet: object, fields: dict[str, Any]) -> bool:
     """Whether the packet's fields, or properties of these names, are as wanted.
 
     A value that can be called is asked. Text is compared with the bytes that it encodes to, where a field has bytes.
-
-    Raises:
-        TypeError: the packet has no such field.
+    What `check_fields` refuses is taken for None.
     """
     for name, wanted in fields.items():
         value = _value(packet, name)
@@ -162,18 +161,24 @@ def matches(packet: object, fields: dict[str, Any]) -> bool:
     return True
 
 
+def check_fields(kind: type, fields: Iterable[str]) -> None:
+    """Whether packets of that kind can have these fields or properties.
+
+    Raises:
+        TypeError: they cannot; says which there are.
+    """
+    known = _property_names(kind)
+    for name in fields:
+        if not hasattr(kind, name) and name not in known:
+            own = [field for field in getattr(kind, "__match_args__", ()) if field != "properties"]
+            raise TypeError(f"{kind.__name__} has no field {name!r}; there are {', '.join([*own, *known])}")
+
+
 def _value(packet: object, name: str) -> object:
     if hasattr(packet, name):
         return getattr(packet, name)
-    kind = type(packet)
     properties = getattr(packet, "properties", None)
-    if properties is not None and hasattr(properties, name):
-        return getattr(properties, name)
-    known = _property_names(kind)
-    if name in known:
-        return None
-    fields = [field for field in kind.__match_args__ if field != "properties"]  # type: ignore[attr-defined]
-    raise TypeError(f"{kind.__name__} has no field {name!r}; there are {', '.join([*fields, *known])}")
+    return getattr(properties, name, None)
 
 
 def _property_names(kind: type) -> tuple[str, ...]:

@@ -102,6 +102,16 @@ def test_what_cannot_be_read_is_said(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["", '{"t": 1, "conn": 1, "dir": "in", "packet": null, "hex": "c000"}'])
+def test_nothing_that_could_be_judged_is_not_clean(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(text)
+    assert main(["oracle", "check", str(path)]) == 2
+    assert "1 connection judged, 1 of them not" in capsys.readouterr().out
+
+
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["oracle", "check", "not-there.pcap"]) == 2
     assert "not-there.pcap" in capsys.readouterr().err
@@ -186,6 +196,7 @@ def test_serve_takes_the_configuration_of_the_broker(script: str, tmp_path: Path
             assert properties.maximum_qos == 1
             assert properties.receive_maximum == (7 if script else 1024)
             client.send(Publish("a", b"", qos=2, packet_id=1))
+            client.ping()  # so that the server has read it
             client.disconnect()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)

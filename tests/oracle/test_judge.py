@@ -13,7 +13,9 @@ from mqtt_ref.wire.packets import (
     ConnackProperties,
     Connect,
     ConnectProperties,
+    Disconnect,
     Pingreq,
+    Pingresp,
     Puback,
     Publish,
     PublishProperties,
@@ -77,7 +79,41 @@ def test_who_waited_for_the_connack_knows_it() -> None:
     assert rules(judge) == ["MQTT5-3.2.2-11"]
 
 
+def test_a_client_far_away_may_not_have_its_connack_yet() -> None:
+    judge = Judge()
+    watched = begun(judge, V5, ZERO)
+    watched.talk.round_trip = SECOND // 5
+    publish = Publish("a", b"", 1, packet_id=1)
+    watched.client(encode(V5, publish), NOW + QUIET + SECOND // 6)
+    assert not judge.findings
+    publish.packet_id = 2
+    watched.client(encode(V5, publish), NOW + QUIET + SECOND // 5)
+    assert rules(judge) == ["MQTT5-3.2.2-11"]
+
+
 # ---------------------------------------------------------------- what 3.x may do
+
+
+def test_311_sends_again_whether_or_not_the_server_has_a_session() -> None:
+    stage = Stage(V311)
+    stage.connect(Connack(), clean_start=False)
+    stage.client.send(Publish("a", b"1", 1, False, True, 7))  # sent to this server or another, before anybody looked
+    stage.client.send(Pubrel(9))
+    assert not stage.rules()
+
+
+def test_311_may_take_its_own_session_up_or_begin_anew() -> None:
+    for again in (
+        Publish("a", b"a", 1, False, True, 1),
+        Publish("a", b"a", 1, packet_id=1),
+        Publish("b", b"b", 2, packet_id=1),
+    ):
+        stage = Stage(V311)
+        interrupted(stage, ("a", 1))
+        stage.connect(Connack(), clean_start=False)
+        stage.client.out.clear()
+        stage.client.send(again)
+        assert not stage.rules()
 
 
 def test_311_may_send_again_on_a_live_connection() -> None:
@@ -98,6 +134,19 @@ def test_31_has_no_session_present() -> None:
     stage.connect(Connack(), clean_start=False)
     stage.client.send(Publish("a", b"1", 1, False, True, 7))
     stage.client.send(Pubrel(9))
+    assert not stage.rules()
+
+
+def test_311_owes_nothing_of_a_session_that_the_server_had_lost() -> None:
+    stage = Stage(V311)
+    interrupted(stage, ("a", 1))
+    stage.client.outgoing.clear()
+    stage.connect(Connack(), clean_start=False)
+    stage.drop()
+    stage.connect(RESUMED, clean_start=False)
+    stage.client.send(Subscribe(1, [Subscription("a", 0)]))
+    stage.pass_time(11)
+    stage.client.send(Pingreq())
     assert not stage.rules()
 
 
@@ -132,6 +181,54 @@ def test_acknowledging_what_an_earlier_connection_brought() -> None:
     stage.connect(RESUMED, **lasting(stage))
     stage.client.send(Puback(3))
     assert not stage.rules()
+
+
+def test_a_client_may_send_again_one_by_one() -> None:
+    stage = Stage()
+    interrupted(stage, ("a", 1), ("b", 1), ("c", 1))
+    stage.client.outgoing.clear()
+    stage.connect(RESUMED, **lasting(stage))
+    stage.client.send(Publish("a", b"a", 1, False, True, 1))
+    stage.pass_time(12)
+    stage.client.send(Pingreq())  # it waits for the PUBACK
+    assert not stage.rules()
+    stage.says(Puback(1))
+    stage.client.send(Pingreq())
+    assert not stage.rules()  # it has only just come
+    stage.client.send(Publish("b", b"b", 1, False, True, 2))
+    stage.says(Puback(2))
+    stage.pass_time(12)
+    stage.client.send(Pingreq())
+    assert "MQTT5-4.4.0-1" in stage.rules()
+    assert [finding.seen for finding in stage.findings] == ["PUBLISH 3 ('c') was not, for 10 s"]
+
+
+def test_who_is_refused_may_say_goodbye() -> None:
+    judge = Judge()
+    watched = begun(judge, V5, Connack(0x87))
+    watched.client(encode(V5, Disconnect()), NOW + SETTLE)
+    assert not judge.findings
+    watched.client(encode(V5, Pingreq()), NOW + SETTLE)
+    assert rules(judge) == ["MQTT5-3.14.4-1"]
+
+
+def test_what_is_released_may_come_again_behind_what_was_sent_later() -> None:
+    # 4.6.0-1 orders PUBLISH packets; the PUBREL for the first message is none.
+    for version in (V5, V311):
+        stage = Stage(version)
+        stage.connect(**lasting(stage))
+        stage.client.publish("a", b"1", 2)
+        stage.client.publish("b", b"2", 1)
+        stage.turn()
+        stage.watched.server(encode(version, Pubrec(1)), stage.now)
+        stage.watched.closed(stage.now)
+        stage.open()
+        stage.client.lost()
+        stage.client.outgoing.clear()
+        stage.connect(RESUMED, **lasting(stage))
+        stage.client.send(Publish("b", b"2", 1, False, True, 2))
+        stage.client.send(Pubrel(1))
+        assert not stage.rules()
 
 
 def test_a_session_that_was_not_seen_from_its_start() -> None:
@@ -241,6 +338,17 @@ def test_a_server_that_breaks_the_wire_format_makes_the_rest_uncertain() -> None
     watched.server(b"\x41\x02\x00\x01", NOW + SETTLE)
     watched.client(encode(V5, Puback(4)), NOW + SETTLE)
     assert not judge.findings
+
+
+def test_a_bridge_that_tries_a_private_version_speaks_none_of_ours() -> None:
+    for name, version in ((b"\x00\x06MQIsdp", 0x83), (b"\x00\x04MQTT", 0x84), (b"\x00\x04MQTT", 0x85)):
+        judge = Judge()
+        watched = judge.open("1", NOW)
+        body = name + bytes([version]) + b"\x02\x00\x3c\x00\x01b"
+        watched.client(bytes([0x10, len(body)]) + body, NOW)
+        watched.closed(NOW + 1)
+        assert not judge.findings
+        assert judge.unjudged == 1
 
 
 def test_a_remaining_length_of_five_bytes_ends_it() -> None:
@@ -357,6 +465,33 @@ def test_a_packet_that_takes_long_to_come_is_a_packet_that_comes() -> None:
     assert not judge.findings
     judge.passed(NOW + 30 * SECOND)
     assert rules(judge) == ["MQTT5-3.1.2-20"]
+
+
+def test_while_the_server_authenticates_nobody_pings() -> None:
+    judge = Judge()
+    watched = judge.open("1", NOW, local=True)
+    properties = ConnectProperties(authentication_method="slow")  # and then a PINGREQ is forbidden [MQTT5-3.1.2-30]
+    watched.client(encode(V5, Connect("c", keep_alive=5, properties=properties)), NOW)
+    judge.passed(NOW + 9 * SECOND)
+    watched.server(encode(V5, Connack()), NOW + 9 * SECOND)
+    watched.client(encode(V5, Pingreq()), NOW + 13 * SECOND)
+    assert not judge.findings
+    watched.client(encode(V5, Pingreq()), NOW + 21 * SECOND)
+    assert rules(judge) == ["MQTT5-3.1.2-20"]
+
+
+def test_who_waits_for_a_pingresp_in_vain_may_leave() -> None:
+    for answered, late in ((False, []), (True, ["MQTT5-3.1.2-20"])):
+        judge = Judge()
+        watched = judge.open("1", NOW, local=True)
+        watched.client(encode(V5, Connect("c", keep_alive=10)), NOW)
+        watched.server(encode(V5, Connack()), NOW + QUIET)
+        watched.client(encode(V5, Pingreq()), NOW + 10 * SECOND)
+        if answered:
+            watched.server(encode(V5, Pingresp()), NOW + 11 * SECOND)
+        judge.passed(NOW + 24 * SECOND)
+        watched.closed(NOW + 25 * SECOND, by_client=True)
+        assert rules(judge) == late
 
 
 def test_without_times_nobody_is_late() -> None:

@@ -13,7 +13,7 @@ from mqtt_ref.net.trace import Trace
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.recorded import judge_recording
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Puback, Publish
+from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect, Pingreq, Puback, Publish
 from mqtt_ref.wire.primitives import V5
 from mqtt_ref.wire.recording import RecordingError
 
@@ -88,6 +88,17 @@ def test_what_was_not_captured_of_the_server_is_not_held_against_the_client() ->
     capture.add(0, encode(V5, Puback(7)))
     capture.add(1, encode(V5, Publish("t", b"")))
     assert rules(capture.judged()) == []
+
+
+def test_a_client_far_away_knows_its_connack_once_it_can_have_it() -> None:
+    for seconds, known in ((0.15, False), (0.25, True)):
+        capture = Capture()
+        capture.add(0, b"", SYN)
+        capture.add(1, b"", SYN | ACK)
+        capture.add(0, encode(V5, Connect("c")), seconds=0.2)  # what the way there and back takes
+        capture.add(1, encode(V5, Connack(properties=ConnackProperties(maximum_qos=0))))
+        capture.add(0, encode(V5, Publish("a", b"", 1, packet_id=1)), seconds=seconds)
+        assert rules(capture.judged()) == (["MQTT5-3.2.2-11"] if known else [])
 
 
 def test_keep_alive_by_the_times_of_the_capture() -> None:

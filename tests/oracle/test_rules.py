@@ -4,18 +4,44 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_ref.oracle.actions import Action, Delay, Drop, Duplicate, HalfOpen, Reorder, Replace, Split
-from mqtt_ref.oracle.flow import FOREVER, Flow, Pause, Step, Stop
+from mqtt_ref.oracle.actions import (
+    Action,
+    Answer,
+    Close,
+    Delay,
+    Drop,
+    Duplicate,
+    HalfOpen,
+    Limit,
+    Reorder,
+    Replace,
+    Split,
+)
+from mqtt_ref.oracle.flow import FOREVER, Flow, Pause, Reply, Step, Stop
 from mqtt_ref.oracle.illegal import illegal, illegal_packets
 from mqtt_ref.oracle.matching import Match, Passing, filter_matches
+from mqtt_ref.oracle.recorder import Condition
 from mqtt_ref.oracle.rules import Disturbance, Rule, Script
 from mqtt_ref.wire.fast import decode, encode
-from mqtt_ref.wire.packets import Connack, Connect, Packet, Pingresp, Puback, Publish, PublishProperties, Suback
+from mqtt_ref.wire.packets import (
+    Connack,
+    Connect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Publish,
+    PublishProperties,
+    Pubrec,
+    Pubrel,
+    Suback,
+)
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation
 
@@ -178,6 +204,38 @@ def test_an_illegal_packet_that_a_version_does_not_have() -> None:
     only_v5 = "PUBLISH/properties.topic_alias/0"
     disturbance = begun(Rule(when=Match(packet="PINGRESP"), do=Replace(illegal=only_v5)), version=4)
     assert sent(disturbance, Pingresp()) == [encode(4, Pingresp())]
+
+
+def test_an_answer_goes_back_and_what_it_answers_does_not_pass() -> None:
+    answer = Answer(packet={"type": "PUBREL", "packet_id": 7})
+    disturbance = begun(Rule(when=Match(packet="PUBREC"), do=[answer, Delay(seconds=2)]))
+    assert sent(disturbance, Pubrec(7), sender=CLIENT) == []
+    assert disturbance.take(CLIENT, 2 * SECOND) == [Reply(encode(5, Pubrel(7)))]
+
+
+def test_an_answer_that_a_version_does_not_have_is_none() -> None:
+    rule = Rule(when=Match(packet="PINGREQ"), do=Answer(illegal="PUBLISH/properties.topic_alias/0"))
+    steps = sent(begun(rule, version=4), Pingreq(), sender=CLIENT)
+    assert steps == [encode(4, Pingreq())]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Match(packet="PUBREK"), r"packet of Match: .*'PUBREK'; did you mean PUBREL"),
+        (lambda: Match(nth=-1), r"nth of Match: Expected `int` >= 0 .*-1"),
+        (lambda: Match(qos="1"), "qos of Match: "),
+        (lambda: Delay(seconds=-1), "seconds of Delay: "),
+        (lambda: Close(place="befor"), "did you mean before"),
+        (lambda: Limit(receive_maximum=0), "receive_maximum of Limit: "),
+        (lambda: Rule(when=Match(), do="drop"), "do of Rule: "),
+        (lambda: Rule(when={"packet": "PUBACK"}, do=Drop(), times="2"), "times of Rule: "),
+        (lambda: Condition(connected="X", count=0), "count of Condition: "),
+    ],
+)
+def test_what_is_said_from_python_is_checked_as_a_file_is(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make()
 
 
 def test_a_half_open_link_is_a_step_of_its_own() -> None:

@@ -106,7 +106,7 @@ def test_a_policy_that_closes() -> None:
 def test_packets_are_given_once_and_in_order(oracle: Oracle, client: RawClient) -> None:
     client.publish("a", b"1")
     client.publish("b", b"2")
-    client.send(Pingreq())
+    client.ping()
     assert oracle.expect(Publish, topic="b", payload="2").payload == b"2"
     with pytest.raises(AssertionError, match=r"no expect\(Publish, topic='a'\) .*\n.*opened(.|\n)*PINGREQ"):
         oracle.expect(Publish, topic="a", within=0.0)
@@ -128,6 +128,14 @@ def test_clients_are_told_apart(oracle: Oracle, client: RawClient) -> None:
             oracle.expect(Publish, client="melon", within=0.0)
     with pytest.raises(ValueError, match="a sender is client or broker, not 'server'"):
         oracle.expect(Connect, sender="server")
+
+
+def test_what_no_packet_has_is_said_at_once(oracle: Oracle) -> None:
+    with pytest.raises(TypeError, match="Publish has no field 'topik'; there are topic, "):
+        oracle.expect(Publish, topik="a")
+    with pytest.raises(TypeError, match="Publish has no field 'quos'"):
+        oracle.packets(Publish, quos=1)
+    assert oracle.packets(Publish, topic_alias=1) == []
 
 
 def test_expect_waits_for_what_comes(oracle: Oracle, client: RawClient) -> None:

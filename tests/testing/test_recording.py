@@ -10,7 +10,7 @@ import pytest
 from mqtt_ref.oracle.recorded import judge_recording
 from mqtt_ref.testing.oracle import Oracle
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.testing.recording import Recording, matches
+from mqtt_ref.testing.recording import Recording, check_fields, matches
 from mqtt_ref.wire.packets import Connect, ConnectProperties, Pingreq, Publish
 from mqtt_ref.wire.pcap import streams
 
@@ -76,6 +76,6 @@ def test_fields_and_properties(fields: dict[str, object], fit: bool) -> None:
 def test_a_property_that_the_packet_does_not_have() -> None:
     assert matches(Connect("melon", protocol_version=4), {"session_expiry_interval": None})
     with pytest.raises(TypeError, match="Pingreq has no field 'topic'"):
-        matches(Pingreq(), {"topic": "a"})
+        check_fields(Pingreq, ["topic"])
     with pytest.raises(TypeError, match=r"Publish has no field 'topik'; there are topic, .*topic_alias"):
-        matches(Publish("a"), {"topik": "a"})
+        check_fields(Publish, ["topic", "topik"])

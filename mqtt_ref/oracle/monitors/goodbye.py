@@ -57,7 +57,7 @@ class Goodbye(Monitor):
         name = PACKET_NAMES[packet.TYPE]
         if talk.disconnected_at:
             self.accuse(BEHIND, "nothing behind a DISCONNECT", f"{name} behind the DISCONNECT")
-        elif self.refused and talk.version == V5 and talk.knows():
+        elif self.refused and talk.version == V5 and packet.TYPE != Disconnect.TYPE and talk.knows():
             self.accuse(REFUSED, "the connection closed by a CONNACK that refuses", f"{name} behind it")
 
     def sent_disconnect(self, packet: Disconnect) -> None:

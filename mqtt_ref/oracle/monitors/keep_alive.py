@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import SECOND, Talk
-from mqtt_ref.wire.packets import Connack, Packet
+from mqtt_ref.wire.packets import Connack, Packet, Pingreq, Pingresp
 
 __all__ = ["KeepAlive", "allowance"]
 
@@ -31,6 +31,8 @@ class KeepAlive(Monitor):
         super().__init__(talk, accuse)
         self.last = 0
         """When the last packet of the client was complete; 0: not known."""
+        self.pinged = 0
+        """When a PINGREQ was complete that is not answered; 0: there is none."""
         self.told = False
         self.limit = 0
         """Nanoseconds from one packet to the next that are surely too long; 0: any time is allowed."""
@@ -48,12 +50,20 @@ class KeepAlive(Monitor):
         self.last = talk.now
         self.told = False
 
+    def sent_pingreq(self, packet: Pingreq) -> None:
+        self.pinged = self.last
+
+    def got_pingresp(self, packet: Pingresp) -> None:
+        self.pinged = 0
+
     def passed(self, now: int) -> None:
         # A client that is far away may be gone, or cut off, without anybody knowing yet.
         if self.talk.local:
             self.left(now)
 
     def left(self, now: int) -> None:
+        if self.pinged and self.pinged == self.last:
+            return  # it waits for the PINGRESP, or has given up waiting (3.1.2.10)
         if self.limit and now - self.last > self.limit and self.last and not self.told:
             self._judge(now)
 
@@ -65,12 +75,10 @@ class KeepAlive(Monitor):
         own = connect.keep_alive
         connack = talk.connack
         given = None
-        since = self.last
+        # Before the CONNACK a client may not know its Keep Alive, and may not be allowed to send [MQTT5-3.1.2-30].
+        since = max(self.last, talk.answered_at)
         if connack is not None and connack.properties is not None:
             given = connack.properties.server_keep_alive
-        if given is not None:
-            # The client cannot keep what it did not know: its time begins when the CONNACK was there.
-            since = max(since, talk.answered_at)
         seconds = own if given is None else given
         if not seconds or not talk.answered_at or not talk.certain:
             return

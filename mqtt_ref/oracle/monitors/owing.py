@@ -10,7 +10,7 @@ from mqtt_ref.wire.packets import Packet, Publish, Pubrel
 __all__ = ["PATIENCE", "Owing"]
 
 PATIENCE = 10 * SECOND
-"""A client that does other things for so long, and has room for it, will not send again any more."""
+"""A client that does other things for so long, has room for it and waits for nothing, will not send again any more."""
 OWED = (
     "MQTT5-4.4.0-1", "MQTT5-3.1.2-23", "MQTT5-4.1.0-1", "MQTT311-4.4.0-1", "MQTT311-4.1.0-1", "MQTT311-4.1.0-2"
 )  # fmt: skip
@@ -30,6 +30,8 @@ class Owing(Monitor):
         self.told = False
         self.full = False
         """The quota stood at zero once, so that something may have had to wait."""
+        self.again_at = 0
+        """When something was sent again last."""
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk
@@ -42,10 +44,14 @@ class Owing(Monitor):
             return
         if talk.used >= talk.receive_maximum:
             self.full = True
-        if talk.session != RESUMED or self.full or talk.first_byte_at < talk.answered_at + PATIENCE:
+        if talk.session != RESUMED or self.full:
             return
         if packet.TYPE == Pubrel.TYPE or (isinstance(packet, Publish) and packet.dup):
+            self.again_at = talk.now
             return  # it is about to
+        # It may send one message after the other, each when the one before is acknowledged.
+        if talk.used or talk.now < max(talk.answered_at, talk.acknowledged_at, self.again_at) + PATIENCE:
+            return
         self.told = True
         for found in list(talk.memory.outgoing.values()):
             if found.talk != talk.number and self._may_come(found):

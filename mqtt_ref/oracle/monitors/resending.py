@@ -104,8 +104,6 @@ class Resending(Monitor):
             self.accuse(LIVE, "a PUBREL again only when a session is resumed", f"PUBREL {number} once more")
             return
         if found is not None and (found.released or found.received):
-            if found.order < self.latest and not found.released:
-                self.accuse(ORDER, "messages again in the order of their first sending", f"PUBREL {number}")
             return
         if found is not None and (found.talk == talk.number or talk.session == RESUMED):
             refused = "the message with it has no PUBREC yet"
