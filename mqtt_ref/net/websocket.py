@@ -147,10 +147,15 @@ class WebSocket(asyncio.Protocol):
 
     # ---------------------------------------------------------------- to the stream
 
+    @property
+    def _open(self) -> bool:
+        """Whether frames may be sent: not behind an end that was decided on before the handshake was answered."""
+        return self.protocol.state is State.OPEN and not self.protocol.eof_sent
+
     def write(self, data: bytes) -> None:
         """Packets, in binary frames."""
         protocol = self.protocol
-        if protocol.state is not State.OPEN:
+        if not self._open:
             return
         if len(data) <= FRAME:
             protocol.send_binary(data)
@@ -173,7 +178,7 @@ class WebSocket(asyncio.Protocol):
 
     def close(self) -> None:
         """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
-        if self.protocol.state is State.OPEN:
+        if self._open:
             self.protocol.send_close(NORMAL)
             self.stream.write(b"".join(self.protocol.data_to_send()))
             self.channel.driver.loop.call_later(LINGER, self.stream.abort)

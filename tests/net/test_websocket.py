@@ -377,13 +377,16 @@ def test_what_is_no_websocket_is_told_as_such(
         client.connect("goes on")
 
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
+
+
 def opened(port: int) -> socket.socket:
     """A socket on which the handshake of WebSocket is done; from here on the test makes the frames."""
     plain = socket.create_connection(("127.0.0.1", port), 10)
-    plain.sendall(
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-    )
+    plain.sendall(HANDSHAKE)
     got = b""
     while not got.endswith(b"\r\n\r\n"):
         got += plain.recv(1)
@@ -428,6 +431,24 @@ def test_frames_that_break_a_rule_of_websocket_end_the_connection(
         plain.sendall(data)
         assert close_code(plain) == code
     said("WebSocket: ")
+
+
+def test_frames_behind_the_handshake_that_break_a_rule(
+    running: Callable[..., Any], listener: WebSocketListener, said: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are read before the handshake is answered, so that the connection ends with the answer."""
+    running(listener)
+    connect = encode(5, Connect("one"))
+    for data in (b"\x82\x01x", frame(0x82, connect) + frame(0xC2, b"x")):
+        with socket.create_connection(("127.0.0.1", listener.port), 10) as plain:
+            plain.sendall(HANDSHAKE + data)
+            got = b""
+            while part := plain.recv(1000):
+                got += part
+            assert got.startswith(b"HTTP/1.1 101 ")
+    said("WebSocket: incorrect masking")
+    said("WebSocket: reserved bits must be 0")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_connect_without_end_is_not_waited_for(running: Callable[..., Any], said: Callable[..., str]) -> None:
