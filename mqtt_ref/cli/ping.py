@@ -12,6 +12,7 @@ import time
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mqtt_ref.cli.failure import named, plainly
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect
@@ -45,10 +46,11 @@ def run(args: argparse.Namespace) -> int:
     """Do it."""
     end = time.monotonic() + args.timeout
     version = VERSIONS[args.version]
+    where = named(args.url)
     try:
         link, username, password = _open(args.url, args.timeout)
     except (OSError, ValueError) as error:
-        print(f"mqtt-ref ping: {args.url}: {error}", file=sys.stderr)
+        print(f"mqtt-ref ping: {where}: {plainly(error)}", file=sys.stderr)
         return USAGE
     with link:
         began = time.monotonic()
@@ -57,17 +59,17 @@ def run(args: argparse.Namespace) -> int:
             link.sendall(encode(version, connect))
             answer = _answer(link, version, end)
         except (OSError, ValueError) as error:
-            print(f"mqtt-ref ping: {args.url}: {error}", file=sys.stderr)
+            print(f"mqtt-ref ping: {where}: {plainly(error)}", file=sys.stderr)
             return USAGE
         if not isinstance(answer, Connack) or answer.reason_code:
-            print(f"mqtt-ref ping: {args.url}: the answer is {answer!r}", file=sys.stderr)
+            print(f"mqtt-ref ping: {where}: the answer is {answer!r}", file=sys.stderr)
             return FINDINGS
         try:
             link.sendall(encode(version, Disconnect()))
         except OSError:
             pass  # it has said what we wanted to know
     if not args.quiet:
-        print(f"{args.url}: accepted within {(time.monotonic() - began) * 1000:.1f} ms")
+        print(f"{where}: accepted within {(time.monotonic() - began) * 1000:.1f} ms")
     return FINE
 
 
