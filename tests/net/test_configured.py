@@ -205,6 +205,37 @@ def test_a_hook_of_one_s_own(serve: Serve, tmp_path: Path, monkeypatch: pytest.M
         assert client.message().payload == b"HELLO!"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("broken:Hook", r"cannot be imported: ValueError\('no database'\)"),
+        ("unfit:Sends", "cannot be added: hook Sends: on_packet_sent cannot be async def"),
+        ("unfit:Reads", "cannot be added: hook Reads: on_acl_check is async def"),
+        ("unfit:Raises", r"arguments: are not taken by unfit:Raises: OSError\('nobody there'\)"),
+    ],
+)
+def test_a_hook_of_one_s_own_that_does_not_work(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    (tmp_path / "broken.py").write_text("raise ValueError('no database')\n")
+    (tmp_path / "unfit.py").write_text(
+        "from mqtt_ref.hooks import Hook\n"
+        "class Sends(Hook):\n"
+        "    async def on_packet_sent(self, client, packet, data): pass\n"
+        "class Reads(Hook):\n"
+        "    async def on_acl_check(self, client, topic, write): return True\n"
+        "class Raises(Hook):\n"
+        "    def __init__(self): raise OSError('nobody there')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    file = tmp_path / "broker.yaml"
+    file.write_text(f"hooks: {{auth: {{allow_all: true}}, custom: [{{hook: '{name}'}}]}}\n")
+    refused = serve("--config", str(file), port=None)
+    assert refused.wait() == 2
+    assert refused.err.having(said)
+    assert not refused.err.having("Traceback")
+
+
 def test_the_environment_alone_is_a_configuration(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MQTT_REF__OPTIONS__CAPABILITIES__RETAIN_AVAILABLE", "false")
     running = serve().wait_ready()
