@@ -168,6 +168,12 @@ def test_a_hangup_takes_new_certificates(serve: Serve, tmp_path: Path, authority
         running.err.wait("read the configuration again")
         assert shown(port) == second
         stays.ping()
+        file.write_text("no certificate")
+        (tmp_path / "broker.yaml").write_text((LISTENERS + secure + LEDGER).replace("first", "other"))
+        running.process.send_signal(signal.SIGHUP)
+        running.err.wait(r"stays as it was: .*listeners\[\d\]\.tls: mqtts:.*server\.pem is not a certificate")
+        stays.ping()
+    assert shown(port) == second  # with the password of before
 
 
 def test_the_api_reads_it_again_too(serve: Serve, tmp_path: Path) -> None:
