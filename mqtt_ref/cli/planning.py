@@ -76,7 +76,7 @@ def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
 def _plain(args: argparse.Namespace) -> Plan:
     listeners = _default_listeners(args)
     if not args.allow_all:
-        _refuse_strangers(listeners)
+        _keep_to_this_machine(listeners)
     return Plan(Options(), listeners, [AllowAll()])
 
 
@@ -102,7 +102,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
         made.hooks.append(AllowAll())
     elif config.hooks.auth is None:
         if args.config is None:
-            _refuse_strangers(made.listeners)
+            _keep_to_this_machine(made.listeners)
             made.hooks.append(AllowAll())
         elif not config.hooks.custom:
             made.warnings.append("nobody may connect: the configuration has no hooks.auth, and there is no --allow-all")
@@ -132,10 +132,22 @@ def _default_listeners(args: argparse.Namespace) -> list[Listener]:
     return made
 
 
-def _refuse_strangers(listeners: Sequence[Listener]) -> None:
+def _keep_to_this_machine(listeners: Sequence[Listener]) -> None:
+    """Where everybody is let in, let nobody reach the listeners but programs and pages of this machine.
+
+    Raises:
+        Refused: one has an address that others can reach.
+    """
     for listener in listeners:
-        if isinstance(listener, TcpListener) and not is_loopback(listener.host):
+        if not isinstance(listener, TcpListener):
+            continue
+        if not is_loopback(listener.host):
             raise Refused(
                 f"refused to listen on {listener.host!r}: others can reach that address, and without rules everybody "
                 "would be let in. --allow-all says that this is wanted."
             )
+        if listener.scheme == "ws":
+            from mqtt_ref.net.websocket import LOCAL_PAGES, WebSocketListener
+
+            if isinstance(listener, WebSocketListener) and listener.origins is None:
+                listener.origins = [LOCAL_PAGES]  # a browser lets the pages of any site connect

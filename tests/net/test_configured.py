@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,29 @@ def test_websocket_and_http_serve_without_a_configuration(serve: Serve) -> None:
     assert http(running, "/healthz")[0] == 200
     assert http(running, "/api/v1/reset", "POST")[0] == 403  # no token, no change
     assert running.out.wait(r"^listening on ws://127\.0\.0\.1:\d+$")
+
+
+@pytest.mark.parametrize(("flags", "strangers"), [([], 403), (["--allow-all"], 101)])
+def test_pages_of_other_sites_get_nothing_out_of_it(serve: Serve, flags: list[str], strangers: int) -> None:
+    """A page that somebody looks at could read and write everything otherwise."""
+    running = serve(*flags).wait_ready()
+    port = int(running.out.wait(r"^listening on ws://127\.0\.0\.1:(\d+)$")[1])
+    for origin, status in (("http://localhost:3000", 101), ("https://site.example", strangers)):
+        link = HTTPConnection("127.0.0.1", port, timeout=10)
+        link.request(
+            "GET",
+            "/",
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+                "Sec-WebSocket-Protocol": "mqtt",
+                "Origin": origin,
+            },
+        )
+        assert link.getresponse().status == status
+        link.close()
 
 
 @pytest.mark.parametrize(
