@@ -98,6 +98,8 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     parts = compose(loaded)
     made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
     made.hooks += parts.authentication
+    if own and not parts.listeners:
+        made.warnings.append("nobody can reach the broker: the configuration has no listeners")
     if args.allow_all:
         made.hooks.append(AllowAll())
     elif config.hooks.auth is None:

@@ -112,5 +112,6 @@ def _field(kind: Any, here: dict[str, Any], key: str) -> Any:
     else:
         raise ValueError(f"nothing is called {key.upper()} here")
     if key not in known:
-        raise ValueError(f"there is no {key.upper()} here; known are {', '.join(name.upper() for name in known)}")
+        names = ", ".join(name.upper() for name in known)
+        raise ValueError(f"there is no {key.upper() or 'option without a name'} here; known are {names}")
     return known[key]

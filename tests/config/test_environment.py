@@ -82,6 +82,7 @@ def test_a_whole_section_may_be_one_value() -> None:
     ("name", "value", "text"),
     [
         ("MQTT_REF__OPTION__X", "1", "there is no OPTION here"),
+        ("MQTT_REF__", "1", "there is no option without a name here; known are LISTENERS"),
         ("MQTT_REF__LISTENERS__9__ADDRESS", ":1", "9 is not a place in the list: 0 to 3"),
         ("MQTT_REF__LISTENERS__X", "1", "X is not a place in the list"),
         ("MQTT_REF__LOGGING__LEVEL__MORE", "1", "LOGGING__LEVEL is one value, there is no MORE in it"),

@@ -102,6 +102,13 @@ def test_a_file_that_names_nobody_lets_nobody_in(serve: Serve, tmp_path: Path) -
     assert running.err.wait("nobody may connect: the configuration has no hooks.auth")
 
 
+def test_a_file_without_listeners_is_warned_of(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "broker.yaml"
+    file.write_text("listeners: []\nhooks: {auth: {allow_all: true}}\n")
+    running = serve("--config", str(file), port=None)
+    assert running.err.wait("nobody can reach the broker: the configuration has no listeners")
+
+
 def test_allow_all_on_the_command_line_lets_everybody_in(serve: Serve, tmp_path: Path) -> None:
     assert code(run(serve, tmp_path, LISTENERS, "--allow-all")) == 0
 
