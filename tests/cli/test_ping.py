@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mqtt_ref import AllowAll, TcpListener, ThreadedServer
+from mqtt_ref import AllowAll, TcpListener, ThreadedServer, WebSocketListener
 from mqtt_ref.cli.main import main
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.oracle.actions import Refuse, Replace
@@ -75,3 +75,18 @@ def test_a_peer_without_tls_and_one_with_a_certificate_of_nobody(
     plain, strange = capsys.readouterr().err.splitlines()
     assert "no TLS: " in plain
     assert "its certificate is not trusted: " in strange
+
+
+def test_over_websocket(capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadedServer(listeners=[WebSocketListener(port=0), TcpListener(port=0)], hooks=[AllowAll()]) as server:
+        assert main(["ping", server.url]) == 0
+        assert main(["ping", f"{server.url}/mqtt".replace("//", "//anna:s3cret@")]) == 0
+        assert main(["ping", server.server.listeners[1].urls[0].replace("mqtt:", "ws:"), "--timeout", "1"]) == 2
+        assert server.clients() == []
+    assert main(["ping", server.url]) == 2
+    out, err = capsys.readouterr()
+    assert "accepted within" in out
+    assert "s3cret" not in out
+    no_websocket, nobody = err.splitlines()
+    assert "no WebSocket for MQTT: " in no_websocket
+    assert nobody.endswith(": nobody listens there")
