@@ -195,7 +195,7 @@ def test_a_qos_that_is_none_is_refused(world: World) -> None:
         ({"payload_format_indicator": 7}, "payload_format_indicator"),
         ({"message_expiry_interval": -1}, "not properties of a message"),
         ({"message_expiry_interval": 1 << 32}, "not properties of a message"),
-        ({"correlation_data": "text"}, "not properties of a message"),
+        ({"correlation_data": "text"}, "not properties of a message|bytes or None object expected"),
         ({"user_property": [("one",)]}, "not properties of a message"),
         ({"subscription_identifier": [7]}, "MQTT5-3.3.4-6"),
         ({"topic_alias": 5}, "belongs to a connection"),
@@ -205,7 +205,7 @@ def test_a_qos_that_is_none_is_refused(world: World) -> None:
 def test_properties_that_no_client_could_send_reach_nobody(world: World, wrong: dict[str, Any], why: str) -> None:
     sub = world.client("sub")
     sub.subscribe("a", 1)
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises((TypeError, ValueError), match=why):  # compiled, some can't be made in the first place
         Inside(world).client.publish("a", b"", world.now, retain=True, properties=PublishProperties(**wrong))
     world.turn()
     assert sub.inbox == []
