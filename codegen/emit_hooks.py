@@ -72,8 +72,9 @@ denied.
   decoded; one of `on_packet_read` or `on_packet_processed` takes packets out of the short way on which they go in one
   pass.
 - A hook whose rules about who may read what have changed says so with `self.rules_changed()`.
-- For topics that are delivered nothing can wait: there, `async def on_acl_check` is not asked, and what it said of the
-  filter holds, unless a plain one of another hook decides.
+- For topics that are delivered nothing can wait: a hook with an `async def on_acl_check` is not asked about them, and
+  has to say that this is right with `filters_only = True`. Where it is not, let a plain `on_acl_check` look into what a
+  task has brought together; it may leave `write` to another hook, which waits.
 """
 
 

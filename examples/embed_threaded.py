@@ -6,12 +6,13 @@ Prints:
     retained: garden/melon
 """
 
-from paho.mqtt import publish, subscribe
+from paho.mqtt import publish
 
 from mqtt_ref import AllowAll, ThreadedServer
 
 with ThreadedServer(hooks=[AllowAll()]) as server:
-    publish.single("garden/melon", "ripe", retain=True, hostname=server.host, port=server.port)
-    message = subscribe.simple("garden/+", hostname=server.host, port=server.port)
-    print(f"{message.topic}: {message.payload.decode()}")
+    with server.messages("garden/+") as messages:
+        publish.single("garden/melon", "ripe", qos=1, retain=True, hostname=server.host, port=server.port)
+        message = next(messages)
+        print(f"{message.topic}: {message.payload.decode()}")
     print("retained:", *[one.topic for one in server.retained()])

@@ -54,3 +54,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """The short names too, for who looks around."""
+    return sorted({*globals(), *_HOMES})

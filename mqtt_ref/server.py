@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from time import monotonic_ns, time_ns
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRACE", "Server"]
 
+LOG = logging.getLogger("mqtt_ref.net")
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
 ADMINISTRATIVE_ACTION: Final = 0x98
@@ -263,15 +265,26 @@ class Server:
     async def stop(self, grace: float = GRACE) -> None:
         """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit.
 
-        Hooks that are `async def` have up to `bounds.hook_timeout` more for `on_stopped`.
+        Listeners and hooks of your own may take up to `bounds.hook_timeout` more, for `close` and for an `async def
+        on_stopped`. One that does not end, or raises, is logged and holds nobody else up.
         """
         driver, self._driver = self._driver, None
         if driver is None:
             return
-        for listener in self.listeners:
-            await listener.close()
+        await self._close_all()
         await driver.close(grace)
         await self.hooks.stopped(grace)
+
+    async def _close_all(self) -> None:
+        closing = [asyncio.ensure_future(listener.close()) for listener in self.listeners]
+        if closing:
+            await asyncio.wait(closing, timeout=self.options.bounds.hook_timeout)
+        for listener, task in zip(self.listeners, closing, strict=True):
+            if not task.done():
+                task.cancel()
+                LOG.error("listener %s did not close within %g s", listener.name, self.options.bounds.hook_timeout)
+            elif not task.cancelled() and task.exception() is not None:
+                LOG.error("listener %s could not be closed", listener.name, exc_info=task.exception())
 
     async def add_listener(self, listener: Listener) -> None:
         """Listen there too, at once if the server runs, else from its start on.

@@ -8,9 +8,9 @@ with ThreadedServer(hooks=[AllowAll()]) as server:
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
-__all__ = ["InThread", "ThreadedServer"]
+__all__ = ["InThread", "ThreadedMessages", "ThreadedServer"]
 
 T = TypeVar("T")
 PATIENCE: Final = 30.0
@@ -218,30 +218,28 @@ class ThreadedServer(InThread):
         """See `Server.unsubscribe`."""
         return self.call(self.server.unsubscribe, topic_filter, identifier)
 
-    def messages(self, topic_filter: str, timeout: float = PATIENCE) -> Iterator[Received]:
-        """The messages that match; it subscribes at once and ends when none has come for `timeout` seconds.
+    def messages(self, topic_filter: str, timeout: float = PATIENCE, *, waiting: int = WAITING) -> ThreadedMessages:
+        """The messages that match, to be looped over; it subscribes at once.
 
-        Of more than 10,000 messages that nobody has taken yet, the newest are dropped.
+            with server.messages("sensors/#") as messages:
+                for message in messages: ...
+
+        The loop ends when no message has come for `timeout` seconds, or the messages are closed. Of more than `waiting`
+        messages that nobody has taken yet, the oldest are dropped and counted.
+
+        Raises:
+            ValueError: the filter is no Topic Filter.
         """
-        waiting: queue.Queue[Received] = queue.Queue(WAITING)
-
-        def put(received: Received) -> None:
-            if not waiting.full():
-                waiting.put_nowait(received)
-
         inline = self.call(self.server.inline_client, "inline")
-        self.call(inline.subscribe, topic_filter, put)
-        return self._take(waiting, timeout, inline.close)
 
-    def _take(self, waiting: queue.Queue[Received], timeout: float, close: Callable[[], object]) -> Iterator[Received]:
-        try:
-            while True:
-                yield waiting.get(timeout=timeout)
-        except queue.Empty:
-            return
-        finally:
-            if self._loop is not None:
-                self.call(close)
+        def close() -> None:  # waits for nothing, so that it may be called in any thread
+            loop = self._loop
+            if loop is not None:
+                loop.call_soon_threadsafe(inline.close)
+
+        held = _Held(waiting)
+        self.call(inline.subscribe, topic_filter, held.put)
+        return ThreadedMessages(held, timeout, close)
 
     def inject(self, client_id: str, packet: Packet) -> None:
         """See `Server.inject`."""
@@ -270,3 +268,74 @@ class ThreadedServer(InThread):
     def reset(self) -> None:
         """See `Server.reset`."""
         self.call(self.server.reset)
+
+
+class _Held:
+    """Messages on their way from the server's thread to another one."""
+
+    def __init__(self, most: int) -> None:
+        self.waiting: deque[Received] = deque(maxlen=most)
+        self.dropped = 0
+        self.closed = False
+        self.changed = threading.Condition()
+
+    def put(self, received: Received) -> None:
+        """Add a message."""
+        with self.changed:
+            if len(self.waiting) == self.waiting.maxlen:
+                self.dropped += 1
+            self.waiting.append(received)
+            self.changed.notify()
+
+    def take(self, timeout: float) -> Received | None:
+        """The next message, if one comes in time."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.waiting or self.closed, timeout)
+            return self.waiting.popleft() if self.waiting else None
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+
+class ThreadedMessages:
+    """The twin of `Messages`: what a subscription brings, as an ordinary iterator."""
+
+    def __init__(self, held: _Held, timeout: float, unsubscribe: Callable[[], object]) -> None:
+        self._held = held
+        self._timeout = timeout
+        self._unsubscribe = unsubscribe
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost because nobody took them."""
+        return self._held.dropped
+
+    def close(self) -> None:
+        """End the subscription; what has come can still be taken."""
+        if not self._held.closed:
+            self._held.close()
+            self._unsubscribe()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Received:
+        received = self._held.take(self._timeout)
+        if received is None:
+            self.close()
+            raise StopIteration
+        return received
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

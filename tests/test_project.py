@@ -72,6 +72,14 @@ def test_every_public_module_says_what_it_offers() -> None:
     assert [name for path, name in zip(public, relative(public), strict=True) if not has_all(path)] == []
 
 
+def test_short_names_are_found_where_they_are_looked_for() -> None:
+    for name in mqtt_ref.__all__:
+        assert name in dir(mqtt_ref)
+        assert getattr(mqtt_ref, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'Brocker'"):
+        mqtt_ref.Brocker  # noqa: B018
+
+
 def test_every_python_file_names_its_licence() -> None:
     def named(path: Path) -> bool:
         lines = path.read_text(encoding="utf-8").splitlines()

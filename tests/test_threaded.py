@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import socket
 import threading
@@ -222,6 +223,34 @@ def test_messages_to_loop_over(server: ThreadedServer, melon: RawClient) -> None
     melon.publish("a/1", qos=1)
     assert [one.topic for one in messages] == ["a/0", "a/1"]
     assert not server.publish("a/2"), "the subscription has ended with the loop"
+
+
+def test_of_too_many_messages_the_oldest_are_dropped_and_counted(server: ThreadedServer) -> None:
+    with server.messages("a", waiting=3) as messages:
+        for number in range(5):
+            server.publish("a", str(number))
+        server.call(int)  # handlers are called in the turn behind
+        assert messages.dropped == 2
+        assert [next(messages).payload for _ in range(3)] == [b"2", b"3", b"4"]
+    assert list(messages) == []
+    assert not server.publish("a")
+
+
+def test_a_loop_over_messages_that_is_left_ends_the_subscription(server: ThreadedServer) -> None:
+    server.publish("a", "kept", retain=True)
+    for message in server.messages("a"):
+        assert message.payload == b"kept"
+        break
+    gc.collect()
+    assert not server.publish("a")
+
+
+def test_messages_are_closed_by_another_thread(server: ThreadedServer) -> None:
+    messages = server.messages("a", timeout=60)
+    closing = threading.Timer(0.05, messages.close)
+    closing.start()
+    assert list(messages) == []
+    closing.join()
 
 
 def test_a_loop_over_messages_outlives_the_server() -> None:

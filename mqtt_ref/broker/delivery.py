@@ -12,7 +12,7 @@ from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import OVERLAPPING_EACH, PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
 from mqtt_ref.engine.hub import Hub
 from mqtt_ref.engine.link import Link
-from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.message import NEVER, PLAIN_MAXIMUM, Message
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.engine.tables import Tables
@@ -52,7 +52,13 @@ class Deliverer(Hub):
         """
         match = self.router.match(topic)
         watch = self.watch
-        if match.shared or not self.short_ways or (watch is not None and watch.published is not None):
+        size = sum([len(payload) for payload in payloads])
+        if (
+            match.shared
+            or not self.short_ways
+            or size > PLAIN_MAXIMUM
+            or (watch is not None and watch.published is not None)
+        ):
             for payload in payloads:
                 self.forward(link, topic, payload, 0, now)
             return
@@ -84,7 +90,6 @@ class Deliverer(Hub):
                 dirty.append(target)
         counters = self.counters
         count = len(payloads)
-        size = sum([len(payload) for payload in payloads])
         counters.messages_routed += count
         counters.messages_sent += sent * count
         counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
@@ -103,13 +108,14 @@ class Deliverer(Hub):
         Subscribers that get the same form of it get the same bytes but for the packet identifier.
         [X5-nonshared-own-copy, X5-in-flight-several]
         """
-        if not self.short_ways:
+        size = len(payload)
+        if not self.short_ways or size > PLAIN_MAXIMUM:
             self.last_message += 1
             return self.publish(Message(self.last_message, topic, payload, qos, False, None, link.client_id, now), now)
         match = self.router.match(topic)
         counters = self.counters
         counters.messages_routed += 1
-        counters.payload_routed_bytes += len(payload)
+        counters.payload_routed_bytes += size
         links = self.links
         dirty = self.dirty
         form3 = b""
@@ -146,12 +152,12 @@ class Deliverer(Hub):
                     if not prefix:
                         version = V5 if target.fast == 2 else V311
                         form = encode_publish(version, message.encoded_topic, payload, granted, False, False, 0, None)
-                        size = len(form) - len(payload) - target.fast + 1
+                        head = len(form) - size - target.fast + 1
                         if prefixes is _NO_PREFIXES:
                             prefixes = [b"", b"", b"", b""]
                             suffixes = [b"", b"", b"", b""]
-                        prefix = prefixes[at] = form[: size - 2]
-                        suffixes[at] = form[size:]
+                        prefix = prefixes[at] = form[: head - 2]
+                        suffixes[at] = form[head:]
                     sent += 1
                     qos_send.start_plain(target, session, message, granted, prefix, suffixes[at])
                     continue
@@ -160,7 +166,7 @@ class Deliverer(Hub):
                 message = Message(self.last_message, topic, payload, qos, False, None, link.client_id, now)
             self._deliver(entry, message, now)
         counters.messages_sent += sent
-        counters.payload_sent_bytes += sent * len(payload)
+        counters.payload_sent_bytes += sent * size
         if match.shared:
             if message is None:
                 self.last_message += 1

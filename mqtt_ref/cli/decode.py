@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mqtt_ref.cli.failure import plainly
 from mqtt_ref.wire.dissect import Found, Stream, explain, to_json
 from mqtt_ref.wire.pcap import CaptureError
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"connection {connection}, byte {found.offset:,}")
             print(explain(found))
     except (OSError, RecordingError, CaptureError) as error:
-        print(f"mqtt-ref decode: {error}", file=sys.stderr)
+        print(f"mqtt-ref decode: {plainly(error)}", file=sys.stderr)
         return USAGE
     if not number:
         print("mqtt-ref decode: there are no bytes to decode", file=sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from mqtt_ref.cli import oracle_control, planning
+from mqtt_ref.cli.failure import plainly
 
 if TYPE_CHECKING:
     from mqtt_ref.cli.planning import Plan
@@ -99,7 +100,7 @@ def _check(args: argparse.Namespace) -> int:
     try:
         judge = judge_recording(_read(args.file))
     except (OSError, RecordingError, CaptureError) as error:
-        print(f"mqtt-ref oracle check: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle check: {plainly(error)}", file=sys.stderr)
         return USAGE
     if not judge.connections:
         print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
@@ -114,7 +115,7 @@ def _report(args: argparse.Namespace) -> int:
     try:
         found = list(read_record(_read(args.file).decode()))
     except (OSError, ValueError) as error:
-        print(f"mqtt-ref oracle report: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle report: {plainly(error)}", file=sys.stderr)
         return USAGE
     return _show(args, found, len({finding.connection for finding in found}), 0)
 
@@ -184,7 +185,7 @@ def _serve(args: argparse.Namespace) -> int:
         try:
             record = Path(args.record).open("w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
-            print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+            print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
             return USAGE
 
     def found(finding: Finding) -> None:

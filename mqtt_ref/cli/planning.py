@@ -39,10 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {port}")
-    return port
+    if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text}")
+    return int(text)
 
 
 class Refused(Exception):
@@ -77,7 +76,7 @@ def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
 def _plain(args: argparse.Namespace) -> Plan:
     listeners = _default_listeners(args)
     if not args.allow_all:
-        _refuse_strangers(listeners)
+        _keep_to_this_machine(listeners)
     return Plan(Options(), listeners, [AllowAll()])
 
 
@@ -99,11 +98,13 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     parts = compose(loaded)
     made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
     made.hooks += parts.authentication
+    if own and not parts.listeners:
+        made.warnings.append("nobody can reach the broker: the configuration has no listeners")
     if args.allow_all:
         made.hooks.append(AllowAll())
     elif config.hooks.auth is None:
         if args.config is None:
-            _refuse_strangers(made.listeners)
+            _keep_to_this_machine(made.listeners)
             made.hooks.append(AllowAll())
         elif not config.hooks.custom:
             made.warnings.append("nobody may connect: the configuration has no hooks.auth, and there is no --allow-all")
@@ -133,10 +134,22 @@ def _default_listeners(args: argparse.Namespace) -> list[Listener]:
     return made
 
 
-def _refuse_strangers(listeners: Sequence[Listener]) -> None:
+def _keep_to_this_machine(listeners: Sequence[Listener]) -> None:
+    """Where everybody is let in, let nobody reach the listeners but programs and pages of this machine.
+
+    Raises:
+        Refused: one has an address that others can reach.
+    """
     for listener in listeners:
-        if isinstance(listener, TcpListener) and not is_loopback(listener.host):
+        if not isinstance(listener, TcpListener):
+            continue
+        if not is_loopback(listener.host):
             raise Refused(
                 f"refused to listen on {listener.host!r}: others can reach that address, and without rules everybody "
                 "would be let in. --allow-all says that this is wanted."
             )
+        if listener.scheme == "ws":
+            from mqtt_ref.net.websocket import LOCAL_PAGES, WebSocketListener
+
+            if isinstance(listener, WebSocketListener) and listener.origins is None:
+                listener.origins = [LOCAL_PAGES]  # a browser lets the pages of any site connect

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class Reloader:
         """Do it.
 
         Raises:
-            ConfigError: with everything that is wrong; the old rules hold.
+            ConfigError: with everything that is wrong; the old rules hold, and the certificates that are in use stay.
         """
         loaded = load(self._path, self._environment)
         problems: list[Problem] = []
@@ -55,13 +55,16 @@ class Reloader:
 
         broker_options(loaded.config, report)
         hooks = authentication(loaded.config, report)
+        renewals: list[Callable[[], None]] = []
+        for place, listener in enumerate(self._server.listeners):
+            try:
+                renewals.append(listener.renewal())
+            except ListenerError as error:
+                report(("listeners", place, "tls"), str(error))
         if problems:
             raise ConfigError(problems)
-        for listener in self._server.listeners:
-            try:
-                listener.reload()
-            except ListenerError as error:
-                LOG.error("listener %s goes on with the certificates it has: %s", listener.name, error)
+        for take in renewals:
+            take()
         self._server.hooks.replace(self._authentication, hooks)
         self._authentication = hooks
         if loaded.config.logging.level != self._loaded.config.logging.level:

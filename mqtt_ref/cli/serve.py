@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="text",
         choices=("text", "jsonl"),
-        help="print each packet; as JSON records, one per line, with --trace=jsonl",
+        help="print each packet without its secrets; as JSON records, one per line, whole, with --trace=jsonl",
     )
 
 

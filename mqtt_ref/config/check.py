@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Struct
 
-from mqtt_ref.config.model import Config
+from mqtt_ref.config.model import SECRETS, Config
 from mqtt_ref.config.problem import KeyPath
 
 __all__ = ["alternatives", "check", "check_as", "fields_of", "inner"]
@@ -95,7 +95,7 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
     choices = alternatives(kind) if get_origin(kind) is not list else {}
     if choices:
         if not isinstance(value, dict):
-            report(path, f"has to be a mapping, not {_said(value)}")
+            report(path, f"has to be a mapping, not {_kind(value)}")
             return
         name = value.get("type")
         if name is None:
@@ -108,13 +108,13 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
         _look_at_section(value, kind, path, report)
     elif get_origin(kind) is list:
         if not isinstance(value, list):
-            report(path, f"has to be a list, not {_said(value)}")
+            report(path, f"has to be a list, not {_kind(value)}")
             return
         for at, item in enumerate(value):
             _look(item, get_args(kind)[0], (*path, at), report)
     elif get_origin(kind) is dict:
         if not isinstance(value, dict):
-            report(path, f"has to be a mapping, not {_said(value)}")
+            report(path, f"has to be a mapping, not {_kind(value)}")
             return
         for key, item in value.items():
             _look(item, get_args(kind)[1], (*path, key), report)
@@ -122,12 +122,13 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
         try:
             msgspec.convert(value, hint)
         except msgspec.ValidationError as error:
-            report(path, _plainly(value, kind, str(error)))
+            text = _plainly(value, kind, str(error))
+            report(path, text.replace(_said(value), "this") if path and path[-1] in SECRETS else text)
 
 
 def _look_at_section(value: Any, section: type[Struct], path: KeyPath, report: Report) -> None:
     if not isinstance(value, dict):
-        report(path, f"has to be a mapping, not {_said(value)}")
+        report(path, f"has to be a mapping, not {_kind(value)}")
         return
     known = fields_of(section)
     for key, item in list(value.items()):
@@ -148,6 +149,11 @@ def _optional(hint: Any) -> bool:
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
+def _kind(value: Any) -> str:
+    """What stands where a section is wanted; text may hold a whole one, with its passwords, and is not shown."""
+    return "text" if isinstance(value, str) else _said(value)
 
 
 def _said(value: Any) -> str:

@@ -28,7 +28,7 @@ def overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[
     """
     sources: dict[KeyPath, str] = {}
     problems: list[Problem] = []
-    for name in sorted(environment):
+    for name in sorted(environment, key=_order):
         if not name.startswith(PREFIX):
             continue
         words = name.removeprefix(PREFIX).split("__")
@@ -39,6 +39,11 @@ def overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[
         else:
             sources[path] = f"${name}"
     return sources, problems
+
+
+def _order(name: str) -> list[tuple[int, str]]:
+    """Places in lists one after the other, 10 behind 9; what holds others before what it holds."""
+    return [(int(word), "") if word.isdecimal() else (0, word) for word in name.split("__")]
 
 
 def _set(tree: Any, hint: Any, words: list[str], text: str) -> KeyPath:
@@ -107,5 +112,6 @@ def _field(kind: Any, here: dict[str, Any], key: str) -> Any:
     else:
         raise ValueError(f"nothing is called {key.upper()} here")
     if key not in known:
-        raise ValueError(f"there is no {key.upper()} here; known are {', '.join(name.upper() for name in known)}")
+        names = ", ".join(name.upper() for name in known)
+        raise ValueError(f"there is no {key.upper() or 'option without a name'} here; known are {names}")
     return known[key]

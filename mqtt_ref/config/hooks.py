@@ -11,6 +11,7 @@ import msgspec
 from mqtt_ref.config.model import Config, Custom
 from mqtt_ref.config.problem import KeyPath
 from mqtt_ref.hooks import AllowAll, Hook
+from mqtt_ref.hooks.chain import chains_of
 
 if TYPE_CHECKING:
     from mqtt_ref.auth.ledger import Ledger
@@ -120,14 +121,20 @@ def _custom(wanted: Custom, path: KeyPath, report: Report) -> Hook | None:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        report((*path, "hook"), f"is {wanted.hook!r}, which cannot be imported: {error}")
+    except Exception as error:  # it is somebody else's code
+        why = error if isinstance(error, ImportError | AttributeError) else repr(error)
+        report((*path, "hook"), f"is {wanted.hook!r}, which cannot be imported: {why}")
         return None
     if not (isinstance(found, type) and issubclass(found, Hook)):
         report((*path, "hook"), f"is {wanted.hook!r}, which is no subclass of mqtt_ref.hooks.Hook")
         return None
     try:
-        return found(**wanted.arguments)
-    except Exception as error:  # it is somebody else's code
+        hook = found(**wanted.arguments)
+    except Exception as error:
         report((*path, "arguments"), f"are not taken by {wanted.hook}: {error!r}")
         return None
+    try:
+        chains_of((hook,))
+    except TypeError as error:
+        report((*path, "hook"), f"cannot be added: {error}")
+    return hook

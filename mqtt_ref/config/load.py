@@ -12,13 +12,12 @@ import yaml
 
 from mqtt_ref.config.check import check
 from mqtt_ref.config.environment import PREFIX, overlay
-from mqtt_ref.config.model import Config
+from mqtt_ref.config.model import SECRETS, Config
 from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
 from mqtt_ref.config.source import Source, read
 
 __all__ = ["Loaded", "effective", "load", "schema"]
 
-SECRETS: Final = frozenset({"password", "key_password", "token"})
 MASK: Final = "********"
 
 

@@ -6,11 +6,12 @@ The JSON Schema for editors, the check of a file and the names of environment va
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
 __all__ = [
+    "SECRETS",
     "AclRule",
     "AuthRule",
     "Authentication",
@@ -44,6 +45,8 @@ Word16 = Annotated[int, Meta(ge=0, le=65_535)]
 Word32 = Annotated[int, Meta(ge=0, le=4_294_967_295)]
 Qos = Annotated[int, Meta(ge=0, le=2)]
 Version = Literal["3.1", "3.1.1", "5.0"]
+SECRETS: Final = frozenset({"password", "key_password", "token"})
+"""Keys whose values are shown to nobody."""
 
 
 class Section(Struct, kw_only=True, forbid_unknown_fields=True):

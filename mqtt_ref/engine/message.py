@@ -9,12 +9,14 @@ from mqtt_ref.wire.fast import encode_publish
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["NEVER", "SECOND", "Message"]
+__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
 NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
+PLAIN_MAXIMUM: Final = 268_000_000
+"""Bytes of a payload that every client can be sent if it has no properties: the largest packet has 268,435,460."""
 
 
 class Message:
@@ -75,6 +77,7 @@ class Message:
         [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].
         [X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2,
         MQTT5-2.2.2-1, MQTT311-2.3.1-5]
+        Empty if there can be no packet of that size: that of another version, say, had a byte less around the payload.
         """
         forms = self._forms
         if forms is None:
@@ -82,7 +85,7 @@ class Message:
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         form = forms[at]
         if not form:
-            form = forms[at] = encode_publish(
+            form = forms[at] = _encoded(
                 version, self.encoded_topic, self.payload, qos, retain, False, 0, self.properties
             )
         return form
@@ -90,6 +93,8 @@ class Message:
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """The same form with its packet identifier filled in; only two bytes differ between subscribers."""
         form = self.form(version, qos, retain)
+        if not form:
+            return form
         at = 2
         while form[at - 1] > 127:
             at += 1
@@ -113,6 +118,8 @@ class Message:
         waited: int,
     ) -> bytes:
         """The PUBLISH for one subscriber: with its identifiers, its alias (and no name unless `named`), its expiry.
+
+        Empty if there can be no packet of that size.
 
         The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
         [X5-message-expiry-absent]
@@ -139,4 +146,22 @@ class Message:
                     properties.user_property,
                 )
         topic = self.encoded_topic if named else b""
-        return encode_publish(version, topic, self.payload, qos, retain, dup, packet_id, properties)
+        return _encoded(version, topic, self.payload, qos, retain, dup, packet_id, properties)
+
+
+def _encoded(
+    version: int,
+    topic: bytes,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: PublishProperties | None,
+) -> bytes:
+    try:
+        return encode_publish(version, topic, payload, qos, retain, dup, packet_id, properties)
+    except ValueError:
+        if len(payload) <= PLAIN_MAXIMUM:
+            raise
+        return b""

@@ -102,7 +102,7 @@ def _send_qos0(
         _send_special(link, session, message, 0, retain, False, 0, identifiers, now)
         return
     data = message.form(link.version, 0, retain)
-    if len(data) > link.limit:
+    if not data or len(data) > link.limit:
         _dropped(session, message, "too_large")
         return
     counters = link.hub.counters
@@ -138,7 +138,7 @@ def _send_special(
     data = message.encode(
         version, qos, retain, dup, packet_id, identifiers if version == V5 else (), alias, named, waited
     )
-    if len(data) > link.limit:
+    if not data or len(data) > link.limit:
         if alias and named:
             aliases.forget(link, message.topic)
         _dropped(session, message, "too_large")
@@ -174,7 +174,7 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
             return
     else:
         data = message.with_id(link.version, qos, delivery.retain, packet_id)
-        if len(data) > link.limit:
+        if not data or len(data) > link.limit:
             _dropped(session, message, "too_large")
             return
         hub.counters.messages_sent += 1

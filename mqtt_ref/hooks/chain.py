@@ -50,7 +50,7 @@ def chains_of(hooks: Sequence[Hook]) -> Chains:
     """The handlers of every event.
 
     Raises:
-        TypeError: one of them is `async def` and the event cannot wait.
+        TypeError: one of them is `async def` where nothing can wait for it.
     """
     chains: dict[str, Chain] = {}
     for event in EVENTS.values():
@@ -59,6 +59,12 @@ def chains_of(hooks: Sequence[Hook]) -> Chains:
         for handler in chain:
             if handler.waits and not event.waits:
                 raise TypeError(f"hook {handler.id}: {event.name} cannot be async def, since nothing can wait for it")
+            if handler.waits and event.name == "on_acl_check" and not handler.hook.filters_only:
+                raise TypeError(
+                    f"hook {handler.id}: on_acl_check is async def, and nothing can wait for it when a topic is "
+                    "delivered; write a plain one, or set `filters_only = True` if what it says of a filter holds for "
+                    "every topic that the filter matches"
+                )
         chains[event.name] = chain
     return chains
 

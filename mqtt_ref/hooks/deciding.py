@@ -126,7 +126,8 @@ def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
 def _read(chain: Chain) -> Callable[[Session, str], bool]:
     """For topics that are delivered nothing can wait: only plain methods are asked.
 
-    Where some cannot be asked and no other decides, what was said of the filter holds.
+    Where some cannot be asked, which have said so (`filters_only`), and no other decides, what was said of the filter
+    holds.
     """
     plain = tuple(handler for handler in chain if not handler.waits)
     undecided = len(plain) < len(chain)

@@ -160,4 +160,10 @@ def _checked(hook: Hook) -> Hook:
     for event in EVENTS:
         if event in getattr(hook, "__dict__", ()):
             LOG.warning("hook %s: %s was set on the object, where it has no effect; override it", name_of(hook), event)
+    for name in dir(type(hook)):
+        if name.startswith("on_") and name not in EVENTS:
+            from difflib import get_close_matches
+
+            for meant in get_close_matches(name, EVENTS, 1, 0.8):
+                LOG.warning("hook %s: there is no event %s; did you mean %s?", name_of(hook), name, meant)
     return hook

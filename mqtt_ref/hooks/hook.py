@@ -41,6 +41,11 @@ class Hook:
     """The name in the log; empty: the name of the class."""
     auth_methods: frozenset[str] = frozenset()
     """The Authentication Methods that `on_auth_packet` of this hook is for."""
+    filters_only: bool = False
+    """Whether what `on_acl_check` says of a filter holds for every topic that the filter matches.
+
+    It has to be True where `on_acl_check` is `async def`: nothing can wait for it when a topic is delivered.
+    """
 
     _brokers: tuple[Broker, ...] = ()
 
@@ -94,10 +99,13 @@ class Hook:
         """May this client publish to the topic (`write`), or read it? None leaves it to the next hook.
 
         When no hook decides, the answer is no. Asked with `write` for every PUBLISH (once for messages with QoS 0 that
-        came together and have one topic) and for the will of a CONNECT; to
-        read, for each filter of a SUBSCRIBE (without `$share/name/`) and again for each topic that is delivered, where
-        only plain methods are asked and the answer is kept until `rules_changed` or the client comes anew. Where hooks
-        that are `async def` cannot be asked, and no other decides, what was said of the filter holds.
+        came together and have one topic) and for the will of a CONNECT; to read, for each filter of a SUBSCRIBE
+        (without `$share/name/`) and again for each topic that is delivered, where the answer is kept until
+        `rules_changed` or the client comes anew.
+
+        A hook whose method is `async def` has to say `filters_only = True`, or it cannot be added: it is not asked
+        about topics that are delivered. Unless a plain method of another hook decides, what it said of the filter
+        holds for them, also when the session is taken up by another user.
         """
 
     # ---------------------------------------------------------------- connections

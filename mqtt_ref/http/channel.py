@@ -167,7 +167,10 @@ class HttpChannel(asyncio.Protocol):
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
         target = event.target.decode("latin-1")
         if target.startswith(("http://", "https://")):  # the form that is meant for proxies
-            parts = urlsplit(target)
+            try:
+                parts = urlsplit(target)
+            except ValueError as error:
+                raise HttpError(400, f"{target!r} is no URL: {error}") from None
             headers["host"] = parts.netloc
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         request = Request(event.method.decode("ascii"), target, headers, self.remote, self.driver)
@@ -176,6 +179,8 @@ class HttpChannel(asyncio.Protocol):
             raise HttpError(505, "this listener speaks HTTP/1.1")
         length = headers.get("content-length", "0")
         chunked = "transfer-encoding" in headers
+        if chunked and "content-length" in headers:  # RFC 9112, section 6.1
+            raise HttpError(400, "a body has a Content-Length or a Transfer-Encoding, not both")
         try:
             route, request.params = self.listener.app.find(request.method, request.path)
             self._route = route

@@ -60,7 +60,8 @@ class Inline:
         """Publish a message; False if nobody had subscribed.
 
         Raises:
-            ValueError: the topic is no Topic Name, or the QoS is not 0, 1 or 2.
+            TypeError: the payload is neither bytes nor text.
+            ValueError: the topic is no Topic Name, the QoS is not 0, 1 or 2, or no client could send these properties.
         """
         data = payload.encode() if isinstance(payload, str) else payload
         matched = self._client.publish(topic, data, self._now(), qos=qos, retain=retain, properties=properties)
@@ -84,6 +85,7 @@ class Inline:
         subscription with the same filter and identifier is replaced. What a handler raises is logged.
 
         Raises:
+            TypeError: the handler cannot be called.
             ValueError: the filter is no Topic Filter.
         """
         self._client.subscribe(topic_filter, handler, self._now(), identifier=identifier)

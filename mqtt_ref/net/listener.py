@@ -71,6 +71,15 @@ class Listener:
         Raises:
             ListenerError: they cannot be used; the old ones stay in use.
         """
+        self.renewal()()
+
+    def renewal(self) -> Callable[[], None]:
+        """The first half of `reload`: read them. What it gives takes them into use, and does not fail.
+
+        Raises:
+            ListenerError: they cannot be used.
+        """
+        return lambda: None
 
 
 class StreamListener(Listener):
@@ -138,14 +147,17 @@ class StreamListener(Listener):
             self._handshakes.close()
             self._handshakes = None
 
-    def reload(self) -> None:
-        """Read certificates and revocation lists again; a context that was handed in is the owner's to change.
+    def renewal(self) -> Callable[[], None]:
+        """A context that was handed in is the owner's to change."""
+        handshakes = self._handshakes
+        if handshakes is None:
+            return lambda: None
+        context = self._context()
 
-        Raises:
-            ListenerError: they cannot be used; the old ones stay in use.
-        """
-        if self._handshakes is not None:
-            self._handshakes.context = self._context()
+        def take() -> None:
+            handshakes.context = context
+
+        return take
 
     def _context(self) -> ssl.SSLContext:
         if isinstance(self.tls, TlsSettings):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Sequence
 from typing import Final, cast
 
-from websockets.exceptions import NegotiationError
+from websockets.exceptions import InvalidOrigin, NegotiationError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -23,7 +24,7 @@ from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
 
-__all__ = ["FRAME", "WebSocket", "WebSocketListener"]
+__all__ = ["FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener"]
 
 FRAME: Final = 64 * 1024
 """Bytes of a frame of ours at most; some clients take no large ones."""
@@ -32,6 +33,8 @@ SLACK: Final = 64 * 1024
 SUBPROTOCOL: Final = Subprotocol("mqtt")
 SUBPROTOCOL_V31: Final = Subprotocol("mqttv3.1")
 """What clients of 3.1 offered before there was a standard for it; only 3.1 is spoken then."""
+LOCAL_PAGES: Final = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?")
+"""The sites of this machine, at any port."""
 
 NORMAL, UNSUPPORTED_DATA = 1000, 1003
 LOG = logging.getLogger("mqtt_ref.websocket")
@@ -41,8 +44,8 @@ LOG.setLevel(logging.ERROR)  # it tells each connection, which we do ourselves
 class WebSocketListener(TcpListener):
     """A WebSocket listener, over TCP or TLS; any path will do [X5-websocket-uri, X311-websocket-uri].
 
-    `origins` are the web sites whose pages may connect (`https://example.org`); None: any. Clients that are no browsers
-    name no origin and may always connect.
+    `origins` are the web sites whose pages may connect (`https://example.org`, or a pattern of such); None: any.
+    Clients that are no browsers name no origin and may always connect.
     """
 
     scheme = "ws"
@@ -59,7 +62,7 @@ class WebSocketListener(TcpListener):
         tls: TlsSettings | ssl.SSLContext | None = None,
         terms: Terms | None = None,
         *,
-        origins: Sequence[str] | None = None,
+        origins: Sequence[str | re.Pattern[str]] | None = None,
     ) -> None:
         super().__init__(host, port, name, tls, terms)
         self.origins = origins
@@ -72,7 +75,7 @@ class WebSocketListener(TcpListener):
 class WebSocket(asyncio.Protocol):
     """One WebSocket connection, between the stream below and the channel above."""
 
-    def __init__(self, channel: Channel, origins: Sequence[str] | None = None) -> None:
+    def __init__(self, channel: Channel, origins: Sequence[str | re.Pattern[str]] | None = None) -> None:
         self.channel = channel
         bounds = channel.driver.broker.options.bounds
         self._waited_for = bounds.connect_bytes + bounds.held_bytes
@@ -80,7 +83,7 @@ class WebSocket(asyncio.Protocol):
         self._received = 0
         largest = channel.driver.broker.options.capabilities.maximum_packet_size
         self.protocol = ServerProtocol(
-            origins=None if origins is None else [*map(Origin, origins), None],
+            origins=None if origins is None else [*map(_origin, origins), None],
             extensions=None,
             subprotocols=[SUBPROTOCOL, SUBPROTOCOL_V31],
             select_subprotocol=lambda protocol, offered: self._select(offered),
@@ -128,7 +131,7 @@ class WebSocket(asyncio.Protocol):
         elif protocol.parser_exc is not None:
             self._turn_away(f"WebSocket: {protocol.parser_exc}")
         elif protocol.state is State.CONNECTING and protocol.handshake_exc is not None:
-            self._turn_away(f"The WebSocket handshake is refused: {protocol.handshake_exc}")
+            self._turn_away(f"The WebSocket handshake is refused: {_why(protocol.handshake_exc)}")
         self.flush()
 
     def eof_received(self) -> bool:
@@ -147,10 +150,15 @@ class WebSocket(asyncio.Protocol):
 
     # ---------------------------------------------------------------- to the stream
 
+    @property
+    def _open(self) -> bool:
+        """Whether frames may be sent: not behind an end that was decided on before the handshake was answered."""
+        return self.protocol.state is State.OPEN and not self.protocol.eof_sent
+
     def write(self, data: bytes) -> None:
         """Packets, in binary frames."""
         protocol = self.protocol
-        if protocol.state is not State.OPEN:
+        if not self._open:
             return
         if len(data) <= FRAME:
             protocol.send_binary(data)
@@ -173,7 +181,7 @@ class WebSocket(asyncio.Protocol):
 
     def close(self) -> None:
         """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
-        if self.protocol.state is State.OPEN:
+        if self._open:
             self.protocol.send_close(NORMAL)
             self.stream.write(b"".join(self.protocol.data_to_send()))
             self.channel.driver.loop.call_later(LINGER, self.stream.abort)
@@ -244,3 +252,13 @@ class _Transport(Layer):
 
     def close(self) -> None:
         self._websocket.close()
+
+
+def _origin(site: str | re.Pattern[str]) -> Origin | re.Pattern[str]:
+    return Origin(site) if isinstance(site, str) else site
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, InvalidOrigin) and error.value:
+        return f"pages of {error.value} may not connect; `origins` of the listener names those that may"
+    return str(error)

@@ -22,9 +22,11 @@ LEVELS: Final = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 # 0x00 has three names; the packet says which.
 ZERO: Final = {SUBACK: "Granted QoS 0", 14: "Normal disconnection"}
 
+SECRET: Final = ("password", "authentication_data")
+
 
 def describe(packet: Packet | Violation, version: int = V5) -> str:
-    """One line without control characters; `version` says what a number of 3.x means. A password is not shown."""
+    """One line without control characters; `version` says what a number of 3.x means. Secrets are not shown."""
     if isinstance(packet, Violation):
         name = PACKET_NAMES[packet.packet]
         title = REASON_TITLES.get(packet.reason, "")
@@ -57,7 +59,7 @@ def _fields(thing: Any, kind: int, version: int) -> list[str]:
 
 
 def _value(name: str, value: Any, kind: int, version: int) -> str:
-    if name == "password":
+    if name in SECRET:
         return "***"
     if name == "reason_code":
         return _reason(value, kind, version)

@@ -300,3 +300,34 @@ def test_nothing_follows_a_broken_packet_in_a_read() -> None:
     pub.send(Publish("t", b"1"), Publish("t", b"2"), Publish("t", b"", 1, packet_id=0), Publish("t", b"3"))
     assert pub.closed
     assert sub.payloads() == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("retain", [False, True])
+def test_what_fits_into_no_packet_of_the_other_version(qos: int, retain: bool) -> None:
+    """The largest PUBLISH of 3.1.1 would need a byte more in 5.0, which is a byte too many: the subscriber has none."""
+    world = World()
+    modern = world.client("modern")
+    modern.subscribe("a", 1)
+    away = world.client("away", properties=ConnectProperties(session_expiry_interval=9))
+    away.subscribe("a", 1)
+    away.drop()
+    pub = world.client("pub", 4).connection
+    payload = bytes(268_435_455 - 3 - 2 * qos)
+    if retain:
+        world.broker.inject("a", payload, world.now, qos=qos, retain=True)
+    elif qos:
+        world.broker.forward(pub, "a", payload, qos, world.now)
+    else:
+        world.broker.forward_qos0(pub, "a", [payload], world.now)
+    world.turn()
+    assert modern.inbox == []
+    assert world.broker.counters.dropped_too_large == 1
+    assert world.client("away", clean_start=False).inbox == []
+    assert world.broker.counters.dropped_too_large == 1 + qos
+    world.client("pub2", 4).publish("a", b"goes on", 1)
+    assert modern.payloads() == [b"goes on"]
+    if retain:
+        modern.subscribe("a", 1)
+        assert modern.payloads() == []
+    assert not world.clients[pub.serial].closed

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mqtt_ref.broker.inline import InlineClient, Received
@@ -182,6 +184,47 @@ def test_a_filter_that_is_none_is_refused(world: World, topic_filter: str) -> No
 def test_a_qos_that_is_none_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="0, 1 or 2"):
         Inside(world).client.publish("a", b"", world.now, qos=3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"response_topic": "a/#"}, "MQTT5-3.3.2-14"),
+        ({"content_type": "a\0b"}, "MQTT5-1.5.4-2"),
+        ({"content_type": "x" * 65_536}, "at most 65,535 bytes"),
+        ({"payload_format_indicator": 7}, "payload_format_indicator"),
+        ({"message_expiry_interval": -1}, "not properties of a message"),
+        ({"message_expiry_interval": 1 << 32}, "not properties of a message"),
+        ({"correlation_data": "text"}, "not properties of a message|bytes or None object expected"),
+        ({"user_property": [("one",)]}, "not properties of a message"),
+        ({"subscription_identifier": [7]}, "MQTT5-3.3.4-6"),
+        ({"topic_alias": 5}, "belongs to a connection"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_properties_that_no_client_could_send_reach_nobody(world: World, wrong: dict[str, Any], why: str) -> None:
+    sub = world.client("sub")
+    sub.subscribe("a", 1)
+    with pytest.raises((TypeError, ValueError), match=why):  # compiled, some can't be made in the first place
+        Inside(world).client.publish("a", b"", world.now, retain=True, properties=PublishProperties(**wrong))
+    world.turn()
+    assert sub.inbox == []
+    assert world.broker.retained("a", world.now) == []
+
+
+def test_a_payload_that_is_none_is_refused(world: World) -> None:
+    inside = Inside(world)
+    for wrong in (5, None, "text", bytearray(b"changes later")):
+        with pytest.raises(TypeError):
+            inside.client.publish("a", wrong, world.now)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at most 268,000,000 bytes"):
+        inside.client.publish("a", bytes(268_000_001), world.now)
+
+
+def test_a_handler_that_is_none_is_refused(world: World) -> None:
+    with pytest.raises(TypeError):
+        Inside(world).client.subscribe("a", None, world.now)  # type: ignore[arg-type]
+    assert not world.broker.inline
 
 
 # -------------------------------------------------------------------- packets of others

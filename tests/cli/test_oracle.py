@@ -114,7 +114,11 @@ def test_nothing_that_could_be_judged_is_not_clean(
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["oracle", "check", "not-there.pcap"]) == 2
-    assert "not-there.pcap" in capsys.readouterr().err
+    assert main(["oracle", "report", "not-there.jsonl"]) == 2
+    assert main(["decode", "/"]) == 2
+    checked, reported, _ = capsys.readouterr().err.splitlines()
+    assert checked == "mqtt-ref oracle check: not-there.pcap: No such file or directory"
+    assert reported == "mqtt-ref oracle report: not-there.jsonl: No such file or directory"
 
 
 def test_coverage_says_how_each_statement_is_decided(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 
+from mqtt_ref import AllowAll, TcpListener, ThreadedServer, WebSocketListener
 from mqtt_ref.cli.main import main
+from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.oracle.actions import Refuse, Replace
 from mqtt_ref.oracle.bench import ThreadedBench
 from mqtt_ref.oracle.matching import Match
@@ -45,6 +49,44 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
         url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}"
         assert main(["ping", url, "--timeout", "0.1"]) == 2
-    assert main(["ping", url, "--timeout", "1"]) == 2
+        assert main(["ping", url.replace("mqtt:", "mqtts:"), "--timeout", "0.1"]) == 2
+    assert main(["ping", url.replace("//", "//anna:s3cret@"), "--timeout", "1"]) == 2
+    assert main(["ping", "unix:/nobody/here"]) == 2
+    assert main(["ping", "mqtt://nobody.invalid"]) == 2
     assert main(["ping", "http://127.0.0.1"]) == 2
-    assert "not a URL of a broker" in capsys.readouterr().err
+    silence, no_tls, nobody, no_socket, no_host, no_url = capsys.readouterr().err.splitlines()
+    assert silence == f"mqtt-ref ping: {url}: no answer in time"
+    assert no_tls.endswith(": no answer in time")
+    assert nobody == f"mqtt-ref ping: {url.replace('//', '//anna:***@')}: nobody listens there"
+    assert no_socket == "mqtt-ref ping: unix:/nobody/here: No such file or directory"
+    assert no_host == "mqtt-ref ping: mqtt://nobody.invalid: there is no host of that name"
+    assert "not a URL of a broker" in no_url
+
+
+def test_a_peer_without_tls_and_one_with_a_certificate_of_nobody(
+    bench: ThreadedBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ping", bench.url.replace("mqtt:", "mqtts:")]) == 2
+    pem = tmp_path / "server.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    tls = TlsSettings(pem)
+    with ThreadedServer(listeners=[TcpListener(port=0, tls=tls)], hooks=[AllowAll()]) as server:
+        assert main(["ping", server.url]) == 2
+    plain, strange = capsys.readouterr().err.splitlines()
+    assert "no TLS: " in plain
+    assert "its certificate is not trusted: " in strange
+
+
+def test_over_websocket(capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadedServer(listeners=[WebSocketListener(port=0), TcpListener(port=0)], hooks=[AllowAll()]) as server:
+        assert main(["ping", server.url]) == 0
+        assert main(["ping", f"{server.url}/mqtt".replace("//", "//anna:s3cret@")]) == 0
+        assert main(["ping", server.server.listeners[1].urls[0].replace("mqtt:", "ws:"), "--timeout", "1"]) == 2
+        assert server.clients() == []
+    assert main(["ping", server.url]) == 2
+    out, err = capsys.readouterr()
+    assert "accepted within" in out
+    assert "s3cret" not in out
+    no_websocket, nobody = err.splitlines()
+    assert "no WebSocket for MQTT: " in no_websocket
+    assert nobody.endswith(": nobody listens there")

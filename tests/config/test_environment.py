@@ -39,6 +39,32 @@ def test_lists_count_from_zero_and_grow_by_one() -> None:
     ]
 
 
+def test_a_list_may_have_more_than_ten_items() -> None:
+    """Variables come in any order, and 10 is behind 9."""
+    variables = {f"MQTT_REF__LISTENERS__{at}__ADDRESS": f":{2000 + at}" for at in range(3)}
+    for at in range(12, 2, -1):
+        variables[f"MQTT_REF__LISTENERS__{at}"] = f'{{type: tcp, address: ":{2000 + at}"}}'
+    assert [one.address for one in load(None, variables).config.listeners] == [f":{2000 + at}" for at in range(13)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MQTT_REF__HOOKS__AUTH", "{ledger: {users: {a: {password: s3cret"),
+        ("MQTT_REF__HOOKS__AUTH", "{ledger: {users: {a: {password: [s3cret]}}}}"),
+        ("MQTT_REF__HOOKS__AUTH", "{ledger: {users: {a: {password: 7635241}}}}"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_does_not_tell_it(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {name: value})
+    text = str(caught.value)
+    assert name in text
+    assert "has to be " in text
+    assert "s3cret" not in text
+    assert "7635241" not in text
+
+
 def test_names_of_users_keep_their_letters_and_text_stays_text() -> None:
     config = load(None, {"MQTT_REF__HOOKS__AUTH__LEDGER__USERS__Bob__PASSWORD": "1234"}).config
     assert config.hooks.auth is not None
@@ -56,11 +82,12 @@ def test_a_whole_section_may_be_one_value() -> None:
     ("name", "value", "text"),
     [
         ("MQTT_REF__OPTION__X", "1", "there is no OPTION here"),
+        ("MQTT_REF__", "1", "there is no option without a name here; known are LISTENERS"),
         ("MQTT_REF__LISTENERS__9__ADDRESS", ":1", "9 is not a place in the list: 0 to 3"),
         ("MQTT_REF__LISTENERS__X", "1", "X is not a place in the list"),
         ("MQTT_REF__LOGGING__LEVEL__MORE", "1", "LOGGING__LEVEL is one value, there is no MORE in it"),
         ("MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS", "3", "options.capabilities.maximum_qos: is 3"),
-        ("MQTT_REF__LOGGING", "loud", "logging: has to be a mapping, not 'loud'"),
+        ("MQTT_REF__LOGGING", "loud", "logging: has to be a mapping, not text"),
     ],
 )
 def test_a_variable_that_is_wrong_is_named(name: str, value: str, text: str) -> None:

@@ -47,7 +47,7 @@ class Denies(Hook):
 
 def every(make: Callable[[str], Callable[..., Any]]) -> Hook:
     """A hook with a handler for every event there is."""
-    made: Hook = type("Every", (Hook,), {event: make(event) for event in EVENTS})()
+    made: Hook = type("Every", (Hook,), {"filters_only": True} | {event: make(event) for event in EVENTS})()
     return made
 
 

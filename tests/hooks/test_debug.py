@@ -85,6 +85,7 @@ def test_show_pings(caplog: pytest.LogCaptureFixture) -> None:
 def test_show_passwords(caplog: pytest.LogCaptureFixture) -> None:
     text = lines(caplog, show_passwords=True)
     assert "secret word" not in text  # nothing of any packet is shown
+    assert "secret word" not in lines(caplog, show_packet_data=True)
     assert "secret word" in lines(caplog, show_passwords=True, show_packet_data=True)
 
 

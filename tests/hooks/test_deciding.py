@@ -165,6 +165,8 @@ def test_retained_messages_are_read_topics_too() -> None:
 )
 def test_what_was_said_of_the_filter_holds_where_nobody_can_be_asked(plain: Any, heard: list[str]) -> None:
     class Waits(Hook):
+        filters_only = True
+
         async def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
             return True
 
@@ -178,6 +180,22 @@ def test_what_was_said_of_the_filter_holds_where_nobody_can_be_asked(plain: Any,
     pub.send(Publish("shut"))
     world.answer(0)
     assert [message.topic for message in client.messages()] == heard
+
+
+def test_who_waits_says_that_filters_are_enough() -> None:
+    """Or delivered topics would be let through without a question, though the hook would say no."""
+
+    class Waits(Hook):
+        async def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
+            return not topic.startswith("secret")
+
+    world = World()
+    dispatcher = Dispatcher(world.broker, [AllowAll()])
+    with pytest.raises(TypeError, match=r"hook Waits: on_acl_check is async def.*filters_only = True"):
+        dispatcher.add(Waits())
+    assert [type(hook) for hook in dispatcher.hooks] == [AllowAll]
+    with pytest.raises(TypeError):
+        Dispatcher(world.broker, [Waits()])
 
 
 def test_the_will_is_asked_for_with_the_connect() -> None:

@@ -251,12 +251,25 @@ def test_a_handler_on_the_object_is_warned_of(caplog: pytest.LogCaptureFixture) 
     assert "on_published was set on the object, where it has no effect" in caplog.text
 
 
+def test_an_event_that_is_misspelt_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    class Misspelt(Hook):
+        def on_publsh(self, client: Client, packet: Publish) -> None: ...
+
+        def on_the_side(self) -> None: ...
+
+    with caplog.at_level(logging.WARNING, "mqtt_ref.hooks"):
+        Dispatcher(World().broker, [Misspelt()])
+    assert [record.getMessage() for record in caplog.records] == [
+        "hook Misspelt: there is no event on_publsh; did you mean on_publish?"
+    ]
+
+
 # ---------------------------------------------------------------- hooks of every kind
 
 
 def every(make: Callable[[str], Callable[..., Any]]) -> Hook:
     """A hook with a handler for every event."""
-    made: Hook = type("Every", (Hook,), {event: make(event) for event in EVENTS})()
+    made: Hook = type("Every", (Hook,), {"filters_only": True} | {event: make(event) for event in EVENTS})()
     return made
 
 

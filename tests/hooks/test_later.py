@@ -75,6 +75,7 @@ class Slow(Hook):
     """Every event that is waited for, answered after some turns of the loop."""
 
     auth_methods = frozenset({"M"})
+    filters_only = True
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -254,7 +255,7 @@ def test_one_that_never_answers_or_raises_is_a_no(
     async def method(self: Hook, *args: Any) -> None:
         await what()
 
-    bad: Hook = type("Bad", (Hook,), {event: method})()
+    bad: Hook = type("Bad", (Hook,), {event: method, "filters_only": True})()
 
     def work(one: RawClient) -> int:
         one.send(Connect("c"))

@@ -269,9 +269,11 @@ def test_a_change_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> Non
         ("\x10\x10\x00\x04MQTT\x05\x02\x00<\x00\x00\x03abc\r\n\r\n", 400),
         (f"OPTIONS * HTTP/1.1\r\n{HEAD}\r\n", 404),
         (f"CONNECT localhost:80 HTTP/1.1\r\n{HEAD}\r\n", 404),
+        (f"GET http://[::1/hello HTTP/1.1\r\n{HEAD}\r\n", 400),
+        (f"GET http://localhost]/hello HTTP/1.1\r\n{HEAD}\r\n", 400),
     ],
 )
-def test_what_is_no_request(serve: Serve, data: str, status: int) -> None:
+def test_what_is_no_request(serve: Serve, data: str, status: int, caplog: pytest.LogCaptureFixture) -> None:
     site = limited(serve)
     with site.raw() as raw:
         raw.send(data.encode("latin-1"))
@@ -281,6 +283,19 @@ def test_what_is_no_request(serve: Serve, data: str, status: int) -> None:
         assert answer.detail
         raw.rest()
     assert site.get("/hello").status == 200
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_two_lengths_of_a_body_are_one_too_many(site: Site) -> None:
+    """RFC 9112, section 6.1: a proxy in front may believe the other one, and what is behind the body is smuggled in."""
+    with site.raw() as raw:
+        raw.send(
+            f"POST /echo HTTP/1.1\r\n{HEAD}{lines(JSON_BEARER)}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        raw.send(f'f\r\n{{"word": "one"}}\r\n0\r\n\r\nGET /hello HTTP/1.1\r\n{HEAD}\r\n')
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (400, "close")
+        assert raw.rest() == b""
 
 
 def test_a_content_type_that_a_form_can_have(site: Site) -> None:

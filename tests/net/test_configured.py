@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,13 @@ def test_a_file_that_names_nobody_lets_nobody_in(serve: Serve, tmp_path: Path) -
     assert running.err.wait("nobody may connect: the configuration has no hooks.auth")
 
 
+def test_a_file_without_listeners_is_warned_of(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "broker.yaml"
+    file.write_text("listeners: []\nhooks: {auth: {allow_all: true}}\n")
+    running = serve("--config", str(file), port=None)
+    assert running.err.wait("nobody can reach the broker: the configuration has no listeners")
+
+
 def test_allow_all_on_the_command_line_lets_everybody_in(serve: Serve, tmp_path: Path) -> None:
     assert code(run(serve, tmp_path, LISTENERS, "--allow-all")) == 0
 
@@ -168,6 +176,12 @@ def test_a_hangup_takes_new_certificates(serve: Serve, tmp_path: Path, authority
         running.err.wait("read the configuration again")
         assert shown(port) == second
         stays.ping()
+        file.write_text("no certificate")
+        (tmp_path / "broker.yaml").write_text((LISTENERS + secure + LEDGER).replace("first", "other"))
+        running.process.send_signal(signal.SIGHUP)
+        running.err.wait(r"stays as it was: .*listeners\[\d\]\.tls: mqtts:.*server\.pem is not a certificate")
+        stays.ping()
+    assert shown(port) == second  # with the password of before
 
 
 def test_the_api_reads_it_again_too(serve: Serve, tmp_path: Path) -> None:
@@ -205,6 +219,37 @@ def test_a_hook_of_one_s_own(serve: Serve, tmp_path: Path, monkeypatch: pytest.M
         assert client.message().payload == b"HELLO!"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("broken:Hook", r"cannot be imported: ValueError\('no database'\)"),
+        ("unfit:Sends", "cannot be added: hook Sends: on_packet_sent cannot be async def"),
+        ("unfit:Reads", "cannot be added: hook Reads: on_acl_check is async def"),
+        ("unfit:Raises", r"arguments: are not taken by unfit:Raises: OSError\('nobody there'\)"),
+    ],
+)
+def test_a_hook_of_one_s_own_that_does_not_work(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    (tmp_path / "broken.py").write_text("raise ValueError('no database')\n")
+    (tmp_path / "unfit.py").write_text(
+        "from mqtt_ref.hooks import Hook\n"
+        "class Sends(Hook):\n"
+        "    async def on_packet_sent(self, client, packet, data): pass\n"
+        "class Reads(Hook):\n"
+        "    async def on_acl_check(self, client, topic, write): return True\n"
+        "class Raises(Hook):\n"
+        "    def __init__(self): raise OSError('nobody there')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    file = tmp_path / "broker.yaml"
+    file.write_text(f"hooks: {{auth: {{allow_all: true}}, custom: [{{hook: '{name}'}}]}}\n")
+    refused = serve("--config", str(file), port=None)
+    assert refused.wait() == 2
+    assert refused.err.having(said)
+    assert not refused.err.having("Traceback")
+
+
 def test_the_environment_alone_is_a_configuration(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MQTT_REF__OPTIONS__CAPABILITIES__RETAIN_AVAILABLE", "false")
     running = serve().wait_ready()
@@ -238,6 +283,29 @@ def test_websocket_and_http_serve_without_a_configuration(serve: Serve) -> None:
     assert http(running, "/healthz")[0] == 200
     assert http(running, "/api/v1/reset", "POST")[0] == 403  # no token, no change
     assert running.out.wait(r"^listening on ws://127\.0\.0\.1:\d+$")
+
+
+@pytest.mark.parametrize(("flags", "strangers"), [([], 403), (["--allow-all"], 101)])
+def test_pages_of_other_sites_get_nothing_out_of_it(serve: Serve, flags: list[str], strangers: int) -> None:
+    """A page that somebody looks at could read and write everything otherwise."""
+    running = serve(*flags).wait_ready()
+    port = int(running.out.wait(r"^listening on ws://127\.0\.0\.1:(\d+)$")[1])
+    for origin, status in (("http://localhost:3000", 101), ("https://site.example", strangers)):
+        link = HTTPConnection("127.0.0.1", port, timeout=10)
+        link.request(
+            "GET",
+            "/",
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+                "Sec-WebSocket-Protocol": "mqtt",
+                "Origin": origin,
+            },
+        )
+        assert link.getresponse().status == status
+        link.close()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from mqtt_ref import AllowAll, MemoryListener, Server, TcpListener
-from mqtt_ref.net.listener import ListenerError
+from mqtt_ref import AllowAll, MemoryListener, Options, Server, TcpListener
+from mqtt_ref.engine.options import Bounds
+from mqtt_ref.net.channel import Channel
+from mqtt_ref.net.driver import Driver
+from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.packets import Disconnect, Pingreq, Publish, PublishProperties
 
@@ -188,6 +191,36 @@ def test_several_in_one_loop() -> None:
 
 
 @pytest.mark.alone
+def test_listeners_that_do_not_close_hold_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+    class Opens(Listener):
+        async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None: ...
+
+    class Fails(Opens):
+        async def close(self) -> None:
+            raise ValueError("stuck")
+
+    class Stays(Opens):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    async def play() -> float:
+        tcp = TcpListener(port=0)
+        options = Options(bounds=Bounds(hook_timeout=0.1))
+        async with Server(options, [Fails("a"), Stays("b"), tcp], hooks=[AllowAll()]):
+            client = await asyncio.to_thread(RawClient, tcp.port)
+            await asyncio.to_thread(client.connect, "c")
+            begin = time.monotonic()
+        assert [type(packet) for packet in await asyncio.to_thread(client.until_closed)] == [Disconnect]
+        client.close()
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", tcp.port)
+        return time.monotonic() - begin
+
+    assert asyncio.run(play()) < 2
+    assert "listener a could not be closed" in caplog.text
+    assert "listener b did not close within 0.1 s" in caplog.text
+
+
 def test_the_end_is_bounded_with_clients_that_do_nothing() -> None:
     async def play() -> float:
         server = Server(hooks=[AllowAll()])

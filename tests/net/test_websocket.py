@@ -28,7 +28,7 @@ from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.options import Bounds, Capabilities, Options
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
-from mqtt_ref.net.websocket import FRAME, WebSocket, WebSocketListener
+from mqtt_ref.net.websocket import FRAME, LOCAL_PAGES, WebSocket, WebSocketListener
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
@@ -328,7 +328,7 @@ def test_without_the_sub_protocol_the_handshake_is_refused(
     assert ("soap, wamp were offered" if offered else "no sub-protocol was offered") in said("handshake is refused")
 
 
-def test_pages_of_other_sites_may_be_kept_out(running: Callable[..., Any]) -> None:
+def test_pages_of_other_sites_may_be_kept_out(running: Callable[..., Any], said: Callable[..., str]) -> None:
     listener = WebSocketListener(port=0, origins=["https://example.org"])
     running(listener)
     for origin, allowed in (("https://example.org", True), (None, True), ("https://evil.example", False)):
@@ -339,6 +339,28 @@ def test_pages_of_other_sites_may_be_kept_out(running: Callable[..., Any]) -> No
             with pytest.raises(InvalidStatus) as caught:
                 Ws(listener.urls[0], origin=origin)
             assert caught.value.response.status_code == 403
+    said("pages of https://evil.example may not connect; `origins` of the listener names those that may")
+
+
+@pytest.mark.parametrize(
+    ("site", "local"),
+    [
+        ("http://localhost", True),
+        ("http://localhost:3000", True),
+        ("https://app.localhost:8443", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("null", False),
+        ("http://localhost.evil.example", False),
+        ("http://evil-localhost", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://evil.example:1882", False),
+        ("http://localhost:3000@evil.example", False),
+        ("https://192.168.1.2", False),
+    ],
+)
+def test_pages_of_this_machine(site: str, local: bool) -> None:
+    assert (LOCAL_PAGES.fullmatch(site) is not None) == local
 
 
 @pytest.mark.parametrize(
@@ -377,13 +399,16 @@ def test_what_is_no_websocket_is_told_as_such(
         client.connect("goes on")
 
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
+
+
 def opened(port: int) -> socket.socket:
     """A socket on which the handshake of WebSocket is done; from here on the test makes the frames."""
     plain = socket.create_connection(("127.0.0.1", port), 10)
-    plain.sendall(
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-    )
+    plain.sendall(HANDSHAKE)
     got = b""
     while not got.endswith(b"\r\n\r\n"):
         got += plain.recv(1)
@@ -428,6 +453,24 @@ def test_frames_that_break_a_rule_of_websocket_end_the_connection(
         plain.sendall(data)
         assert close_code(plain) == code
     said("WebSocket: ")
+
+
+def test_frames_behind_the_handshake_that_break_a_rule(
+    running: Callable[..., Any], listener: WebSocketListener, said: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are read before the handshake is answered, so that the connection ends with the answer."""
+    running(listener)
+    connect = encode(5, Connect("one"))
+    for data in (b"\x82\x01x", frame(0x82, connect) + frame(0xC2, b"x")):
+        with socket.create_connection(("127.0.0.1", listener.port), 10) as plain:
+            plain.sendall(HANDSHAKE + data)
+            got = b""
+            while part := plain.recv(1000):
+                got += part
+            assert got.startswith(b"HTTP/1.1 101 ")
+    said("WebSocket: incorrect masking")
+    said("WebSocket: reserved bits must be 0")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_connect_without_end_is_not_waited_for(running: Callable[..., Any], said: Callable[..., str]) -> None:

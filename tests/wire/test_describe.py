@@ -9,6 +9,8 @@ from hypothesis import given
 from mqtt_ref.testing import strategies
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.packets import (
+    Auth,
+    AuthProperties,
     Connack,
     Connect,
     ConnectProperties,
@@ -42,6 +44,11 @@ from mqtt_ref.wire.violation import Violation
             Connect("", protocol_version=3, password=b"secret"),
             3,
             "CONNECT client_id='' version=3.1 clean_start=1 password=***",
+        ),
+        (
+            Auth(0x18, AuthProperties("SCRAM-SHA-256", b"n,,n=user,r=secret")),
+            5,
+            "AUTH reason=0x18 (Continue authentication) authentication_method='SCRAM-SHA-256' authentication_data=***",
         ),
         (Connack(0x87), 5, "CONNACK reason=0x87 (Not authorized)"),
         (Connack(5), 4, "CONNACK reason=5 (Not authorized)"),

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""What went wrong with a file or a peer, in words for the person at the terminal."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+__all__ = ["named", "plainly"]
+
+
+def plainly(error: Exception) -> str:
+    """What an error says, without the numbers of the system."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, socket.gaierror):
+        return "there is no host of that name" if error.errno == socket.EAI_NONAME else str(error.strerror)
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    untrusted = getattr(error, "verify_message", None)
+    if untrusted:
+        return f"its certificate is not trusted: {untrusted}"
+    reason = getattr(error, "reason", None)
+    if reason:  # of an SSLError, as in WRONG_VERSION_NUMBER
+        return f"no TLS: {str(reason).replace('_', ' ').lower()}"
+    what = error.strerror or str(error)
+    return what if error.filename is None else f"{error.filename}: {what}"
+
+
+def named(url: str) -> str:
+    """A URL as it may be shown: without the password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
