@@ -757,7 +757,7 @@ class _Maker:
         for value in (0, 1, 2, 3, 4, 5, 6, 7, 0x80 | version, 0x7F, 0xFF):
             if value in names[own]:
                 continue
-            judged = version if own == "MQIsdp" else V311 if value < V311 else V5
+            judged = version if own == "MQIsdp" else V311 if value & 0x7F <= V311 else V5
             for receiver in (version, NEW):
                 found = self.must(self.rule("protocol_level", judged, plain.at(level), "protocol_version"))
                 bad = replace(found, judged=judged)

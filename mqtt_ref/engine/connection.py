@@ -322,7 +322,7 @@ class Connection(Link):
         if session is not None and packet.properties is not None and self.version == V5:
             expiry = packet.properties.session_expiry_interval
             if expiry is not None:
-                if expiry and not session.expiry:
+                if expiry and not self.lasting:
                     cites = ("X5-disconnect-session-expiry-after-zero",)
                     breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
                     return

@@ -75,6 +75,7 @@ class Link:
         "hub",
         "keep_alive",
         "keep_alive_seconds",
+        "lasting",
         "limit",
         "listener",
         "method",
@@ -188,6 +189,8 @@ class Link:
         self.reason_text = ""
         """Why it is over, in the words of the log."""
 
+        self.lasting = False
+        """Whether the CONNECT asked for a session that outlives its connection, whatever was granted."""
         self.clean_start = False
         self.keep_alive_seconds = 0
         self.view: object | None = None
