@@ -37,7 +37,7 @@ _STORED = 1024
 
 
 class Journal(Keeper):
-    """Gathers the changes of a tick. A session that ends with its connection needs no store and makes no records.
+    """Gathers the changes of a tick. Of a session that ends with its connection nothing but its will is stored.
 
     `utc_offset` is added to the time of the engine to get UTC, which is what is stored.
     """
@@ -66,9 +66,11 @@ class Journal(Keeper):
             self._pending[self.batch].append(link)
 
     def session(self, session: Session) -> None:
-        if not session.expiry and not session.kept:
+        if session.expiry:
+            session.kept = True
+        elif session.will is None and not session.stored:
             return
-        session.kept = True
+        session.stored = True
         utc = self.utc_offset
         self._add(
             SessionPut(
@@ -86,7 +88,7 @@ class Journal(Keeper):
             self.touch(session.link)
 
     def session_gone(self, session: Session) -> None:
-        if session.kept:
+        if session.stored:
             self._add(SessionDelete(session.client_id))
 
     def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.ports import (
@@ -19,6 +21,7 @@ from mqtt_ref.ports import (
 from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
+    Disconnect,
     Pingreq,
     Pingresp,
     Puback,
@@ -303,3 +306,40 @@ def test_a_session_that_expired_meanwhile_is_gone() -> None:
     again.pass_time(0)
     assert not again.client("a", clean_start=False).connack.session_present
     assert [r for r in store.load() if isinstance(r, SessionPut)] == []
+
+
+def test_a_session_that_was_to_end_with_its_connection_ends_at_the_restart() -> None:  # MQTT5-4.1.0-2
+    """Nothing of it may come back: a later session would swallow a QoS 2 message with an identifier of the old one."""
+    store = MemoryStore()
+    world = World(storage=store)
+    a = world.client("a", properties=KEEP)
+    a.subscribe("old", 1)
+    a.send(Publish("u", qos=2, packet_id=7))
+    a.drop()
+    world.client("a", clean_start=False)  # goes on, to the end of the connection
+    second = World(storage=store)
+    a = second.client("a", clean_start=False, properties=KEEP)  # before any timer was looked at
+    assert not a.connack.session_present
+    third = World(storage=store)
+    a = third.client("a", clean_start=False, properties=KEEP)
+    assert a.connack.session_present
+    session = third.broker.by_client_id["a"]
+    assert (session.subscriptions, session.received) == ({}, {})
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_will_is_due_though_the_server_failed(version: int) -> None:  # X5-will-defer-on-shutdown, X311-will-deferred
+    """Also that of a session that ends with its connection; once."""
+    store = MemoryStore()
+    world = World(storage=store)
+    for client_id in ("gone", "bye"):
+        client = world.client(client_id, version, will=Will("w", client_id.encode(), 1))
+        client.subscribe("t", 1)
+    client.send(Disconnect())
+    for due in ([b"gone"], []):
+        again = World(storage=store, now=world.now + SECOND)
+        watch = again.client("watch")
+        watch.subscribe("w", 1)
+        again.pass_time(1)
+        assert watch.payloads() == due
+    assert list(store.load()) == []
