@@ -343,3 +343,72 @@ def test_a_will_is_due_though_the_server_failed(version: int) -> None:  # X5-wil
         again.pass_time(1)
         assert watch.payloads() == due
     assert list(store.load()) == []
+
+
+def test_what_a_failed_commit_was_about_is_stored_with_the_next_one() -> None:  # MQTT5-4.3.3-8, 4.3.3-10
+    """A QoS 2 message that was not stored is repeated: its PUBREC goes out for a message that is stored by then."""
+    store = MemoryStore()
+    world = World(storage=store)
+    for client_id, topic_filter, qos in (("online", "t", 2), ("away", "t", 1), ("early", "other", 1)):
+        sub = world.client(client_id, properties=KEEP)
+        sub.subscribe(topic_filter, qos)
+        if client_id == "away":
+            sub.drop()
+    pub = world.client("pub", properties=KEEP)
+    world.auto = False
+    message = Publish("t", b"1", 2, retain=True, packet_id=5)
+    pub.send(message, Publish("gone", b"2", 1, retain=True, packet_id=6))
+    world.commit(fail=True)
+    assert pub.closed
+    world.auto = True
+    pub = world.client("pub", clean_start=False, properties=KEEP)
+    pub.send(Publish("t", b"1", 2, retain=True, dup=True, packet_id=5))
+    assert pub.one(Pubrec).packet_id == 5
+
+    again = World(storage=store)
+    for client_id, payloads in (("online", [b"1"]), ("away", [b"1"]), ("early", [])):
+        sub = again.client(client_id, clean_start=False, properties=KEEP)
+        assert sub.connack.session_present
+        assert sub.payloads() == payloads
+    assert [r.message.topic for r in store.load() if isinstance(r, RetainedPut)] == ["t", "gone"]
+    pub = again.client("pub", clean_start=False, properties=KEEP)
+    pub.send(Publish("t", b"1", 2, retain=True, dup=True, packet_id=5))
+    assert pub.one(Pubrec).packet_id == 5
+    assert again.broker.counters.messages_routed == 0
+
+
+def test_what_was_deleted_by_a_failed_commit_is_deleted_with_the_next_one() -> None:
+    store = MemoryStore()
+    world = World(storage=store)
+    a = world.client("a", properties=KEEP)
+    a.subscribe("t", 1)
+    a.publish("t", b"kept", retain=True)
+    a.drop()
+    world.auto = False
+    pub = world.client("pub")
+    pub.send(Publish("t", b"", 1, retain=True, packet_id=1))
+    link = world.link()
+    link.send(Connect("a"))  # replaces the session, and ends with its connection
+    world.commit(fail=True)
+    world.auto = True
+    world.client("other", properties=KEEP)
+    assert [type(record) for record in store.load()] == [SessionPut]
+
+
+def test_a_store_that_fails_again_and_again_loses_nothing_in_the_end() -> None:
+    store = MemoryStore()
+    world = World(storage=store)
+    sub = world.client("sub", properties=KEEP)
+    sub.subscribe("t", 1)
+    sub.drop()
+    world.auto = False
+    for payload in (b"1", b"2", b"3"):
+        pub = world.client("pub")
+        pub.send(Publish("t", payload, 1, packet_id=1))
+        world.commit(fail=True)
+        assert pub.closed
+    world.auto = True
+    assert world.client("pub").publish("t", b"4", 1).reason_code == 0
+    again = World(storage=store)
+    sub = again.client("sub", clean_start=False, properties=KEEP)
+    assert sub.payloads() == [b"1", b"2", b"3", b"4"]
