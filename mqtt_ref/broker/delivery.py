@@ -295,8 +295,7 @@ class Deliverer(Hub):
         return [message for _, message in self.retained_messages.match(topic_filter)]
 
     def retained_full(self, topic: str) -> bool:
-        held = self.retained_messages
-        return 0 < held.maximum <= len(held) and held.get(topic) is None
+        return self.retained_messages.full(topic)
 
     def expire_retained(self, now: int) -> None:
         """Drop retained messages whose expiry interval has passed [X5-retained-expired]."""
