@@ -57,6 +57,7 @@ class Link:
         "auth_state",
         "base",
         "behind",
+        "burst",
         "choked",
         "clean_start",
         "client_id",
@@ -151,6 +152,8 @@ class Link:
 
         self.fast: int = 0
         """Form of a plain QoS 0 message that may be queued as it is: 1 for 3.x, 2 for 5.0, 0 if more is to be done."""
+        self.burst = 0
+        """What the retained messages that were queued since the last write come to, in bytes."""
         self.choked = False
         """Whether the transport holds as much as it may."""
         self.limit: int = MAXIMUM_PACKET_SIZE
@@ -207,6 +210,11 @@ class Link:
             self.hub.dirty.append(self)
 
     @property
+    def sated(self) -> bool:
+        """Whether it is to be written to before more of its packets, which may ask for more, are looked at."""
+        return self.burst > 0 and self.burst > self.hub.options.bounds.hard_limit
+
+    @property
     def closing(self) -> bool:
         """Whether the link is to be closed once what `take` gave was written."""
         return self.ending and self.gates is None
@@ -215,6 +223,7 @@ class Link:
         """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
         out = self.out
         self.out = []
+        self.burst = 0
         self.queued = False
         if self.ready is not None:
             out = self.ready + out
