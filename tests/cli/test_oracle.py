@@ -16,7 +16,7 @@ from mqtt_ref.oracle.faults.stage import Stage
 from mqtt_ref.oracle.finding import finding_to_json
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Pingresp, Publish
 from mqtt_ref.wire.primitives import V5
 
 
@@ -186,6 +186,8 @@ def test_serve_takes_the_configuration_of_the_broker(script: str, tmp_path: Path
             assert properties.maximum_qos == 1
             assert properties.receive_maximum == (7 if script else 1024)
             client.send(Publish("a", b"", qos=2, packet_id=1))
+            client.send(Pingreq())
+            client.expect(Pingresp)
             client.disconnect()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
