@@ -45,7 +45,10 @@ class StoredMessage(NamedTuple):
 
 
 class SessionPut(NamedTuple):
-    """A session as such; `ends_at` and `will_at` are UTC in nanoseconds, 0 while its client is connected or never."""
+    """A session as such; `ends_at` and `will_at` are UTC in nanoseconds, 0 while its client is connected or never.
+
+    With an `expiry` of 0 it ends with its connection, or when the server that failed is back; it may have a will.
+    """
 
     client_id: str
     version: int

@@ -210,7 +210,7 @@ class Packets(PropertyLists):
             else:
                 self.add(
                     depth + 1,
-                    f"version = {low} if {field.name} <= {low} else {high}",
+                    f"version = {low} if {field.name} & 0x7F <= {low} else {high}  # 0x80: a bridge of that version",
                     f"if {field.name} != version:",
                 )
             self.broken(depth + 2, level_cites, level_reason, 1, "pos - 1", field.name)

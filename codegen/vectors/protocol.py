@@ -60,7 +60,7 @@ def _levels(spec: Spec, plain: Draft) -> Iterator[Vector]:
     for value in (0, 1, 2, 3, 4, 5, 6, 7, 0x80 | plain.version, 0x7F, 0xFF):
         if value in levels:
             continue
-        judged = plain.version if own == "MQIsdp" else V311 if value < V311 else V5
+        judged = plain.version if own == "MQIsdp" else V311 if value & 0x7F <= V311 else V5
         found = rule_breach(spec, "protocol_level", judged, plain.at(index), FIELD)
         for receiver in (plain.version, NEW):
             where = f"{plain.packet.name}/{own}-level-{value}"

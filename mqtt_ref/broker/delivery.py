@@ -9,7 +9,11 @@ from mqtt_ref.broker.inline import Deliver, InlineSubscription, Received
 from mqtt_ref.broker.retained import Retained
 from mqtt_ref.broker.router import Entry, Group, Match, Router
 from mqtt_ref.engine import qos_send
-from mqtt_ref.engine.generated.decisions import OVERLAPPING_EACH, PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
+from mqtt_ref.engine.generated.decisions import (
+    OFFLINE_QOS0_DROP,
+    OVERLAPPING_EACH,
+    PUBLISH_UNSUBSCRIBED_SHARED_QUEUE,
+)
 from mqtt_ref.engine.hub import Hub
 from mqtt_ref.engine.link import Link
 from mqtt_ref.engine.message import NEVER, PLAIN_MAXIMUM, Message
@@ -296,6 +300,9 @@ class Deliverer(Hub):
         self.expire_retained(now)
         return [message for _, message in self.retained_messages.match(topic_filter)]
 
+    def retained_full(self, topic: str) -> bool:
+        return self.retained_messages.full(topic)
+
     def expire_retained(self, now: int) -> None:
         """Drop retained messages whose expiry interval has passed [X5-retained-expired]."""
         held = self.retained_messages
@@ -324,14 +331,12 @@ class Deliverer(Hub):
         If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
         [X5-shared-granted-qos]
         """
-        handle = group.pick(lambda subscriber: self._available(subscriber, message))
+        handle = group.pick(lambda subscriber: self._available(group, subscriber, message))
         if handle < 0:
-            if (
-                self.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE
-                and (message.qos or self.decisions.offline_qos0)
-                and len(group)
+            if self.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE and (
+                message.qos or self.decisions.offline_qos0 != OFFLINE_QOS0_DROP
             ):
-                handle = group.queue_for(lambda subscriber: self._entitled(subscriber, message.topic))
+                handle = group.queue_for(lambda subscriber: self._keeps(group, subscriber, message))
             if handle < 0:
                 self.counters.dropped_unshared += 1
                 self.tell_dropped(None, message, "unshared")
@@ -344,12 +349,20 @@ class Deliverer(Hub):
             # The QoS granted to this member holds [MQTT5-4.8.2-3].
             self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
 
-    def _available(self, handle: int, message: Message) -> bool:
+    def _available(self, group: Group, handle: int, message: Message) -> bool:
+        """Whether a member can be sent the message now; with QoS 0 it needs no send quota."""
         link = self.links[handle]
         if handle in self.inline:
             return True
-        if link is None or link.choked or (message.qos and link.quota <= 0):
+        if link is None or link.choked or (link.quota <= 0 and _qos(group, handle, message)):
             return False
+        return self._entitled(handle, message.topic)
+
+    def _keeps(self, group: Group, handle: int, message: Message) -> bool:
+        """Whether the message would wait for a member that cannot be sent it now, and not be dropped for its QoS."""
+        if not _qos(group, handle, message):
+            if self.links[handle] is not None or self.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
+                return False
         return self._entitled(handle, message.topic)
 
     def _entitled(self, handle: int, topic: str) -> bool:
@@ -418,6 +431,12 @@ def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
         parts.append(head)
         parts.append(payload)
     return b"".join(parts)
+
+
+def _qos(group: Group, handle: int, message: Message) -> int:
+    """The QoS at which a member of a group gets a message."""
+    member = group.member(handle)
+    return 0 if member is None else min(message.qos, member.qos)
 
 
 def _size(message: Message) -> int:

@@ -27,7 +27,7 @@ from mqtt_ref.ports import (
 )
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.hub import Hub
+    from mqtt_ref.broker.takeover import SessionKeeper
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Delivery, Session
 
@@ -37,12 +37,12 @@ _STORED = 1024
 
 
 class Journal(Keeper):
-    """Gathers the changes of a tick. A session that ends with its connection needs no store and makes no records.
+    """Gathers the changes of a tick. Of a session that ends with its connection nothing but its will is stored.
 
     `utc_offset` is added to the time of the engine to get UTC, which is what is stored.
     """
 
-    def __init__(self, hub: Hub, batches: int, utc_offset: int) -> None:
+    def __init__(self, hub: SessionKeeper, batches: int, utc_offset: int) -> None:
         self.written = 0
         self.utc_offset = utc_offset
         self.batch = 1
@@ -52,6 +52,12 @@ class Journal(Keeper):
         self._most = batches
         self._pending: dict[int, list[Link]] = {1: []}
         """By batch, open or under way: the links that wait for it."""
+        self._sent: dict[int, list[Record]] = {}
+        """By batch under way: what is in it."""
+        self._lost: dict[str, None] = {}
+        """Clients of which the store did not take something; the next batch has all that there is of them."""
+        self._lost_topics: dict[str, None] = {}
+        """The same for retained messages."""
         self._messages: dict[int, StoredMessage] = {}
 
     # ---------------------------------------------------------------- what is to be stored
@@ -66,9 +72,11 @@ class Journal(Keeper):
             self._pending[self.batch].append(link)
 
     def session(self, session: Session) -> None:
-        if not session.expiry and not session.kept:
+        if session.expiry:
+            session.kept = True
+        elif session.will is None and not session.stored:
             return
-        session.kept = True
+        session.stored = True
         utc = self.utc_offset
         self._add(
             SessionPut(
@@ -86,7 +94,7 @@ class Journal(Keeper):
             self.touch(session.link)
 
     def session_gone(self, session: Session) -> None:
-        if session.kept:
+        if session.stored:
             self._add(SessionDelete(session.client_id))
 
     def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:
@@ -198,6 +206,8 @@ class Journal(Keeper):
         Only connections that the batch touches wait, and those that wait already, so that their output keeps its order.
         """
         hub = self._hub
+        if self.records and (self._lost or self._lost_topics):
+            self._mend()
         dirty = hub.dirty
         if dirty and (self._pending[self.batch] or any(link.gates is not None for link in dirty)):
             free: list[Link] = []
@@ -211,6 +221,7 @@ class Journal(Keeper):
             link.touched = 0
         if self.records and self.under_way < self._most:
             hub.effects.append(Commit(self.batch, self.records))
+            self._sent[self.batch] = self.records
             hub.counters.commits += 1
             self.records = []
             self.batch += 1
@@ -237,6 +248,7 @@ class Journal(Keeper):
         pending = self._pending
         if batch not in pending or batch == self.batch:
             return
+        del self._sent[batch]
         for link in pending.pop(batch):
             self._release(link)
 
@@ -245,12 +257,52 @@ class Journal(Keeper):
         pending = self._pending
         if batch not in pending or batch == self.batch:
             return []
+        for record in self._sent.pop(batch):
+            if isinstance(record, RetainedPut):
+                self._lost_topics[record.message.topic] = None
+            elif isinstance(record, RetainedDelete):
+                self._lost_topics[record.topic] = None
+            else:
+                self._lost[record.client_id] = None
         links = pending.pop(batch)
         for link in links:
             link.gates = None
             link.ready = None
             link.out = []
         return links
+
+    def _mend(self) -> None:
+        """Store anew what a batch that failed was about.
+
+        The state of the broker went on: a message of that batch waits for its subscribers, and a repeat of its QoS 2
+        packet identifier is acknowledged without another word to the store.
+        """
+        hub = self._hub
+        lost = self._lost
+        topics = self._lost_topics
+        self._lost = {}
+        self._lost_topics = {}
+        for client_id in lost:
+            self._add(SessionDelete(client_id))
+            session = hub.by_client_id.get(client_id)
+            if session is None:
+                continue
+            self.session(session)
+            for topic_filter, (options, identifier) in session.subscriptions.items():
+                self.subscription(session, topic_filter, options, identifier)
+            for delivery in session.inflight.values():
+                self.inflight(session, delivery)
+            if session.queue is not None:
+                for delivery in session.queue:
+                    self.queued(session, delivery)
+            for packet_id in session.received:
+                self.received(session, packet_id)
+        for topic in topics:
+            message = hub.retained_messages.get(topic)
+            if message is None:
+                self.retained_gone(topic)
+            else:
+                self.retained(message)
 
     def _release(self, link: Link) -> None:
         gates = link.gates

@@ -65,12 +65,14 @@ class _Restorer:
                     session.received[record.packet_id] = 0
 
     def session(self, record: SessionPut) -> None:
-        """A session whose client was connected counts its expiry from now; its will is due like after any loss."""
+        """A session whose client was connected counts its expiry from now; its will is due like after any loss.
+
+        So one that was to end with its connection ends at once, with all that the store has of it
+        [X5-will-defer-on-shutdown, X311-will-deferred].
+        """
         hub = self.hub
-        if not record.expiry:
-            return
         session = hub.create(record.client_id, record.version)
-        session.kept = True
+        session.kept = session.stored = True
         session.state = DORMANT
         session.username = record.username
         session.expiry = record.expiry

@@ -16,17 +16,19 @@ __all__ = ["Retained"]
 M = TypeVar("M")
 
 _SLACK: Final = 64
+_OWN: Final = "$SYS/"
+"""What the topics of the server itself begin with."""
 
 
 class Retained(Generic[M]):
-    """The retained messages. At most `maximum` are kept (0: any number); `refused` counts those that were not.
+    """The retained messages. At most `maximum` are kept (0: any number), those under `$SYS` not counted.
 
     `size` is what they come to, each as `measure` says.
 
     Nothing here looks at the time: `expire` what has expired before you read.
     """
 
-    __slots__ = ("_deadlines", "_heap", "_messages", "_topics", "maximum", "measure", "size")
+    __slots__ = ("_deadlines", "_heap", "_messages", "_own", "_topics", "maximum", "measure", "size")
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Retained(Generic[M]):
         self.measure: Callable[[M], int] | None = measure
         self.size: int = 0
         self._messages: dict[str, M] = {}
+        self._own: int = 0
         self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
         self._deadlines: dict[str, int] = {}
         # Every deadline there is, and some that no longer hold; `_deadlines` knows.
@@ -47,16 +50,27 @@ class Retained(Generic[M]):
     def __len__(self) -> int:
         return len(self._messages)
 
+    @property
+    def counted(self) -> int:
+        """How many there are, those under `$SYS` left out."""
+        return len(self._messages) - self._own
+
+    def full(self, topic: str) -> bool:
+        """Whether there is no room for a message of this topic, which has none."""
+        return 0 < self.maximum <= self.counted and topic not in self._messages and not topic.startswith(_OWN)
+
     def put(self, topic: str, message: M, expires_at: int) -> bool:
         """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic.
 
         It expires at `expires_at` (nanoseconds; 0 or less: never).
         """
+        if self.full(topic):
+            return False
         messages = self._messages
         before = messages.get(topic)
         if before is None:
-            if 0 < self.maximum <= len(messages):
-                return False
+            if topic.startswith(_OWN):
+                self._own += 1
             self._topics.insert(topic, topic)
         if self.measure is not None:
             self.size += self.measure(message) - (0 if before is None else self.measure(before))
@@ -71,6 +85,8 @@ class Retained(Generic[M]):
             return False
         if self.measure is not None:
             self.size -= self.measure(before)
+        if topic.startswith(_OWN):
+            self._own -= 1
         self._topics.remove(topic)
         self._set_deadline(topic, 0)
         if not self._messages:

@@ -46,40 +46,17 @@ class Group:
         found = self._ready.get(subscriber)
         return found if found is not None else self._away.get(subscriber)
 
-    def choose(self, available: Callable[[int], bool]) -> int:
-        """Whose turn it is: the next member that is available; if none is, the next one, to queue for.
-
-        `available` says whether a subscriber is connected and has send quota.
-
-        Raises:
-            LookupError: the group has no members.
-        """
-        chosen = self.pick(available)
-        return chosen if chosen >= 0 else self.queue()
-
-    def queue(self) -> int:
-        """The next member to queue for, after `pick` found none that is available.
-
-        Raises:
-            LookupError: the group has no members.
-        """
-        row = self._away or self._ready
-        for subscriber in row:
-            row.move_to_end(subscriber)
-            return subscriber
-        raise LookupError(f"{self!r} is empty")
-
-    def queue_for(self, entitled: Callable[[int], bool]) -> int:
-        """The next member to queue for among those that may have the message; -1 if none may."""
+    def queue_for(self, keeps: Callable[[int], bool]) -> int:
+        """After `pick` found nobody: the next member to queue for among those that `keeps` names; -1 if none is."""
         for row in (self._away, self._ready):
             for subscriber in row:
-                if entitled(subscriber):
+                if keeps(subscriber):
                     row.move_to_end(subscriber)
                     return subscriber
         return -1
 
     def pick(self, available: Callable[[int], bool]) -> int:
-        """The next member that is available; -1 if none is."""
+        """The next member that is available (connected, with send quota, and the like); -1 if none is."""
         ready = self._ready
         away = self._away
         if ready and away:

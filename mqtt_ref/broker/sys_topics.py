@@ -191,8 +191,6 @@ class SysTopics:
         counters = broker.counters
         sessions = len(broker.by_client_id)
         held = broker.retained_messages
-        # A bound may have refused some of our own.
-        retained = len(held) - len([topic for topic in self._told if held.get(topic) is not None])
         kept = len(held) + counters.messages_queued
         totals = self._totals()
         found: dict[str, Value] = {
@@ -212,8 +210,8 @@ class SysTopics:
             "publish/bytes/sent": counters.payload_sent_bytes,
             "store/messages/count": kept,
             "store/messages/bytes": held.size + counters.queued_bytes,
-            "retained": retained,
-            "retained messages/count": retained,
+            "retained": held.counted,
+            "retained messages/count": held.counted,
             "subscriptions": len(broker.router),
             "subscriptions/count": len(broker.router),
             "shared_subscriptions/count": broker.router.shared,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.broker.delivery import Deliverer
 from mqtt_ref.broker.timers import LINK, QUESTION, RETAINED, SESSION, Timers
-from mqtt_ref.engine import qos_send, will
+from mqtt_ref.engine import queueing, will
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.generated.session import (
     ABSENT,
@@ -64,7 +64,11 @@ class SessionKeeper(Deliverer):
         """
         clean = connect.clean_start
         session = self.by_client_id.get(client_id)
-        if session is not None and session.link is not None:
+        if session is not None and session.link is None:
+            # What was due before this CONNECT came happens first, however late its timer is [MQTT5-4.1.0-2].
+            self._session_due(session, now)
+            session = self.by_client_id.get(client_id)
+        elif session is not None and session.link is not None:
             older = session.link
             assert isinstance(older, Connection)
             self.counters.sessions_taken_over += 1
@@ -194,7 +198,7 @@ class SessionKeeper(Deliverer):
         self.by_client_id.pop(session.client_id, None)
         session.state = ABSENT
         self.counters.messages_inflight -= len(session.inflight)
-        unfinished: list[Delivery] = [*session.inflight.values(), *qos_send.drop_queue(session)]
+        unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = self.watch
         if watch is not None and watch.qos_dropped is not None:
             for packet_id, delivery in session.inflight.items():

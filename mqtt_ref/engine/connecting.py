@@ -16,6 +16,7 @@ from mqtt_ref.engine.generated.connection import (
     WIDTH,
 )
 from mqtt_ref.engine.generated.decisions import (
+    DOLLAR_PUBLISH_REFUSE,
     LONG_CLIENT_ID_V31_REFUSE,
     RESPONSE_INFORMATION_ALWAYS,
     UNAUTHORIZED_CONNECT_CLOSE,
@@ -42,7 +43,6 @@ MALFORMED_PACKET = 0x81
 UNSUPPORTED_PROTOCOL_VERSION = 0x84
 CLIENT_IDENTIFIER_NOT_VALID = 0x85
 NOT_AUTHORIZED = 0x87
-SERVER_UNAVAILABLE = 0x88
 SERVER_BUSY = 0x89
 BAD_AUTHENTICATION_METHOD = 0x8C
 TOPIC_NAME_INVALID = 0x90
@@ -50,7 +50,6 @@ PACKET_TOO_LARGE = 0x95
 PAYLOAD_FORMAT_INVALID = 0x99
 RETAIN_NOT_SUPPORTED = 0x9A
 QOS_NOT_SUPPORTED = 0x9B
-PLAIN = Connack(0)
 
 
 def connect(link: Link, packet: Connect, now: int) -> None:
@@ -182,6 +181,8 @@ def _learn(link: Link, properties: ConnectProperties) -> None:
 
     [X5-maximum-packet-size-absent-connect, X5-request-response-information-absent, X5-user-property-repeat-allowed]
     """
+    if properties.session_expiry_interval:
+        link.lasting = True
     if properties.maximum_packet_size is not None:
         link.limit = properties.maximum_packet_size + link.hub.limits.packet_size_allowance
     if properties.request_problem_information is not None:
@@ -234,13 +235,23 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
         except UnicodeDecodeError:
             # [X5-will-payload-format-checked]
             return PAYLOAD_FORMAT_INVALID, "The Will Payload is not UTF-8"
-    code = 0
-    if will.topic[0] == "$" and not hub.decisions.dollar_publish:
-        code = TOPIC_NAME_INVALID
-    if code and packet.protocol_version != V5:
+    if (will.topic[0] == "$" and hub.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE) or (
+        will.topic.count("/") >= hub.options.bounds.topic_levels
+    ):
+        if _will_refused(link, packet):
+            # 3.x has no word for it, but one for a client that may not do that.
+            code = TOPIC_NAME_INVALID if packet.protocol_version == V5 else NOT_AUTHORIZED
+            return code, "The Will Topic is refused"
         link.will_denied = True
-        return 0, ""
-    return code, "The Will Topic is refused" if code else ""
+    return 0, ""
+
+
+def _will_refused(link: Link, packet: Connect) -> bool:
+    """Whether a CONNECT is refused for its will, and does not just lose it, as decided."""
+    choice = link.hub.decisions.unauthorized_will
+    if choice == UNAUTHORIZED_WILL_REFUSE:
+        return True
+    return choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5
 
 
 def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> None:
@@ -266,8 +277,7 @@ def _accept(link: Link, packet: Connect, verdict: Verdict | None, now: int) -> N
 def will_judged(link: Link, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
     """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
     if code:
-        choice = link.hub.decisions.unauthorized_will
-        if choice == UNAUTHORIZED_WILL_REFUSE or (choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5):
+        if _will_refused(link, packet):
             _denied(link, code, "Not authorized to publish the Will Message", now)
             return
         link.will_denied = True

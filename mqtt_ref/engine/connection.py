@@ -116,7 +116,11 @@ class Connection(Link):
                 qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
             else:
                 self._handle(packet, now)
-        if self.held is not None:
+                if self.sated and at + 1 < len(packets):
+                    self.behind = deque(packets[at + 1 :])
+                    self._go_on_later(now)
+                    break
+        if self.held is not None or self.behind is not None:
             self._bound_waiting(len(data), now)
 
     def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
@@ -128,12 +132,18 @@ class Connection(Link):
                 self.behind = deque([packet])
             else:
                 self._take_in(packet, now)
+        self._go_on_later(now)
         if self.held is not None or self.behind is not None:
             self._bound_waiting(size, now)
 
     def _waits(self) -> bool:
-        """Whether nothing more may be looked at before a question is answered."""
-        return self.pending is not None or (self.question != 0 and self.state != CONNECTED)
+        """Whether nothing more may be looked at before a question is answered, or before it is written to."""
+        return self.pending is not None or (self.question != 0 and self.state != CONNECTED) or self.sated
+
+    def _go_on_later(self, now: int) -> None:
+        """See to it that what waits for a write is looked at after it, when the others had their turn."""
+        if self.behind is not None and self.sated:
+            self.hub.wake(self, now + 1)
 
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
         """Show a packet to the hooks that read, then handle it."""
@@ -238,6 +248,7 @@ class Connection(Link):
                 self._take_in(packet, now)
             else:
                 break
+        self._go_on_later(now)
         if self.held is None and self.behind is None:
             self.held_bytes = 0
             if self.gone and self.pending is None and self.state != CLOSED:
@@ -322,7 +333,7 @@ class Connection(Link):
         if session is not None and packet.properties is not None and self.version == V5:
             expiry = packet.properties.session_expiry_interval
             if expiry is not None:
-                if expiry and not session.expiry:
+                if expiry and not self.lasting:
                     cites = ("X5-disconnect-session-expiry-after-zero",)
                     breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
                     return
@@ -358,10 +369,13 @@ class Connection(Link):
         What came before that and waits for an answer is still handled, if the answer comes in time.
         [X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations]
         """
-        if self.session is not None and self.pending is not None and not self.gone:
+        waits = self.pending is not None or self.behind is not None
+        if self.session is not None and waits and not self.gone:
             self.gone = now + int(self.hub.options.bounds.hook_timeout * SECOND)
+            self.burst = 0
             self.choke()
             self.hub.wake(self, self.gone)
+            self.drain(now)
         elif self.state != CLOSED:
             stop(self, now, LOST)
         self.out = []
@@ -408,6 +422,7 @@ class Connection(Link):
             self.hub.online(session)
             if session.queue or session.resending:
                 qos_send.pump(self, session, now)
+        self.drain(now)
 
     def due(self) -> int:
         """When the next time limit of this connection ends, or 0."""
@@ -429,6 +444,8 @@ class Connection(Link):
 
         [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout]
         """
+        if self.behind is not None and not self.choked:
+            self.drain(now)
         when = self.due()
         if not when:
             return

@@ -155,6 +155,10 @@ class Hub:
         """The retained messages that match the filter and have not expired."""
         raise NotImplementedError
 
+    def retained_full(self, topic: str) -> bool:
+        """Whether there is no room for a retained message of this topic, which has none."""
+        raise NotImplementedError
+
     def is_shared(self, session: Session, topic_filter: str) -> bool:
         """Whether this filter makes a Shared Subscription for this client."""
         raise NotImplementedError

@@ -57,6 +57,7 @@ class Link:
         "auth_state",
         "base",
         "behind",
+        "burst",
         "choked",
         "clean_start",
         "client_id",
@@ -75,6 +76,7 @@ class Link:
         "hub",
         "keep_alive",
         "keep_alive_seconds",
+        "lasting",
         "limit",
         "listener",
         "method",
@@ -150,6 +152,8 @@ class Link:
 
         self.fast: int = 0
         """Form of a plain QoS 0 message that may be queued as it is: 1 for 3.x, 2 for 5.0, 0 if more is to be done."""
+        self.burst = 0
+        """What the retained messages that were queued since the last write come to, in bytes."""
         self.choked = False
         """Whether the transport holds as much as it may."""
         self.limit: int = MAXIMUM_PACKET_SIZE
@@ -188,6 +192,8 @@ class Link:
         self.reason_text = ""
         """Why it is over, in the words of the log."""
 
+        self.lasting = False
+        """Whether the CONNECT asked for a session that outlives its connection, whatever was granted."""
         self.clean_start = False
         self.keep_alive_seconds = 0
         self.view: object | None = None
@@ -204,6 +210,11 @@ class Link:
             self.hub.dirty.append(self)
 
     @property
+    def sated(self) -> bool:
+        """Whether it is to be written to before more of its packets, which may ask for more, are looked at."""
+        return self.burst > 0 and self.burst > self.hub.options.bounds.hard_limit
+
+    @property
     def closing(self) -> bool:
         """Whether the link is to be closed once what `take` gave was written."""
         return self.ending and self.gates is None
@@ -212,6 +223,7 @@ class Link:
         """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
         out = self.out
         self.out = []
+        self.burst = 0
         self.queued = False
         if self.ready is not None:
             out = self.ready + out

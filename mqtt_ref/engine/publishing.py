@@ -41,6 +41,7 @@ UNSPECIFIED_ERROR = 0x80
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
 TOPIC_ALIAS_INVALID = 0x94
+QUOTA_EXCEEDED = 0x97
 PAYLOAD_FORMAT_INVALID = 0x99
 RETAIN_NOT_SUPPORTED = 0x9A
 QOS_NOT_SUPPORTED = 0x9B
@@ -211,6 +212,11 @@ def permitted(link: Link, session: Session, packet: Publish, topic: str, code: i
             code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
     elif packet.properties is not None and packet.properties.payload_format_indicator:
         code = _judge_payload(link, packet.payload)
+    if not code and packet.retain and packet.qos and packet.payload and link.version == V5:
+        # What cannot be kept is not acknowledged as if it were [MQTT5-3.3.1-5]; others cannot be told.
+        if hub.retained_full(topic):
+            hub.counters.retained_refused += 1
+            code = QUOTA_EXCEEDED
     if code:
         _refuse(link, session, packet, code, now)
         return

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Messages to a client: at once, in flight with a packet identifier, or queued; and what it answers."""
+"""Messages to a client: at once, or in flight with a packet identifier; what it answers, and what is sent again."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mqtt_ref.engine import acks, aliases
-from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
+from mqtt_ref.engine import acks, aliases, queueing
 from mqtt_ref.engine.generated.qos_send import (
     CITES,
     DO_COMPLETE,
@@ -39,7 +38,7 @@ from mqtt_ref.wire.primitives import V5, V31
 if TYPE_CHECKING:
     from mqtt_ref.engine.link import Link
 
-__all__ = ["acknowledged", "deliver", "drop_queue", "pump", "resume", "start_plain"]
+__all__ = ["acknowledged", "deliver", "pump", "resume", "start_plain"]
 
 PACKET_TOO_LARGE = 0x95
 PACKET_IDENTIFIER_NOT_FOUND = 0x92
@@ -63,19 +62,19 @@ def deliver(
     """
     if session.version == V31 and len(message.topic) > session.hub.limits.topic_v31:
         # The Topic Name came from a client of a later version [X31-topic-length].
-        _dropped(session, message, "too_large")
+        queueing.dropped(session, message, "too_large")
         return
     if qos == 0:
         if link is None:
-            _deliver_offline(session, message, retain, identifiers, now)
+            queueing.deliver_offline(session, message, retain, identifiers, now)
         elif link.choked:
-            _dropped(session, message, "slow")
+            queueing.dropped(session, message, "slow")
         else:
             _send_qos0(link, session, message, retain, identifiers, now)
         return
     delivery = Delivery(message, qos, retain, identifiers, group)
     if link is None or link.quota <= 0 or session.queue or session.resending or link.choked or _full(session, message):
-        _enqueue(session, delivery, now)
+        queueing.enqueue(session, delivery, now)
     else:
         _start(link, session, delivery, now)
 
@@ -103,7 +102,7 @@ def _send_qos0(
         return
     data = message.form(link.version, 0, retain)
     if not data or len(data) > link.limit:
-        _dropped(session, message, "too_large")
+        queueing.dropped(session, message, "too_large")
         return
     counters = link.hub.counters
     counters.messages_sent += 1
@@ -141,7 +140,7 @@ def _send_special(
     if not data or len(data) > link.limit:
         if alias and named:
             aliases.forget(link, message.topic)
-        _dropped(session, message, "too_large")
+        queueing.dropped(session, message, "too_large")
         return False
     counters = link.hub.counters
     counters.messages_sent += 1
@@ -175,7 +174,7 @@ def _start(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     else:
         data = message.with_id(link.version, qos, delivery.retain, packet_id)
         if not data or len(data) > link.limit:
-            _dropped(session, message, "too_large")
+            queueing.dropped(session, message, "too_large")
             return
         hub.counters.messages_sent += 1
         hub.counters.payload_sent_bytes += len(message.payload)
@@ -211,7 +210,7 @@ def start_plain(link: Link, session: Session, message: Message, qos: int, prefix
     largest = hub.limits.packet_id_maximum
     delivery = Delivery(message, qos, False, ())
     if len(inflight) >= largest and _full(session, message):
-        _enqueue(session, delivery, message.arrived)
+        queueing.enqueue(session, delivery, message.arrived)
         return
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
@@ -336,20 +335,14 @@ def pump(link: Link, session: Session, now: int) -> None:
     if queue is None:
         return
     hub = link.hub
-    keeper = hub.keeper
     while queue and not link.choked and not link.ending:
         delivery = queue[0]
         if delivery.qos and (link.quota <= 0 or len(session.inflight) >= hub.limits.packet_id_maximum):
             return
-        queue.popleft()
+        queueing.take(session, queue)
         message = delivery.message
-        session.queued_bytes -= message.size
-        hub.counters.messages_queued -= 1
-        hub.counters.queued_bytes -= message.size
-        if keeper is not None:
-            keeper.unqueued(session, delivery)
         if _expired(link, message, now):
-            _dropped(session, message, "expired")
+            queueing.dropped(session, message, "expired")
         elif delivery.qos:
             _start(link, session, delivery, now)
         else:
@@ -369,12 +362,15 @@ def _resend(link: Link, session: Session, delivery: Delivery, now: int) -> None:
     """
     message = delivery.message
     tables = link.hub.tables
+    action = tables.qos_send_action[delivery.state * WIDTH + ON_RESUMED]
+    if action not in (DO_RESEND_PUBLISH, DO_RESEND_PUBLISH_PLAIN):
+        return  # While it waited for its turn, its PUBREC came [MQTT5-4.3.3-6].
     if _expired(link, message, now):
         at = delivery.state * WIDTH + ON_EXPIRED
         if tables.qos_send_action[at] == DO_DROP:
             _give_up(session, delivery.packet_id, "expired")
             return
-    plain = tables.qos_send_action[delivery.state * WIDTH + ON_RESUMED] == DO_RESEND_PUBLISH_PLAIN
+    plain = action == DO_RESEND_PUBLISH_PLAIN
     delivery.charged = True
     link.quota -= 1
     link.hub.counters.messages_resent += 1
@@ -410,89 +406,3 @@ def _expired(link: Link, message: Message, now: int) -> bool:
     if percent == 100:
         return now >= message.expires_at
     return now >= message.arrived + (message.expires_at - message.arrived) * percent // 100
-
-
-def _deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
-    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored].
-
-    [X5-session-state-qos0, X31-qos0-not-stored]
-    """
-    hub = session.hub
-    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
-        hub.counters.dropped_offline += 1
-        hub.tell_dropped(session, message, "offline")
-        return
-    _enqueue(session, Delivery(message, 0, retain, identifiers), now)
-
-
-def _enqueue(session: Session, delivery: Delivery, now: int) -> None:
-    """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
-    hub = session.hub
-    message = delivery.message
-    hub.limit_expiry(message)
-    if message.expires_at != NEVER and now >= message.expires_at:
-        _dropped(session, message, "expired")
-        return
-    queue = session.queue
-    if queue is None:
-        queue = session.queue = deque()
-    bounds = hub.options.bounds
-    size = message.size
-    while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
-        if not _make_room(session, now):
-            _dropped(session, message, "queue_full")
-            return
-    delivery.order = session.next_order
-    session.next_order += 1
-    queue.append(delivery)
-    session.queued_bytes += size
-    hub.counters.messages_queued += 1
-    hub.counters.queued_bytes += size
-    keeper = hub.keeper
-    if keeper is not None:
-        keeper.queued(session, delivery)
-
-
-def _make_room(session: Session, now: int) -> bool:
-    """Drop what has expired from the head of the queue, or the oldest message where that is decided."""
-    hub = session.hub
-    queue = session.queue
-    if not queue:
-        return False
-    oldest = queue[0]
-    expired = oldest.message.expires_at != NEVER and now >= oldest.message.expires_at
-    if not expired and hub.decisions.queue_full == QUEUE_FULL_NEWEST:
-        return False
-    queue.popleft()
-    session.queued_bytes -= oldest.message.size
-    hub.counters.messages_queued -= 1
-    hub.counters.queued_bytes -= oldest.message.size
-    if hub.keeper is not None:
-        hub.keeper.unqueued(session, oldest)
-    _dropped(session, oldest.message, "expired" if expired else "queue_full")
-    return True
-
-
-def drop_queue(session: Session) -> list[Delivery]:
-    """Empty the queue of a session that ends; returns what was in it."""
-    queue = session.queue
-    counters = session.hub.counters
-    counters.messages_queued -= session.queued
-    counters.queued_bytes -= session.queued_bytes
-    session.queue = None
-    session.queued_bytes = 0
-    return [] if queue is None else list(queue)
-
-
-def _dropped(session: Session, message: Message, why: str) -> None:
-    """Count a message that its subscriber does not get."""
-    counters = session.hub.counters
-    if why == "slow":
-        counters.dropped_slow += 1
-    elif why == "too_large":
-        counters.dropped_too_large += 1
-    elif why == "queue_full":
-        counters.dropped_queue_full += 1
-    else:
-        counters.dropped_expired += 1
-    session.hub.tell_dropped(session, message, why)

@@ -77,6 +77,7 @@ class Session:
         "remote",
         "resending",
         "state",
+        "stored",
         "subscriptions",
         "username",
         "version",
@@ -100,7 +101,9 @@ class Session:
         self.expiry = 0
         """Seconds that it outlives its connection; 4294967295: for ever."""
         self.kept = False
-        """Whether the store knows it: it outlives its connection."""
+        """Whether the store keeps everything of it: it outlives its connection."""
+        self.stored = False
+        """Whether the store knows it: it is kept, or has a will, which is due even if the server fails."""
         self.ends_at = 0
         """When it ends, while its client is away; 0: not known or never."""
         self.wake_at = 0

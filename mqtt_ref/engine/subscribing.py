@@ -36,6 +36,8 @@ __all__ = ["offered", "permit", "subscribe", "unsubscribe", "unsubscribe_offered
 _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= 0x80)
 _UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= 0x80)
 
+RETAINED_COST = 256
+"""Bytes that a retained message counts for beside its own: a short one is work and memory too."""
 SUBSCRIBE = 8
 NO_SUBSCRIPTION_EXISTED = 0x11
 UNSPECIFIED_ERROR = 0x80
@@ -135,18 +137,26 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
     `verdicts` has, for each, 0 or why this client may not have it.
     [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]
     [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
+    Once the retained messages for its filters come to more than may wait for a session, further filters are refused;
+    and its next packets are not looked at before it is written to. Else a few bytes would ask for any amount.
     """
     hub = link.hub
     offered = link.offered
     identifier = _identifier(packet)
     codes: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
+    size = 0
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and link.version == V5
     for at, wanted in enumerate(packet.subscriptions):
         name = wanted.topic_filter
         verdict = 0 if verdicts is None else verdicts[at]
-        code = PACKET_IDENTIFIER_IN_USE if taken else _refused(link, session, name, verdict)
+        if taken:
+            code = PACKET_IDENTIFIER_IN_USE
+        elif size > hub.options.bounds.queued_bytes:
+            code = QUOTA_EXCEEDED
+        else:
+            code = _refused(link, session, name, verdict)
         if code:
             if code == NOT_AUTHORIZED and hub.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
                 code = UNSPECIFIED_ERROR
@@ -161,9 +171,10 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
             | wanted.retain_handling << 4
         )
         if _put(link, session, name, options, identifier, wanted.retain_handling):
-            messages = hub.retained(name, now)
+            messages = [] if link.gone else hub.retained(name, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
+                size += sum([message.size + RETAINED_COST for message in messages])
     inherited = None if packet.properties is None else acks.inherited(link, packet.properties.user_property)
     if not acks.suback(link, packet.packet_id, _spoken(link, codes), _why(codes), inherited):
         expel(link, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
@@ -171,6 +182,7 @@ def _make(link: Link, session: Session, packet: Subscribe, verdicts: list[int] |
     watch = hub.watch
     if watch is not None and watch.subscribed is not None:
         watch.subscribed(link, packet, codes)
+    link.burst += size
     identifiers = (identifier,) if identifier else ()
     for messages, granted, no_local in retained:
         _send_retained(link, session, messages, granted, no_local, identifiers, now)

@@ -178,3 +178,14 @@ def test_second_connect_is_a_protocol_error() -> None:
     b.send(Connect("b", protocol_version=4))
     assert b.closed
     assert b.read() == []
+
+
+def test_session_expiry_in_disconnect_after_one_that_was_cut_to_0() -> None:  # X5-disconnect-session-expiry-after-zero
+    """What the CONNECT asked for counts, not what was granted."""
+    world = World(Options(capabilities=Capabilities(maximum_session_expiry=0)))
+    a = world.client("a", properties=KEEP)
+    assert a.connack.properties.session_expiry_interval == 0
+    a.send(Disconnect(0, DisconnectProperties(session_expiry_interval=5)))
+    assert a.closed
+    assert a.read() == []
+    assert world.broker.sessions == [None]

@@ -174,3 +174,21 @@ def test_qos_1_and_2_survive_a_restart() -> None:  # MQTT5-4.1
     assert sub.read() == []
     pub.publish("t", b"live")
     assert sub.payloads() == [b"live"]
+
+
+def test_session_is_not_resumed_after_it_expired_while_its_timer_is_late() -> None:  # MQTT5-4.1.0-2, 3.1.2-8
+    """A broker that was busy reads first; the CONNECT comes after the end of the session all the same."""
+    world = World()
+    watch = world.client("watch")
+    watch.subscribe("w", 1)
+    keep = ConnectProperties(session_expiry_interval=10)
+    will = Will("w", b"gone", properties=WillProperties(will_delay_interval=5))
+    world.client("a", properties=keep, will=will).drop()
+    world.now += 7 * SECOND
+    a = world.client("a", clean_start=False, properties=keep)
+    assert a.connack.session_present
+    assert watch.payloads() == [b"gone"]
+    a.drop()
+    world.now += 10 * SECOND
+    assert not world.client("a", clean_start=False, properties=keep).connack.session_present
+    assert world.broker.counters.sessions_expired == 1

@@ -331,3 +331,37 @@ def test_what_fits_into_no_packet_of_the_other_version(qos: int, retain: bool) -
         modern.subscribe("a", 1)
         assert modern.payloads() == []
     assert not world.clients[pub.serial].closed
+
+
+def test_nothing_is_queued_for_a_member_that_gets_it_with_qos_0() -> None:  # ambiguity 11
+    """It would be dropped, though another member of the group keeps it."""
+    world = World()
+    for name, qos in (("a", 0), ("b", 1)):
+        member = world.client(name, properties=KEEP)
+        member.subscribe("$share/g/t", qos)
+        member.drop()
+    pub = world.client("pub")
+    for payload in (b"1", b"2", b"3"):
+        pub.publish("t", payload, 1)
+    assert world.client("a", clean_start=False, properties=KEEP).payloads() == []
+    assert world.client("b", clean_start=False, properties=KEEP).payloads() == [b"1", b"2", b"3"]
+
+
+def test_a_member_without_quota_gets_its_turn_with_qos_0() -> None:  # MQTT5-3.3.4-10
+    world = World()
+    a = world.client("a", properties=ConnectProperties(receive_maximum=1))
+    a.subscribe("other", 1)
+    a.subscribe("$share/g/t", 0)
+    pub = world.client("pub")
+    pub.publish("other", b"held", 1)
+    pub.publish("t", b"now", 1)
+    assert [packet.payload for packet in a.read()] == [b"held", b"now"]
+
+
+def test_a_group_whose_members_keep_nothing_drops_and_counts() -> None:
+    world = World()
+    member = world.client("a", properties=KEEP)
+    member.subscribe("$share/g/t", 0)
+    member.drop()
+    world.client("pub").publish("t", b"1", 1)
+    assert world.broker.counters.dropped_unshared == 1

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.ports import (
@@ -19,6 +21,7 @@ from mqtt_ref.ports import (
 from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
+    Disconnect,
     Pingreq,
     Pingresp,
     Puback,
@@ -303,3 +306,109 @@ def test_a_session_that_expired_meanwhile_is_gone() -> None:
     again.pass_time(0)
     assert not again.client("a", clean_start=False).connack.session_present
     assert [r for r in store.load() if isinstance(r, SessionPut)] == []
+
+
+def test_a_session_that_was_to_end_with_its_connection_ends_at_the_restart() -> None:  # MQTT5-4.1.0-2
+    """Nothing of it may come back: a later session would swallow a QoS 2 message with an identifier of the old one."""
+    store = MemoryStore()
+    world = World(storage=store)
+    a = world.client("a", properties=KEEP)
+    a.subscribe("old", 1)
+    a.send(Publish("u", qos=2, packet_id=7))
+    a.drop()
+    world.client("a", clean_start=False)  # goes on, to the end of the connection
+    second = World(storage=store)
+    a = second.client("a", clean_start=False, properties=KEEP)  # before any timer was looked at
+    assert not a.connack.session_present
+    third = World(storage=store)
+    a = third.client("a", clean_start=False, properties=KEEP)
+    assert a.connack.session_present
+    session = third.broker.by_client_id["a"]
+    assert (session.subscriptions, session.received) == ({}, {})
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_will_is_due_though_the_server_failed(version: int) -> None:  # X5-will-defer-on-shutdown, X311-will-deferred
+    """Also that of a session that ends with its connection; once."""
+    store = MemoryStore()
+    world = World(storage=store)
+    for client_id in ("gone", "bye"):
+        client = world.client(client_id, version, will=Will("w", client_id.encode(), 1))
+        client.subscribe("t", 1)
+    client.send(Disconnect())
+    for due in ([b"gone"], []):
+        again = World(storage=store, now=world.now + SECOND)
+        watch = again.client("watch")
+        watch.subscribe("w", 1)
+        again.pass_time(1)
+        assert watch.payloads() == due
+    assert list(store.load()) == []
+
+
+def test_what_a_failed_commit_was_about_is_stored_with_the_next_one() -> None:  # MQTT5-4.3.3-8, 4.3.3-10
+    """A QoS 2 message that was not stored is repeated: its PUBREC goes out for a message that is stored by then."""
+    store = MemoryStore()
+    world = World(storage=store)
+    for client_id, topic_filter, qos in (("online", "t", 2), ("away", "t", 1), ("early", "other", 1)):
+        sub = world.client(client_id, properties=KEEP)
+        sub.subscribe(topic_filter, qos)
+        if client_id == "away":
+            sub.drop()
+    pub = world.client("pub", properties=KEEP)
+    world.auto = False
+    message = Publish("t", b"1", 2, retain=True, packet_id=5)
+    pub.send(message, Publish("gone", b"2", 1, retain=True, packet_id=6))
+    world.commit(fail=True)
+    assert pub.closed
+    world.auto = True
+    pub = world.client("pub", clean_start=False, properties=KEEP)
+    pub.send(Publish("t", b"1", 2, retain=True, dup=True, packet_id=5))
+    assert pub.one(Pubrec).packet_id == 5
+
+    again = World(storage=store)
+    for client_id, payloads in (("online", [b"1"]), ("away", [b"1"]), ("early", [])):
+        sub = again.client(client_id, clean_start=False, properties=KEEP)
+        assert sub.connack.session_present
+        assert sub.payloads() == payloads
+    assert [r.message.topic for r in store.load() if isinstance(r, RetainedPut)] == ["t", "gone"]
+    pub = again.client("pub", clean_start=False, properties=KEEP)
+    pub.send(Publish("t", b"1", 2, retain=True, dup=True, packet_id=5))
+    assert pub.one(Pubrec).packet_id == 5
+    assert again.broker.counters.messages_routed == 0
+
+
+def test_what_was_deleted_by_a_failed_commit_is_deleted_with_the_next_one() -> None:
+    store = MemoryStore()
+    world = World(storage=store)
+    a = world.client("a", properties=KEEP)
+    a.subscribe("t", 1)
+    a.publish("t", b"kept", retain=True)
+    a.drop()
+    world.auto = False
+    pub = world.client("pub")
+    pub.send(Publish("t", b"", 1, retain=True, packet_id=1))
+    link = world.link()
+    link.send(Connect("a"))  # replaces the session, and ends with its connection
+    world.commit(fail=True)
+    world.auto = True
+    world.client("other", properties=KEEP)
+    assert [type(record) for record in store.load()] == [SessionPut]
+
+
+def test_a_store_that_fails_again_and_again_loses_nothing_in_the_end() -> None:
+    store = MemoryStore()
+    world = World(storage=store)
+    sub = world.client("sub", properties=KEEP)
+    sub.subscribe("t", 1)
+    sub.drop()
+    world.auto = False
+    for payload in (b"1", b"2", b"3"):
+        pub = world.client("pub")
+        pub.send(Publish("t", payload, 1, packet_id=1))
+        world.commit(fail=True)
+        assert pub.closed
+    world.auto = True
+    assert world.client("pub").publish("t", b"4", 1).reason_code == 0
+    again = World(storage=store)
+    sub = again.client("sub", clean_start=False, properties=KEEP)
+    assert sub.payloads() == [b"1", b"2", b"3", b"4"]

@@ -70,6 +70,21 @@ def test_bound() -> None:
     assert retained.put("c", 1, 0)
 
 
+def test_what_the_server_says_of_itself_takes_no_room() -> None:
+    retained: Retained[int] = Retained(maximum=1)
+    for topic in ("$SYS/a", "a", "$SYS/b"):
+        assert retained.put(topic, 1, 0)
+    assert retained.full("b")
+    assert not retained.full("a")
+    assert not retained.full("$SYS/c")
+    assert (len(retained), retained.counted) == (3, 1)
+    retained.remove("$SYS/a")
+    retained.put("$SYS/b", 2, 10)
+    retained.put("a", 2, 5)
+    assert retained.expire(10) == ["a", "$SYS/b"]
+    assert (len(retained), retained.counted) == (0, 0)
+
+
 def test_expiry() -> None:
     retained: Retained[int] = Retained()
     assert retained.next_expiry() == 0

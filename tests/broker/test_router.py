@@ -211,10 +211,10 @@ class TestShared:
         for subscriber in range(100):
             router.subscribe(subscriber, "$share/g/a", 0)
         group = router.match("a").shared[0]
-        group.choose(lambda s: False)
+        assert group.pick(lambda s: False) == -1
         router.wake(77)
         router.wake(1000)
-        assert group.choose(lambda s: True) == 77
+        assert group.pick(lambda s: True) == 77
 
 
 class TestForgetting:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,39 +32,52 @@ def nobody(subscriber: int) -> bool:
     return False
 
 
+def choose(g: Group, available: Callable[[int], bool]) -> int:
+    """Whose turn it is: somebody who is available, else somebody to queue for."""
+    found = g.pick(available)
+    return found if found >= 0 else g.queue_for(everyone)
+
+
 def test_round_robin() -> None:
     g = group(1, 2, 3)
-    assert [g.choose(everyone) for _ in range(7)] == [1, 2, 3, 1, 2, 3, 1]
+    assert [choose(g, everyone) for _ in range(7)] == [1, 2, 3, 1, 2, 3, 1]
 
 
 def test_only_those_available() -> None:
     g = group(1, 2, 3, 4)
-    assert [g.choose(lambda s: s % 2 == 0) for _ in range(5)] == [2, 4, 2, 4, 2]
+    assert [choose(g, lambda s: s % 2 == 0) for _ in range(5)] == [2, 4, 2, 4, 2]
 
 
 def test_queued_round_robin_when_nobody_is_available() -> None:
     g = group(1, 2, 3)
     assert g.pick(nobody) == -1
-    assert Counter(g.choose(nobody) for _ in range(9)) == {1: 3, 2: 3, 3: 3}
-    assert Counter(g.queue() for _ in range(9)) == {1: 3, 2: 3, 3: 3}
-    assert Counter(group(1, 2).queue() for _ in range(2)) == {1: 2}
+    assert Counter(choose(g, nobody) for _ in range(9)) == {1: 3, 2: 3, 3: 3}
+    assert Counter(g.queue_for(everyone) for _ in range(9)) == {1: 3, 2: 3, 3: 3}
+    assert Counter(group(1, 2).queue_for(everyone) for _ in range(2)) == {1: 2}
+
+
+def test_queued_for_those_only_who_keep_it() -> None:
+    g = group(1, 2, 3, 4)
+    assert g.pick(nobody) == -1
+    assert [g.queue_for(lambda s: s % 2 == 0) for _ in range(4)] == [2, 4, 2, 4]
+    assert g.queue_for(nobody) == -1
 
 
 def test_those_who_return_are_chosen_again() -> None:
     g = group(1, 2, 3)
-    g.choose(nobody)
-    assert {g.choose(everyone) for _ in range(6)} == {1, 2, 3}
-    g.choose(nobody)
+    choose(g, nobody)
+    assert {choose(g, everyone) for _ in range(6)} == {1, 2, 3}
+    choose(g, nobody)
     for subscriber in (1, 2, 3):
         g.wake(subscriber)
-    assert sorted(g.choose(everyone) for _ in range(3)) == [1, 2, 3]
+    assert sorted(choose(g, everyone) for _ in range(3)) == [1, 2, 3]
 
 
 def test_those_who_return_while_others_are_there() -> None:
     """Also when nobody says that they are back."""
     g = group(*range(50))
-    assert {g.choose(lambda s: s == 7) for _ in range(10)} == {7}
-    assert {g.choose(everyone) for _ in range(100)} == set(range(50))
+    assert {choose(g, lambda s: s == 7) for _ in range(10)} == {7}
+    assert {choose(g, everyone) for _ in range(100)} == set(range(50))
 
 
 def test_a_member_that_is_away_costs_next_to_nothing() -> None:
@@ -76,42 +89,42 @@ def test_a_member_that_is_away_costs_next_to_nothing() -> None:
         asked.append(subscriber)
         return subscriber == 1000
 
-    assert g.choose(only_the_last) == 1000
+    assert choose(g, only_the_last) == 1000
     assert len(asked) == 1001
     asked.clear()
-    assert g.choose(only_the_last) == 1000
+    assert choose(g, only_the_last) == 1000
     assert len(asked) == 2
     asked.clear()
-    assert g.choose(nobody) >= 0
-    g.choose(only_the_last)
+    assert choose(g, nobody) >= 0
+    choose(g, only_the_last)
     assert len(asked) <= 16
 
 
 def test_waking_puts_a_member_back() -> None:
     g = group(*range(1000))
-    g.choose(nobody)
+    choose(g, nobody)
     g.wake(777)
-    assert g.choose(everyone) == 777
+    assert choose(g, everyone) == 777
     g.wake(5000)  # nobody we know
     assert len(g) == 1000
 
 
 def test_without_waking_a_member_is_found_after_some_turns() -> None:
     g = group(*range(100))
-    g.choose(nobody)
-    assert 77 in [g.choose(lambda s: s == 77) for _ in range(100)]
+    choose(g, nobody)
+    assert 77 in [choose(g, lambda s: s == 77) for _ in range(100)]
 
 
 def test_replacing_keeps_the_place() -> None:
     g = group(1, 2, 3)
-    assert g.choose(everyone) == 1
+    assert choose(g, everyone) == 1
     g.add(member(2, 1))
     assert len(g) == 3
-    assert g.choose(everyone) == 2
+    assert choose(g, everyone) == 2
     found = g.member(2)
     assert found is not None
     assert found.qos == 1  # [MQTT5-4.8.2-3]
-    g.choose(nobody)
+    choose(g, nobody)
     g.add(member(3, 2))
     found = g.member(3)
     assert found is not None
@@ -122,20 +135,17 @@ def test_replacing_keeps_the_place() -> None:
 def test_removed_members_have_no_turn() -> None:
     g = group(1, 2, 3)
     g.remove(2)
-    assert [g.choose(everyone) for _ in range(4)] == [1, 3, 1, 3]
-    g.choose(nobody)
+    assert [choose(g, everyone) for _ in range(4)] == [1, 3, 1, 3]
+    choose(g, nobody)
     g.remove(1)
     g.remove(1)
-    assert g.choose(nobody) == 3
+    assert choose(g, nobody) == 3
     assert g.member(1) is None
     assert [m.subscriber for m in g.members()] == [3]
     g.remove(3)
     assert len(g) == 0
     assert g.pick(everyone) == -1
-    with pytest.raises(LookupError, match="empty"):
-        g.choose(everyone)
-    with pytest.raises(LookupError, match="empty"):
-        g.queue()
+    assert g.queue_for(everyone) == -1
 
 
 @given(st.sets(st.integers(0, 30), min_size=1), st.lists(st.sets(st.integers(0, 30))))
@@ -145,7 +155,7 @@ def test_available_members_come_first_and_turns_are_even(members: set[int], phas
         for subscriber in present:
             g.wake(subscriber)  # what the engine does when one connects
         able = members & present
-        turns = Counter(g.choose(present.__contains__) for _ in range(3 * len(able or members)))
+        turns = Counter(choose(g, present.__contains__) for _ in range(3 * len(able or members)))
         assert set(turns) == (able or members)
         assert set(turns.values()) == {3}
         assert len(g) == len(members)

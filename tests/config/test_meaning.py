@@ -271,12 +271,21 @@ test_maximum_queued_bytes = test_maximum_client_writes_pending
 def test_maximum_retained(made: Made) -> None:
     world = made("maximum_retained: 2")
     client = world.client("a")
-    for number in range(3):
+    for number in range(2):
         client.publish(f"t/{number}", qos=1, retain=True)
-    client.publish("t/0", b"new", qos=1, retain=True)
+    assert client.publish("t/2", qos=1, retain=True).reason_code == 0x97
+    assert client.publish("t/2", qos=2, retain=True).reason_code == 0x97
+    assert client.publish("t/2", b"", qos=1, retain=True).reason_code < 0x80
+    client.publish("t/2", retain=True)
+    assert client.publish("t/0", b"new", qos=1, retain=True).reason_code < 0x80
     client.subscribe("t/#")
     assert {message.topic for message in client.messages()} == {"t/0", "t/1"}
-    assert world.broker.counters.retained_refused == 1
+    assert world.broker.counters.retained_refused == 3
+    # What cannot be told is delivered all the same, and not kept.
+    old = world.client("old", 4)
+    assert old.publish("t/2", b"live", qos=1, retain=True).reason_code == 0
+    assert client.payloads() == [b"live"]
+    assert world.broker.counters.retained_refused == 4
 
 
 def test_topic_alias_maximum(made: Made) -> None:

@@ -280,3 +280,20 @@ def test_no_message_waits_longer_than_the_operator_wants(interval: int | None) -
     assert told == (None if interval is None else interval - 6)
     back.subscribe("r")
     assert back.messages() == []
+
+
+def test_nothing_is_published_again_after_its_pubrel() -> None:  # MQTT5-4.3.3-6
+    """A PUBREC that comes before the PUBLISH had its turn to be sent again."""
+    world = World()
+    sub = world.client("sub", properties=KEEP)
+    sub.subscribe("t", 2)
+    pub = world.client("pub")
+    for payload in (b"1", b"2", b"3"):
+        pub.publish("t", payload, 2)
+    sub.drop()
+    sub = world.client("sub", clean_start=False, properties=ConnectProperties(receive_maximum=1))
+    assert [packet.payload for packet in sub.read()] == [b"1"]
+    assert sub.ask(Pubrec(2)) == Pubrel(2)
+    assert sub.ask(Pubcomp(2), Pubrec(1)) == Pubrel(1)
+    sub.send(Pubcomp(1))
+    assert [(packet.payload, packet.dup) for packet in sub.read()] == [(b"3", True)]

@@ -7,7 +7,7 @@ import pytest
 
 from mqtt_ref.engine import will
 from mqtt_ref.engine.generated import will as machine
-from mqtt_ref.engine.options import Capabilities, Options
+from mqtt_ref.engine.options import Bounds, Capabilities, Options
 from mqtt_ref.engine.session import Session
 from mqtt_ref.wire.packets import (
     Connack,
@@ -135,10 +135,12 @@ def test_every_disconnect_of_old_clients_deletes_the_will(version: int) -> None:
         (Will("will", qos=2), 0x9B),
         (Will("will", retain=True), 0x9A),
         (Will("$SYS/x"), 0x90),
+        (Will("a/b/c/d"), 0x90),
     ],
 )
 def test_a_will_beyond_what_is_offered_is_refused(bad: Will, code: int) -> None:  # MQTT5-3.2.2-12, 3.2.2-13
-    world = World(Options(capabilities=Capabilities(maximum_qos=1, retain_available=False)))
+    offered = Capabilities(maximum_qos=1, retain_available=False)
+    world = World(Options(capabilities=offered, bounds=Bounds(topic_levels=3)))
     link = world.link()
     link.send(Connect("a", will=bad))
     assert link.one(Connack).reason_code == code
@@ -152,6 +154,23 @@ def test_a_forbidden_will_of_an_old_client_is_dropped_when_due() -> None:  # amb
     world.client("a", 4, will=Will("$SYS/x")).drop()
     assert watch.read() == []
     assert world.broker.counters.wills_published == 0
+
+
+@pytest.mark.parametrize(
+    ("choice", "version", "answer"),
+    [("refuse", 5, 0x90), ("refuse", 4, 5), ("refuse", 3, 5), ("drop", 5, 0), ("drop", 4, 0), ("drop", 3, 0)],
+)
+def test_a_will_to_a_dollar_topic_is_refused_or_lost_as_decided(choice: str, version: int, answer: int) -> None:
+    world = World(Options(decisions={"unauthorized_will": choice}))
+    watch = world.client("watch")
+    watch.subscribe("$SYS/#")
+    link = world.link(version)
+    link.send(Connect("a", will=Will("$SYS/x"), protocol_version=version))
+    assert link.one(Connack).reason_code == answer
+    assert link.closed == (answer != 0)
+    if not answer:
+        link.drop()
+    assert watch.read() == []
 
 
 def test_no_local_applies_to_the_will() -> None:  # ambiguity 6

@@ -343,6 +343,21 @@ class Clients(RuleBasedStateMachine):
         self._acknowledge(self.links[client_id], count, refuse)
         self.settle()
 
+    @precondition(lambda self: self.model.still_to_come_again())
+    @rule(data=st.data(), refuse=st.sampled_from((False, False, True)))
+    def answer_early(self, data: st.DataObject, refuse: bool) -> None:
+        """Answer what came on an earlier connection before it had its turn to come again."""
+        found = self.model.still_to_come_again()
+        client_id, delivery = found[data.draw(st.integers(0, len(found) - 1))]
+        code = 0x83 if refuse and self.links[client_id].version == V5 else 0
+        answer = Puback if delivery.qos == 1 else Pubrec
+        if delivery.qos == 1 or code:
+            self.model.acknowledged(client_id, delivery.packet_id)
+        else:
+            self.model.received(client_id, delivery.packet_id)
+        self.send(self.links[client_id], answer(delivery.packet_id, code))
+        self.settle()
+
     def _acknowledge(self, link: Seen, count: int, refuse: bool = False) -> None:
         answers: list[Packet] = []
         some, link.unacknowledged = link.unacknowledged[:count], link.unacknowledged[count:]

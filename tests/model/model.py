@@ -440,6 +440,16 @@ class Model:
             if delivery.packet_id == packet_id:
                 delivery.state, delivery.unreleased = "released", True
 
+    def still_to_come_again(self) -> list[tuple[str, Delivery]]:
+        """What was sent before its client reconnected, is not acknowledged, and waits for its turn."""
+        return [
+            (session.client_id, delivery)
+            for session in self.sessions.values()
+            if session.connected and session.resumed and not self.late
+            for delivery in session.in_flight()
+            if delivery.state == "sent" and delivery.packet_id not in session.resent
+        ]
+
     def released(self, client_id: str, packet_id: int) -> None:
         """A PUBREL reached the client.
 

@@ -300,11 +300,13 @@ def test_offset(case: tuple[str, int, int, str, str, int, int, str]) -> None:
     ("name", "level", "statement", "version"),
     [
         ("MQTT", 6, "MQTT5-3.1.2-2", V5),
-        ("MQTT", 0x84, "MQTT5-3.1.2-2", V5),
+        ("MQTT", 0x85, "MQTT5-3.1.2-2", V5),
+        ("MQTT", 0x84, "MQTT311-3.1.2-2", V311),
         ("MQTT", 3, "MQTT311-3.1.2-2", V311),
         ("MQTT", 0, "MQTT311-3.1.2-2", V311),
         ("MQIsdp", 4, "X31-protocol-version", V31),
         ("MQIsdp", 0, "X31-protocol-version", V31),
+        ("MQIsdp", 0x83, "X31-protocol-version", V31),
     ],
 )
 def test_protocol_level(name: str, level: int, statement: str, version: int) -> None:

@@ -48,6 +48,8 @@ def _groups() -> dict[Group, list[Vector]]:
         connects = vector.data[0] >> 4 == Connect.TYPE
         if connects and vector.judged != vector.version:
             continue
+        if vector.kind == "protocol-level" and vector.id.endswith(f"-level-{0x80 | vector.version}"):
+            continue  # what a bridge says to brokers of its own kind, which may take it
         key = (vector.judged, vector.statement, vector.kind, PACKET_NAMES[vector.data[0] >> 4], vector.field)
         out.setdefault(key, []).append(vector)
     return out

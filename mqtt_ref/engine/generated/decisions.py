@@ -116,7 +116,7 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "unauthorized_will": (
         ("tell", "refuse", "drop"),
         ("MQTT5-3.1.4-2", "X311-connect-checks"),
-        "A will that is not authorized: 5.0 is refused with 0x87, 3.x loses the will; all are refused; all lose it.",
+        "A will that is not authorized, or to a `$` topic: 5.0 is refused, 3.x loses it; all refused; all lose it.",
     ),
     "unauthorized_publish": (
         ("acknowledge", "close"),

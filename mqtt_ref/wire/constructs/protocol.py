@@ -18,6 +18,7 @@ class Protocol(Part):
     """The protocol name and level of a CONNECT, which decide how the rest of it is read (sections 3.1.2.1, 3.1.2.2).
 
     `names` are the known names with their levels; a level that its name does not have breaks the rule of the nearest.
+    Bridges add 0x80 to theirs, and go on without it once they are refused in the form of the version that they speak.
     `own` is the name that this version writes.
     """
 
@@ -54,7 +55,7 @@ class Protocol(Part):
         level = source.read(1)[0]
         levels = known[found]
         if level not in levels:
-            nearest = min(levels) if level < min(levels) else max(levels)
+            nearest = min(levels) if level & 0x7F <= min(levels) else max(levels)
             raise Breach(self.level_rules[nearest], source.tell() - 1, path, nearest)
         return level
 

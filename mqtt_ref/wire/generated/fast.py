@@ -1659,7 +1659,7 @@ def _connect(
     protocol_version = data[pos]
     pos += 1
     if size == 6:  # MQTT
-        version = 4 if protocol_version <= 4 else 5
+        version = 4 if protocol_version & 0x7F <= 4 else 5  # 0x80: a bridge of that version
         if protocol_version != version:
             return broken(C_MQTT5_3_1_2_2, 0x84, 1, pos - 1 - start, version, sender, "protocol_version")
     elif size == 8:  # MQIsdp

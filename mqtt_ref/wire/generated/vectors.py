@@ -2592,8 +2592,8 @@ v311/client/CONNECT/MQTT-level-6 | protocol-level | 10 0e 00044d515454 06 02 003
 new/client/CONNECT/MQTT-level-6-2 | protocol-level | 10 0e 00044d515454 06 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
 v311/client/CONNECT/MQTT-level-7 | protocol-level | 10 0e 00044d515454 07 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
 new/client/CONNECT/MQTT-level-7-2 | protocol-level | 10 0e 00044d515454 07 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
-v311/client/CONNECT/MQTT-level-132 | protocol-level | 10 0e 00044d515454 84 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
-new/client/CONNECT/MQTT-level-132 | protocol-level | 10 0e 00044d515454 84 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
+v311/client/CONNECT/MQTT-level-132 | protocol-level | 10 0e 00044d515454 84 02 003c 00026331 | MQTT311-3.1.2-2 | 84 8 protocol_version
+new/client/CONNECT/MQTT-level-132 | protocol-level | 10 0e 00044d515454 84 02 003c 00026331 | MQTT311-3.1.2-2 | 84 8 protocol_version | judged=4
 v311/client/CONNECT/MQTT-level-127 | protocol-level | 10 0e 00044d515454 7f 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
 new/client/CONNECT/MQTT-level-127-2 | protocol-level | 10 0e 00044d515454 7f 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5
 v311/client/CONNECT/MQTT-level-255 | protocol-level | 10 0e 00044d515454 ff 02 003c 00026331 | MQTT5-3.1.2-2 | 84 8 protocol_version | judged=5

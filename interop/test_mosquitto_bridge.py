@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""A bridge of mosquitto, as its configuration makes one when nothing is said about the other broker."""
+
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.adapters.mosquitto_tools import program
+from interop.broker import Broker
+from interop.peer import DEADLINE
+from interop.process import Process
+
+
+class Bridge:
+    """A mosquitto whose messages go to the broker under test, and the other way round."""
+
+    def __init__(self, broker: Broker, port: int, folder: Path, protocol: str) -> None:
+        self.port = port
+        self.topic = f"bridge/{uuid.uuid4().hex[:12]}"
+        config = folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous true\nlog_type all\nlog_dest stderr\n"
+            f"connection b{uuid.uuid4().hex[:12]}\naddress {broker.host}:{broker.port}\n"
+            f"bridge_protocol_version {protocol}\nrestart_timeout 1\ntopic {self.topic}/# both 1\n"
+            # Its notifications have a will to a `$SYS` topic, for which a 5.0 client is refused.
+            f"notifications {'false' if protocol == 'mqttv50' else 'true'}\n"
+        )
+        executable = program("mosquitto")
+        assert executable is not None
+        self.process = Process([executable, "-c", str(config)], by_line=True)
+
+
+@pytest.fixture(params=["mqttv31", "mqttv311", "mqttv50"])
+def bridge(
+    request: pytest.FixtureRequest,
+    broker: Broker,
+    free_port: Callable[[], int],
+    tmp_path: Path,
+    need: Callable[[str | None], None],
+) -> Iterator[Bridge]:
+    """The bridge, if mosquitto is installed; it has subscribed."""
+    for name in ("mosquitto", "mosquitto_pub", "mosquitto_sub"):
+        need(None if program(name) else f"{name} is not installed")
+    made = Bridge(broker, free_port(), tmp_path, request.param)
+    try:
+        made.process.wait_line(r"Received SUBACK")
+        yield made
+    finally:
+        made.process.kill()
+
+
+@pytest.mark.parametrize("outwards", [True, False], ids=["to the broker", "from the broker"])
+def test_a_bridge_forwards_messages(bridge: Bridge, broker: Broker, outwards: bool) -> None:
+    """It offers a protocol level of its own first, and goes on with that of the standard when that is refused."""
+    here, there = ("127.0.0.1", bridge.port), (broker.host, broker.port)
+    source, sink = (here, there) if outwards else (there, here)
+    command = ["mosquitto_sub", "-h", sink[0], "-p", str(sink[1]), "-t", f"{bridge.topic}/+", "-q", "1", "-C", "1"]
+    subscriber = Process([*command, "-d"], by_line=True)
+    try:
+        subscriber.wait_line(r"^Subscribed ")
+        command = ["mosquitto_pub", "-h", source[0], "-p", str(source[1]), "-t", f"{bridge.topic}/a", "-q", "1"]
+        subprocess.run([*command, "-m", "over the bridge"], timeout=DEADLINE, check=True)
+        assert subscriber.wait() == 0, subscriber.tail()
+    finally:
+        subscriber.kill()
+    assert "over the bridge" in subscriber.lines, subscriber.tail()

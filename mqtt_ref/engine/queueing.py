@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Messages that wait for a session: for its client to come back, for send quota, or for room in its transport."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
+from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.session import Delivery
+from mqtt_ref.wire.primitives import V31
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.session import Session
+
+__all__ = ["deliver_offline", "drop_queue", "dropped", "enqueue", "take"]
+
+
+def deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
+    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored].
+
+    [X5-session-state-qos0, X31-qos0-not-stored]
+    """
+    hub = session.hub
+    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
+        hub.counters.dropped_offline += 1
+        hub.tell_dropped(session, message, "offline")
+        return
+    enqueue(session, Delivery(message, 0, retain, identifiers), now)
+
+
+def enqueue(session: Session, delivery: Delivery, now: int) -> None:
+    """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
+    hub = session.hub
+    message = delivery.message
+    hub.limit_expiry(message)
+    if message.expires_at != NEVER and now >= message.expires_at:
+        dropped(session, message, "expired")
+        return
+    queue = session.queue
+    if queue is None:
+        queue = session.queue = deque()
+    bounds = hub.options.bounds
+    size = message.size
+    while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
+        if not _make_room(session, now):
+            dropped(session, message, "queue_full")
+            return
+    delivery.order = session.next_order
+    session.next_order += 1
+    queue.append(delivery)
+    session.queued_bytes += size
+    hub.counters.messages_queued += 1
+    hub.counters.queued_bytes += size
+    keeper = hub.keeper
+    if keeper is not None:
+        keeper.queued(session, delivery)
+
+
+def _make_room(session: Session, now: int) -> bool:
+    """Drop what has expired from the head of the queue, or the oldest message where that is decided."""
+    hub = session.hub
+    queue = session.queue
+    if not queue:
+        return False
+    oldest = queue[0]
+    expired = oldest.message.expires_at != NEVER and now >= oldest.message.expires_at
+    if not expired and hub.decisions.queue_full == QUEUE_FULL_NEWEST:
+        return False
+    take(session, queue)
+    dropped(session, oldest.message, "expired" if expired else "queue_full")
+    return True
+
+
+def take(session: Session, queue: deque[Delivery]) -> None:
+    """Take the first message out of the queue of a session."""
+    hub = session.hub
+    delivery = queue.popleft()
+    size = delivery.message.size
+    session.queued_bytes -= size
+    hub.counters.messages_queued -= 1
+    hub.counters.queued_bytes -= size
+    if hub.keeper is not None:
+        hub.keeper.unqueued(session, delivery)
+
+
+def drop_queue(session: Session) -> list[Delivery]:
+    """Empty the queue of a session that ends; returns what was in it."""
+    queue = session.queue
+    counters = session.hub.counters
+    counters.messages_queued -= session.queued
+    counters.queued_bytes -= session.queued_bytes
+    session.queue = None
+    session.queued_bytes = 0
+    return [] if queue is None else list(queue)
+
+
+def dropped(session: Session, message: Message, why: str) -> None:
+    """Count a message that its subscriber does not get."""
+    counters = session.hub.counters
+    if why == "slow":
+        counters.dropped_slow += 1
+    elif why == "too_large":
+        counters.dropped_too_large += 1
+    elif why == "queue_full":
+        counters.dropped_queue_full += 1
+    else:
+        counters.dropped_expired += 1
+    session.hub.tell_dropped(session, message, why)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""A few bytes may ask for any number of retained messages: what that costs is bounded, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtt_ref.engine.options import Bounds, Options
+from mqtt_ref.wire.packets import Disconnect, Pingreq, Pingresp, Publish, Suback, Subscribe, Subscription, Will
+from tests.sansio import Client, World
+
+RETAINED = 50
+PAYLOAD = b"x" * 1000
+SUBSCRIBES = 40
+
+
+@pytest.fixture
+def world() -> World:
+    """A world with retained messages, a few times which come to more than a client is written at once."""
+    world = World(Options(bounds=Bounds(write_buffer=32 * 1024)))
+    pub = world.client("pub")
+    for number in range(RETAINED):
+        pub.publish(f"r/{number}", PAYLOAD, retain=True)
+    return world
+
+
+def flood(client: Client) -> None:
+    """Ask again and again for everything, and for a PINGRESP at the end, in one read."""
+    client.send(*[Subscribe(number, [Subscription("#")]) for number in range(1, SUBSCRIBES + 1)], Pingreq())
+
+
+def test_a_flood_of_subscriptions_goes_on_after_each_write(world: World) -> None:
+    client = world.client("a")
+    flood(client)
+    first = client.read()
+    assert 0 < len(first) < 5 * RETAINED
+    assert client.writes == 2
+    world.pass_time(0.001)
+    got = [*first, *client.read()]
+    assert [packet.packet_id for packet in got if isinstance(packet, Suback)] == list(range(1, SUBSCRIBES + 1))
+    assert sum(isinstance(packet, Publish) for packet in got) == SUBSCRIBES * RETAINED
+    assert got[-1] == Pingresp()
+    assert client.ask(Pingreq()) == Pingresp()
+
+
+def test_a_client_that_does_not_read_asks_for_no_more(world: World) -> None:
+    client = world.client("a", keep_alive=0)
+    flood(client)
+    first = len(client.read())
+    client.connection.choke()
+    world.pass_time(10)
+    assert client.read() == []
+    client.connection.unchoke(world.now)
+    world.turn()
+    assert 0 < len(client.read()) <= first
+    world.pass_time(0.001)
+    assert client.read()[-1] == Pingresp()
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_came_before_the_link_was_lost_counts(world: World, version: int) -> None:
+    """The DISCONNECT that nobody looked at yet deletes the will, and what was published is delivered."""
+    watch = world.client("watch")
+    watch.subscribe("w")
+    client = world.client("a", version, will=Will("w", b"gone"))
+    subscribes = [Subscribe(number, [Subscription("#")]) for number in range(1, SUBSCRIBES + 1)]
+    client.send(*subscribes, Publish("w", b"last"), Disconnect())
+    assert watch.read() == []
+    client.drop()
+    assert watch.payloads() == [b"last"]
+    assert "a" not in world.broker.by_client_id
+
+
+def test_a_link_lost_in_the_middle_is_lost(world: World) -> None:
+    watch = world.client("watch")
+    watch.subscribe("w")
+    client = world.client("a", will=Will("w", b"gone"))
+    flood(client)
+    client.drop()
+    assert watch.payloads() == [b"gone"]
+    world.pass_time(1)
+    assert client.connection.out == []
+
+
+def test_one_subscribe_asks_for_no_more_than_may_wait(world: World) -> None:
+    world.broker.options.bounds.queued_bytes = 100_000
+    client = world.client("a")
+    client.send(Subscribe(1, [Subscription(topic_filter) for topic_filter in ("#", "+/+", "r/#", "r/+", "none")]))
+    got = client.read()
+    assert got[0].reason_codes == [0, 0, 0x97, 0x97, 0x97]
+    assert len(got) == 1 + 2 * RETAINED
+    assert set(world.broker.by_client_id["a"].subscriptions) == {"#", "+/+"}
+    assert client.subscribe("none") == 0
