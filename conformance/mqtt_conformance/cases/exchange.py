@@ -142,6 +142,8 @@ async def identifiers_in_use_are_all_different(peer: Peer) -> None:
             await other.send(Publish(peer.topic(), b"%d" % number, 1, packet_id=other.packet_id()))
         else:
             await other.publish(peer.topic(), b"%d" % number, qos=2)
+        if in_use and not await peer.comes(Publish):
+            raise Inconclusive(f"the broker has no more than {len(in_use)} messages in flight to a client")
         message = await peer.expect(Publish)
         peer.check(message.packet_id not in in_use, "a Packet Identifier that is in use", seen=message.packet_id)
         in_use.add(message.packet_id)
@@ -182,7 +184,11 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
     await other.expect(Pubrec)
     await other.send(Publish(peer.topic(), b"one", 1, packet_id=7), Publish("$none/x", b"one", 1, packet_id=7))
     await other.send(Subscribe(7, [Subscription(peer.topic("x"))]), Pubrel(7))
-    await other._wait(lambda: other.closed or any(isinstance(p, Pubcomp) for p in other.inbox), ANSWER)
+
+    def answered(*kinds: type) -> int:
+        return sum(isinstance(p, kinds) for p in other.inbox)
+
+    await other._wait(lambda: other.closed or (answered(Pubcomp) > 0 and answered(Puback, Suback) > 2), ANSWER)
     if other.closed:
         peer.note("closes a connection on which an identifier is used twice")
         return
@@ -191,8 +197,8 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
             codes = [packet.reason_code] if isinstance(packet, Puback) else packet.reason_codes
             refused = [hex(c) for c in codes if c >= 0x80]
             peer.check(all(c in KINDLY for c in refused), "the Reason Code", expected="0x91", seen=refused)
-    answers = [type(p).__name__ for p in other.inbox if isinstance(p, (Puback, Suback))]
-    peer.equal(sorted(answers), ["Puback", "Puback", "Suback"], "what is answered")
+    if answered(Puback) != 2 or answered(Suback) != 1:
+        raise Inconclusive("what uses the identifier again is not answered, which no rule of a server forbids")
     end = next((p for p in other.inbox if isinstance(p, Pubcomp)), None)
     peer.check(end is not None and end.reason_code == 0, "the exchange does not end", expected="PUBCOMP 0x00",
                seen=repr(end))  # fmt: skip
