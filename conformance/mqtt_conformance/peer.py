@@ -388,6 +388,11 @@ class Peer(Judging):
         if not isinstance(reply, Pingresp):
             raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
 
+    async def quiet(self) -> None:
+        """Wait until the broker has answered everything, or closed: where either will do."""
+        await self.send(Pingreq())
+        await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
+
     async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
         """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it."""
         await self.barrier()

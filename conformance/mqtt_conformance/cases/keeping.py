@@ -160,11 +160,13 @@ async def disconnect_of_every_length(peer: Peer) -> None:
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"))
     for raw, published in ((b"\xe0\x00", False), (b"\xe0\x01\x00", False), (b"\xe0\x02\x00\x00", False),
-                           (b"\xe0\x01\x04", True), (b"\xe0\x02\x04\x00", True)):  # fmt: skip
+                           (b"\xe0\x02\x04\x00", True), (b"\xe0\x01\x04", True)):  # fmt: skip
         await peer.connect(will=Will(peer.topic("w"), b"will"))
         await peer.send(raw)
         await peer.expect_closed()
         if published:
+            if len(raw) == 4 and not await watcher.comes(Publish):
+                raise Inconclusive("0x04 does not publish the Will Message at full length either")
             await watcher.messages(1)
         else:
             await watcher.silent()

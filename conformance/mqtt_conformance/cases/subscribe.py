@@ -390,7 +390,7 @@ async def answers_fit_the_maximum_packet_size(peer: Peer) -> None:
         Publish("nobody/" + peer.topic(), b"", 1, packet_id=3), Publish("nobody/" + peer.topic(), b"", 2, packet_id=4),
         b"\x62\x02\x00\x63",
     )  # fmt: skip
-    await peer.barrier()
+    await peer.quiet()
     for packet in peer.inbox:
         if not isinstance(packet, tuple):
             size = len(encode(V5, packet))
@@ -408,7 +408,7 @@ async def no_problem_information(peer: Peer) -> None:
         Publish("nobody/" + peer.topic(), b"", 2, packet_id=4),
         b"\x62\x02\x00\x63",
     )
-    await peer.barrier()
+    await peer.quiet()
     for packet in peer.inbox:
         if isinstance(packet, (Publish, Disconnect, tuple)):
             continue
