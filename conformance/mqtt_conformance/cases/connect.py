@@ -24,7 +24,10 @@ from mqtt_ref.wire.packets import (
     Unsubscribe,
 )
 from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.violation import Violation
 
+REFUSED = ("MQTT5-3.2.2-6", "MQTT311-3.2.2-4")
+"""What a CONNACK breaks that refuses a connection and has Session Present 1: it cannot be read then."""
 CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -271,6 +274,8 @@ async def connack_refusal_claims_no_session(peer: Peer) -> None:
         await peer.send(with_level(peer, 2))
     await peer._wait(lambda: peer.closed or bool(peer.inbox), ANSWER)
     reply = next(iter(peer.inbox), None)
+    if isinstance(reply, Violation):
+        peer.check(reply.statement not in REFUSED, "a CONNACK that refuses claims a session", seen="Session Present 1")
     if not isinstance(reply, Connack):
         raise Inconclusive("closed without a CONNACK of this version, which the standard allows")
     if not reply.reason_code:
