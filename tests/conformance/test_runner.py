@@ -85,7 +85,7 @@ def test_what_fails_once_and_then_passes_is_no_failure(lame: Target) -> None:
         peer.check(peer.run.patient, "too early", expected="late", seen="early")
 
     (result,) = asyncio.run(run_cases([made(body)], lame))
-    assert tries == [False, True]
+    assert tries == [False, True, True]
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.message == "failed, and passed when each step was given time: too early"
     assert (result.expected, result.seen) == ("late", "early")
@@ -104,6 +104,18 @@ def test_a_broker_that_serves_some_clients_no_more_is_not_blamed_for_them(monkey
         (result,) = asyncio.run(run_cases([made(body)], target))
     assert (result.verdict, result.lost) == (Verdict.INCONCLUSIVE, True)
     assert result.message.endswith("no message came")
+
+
+def test_what_fails_twice_is_a_failure_although_it_passed_in_between(lame: Target) -> None:
+    tries: list[bool] = []
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        tries.append(len(tries) == 1)
+        peer.check(tries[-1], "by chance")
+
+    (result,) = asyncio.run(run_cases([made(body)], lame))
+    assert (len(tries), result.verdict, result.message) == (3, Verdict.FAIL, "by chance")
 
 
 @pytest.mark.parametrize(("versions", "verdict"), [({4, 5}, Verdict.PASS), ({4}, Verdict.FAIL)])
