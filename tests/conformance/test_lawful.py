@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -53,6 +53,7 @@ class Lawful:
     options: Options = field(default_factory=Options)
     up: Alter | None = None
     down: Alter | None = None
+    linger: Callable[[Talk], bool] | None = None
 
 
 def has(**values: int) -> Options:
@@ -74,6 +75,11 @@ def unspecified(talk: object, packet: Connack | Disconnect | Puback | Pubrec | S
         packet.reason_codes = [0x80 if code >= 0x80 else code for code in packet.reason_codes]
     elif packet.reason_code >= 0x80:
         packet.reason_code = 0x80
+
+
+@on(Disconnect)
+def leaving(talk: Talk, packet: Disconnect) -> None:
+    talk.here["leaving"] = True
 
 
 @on(Suback, Publish)
@@ -109,6 +115,9 @@ LAWFUL = {
     "subscriptions take effect a moment later": Lawful(
         "delivery every-subscriber response-topic retain-cleared", down=unsettled
     ),
+    "leaves it to the client to close behind a DISCONNECT": Lawful(
+        "disconnect-short disconnect-drops-will clean-start", up=leaving, linger=lambda talk: "leaving" in talk.here
+    ),
     "closes without a DISCONNECT": Lawful("takeover second-connect alias-unknown", down=drop(Disconnect)),
     "closes without a CONNACK": Lawful(
         "refusal refusal-closes unknown-version unknown-method", down=drop(Connack, when=lambda t, p: p.reason_code > 0
@@ -138,7 +147,7 @@ def test_nobody_is_accused_who_keeps_the_standard(name: str) -> None:
     async def run() -> list[Result]:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(Server(lawful.options, hooks=[Denies(), AllowAll()]))
-            meddler = Meddler(server.port, Meddling(lawful.up, lawful.down))
+            meddler = Meddler(server.port, Meddling(lawful.up, lawful.down, lawful.linger))
             target = Target((await stack.enter_async_context(meddler)).url)
             await probe(target)
             return await run_cases(chosen(lawful.slugs), target, Profile(provides=frozenset({"users"})))

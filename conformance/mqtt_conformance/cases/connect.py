@@ -154,6 +154,8 @@ async def connect_that_lacks_its_payload(peer: Peer) -> None:
     await peer.send(raw)
     reply = await peer.expect_closed()
     if isinstance(reply, Connack):
+        if peer.version != V5 and reply.reason_code == 3:
+            raise Inconclusive("the server is not available, it says, and may not have looked at the CONNECT")
         peer.check(peer.version == V5, "a CONNACK is sent for a malformed CONNECT", expected="closed", seen=repr(reply))
         peer.check(reply.reason_code >= 0x80, "the CONNECT is accepted")
 

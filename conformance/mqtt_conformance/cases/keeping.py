@@ -163,7 +163,8 @@ async def disconnect_of_every_length(peer: Peer) -> None:
                            (b"\xe0\x02\x04\x00", True), (b"\xe0\x01\x04", True)):  # fmt: skip
         await peer.connect(will=Will(peer.topic("w"), b"will"))
         await peer.send(raw)
-        await peer.expect_closed()
+        await peer._wait(lambda: peer.closed, 1.0)  # that the server closes is a SHOULD: the client does it else
+        await peer.drop()
         if published:
             if len(raw) == 4 and not await watcher.comes(Publish):
                 raise Inconclusive("0x04 does not publish the Will Message at full length either")
@@ -245,8 +246,8 @@ async def _flagged(peer: Peer, flags: int, more: bytes = b"") -> None:
     await peer.open()
     await peer.send(b"\x10" + bytes([len(body)]) + body)
     reply = await peer._next((Connack,), ANSWER)
-    if isinstance(reply, Connack) and reply.reason_code in (4, 5):
-        raise Inconclusive("a client without credentials is refused")
+    if isinstance(reply, Connack) and reply.reason_code in (3, 4, 5):
+        raise Inconclusive("a client without credentials is refused, or the server is not available")
     accepted = isinstance(reply, Connack) and reply.reason_code == 0
     peer.check(accepted, "the CONNECT is not accepted", expected="CONNACK 0x00", seen=repr(reply))
 
