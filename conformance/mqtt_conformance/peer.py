@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal, TypeVar, cast, overload
 
-from mqtt_conformance.reacted import permitted, reacted
+from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Stream, Target
-from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
+from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -37,18 +37,19 @@ from mqtt_ref.wire.packets import (
     Will,
 )
 from mqtt_ref.wire.primitives import SERVER, V5
-from mqtt_ref.wire.reactions import reaction
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["CLOSED", "ClosedType", "Peer"]
+__all__ = ["ANSWER", "CLOSED", "GOODBYE", "ClosedType", "Peer", "show"]
 
 P = TypeVar("P")
 ANSWER: Final = 3.0
 """Seconds (times the factor) within which a broker answers; only a broker that does not answer costs them."""
 SETTLE: Final = 0.05
 """Seconds (times the factor) that a broker gets after a barrier before silence counts."""
-SLOW: Final = 1.0
-"""Seconds (times the factor) that a broker gets to close behind a PINGRESP; only one that stays costs them."""
+GOODBYE: Final = 8.0
+"""Seconds (times the factor) that a broker gets to close behind its DISCONNECT, which its client may do first."""
+PATIENCE: Final = 0.3
+"""Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
 
 
 class ClosedType:
@@ -61,7 +62,7 @@ class ClosedType:
 CLOSED: Final = ClosedType()
 
 
-class Peer:
+class Peer(Judging):
     """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
 
     Everything it sends and sees is recorded. Waits end when what they wait for has happened; a time is only spent where
@@ -116,12 +117,14 @@ class Peer:
         self._reading = asyncio.create_task(self._read(self._stream))
 
     async def send(self, *packets: Packet | bytes) -> None:
-        """Send packets, or bytes as they are, in one write."""
+        """Send packets, or bytes as they are, in one write. A packet too large for the broker ends the case."""
         if self._stream is None:
             await self.open()
         data = b""
         for packet in packets:
             raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
+            if not isinstance(packet, bytes):
+                self._fits(packet, len(raw))
             self._record("out", raw, packet)
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
@@ -178,9 +181,14 @@ class Peer:
         await self.send(packet)
         reply = await self._next((Connack,), ANSWER)
         if not isinstance(reply, Connack) or reply.reason_code:
-            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=_show(reply))
+            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=show(reply))
         self.connack = reply
         return reply
+
+    def _fits(self, packet: Packet, size: int) -> None:
+        limit = self.target.capabilities.maximum_packet_size
+        if limit and size > limit and not isinstance(packet, Connect):
+            raise Unsupported(f"the case needs a packet of {size} bytes, the broker takes {limit}")
 
     async def subscribe(
         self,
@@ -189,13 +197,19 @@ class Peer:
         identifier: int | None = None,
         packet_id: int | None = None,
     ) -> Suback:
-        """Subscribe and be granted; a refusal leaves the case inconclusive."""
+        """Subscribe and be granted what was asked for; a refusal, or a lower QoS, leaves the case inconclusive."""
         entries = [f if isinstance(f, Subscription) else Subscription(f, qos) for f in filters]
         properties = SubscribeProperties(subscription_identifier=identifier) if identifier is not None else None
         await self.send(Subscribe(packet_id or self.packet_id(), entries, properties))
         reply = await self._next((Suback,), ANSWER)
         if not isinstance(reply, Suback) or any(code >= 0x80 for code in reply.reason_codes):
-            raise Inconclusive(f"the subscription of {self.name} was refused", expected="SUBACK", seen=_show(reply))
+            raise Inconclusive(f"the subscription of {self.name} was refused", expected="SUBACK", seen=show(reply))
+        if any(code < wanted.qos for code, wanted in zip(reply.reason_codes, entries, strict=False)):
+            raise Inconclusive(
+                f"{self.name} was granted a lower QoS than it asked for, which the standard allows",
+                expected=", ".join(str(e.qos) for e in entries), seen=show(reply),
+            )  # fmt: skip
+        await self._settle()
         return reply
 
     async def unsubscribe(self, *filters: str) -> Unsuback:
@@ -203,7 +217,8 @@ class Peer:
         await self.send(Unsubscribe(self.packet_id(), list(filters)))
         reply = await self._next((Unsuback,), ANSWER)
         if not isinstance(reply, Unsuback):
-            raise Inconclusive("no UNSUBACK came", expected="UNSUBACK", seen=_show(reply))
+            raise Inconclusive("no UNSUBACK came", expected="UNSUBACK", seen=show(reply))
+        await self._settle()
         return reply
 
     async def publish(
@@ -224,13 +239,14 @@ class Peer:
             await self._acknowledged(Pubrec, number)
             await self.send(Pubrel(number))
             await self._acknowledged(Pubcomp, number)
+        await self._settle()
         return number
 
     async def _acknowledged(self, kind: type[Puback] | type[Pubrec] | type[Pubcomp], number: int) -> None:
         reply = await self._next((kind,), ANSWER, lambda p: getattr(p, "packet_id", 0) == number)
         if isinstance(reply, kind) and reply.reason_code < 0x80:
             return
-        raise Inconclusive("the message was not accepted", expected=kind.__name__.upper(), seen=_show(reply))
+        raise Inconclusive("the message was not accepted", expected=kind.__name__.upper(), seen=show(reply))
 
     async def disconnect(self, packet: Disconnect | None = None) -> None:
         """Say goodbye and wait until the broker closed, or close ourselves."""
@@ -240,6 +256,7 @@ class Peer:
         await self._stream.finish()
         await self._wait(lambda: self.closed, 1.0)
         await self.drop(record=False)
+        await self._settle()
 
     async def drop(self, *, reset: bool = False, record: bool = True) -> None:
         """Close the link without a DISCONNECT; with `reset` as a failing network would."""
@@ -256,6 +273,13 @@ class Peer:
             await asyncio.gather(self._reading, return_exceptions=True)
         self._stream = self._reading = None
         self.closed = True
+        if record:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Give a step time to take effect where the case is tried again: nothing says how fast a broker has to be."""
+        if self.run.patient:
+            await asyncio.sleep(PATIENCE * self.target.factor)
 
     async def restart(self, *, kill: bool = False) -> None:
         """Have the profile end the broker, in order or with `kill` where it stands, and start it again.
@@ -299,15 +323,19 @@ class Peer:
     ) -> P | ClosedType:
         """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
 
-        With `or_closed` a close gives `CLOSED` instead. `within` is in seconds, times the factor.
+        With `or_closed` a close gives `CLOSED` instead, also one behind a DISCONNECT, except before a CONNACK.
+        `within` is in seconds, times the factor.
         """
         found = await self._next(None, within)
+        if or_closed and isinstance(found, Disconnect) and kind not in (Connack, Disconnect):
+            await self._wait(lambda: self.closed, GOODBYE)
+            found = CLOSED if self.closed else found
         if isinstance(found, ClosedType) and or_closed:
             return found
         if isinstance(found, kind) and (where is None or where(found)):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=_show(found))
+        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
 
     async def find(
         self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
@@ -317,17 +345,32 @@ class Peer:
         if isinstance(found, kind):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=_show(found))
+        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
 
     async def messages(self, count: int, *, acknowledge: bool = True, within: float = ANSWER) -> list[Publish]:
-        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case."""
+        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case.
+
+        Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
+        allows [MQTT5-4.9.0-1].
+        """
         out: list[Publish] = []
         while len(out) < count:
+            if out and not acknowledge and not await self.comes(Publish, within):
+                raise Inconclusive(f"the broker has no more than {len(out)} messages in flight to a client")
             message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}")
             out.append(message)
             if acknowledge:
                 await self.acknowledge(message)
         return out
+
+    async def comes(self, kind: type[object], within: float = ANSWER) -> bool:
+        """Whether a packet of this kind comes, or is there; an illegal one counts, so that it is not passed over."""
+
+        def there() -> bool:
+            return any(isinstance(p, (kind, Violation)) for p in self.inbox)
+
+        await self._wait(lambda: self.closed or there(), within)
+        return there()
 
     async def acknowledge(self, message: Publish) -> None:
         """Answer a message as its QoS asks, through PUBCOMP."""
@@ -343,7 +386,12 @@ class Peer:
         await self.send(Pingreq())
         reply = await self._next((Pingresp,), ANSWER)
         if not isinstance(reply, Pingresp):
-            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=_show(reply))
+            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
+
+    async def quiet(self) -> None:
+        """Wait until the broker has answered everything, or closed: where either will do."""
+        await self.send(Pingreq())
+        await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
 
     async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
         """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it."""
@@ -351,7 +399,7 @@ class Peer:
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
         found = next((p for p in self.inbox if isinstance(p, kind)), None)
         if found is not None:
-            raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=_show(found))
+            raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=show(found))
 
     async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
         """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
@@ -359,8 +407,10 @@ class Peer:
         Anything else that comes first is passed over, since it may have been under way.
         """
         await self._wait(lambda: self.closed, within)
+        if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):
+            await self._wait(lambda: self.closed, GOODBYE)
         if not self.closed:
-            seen = ", ".join(_show(p) for p in self.inbox) or "the connection stays open"
+            seen = ", ".join(show(p) for p in self.inbox) or "the connection stays open"
             raise Failed("the broker has to close the connection", expected="closed", seen=seen)
         wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
@@ -368,67 +418,6 @@ class Peer:
         if wrong is not None:
             raise self._illegal(wrong)
         return last
-
-    async def expect_reaction(self, statement: str, reason: int, state: str, *, within: float = ANSWER) -> str:
-        """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
-
-        `state` is new, connecting or connected; `reason` the Reason Code of the breach. A PINGREQ follows what was
-        sent, or the CONNACK that accepts it, so that a broker that carries on is not waited for. `ignore` in the table
-        means that the broker may carry on, however it answers what it took.
-        """
-        row = reaction(statement, reason, self.version, state)
-        if state == "connected":
-            await self.send(Pingreq())
-        else:
-            await self._wait(lambda: self.closed or any(isinstance(p, Connack) for p in self.inbox), within)
-            if not self.closed and any(isinstance(p, Connack) and not p.reason_code for p in self.inbox):
-                await self.send(Pingreq())
-        await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), within)
-        if not self.closed and "ignore" not in row.allowed:
-            # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
-            await self._wait(lambda: self.closed or any(isinstance(p, (Suback, Unsuback)) for p in self.inbox), SLOW)
-        seen, outcome, code = reacted(self.inbox, closed=self.closed)
-        serves = not self.closed and not isinstance(seen, Disconnect)
-        self.inbox.clear()
-        if serves and "ignore" in row.allowed:
-            return "ignore"
-        if permitted(row, outcome, code, self.version):
-            return outcome
-        raise Failed(
-            f"the broker has to answer a breach of {statement} as {row.cites} says",
-            expected=" or ".join(row.allowed),
-            seen=f"{'serves it' if outcome == 'ignore' else outcome}: {_show(seen)}" if seen is not None
-            else "carries on" if outcome == "ignore" else outcome,
-        )  # fmt: skip
-
-    # ---------------------------------------------------------------- judging
-
-    def check(self, condition: bool, message: str = "", *, expected: object = "", seen: object = "") -> None:
-        """Fail the case unless the condition holds."""
-        if not condition:
-            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen))
-
-    def equal(self, seen: object, expected: object, what: str) -> None:
-        """Fail the case unless what was seen is what is expected."""
-        if seen != expected:
-            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
-
-    def advise(self, condition: bool, message: str, *, expected: object = "", seen: object = "") -> None:
-        """A SHOULD: unless the condition holds the case ends as non-strict."""
-        if not condition:
-            raise Advised(message, expected=str(expected), seen=str(seen))
-
-    def note(self, text: str) -> None:
-        """Which optional behaviour was seen; a case that passes with notes is informational."""
-        self.run.notes.append(text)
-
-    def inconclusive(self, why: str) -> None:
-        """End the case: the broker did something legal that keeps it from deciding."""
-        raise Inconclusive(why)
-
-    def unsupported(self, why: str) -> None:
-        """End the case: the broker does not offer what it needs."""
-        raise Unsupported(why)
 
     # ---------------------------------------------------------------- inside
 
@@ -494,5 +483,6 @@ class Peer:
         self.run.trace.append(Record(time.monotonic() - self.run.started, self.name, what, raw, packet))
 
 
-def _show(packet: object) -> str:
+def show(packet: object) -> str:
+    """What came, in words of a report."""
     return "nothing in time" if packet is None else "the connection closed" if packet is CLOSED else repr(packet)

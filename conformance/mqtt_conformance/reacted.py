@@ -6,16 +6,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mqtt_conformance.peer import ANSWER, GOODBYE, Peer, show
+from mqtt_conformance.verdict import Failed
 from mqtt_ref.wire.generated.reasons import RETURN_CODES
-from mqtt_ref.wire.packets import Connack, Disconnect, Packet, Puback, Pubrec, Suback, Unsuback
+from mqtt_ref.wire.packets import (
+    Connack,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubrec,
+    Suback,
+    Unsuback,
+)
 from mqtt_ref.wire.primitives import V5
-from mqtt_ref.wire.reactions import Reaction
+from mqtt_ref.wire.reactions import Reaction, reaction
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["permitted", "reacted"]
+__all__ = ["expect_reaction", "permitted", "reacted"]
 
 ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
 """What may say how a broker took the packet."""
+SLOW: Final = 1.0
+"""Seconds (times the factor) that a broker gets to close behind a PINGRESP; only one that stays costs them."""
+UNKNOWN_LEVEL: Final = {"MQTT311-3.1.2-2": "MQTT5-3.1.2-2"}
+"""What 5.0 says of a protocol level that is none: a broker of both versions may go by either, as no level picks one."""
+
+
+async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *, within: float = ANSWER) -> str:
+    """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
+
+    `state` is new, connecting or connected; `reason` the Reason Code of the breach. A PINGREQ follows what was
+    sent, or the CONNACK that accepts it, so that a broker that carries on is not waited for. `ignore` in the table
+    means that the broker may carry on, however it answers what it took.
+
+    Raises:
+        Failed: it does something else.
+    """
+    row = reaction(statement, reason, peer.version, state)
+    if state == "connected":
+        await peer.send(Pingreq())
+    else:
+        await peer._wait(lambda: peer.closed or any(isinstance(p, Connack) for p in peer.inbox), within)
+        if not peer.closed and any(isinstance(p, Connack) and not p.reason_code for p in peer.inbox):
+            await peer.send(Pingreq())
+    await peer._wait(lambda: peer.closed or any(isinstance(p, (Pingresp, Disconnect)) for p in peer.inbox), within)
+    if not peer.closed and any(isinstance(p, Disconnect) for p in peer.inbox):
+        await peer._wait(lambda: peer.closed, GOODBYE)
+    elif not peer.closed and "ignore" not in row.allowed:
+        # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
+        await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
+    seen, outcome, code = reacted(peer.inbox, closed=peer.closed)
+    serves = not peer.closed and not isinstance(seen, Disconnect)
+    peer.inbox.clear()
+    if serves and "ignore" in row.allowed:
+        return "ignore"
+    if permitted(row, outcome, code, peer.version):
+        return outcome
+    other = UNKNOWN_LEVEL.get(statement)
+    if other is not None and V5 in peer.target.capabilities.versions:
+        if permitted(reaction(other, reason, V5, state), outcome, code, V5):
+            return outcome
+    raise Failed(
+        f"the broker has to answer a breach of {statement} as {row.cites} says",
+        expected=" or ".join(row.allowed),
+        seen=f"{'serves it' if outcome == 'ignore' else outcome}: {show(seen)}" if seen is not None
+        else "carries on" if outcome == "ignore" else outcome,
+    )  # fmt: skip
 
 
 def reacted(inbox: Sequence[Packet | Violation], *, closed: bool) -> tuple[Packet | None, str, int]:

@@ -40,3 +40,5 @@ class Run:
     peers: list[Peer] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
+    patient: bool = False
+    """Whether each step is given time to take effect."""

@@ -13,6 +13,10 @@ __all__ = ["lame_broker"]
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        self.server.links += 1  # type: ignore[attr-defined]
+        if self.server.links > self.server.served:  # type: ignore[attr-defined]
+            self.rfile.read()
+            return
         while head := self.rfile.read(1):
             size, shift = 0, 0
             while (byte := self.rfile.read(1)) and shift <= 21:
@@ -32,12 +36,15 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    links = 0
+    served = 1 << 30
 
 
 @contextmanager
-def lame_broker() -> Iterator[int]:
-    """Run it on a free port of this machine."""
+def lame_broker(served: int = 1 << 30) -> Iterator[int]:
+    """Run it on a free port of this machine; it answers nothing on the links behind the first `served`."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
+        server.served = served
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield int(server.server_address[1])
         server.shutdown()

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from conftest import Require
+from mqtt_conformance import peer as peer_module
 from mqtt_conformance import runner, testing
 from mqtt_conformance.case import Case, load_cases
+from mqtt_conformance.faults.meddler import Meddler, Meddling
+from mqtt_conformance.faults.spoil import drop
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import Profile, ProfileError, read_profile
 from mqtt_conformance.record import Record
@@ -25,7 +28,9 @@ from mqtt_conformance.reports import reproducer
 from mqtt_conformance.runner import Result, last_alive, probe, run_case, run_cases
 from mqtt_conformance.target import Target, TargetError
 from mqtt_conformance.verdict import Verdict
-from mqtt_ref.wire.packets import Publish
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.server import Server
+from mqtt_ref.wire.packets import Connack, Publish
 from tests.conformance.lame import lame_broker
 
 PONG = "MQTT5-3.12.4-1/pingresp"
@@ -69,6 +74,65 @@ def test_a_case_has_a_hard_limit(lame: Target, monkeypatch: pytest.MonkeyPatch) 
     result = asyncio.run(run_case(made(forever), lame))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "did not end" in result.message
+
+
+def test_what_fails_once_and_then_passes_is_no_failure(lame: Target) -> None:
+    tries: list[bool] = []
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        tries.append(peer.run.patient)
+        peer.check(peer.run.patient, "too early", expected="late", seen="early")
+
+    (result,) = asyncio.run(run_cases([made(body)], lame))
+    assert tries == [False, True, True]
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.message == "failed, and passed when each step was given time: too early"
+    assert (result.expected, result.seen) == ("late", "early")
+
+
+def test_a_broker_that_serves_some_clients_no_more_is_not_blamed_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "ANSWER", 0.2)
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        peer.check(False, "no message came")
+
+    with lame_broker(served=6) as port:
+        target = Target(f"mqtt://127.0.0.1:{port}")
+        asyncio.run(probe(target, [5]))
+        (result,) = asyncio.run(run_cases([made(body)], target))
+    assert (result.verdict, result.lost) == (Verdict.INCONCLUSIVE, True)
+    assert result.message.endswith("no message came")
+
+
+def test_what_fails_twice_is_a_failure_although_it_passed_in_between(lame: Target) -> None:
+    tries: list[bool] = []
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        tries.append(len(tries) == 1)
+        peer.check(tries[-1], "by chance")
+
+    (result,) = asyncio.run(run_cases([made(body)], lame))
+    assert (len(tries), result.verdict, result.message) == (3, Verdict.FAIL, "by chance")
+
+
+@pytest.mark.parametrize(("versions", "verdict"), [({4, 5}, Verdict.PASS), ({4}, Verdict.FAIL)])
+def test_a_broker_of_5_0_may_close_on_a_level_that_is_none(versions: set[int], verdict: Verdict) -> None:
+    """3.1.1 asks for return code 0x01; 5.0 lets a server close without a word, and no level says which one holds."""
+    slugs = ("vector-protocol-level-connect-protocol_version", "unsupported-level")
+    cases = [load_cases()[f"MQTT311-3.1.2-2/{slug}"] for slug in slugs]
+
+    async def run() -> list[Result]:
+        silent = Meddling(down=drop(Connack, when=lambda talk, packet: packet.reason_code > 0))
+        async with Server(hooks=[AllowAll()]) as server, Meddler(server.port, silent) as meddler:
+            target = Target(meddler.url)
+            await probe(target)
+            target.capabilities.versions = frozenset(versions)
+            return await run_cases(cases, target)
+
+    assert [r.verdict for r in asyncio.run(run())] == [verdict] * 2
 
 
 def test_progress_and_order(lame: Target) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_conformance.case import case
-from mqtt_conformance.peer import ClosedType, Peer
+from mqtt_conformance.peer import ANSWER, ClosedType, Peer
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -19,14 +19,15 @@ from mqtt_ref.wire.packets import (
     Publish,
     Pubrec,
     Pubrel,
-    Suback,
     Subscribe,
     Subscription,
     Unsubscribe,
-    Will,
 )
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.violation import Violation
 
+REFUSED = ("MQTT5-3.2.2-6", "MQTT311-3.2.2-4")
+"""What a CONNACK breaks that refuses a connection and has Session Present 1: it cannot be read then."""
 CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -98,9 +99,11 @@ async def wrong_protocol_name(peer: Peer) -> None:
     raw = encode(peer.version, peer.connect_packet()).replace(b"\x00\x04MQTT", b"\x00\x04MQTX")
     await peer.open()
     await peer.send(raw)
-    reply = await peer.expect_closed()
-    if isinstance(reply, Connack):
-        peer.check(reply.reason_code != 0, "a CONNECT with the protocol name MQTX is accepted")
+    await peer._wait(lambda: peer.closed, ANSWER)
+    # Whatever protocol the server takes it for, it may answer in its form: only an acceptance would be a breach.
+    accepted = any(isinstance(p, Connack) and not p.reason_code for p in peer.inbox)
+    peer.check(not accepted, "a CONNECT with the protocol name MQTX is accepted")
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
 
 
 @case("MQTT5-3.1.2-2", slug="unknown-version")
@@ -115,12 +118,21 @@ async def unknown_version_closes(peer: Peer) -> None:
 
 @case("MQTT311-3.1.2-2", "X31-unacceptable-version", "X311-connack-attempt", slug="unsupported-level")
 async def unsupported_level_is_told(peer: Peer) -> None:
-    """A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close."""
+    """A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close.
+
+    A server of 5.0 may refuse it in the form of that version, or close without a word, as no level says which version
+    it goes by; so may one of 3.1.
+    """
     await peer.open()
     await peer.send(with_level(peer, 2))
-    reply = await peer.expect(Connack)
-    peer.equal(reply.reason_code, 1, "the return code")
-    await peer.expect_closed()
+    await peer._wait(lambda: peer.closed, ANSWER)
+    peer.check(peer.closed, "the connection stays open", expected="closed", seen=repr(peer.inbox))
+    reply = next(iter(peer.inbox), None)
+    if isinstance(reply, Connack):
+        peer.equal(reply.reason_code, 1, "the return code")
+        return
+    free = peer.version == V31 or V5 in peer.target.capabilities.versions
+    peer.check(free, "no CONNACK came that can be read", expected="CONNACK 0x01", seen=repr(reply or "closed"))
 
 
 @case("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", "X5-connect-reserved-flag-malformed", slug="reserved-flag")
@@ -142,6 +154,8 @@ async def connect_that_lacks_its_payload(peer: Peer) -> None:
     await peer.send(raw)
     reply = await peer.expect_closed()
     if isinstance(reply, Connack):
+        if peer.version != V5 and reply.reason_code == 3:
+            raise Inconclusive("the server is not available, it says, and may not have looked at the CONNECT")
         peer.check(peer.version == V5, "a CONNACK is sent for a malformed CONNECT", expected="closed", seen=repr(reply))
         peer.check(reply.reason_code >= 0x80, "the CONNECT is accepted")
 
@@ -162,9 +176,7 @@ async def takeover_closes_the_old_connection(peer: Peer) -> None:
     await peer.barrier()
     other = peer.another("other")
     await other.connect(client_id=peer.client_id)
-    last = await peer.expect_closed()
-    if peer.version == V5 and isinstance(last, Disconnect):
-        peer.equal(last.reason_code, 0x8E, "the Reason Code of the DISCONNECT")
+    peer.closing_code(await peer.expect_closed(), 0x8E)
     await other.barrier()
 
 
@@ -262,10 +274,14 @@ async def connack_refusal_claims_no_session(peer: Peer) -> None:
         await peer.send(bytes(raw))
     else:
         await peer.send(with_level(peer, 2))
-    reply = await peer.expect(Connack, or_closed=True)
-    if isinstance(reply, ClosedType):
-        raise Inconclusive("closed without CONNACK, which the standard allows")
-    peer.check(reply.reason_code != 0, "the CONNECT is accepted")
+    await peer._wait(lambda: peer.closed or bool(peer.inbox), ANSWER)
+    reply = next(iter(peer.inbox), None)
+    if isinstance(reply, Violation):
+        peer.check(reply.statement not in REFUSED, "a CONNACK that refuses claims a session", seen="Session Present 1")
+    if not isinstance(reply, Connack):
+        raise Inconclusive("closed without a CONNACK of this version, which the standard allows")
+    if not reply.reason_code:
+        raise Inconclusive("the CONNECT is accepted, which breaks another rule")
     peer.equal(reply.session_present, False, "Session Present")
 
 
@@ -376,7 +392,12 @@ async def refused_client_id_closes(peer: Peer) -> None:
     if reply.reason_code == 0:
         peer.note("Client Identifiers of 65,000 bytes are accepted")
         return
-    peer.check(reply.reason_code in (0x85, 0x95), "another Reason Code", expected="0x85", seen=hex(reply.reason_code))
+    peer.check(
+        reply.reason_code in (0x85, 0x95, 0x80, 0x83),
+        "another Reason Code",
+        expected="0x85",
+        seen=hex(reply.reason_code),
+    )
     await peer.expect_closed()
 
 
@@ -390,42 +411,6 @@ async def empty_client_id_is_refused(peer: Peer) -> None:
         peer.check(last.reason_code >= 0x80, "the client is accepted", expected="0x85", seen=hex(last.reason_code))
         if last.reason_code != 0x85:
             peer.note(f"refuses an empty Client Identifier with {last.reason_code:#x} instead of 0x85")
-
-
-@case("MQTT5-3.2.2-12", slug="will-qos", needs=["setting"], settings={"maximum_qos": 1})
-async def will_above_the_maximum_qos(peer: Peer) -> None:
-    """A Will QoS above the server's Maximum QoS is refused with 0x9B."""
-    await peer.open()
-    await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"w", 2)))
-    reply = await peer.expect_closed()
-    if isinstance(reply, Connack):
-        peer.equal(reply.reason_code, 0x9B, "the Reason Code")
-
-
-@case("MQTT5-3.2.2-13", slug="will-retain", needs=["setting"], settings={"retain_available": False})
-async def will_retain_where_there_is_none(peer: Peer) -> None:
-    """A Will Retain of 1 is refused with 0x9A where retained messages are not supported."""
-    await peer.open()
-    await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"w", 0, True)))
-    reply = await peer.expect_closed()
-    if isinstance(reply, Connack):
-        peer.equal(reply.reason_code, 0x9A, "the Reason Code")
-
-
-@case("MQTT5-3.2.2-9", slug="maximum-qos-told", needs=["setting"], settings={"maximum_qos": 1})
-async def maximum_qos_is_told(peer: Peer) -> None:
-    """A server that does not support QoS 2 says so in its CONNACK."""
-    reply = await peer.connect()
-    peer.equal(reply.properties.maximum_qos if reply.properties else None, 1, "Maximum QoS")
-
-
-@case("MQTT5-3.2.2-10", slug="subscribe-above-maximum", needs=["setting"], settings={"maximum_qos": 0})
-async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
-    """A SUBSCRIBE that asks for QoS 2 is accepted by a server whose Maximum QoS is 0."""
-    await peer.connect()
-    await peer.send(Subscribe(1, [Subscription(peer.topic(), 2)]))
-    reply = await peer.expect(Suback)
-    peer.equal(reply.reason_codes, [0], "the granted QoS")
 
 
 @case("MQTT5-3.1.2-28", "X5-request-response-information-absent", slug="response-information")

@@ -74,9 +74,9 @@ async def unknown_pubrec_is_answered(peer: Peer) -> None:
     """A PUBREC whose Packet Identifier is not known is no error; its PUBREL says 0x92."""
     await peer.connect()
     await peer.send(Pubrec(999))
-    await peer.barrier()
+    await peer.quiet()
     reply = next((p for p in peer.inbox if isinstance(p, Pubrel)), None)
-    peer.advise(reply is not None, "no PUBREL came", expected="PUBREL", seen="nothing")
+    peer.advise(reply is not None, "no PUBREL came", expected="PUBREL", seen="closed" if peer.closed else "nothing")
     assert reply is not None
     peer.equal(reply.packet_id, 999, "the Packet Identifier")
     peer.check(reply.reason_code in (0, 0x92), "the Reason Code", expected="0x92", seen=hex(reply.reason_code))
@@ -90,9 +90,9 @@ async def repeated_pubrec_is_answered(peer: Peer) -> None:
         await other.publish(peer.topic(), payload, qos=2)
     message = await peer.expect(Publish)
     await peer.send(Pubrec(message.packet_id))
-    await peer.expect(Pubrel)
+    await peer.find(Pubrel)
     await peer.send(Pubrec(message.packet_id))
-    again = await peer._next(None, 1.0)
+    again = await peer._next((Pubrel, Disconnect), 1.0)
     if again is not None and not isinstance(again, Pubrel):
         raise Inconclusive("a second PUBREC is refused", expected="PUBREL", seen=repr(again))
     peer.advise(again is not None, "the second PUBREC is not answered", expected="PUBREL", seen="nothing")
@@ -136,18 +136,19 @@ async def wrong_acknowledgement_completes_nothing(peer: Peer) -> None:
 async def identifiers_in_use_are_all_different(peer: Peer) -> None:
     """Messages in flight have different Packet Identifiers, whatever their QoS; one that was freed may come again."""
     other = await pair(peer, 2)
-    in_use: set[int] = set()
+    in_use: dict[int, Publish] = {}
     for number in range(12):
         if number % 2:
             await other.send(Publish(peer.topic(), b"%d" % number, 1, packet_id=other.packet_id()))
         else:
             await other.publish(peer.topic(), b"%d" % number, qos=2)
+        if in_use and not await peer.comes(Publish):
+            raise Inconclusive(f"the broker has no more than {len(in_use)} messages in flight to a client")
         message = await peer.expect(Publish)
         peer.check(message.packet_id not in in_use, "a Packet Identifier that is in use", seen=message.packet_id)
-        in_use.add(message.packet_id)
+        in_use[message.packet_id] = message
         if number % 5 == 4:
-            await peer.acknowledge(message)
-            in_use.discard(message.packet_id)
+            await peer.acknowledge(in_use.pop(next(iter(in_use))))  # the oldest [MQTT5-4.6.0-2]
 
 
 @case("X5-packet-id-independent", "MQTT311-4.3.3-1", "X311-packet-id-spaces", "X31-message-id-spaces",
@@ -182,7 +183,11 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
     await other.expect(Pubrec)
     await other.send(Publish(peer.topic(), b"one", 1, packet_id=7), Publish("$none/x", b"one", 1, packet_id=7))
     await other.send(Subscribe(7, [Subscription(peer.topic("x"))]), Pubrel(7))
-    await other._wait(lambda: other.closed or any(isinstance(p, Pubcomp) for p in other.inbox), ANSWER)
+
+    def answered(*kinds: type) -> int:
+        return sum(isinstance(p, kinds) for p in other.inbox)
+
+    await other._wait(lambda: other.closed or (answered(Pubcomp) > 0 and answered(Puback, Suback) > 2), ANSWER)
     if other.closed:
         peer.note("closes a connection on which an identifier is used twice")
         return
@@ -191,8 +196,8 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
             codes = [packet.reason_code] if isinstance(packet, Puback) else packet.reason_codes
             refused = [hex(c) for c in codes if c >= 0x80]
             peer.check(all(c in KINDLY for c in refused), "the Reason Code", expected="0x91", seen=refused)
-    answers = [type(p).__name__ for p in other.inbox if isinstance(p, (Puback, Suback))]
-    peer.equal(sorted(answers), ["Puback", "Puback", "Suback"], "what is answered")
+    if answered(Puback) != 2 or answered(Suback) != 1:
+        raise Inconclusive("what uses the identifier again is not answered, which no rule of a server forbids")
     end = next((p for p in other.inbox if isinstance(p, Pubcomp)), None)
     peer.check(end is not None and end.reason_code == 0, "the exchange does not end", expected="PUBCOMP 0x00",
                seen=repr(end))  # fmt: skip
@@ -286,9 +291,9 @@ async def refused_message_touches_no_other(peer: Peer) -> None:
     for payload in (b"0", b"1", b"2"):
         await other.publish(peer.topic(), payload, qos=1)
     some = await peer.messages(3, acknowledge=False)
-    await peer.send(Puback(some[1].packet_id, 0x83))
+    await peer.send(Puback(some[0].packet_id, 0x83))
     await peer.silent(Disconnect)
-    await peer.send(Puback(some[0].packet_id), Puback(some[2].packet_id))
+    await peer.send(Puback(some[1].packet_id), Puback(some[2].packet_id))
     await other.publish(peer.topic(), b"3", qos=1)
     (message,) = await peer.messages(1)
     peer.equal(message.payload, b"3", "the message")

@@ -7,7 +7,7 @@ import asyncio
 
 from mqtt_conformance.case import case
 from mqtt_conformance.cases.qos import come_back, forget
-from mqtt_conformance.peer import ANSWER, Peer
+from mqtt_conformance.peer import ANSWER, ClosedType, Peer
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -69,18 +69,18 @@ async def session_keeps_subscription_identifiers(peer: Peer) -> None:
     await other.connect()
     await other.publish(peer.topic("a"), b"a", retain=peer.target.capabilities.retain)
     await other.publish(peer.topic("b"), b"b")
-    seen = [
+    seen = sorted(  # no order is promised between topics
         (m.payload, m.retain, m.properties.subscription_identifier if m.properties else [])
         for m in await peer.messages(2)
-    ]
+    )
     wanted = [(b"a", peer.target.capabilities.retain, [5]), (b"b", False, [6])]
     peer.equal(seen, wanted, "payload, RETAIN and Subscription Identifiers")
     await forget(peer)
 
 
-@case("X31-qos0-not-stored", slug="qos0-not-stored")
+@case("X31-qos0-not-stored", slug="qos0-not-stored", needs=["session", "qos1"])
 async def qos0_does_not_wait_in_3_1(peer: Peer) -> None:
-    """QoS 0 messages do not wait for a 3.1 client that is away."""
+    """QoS 0 messages should not wait for a 3.1 client that is away, though later versions let them."""
     await peer.connect(clean=False)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -90,7 +90,7 @@ async def qos0_does_not_wait_in_3_1(peer: Peer) -> None:
     await other.publish(peer.topic(), b"one", qos=1)
     await peer.connect(clean=False)
     (message,) = await peer.messages(1)
-    peer.equal(message.payload, b"one", "the message")
+    peer.advise(message.payload == b"one", "a QoS 0 message waited", expected="b'one'", seen=message.payload)
     await peer.silent()
     await forget(peer)
 
@@ -109,14 +109,15 @@ async def clean_session_ends_in_3_1(peer: Peer) -> None:
 
 @case("X31-connack-reserved-byte", slug="no-session-present")
 async def no_session_present_in_3_1(peer: Peer) -> None:
-    """The first byte of a 3.1 CONNACK is 0, also where a session is resumed."""
+    """The first byte of a 3.1 CONNACK, which is reserved, should be 0 also where a session is resumed."""
     await peer.connect(clean=False)
     await peer.disconnect()
     await peer.open()
     peer.decoder = Decoder(V311, SERVER)  # 3.1.1 has Session Present where 3.1 has a reserved byte
     await peer.send(peer.connect_packet(clean=False))
     reply = await peer.expect(Connack)
-    peer.equal((reply.reason_code, reply.session_present), (0, False), "the return code and the reserved byte")
+    peer.equal(reply.reason_code, 0, "the return code")
+    peer.advise(not reply.session_present, "a reserved byte that is not 0", expected="0", seen="1")
     await forget(peer)
 
 
@@ -159,11 +160,14 @@ async def disconnect_of_every_length(peer: Peer) -> None:
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"))
     for raw, published in ((b"\xe0\x00", False), (b"\xe0\x01\x00", False), (b"\xe0\x02\x00\x00", False),
-                           (b"\xe0\x01\x04", True), (b"\xe0\x02\x04\x00", True)):  # fmt: skip
+                           (b"\xe0\x02\x04\x00", True), (b"\xe0\x01\x04", True)):  # fmt: skip
         await peer.connect(will=Will(peer.topic("w"), b"will"))
         await peer.send(raw)
-        await peer.expect_closed()
+        await peer._wait(lambda: peer.closed, 1.0)  # that the server closes is a SHOULD: the client does it else
+        await peer.drop()
         if published:
+            if len(raw) == 4 and not await watcher.comes(Publish):
+                raise Inconclusive("0x04 does not publish the Will Message at full length either")
             await watcher.messages(1)
         else:
             await watcher.silent()
@@ -213,7 +217,9 @@ async def empty_client_id_in_3_1(peer: Peer) -> None:
     for clean in (True, False):
         await peer.open()
         await peer.send(peer.connect_packet(client_id="", clean=clean))
-        reply = await peer.expect(Connack)
+        reply = await peer.expect(Connack, or_closed=True)
+        if isinstance(reply, ClosedType):
+            raise Inconclusive("closed without CONNACK")
         if reply.reason_code == 0:
             raise Inconclusive("empty Client Identifiers are accepted, as later versions allow")
         peer.equal(reply.reason_code, 2, "the return code")
@@ -240,8 +246,8 @@ async def _flagged(peer: Peer, flags: int, more: bytes = b"") -> None:
     await peer.open()
     await peer.send(b"\x10" + bytes([len(body)]) + body)
     reply = await peer._next((Connack,), ANSWER)
-    if isinstance(reply, Connack) and reply.reason_code in (4, 5):
-        raise Inconclusive("a client without credentials is refused")
+    if isinstance(reply, Connack) and reply.reason_code in (3, 4, 5):
+        raise Inconclusive("a client without credentials is refused, or the server is not available")
     accepted = isinstance(reply, Connack) and reply.reason_code == 0
     peer.check(accepted, "the CONNECT is not accepted", expected="CONNACK 0x00", seen=repr(reply))
 
@@ -259,8 +265,6 @@ async def will_of_every_size(peer: Peer) -> None:
         await peer.drop()
         (message,) = await watcher.messages(1)
         peer.equal(message.payload, payload, "the payload")
-        left = message.properties.message_expiry_interval if message.properties else None
-        peer.equal(left, None, "the Message Expiry Interval")
 
 
 @case("X5-will-message-expiry-sent", slug="will-expiry")
@@ -283,7 +287,10 @@ async def will_keeps_its_expiry(peer: Peer) -> None:
 
 @case("X5-message-expiry-absent", slug="no-expiry-made-up", needs=["session", "qos1"])
 async def no_expiry_is_made_up(peer: Peer) -> None:
-    """A message without Message Expiry Interval reaches its subscribers without one, also after it waited."""
+    """A message without Message Expiry Interval should reach its subscribers without one, also after it waited.
+
+    That such a message does not expire keeps no server from having an upper limit of its own.
+    """
     await peer.connect(clean=True, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -294,7 +301,7 @@ async def no_expiry_is_made_up(peer: Peer) -> None:
     await come_back(peer)
     (message,) = await peer.messages(1)
     left = message.properties.message_expiry_interval if message.properties else None
-    peer.equal(left, None, "the Message Expiry Interval")
+    peer.advise(left is None, "a Message Expiry Interval that nobody set", expected="none", seen=left)
     await forget(peer)
 
 

@@ -322,7 +322,10 @@ async def unauthorized_publish_is_answered_or_closed(peer: Peer) -> None:
     reply = await peer.expect(Puback, or_closed=True)
     if isinstance(reply, Puback) and peer.version == V5:
         peer.check(
-            reply.reason_code in (0, 0x10, 0x87), "the Reason Code", expected="0x87", seen=hex(reply.reason_code)
+            reply.reason_code in (0, 0x10, 0x80, 0x83, 0x87),
+            "the Reason Code",
+            expected="0x87",
+            seen=hex(reply.reason_code),
         )
 
 
@@ -377,7 +380,7 @@ async def alias_is_remapped(peer: Peer) -> None:
     for name in ("a", "b"):
         await peer.publish(peer.topic(name), b"set", properties=PublishProperties(topic_alias=1))
         await peer.publish("", b"used", properties=PublishProperties(topic_alias=1))
-    seen = [m.topic for m in await peer.messages(4)]
+    seen = sorted(m.topic for m in await peer.messages(4))  # no order is promised between topics
     peer.equal(seen, [peer.topic("a")] * 2 + [peer.topic("b")] * 2, "the Topic Names")
 
 
@@ -406,5 +409,4 @@ async def alias_above_the_maximum(peer: Peer) -> None:
         raise Inconclusive("the server accepts every Topic Alias")
     await peer.send(Publish(peer.topic(), b"m", properties=PublishProperties(topic_alias=top + 1)))
     last = await peer.expect_closed()
-    if isinstance(last, Disconnect):
-        peer.check(last.reason_code in (0x94, 0x82), "the Reason Code", expected="0x94", seen=hex(last.reason_code))
+    peer.closing_code(last, 0x94)

@@ -9,6 +9,7 @@ from mqtt_conformance.case import case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
+    Connack,
     Disconnect,
     DisconnectProperties,
     Packet,
@@ -49,6 +50,22 @@ async def clean_start_discards_the_session(peer: Peer) -> None:
     await peer.connect(clean=True)
     await other.publish(peer.topic(), b"live")
     await peer.silent()
+
+
+@case("MQTT5-3.1.2-4", "MQTT311-3.1.2-6", slug="clean-accepted")
+async def clean_start_is_no_ground_for_refusal(peer: Peer) -> None:
+    """A client that starts clean, and has no session yet, is accepted as one is that does not start clean."""
+    for number in range(2):
+        await peer.connect(clean=False)
+        await peer.disconnect()
+        other = peer.another(f"clean{number}")
+        await other.open()
+        await other.send(other.connect_packet(clean=True))
+        reply = await other.expect(Connack, or_closed=True)
+        peer.check(isinstance(reply, Connack) and not reply.reason_code, "a clean start is refused",
+                   expected="CONNACK 0x00, as without it", seen=repr(reply))  # fmt: skip
+        await other.disconnect()
+    await peer.connect(clean=True)
 
 
 @case("MQTT311-3.1.2-6", slug="clean-session-is-not-kept")
@@ -175,8 +192,7 @@ async def expiry_in_disconnect_after_none(peer: Peer) -> None:
     await peer.subscribe(peer.topic())
     await peer.send(Disconnect(0, DisconnectProperties(session_expiry_interval=600)))
     last = await peer.expect_closed()
-    if isinstance(last, Disconnect):
-        peer.equal(last.reason_code, 0x82, "the Reason Code")
+    peer.closing_code(last, 0x82)
     reply = await peer.connect(clean=False)
     peer.equal(reply.session_present, False, "Session Present")
 
@@ -225,8 +241,7 @@ async def disconnect_with_reserved_bits(peer: Peer) -> None:
     await peer.connect(will=Will(peer.topic("w"), b"will"))
     await peer.send(b"\xe1\x00")
     last = await peer.expect_closed()
-    if isinstance(last, Disconnect):
-        peer.equal(last.reason_code, 0x81, "the Reason Code")
+    peer.closing_code(last, 0x81)
     (message,) = await watcher.messages(1)
     peer.equal(message.payload, b"will", "the payload")
 

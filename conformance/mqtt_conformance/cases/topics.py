@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from mqtt_conformance.case import case
-from mqtt_conformance.peer import Peer
+from mqtt_conformance.peer import ClosedType, Peer
 from mqtt_conformance.verdict import Inconclusive
-from mqtt_ref.wire.packets import Disconnect, Puback, Publish, Pubrec, Suback, Subscribe, Subscription
+from mqtt_ref.wire.packets import Puback, Publish, Pubrec, Suback, Subscribe, Subscription
 
 MATCHES = [
     ("#", "a", True), ("a/#", "a", True), ("a/#", "a/b", True), ("a/#", "a/b/c", True), ("a/#", "ab", False),
@@ -85,8 +85,8 @@ async def topics_are_not_normalized(peer: Peer) -> None:
     await peer.publish(peer.topic("x"), b"unmarked")
     await peer.publish(composed, b"same")
     await peer.publish(marked, b"marked")
-    seen = [(m.topic, m.payload) for m in await peer.messages(2)]
-    peer.equal(seen, [(composed, b"same"), (marked, b"marked")], "the messages")
+    seen = sorted((m.topic, m.payload) for m in await peer.messages(2))  # no order is promised between topics
+    peer.equal(seen, sorted([(composed, b"same"), (marked, b"marked")]), "the messages")
     await peer.silent()
 
 
@@ -98,7 +98,7 @@ async def long_topic_of_3_1(peer: Peer) -> None:
         name = peer.topic("x" * size)
         await peer.send(Subscribe(1, [Subscription(name)]))
         reply = await peer.expect(Suback, or_closed=True)
-        if not isinstance(reply, Suback):
+        if isinstance(reply, ClosedType):
             raise Inconclusive("the broker refuses long Topic Filters")
         await peer.publish(name, b"m")
         (message,) = await peer.messages(1)
@@ -112,7 +112,7 @@ async def long_topic(peer: Peer) -> None:
     name = peer.topic("x" * 60_000)
     await peer.send(Subscribe(1, [Subscription(name)]))
     reply = await peer.expect(Suback, or_closed=True)
-    if not isinstance(reply, Suback) or reply.reason_codes[0] >= 0x80:
+    if isinstance(reply, ClosedType) or reply.reason_codes[0] >= 0x80:
         raise Inconclusive("the broker refuses long Topic Filters")
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1)
@@ -320,8 +320,7 @@ async def no_local_on_a_shared_subscription(peer: Peer) -> None:
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(f"$share/g/{peer.topic()}", no_local=True)]))
     last = await peer.expect_closed()
-    if isinstance(last, Disconnect):
-        peer.check(last.reason_code in (0x82, 0x9E), "the Reason Code", expected="0x82", seen=hex(last.reason_code))
+    peer.closing_code(last, 0x82, 0x9E)
 
 
 @case("MQTT5-4.7.2-1", "X5-shared-match-prefix", slug="shared-dollar", needs=["shared", "wildcard"],

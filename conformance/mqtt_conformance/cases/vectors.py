@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mqtt_conformance.case import Body, add_case
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.reacted import expect_reaction
 from mqtt_conformance.verdict import Failed
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
@@ -91,7 +92,7 @@ def _illegal(played: Sequence[Vector]) -> Body:
                 state = "connected"
             await peer.send(_private(vector))
             try:
-                outcome = await peer.expect_reaction(vector.statement, vector.reason, state)
+                outcome = await expect_reaction(peer, vector.statement, vector.reason, state)
             except Failed as failed:
                 failed.message += f" (vector {vector.id})"
                 raise

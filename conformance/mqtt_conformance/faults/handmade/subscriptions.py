@@ -75,6 +75,7 @@ def faults() -> Iterator[Fault]:
         "subscribe/lowest-qos",
         "MQTT5-3.3.4-2 MQTT311-3.3.5-1 MQTT5-3.8.4-8 MQTT5-4.3.2-1 MQTT5-4.3.3-1",
         up=options(qos=0),
+        down=set_(Suback, reason_codes=lambda p: [2 if c < 0x80 else c for c in p.reason_codes]),
     )
     yield by_hand(
         "subscribe/shared-as-ordinary",

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""What a case says of what it saw: the words in which it accuses, advises, notes, or gives up."""
+
+from __future__ import annotations
+
+from mqtt_conformance.record import Run
+from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
+from mqtt_ref.wire.packets import Disconnect
+
+__all__ = ["Judging"]
+
+
+class Judging:
+    """The judging half of a `Peer`."""
+
+    run: Run
+
+    def check(self, condition: bool, message: str = "", *, expected: object = "", seen: object = "") -> None:
+        """Fail the case unless the condition holds."""
+        if not condition:
+            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen))
+
+    def equal(self, seen: object, expected: object, what: str) -> None:
+        """Fail the case unless what was seen is what is expected."""
+        if seen != expected:
+            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
+
+    def closing_code(self, last: object, *codes: int) -> None:
+        """Fail the case if the connection ended by a DISCONNECT whose Reason Code is none of these.
+
+        An error in general (0x80), in the packet (0x81), in the protocol (0x82) or as the broker has it (0x83) is
+        never a wrong thing to say.
+        """
+        if isinstance(last, Disconnect) and last.reason_code not in (*codes, 0x80, 0x81, 0x82, 0x83):
+            raise Failed("the Reason Code", expected=", ".join(map(hex, codes)), seen=hex(last.reason_code))
+
+    def advise(self, condition: bool, message: str, *, expected: object = "", seen: object = "") -> None:
+        """A SHOULD: unless the condition holds the case ends as non-strict."""
+        if not condition:
+            raise Advised(message, expected=str(expected), seen=str(seen))
+
+    def note(self, text: str) -> None:
+        """Which optional behaviour was seen; a case that passes with notes is informational."""
+        self.run.notes.append(text)
+
+    def inconclusive(self, why: str) -> None:
+        """End the case: the broker did something legal that keeps it from deciding."""
+        raise Inconclusive(why)
+
+    def unsupported(self, why: str) -> None:
+        """End the case: the broker does not offer what it needs."""
+        raise Unsupported(why)
