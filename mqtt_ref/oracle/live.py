@@ -11,7 +11,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.trace import Trace, TracedChannel
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.state import QUIET, SECOND, SETTLE
+from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND, SETTLE
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -21,8 +21,6 @@ __all__ = ["POLICIES", "JudgedChannel", "Live", "policy"]
 
 TICK: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
-LOCAL: Final = ("127.", "[::1]", "local")
-"""How the addresses of clients begin that are on this machine."""
 POLICIES: Final = ("record", "close")
 
 

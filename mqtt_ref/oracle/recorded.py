@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.oracle.judge import Judge, Watched
-from mqtt_ref.oracle.state import SECOND, SETTLE
+from mqtt_ref.oracle.state import LOCAL, SECOND, SETTLE
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 
@@ -54,6 +54,8 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
             watched = judge.open(name, now, name.partition(" ")[2], piece.server, piece.event == "open")
             watched.talk.certain = name not in patchy
             watched.talk.end_seen = name in ended
+            if not piece.server and not piece.remote.startswith(LOCAL):
+                watched.talk.round_trip = SETTLE  # A broker wrote it, and the client may be far away.
             open_now[name] = watched
             opened[name] = now if piece.event == "open" else now - SETTLE
         if piece.gap:

@@ -9,7 +9,7 @@ from typing import Final
 from mqtt_ref.wire.packets import Connack, Connect, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
-__all__ = ["FRESH", "KEPT", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
+__all__ = ["FRESH", "KEPT", "LOCAL", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
 
 SECOND: Final = 1_000_000_000
 UNKNOWN, FRESH, RESUMED = 0, 1, 2
@@ -18,6 +18,8 @@ SETTLE: Final = SECOND
 """After this time a client is taken to have received its CONNACK."""
 QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
+LOCAL: Final = ("127.", "[::1]", "local")
+"""How the addresses of clients begin that are on this machine."""
 KEPT: Final = 16
 """Packets of its history that a finding shows."""
 CHUNKS: Final = 8

@@ -32,8 +32,9 @@ class RecordingError(ValueError):
 class Piece(NamedTuple):
     """Bytes of one direction of a connection, in order. `sender` is None where nothing tells it.
 
-    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none. `server` is its address, where
-    that is recorded. A piece without bytes may be an `event`: the connection was opened or closed.
+    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none. `server` is its address, and
+    `remote` the client's, where that is recorded. A piece without bytes may be an `event`: the connection was opened or
+    closed.
     """
 
     connection: str
@@ -43,6 +44,7 @@ class Piece(NamedTuple):
     gap: int = 0
     server: str = ""
     event: str = ""
+    remote: str = ""
 
 
 def hex_bytes(text: str) -> bytes | None:
@@ -93,7 +95,9 @@ def _from_trace(text: str) -> Iterator[Piece]:
         time = record.get("t", 0)
         way = record.get("dir")
         event = way if way in ("open", "close") else ""
-        yield Piece(str(record.get("conn", "")), side, packed, time if isinstance(time, int) else 0, event=event)
+        when = time if isinstance(time, int) else 0
+        remote = str(record.get("remote", ""))
+        yield Piece(str(record.get("conn", "")), side, packed, when, event=event, remote=remote)
 
 
 def _from_capture(data: bytes) -> Iterator[Piece]:

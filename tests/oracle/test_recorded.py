@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from itertools import count
 
 import pytest
 
@@ -131,6 +132,17 @@ def test_a_trace_is_judged() -> None:
     trace.event(1, "close", "closed")
     judge = judge_recording(out.getvalue().encode())
     assert rules(judge) == ["MQTT5-2.2.1-5"]
+
+
+def test_a_trace_of_a_client_far_away_does_not_tell_when_it_knew_its_connack() -> None:
+    limited = Connack(properties=ConnackProperties(maximum_qos=0))
+    for remote, known in (("127.0.0.1:40000", True), ("192.0.2.1:40000", False)):
+        out = io.StringIO()
+        trace = Trace(out, "jsonl", clock=count(0, 100_000_000).__next__)
+        trace.event(1, "open", remote)
+        for way, packet in (("in", Connect("c")), ("out", limited), ("in", Publish("a", b"", 1, packet_id=1))):
+            trace.packet(1, way, packet, encode(V5, packet), V5, "c")
+        assert rules(judge_recording(out.getvalue().encode())) == (["MQTT5-3.2.2-11"] if known else [])
 
 
 def test_two_connections_of_one_number_are_two() -> None:
