@@ -138,7 +138,7 @@ class Target:
                     reader, writer = await asyncio.open_connection(self.host, self.port, ssl=context)
                 return _Socket(reader, writer)
         except (OSError, TimeoutError) as error:
-            raise TargetError(f"{self.url}: cannot be reached: {str(error) or 'no answer'}") from error
+            raise TargetError(f"{self.url}: cannot be reached: {_plainly(error)}") from error
 
     async def ready(self, within: float = 10.0) -> None:
         """Wait until the broker accepts connections, after it was started.
@@ -199,3 +199,10 @@ class _Socket:
 
     def abort(self) -> None:
         self._writer.transport.abort()
+
+
+def _plainly(error: Exception) -> str:
+    """Why nobody was reached, without the numbers of the system."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    return getattr(error, "strerror", None) or str(error) or "no answer in time"

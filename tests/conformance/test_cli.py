@@ -59,7 +59,7 @@ def test_known_failures(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["mqtt://127.0.0.1:1"], "cannot be reached"),
+        (["mqtt://127.0.0.1:1"], "cannot be reached: nobody listens there"),
         (["http://127.0.0.1"], "the scheme is one of"),
         ([], "name the broker"),
         (["mqtt://127.0.0.1:1", "--protocol", "6"], "is not one of"),
