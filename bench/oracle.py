@@ -32,7 +32,7 @@ BAR = 1 / 3
 def judged(plain: Broker) -> Broker:
     """The same broker with the judge."""
     at = plain.command.index("serve")
-    command = [*plain.command[:at], "oracle", "serve", "--port", "{port}"]
+    command = [*plain.command[:at], "oracle", *plain.command[at:]]
     return replace(plain, name="judged", command=command)
 
 
