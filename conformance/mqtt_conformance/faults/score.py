@@ -74,7 +74,7 @@ async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
 
     def told(outcome: Outcome) -> Found:
         fault = outcome.fault
-        found = Found(fault.id, fault.statements, fault.invisible, outcome.played, outcome.by)
+        found = Found(fault.id, fault.statements, fault.invisible, outcome.played, dict(sorted(outcome.by.items())))
         if verbose:
             word = "found" if outcome.accused else "NOT FOUND"
             missed = sorted(set(fault.statements) - set(outcome.by)) if fault.thorough else []
