@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -23,8 +23,11 @@ __all__ = ["configure", "run"]
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 VERSIONS: Final = {"5": 5, "311": 4, "31": 3}
-PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-WEB_SOCKET: Final = ("ws", "wss")
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+FRAME: Final = 1 << 20
+"""Bytes of an answer at most."""
+SHORTEST: Final = 0.001
+"""Seconds that are waited at least; a timeout of 0 would not wait and be an error of its own."""
 EXAMPLE: Final = """\
 examples:
   mqtt-ref ping mqtt://127.0.0.1:1883
@@ -77,41 +80,66 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _WebSocket:
-    """What of a socket is used here, over WebSocket."""
+    """What of a socket is used here, over WebSocket.
 
-    def __init__(self, url: str, timeout: float) -> None:
-        from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
+    One thread reads and writes: Python's `ssl` does not guard a connection against two, as `websockets.sync` has them.
+    """
+
+    def __init__(self, link: socket.socket, url: str, timeout: float) -> None:
+        from websockets.client import ClientProtocol
         from websockets.typing import Subprotocol
+        from websockets.uri import parse_uri
 
-        self._stack = ExitStack()
-        try:
-            link = connect(url, subprotocols=[Subprotocol("mqtt")], compression=None, proxy=None, open_timeout=timeout)
-            self._link = self._stack.enter_context(link)
-        except WebSocketException as error:
-            raise ValueError(f"no WebSocket for MQTT: {error}") from error
-        self._timeout = timeout
+        self._link = link
+        self._protocol = ClientProtocol(parse_uri(url), subprotocols=[Subprotocol("mqtt")], max_size=FRAME)
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+        end = time.monotonic() + timeout
+        while self._protocol.state is self._protocol.state.CONNECTING and self._protocol.handshake_exc is None:
+            self.settimeout(max(SHORTEST, end - time.monotonic()))
+            self._receive()
+        if self._protocol.handshake_exc is not None:
+            raise ValueError(f"no WebSocket for MQTT: {self._protocol.handshake_exc}")
 
     def settimeout(self, seconds: float) -> None:
-        self._timeout = seconds
+        self._link.settimeout(seconds)
 
     def sendall(self, data: bytes) -> None:
-        self._link.send(data)
+        if self._protocol.state is not self._protocol.state.OPEN:
+            raise ConnectionError("closed without an answer")
+        self._protocol.send_binary(data)
+        self._flush()
 
     def recv(self, size: int) -> bytes:
-        from websockets.exceptions import ConnectionClosed
+        from websockets.frames import DATA_OPCODES, Frame
 
-        try:
-            data = self._link.recv(self._timeout)
-        except ConnectionClosed:
-            return b""
-        return data.encode() if isinstance(data, str) else data
+        while True:
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame) and event.opcode in DATA_OPCODES and event.data:
+                    return bytes(event.data)
+            if self._protocol.close_expected() or self._protocol.parser_exc is not None:
+                return b""
+            self._receive()
+
+    def _receive(self) -> None:
+        data = self._link.recv(4096)
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._link.sendall(b"".join(self._protocol.data_to_send()))
 
     def __enter__(self) -> _WebSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        with self._link, suppress(OSError):
+            if self._protocol.state is self._protocol.state.OPEN:
+                self._protocol.send_close()
+                self._flush()
 
 
 def _open(url: str, timeout: float) -> tuple[socket.socket | _WebSocket, str | None, bytes | None]:
@@ -127,16 +155,20 @@ def _open(url: str, timeout: float) -> tuple[socket.socket | _WebSocket, str | N
         link.connect(url.removeprefix("unix:").removeprefix("//"))
         return link, None, None
     parts = urlsplit(url)
-    if parts.scheme not in (*PORTS, *WEB_SOCKET) or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError("not a URL of a broker: mqtt://HOST:PORT, mqtts:, ws: and wss: alike, or unix:PATH")
     username = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password).encode()
-    if parts.scheme in WEB_SOCKET:
-        nameless = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-        return _WebSocket(nameless.geturl(), timeout), username, password
     link = socket.create_connection((parts.hostname, parts.port or PORTS[parts.scheme]), timeout)
-    if parts.scheme == "mqtts":
-        link = ssl.create_default_context().wrap_socket(link, server_hostname=parts.hostname)
+    try:
+        if parts.scheme in ("mqtts", "wss"):
+            link = ssl.create_default_context().wrap_socket(link, server_hostname=parts.hostname)
+        if parts.scheme in ("ws", "wss"):
+            nameless = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+            return _WebSocket(link, nameless.geturl(), timeout), username, password
+    except BaseException:
+        link.close()
+        raise
     return link, username, password
 
 

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
+from websockets.sync.server import serve
+from websockets.typing import Subprotocol
 
 from mqtt_ref import AllowAll, TcpListener, ThreadedServer, WebSocketListener
 from mqtt_ref.cli.main import main
@@ -90,3 +93,30 @@ def test_over_websocket(capsys: pytest.CaptureFixture[str]) -> None:
     no_websocket, nobody = err.splitlines()
     assert "no WebSocket for MQTT: " in no_websocket
     assert nobody.endswith(": nobody listens there")
+
+
+def test_over_websocket_and_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    listener = WebSocketListener(port=0, tls=TlsSettings(tmp_path / "server.pem"))
+    with ThreadedServer(listeners=[listener], hooks=[AllowAll()]) as server:
+        assert main(["ping", server.url]) == 2
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        for _ in range(20):
+            assert main(["ping", "-V", "5", server.url, "--timeout", "10"]) == 0
+    assert "its certificate is not trusted: " in capsys.readouterr().err
+
+
+def test_a_websocket_that_closes_behind_its_handshake(capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(lambda link: link.close(), "127.0.0.1", 0, subprotocols=[Subprotocol("mqtt")]) as peer:
+        thread = threading.Thread(target=peer.serve_forever)
+        thread.start()
+        try:
+            assert main(["ping", f"ws://127.0.0.1:{peer.socket.getsockname()[1]}", "--timeout", "10"]) == 2
+        finally:
+            peer.shutdown()
+            thread.join(10)
+    assert "closed without an answer" in capsys.readouterr().err
