@@ -16,7 +16,6 @@ from mqtt_ref.engine.generated.connection import (
     WIDTH,
 )
 from mqtt_ref.engine.generated.decisions import (
-    DOLLAR_PUBLISH_REFUSE,
     LONG_CLIENT_ID_V31_REFUSE,
     RESPONSE_INFORMATION_ALWAYS,
     UNAUTHORIZED_CONNECT_CLOSE,
@@ -235,9 +234,7 @@ def _judge_will(link: Link, packet: Connect) -> tuple[int, str]:
         except UnicodeDecodeError:
             # [X5-will-payload-format-checked]
             return PAYLOAD_FORMAT_INVALID, "The Will Payload is not UTF-8"
-    if (will.topic[0] == "$" and hub.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE) or (
-        will.topic.count("/") >= hub.options.bounds.topic_levels
-    ):
+    if hub.refuses_topic(will.topic):
         if _will_refused(link, packet):
             # 3.x has no word for it, but one for a client that may not do that.
             code = TOPIC_NAME_INVALID if packet.protocol_version == V5 else NOT_AUTHORIZED

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.counters import Counters
-from mqtt_ref.engine.generated.decisions import DISALLOWED_UNICODE_ACCEPT
+from mqtt_ref.engine.generated.decisions import DISALLOWED_UNICODE_ACCEPT, DOLLAR_PUBLISH_REFUSE
 from mqtt_ref.engine.message import NEVER, SECOND
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import Tables, decided
@@ -154,6 +154,15 @@ class Hub:
     def retained(self, topic_filter: str, now: int) -> list[Message]:
         """The retained messages that match the filter and have not expired."""
         raise NotImplementedError
+
+    def refuses_topic(self, topic: str) -> bool:
+        """Whether no client may publish there: to a `$` topic, where that is decided, or one of too many levels.
+
+        [X5-dollar-topic-clients, X311-dollar-exchange]
+        """
+        if topic[0] == "$" and self.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE:
+            return True
+        return topic.count("/") >= self.topic_levels
 
     def retained_full(self, topic: str) -> bool:
         """Whether there is no room for a retained message of this topic, which has none."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from mqtt_ref.engine import acks, aliases, qos_receive
 from mqtt_ref.engine.generated.connection import CLOSED
 from mqtt_ref.engine.generated.decisions import (
-    DOLLAR_PUBLISH_REFUSE,
     NO_MATCHING_SUBSCRIBERS_TELL,
     NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
@@ -190,9 +189,7 @@ def publish(link: Link, session: Session, packet: Publish, now: int) -> None:
         breach(link, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, "Retained messages are not supported")
         return
     code = 0
-    if topic[0] == "$" and hub.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE:
-        code = TOPIC_NAME_INVALID  # [X5-dollar-topic-clients, X311-dollar-exchange]
-    elif topic.count("/") >= hub.options.bounds.topic_levels:
+    if hub.refuses_topic(topic):
         code = TOPIC_NAME_INVALID
     else:
         access = hub.access

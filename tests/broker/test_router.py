@@ -445,7 +445,7 @@ def test_removing_gives_the_memory_back() -> None:
         router.subscribe(i, f"site/{i}/+/state", 0)
         router.subscribe(i, f"site/{i}/config", 0)
         router.subscribe(i, "site/all/#", 0)
-        router.subscribe(i, f"$share/{i}/work/#", 0)
+        router.subscribe(i, f"$share/{i}/jobs/#", 0)
     full, _ = tracemalloc.get_traced_memory()
     for i in range(3000):
         router.remove(i)

@@ -55,7 +55,7 @@ def with_server(test: Callable[[Server, MemoryListener], Awaitable[None]], **mor
     async def run() -> None:
         listener = MemoryListener(**more)
         async with Server(listeners=[listener], hooks=[AllowAll()]) as server:
-            await asyncio.wait_for(test(server, listener), 60)
+            await asyncio.wait_for(test(server, listener), 20)
 
     asyncio.run(run())
 
