@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mqtt_conformance.record import Run
 from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.packets import Disconnect
 
 __all__ = ["Judging"]
+
+GENERAL: Final = (0x80, 0x83)
 
 
 class Judging:
@@ -25,14 +29,24 @@ class Judging:
         if seen != expected:
             raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
 
+    def refusal_code(self, seen: int, *codes: int) -> None:
+        """Fail the case if something was refused with none of these Reason Codes.
+
+        An error in general (0x80) or as the broker has it (0x83) is never a wrong thing to say.
+        """
+        self._code(seen, codes, GENERAL)
+
     def closing_code(self, last: object, *codes: int) -> None:
         """Fail the case if the connection ended by a DISCONNECT whose Reason Code is none of these.
 
-        An error in general (0x80), in the packet (0x81), in the protocol (0x82) or as the broker has it (0x83) is
-        never a wrong thing to say.
+        Nor is here an error in the packet (0x81) or in the protocol (0x82) a wrong thing to say.
         """
-        if isinstance(last, Disconnect) and last.reason_code not in (*codes, 0x80, 0x81, 0x82, 0x83):
-            raise Failed("the Reason Code", expected=", ".join(map(hex, codes)), seen=hex(last.reason_code))
+        if isinstance(last, Disconnect):
+            self._code(last.reason_code, codes, (*GENERAL, 0x81, 0x82))
+
+    def _code(self, seen: int, codes: tuple[int, ...], general: tuple[int, ...]) -> None:
+        if seen not in codes and seen not in general:
+            raise Failed("the Reason Code", expected=", ".join(map(hex, codes)), seen=hex(seen))
 
     def advise(self, condition: bool, message: str, *, expected: object = "", seen: object = "") -> None:
         """A SHOULD: unless the condition holds the case ends as non-strict."""
