@@ -178,9 +178,9 @@ class Server:
             LookupError: no client with this identifier is connected, or inline.
             ValueError: a client may not send such a packet in its version, or an inline one none but PUBLISH.
         """
-        session = self.broker.by_client_id.get(client_id)
+        session = self.broker.sessions.by_client_id.get(client_id)
         inline = self._inlines.get(client_id)
-        if inline is not None and (session is None or session.link is None):
+        if inline is not None and (session is None or session.connection is None):
             inline.inject(packet)
             return
         self.broker.inject_packet(client_id, packet, self._now())
@@ -197,25 +197,25 @@ class Server:
 
     def clients(self) -> list[Client]:
         """All clients that have a session, connected or not."""
-        return [owner_of(session) for session in self.broker.by_client_id.values()]
+        return [owner_of(session) for session in self.broker.sessions.by_client_id.values()]
 
     def client(self, client_id: str) -> Client | None:
         """A client by its identifier, if it has a session."""
-        session = self.broker.by_client_id.get(client_id)
+        session = self.broker.sessions.by_client_id.get(client_id)
         return None if session is None else owner_of(session)
 
     def subscriptions(self) -> list[SubscriptionView]:
         """The subscriptions of all sessions."""
-        return [row for session in self.broker.by_client_id.values() for row in subscriptions_of(session)]
+        return [row for session in self.broker.sessions.by_client_id.values() for row in subscriptions_of(session)]
 
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
-        return [retained_of(message) for message in self.broker.retained(topic_filter, self._now())]
+        return [retained_of(message) for message in self.broker.retained.matching(topic_filter, self._now())]
 
     def reset(self) -> None:
         """Disconnect all clients and forget their sessions and all retained messages, `$SYS` apart."""
-        self.broker.remove_sessions(self._now())
-        self.broker.remove_all_retained()
+        self.broker.sessions.remove_all(self._now())
+        self.broker.retained.remove_all()
         self._wake()
 
     def _wake(self) -> None:

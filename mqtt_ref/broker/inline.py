@@ -146,13 +146,13 @@ class InlineClient:
             raise TypeError(f"a handler is a function, not {handler!r}")
         self.unsubscribe(topic_filter, identifier)
         broker = self._broker
-        handle = broker.claim_handle()
+        handle = broker.sessions.claim_handle()
         made = InlineSubscription(self.client_id, handle, topic_filter, identifier, handler)
         self._subscriptions[topic_filter, identifier] = made
         broker.inline[handle] = made
         broker.router.subscribe(handle, topic_filter, 2, 0, True)
         if split_shared(topic_filter) is None:
-            for message in broker.retained(topic_filter, now):
+            for message in broker.retained.matching(topic_filter, now):
                 broker.effects.append(Deliver(made, Received(message, True, topic_filter, identifier)))
         return made
 
@@ -164,7 +164,7 @@ class InlineClient:
         broker = self._broker
         broker.router.remove(made.handle)
         del broker.inline[made.handle]
-        broker.free_handle(made.handle)
+        broker.sessions.free_handle(made.handle)
         return True
 
     def subscriptions(self) -> list[InlineSubscription]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
@@ -39,11 +39,12 @@ class Verdict:
 class Access:
     """The decisions of an embedder, each a callable or None; None allows and costs nothing.
 
-    `authenticate(link, connect)` answers at once with a `Verdict`, or with None: then an `Ask` effect leaves and the
-    answer comes back through `Broker.answer`. `methods` are the Authentication Methods that are supported;
-    `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
-    qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(session, topic)`
-    is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
+    `authenticate(connection, connect)` answers at once with a `Verdict`, or with None: then an `Ask` effect leaves and
+    the answer comes back through `Broker.answer`. `methods` are the Authentication Methods that are supported;
+    `exchange(connection, connect, method, data, renewal)` answers each step of them in the same way.
+    `publish(connection, topic, qos, retain)` and `subscribe(connection, filter, qos)` return 0 or a Reason Code of 0x80
+    or above; `read(session, topic)` is asked for every topic delivered and its answers are kept until
+    `Broker.rules_changed`.
     `publish` and `subscribe` may return `intercept.ASK` if `waits` says so: then the question leaves too.
     [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
     """
@@ -53,11 +54,11 @@ class Access:
     def __init__(
         self,
         *,
-        authenticate: Callable[[Link, Connect], Verdict | None] | None = None,
+        authenticate: Callable[[Connection, Connect], Verdict | None] | None = None,
         methods: frozenset[str] = frozenset(),
-        exchange: Callable[[Link, Connect, str, bytes | None, bool], Verdict | None] | None = None,
-        publish: Callable[[Link, str, int, bool], int] | None = None,
-        subscribe: Callable[[Link, str, int], int] | None = None,
+        exchange: Callable[[Connection, Connect, str, bytes | None, bool], Verdict | None] | None = None,
+        publish: Callable[[Connection, str, int, bool], int] | None = None,
+        subscribe: Callable[[Connection, str, int], int] | None = None,
         read: Callable[[Session, str], bool] | None = None,
         waits: bool = False,
     ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.access import Verdict
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe, Will
 
@@ -96,11 +96,11 @@ class Intercept:
         self,
         *,
         waits: bool = True,
-        connect: Callable[[Link, Connect], Refusal | None] | None = None,
-        read: Callable[[Link, Packet], Packet | Refusal | None] | None = None,
-        publish: Callable[[Link, Publish], Publish | Refusal | None] | None = None,
-        subscribe: Callable[[Link, Subscribe], Subscribe | Refusal | None] | None = None,
-        unsubscribe: Callable[[Link, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
+        connect: Callable[[Connection, Connect], Refusal | None] | None = None,
+        read: Callable[[Connection, Packet], Packet | Refusal | None] | None = None,
+        publish: Callable[[Connection, Publish], Publish | Refusal | None] | None = None,
+        subscribe: Callable[[Connection, Subscribe], Subscribe | Refusal | None] | None = None,
+        unsubscribe: Callable[[Connection, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
         will: Callable[[Session, Will], Will | Refusal | None] | None = None,
     ) -> None:
         self.connect = connect

@@ -101,6 +101,13 @@ class Message:
         at += 2 + len(self.encoded_topic)
         return form[:at] + packet_id.to_bytes(2, "big") + form[at + 2 :]
 
+    def limit_expiry(self, seconds: int) -> None:
+        """Bound how long the message is kept, whatever its publisher said; 0: no bound."""
+        if seconds:
+            latest = self.arrived + seconds * SECOND
+            if self.expires_at == NEVER or self.expires_at > latest:
+                self.expires_at = latest
+
     def waited(self, now: int) -> int:
         """Whole seconds since it arrived."""
         return (now - self.arrived) // SECOND

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet, Subscribe, Unsubscribe
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "tell_dropped"]
 
 
 class Watch:
@@ -45,12 +46,12 @@ class Watch:
     def __init__(
         self,
         *,
-        establishing: Callable[[Link, Connect], None] | None = None,
-        connected: Callable[[Link, Session, bool], None] | None = None,
-        disconnected: Callable[[Link, Session, int], None] | None = None,
-        processed: Callable[[Link, Packet], None] | None = None,
-        subscribed: Callable[[Link, Subscribe, list[int]], None] | None = None,
-        unsubscribed: Callable[[Link, Unsubscribe, list[int]], None] | None = None,
+        establishing: Callable[[Connection, Connect], None] | None = None,
+        connected: Callable[[Connection, Session, bool], None] | None = None,
+        disconnected: Callable[[Connection, Session, int], None] | None = None,
+        processed: Callable[[Connection, Packet], None] | None = None,
+        subscribed: Callable[[Connection, Subscribe, list[int]], None] | None = None,
+        unsubscribed: Callable[[Connection, Unsubscribe, list[int]], None] | None = None,
         published: Callable[[Message, bool], None] | None = None,
         dropped: Callable[[Session | None, Message, str], None] | None = None,
         retained: Callable[[Message, bool], None] | None = None,
@@ -82,3 +83,10 @@ class Watch:
         self.will_sent = will_sent
         self.session_ended = session_ended
         self.sys_info = sys_info
+
+
+def tell_dropped(broker: Broker, session: Session | None, message: Message, why: str) -> None:
+    """Say that a subscriber, or a group, does not get a message."""
+    watch = broker.watch
+    if watch is not None and watch.dropped is not None:
+        watch.dropped(session, message, why)

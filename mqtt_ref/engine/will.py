@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtt_ref.engine.ends import GOODBYE, TAKEN
 from mqtt_ref.engine.generated.will import (
     DO_DELAY,
     DO_DELETE,
@@ -21,7 +22,6 @@ from mqtt_ref.engine.generated.will import (
     ON_TAKEN_OVER,
     WIDTH,
 )
-from mqtt_ref.engine.link import GOODBYE, TAKEN
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
@@ -61,7 +61,7 @@ def closed(session: Session, how: int, now: int) -> Will | None:
     action = step(session, event)
     if action == DO_DELAY:
         # The session's end comes first if it is earlier [X5-will-delay-first-event].
-        session.will_at = now + delay * SECOND * session.hub.limits.will_delay_percent // 100
+        session.will_at = now + delay * SECOND * session.broker.limits.will_delay_percent // 100
     return _taken(session, action)
 
 
@@ -85,7 +85,7 @@ def _taken(session: Session, action: int) -> Will | None:
 
 def step(session: Session, event: int) -> int:
     """One transition of the will machine; returns the action."""
-    tables = session.hub.tables
+    tables = session.broker.tables
     at = session.will_state * WIDTH + event
     session.will_state = tables.will_next[at]
     return tables.will_action[at]

@@ -19,7 +19,7 @@ from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Packet
 
@@ -206,8 +206,8 @@ def _seam(chain: Chain, broker: Broker, event: str) -> Callable[..., Any]:
 
         return of_session
 
-    def of_link(link: Link, value: Any) -> Any:
-        return fold(chain, broker, event, client_of(link), value)
+    def of_link(connection: Connection, value: Any) -> Any:
+        return fold(chain, broker, event, client_of(connection), value)
 
     return of_link
 

@@ -16,7 +16,7 @@ from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
@@ -55,23 +55,25 @@ def _always(chain: Chain) -> bool:
     return bool(chain) and getattr(type(chain[0].hook), chain[0].event) is getattr(AllowAll, chain[0].event)
 
 
-def _authenticate(chain: Chain) -> Callable[[Link, Connect], Verdict | None]:
+def _authenticate(chain: Chain) -> Callable[[Connection, Connect], Verdict | None]:
     waits = any(handler.waits for handler in chain)
 
-    def authenticate(link: Link, connect: Connect) -> Verdict | None:
+    def authenticate(connection: Connection, connect: Connect) -> Verdict | None:
         if waits:
             return None
-        return first(chain, read_decision, denial(NOBODY), client_of(link), connect)
+        return first(chain, read_decision, denial(NOBODY), client_of(connection), connect)
 
     return authenticate
 
 
-def _exchange(chain: Chain) -> Callable[[Link, Connect, str, bytes | None, bool], Verdict | None]:
-    def exchange(link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
+def _exchange(chain: Chain) -> Callable[[Connection, Connect, str, bytes | None, bool], Verdict | None]:
+    def exchange(
+        connection: Connection, connect: Connect, method: str, data: bytes | None, renewal: bool
+    ) -> Verdict | None:
         able = entitled(chain, method)
         if any(handler.waits for handler in able):
             return None
-        return first(able, read_step, denial(), client_of(link), method, data, renewal)
+        return first(able, read_step, denial(), client_of(connection), method, data, renewal)
 
     return exchange
 
@@ -81,12 +83,12 @@ def entitled(chain: Chain, method: str) -> Chain:
     return tuple(handler for handler in chain if method in handler.hook.auth_methods)
 
 
-def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
+def _publish(chain: Chain) -> Callable[[Connection, str, int, bool], int]:
     if any(handler.waits for handler in chain):
         return lambda link, topic, qos, retain: ASK
 
-    def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
-        client = client_of(link)
+    def publish(connection: Connection, topic: str, qos: int, retain: bool) -> int:
+        client = client_of(connection)
         for handler in chain:
             try:
                 answer = handler.call(client, topic, True)
@@ -102,21 +104,21 @@ def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
     return publish
 
 
-def _subscribe(chain: Chain, broker: Broker) -> Callable[[Link, str, int], int]:
+def _subscribe(chain: Chain, broker: Broker) -> Callable[[Connection, str, int], int]:
     if any(handler.waits for handler in chain):
         return lambda link, topic_filter, qos: ASK
 
-    def subscribe(link: Link, topic_filter: str, qos: int) -> int:
-        name = unshared(broker, link, topic_filter)
-        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), name, False)
+    def subscribe(connection: Connection, topic_filter: str, qos: int) -> int:
+        name = unshared(broker, connection, topic_filter)
+        return first(chain, read_acl, NOT_AUTHORIZED, client_of(connection), name, False)
 
     return subscribe
 
 
-def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
+def unshared(broker: Broker, connection: Connection, topic_filter: str) -> str:
     """A filter without `$share/name/`, if that is what it means on this connection."""
-    session = link.session
-    if session is not None and broker.is_shared(session, topic_filter):
+    session = connection.session
+    if session is not None and broker.router.is_shared(topic_filter, session.version):
         share = split_shared(topic_filter)
         if share is not None:
             return share[1]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.broker.views import Client, client_of, owner_of
-from mqtt_ref.engine.link import GOODBYE
+from mqtt_ref.engine.ends import GOODBYE
 from mqtt_ref.engine.watch import Watch
 from mqtt_ref.hooks.chain import Chain, Chains
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
     from mqtt_ref.hooks.later import Later
@@ -81,8 +81,8 @@ def _as_it_is(tell: Tell) -> Callable[..., None]:
 
 
 def _of_link(tell: Tell) -> Callable[..., None]:
-    def told(link: Link, *rest: Any) -> None:
-        tell(client_of(link), *rest)
+    def told(connection: Connection, *rest: Any) -> None:
+        tell(client_of(connection), *rest)
 
     return told
 
@@ -105,7 +105,7 @@ def _of_publisher(tell: Tell, broker: Broker) -> Callable[..., None]:
     def told(message: Message, *rest: Any) -> None:
         client: Client | None = None
         if message.publisher:
-            session = broker.by_client_id.get(message.publisher)
+            session = broker.sessions.by_client_id.get(message.publisher)
             if session is not None:
                 client = owner_of(session)
         tell(client, message, *rest)
@@ -114,18 +114,18 @@ def _of_publisher(tell: Tell, broker: Broker) -> Callable[..., None]:
 
 
 def _connected(tell: Tell) -> Callable[..., None]:
-    def told(link: Link, session: Session, present: bool) -> None:
-        tell(client_of(link), present)
+    def told(connection: Connection, session: Session, present: bool) -> None:
+        tell(client_of(connection), present)
 
     return told
 
 
 def _disconnected(tell: Tell) -> Callable[..., None]:
-    def told(link: Link, session: Session, how: int) -> None:
+    def told(connection: Connection, session: Session, how: int) -> None:
         if how == GOODBYE:
-            tell(client_of(link), 0, "")
+            tell(client_of(connection), 0, "")
         else:
-            tell(client_of(link), link.reason_code, link.reason_text or "The link was lost")
+            tell(client_of(connection), connection.reason_code, connection.reason_text or "The link was lost")
 
     return told
 

@@ -47,10 +47,10 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/clients/{{client_id}}", summary="A client that is connected", response=Client, errors=missing)
     def one_client(request: Request) -> Client:
-        session = request.driver.broker.by_client_id.get(request.params["client_id"])
-        if session is None or session.link is None:
+        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
+        if session is None or session.connection is None:
             raise HttpError(404, f"no client {request.params['client_id']!r} is connected")
-        return client_form(session, session.link, request.driver.now())
+        return client_form(session, session.connection, request.driver.now())
 
     @app.get(f"{V1}/sessions", summary="Sessions", query=models.SessionsQuery, response=Page[Session])
     def list_sessions(request: Request) -> Page[Session]:
@@ -60,7 +60,7 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/sessions/{{client_id}}", summary="A session", response=Session, errors=missing)
     def one_session(request: Request) -> Session:
-        session = request.driver.broker.by_client_id.get(request.params["client_id"])
+        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
         if session is None:
             raise HttpError(404, f"there is no session {request.params['client_id']!r}")
         return session_form(session, request.driver.now())
@@ -90,8 +90,8 @@ def _add_lists(app: App) -> None:
     def one_retained(request: Request) -> Message:
         """In the path, a slash of the topic is written `%2F`."""
         broker, now = request.driver.broker, request.driver.now()
-        broker.expire_retained(now)
-        message = broker.retained_messages.get(request.params["topic"])
+        broker.retained.expire(now)
+        message = broker.retained.store.get(request.params["topic"])
         if message is None:
             raise HttpError(404, f"nothing is retained for {request.params['topic']!r}")
         return message_form(message, now)
@@ -107,7 +107,7 @@ def _add_changes(app: App) -> None:
         if not broker.disconnect(client_id, ADMINISTRATIVE_ACTION, "Disconnected by an administrator", now):
             raise HttpError(404, f"no client {client_id!r} is connected")
         if request.query.end_session:
-            broker.remove_session(client_id, now)
+            broker.sessions.remove(client_id, now)
 
     missing = {404: "There is no such session"}
 
@@ -115,7 +115,7 @@ def _add_changes(app: App) -> None:
     def end_session(request: Request) -> None:
         """If its client is connected, it is disconnected."""
         client_id = request.params["client_id"]
-        if not request.driver.broker.remove_session(client_id, request.driver.now()):
+        if not request.driver.broker.sessions.remove(client_id, request.driver.now()):
             raise HttpError(404, f"there is no session {client_id!r}")
 
     missing = {404: "Nothing is retained there"}
@@ -126,7 +126,7 @@ def _add_changes(app: App) -> None:
         topic = request.params["topic"]
         if topic.startswith(OWN):
             raise HttpError(403, "what is under $SYS is the broker's own")
-        if not request.driver.broker.remove_retained(topic):
+        if not request.driver.broker.retained.remove(topic):
             raise HttpError(404, f"nothing is retained for {topic!r}")
 
     @app.post(f"{V1}/publish", summary="Publish a message", body=Publishing, response=Published)
@@ -147,8 +147,8 @@ def _add_changes(app: App) -> None:
     def reset(request: Request) -> Reset:
         """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
         broker, now = request.driver.broker, request.driver.now()
-        sessions = broker.remove_sessions(now) if request.query.sessions else 0
-        return Reset(sessions, broker.remove_all_retained() if request.query.retained else 0)
+        sessions = broker.sessions.remove_all(now) if request.query.sessions else 0
+        return Reset(sessions, broker.retained.remove_all() if request.query.retained else 0)
 
     @app.post(
         f"{V1}/reload",

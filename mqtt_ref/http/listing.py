@@ -15,7 +15,7 @@ from mqtt_ref.wire.jsonform import bytes_to_json
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message as Held
     from mqtt_ref.engine.session import Session as State
 
@@ -35,16 +35,16 @@ def clients(broker: Broker, query: models.ClientsQuery, now: int) -> Page[Client
     """Clients that are connected."""
 
     def form(session: State) -> Client | None:
-        link = session.link
+        connection = session.connection
         if (
-            link is None
+            connection is None
             or not fits(query.client_id, session.client_id)
-            or not fits(query.username, link.username)
-            or not fits(query.remote, link.remote)
-            or not fits(query.listener, link.listener)
+            or not fits(query.username, connection.username)
+            or not fits(query.remote, connection.remote)
+            or not fits(query.listener, connection.listener)
         ):
             return None
-        return client_form(session, link, now)
+        return client_form(session, connection, now)
 
     return _of_sessions(broker, query, form)
 
@@ -67,16 +67,16 @@ def sessions(broker: Broker, query: models.SessionsQuery, now: int) -> Page[Sess
 def _of_sessions(broker: Broker, query: models.Listing, form: Callable[[State], T | None]) -> Page[T]:
     """A page of what `form` makes of sessions, in the order of their handles."""
     start, _ = _place(query.after)
-    stop = min(start + SCAN, len(broker.sessions))
+    stop = min(start + SCAN, len(broker.sessions.by_handle))
     items: list[T] = []
     for handle in range(start, stop):
-        session = broker.sessions[handle]
+        session = broker.sessions.by_handle[handle]
         item = None if session is None else form(session)
         if item is not None:
             if len(items) == query.limit:
                 return Page(items, str(handle))
             items.append(item)
-    return Page(items, str(stop) if stop < len(broker.sessions) else None)
+    return Page(items, str(stop) if stop < len(broker.sessions.by_handle) else None)
 
 
 def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subscription]:
@@ -84,8 +84,8 @@ def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subs
     handle, skipped = _place(query.after)
     looked = 0
     items: list[Subscription] = []
-    while handle < len(broker.sessions):
-        session = broker.sessions[handle]
+    while handle < len(broker.sessions.by_handle):
+        session = broker.sessions.by_handle[handle]
         looked += 1
         if session is not None and fits(query.client_id, session.client_id):
             for number, (topic_filter, (options, identifier)) in enumerate(session.subscriptions.items()):
@@ -101,7 +101,7 @@ def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subs
                 items.append(_subscription(session.client_id, topic_filter, options, identifier))
         handle += 1
         skipped = 0
-        if looked >= SCAN and handle < len(broker.sessions):
+        if looked >= SCAN and handle < len(broker.sessions.by_handle):
             return Page(items, str(handle))
     return Page(items, None)
 
@@ -129,8 +129,8 @@ def _subscription(client_id: str, topic_filter: str, options: int, identifier: i
 
 def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Retained]:
     """Retained messages, in the order in which their topics were first retained."""
-    broker.expire_retained(now)
-    held = broker.retained_messages
+    broker.retained.expire(now)
+    held = broker.retained.store
     wanted = query.topic_filter
     if not is_wildcard(wanted):
         message = held.get(wanted)
@@ -145,9 +145,9 @@ def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Reta
     return Page(items, str(start + SCAN) if start + SCAN < len(held) else None)
 
 
-def client_form(session: State, link: Link, now: int) -> Client:
+def client_form(session: State, connection: Connection, now: int) -> Client:
     """A client as it is shown."""
-    view = View(link, session)
+    view = View(connection, session)
     return Client(
         session.client_id,
         view.username,
@@ -156,7 +156,7 @@ def client_form(session: State, link: Link, now: int) -> Client:
         view.protocol_version,
         view.clean_start,
         view.keep_alive,
-        (now - link.opened) / SECOND,
+        (now - connection.opened) / SECOND,
         view.session_expiry,
         len(session.subscriptions),
         view.inflight,

@@ -187,7 +187,7 @@ class Channel(asyncio.Protocol):
     def close(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within the time there is for it."""
         transport = self.transport
-        if self.connection.patient:
+        if self.connection.outbox.patient:
             self.driver.loop.call_later(PATIENCE, transport.close)
         elif said and transport.can_write_eof():
             # Closing with unread input would reset the connection, and the client might never see what we said.

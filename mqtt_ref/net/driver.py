@@ -22,7 +22,6 @@ from mqtt_ref.net.process import outside
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.connection import Connection
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.clock import Clock
 
@@ -55,7 +54,7 @@ class Driver:
         if clock is not None:
             clock.on_change = self._rearm
         self.loop = asyncio.get_running_loop() if loop is None else loop
-        self.channels: dict[Link, Channel] = {}
+        self.channels: dict[Connection, Channel] = {}
         self.scheduled = False
         self.taken = 0
         """Bytes that were read since the last flush."""
@@ -212,13 +211,13 @@ class Driver:
 
     def _rest(self, ask: Ask) -> None:
         """Read no more from a client while a question about it is open: what it sends would only be held."""
-        channel = None if ask.link is None else self.channels.get(ask.link)
+        channel = None if ask.connection is None else self.channels.get(ask.connection)
         if channel is not None and not channel.transport.is_closing():
             channel.halt(ASKED)
             self._asked[ask.question] = channel
 
     def _read_on(self, channel: Channel | None) -> None:
-        if channel is not None and channel.connection.pending is None:
+        if channel is not None and channel.connection.suspended is None:
             channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
@@ -242,7 +241,7 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
-        if connection.pending is not None:
+        if connection.suspended is not None:
             return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"

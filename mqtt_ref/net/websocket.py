@@ -207,7 +207,7 @@ class WebSocket(asyncio.Protocol):
         self.protocol.send_response(response)
         if self.protocol.subprotocol == SUBPROTOCOL_V31:
             connection = self.channel.connection
-            connection.offered = Terms(versions=(V31,)).offered(connection.offered)
+            connection.agreement.offered = Terms(versions=(V31,)).offered(connection.agreement.offered)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""

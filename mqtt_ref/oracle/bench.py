@@ -103,11 +103,11 @@ class Bench:
             await asyncio.wait_for(gone.wait(), PATIENCE)
         self._live.on_gone = None
         broker, now = self.server.broker, self.clock.now()
-        for client_id in list(broker.by_client_id):
-            broker.remove_session(client_id, now)
-        for topic, _ in broker.retained_messages.scan(0, len(broker.retained_messages)):
+        for client_id in list(broker.sessions.by_client_id):
+            broker.sessions.remove(client_id, now)
+        for topic, _ in broker.retained.store.scan(0, len(broker.retained.store)):
             if not topic.startswith("$SYS/"):
-                broker.remove_retained(topic)
+                broker.retained.remove(topic)
         self.script.reset()
         self.script.install(self._rules)
         if self.clock.scale != self._scale:

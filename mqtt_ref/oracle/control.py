@@ -235,7 +235,7 @@ class Control(Hook):
 def _form(name: str, bench: Bench) -> models.Broker:
     broker = bench.server.broker
     return models.Broker(
-        id=name, url=bench.url, port=bench.port, clients=broker.clients_connected, clock=bench.clock.scale
+        id=name, url=bench.url, port=bench.port, clients=broker.sessions.connected, clock=bench.clock.scale
     )
 
 

@@ -137,8 +137,8 @@ class DisturbedChannel(JudgedChannel):
 
     def _offer(self, step: Offer) -> None:
         connection = self.connection
-        connection.offered = step.limit.offered(connection.offered)
-        connection.decoder.maximum_packet_size = connection.offered.maximum_packet_size
+        connection.agreement.offered = step.limit.offered(connection.agreement.offered)
+        connection.decoder.maximum_packet_size = connection.agreement.offered.maximum_packet_size
 
     def _stop(self, step: Stop) -> None:
         if step.how == "freeze":

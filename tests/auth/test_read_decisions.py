@@ -76,7 +76,7 @@ def test_so_does_who_authenticates_again_as_another_user() -> None:
     assert link.one(Auth).reason_code == 0
     sender.publish("secret", b"2")
     assert link.payloads() == []
-    assert world.broker.by_client_id["a"].username == "peach"
+    assert world.broker.sessions.by_client_id["a"].username == "peach"
 
 
 class Moody(Hook):
@@ -148,5 +148,5 @@ def test_a_group_gives_nothing_to_a_member_that_may_not_read_it(qos: int, connec
         assert [packet.payload for packet in got if packet.topic == "secret"] == [b"%d" % n for n in range(5)]
     for peach in peaches:
         assert all(packet.topic == "open" for packet in peach.read() if isinstance(packet, Publish))
-    waiting = [session for name, session in world.broker.by_client_id.items() if name.startswith("p")]
+    waiting = [session for name, session in world.broker.sessions.by_client_id.items() if name.startswith("p")]
     assert all(delivery.message.topic == "open" for session in waiting for delivery in session.queue or ())

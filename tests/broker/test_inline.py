@@ -162,11 +162,11 @@ def test_what_expired_is_not_delivered(world: World) -> None:
 
 
 def test_numbers_are_used_again(world: World) -> None:
-    before = len(world.broker.sessions)
+    before = len(world.broker.sessions.by_handle)
     inside = Inside(world)
     for _ in range(10):
         inside.subscribe("a")
-    assert len(world.broker.sessions) <= before + 2
+    assert len(world.broker.sessions.by_handle) <= before + 2
 
 
 @pytest.mark.parametrize("topic", ["", "a/+", "#", "a\0b", "x" * 65_536])
@@ -209,7 +209,7 @@ def test_properties_that_no_client_could_send_reach_nobody(world: World, wrong: 
         Inside(world).client.publish("a", b"", world.now, retain=True, properties=PublishProperties(**wrong))
     world.turn()
     assert sub.inbox == []
-    assert world.broker.retained("a", world.now) == []
+    assert world.broker.retained.matching("a", world.now) == []
 
 
 def test_a_payload_that_is_none_is_refused(world: World) -> None:

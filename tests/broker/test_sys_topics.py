@@ -97,7 +97,7 @@ def test_nothing_is_published_without_an_interval(world: World) -> None:
     topics = Topics(world, 0)
     topics.due()
     topics.due(1000)
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
     assert topics["uptime"] == 1000
 
 

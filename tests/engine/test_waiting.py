@@ -447,11 +447,11 @@ def test_a_client_that_said_all_it_had_to_say_and_left() -> None:
     client = world.client("c", will=Will("w", b"gone"))
     client.send(Publish("t", b"1"), Publish("t", b"2"), Disconnect())
     client.drop()
-    assert "c" in world.broker.by_client_id
+    assert "c" in world.broker.sessions.by_client_id
     world.answer(None)
     world.answer(None)
     assert watch.payloads() == [b"1", b"2"]
-    assert "c" not in world.broker.by_client_id
+    assert "c" not in world.broker.sessions.by_client_id
     assert world.asks == []
 
 
@@ -477,7 +477,7 @@ def test_a_client_that_left_is_not_waited_for_long() -> None:
     world.pass_time(3)
     client.drop()
     world.pass_time(10)
-    assert "c" not in world.broker.by_client_id
+    assert "c" not in world.broker.sessions.by_client_id
     assert [m.topic for m in watch.messages()] == ["w"]
     assert not client.connection.held_bytes or client.connection.behind is None
 
@@ -500,7 +500,7 @@ def test_a_link_that_is_lost_before_the_connack() -> None:
     client.drop()
     assert [one.question for one in world.withdrawn] == [world.asks[0].question]
     assert not world.broker.answer(world.asks[0].question, None, world.now)
-    assert world.broker.by_client_id == {}
+    assert world.broker.sessions.by_client_id == {}
 
 
 def test_shutdown_while_one_waits() -> None:

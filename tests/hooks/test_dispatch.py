@@ -440,8 +440,8 @@ def test_what_hooks_have_kept_is_taken_over(restore: bool) -> None:
         for _ in range(2):
             async with server:
                 await asyncio.wait_for(asyncio.to_thread(work, server.port), 20)
-                server.broker.remove_session("c", 1)
-                server.broker.retained_messages.remove("t")
+                server.broker.sessions.remove("c", 1)
+                server.broker.retained.store.remove("t")
                 break
         return server
 
@@ -453,9 +453,9 @@ def test_it_is_taken_over_once() -> None:
     async def run() -> int:
         server = Server(hooks=[AllowAll(), Kept()])
         async with server:
-            server.broker.retained_messages.remove("t")
+            server.broker.retained.store.remove("t")
         async with server:
-            return "t" in dict(server.broker.retained_messages.match("#"))
+            return "t" in dict(server.broker.retained.store.match("#"))
 
     assert not asyncio.run(run())
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mqtt_ref.broker.retained import Retained
+from mqtt_ref.broker.retained_store import RetainedStore
 from mqtt_ref.broker.topics import matches
 
 LEVEL = st.sampled_from(["a", "b", "", "$x"])
@@ -23,7 +23,7 @@ FILTERS = st.builds(
 
 
 def test_put_get_remove() -> None:
-    retained: Retained[bytes] = Retained()
+    retained: RetainedStore[bytes] = RetainedStore()
     assert retained.get("a") is None
     assert retained.put("a", b"1", 0)
     assert retained.put("a", b"2", 0)
@@ -36,7 +36,7 @@ def test_put_get_remove() -> None:
 
 def test_match_is_ordered_by_topic_whatever_came_first() -> None:
     topics = ["b", "a/b", "a", "a/a/a", "$SYS/x", "/a"]
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     for i, topic in enumerate(topics):
         retained.put(topic, i, 0)
     assert [topic for topic, _ in retained.match("#")] == ["/a", "a", "a/a/a", "a/b", "b"]
@@ -47,7 +47,7 @@ def test_match_is_ordered_by_topic_whatever_came_first() -> None:
 
 
 def test_changes_while_matching() -> None:
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     for topic in "abcd":
         retained.put(topic, 1, 0)
     found = []
@@ -60,7 +60,7 @@ def test_changes_while_matching() -> None:
 
 
 def test_bound() -> None:
-    retained: Retained[int] = Retained(maximum=2)
+    retained: RetainedStore[int] = RetainedStore(maximum=2)
     assert retained.put("a", 1, 0)
     assert retained.put("b", 1, 0)
     assert not retained.put("c", 1, 0)
@@ -71,7 +71,7 @@ def test_bound() -> None:
 
 
 def test_what_the_server_says_of_itself_takes_no_room() -> None:
-    retained: Retained[int] = Retained(maximum=1)
+    retained: RetainedStore[int] = RetainedStore(maximum=1)
     for topic in ("$SYS/a", "a", "$SYS/b"):
         assert retained.put(topic, 1, 0)
     assert retained.full("b")
@@ -86,7 +86,7 @@ def test_what_the_server_says_of_itself_takes_no_room() -> None:
 
 
 def test_expiry() -> None:
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     assert retained.next_expiry() == 0
     retained.put("never", 0, 0)
     retained.put("never too", 0, -1)
@@ -113,7 +113,7 @@ def test_expiry() -> None:
 
 
 def test_replacing_does_not_fill_the_heap() -> None:
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     retained.put("b", 0, 5)
     gc.collect()
     tracemalloc.start()
@@ -126,7 +126,7 @@ def test_replacing_does_not_fill_the_heap() -> None:
 
 
 def test_deep_topics() -> None:
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     deep = "/" * 65_535
     retained.put(deep, 1, 0)
     retained.put(deep[:-1] + "a", 2, 0)
@@ -142,7 +142,7 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.retained: Retained[object] = Retained(maximum=8)
+        self.retained: RetainedStore[object] = RetainedStore(maximum=8)
         self.model: dict[str, tuple[object, int]] = {}
         self.now = 0
 
@@ -185,7 +185,7 @@ TestModel = Model.TestCase
 
 def test_lookup_visits_what_the_filter_leads_to() -> None:
     """A filter that names its first levels does not look at the rest."""
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     for i in range(5000):
         retained.put(f"site/{i}/state", i, 0)
     found = retained._topics.matched("site/77/#", 6)
@@ -195,6 +195,6 @@ def test_lookup_visits_what_the_filter_leads_to() -> None:
 @pytest.mark.parametrize("wild", ["+", "#"])
 def test_dollar_topics_stay_apart(wild: str) -> None:
     """[MQTT5-4.7.2-1] holds for the retained messages of a new subscription too."""
-    retained: Retained[int] = Retained()
+    retained: RetainedStore[int] = RetainedStore()
     retained.put("$SYS", 1, 0)
     assert list(retained.match(wild)) == []

@@ -75,7 +75,7 @@ def test_unauthorized_publish(choice: str) -> None:  # ambiguity 32
                 assert isinstance(ack, Puback if qos == 1 else Pubrec)
                 assert ack.reason_code == (0x87 if version == 5 else 0)
     assert watch.read() == []
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
 
 
 @pytest.mark.parametrize("topic", ["$SYS/x", "$share/g/t", "$"])
@@ -141,7 +141,7 @@ def test_retained_messages_expire() -> None:  # ambiguity 19
     world.pass_time(6)
     a.subscribe("t")
     assert a.messages() == []
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
 
 
 def test_dup_of_the_publisher_does_not_go_on() -> None:  # MQTT5-3.3.1-3

@@ -78,7 +78,7 @@ def test_empty_client_id(version: int, clean: bool, code: int) -> None:  # ambig
     if version == 5:
         assert got.properties is not None
         assigned = got.properties.assigned_client_identifier
-        assert assigned in world.broker.by_client_id
+        assert assigned in world.broker.sessions.by_client_id
         again = connack(world, Connect("", protocol_version=version, clean_start=clean))
         assert again.properties is not None
         assert again.properties.assigned_client_identifier != assigned
@@ -235,12 +235,12 @@ def test_who_may_connect_at_once() -> None:
     world = World()
     world.broker.set_access(Access(authenticate=judge))
     a = world.client("a", username="u", password=b"right")
-    assert world.broker.by_client_id["a"].username == "boss"
+    assert world.broker.sessions.by_client_id["a"].username == "boss"
     assert not a.closed
     got = connack(world, Connect("b", username="u", password=b"x"))
     assert got == Connack(0x86, False, ConnackProperties(reason_string="wrong password"))
     assert connack(world, Connect("b", protocol_version=4, username="u", password=b"x")).reason_code == 4
-    assert "b" not in world.broker.by_client_id
+    assert "b" not in world.broker.sessions.by_client_id
 
 
 def test_a_refused_connect_does_not_take_over() -> None:

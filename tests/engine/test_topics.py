@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.engine.options import Options
-from mqtt_ref.engine.texts import disallowed
+from mqtt_ref.engine.topics import disallowed
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Publish, Subscribe, Subscription
 from tests.sansio import World
 

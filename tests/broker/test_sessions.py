@@ -40,7 +40,7 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
     world = World()
     reach(world, state)
     broker = world.broker
-    before = broker.by_client_id.get("a")
+    before = broker.sessions.by_client_id.get("a")
     assert machine.STATES[before.state if before else 0] == state
     if at in machine.IMPOSSIBLE and state != "active":
         return
@@ -56,8 +56,8 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
     elif name == "expired":
         world.pass_time(3601)
     elif name == "removed":
-        assert broker.remove_session("a", world.now)
-    after = broker.by_client_id.get("a")
+        assert broker.sessions.remove("a", world.now)
+    after = broker.sessions.by_client_id.get("a")
     if action in ("create", "replace"):
         assert after is not None
         assert after is not before
@@ -82,7 +82,7 @@ def test_handles_are_used_again_and_nothing_leaks() -> None:
         a = world.client(f"c{n}")
         a.subscribe("t", 1)
         a.drop()
-    assert len(world.broker.sessions) == 1
+    assert len(world.broker.sessions.by_handle) == 1
     assert len(world.broker.router) == 0
     assert world.broker.connections == {}
     world.client("pub").publish("t", b"1", 1)
@@ -121,12 +121,12 @@ def test_a_session_that_never_ends() -> None:
 def test_remove_session() -> None:
     world = World()
     a = world.client("a", properties=KEEP)
-    assert not world.broker.remove_session("nobody", world.now)
-    assert world.broker.remove_session("a", world.now)
+    assert not world.broker.sessions.remove("nobody", world.now)
+    assert world.broker.sessions.remove("a", world.now)
     world.turn()
     assert a.one(Disconnect).reason_code == 0x98
     assert a.closed
-    assert world.broker.by_client_id == {}
+    assert world.broker.sessions.by_client_id == {}
 
 
 @pytest.mark.parametrize("choice", ["publish", "keep"])
@@ -215,7 +215,7 @@ def test_a_connect_storm_leaves_nothing() -> None:
         world.link().send(Connect(f"c{n}"))
     for link in list(world.broker.connections.values()):
         link.lost(world.now)
-    assert world.broker.by_client_id == {}
+    assert world.broker.sessions.by_client_id == {}
     world.pass_time(100)
     assert len(world.broker.timers) == 0
 
@@ -229,6 +229,6 @@ def test_one_timer_for_each_session_and_one_for_retained_messages() -> None:
     world.pass_time(11)
     assert len(world.broker.timers) == 2
     world.pass_time(4000)
-    assert world.broker.by_client_id.keys() == {"pub"}
+    assert world.broker.sessions.by_client_id.keys() == {"pub"}
     assert len(world.broker.timers) == 0
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0

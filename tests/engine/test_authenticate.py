@@ -144,7 +144,7 @@ def test_a_mechanism_that_answers_at_once() -> None:
     assert link.one() == auth(0x18, b"prove it")
     connack = link.ask(auth(0x18, b"proof"))
     assert connack.properties.authentication_data == b"welcome"
-    assert world.broker.by_client_id["a"].username == "boss"
+    assert world.broker.sessions.by_client_id["a"].username == "boss"
     assert steps == [b"hello", b"proof"]
 
 

@@ -41,7 +41,7 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
         a.subscribe(topic_filter, retain_handling=0 if name == "shared" else int(name[-1]))
     assert a.payloads() == ([b"r"] if action == "put_retained" else [])
     after = machine.STATES[machine.NEXT[at]]
-    assert (topic_filter in world.broker.by_client_id["a"].subscriptions) == (after == "present")
+    assert (topic_filter in world.broker.sessions.by_client_id["a"].subscriptions) == (after == "present")
     world.client("pub2").publish("t", b"live")
     assert a.payloads() == ([b"live"] if after == "present" else [])
 
@@ -56,7 +56,7 @@ def test_one_suback_with_a_code_for_each_filter_in_order() -> None:  # MQTT5-3.8
     assert got.properties.reason_string
     assert world.client("v4", 4).ask(asked) == Suback(7, [2, 0x80, 0, 1])
     assert world.client("v3", 3).ask(asked) == Suback(7, [2, 0, 0, 1])
-    assert world.broker.by_client_id["v3"].subscriptions.keys() == {"a", "b"}
+    assert world.broker.sessions.by_client_id["v3"].subscriptions.keys() == {"a", "b"}
 
 
 def test_resubscribing_replaces() -> None:  # MQTT5-3.8.4-3

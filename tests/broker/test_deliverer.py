@@ -139,7 +139,7 @@ def test_what_was_queued_for_a_member_goes_to_another_when_its_session_ends() ->
         pub.publish("t", b"%d" % n, 1)
     a = world.client("m0", clean_start=False, properties=KEEP)
     assert len(a.payloads()) == 2
-    assert world.broker.remove_session("m1", world.now)
+    assert world.broker.sessions.remove("m1", world.now)
     world.turn()
     assert len(a.payloads()) == 2
 
@@ -247,7 +247,7 @@ def test_the_same_bytes_for_all_that_get_the_same_form() -> None:
     pub = world.client("pub")
     data = b"".join(b"\x30\x05\x00\x01t\x00%d" % n for n in range(5))
     pub.connection.receive(data, world.now)
-    outs = [sub.connection.out for sub in subs]
+    outs = [sub.connection.outbox.packets for sub in subs]
     world.turn()
     assert [len(out) for out in outs] == [1] * 4
     assert outs[0][0] is outs[2][0]
