@@ -314,12 +314,8 @@ def test_what_fits_into_no_packet_of_the_other_version(qos: int, retain: bool) -
     away.drop()
     pub = world.client("pub", 4).connection
     payload = bytes(268_435_455 - 3 - 2 * qos)
-    if retain:
-        world.broker.inject("a", payload, world.now, qos=qos, retain=True)
-    elif qos:
-        world.broker.forward(pub, "a", payload, qos, world.now)
-    else:
-        world.broker.forward_qos0(pub, "a", [payload], world.now)
+    packet = Publish("a", payload, qos, retain, packet_id=qos)
+    pub.handle(packet, world.now)
     world.turn()
     assert modern.inbox == []
     assert world.broker.counters.dropped_too_large == 1

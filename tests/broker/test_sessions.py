@@ -49,10 +49,10 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
         # From active, a takeover: closed first, so it is the row of dormant that runs.
         present = world.client("a", clean_start=name == "connect_clean", properties=KEEP).connack.session_present
         action = {"active": "replace" if name == "connect_clean" else "resume"}.get(state, action)
-    elif before is not None and before.link is not None:
+    elif before is not None and before.connection is not None:
         if name == "closed_ending":
             before.expiry = 0
-        before.link.lost(world.now)  # type: ignore[attr-defined]
+        before.connection.lost(world.now)  # type: ignore[attr-defined]
     elif name == "expired":
         world.pass_time(3601)
     elif name == "removed":

@@ -63,7 +63,7 @@ def test_refusals_say_why_if_there_is_room(kind: int) -> None:  # MQTT5-3.4.2-2,
         (0, True, False, False),
     ):
         client = link(5, limit, Options(reason_strings=wish))
-        client.connection.problem_information = problem
+        client.connection.agreement.problem_information = problem
         assert acks.answer(client.connection, kind, 7, code)
         client.world.turn()
         got = client.one()

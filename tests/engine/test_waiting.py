@@ -71,7 +71,7 @@ def test_what_comes_behind_is_held_and_keeps_its_order() -> None:
     for payload in (b"1", b"2", b"3"):
         assert watch.messages() == []
         asked = world.answer(None)
-        assert (asked.event, asked.link) == ("on_publish", client.connection)
+        assert (asked.event, asked.connection) == ("on_publish", client.connection)
         assert watch.payloads() == [payload]
     assert [type(packet) for packet in client.read()] == [Pingresp, Puback]
 
@@ -306,7 +306,7 @@ def test_wills_wait_for_nobody() -> None:
         world.client("c", will=Will("w", b"gone")).drop()
         assert watch.messages() == []
         asked = world.answer(answer)
-        assert (asked.event, asked.link) == ("on_will", None)
+        assert (asked.event, asked.connection) == ("on_will", None)
         assert watch.payloads() == payloads
 
 
@@ -479,7 +479,8 @@ def test_a_client_that_left_is_not_waited_for_long() -> None:
     world.pass_time(10)
     assert "c" not in world.broker.sessions.by_client_id
     assert [m.topic for m in watch.messages()] == ["w"]
-    assert not client.connection.held_bytes or client.connection.behind is None
+    waiting = client.connection.waiting
+    assert waiting is None or waiting.behind is None
 
 
 def test_a_takeover_ends_what_was_pending() -> None:
