@@ -86,7 +86,8 @@ def answered(
 ) -> None:
     """Answer a PUBLISH with its PUBACK or PUBREC [MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1].
 
-    [X5-packet-id-in-use]
+    Nothing is kept of a QoS 1 message: one that is sent again is published again, for QoS 0 too.
+    [X5-granted-qos0-duplicates, MQTT5-4.3.2-4, MQTT311-4.3.2-2, X5-packet-id-in-use]
     """
     tables = connection.broker.tables
     received = session.received
