@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import acks, connect
-from mqtt_ref.engine.access import ACCEPT, CHALLENGE, Verdict
+from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Verdict
 from mqtt_ref.engine.generated.auth import (
     BREACH,
     CITES,
@@ -152,9 +152,14 @@ def _step(
         _ask(connection, auth, data, now)
     elif action == DO_SEND_CONTINUE:
         _send(connection, CONTINUE_AUTHENTICATION, auth.method, data, now)
-    elif action in (DO_ACCEPT, DO_REFUSE):
-        if verdict is not None:
-            connect.answered(connection, verdict, now)
+    elif action == DO_ACCEPT:
+        auth.deadline = 0
+        connect.accept(connection, auth.connect, verdict, now)
+    elif action == DO_REFUSE:
+        auth.deadline = 0
+        if verdict is None:
+            verdict = Verdict(REFUSE)
+        connect.deny(connection, verdict, now)
     elif action == DO_SEND_SUCCESS:
         auth.deadline = 0
         if verdict is not None and verdict.username and verdict.username != connection.username:

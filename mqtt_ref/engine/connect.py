@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Connect, ConnectProperties
 
-__all__ = ["answered", "connect", "go_on", "refused"]
+__all__ = ["accept", "answered", "connect", "deny", "go_on", "refused"]
 
 # Stages at which a CONNECT may be suspended.
 INTRODUCED = 1
@@ -137,7 +137,7 @@ def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
         authenticate.begin(connection, auth, properties.authentication_data, now)
         return
     if access is None or access.authenticate is None:
-        _accept(connection, packet, None, now)
+        accept(connection, packet, None, now)
         return
     verdict = access.authenticate(connection, packet)  # [X311-connect-checks]
     if verdict is not None:
@@ -159,9 +159,14 @@ def answered(connection: Connection, verdict: Verdict, now: int) -> None:
     auth.question = 0
     auth.deadline = 0
     if verdict.outcome == ACCEPT:
-        _accept(connection, auth.connect, verdict, now)
+        accept(connection, auth.connect, verdict, now)
     else:
-        _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+        deny(connection, verdict, now)
+
+
+def deny(connection: Connection, verdict: Verdict, now: int) -> None:
+    """Who was asked does not let the client in."""
+    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
 
 
 def _denied(connection: Connection, code: int, text: str, now: int) -> None:
@@ -260,7 +265,7 @@ def _will_refused(connection: Connection, packet: Connect) -> bool:
     return choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5
 
 
-def _accept(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
+def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
     """The client may connect; ask whether its will may be published."""
     broker = connection.broker
     if verdict is not None and verdict.username:

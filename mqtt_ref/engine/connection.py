@@ -244,9 +244,7 @@ class Connection:
                     self._wait_behind(packets[at + 1 :])
                     self._go_on_later(now)
                     break
-        waiting = self.waiting
-        if waiting is not None and (waiting.held is not None or waiting.behind is not None):
-            self._bound_waiting(len(data), now)
+        self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says."""
@@ -479,6 +477,10 @@ class Connection:
             else:
                 self._take_in(packet, now)
         self._go_on_later(now)
+        self._after_read(size, now)
+
+    def _after_read(self, size: int, now: int) -> None:
+        """Bound what has to wait after a read of `size` bytes."""
         waiting = self.waiting
         if waiting is not None:
             if waiting.held is not None or waiting.behind is not None:

@@ -11,6 +11,8 @@ from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_PUT_RETAINED,
     ON_HANDLING_0,
+    ON_HANDLING_1,
+    ON_HANDLING_2,
     ON_SHARED,
     PRESENT,
     WIDTH,
@@ -37,6 +39,8 @@ SEEN = 1
 PERMITTED = 2
 """`on_acl_check` was asked about one filter."""
 
+_HANDLING: Final = (ON_HANDLING_0, ON_HANDLING_1, ON_HANDLING_2)
+"""By Retain Handling: the input of the machine."""
 _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= 0x80)
 
 RETAINED_COST = 256
@@ -243,7 +247,7 @@ def _put(connection: Connection, session: Session, name: str, options: int, iden
     tables = broker.tables
     state = PRESENT if name in session.subscriptions else ABSENT
     shared = broker.router.is_shared(name, connection.version)
-    at = state * WIDTH + (ON_SHARED if shared else ON_HANDLING_0 + handling)
+    at = state * WIDTH + (ON_SHARED if shared else _HANDLING[handling])
     action = tables.subscription_action[at]
     if tables.subscription_next[at] == PRESENT:
         broker.router.subscribe(session.handle, name, options, identifier, shared)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks
-from mqtt_ref.engine.generated.subscription import ABSENT, DO_DELETE, ON_UNSUBSCRIBE, PRESENT, WIDTH
+from mqtt_ref.engine.generated.subscription import ABSENT, DO_DELETE, DO_NOT_FOUND, ON_UNSUBSCRIBE, PRESENT, WIDTH
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.reacting import dismiss
 from mqtt_ref.engine.waiting import Suspended
@@ -74,7 +74,10 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
             del session.subscriptions[name]
             if broker.journal is not None:
                 broker.journal.subscription_gone(session, name)
-        codes.append(0 if action == DO_DELETE else NO_SUBSCRIPTION_EXISTED)
+        if action == DO_DELETE:
+            codes.append(0)
+        else:
+            codes.append(NO_SUBSCRIPTION_EXISTED if action == DO_NOT_FOUND else UNSPECIFIED_ERROR)
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
     if not acks.unsuback(connection, packet.packet_id, codes, "", inherited):
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)

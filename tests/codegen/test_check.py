@@ -19,9 +19,12 @@ FAST = "mqtt_ref/wire/generated/fast.py"
 
 @pytest.fixture(scope="module")
 def written(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of nothing but tables and what is written from them."""
+    """A project of nothing but tables, what is written from them, and the engine that carries them out."""
     made = tmp_path_factory.mktemp("project")
     shutil.copytree(root / "spec", made / "spec")
+    for folder in ("engine", "broker"):
+        ignored = shutil.ignore_patterns("generated", "__pycache__")
+        shutil.copytree(root / "mqtt_ref" / folder, made / "mqtt_ref" / folder, ignore=ignored)
     assert command.main(["--root", str(made)]) == 0
     return made
 

@@ -83,16 +83,16 @@ ACTIONS: Final = (
 # Indexed by state * WIDTH + input.
 ACTION: list[int] = [
     1, 0, 0, 0, 0, 0, 0, 0, 0,  # unused
-    0, 0, 0, 0, 0, 2, 3, 4, 4,  # asked
-    0, 1, 0, 0, 0, 0, 0, 0, 4,  # challenged
+    0, 0, 0, 0, 0, 2, 3, 4, 0,  # asked
+    0, 1, 0, 0, 0, 0, 0, 0, 0,  # challenged
     0, 0, 1, 0, 0, 0, 0, 0, 0,  # settled
     0, 0, 0, 0, 0, 2, 5, 6, 6,  # reasked
     0, 1, 0, 0, 0, 0, 0, 0, 6,  # rechallenged
 ]
 NEXT: list[int] = [
     1, 0, 0, 0, 0, 0, 0, 0, 0,  # unused
-    1, 1, 1, 1, 1, 2, 3, 0, 0,  # asked
-    2, 1, 2, 2, 2, 2, 2, 2, 0,  # challenged
+    1, 1, 1, 1, 1, 2, 3, 0, 1,  # asked
+    2, 1, 2, 2, 2, 2, 2, 2, 2,  # challenged
     3, 3, 4, 3, 3, 3, 3, 3, 3,  # settled
     4, 4, 4, 4, 4, 5, 3, 3, 3,  # reasked
     5, 4, 5, 5, 5, 5, 5, 5, 3,  # rechallenged
@@ -117,7 +117,7 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-4.12.0-2", "MQTT5-4.12.0-5"),
     ("MQTT5-4.12.0-5",),
     ("MQTT5-4.12.0-4",),
-    ("MQTT5-4.12.0-4",),
+    (),
     # challenged
     (),
     ("MQTT5-4.12.0-3",),
@@ -127,7 +127,7 @@ CITES: list[tuple[str, ...]] = [
     (),
     (),
     (),
-    ("MQTT5-4.12.0-4",),
+    (),
     # settled
     (),
     ("MQTT5-4.12.0-3",),
@@ -176,10 +176,12 @@ IMPOSSIBLE: Final = frozenset(
         7,  # nobody was asked
         8,  # nobody was asked
         9,  # a connection has one CONNECT
+        17,  # the time for a connection to be accepted is that of the connection
         18,  # a connection has one CONNECT
         23,  # nobody was asked
         24,  # nobody was asked
         25,  # nobody was asked
+        26,  # the time for a connection to be accepted is that of the connection
         27,  # a connection has one CONNECT
         32,  # nobody was asked
         33,  # nobody was asked

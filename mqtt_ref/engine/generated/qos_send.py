@@ -15,7 +15,6 @@ __all__ = [
     "BREACH",
     "CITES",
     "DO_COMPLETE",
-    "DO_DROP",
     "DO_IGNORE",
     "DO_PUBREL_NOT_FOUND",
     "DO_RESEND_PUBLISH",
@@ -67,8 +66,7 @@ DO_RESEND_PUBLISH: Final = 4  # Send the PUBLISH again with its identifier and D
 DO_RESEND_PUBREL: Final = 5  # Send the PUBREL again.
 DO_PUBREL_NOT_FOUND: Final = 6  # Answer with a PUBREL that says 0x92 (a plain one in 3.x).
 DO_IGNORE: Final = 7  # Do nothing but count it.
-DO_DROP: Final = 8  # Forget the delivery without a word; no row of the standard does this.
-DO_RESEND_PUBLISH_PLAIN: Final = 9  # Send the PUBLISH again with DUP 0; no row of the standard does this.
+DO_RESEND_PUBLISH_PLAIN: Final = 8  # Send the PUBLISH again with DUP 0; no row of the standard does this.
 
 WIDTH: Final = 9
 STATES: Final = (
@@ -79,7 +77,7 @@ INPUTS: Final = (
 )
 ACTIONS: Final = (
     "violation", "send_publish", "send_pubrel", "complete", "resend_publish", "resend_pubrel", "pubrel_not_found",
-    "ignore", "drop", "resend_publish_plain",
+    "ignore", "resend_publish_plain",
 )
 
 # Indexed by state * WIDTH + input.
