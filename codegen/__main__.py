@@ -63,7 +63,7 @@ def unread(spec: Spec) -> list[str]:
 
 
 def check(root: Path, spec: Spec) -> list[str]:
-    """What is wrong: drift, files missing, orphans; unread rows and columns; rows that the engine does not carry out."""
+    """What is wrong: drift, files missing, orphans; unread rows and columns; rows that nothing carries out."""
     Row.start_counting()
     wanted = generate(spec)
     for _ in mint(spec):

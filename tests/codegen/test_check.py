@@ -69,7 +69,8 @@ def test_same_bytes_whatever_the_hash_seed(root: Path, written: Path, tmp_path: 
         capture_output=True,
         timeout=100,
     )
-    files = [f.relative_to(written) for f in written.rglob("*") if f.is_file()]
+    copied = (written / "mqtt_ref" / "engine", written / "mqtt_ref" / "broker")
+    files = [f.relative_to(written) for f in written.rglob("*") if f.is_file() and f.parent not in copied]
     assert files
     for file in files:
         assert (tmp_path / file).read_bytes() == (written / file).read_bytes(), file
