@@ -11,6 +11,7 @@ from mqtt_ref.oracle import following
 from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
+from mqtt_ref.oracle.hole import Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
 from mqtt_ref.oracle.monitors.websocket import WebSocket
@@ -78,6 +79,8 @@ class Watched:
         self.blind = False
         """Nothing can be said any more: it began midway, or bytes are missing."""
         self.aliases = False
+        self.unknown = False
+        """Its CONNECT is missing in the record."""
         self.begun_at = 0
         """When the packet that is not whole yet began to come; 0: there is none."""
         self.monitors: list[Monitor] = [monitor(talk, self.accuse) for monitor in MONITORS]
@@ -132,6 +135,8 @@ class Watched:
         if talk.connect is None:
             if not isinstance(packet, Connect):
                 self.blind = True  # what was not begun by a CONNECT is not MQTT
+                if not talk.whole:
+                    self.judge.stranger(talk.server, talk.number)
                 return
             self._connected(packet)
         following.after_sent(talk, packet)
@@ -149,8 +154,12 @@ class Watched:
             following.closed(earlier)
             earlier.certain = False
             earlier.memory = Memory()
+            earlier.heir = memory
+        if self.judge.strangers.get(talk.server, -1) >= memory.number:
+            memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
         talk.memory = memory
         memory.talk = talk
+        memory.number = talk.number
         if connect.clean_start:
             memory.lapse()
             talk.session = FRESH
@@ -207,8 +216,11 @@ class Watched:
         if talk.connect is None:
             if not talk.whole:
                 self.blind = True
+                self.judge.stranger(talk.server, talk.number)
             return
         framer = self.got
+        if framer.lost:
+            return
         judge = self.judge
         if data == judge.harmless and not framer.have and not self.aliases:
             # The same messages to one subscriber after the other: all of QoS 0, and all whole.
@@ -236,6 +248,11 @@ class Watched:
         if isinstance(packet, Violation):
             talk.certain = False  # how the client has to take that is another question
             return
+        if talk.heir is not None and 4 <= packet.TYPE <= 7:
+            # An exchange went on where it was not followed.
+            talk.heir.forget()
+            if talk.heir.talk is not None:
+                talk.heir.talk.certain = False
         for at, look in GOT[packet.TYPE]:
             look(self.monitors[at], packet)
         if isinstance(packet, Publish):
@@ -253,14 +270,23 @@ class Watched:
 
     # ---------------------------------------------------------------- what happened to the connection
 
-    def missing(self, sender: int) -> None:
-        """Bytes are missing in the record: nothing is accused that might be explained by them."""
+    def hole(self, sender: int, size: int = 0, behind: int = 0) -> None:
+        """Bytes of one side are missing here, behind the first `behind` that it sent; `size` 0: nobody knows how many.
+
+        Where packets of that side begin and end is not known any more. Of the client, nothing that follows is judged;
+        where the server's are missing, nothing that depends on what the server said. To be called at once behind the
+        last byte before the hole, for the other side may have seen what is missing any time after that.
+        """
         talk = self.talk
         talk.certain = False
-        if sender == CLIENT or talk.connect is None:
+        if sender == CLIENT:
             self.blind = True
+            if talk.connect is None:
+                self.unknown = True
+                self.judge.stranger(talk.server, self.judge.connections)
         else:
             self.got.lost = True
+        self.judge.miss(talk, sender, size, behind)
 
     def offered(self, protocols: tuple[str, ...]) -> None:
         """The WebSocket Sub Protocols that the client offers; judged when its CONNECT says which version it speaks."""
@@ -313,6 +339,8 @@ class Watched:
             following.closed(self.talk)
         if self.talk.connect is None:
             self.judge.unjudged += 1
+            if self.unknown:
+                self.judge.stranger(self.talk.server, self.judge.connections)
 
     # ---------------------------------------------------------------- findings
 
@@ -370,6 +398,10 @@ class Judge:
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
+        self.holes: dict[tuple[int, int], Hole] = {}
+        """What was missing in the recording, by number of the connection and side."""
+        self.strangers: dict[str, int] = {}
+        """By server: somebody whose CONNECT was not seen was there, at the time of the connection of that number."""
         self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
@@ -419,6 +451,20 @@ class Judge:
         self._memories.move_to_end(client_id)
         if len(self._memories) > CLIENTS:
             self._memories.popitem(last=False)
+
+    def stranger(self, server: str, number: int) -> None:
+        """Somebody was at that server whose CONNECT was not seen; connections up to that number began before."""
+        self.strangers[server] = max(number, self.strangers.get(server, -1))
+
+    def miss(self, talk: Talk, sender: int, size: int, behind: int) -> None:
+        """Bytes are missing in the record."""
+        key = talk.number, sender
+        known = self.holes.get(key)
+        if known is not None:
+            known.size += size
+            known.count += size > 0
+        elif len(self.holes) < FINDINGS:
+            self.holes[key] = Hole(talk.name, talk.remote, sender, behind, size, talk.connect is not None)
 
     def add(self, finding: Finding, number: int) -> None:
         """A finding on the connection of that number."""

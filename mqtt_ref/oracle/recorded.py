@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Final
+
 from mqtt_ref.oracle.judge import Judge, Watched
 from mqtt_ref.oracle.state import LOCAL, SECOND, SETTLE
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -10,8 +13,9 @@ from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 
 __all__ = ["judge_pieces", "judge_recording"]
 
-STEP = SECOND // 5
+STEP: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
+ENDS: Final = ("close", "reset")
 
 
 def judge_recording(data: bytes, judge: Judge | None = None) -> Judge:
@@ -27,16 +31,12 @@ def judge_recording(data: bytes, judge: Judge | None = None) -> Judge:
 
 
 def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
-    """The same for pieces, in the order of time.
-
-    Where the record has a gap in what a server sent, nothing is accused on that connection that depends on it: when
-    exactly the client got what is missing is not known either.
-    """
+    """The same for pieces, in the order of time."""
     judge = judge or Judge()
-    ended = {piece.connection for piece in pieces if piece.event == "close"}
-    patchy = {piece.connection for piece in pieces if piece.gap and piece.sender == SERVER}
+    ended = {piece.connection for piece in pieces if piece.event in ENDS and piece.sender != SERVER}
     open_now: dict[str, Watched] = {}
     opened: dict[str, int] = {}
+    said: Counter[tuple[str, int | None]] = Counter()
     gone: set[str] = set()
     looked = 0
     now = 0
@@ -48,29 +48,34 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
         name = piece.connection
         watched = open_now.get(name)
         if watched is None or (piece.event == "open" and name in gone):
-            if piece.event == "close" or (name in gone and piece.event != "open"):
+            if piece.event in ENDS or (name in gone and piece.event != "open"):
                 continue
             gone.discard(name)
             watched = judge.open(name, now, name.partition(" ")[2], piece.server, piece.event == "open")
-            watched.talk.certain = name not in patchy
             watched.talk.end_seen = name in ended
             if not piece.server and not piece.remote.startswith(LOCAL):
                 watched.talk.round_trip = SETTLE  # A broker wrote it, and the client may be far away.
             open_now[name] = watched
             opened[name] = now if piece.event == "open" else now - SETTLE
-        if piece.gap:
-            watched.missing(CLIENT if piece.sender == CLIENT else SERVER)
-        if piece.event == "close":
-            watched.closed(now, piece.sender == CLIENT)
+        if piece.event == "hole":
+            sender = CLIENT if piece.sender == CLIENT else SERVER
+            watched.hole(sender, piece.gap, said[name, piece.sender])
+        elif piece.event == "disorder":
+            watched.hole(SERVER, 0, said[name, SERVER])
+        elif piece.event in ENDS:
+            # A reset may be the work of a machine that has just started again, or of one in between.
+            watched.closed(now, piece.sender == CLIENT and piece.event == "close")
             del open_now[name]
             gone.add(name)
         elif piece.sender == CLIENT:
             if piece.server and watched.talk.connect is None:
-                # TCP's own packets went to the client and back between the first of them and the CONNECT.
-                watched.talk.round_trip = min(SETTLE, now - opened[name])
+                # TCP's own packets went to the client and back between the first of them and the CONNECT; where that
+                # took no time, the records are out of order.
+                watched.talk.round_trip = min(SETTLE, now - opened[name]) or SETTLE
             watched.client(piece.data, now)
         elif piece.sender == SERVER:
             watched.server(piece.data, now)
+        said[name, piece.sender] += len(piece.data)
     for watched in open_now.values():
         watched.closed(now)
     return judge

@@ -67,6 +67,8 @@ class Memory:
         """Topic Aliases that were set on earlier connections."""
         self.count = 0
         self.talk: Talk | None = None
+        self.number = 0
+        """The connection on which the client came last."""
 
     def lapse(self, talk: int = 0) -> None:
         """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent."""
@@ -125,6 +127,8 @@ class Talk:
         """Accepted, with a new session and no limit of size, and not at its end: some monitors find nothing in this."""
         self.session = UNKNOWN
         self.memory = Memory()
+        self.heir: Memory | None = None
+        """What is known of the client, where a later connection of it has taken over."""
         self.disconnected_at = 0
         self.closed = False
         self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=CHUNKS)

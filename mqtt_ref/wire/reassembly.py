@@ -25,7 +25,7 @@ Address = tuple[bytes, int]
 
 
 class Segment(NamedTuple):
-    """One TCP segment: `data` is what was captured of its `size` bytes; `acknowledged` is -1 where that is not known."""
+    """One TCP segment: `data` is what was captured of its `size` bytes; `acknowledged` is -1 if not known."""
 
     source: Address
     target: Address

@@ -32,9 +32,9 @@ class RecordingError(ValueError):
 class Piece(NamedTuple):
     """Bytes of one direction of a connection, in order. `sender` is None where nothing tells it.
 
-    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none. `server` is its address, and
-    `remote` the client's, where that is recorded. A piece without bytes may be an `event`: the connection was opened or
-    closed.
+    `time` is in nanoseconds, 0 where there is none. `server` is its address, and `remote` the client's, where that is
+    recorded. A piece without bytes may be an `event`: `open`, `close`, or one of the marks of a `Chunk`; for a `hole`,
+    `gap` bytes are missing here.
     """
 
     connection: str
@@ -134,7 +134,8 @@ def _client(chunks: Iterable[Chunk]) -> tuple[str, int] | None:
     sides: dict[tuple[str, int], bytes] = {}
     for chunk in chunks:
         side = (chunk.source, chunk.source_port)
-        sides[side] = sides.get(side, b"") + chunk.data
+        # Behind a hole nothing begins: what looks like a CONNECT there may be any part of a packet.
+        sides[side] = sides.get(side, b"") + (b"\0" if chunk.mark == "hole" else chunk.data)
         if chunk.mark == "open" and chunk.target_port not in PORTS:
             continue
         if CONNECT.match(sides[side]):
