@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from mqtt_ref.wire.primitives import CLIENT
 
-__all__ = ["Hole", "hole_to_json"]
+__all__ = ["ALL", "BYTES", "ORDER", "TIMES", "Hole", "hole_to_json"]
 
+BYTES, ORDER, TIMES = "bytes", "order", "times"
+"""What may be missing: bytes of one side, the order of what the two sides sent, the times of it."""
 SIDES: Final = ("client", "server")
 ALL: Final = "nothing of this connection is judged"
 OF_CLIENT: Final = "nothing that the client did from there on is judged"
@@ -17,18 +19,20 @@ OF_SERVER: Final = (
     "from there on nothing is judged that depends on the server: acknowledgements, Packet Identifiers, flow control, "
     "sessions, Keep Alive"
 )
+OF_TIME: Final = "nothing of this connection is judged that depends on time: Keep Alive, patience"
 
 
 @dataclass
 class Hole:
-    """Bytes of one side of a connection that were not recorded.
+    """What of a connection was not recorded.
 
-    The first of them are missing behind the first `behind` bytes that `sender` sent; `size` counts all that are
-    missing, in `count` places. `size` is 0 where nobody knows it. `begun` says that the CONNECT was seen before.
+    Bytes are missing behind the first `behind` bytes that `sender` sent; `size` counts all that are missing, in
+    `count` places; it is 0 where nobody knows how many. `begun` says that the CONNECT was seen before.
     """
 
     connection: str
     remote: str
+    kind: str
     sender: int
     behind: int
     size: int
@@ -38,25 +42,31 @@ class Hole:
     @property
     def unjudged(self) -> str:
         """What nothing is said about."""
+        if self.kind == TIMES:
+            return OF_TIME
         if self.sender != CLIENT:
             return OF_SERVER
         return OF_CLIENT if self.begun else ALL
 
     def __str__(self) -> str:
-        where = f"connection {self.connection}" + (f", {self.remote}" if self.remote else "")
+        where = f"connection {self.connection}"
+        if self.remote and not self.connection.endswith(self.remote):
+            where += f", {self.remote}"
+        return f"{where}: {self._what()}; {self.unjudged}"
+
+    def _what(self) -> str:
         side = SIDES[self.sender]
-        if self.size:
-            what = (
-                f"{self.size:,} byte{'' if self.size == 1 else 's'} of the {side} {'is' if self.size == 1 else 'are'}"
-            )
-            what += f" missing behind byte {self.behind:,}"
-            if self.count > 1:
-                what += f" and in {self.count - 1} more place{'' if self.count == 2 else 's'}"
-        elif self.behind:
-            what = f"the order of what the two sides sent is not known behind byte {self.behind:,} of the {side}"
-        else:
-            what = f"nothing of the {side} was recorded"
-        return f"{where}: {what}; {self.unjudged}"
+        if self.kind == TIMES:
+            return "its records are out of order, so their times are not those at which things happened"
+        if self.kind == ORDER:
+            return f"the order of what the two sides sent is not known behind byte {self.behind:,} of the {side}"
+        if not self.size:
+            return f"nothing of the {side} was recorded"
+        what = f"{self.size:,} byte{'' if self.size == 1 else 's'} of the {side} {'is' if self.size == 1 else 'are'}"
+        what += f" missing behind byte {self.behind:,}"
+        if self.count > 1:
+            what += f" and in {self.count - 1} more place{'' if self.count == 2 else 's'}"
+        return what
 
 
 def hole_to_json(hole: Hole) -> dict[str, Any]:
@@ -64,7 +74,8 @@ def hole_to_json(hole: Hole) -> dict[str, Any]:
     return {
         "conn": hole.connection,
         "remote": hole.remote,
-        "from": SIDES[hole.sender],
+        "kind": hole.kind,
+        "from": None if hole.kind == TIMES else SIDES[hole.sender],
         "behind": hole.behind,
         "bytes": hole.size or None,
         "places": hole.count,

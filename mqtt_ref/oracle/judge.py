@@ -11,7 +11,7 @@ from mqtt_ref.oracle import following
 from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
-from mqtt_ref.oracle.hole import Hole
+from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
 from mqtt_ref.oracle.monitors.websocket import WebSocket
@@ -286,7 +286,12 @@ class Watched:
                 self.judge.stranger(talk.server, self.judge.connections)
         else:
             self.got.lost = True
-        self.judge.miss(talk, sender, size, behind)
+        self.judge.miss(talk, sender, size, behind, BYTES if size or not behind else ORDER)
+
+    def untimed(self) -> None:
+        """The times of the record are not those at which things happened: nothing is judged by them."""
+        self.talk.timed = False
+        self.judge.miss(self.talk, CLIENT, 0, 0, TIMES)
 
     def offered(self, protocols: tuple[str, ...]) -> None:
         """The WebSocket Sub Protocols that the client offers; judged when its CONNECT says which version it speaks."""
@@ -398,8 +403,8 @@ class Judge:
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
-        self.holes: dict[tuple[int, int], Hole] = {}
-        """What was missing in the recording, by number of the connection and side."""
+        self.holes: dict[tuple[int, int, str], Hole] = {}
+        """What was missing in the recording, by number of the connection, side and kind."""
         self.strangers: dict[str, int] = {}
         """By server: somebody whose CONNECT was not seen was there, at the time of the connection of that number."""
         self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
@@ -456,15 +461,17 @@ class Judge:
         """Somebody was at that server whose CONNECT was not seen; connections up to that number began before."""
         self.strangers[server] = max(number, self.strangers.get(server, -1))
 
-    def miss(self, talk: Talk, sender: int, size: int, behind: int) -> None:
-        """Bytes are missing in the record."""
-        key = talk.number, sender
+    def miss(self, talk: Talk, sender: int, size: int, behind: int, kind: str) -> None:
+        """Something is missing in the record."""
+        key = talk.number, sender, kind
         known = self.holes.get(key)
         if known is not None:
             known.size += size
             known.count += size > 0
         elif len(self.holes) < FINDINGS:
-            self.holes[key] = Hole(talk.name, talk.remote, sender, behind, size, talk.connect is not None)
+            self.holes[key] = Hole(
+                talk.name, talk.remote, kind, sender, behind, size, talk.connect is not None
+            )  # fmt: skip
 
     def add(self, finding: Finding, number: int) -> None:
         """A finding on the connection of that number."""

@@ -62,6 +62,8 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
             watched.hole(sender, piece.gap, said[name, piece.sender])
         elif piece.event == "disorder":
             watched.hole(SERVER, 0, said[name, SERVER])
+        elif piece.event == "untimed":
+            watched.untimed()
         elif piece.event in ENDS:
             # A reset may be the work of a machine that has just started again, or of one in between.
             watched.closed(now, piece.sender == CLIENT and piece.event == "close")

@@ -104,6 +104,8 @@ class Talk:
         """Whether it was seen from its first byte."""
         self.certain = True
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        self.timed = True
+        """Whether what is told to happen at a time happened then; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
         self.round_trip = 0
@@ -168,7 +170,7 @@ class Talk:
         """
         if self.informed:
             return True
-        if not self.answered_at or not self.certain:
+        if not self.answered_at or not self.certain or not self.timed:
             return False
         waited = not self.early and self.answered_at - self.connected_at >= QUIET
         since = self.first_byte_at - self.answered_at

@@ -196,15 +196,12 @@ def _tcp(source: bytes, target: bytes, segment: bytes, size: int) -> Segment | N
     if head < 20:
         return None
     flags = segment[13]
-    acknowledged = int.from_bytes(segment[8:12], "big")
     return Segment(
         (source, int.from_bytes(segment[:2], "big")),
         (target, int.from_bytes(segment[2:4], "big")),
         int.from_bytes(segment[4:8], "big"),
-        # Programs that make up segments leave it 0.
-        acknowledged if flags & ACK and acknowledged else -1,
+        int.from_bytes(segment[8:12], "big") if flags & ACK else -1,
         bool(flags & SYN),
-        bool(flags & ACK),
         bool(flags & FIN),
         bool(flags & RST),
         max(0, size - head),

@@ -17,6 +17,8 @@ NEAR: Final = 1 << 16
 BACK: Final = 1_000_000_000
 """Nanoseconds; when the times of several records in a row are earlier by more, the clock was set back."""
 ROW: Final = 8
+EXACT: Final = 100_000_000
+"""Nanoseconds by which records may be out of order and still tell when things happened."""
 LATE: Final = 1_000_000_000
 """Nanoseconds after which a SYN with the same number is no record that came late or twice."""
 ENDLESS: Final = 1 << 62
@@ -25,14 +27,13 @@ Address = tuple[bytes, int]
 
 
 class Segment(NamedTuple):
-    """One TCP segment: `data` is what was captured of its `size` bytes; `acknowledged` is -1 if not known."""
+    """One TCP segment: `data` is what was captured of its `size` bytes; `acknowledged` is -1 without ACK."""
 
     source: Address
     target: Address
     sequence: int
     acknowledged: int
     syn: bool
-    ack: bool
     fin: bool
     reset: bool
     size: int
@@ -46,6 +47,7 @@ class Chunk(NamedTuple):
 
     - `open`: the connection begins here, `source` opens it;
     - `hole`: `gap` bytes of `source` are missing from here on (0: none of what it sent was captured, so nobody knows);
+    - `untimed`: records of this connection are out of order, so its times are not those at which things happened;
     - `disorder`: the order of what the two sides sent is not known from here on;
     - `close`: `source` sends nothing more (FIN); `reset`: it cut the connection (RST).
     """
@@ -86,7 +88,7 @@ class Reassembly:
             self._sort(index, time, segment)
         found: list[tuple[int, int, _Step]] = []
         for connection in self._connections:
-            found += [(step.index, connection.number, step) for step in connection.steps()]
+            found += [(step.index, connection.number, step) for step in connection.steps(times)]
         found.sort(key=lambda one: one[:2])
         names = [connection.names() for connection in self._connections]
         for index, number, step in found:
@@ -127,6 +129,8 @@ class _Step(NamedTuple):
     data: bytes
     gap: int
     mark: str
+    own: int = 0
+    """The record that it is in."""
 
 
 class _Side:
@@ -143,6 +147,11 @@ class _Side:
         """It sent everything before this number."""
         self.fin: int | None = None
         self.fin_index = 0
+        self.acknowledges = False
+        """Its acknowledgements are numbers; programs that make up segments leave them 0."""
+        self.heard = self.reached = -ENDLESS
+        self.heard_at = self.reached_at = 0
+        """How far it had acknowledged, and how far it had come itself, and when first."""
         self.parts: list[_Part] = []
 
     def unwrap(self, number: int) -> int:
@@ -218,6 +227,8 @@ class _Connection:
         self.sides = (_Side(), _Side())
         self.opener: int | None = None
         self.begun_at = 0
+        self.timed = True
+        """Whether the times of the records are those at which things happened."""
         self.reset: tuple[int, int] | None = None
         """Of which record and side."""
 
@@ -234,7 +245,7 @@ class _Connection:
             over = self.reset is not None or (side.fin is not None and other.fin is not None)
             late = bool(side.parts) and time - self.begun_at > LATE
             return side.syn & 0xFFFF_FFFF == segment.sequence and not over and not late
-        if segment.acknowledged >= 0 and other.syn is not None:
+        if segment.acknowledged > 0 and other.syn is not None:
             return other.syn + 1 & 0xFFFF_FFFF == segment.acknowledged
         if side.lowest is not None:
             return 0 <= _signed(side.lowest - segment.sequence - 1) < NEAR
@@ -248,12 +259,16 @@ class _Connection:
         if segment.syn and side.syn is None:
             side.begin(segment.sequence)
             self.begun_at = time
-            self.opener = 1 - at if segment.ack else at
-        if segment.acknowledged >= 0:
+            self.opener = 1 - at if segment.acknowledged >= 0 else at
+        acknowledged = -ENDLESS
+        side.acknowledges = side.acknowledges or segment.acknowledged > 0
+        if side.acknowledges and segment.acknowledged >= 0:
             acknowledged = other.unwrap(segment.acknowledged)
             other.sent(acknowledged, acknowledged)
-        else:
-            acknowledged = -ENDLESS
+            if acknowledged > side.heard:
+                side.heard, side.heard_at = acknowledged, time
+            elif acknowledged < side.heard and time - side.heard_at > EXACT:
+                self.timed = False  # nobody takes back what was acknowledged: it was sent before
         if segment.reset:
             if self.reset is None:
                 self.reset = index, at
@@ -261,6 +276,12 @@ class _Connection:
         start = side.unwrap(segment.sequence) + segment.syn
         stop = start + segment.size
         side.sent(start, stop)
+        if stop + segment.fin > side.reached:
+            side.reached, side.reached_at = stop + segment.fin, time
+        elif not segment.size and not segment.fin and time - side.reached_at > EXACT:
+            # TCP's own Keep Alive is one byte behind; with data, it may have been sent again.
+            if start < side.reached - 1 or (side.fin is not None and start <= side.fin):
+                self.timed = False
         if segment.data:
             side.near = start
             side.parts.append(_Part(start, start + len(segment.data), index, acknowledged, segment.data))
@@ -272,10 +293,18 @@ class _Connection:
 
     # ---------------------------------------------------------------- when all was seen
 
-    def steps(self) -> Iterator[_Step]:
+    def steps(self, times: list[int]) -> Iterator[_Step]:
         """What happened, in order; each has the index of the latest record that it needed."""
+        steps = list(self._merged())
         if self.opener is not None:
             yield _Step(self.index, self.opener, 0, 0, b"", 0, "open")
+        if not self.timed or any(times[step.index] - times[own] > EXACT for own, step in steps):
+            yield _Step(self.index, 0, 0, 0, b"", 0, "untimed")
+        for _, step in steps:
+            yield step
+
+    def _merged(self) -> Iterator[tuple[int, _Step]]:
+        """The steps of both sides in the order in which they happened, each with the index of its own record."""
         lines = [self._line(0), self._line(1)]
         at = [0, 0]
         heard = [side.first for side in self.sides]
@@ -289,18 +318,24 @@ class _Connection:
                     heard[side] = ENDLESS
             ready = [one for one in heads if one is not None and one.needs <= heard[1 - one.side]]
             if not ready:
-                yield _Step(latest, 0, 0, 0, b"", 0, "disorder")
+                yield latest, _Step(latest, 0, 0, 0, b"", 0, "disorder")
                 ready = [one for one in heads if one is not None]
             step = min(ready, key=lambda one: one.index)
             if self.reset is not None and self.reset[0] < step.index:
-                yield _Step(max(latest, self.reset[0]), self.reset[1], 0, 0, b"", 0, "reset")
+                yield self._cut(latest)
                 self.reset = None
             latest = max(latest, step.index)
-            yield step._replace(index=latest)
+            own = latest if step.mark == "hole" else step.own
+            yield own, step._replace(index=latest)
             heard[step.side] = step.upto
             at[step.side] += 1
         if self.reset is not None:
-            yield _Step(max(latest, self.reset[0]), self.reset[1], 0, 0, b"", 0, "reset")
+            yield self._cut(latest)
+
+    def _cut(self, latest: int) -> tuple[int, _Step]:
+        assert self.reset is not None
+        index = max(latest, self.reset[0])
+        return index, _Step(index, self.reset[1], 0, 0, b"", 0, "reset")
 
     def _line(self, number: int) -> list[_Step]:
         """What one side said: its bytes, the holes between them, and its end."""
@@ -315,11 +350,13 @@ class _Connection:
             index = max(index, part.index)
             needs = max(needs, part.needs)
             data = part.data[start - part.start : stop - part.start]
-            steps.append(_Step(index, number, needs, stop, data, 0, ""))
+            steps.append(_Step(index, number, needs, stop, data, 0, "", part.index))
         if not side.seen and not steps and self.sides[1 - number].parts:
             steps.append(_Step(index, number, needs, ENDLESS, b"", 0, "hole"))
         if side.fin is not None:
-            steps.append(_Step(max(index, side.fin_index), number, needs, side.fin + 1, b"", 0, "close"))
+            steps.append(
+                _Step(max(index, side.fin_index), number, needs, side.fin + 1, b"", 0, "close", side.fin_index)
+            )
         return steps
 
 

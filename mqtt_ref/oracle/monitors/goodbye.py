@@ -76,7 +76,9 @@ class Goodbye(Monitor):
 
     def passed(self, now: int) -> None:
         talk = self.talk
-        if talk.disconnected_at and not self.told and now - talk.disconnected_at > PATIENCE and talk.end_seen:
+        if not talk.end_seen or not talk.timed:
+            return
+        if talk.disconnected_at and not self.told and now - talk.disconnected_at > PATIENCE:
             self.told = True
             cites = ERROR_CLOSE if self.code >= 0x80 else CLOSE
             seen = f"it is open {PATIENCE // SECOND} s after that"
