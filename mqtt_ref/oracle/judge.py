@@ -288,6 +288,10 @@ class Watched:
             self.got.lost = True
         self.judge.miss(talk, sender, size, behind, BYTES if size or not behind else ORDER)
 
+    def begun(self, now: int) -> None:
+        """The first bytes of a packet of the client came, which is not whole yet and is told when it is."""
+        self.begun_at = now
+
     def untimed(self) -> None:
         """The times of the record are not those at which things happened: nothing is judged by them."""
         self.talk.timed = False
@@ -326,11 +330,16 @@ class Watched:
             for at in TIMED:
                 self.monitors[at].passed(now)
 
-    def excuse(self, now: int) -> None:
-        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late."""
+    def excuse(self, now: int) -> bool:
+        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late.
+
+        False where that makes no difference.
+        """
         for monitor in self.monitors:
             if isinstance(monitor, KeepAlive) and monitor.last:
                 monitor.last = now
+                return True
+        return False
 
     def closed(self, now: int, by_client: bool = False) -> None:
         """The connection is gone; `by_client` says that the client is known to have closed it."""
@@ -425,15 +434,20 @@ class Judge:
         self.talks[talk.number] = watched
         return watched
 
-    def passed(self, now: int) -> None:
-        """Time passes; to be called a few times in a second of whatever clock there is."""
+    def passed(self, now: int) -> bool:
+        """Time passes; to be called a few times in a second of whatever clock there is. Whether that found anything."""
+        before = self.counts.total()
         for watched in list(self.talks.values()):
             watched.passed(now)
+        return self.counts.total() > before
 
-    def excuse(self, now: int) -> None:
-        """Whoever watches was not there for a while: nobody was late."""
-        for watched in self.talks.values():
-            watched.excuse(now)
+    def excuse(self, now: int) -> bool:
+        """Whoever watches was not there for a while: nobody was late. False where that makes no difference."""
+        return sum(watched.excuse(now) for watched in self.talks.values()) > 0
+
+    def forget(self) -> None:
+        """Forget all clients that were here."""
+        self._memories.clear()
 
     def remember(self, server: str, client_id: str) -> Memory:
         """What is known of a client; nothing of one without Client Identifier, or that was at another address before.
