@@ -18,6 +18,9 @@ from mqtt_ref.oracle.report import as_text
 
 __all__ = ["Tee", "as_said", "check_trace", "recorded_as_live"]
 
+TEXTS = 200
+"""Findings whose text is compared, with the last packets before it and how long ago they were; of more, some."""
+
 
 class Tee(Trace):
     """Two traces that are told the same."""
@@ -43,11 +46,11 @@ class Tee(Trace):
             trace.rest(conn, way, raw, what, name, when)
 
 
-def as_said(finding: Finding) -> tuple[str, tuple[str, ...], str, str, str, str, int, bytes, str]:
-    """What of a finding has to be the same; the text has the last packets before it and how long ago they were."""
+def as_said(finding: Finding) -> tuple[str, tuple[str, ...], str, str, str, str, int, bytes]:
+    """What of a finding has to be the same, beside its text."""
     return (
         finding.rule, finding.also, finding.expected, finding.seen, finding.connection, finding.client_id, finding.time,
-        finding.data, as_text(finding),
+        finding.data,
     )  # fmt: skip
 
 
@@ -56,7 +59,10 @@ def check_trace(trace: str, live: list[Finding], unjudged: int | None = None) ->
     judge = Judge()
     if trace:
         judge_recording(trace.encode(), judge)
-    assert [as_said(one) for one in judge.findings] == [as_said(one) for one in live]
+    found = list(judge.findings)
+    assert [as_said(one) for one in found] == [as_said(one) for one in live]
+    step = max(1, len(live) // TEXTS)
+    assert [as_text(one) for one in found[::step]] == [as_text(one) for one in live[::step]]
     assert unjudged is None or judge.unjudged == unjudged
     return judge
 

@@ -88,7 +88,7 @@ class Reassembly:
             self._sort(index, time, segment)
         found: list[tuple[int, int, _Step]] = []
         for connection in self._connections:
-            found += [(step.index, connection.number, step) for step in connection.steps(times)]
+            found += [(step.record, connection.number, step) for step in connection.steps(times)]
         found.sort(key=lambda one: one[:2])
         names = [connection.names() for connection in self._connections]
         for index, number, step in found:
@@ -114,15 +114,15 @@ class _Part(NamedTuple):
 
     start: int
     stop: int
-    index: int
+    record: int
     needs: int
     data: bytes
 
 
 class _Step(NamedTuple):
-    """Something that happens on a connection once the record of that index was seen."""
+    """Something that happens on a connection once the record of that number was seen."""
 
-    index: int
+    record: int
     side: int
     needs: int
     upto: int
@@ -193,7 +193,7 @@ class _Side:
         while at < end:
             while n < len(parts) and parts[n].start <= at:
                 if parts[n].stop > at:
-                    heappush(copies, (parts[n].index, n))
+                    heappush(copies, (parts[n].record, n))
                 n += 1
             while copies and parts[copies[0][1]].stop <= at:
                 heappop(copies)
@@ -208,10 +208,10 @@ class _Side:
             part = parts[copies[0][1]]
             stop = min(part.stop, end)
             while n < len(parts) and parts[n].start < stop:
-                if parts[n].index < part.index:
+                if parts[n].record < part.record:
                     stop = parts[n].start
                     break
-                heappush(copies, (parts[n].index, n))
+                heappush(copies, (parts[n].record, n))
                 n += 1
             yield at, stop, part
             at = stop
@@ -298,7 +298,7 @@ class _Connection:
         steps = list(self._merged())
         if self.opener is not None:
             yield _Step(self.index, self.opener, 0, 0, b"", 0, "open")
-        if not self.timed or any(times[step.index] - times[own] > EXACT for own, step in steps):
+        if not self.timed or any(times[step.record] - times[own] > EXACT for own, step in steps):
             yield _Step(self.index, 0, 0, 0, b"", 0, "untimed")
         for _, step in steps:
             yield step
@@ -320,13 +320,13 @@ class _Connection:
             if not ready:
                 yield latest, _Step(latest, 0, 0, 0, b"", 0, "disorder")
                 ready = [one for one in heads if one is not None]
-            step = min(ready, key=lambda one: one.index)
-            if self.reset is not None and self.reset[0] < step.index:
+            step = min(ready, key=lambda one: one.record)
+            if self.reset is not None and self.reset[0] < step.record:
                 yield self._cut(latest)
                 self.reset = None
-            latest = max(latest, step.index)
+            latest = max(latest, step.record)
             own = latest if step.mark == "hole" else step.own
-            yield own, step._replace(index=latest)
+            yield own, step._replace(record=latest)
             heard[step.side] = step.upto
             at[step.side] += 1
         if self.reset is not None:
@@ -347,10 +347,10 @@ class _Connection:
             if part is None:
                 steps.append(_Step(index, number, needs, stop, b"", stop - start, "hole"))
                 continue
-            index = max(index, part.index)
+            index = max(index, part.record)
             needs = max(needs, part.needs)
             data = part.data[start - part.start : stop - part.start]
-            steps.append(_Step(index, number, needs, stop, data, 0, "", part.index))
+            steps.append(_Step(index, number, needs, stop, data, 0, "", part.record))
         if not side.seen and not steps and self.sides[1 - number].parts:
             steps.append(_Step(index, number, needs, ENDLESS, b"", 0, "hole"))
         if side.fin is not None:
