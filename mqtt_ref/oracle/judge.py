@@ -12,7 +12,6 @@ from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
-from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
 from mqtt_ref.wire.fast import decode
@@ -149,8 +148,11 @@ class Watched:
             following.closed(earlier)
             earlier.certain = False
             earlier.memory = Memory()
+            earlier.heir = memory
         talk.memory = memory
         memory.talk = talk
+        if memory.ends_at and talk.now >= memory.ends_at:
+            memory.doubt(talk.number)  # by the client's clock there is no session any more
         if connect.clean_start:
             memory.lapse()
             talk.session = FRESH
@@ -298,8 +300,7 @@ class Watched:
     def excuse(self, now: int) -> None:
         """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late."""
         for monitor in self.monitors:
-            if isinstance(monitor, KeepAlive) and monitor.last:
-                monitor.last = now
+            monitor.excuse(now)
 
     def closed(self, now: int, by_client: bool = False) -> None:
         """The connection is gone; `by_client` says that the client is known to have closed it."""
