@@ -223,11 +223,7 @@ class Watched:
                 judge.harmless = data
         for pos, body, stop in frames:
             first = data[pos]
-            if first >> 4 == Publish.TYPE and not self.aliases:
-                qos = first >> 1 & 3
-                if qos:
-                    at = body + 2 + (data[body] << 8 | data[body + 1])
-                    following.got_publish(talk, qos, data[at] << 8 | data[at + 1])
+            if first >> 4 == Publish.TYPE and not first & 6 and not self.aliases:
                 continue
             self._got(decode(talk.version, SERVER, data, pos, body, stop))
         if framer.lost:

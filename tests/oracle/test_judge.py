@@ -47,7 +47,7 @@ def rules(judge: Judge) -> list[str]:
 
 def test_who_sends_before_the_connack_cannot_know_it() -> None:
     judge = Judge()
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     data = encode(V5, Connect("c")) + encode(V5, Publish("a", b"", 1, packet_id=1))
     watched.client(data, NOW)
     watched.server(encode(V5, ZERO), NOW + QUIET)

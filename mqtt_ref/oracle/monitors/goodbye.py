@@ -83,10 +83,15 @@ class Goodbye(Monitor):
         self.since = now
 
     def passed(self, now: int) -> None:
+        # A client that is far away may have closed, and gone, without anybody knowing yet.
+        if self.talk.local:
+            self.left(now)
+
+    def left(self, now: int) -> None:
         talk = self.talk
-        if not talk.disconnected_at or self.told or not talk.end_seen or not talk.local:
-            return  # a client that is far away may have closed, and gone, without anybody knowing yet
-        if now - max(talk.disconnected_at, self.since) > PATIENCE:
+        if not talk.disconnected_at or self.told or not talk.end_seen:
+            return
+        if now - max(talk.disconnected_at, self.since) > PATIENCE + talk.slack:
             self.told = True
             cites = ERROR_CLOSE if self.code >= 0x80 else CLOSE
             seen = f"it was open more than {PATIENCE // SECOND} s after that"
