@@ -115,6 +115,16 @@ class Watched:
         if framer.lost:
             self._lost()
 
+    def arriving(self, now: int, begun: bool) -> None:
+        """Whether bytes of the client have come that cannot be looked at yet: a layer below waits for the rest of them.
+
+        They may be the beginning of a packet.
+        """
+        if begun:
+            self.begun_at = self.begun_at or now
+        elif not self.sent.have:
+            self.begun_at = 0
+
     def _sent(self, packet: Packet) -> None:
         talk = self.talk
         if isinstance(packet, Connect) and talk.connect is None:

@@ -94,6 +94,8 @@ class JudgedChannel(TracedChannel):
 
     __slots__ = ("_answered", "_held", "_live", "_pass", "watched")
 
+    notes_arrivals = True
+
     def __init__(self, live: Live, driver: Driver, listener: Listener) -> None:
         super().__init__(live.trace, driver, listener)
         self._live = live
@@ -118,6 +120,11 @@ class JudgedChannel(TracedChannel):
             live.look()
         self.watched.client(data, now)
         super().data_received(data)
+
+    def arriving(self, begun: bool) -> None:
+        if begun:
+            self.connection.heard = self.driver.now()  # to the broker it is alive too
+        self.watched.arriving(monotonic_ns(), begun)
 
     def offered(self, protocols: tuple[str, ...]) -> bool:
         self.watched.offered(protocols)
