@@ -160,7 +160,7 @@ class Channel(asyncio.Protocol):
     # ---------------------------------------------------------------- from any layer in between
 
     def arriving(self, begun: bool) -> None:
-        """Called by layers if `notes_arrivals`: whether more of what holds packets has begun to come, and is not whole."""
+        """Whether more of what holds packets has begun to come, and is not whole; layers call it if `notes_arrivals`."""
 
     # ---------------------------------------------------------------- reading
 

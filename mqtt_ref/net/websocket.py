@@ -121,8 +121,8 @@ class WebSocket(asyncio.Protocol):
             max_size=largest + SLACK,
             logger=LOG,
         )
-        self.notes_arrivals = channel.notes_arrivals
-        self._frames = Frames() if channel.notes_arrivals else None
+        self.notes_arrivals = getattr(channel, "notes_arrivals", False)
+        self._frames = Frames() if self.notes_arrivals else None
         self.stream: asyncio.Transport
 
     # ---------------------------------------------------------------- from the stream

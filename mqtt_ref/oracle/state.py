@@ -34,7 +34,7 @@ SETTLE: Final = SECOND
 QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
 FAR: Final = 15 * SECOND
-"""How long the link of a client on another machine may stand still and then go on: what is read late was not sent late."""
+"""How long the link of a client on another machine may stand still: what comes late was not sent late."""
 LOCAL: Final = ("127.", "[::1]", "local")
 """How the addresses of clients begin that are on this machine."""
 KEPT: Final = 16
@@ -124,7 +124,7 @@ class Memory:
         self.lapsed: dict[int, Outgoing] = {}
         """What was unacknowledged when the last session ended."""
         self.incoming: set[int] = set()
-        """Packet Identifiers of the server's messages that the client may have from an earlier connection, and answer."""
+        """Packet Identifiers of the server's messages that the client may have from an earlier connection."""
         self.known = False
         """Whether everything in the session was seen."""
         self.aliases: set[int] = set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the judge cannot know: what was lost on the way, what crossed it, what an earlier connection left, what stood still.
+"""What the judge cannot know: what was lost, what crossed on the way, what an earlier connection left, what stood still.
 
 Each history here is one that a client may take part in; next to it, where there is one, the breach that looks like it.
 """
@@ -343,6 +343,7 @@ def test_an_answer_out_of_nowhere_crosses_what_is_sent_again() -> None:
 
 def test_a_second_connack_is_not_the_clients_mistake() -> None:
     line = Line().open(Connack())
+    line.open(RESUMED)
     line.got(Connack(0x87), Connack(0, False, ConnackProperties(server_keep_alive=1)))
     line.sent(Pingreq())
     line.wait(5)

@@ -54,9 +54,7 @@ class Answering(Monitor):
         if packet.packet_id in talk.owes_pubrel and talk.certain and not talk.is_again(packet.packet_id):
             self._in_order(0x60, packet.packet_id, talk.owes_pubrel, PUBRELS)
 
-    def _answer(
-        self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]
-    ) -> None:
+    def _answer(self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]) -> None:
         """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""
         talk = self.talk
         if not talk.certain or not talk.whole or number in talk.memory.incoming:
