@@ -160,7 +160,7 @@ class Channel(asyncio.Protocol):
     # ---------------------------------------------------------------- from any layer in between
 
     def arriving(self, begun: bool) -> None:
-        """Whether more of what holds packets has begun to come, and is not whole; layers call it if `notes_arrivals`."""
+        """Whether more of what holds packets has begun to come, not yet whole; layers call it if `notes_arrivals`."""
 
     # ---------------------------------------------------------------- reading
 

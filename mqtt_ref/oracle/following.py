@@ -155,8 +155,7 @@ def _acknowledged(talk: Talk, number: int, code: int) -> None:
     found = talk.memory.outgoing.pop(number, None)
     if found is not None and number in talk.sent:
         talk.done[number] = (found, code)
-    if talk.used:
-        talk.used -= 1
+    talk.used -= 1  # also below zero: what it was counted for may not have come yet
 
 
 def _accepted(talk: Talk, connack: Connack) -> None:

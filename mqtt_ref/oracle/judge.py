@@ -320,6 +320,7 @@ class Watched:
             following.closed(self.talk)
         if self.talk.connect is None:
             self.judge.unjudged += 1
+        self.blind = True
 
     # ---------------------------------------------------------------- findings
 
@@ -391,6 +392,8 @@ class Judge:
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
         talk.local = local
+        if local:
+            talk.round_trip = 0
         watched = Watched(self, talk)
         self.talks[talk.number] = watched
         return watched

@@ -11,7 +11,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.trace import Trace, TracedChannel
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND, SETTLE
+from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -107,8 +107,6 @@ class JudgedChannel(TracedChannel):
         self.watched = self._live.judge.open(
             str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
         )
-        if not self.watched.talk.local:
-            self.watched.talk.round_trip = SETTLE
         self._live.add(self)
         self._pass = self.write
         self.write = self._judged_write

@@ -175,7 +175,7 @@ class Talk:
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
-        self.round_trip = 0
+        self.round_trip = SETTLE + FAR
         """Nanoseconds that are surely enough for a packet to go to the client and its answer to come."""
         self.end_seen = True
         """Whether the end of the connection is seen when it comes."""
@@ -228,7 +228,7 @@ class Talk:
         self.pending: dict[int, str] = {}
         """Packet Identifier -> SUBSCRIBE or UNSUBSCRIBE without answer."""
         self.used = 0
-        """Messages that count against the server's Receive Maximum."""
+        """Messages that count against the server's Receive Maximum, less the acknowledgements that count for them."""
         self.owes_puback = Owed()
         self.owes_pubrec = Owed()
         self.owes_pubrel = Owed()

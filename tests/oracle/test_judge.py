@@ -32,7 +32,7 @@ ZERO = Connack(properties=ConnackProperties(maximum_qos=0))
 
 def begun(judge: Judge, version: int = V5, connack: Connack | None = None, wait: int = QUIET) -> Watched:
     """A connection whose CONNACK came that long after the CONNECT."""
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     watched.client(encode(version, Connect("c", protocol_version=version)), NOW)
     watched.server(encode(version, connack or Connack()), NOW + wait)
     return watched

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the judge cannot know: what was lost, what crossed on the way, what an earlier connection left, what stood still.
+"""What the judge cannot know: what was lost, what crossed on the way, what was left from earlier, what stood still.
 
 Each history here is one that a client may take part in; next to it, where there is one, the breach that looks like it.
 """

@@ -51,8 +51,10 @@ class Answering(Monitor):
 
     def sent_pubrel(self, packet: Pubrel) -> None:
         talk = self.talk
-        if packet.packet_id in talk.owes_pubrel and talk.certain and not talk.is_again(packet.packet_id):
-            self._in_order(0x60, packet.packet_id, talk.owes_pubrel, PUBRELS)
+        number = packet.packet_id
+        # One that is sent again, by itself or because its PUBREC came twice, has no place in the order.
+        if talk.certain and number in talk.owes_pubrel and number not in talk.released and not talk.is_again(number):
+            self._in_order(0x60, number, talk.owes_pubrel, PUBRELS)
 
     def _answer(self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]) -> None:
         """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""

@@ -57,7 +57,7 @@ class Owing(Monitor):
         if packet.TYPE == DISCONNECT or talk.now < since + PATIENCE + talk.slack:
             return
         under_way = talk.memory.outgoing.values()
-        if talk.used or talk.pending or any(one.talk == talk.number for one in under_way) or not talk.knows():
+        if talk.used > 0 or talk.pending or any(one.talk == talk.number for one in under_way) or not talk.knows():
             return
         self.told = True
         for found in list(under_way):
