@@ -76,10 +76,10 @@ class Trace:
     - to `close`: `by` (`client`, `broker`, or null where that is not known) and `why`.
 
     A broker that judges writes what the judge was told besides, each with `at`: `begin` (the first bytes of a packet
-    that is not whole yet, `first`), `excuse` (nobody listened, to this client or to any), `look` (the time at which it
-    was seen that a client was silent for too long), `offered` (`protocols` of a WebSocket), `text` (a text frame, in
-    `hex`), `anew` (all clients were forgotten). When the sink fails, a closed pipe say, tracing ends and the broker
-    goes on.
+    that is not whole yet, or of a frame that may hold one), `idle` (it held none), `excuse` (nobody listened, to this
+    client or to any), `look` (the time at which it was seen that a client was silent for too long), `offered`
+    (`protocols` of a WebSocket), `text` (a text frame, in `hex`), `anew` (all clients were forgotten). When the sink
+    fails, a closed pipe say, tracing ends and the broker goes on.
     """
 
     def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time.time_ns) -> None:

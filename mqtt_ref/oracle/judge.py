@@ -13,7 +13,6 @@ from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
-from mqtt_ref.oracle.monitors.keep_alive import KeepAlive
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
 from mqtt_ref.wire.fast import decode
@@ -119,6 +118,16 @@ class Watched:
         if framer.lost:
             self._lost()
 
+    def arriving(self, now: int, begun: bool) -> None:
+        """Whether bytes of the client have come that cannot be looked at yet: a layer below waits for the rest of them.
+
+        They may be the beginning of a packet.
+        """
+        if begun:
+            self.begun_at = self.begun_at or now
+        elif not self.sent.have:
+            self.begun_at = 0
+
     def _sent(self, packet: Packet) -> None:
         talk = self.talk
         if isinstance(packet, Connect) and talk.connect is None:
@@ -160,6 +169,8 @@ class Watched:
         talk.memory = memory
         memory.talk = talk
         memory.number = talk.number
+        if memory.ends_at and talk.now >= memory.ends_at:
+            memory.doubt(talk.number)  # by the client's clock there is no session any more
         if connect.clean_start:
             memory.lapse()
             talk.session = FRESH
@@ -233,11 +244,7 @@ class Watched:
                 judge.harmless = data
         for pos, body, stop in frames:
             first = data[pos]
-            if first >> 4 == Publish.TYPE and not self.aliases:
-                qos = first >> 1 & 3
-                if qos:
-                    at = body + 2 + (data[body] << 8 | data[body + 1])
-                    following.got_publish(talk, qos, data[at] << 8 | data[at + 1])
+            if first >> 4 == Publish.TYPE and not first & 6 and not self.aliases:
                 continue
             self._got(decode(talk.version, SERVER, data, pos, body, stop))
         if framer.lost:
@@ -248,11 +255,6 @@ class Watched:
         if isinstance(packet, Violation):
             talk.certain = False  # how the client has to take that is another question
             return
-        if talk.heir is not None and 4 <= packet.TYPE <= 7:
-            # An exchange went on where it was not followed.
-            talk.heir.forget()
-            if talk.heir.talk is not None:
-                talk.heir.talk.certain = False
         for at, look in GOT[packet.TYPE]:
             look(self.monitors[at], packet)
         if isinstance(packet, Publish):
@@ -336,10 +338,8 @@ class Watched:
         False where that makes no difference.
         """
         for monitor in self.monitors:
-            if isinstance(monitor, KeepAlive) and monitor.last:
-                monitor.last = now
-                return True
-        return False
+            monitor.excuse(now)
+        return self.talk.connect is not None and not self.blind
 
     def closed(self, now: int, by_client: bool = False) -> None:
         """The connection is gone; `by_client` says that the client is known to have closed it."""
@@ -355,6 +355,7 @@ class Watched:
             self.judge.unjudged += 1
             if self.unknown:
                 self.judge.stranger(self.talk.server, self.judge.connections)
+        self.blind = True
 
     # ---------------------------------------------------------------- findings
 
@@ -430,6 +431,8 @@ class Judge:
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
         talk.local = local
+        if local:
+            talk.round_trip = 0
         watched = Watched(self, talk)
         self.talks[talk.number] = watched
         return watched

@@ -11,7 +11,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.trace import Trace, TracedChannel
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND, SETTLE
+from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -101,6 +101,7 @@ class JudgedChannel(TracedChannel):
     __slots__ = ("_answered", "_held", "_live", "watched")
 
     judged = True
+    notes_arrivals = True
 
     def __init__(self, live: Live, driver: Driver, listener: Listener) -> None:
         super().__init__(live.trace, driver, listener)
@@ -118,8 +119,6 @@ class JudgedChannel(TracedChannel):
         self.watched = self._live.judge.open(
             str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
         )
-        if not self.watched.talk.local:
-            self.watched.talk.round_trip = SETTLE
         self._live.add(self)
         self.write = self._judged_write
 
@@ -130,6 +129,19 @@ class JudgedChannel(TracedChannel):
             live.look()
         self.watched.client(data, now)
         self._arrived(data, now)
+
+    def arriving(self, begun: bool) -> None:
+        if begun:
+            self.connection.heard = self.driver.now()  # to the broker it is alive too
+        watched = self.watched
+        before = watched.begun_at
+        watched.arriving(monotonic_ns(), begun)
+        self._begun_at = watched.begun_at
+        if watched.begun_at != before:
+            if watched.begun_at:
+                self._trace.note(self._number, "begin", {"at": watched.begun_at})
+            else:
+                self._trace.note(self._number, "idle", {"at": monotonic_ns()})
 
     def offered(self, protocols: tuple[str, ...]) -> bool:
         self._trace.note(self._number, "offered", {"at": monotonic_ns(), "protocols": list(protocols)})

@@ -111,8 +111,8 @@ class _Replay:
             self.judged and piece.local,
         )
         watched.talk.end_seen = self.judged or name in self.ended
-        if not piece.server and not piece.local and not piece.remote.startswith(LOCAL):
-            watched.talk.round_trip = SETTLE  # A broker wrote it, and the client may be far away.
+        if not piece.server and piece.remote.startswith(LOCAL):
+            watched.talk.round_trip = 0  # the broker that wrote it is on the same machine
         self.open[name] = watched
         self.opened[name] = now if piece.event == "open" else now - SETTLE
         return watched
@@ -128,6 +128,8 @@ class _Replay:
             watched.untimed()
         elif piece.event == "begin":
             watched.begun(now)
+        elif piece.event == "idle":
+            watched.begun(0)
         elif piece.event == "excuse":
             watched.excuse(now)
         elif piece.event == "offered":

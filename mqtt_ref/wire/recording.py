@@ -24,7 +24,7 @@ SIDES: Final = {
 }  # fmt: skip
 """`dir` of a trace record, as a broker sees it -> who sent the packet."""
 
-EVENTS: Final = frozenset({"open", "close", "begin", "excuse", "look", "offered", "text", "anew"})
+EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew"})
 """`dir` of the records that hold no packet; see `net.trace.Trace`."""
 VERSION: Final = 2
 """The latest form of a trace."""
