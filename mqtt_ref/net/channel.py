@@ -65,6 +65,8 @@ class Channel(asyncio.Protocol):
         "write",
     )
 
+    notes_arrivals = False
+    """Whether it wants to know what is on its way, and is not given on by a layer before it is whole."""
     transport: asyncio.Transport
     write: Callable[[bytes], object]
     receive: Callable[[bytes, int], None]
@@ -154,6 +156,11 @@ class Channel(asyncio.Protocol):
 
     def text_frame(self, data: bytes) -> None:
         """A data frame came that is not binary; the link is closed because of it."""
+
+    # ---------------------------------------------------------------- from any layer in between
+
+    def arriving(self, begun: bool) -> None:
+        """Whether more of what holds packets has begun to come, not yet whole; layers call it if `notes_arrivals`."""
 
     # ---------------------------------------------------------------- reading
 

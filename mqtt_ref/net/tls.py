@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mqtt_ref.net.channel import READ, peer_name
-from mqtt_ref.net.layer import Layer
+from mqtt_ref.net.layer import Layer, Units
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -24,6 +24,7 @@ __all__ = ["PENDING", "Handshakes", "Tls", "TlsError", "TlsSettings", "explain"]
 PENDING: Final = 2000
 """Handshakes of one listener that are under way at once."""
 LOG = logging.getLogger("mqtt_ref.net")
+APPLICATION_DATA: Final = 23
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 PLAIN: Final = frozenset(
@@ -175,6 +176,16 @@ class Handshakes:
             tls.give_up()
 
 
+class Records(Units):
+    """The records of a TLS client (RFC 8446, section 5.1); what they hold is not known before they are whole."""
+
+    def holds_packets(self, head: bytearray) -> bool:
+        return head[0] == APPLICATION_DATA
+
+    def length(self, head: bytearray) -> int | None:
+        return int.from_bytes(head[3:5]) if len(head) == 5 else None
+
+
 class Tls(asyncio.Protocol):
     """One TLS connection, between the stream below and the protocol above, which comes into being with it."""
 
@@ -186,6 +197,8 @@ class Tls(asyncio.Protocol):
         self._protocol: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
+        self._records: Records | None = Records()
+        self._arriving: Callable[[bool], None] | None = None
         self.stream: asyncio.Transport
 
     # ---------------------------------------------------------------- from the stream
@@ -198,12 +211,15 @@ class Tls(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._incoming.write(data)
+        begun = self._records is not None and self._records.feed(data)
         if self._object is None:
             # Not before the first byte: connections that are opened and left alone cost little.
             self._object = self._handshakes.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         if self._protocol is None and not self._shake_hands(self._object):
             return
         self._read(self._object)
+        if self._arriving is not None:
+            self._arriving(begun)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; without an end of TLS it is the same to MQTT."""
@@ -244,6 +260,10 @@ class Tls(asyncio.Protocol):
         self._settle()
         self._protocol = self._handshakes.factory()
         self._protocol.connection_made(_Transport(self))
+        if getattr(self._protocol, "notes_arrivals", False):
+            self._arriving = self._protocol.arriving  # type: ignore[attr-defined]
+        else:
+            self._records = None
         return True
 
     def refuse(self, why: str) -> None:

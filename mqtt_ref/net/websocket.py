@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, LINGER, Channel
-from mqtt_ref.net.layer import Layer
+from mqtt_ref.net.layer import Layer, Units
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
@@ -72,6 +72,37 @@ class WebSocketListener(TcpListener):
         return WebSocket(channel, self.origins)
 
 
+class Frames(Units):
+    """The frames of a WebSocket client, behind its request (RFC 6455, section 5.2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._request: bytes | None = b""
+
+    def feed(self, data: bytes) -> bool:
+        if self._request is None:
+            return super().feed(data)
+        data = self._request + data
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            self._request = data[-3:]
+            return False
+        self._request = None
+        return super().feed(data[end + 4 :])
+
+    def holds_packets(self, head: bytearray) -> bool:
+        return head[0] & 0x0F < 8  # the others are control frames: a ping of WebSocket is no packet
+
+    def length(self, head: bytearray) -> int | None:
+        if len(head) < 2:
+            return None
+        short = head[1] & 0x7F
+        extended = {126: 2, 127: 8}.get(short, 0)
+        if len(head) < 2 + extended + (4 if head[1] & 0x80 else 0):
+            return None
+        return int.from_bytes(head[2 : 2 + extended]) if extended else short
+
+
 class WebSocket(asyncio.Protocol):
     """One WebSocket connection, between the stream below and the channel above."""
 
@@ -90,6 +121,8 @@ class WebSocket(asyncio.Protocol):
             max_size=largest + SLACK,
             logger=LOG,
         )
+        self.notes_arrivals = getattr(channel, "notes_arrivals", False)
+        self._frames = Frames() if self.notes_arrivals else None
         self.stream: asyncio.Transport
 
     # ---------------------------------------------------------------- from the stream
@@ -104,6 +137,7 @@ class WebSocket(asyncio.Protocol):
         protocol = self.protocol
         if self._waited_for and not self._may_wait(data):
             return
+        came = data
         protocol.receive_data(data)
         payloads: list[bytes] = []
         text: bytes | None = None
@@ -122,6 +156,8 @@ class WebSocket(asyncio.Protocol):
             data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
             if data:
                 self.channel.data_received(data)
+        if self._frames is not None:
+            self.channel.arriving(self._frames.feed(came))
         if text is not None:
             self.channel.text_frame(text)
             # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
@@ -141,6 +177,11 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.channel.connection_lost(exc)
+
+    def arriving(self, begun: bool) -> None:
+        """What the layer below says: more may be on its way than the frames that have come."""
+        if self._frames is not None:
+            self.channel.arriving(begun or self._frames.begun)
 
     def pause_writing(self) -> None:
         self.channel.pause_writing()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mqtt_ref.oracle.state import FRESH, RESUMED, Outgoing, Talk
+from mqtt_ref.oracle.state import FRESH, RESUMED, SECOND, Memory, Outgoing, Owed, Talk
 from mqtt_ref.wire.packets import (
     Connack,
     Connect,
@@ -28,33 +28,37 @@ def after_sent(talk: Talk, packet: Packet) -> None:
     """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
         talk.early = True
+    talk.heard_at = talk.now
     if isinstance(packet, Publish):
         if packet.qos:
             _sent_message(talk, packet)
         if packet.properties is not None and packet.properties.topic_alias is not None and packet.topic:
             talk.aliases[packet.properties.topic_alias] = packet.topic
     elif isinstance(packet, Puback):
-        _answers(talk, talk.owes_puback, packet.packet_id, packet.packet_id)
+        _answers(talk, talk.owes_puback, packet.packet_id)
     elif isinstance(packet, Pubrec):
+        _answers(talk, talk.owes_pubrec, packet.packet_id)
         # Until the PUBCOMP, the exchange may go on in a later connection.
-        _answers(talk, talk.owes_pubrec, packet.packet_id, -1)
-        talk.memory.incoming.add(packet.packet_id)
-        if packet.reason_code >= 0x80:
-            talk.memory.incoming.discard(packet.packet_id)
+        if packet.reason_code < 0x80:
+            talk.recorded.add(packet.packet_id)
     elif isinstance(packet, Pubcomp):
-        _answers(talk, talk.owes_pubcomp, packet.packet_id, packet.packet_id)
+        _answers(talk, talk.owes_pubcomp, packet.packet_id)
+        talk.recorded.discard(packet.packet_id)
+        talk.memory.incoming.discard(packet.packet_id)
     elif isinstance(packet, Pubrel):
-        _answers(talk, talk.owes_pubrel, packet.packet_id, -1)
+        if packet.packet_id in talk.owes_pubrel and not talk.is_again(packet.packet_id):
+            _has_come(talk, talk.owes_pubrel.answer(packet.packet_id))
         found = talk.memory.outgoing.get(packet.packet_id)
         if found is not None:
-            found.released = True
-            found.talk = talk.number
-        talk.sent.add(packet.packet_id)
+            found.released = found.talk = talk.number
+        talk.released.add(packet.packet_id)
     elif isinstance(packet, Subscribe):
         talk.pending[packet.packet_id] = "SUBSCRIBE"
     elif isinstance(packet, Unsubscribe):
         talk.pending[packet.packet_id] = "UNSUBSCRIBE"
     elif isinstance(packet, Disconnect):
+        if not talk.disconnected_at and packet.properties is not None:
+            talk.leaving_expiry = packet.properties.session_expiry_interval
         talk.disconnected_at = talk.disconnected_at or talk.now
         talk.ordinary = False
 
@@ -62,40 +66,56 @@ def after_sent(talk: Talk, packet: Packet) -> None:
 def _sent_message(talk: Talk, publish: Publish) -> None:
     memory = talk.memory
     topic = talk.topic_of(publish)
-    found = memory.outgoing.get(publish.packet_id)
+    number = publish.packet_id
+    found = memory.outgoing.get(number)
+    talk.used += 1
     if found is not None and found.is_same(publish, topic):
+        if found.talk != talk.number and not found.released:
+            found.received = 0  # the client has not got that PUBREC
         found.talk = talk.number
+    elif publish.dup and number in talk.done and talk.done[number][0].is_same(publish, topic):
+        return  # 3.x: it crossed its acknowledgement, and the identifier is free when the client has that
     else:
         memory.count += 1
-        memory.outgoing[publish.packet_id] = Outgoing(
-            publish, topic, talk.size, memory.count, talk.number, talk.now
-        )  # fmt: skip
-    talk.sent.add(publish.packet_id)
-    talk.done.pop(publish.packet_id, None)
-    talk.used += 1
+        # With DUP, it is not for the first time that it is sent: nobody knows where in the order that was.
+        order = 0 if publish.dup else memory.count
+        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, talk.number, talk.now)
+    talk.sent.add(number)
+    talk.released.discard(number)
+    talk.done.pop(number, None)
 
 
-def _answers(talk: Talk, owed: list[int], number: int, ended: int) -> None:
-    """Something was answered, so everything that the server sent before it has arrived."""
+def _answers(talk: Talk, owed: Owed, number: int) -> None:
+    """Something was answered; it may also have come on an earlier connection."""
+    earlier = talk.memory.incoming
     if number in owed:
-        owed.remove(number)
-        talk.informed = talk.informed or talk.answered_at > 0
-    if ended >= 0:
-        talk.memory.incoming.discard(ended)
+        sent_at = owed.answer(number)
+        if number not in earlier:
+            _has_come(talk, sent_at)
+    else:
+        earlier.discard(number)
+
+
+def _has_come(talk: Talk, sent_at: int) -> None:
+    """The client has what the server sent then, and everything before it."""
+    talk.seen_at = max(talk.seen_at, sent_at)
+    talk.informed = talk.informed or 0 < talk.answered_at <= talk.seen_at
 
 
 def answered(talk: Talk, packet: Packet) -> None:
     """The server sent it; PUBLISH and PUBREL have their own functions."""
+    if talk.heir is not None:
+        _late(talk, talk.heir, packet)
     if isinstance(packet, Puback):
         _acknowledged(talk, packet.packet_id, packet.reason_code)
     elif isinstance(packet, Pubrec):
         if packet.reason_code >= 0x80:
             _acknowledged(talk, packet.packet_id, packet.reason_code)
         else:
-            talk.owes_pubrel.append(packet.packet_id)
+            talk.owes_pubrel.add(packet.packet_id, talk.now)
             found = talk.memory.outgoing.get(packet.packet_id)
             if found is not None:
-                found.received = True
+                found.received = found.received or talk.number
     elif isinstance(packet, Pubcomp):
         _acknowledged(talk, packet.packet_id, 0)
     elif isinstance(packet, Suback | Unsuback):
@@ -106,21 +126,36 @@ def answered(talk: Talk, packet: Packet) -> None:
 
 def got_publish(talk: Talk, qos: int, number: int) -> None:
     """The server sent a message of QoS 1 or 2."""
-    (talk.owes_puback if qos == 1 else talk.owes_pubrec).append(number)
+    (talk.owes_puback if qos == 1 else talk.owes_pubrec).add(number, talk.now)
+    if talk.heir is not None:
+        talk.heir.incoming.add(number)
 
 
 def got_pubrel(talk: Talk, number: int) -> None:
     """The server released a message of QoS 2."""
-    talk.owes_pubcomp.append(number)
+    talk.owes_pubcomp.add(number, talk.now)
+    if talk.heir is not None:
+        talk.heir.incoming.add(number)
+
+
+def _late(talk: Talk, heir: Memory, packet: Packet) -> None:
+    """The server answers on a connection that the client has given up for another one: it may have that, or not."""
+    if isinstance(packet, Puback | Pubrec | Pubcomp):
+        found = heir.outgoing.get(packet.packet_id)
+        if found is None or found.talk != talk.number:
+            return
+        if isinstance(packet, Pubrec) and packet.reason_code < 0x80:
+            found.received = found.received or talk.number
+        else:
+            del heir.outgoing[packet.packet_id]
 
 
 def _acknowledged(talk: Talk, number: int, code: int) -> None:
     talk.acknowledged_at = talk.now
     found = talk.memory.outgoing.pop(number, None)
-    if found is not None:
-        talk.done[number] = (found.mark, code)
-    if talk.used:
-        talk.used -= 1
+    if found is not None and number in talk.sent:
+        talk.done[number] = (found, code)
+    talk.used -= 1  # also below zero: what it was counted for may not have come yet
 
 
 def _accepted(talk: Talk, connack: Connack) -> None:
@@ -129,6 +164,7 @@ def _accepted(talk: Talk, connack: Connack) -> None:
     connect = talk.connect
     if connect is None or connack.reason_code:
         return
+    talk.accepted = True
     if talk.tells_session():
         if connack.session_present and not connect.clean_start:
             talk.session = RESUMED
@@ -154,9 +190,15 @@ def closed(talk: Talk) -> None:
         return  # another connection of the client has taken over
     memory.talk = None
     memory.aliases.update(talk.aliases)
-    if not talk.certain or not talk.whole:
+    memory.ends_at = 0
+    expiry = talk.session_expiry()
+    if not talk.certain or not talk.whole or not talk.accepted:
+        # A CONNECT that is refused, or never answered, may or may not have ended the session before it.
         memory.forget()
-    elif talk.session_expiry() == 0:
+    elif expiry == 0:
         memory.lapse()
     else:
-        memory.incoming.update(talk.owes_puback, talk.owes_pubrec, talk.owes_pubcomp)
+        memory.incoming.update(talk.owes_puback, talk.owes_pubrec, talk.owes_pubcomp, talk.recorded)
+        if expiry < 0xFFFF_FFFF:
+            # The client may have known before us that the connection was gone.
+            memory.ends_at = talk.heard_at + expiry * SECOND

@@ -4,12 +4,27 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 from mqtt_ref.wire.packets import Connack, Connect, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
-__all__ = ["FRESH", "KEPT", "LOCAL", "QUIET", "RESUMED", "SECOND", "SETTLE", "UNKNOWN", "Memory", "Outgoing", "Talk"]
+__all__ = [
+    "FAR",
+    "FRESH",
+    "KEPT",
+    "LOCAL",
+    "QUIET",
+    "RESUMED",
+    "SECOND",
+    "SETTLE",
+    "UNKNOWN",
+    "Memory",
+    "Outgoing",
+    "Owed",
+    "Talk",
+]
 
 SECOND: Final = 1_000_000_000
 UNKNOWN, FRESH, RESUMED = 0, 1, 2
@@ -18,6 +33,8 @@ SETTLE: Final = SECOND
 """After this time a client is taken to have received its CONNACK."""
 QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
+FAR: Final = 15 * SECOND
+"""How long the link of a client on another machine may stand still: what comes late was not sent late."""
 LOCAL: Final = ("127.", "[::1]", "local")
 """How the addresses of clients begin that are on this machine."""
 KEPT: Final = 16
@@ -37,12 +54,13 @@ class Outgoing:
         self.mark = hash(publish.payload)
         self.size = size
         self.order = order
+        """Its place among all messages; 0: not known, as nobody saw it when it was sent for the first time."""
         self.talk = talk
         """The connection on which it was last sent."""
-        self.received = False
-        """A PUBREC that accepts it was seen."""
-        self.released = False
-        """Its PUBREL was seen."""
+        self.received = 0
+        """The connection on which a PUBREC accepted it, the first one; 0: none did."""
+        self.released = 0
+        """The connection on which its PUBREL was last sent; 0: none was."""
         expiry = publish.properties.message_expiry_interval if publish.properties is not None else None
         self.expires = 0 if expiry is None else now + expiry * SECOND
 
@@ -50,6 +68,52 @@ class Outgoing:
         """Whether that packet holds this message. A topic that is not known ("") may be any."""
         same_topic = topic == self.topic or not topic or not self.topic
         return self.qos == publish.qos and same_topic and self.mark == hash(publish.payload)
+
+
+class Owed:
+    """Packets of the server that wait for the client's answer, by Packet Identifier, in the order in which they came.
+
+    What comes again with an identifier that waits already may be answered once or twice, and has no place of its own.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[int]] = {}
+        self._again: dict[int, list[int]] = {}
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._waiting or number in self._again
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._waiting
+        yield from self._again
+
+    def add(self, number: int, now: int) -> None:
+        """One more is on its way to the client."""
+        self._waiting.setdefault(number, []).append(now)
+
+    def answer(self, number: int) -> int:
+        """The client answers one of them: gives when that was sent, if it was the earliest."""
+        if number in self._again:
+            times = self._again[number]
+            if len(times) == 1:
+                del self._again[number]
+        else:
+            times = self._waiting.pop(number)
+            if len(times) > 1:
+                self._again[number] = times
+        return times.pop(0)
+
+    def before(self, number: int) -> list[int]:
+        """Those that have to be answered before this one."""
+        found: list[int] = []
+        if number not in self._waiting or number in self._again:
+            return found
+        for one in self._waiting:
+            if one == number:
+                break
+            if one not in self._again:
+                found.append(one)
+        return found
 
 
 class Memory:
@@ -60,21 +124,30 @@ class Memory:
         self.lapsed: dict[int, Outgoing] = {}
         """What was unacknowledged when the last session ended."""
         self.incoming: set[int] = set()
-        """Packet Identifiers of the server's messages whose exchange an earlier connection did not end."""
+        """Packet Identifiers of the server's messages that the client may have from an earlier connection."""
         self.known = False
         """Whether everything in the session was seen."""
         self.aliases: set[int] = set()
         """Topic Aliases that were set on earlier connections."""
         self.count = 0
+        self.ends_at = 0
+        """When the session is over, for the client too, if it does not come back; 0: not known, or never."""
         self.talk: Talk | None = None
+        self.number = 0
+        """The connection on which the client came last."""
 
     def lapse(self, talk: int = 0) -> None:
-        """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent."""
+        """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent.
+
+        Where it is the server that says so, on connection `talk`, the client may not have heard of it, now or ever, and
+        answer what it has from the one before.
+        """
         if self.outgoing:
             here = {number: one for number, one in self.outgoing.items() if one.talk == talk}
             self.lapsed = {number: one for number, one in self.outgoing.items() if one.talk != talk} or self.lapsed
             self.outgoing = here
-        self.incoming = set()
+        if not talk:
+            self.incoming = set()
         self.known = True
 
     def doubt(self, talk: int) -> None:
@@ -102,9 +175,11 @@ class Talk:
         """Whether it was seen from its first byte."""
         self.certain = True
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        self.timed = True
+        """Whether what is told to happen at a time happened then; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
-        self.round_trip = 0
+        self.round_trip = SETTLE + FAR
         """Nanoseconds that are surely enough for a packet to go to the client and its answer to come."""
         self.end_seen = True
         """Whether the end of the connection is seen when it comes."""
@@ -121,6 +196,16 @@ class Talk:
         """Something was sent between the CONNECT and the CONNACK."""
         self.informed = False
         """The client has shown that it received the CONNACK."""
+        self.seen_at = 0
+        """What the server sent until then has arrived: the client has answered what was sent then."""
+        self.heard_at = now
+        """When the last packet of the client came."""
+        self.accepted = False
+        """The CONNACK accepts."""
+        self.heir: Memory | None = None
+        """What is known of the client, where another connection of it has taken over from this one."""
+        self.leaving_expiry: int | None = None
+        """The Session Expiry Interval of its DISCONNECT."""
         self.ordinary = False
         """Accepted, with a new session and no limit of size, and not at its end: some monitors find nothing in this."""
         self.session = UNKNOWN
@@ -140,17 +225,21 @@ class Talk:
         self.aliases: dict[int, str] = {}
         self.sent: set[int] = set()
         """Packet Identifiers of the messages sent on this connection, acknowledged ones included."""
-        self.done: dict[int, tuple[int, int]] = {}
-        """Packet Identifier -> payload mark and Reason Code of the message whose exchange ended last."""
+        self.released: set[int] = set()
+        """Packet Identifiers of the PUBRELs sent on this connection, since the last message with them."""
+        self.done: dict[int, tuple[Outgoing, int]] = {}
+        """Packet Identifier -> the message sent on this connection whose exchange ended last, with the Reason Code."""
         self.pending: dict[int, str] = {}
         """Packet Identifier -> SUBSCRIBE or UNSUBSCRIBE without answer."""
         self.used = 0
-        """Messages that count against the server's Receive Maximum."""
-        self.owes_puback: list[int] = []
-        self.owes_pubrec: list[int] = []
-        self.owes_pubrel: list[int] = []
-        self.owes_pubcomp: list[int] = []
-        """Packet Identifiers that the client has to answer, in the order of what it has to answer."""
+        """Messages that count against the server's Receive Maximum, less the acknowledgements that count for them."""
+        self.owes_puback = Owed()
+        self.owes_pubrec = Owed()
+        self.owes_pubrel = Owed()
+        self.owes_pubcomp = Owed()
+        """What the client has to answer, on this connection."""
+        self.recorded: set[int] = set()
+        """Packet Identifiers of the server's messages that got a PUBREC here, and no PUBCOMP yet."""
 
     @property
     def size(self) -> int:
@@ -164,12 +253,29 @@ class Talk:
         """
         if self.informed:
             return True
-        if not self.answered_at or not self.certain:
+        if not self.answered_at or not self.certain or not self.timed:
             return False
         waited = not self.early and self.answered_at - self.connected_at >= QUIET
         since = self.first_byte_at - self.answered_at
-        self.informed = (waited and since >= self.round_trip) or since >= SETTLE
+        self.informed = (waited and since >= self.round_trip) or self.has(self.answered_at)
         return self.informed
+
+    def has(self, sent_at: int) -> bool:
+        """Whether the client had what the server sent then, when it sent the packet that is looked at.
+
+        It has shown that by its answers, or so much time has passed that it must have.
+        """
+        return sent_at <= self.seen_at or (self.timed and self.first_byte_at - sent_at >= SETTLE + self.slack)
+
+    @property
+    def slack(self) -> int:
+        """Nanoseconds by which a packet may come later than it was sent, where nobody can know."""
+        return 0 if self.local else FAR
+
+    def is_again(self, number: int) -> bool:
+        """Whether a PUBREL with that identifier is sent again by itself, and not because of a PUBREC that came here."""
+        found = self.memory.outgoing.get(number)
+        return found is not None and found.received not in (0, self.number) and found.released != self.number
 
     def is_fresh(self) -> bool:
         """Whether the client knows that its session has just begun."""
@@ -191,6 +297,8 @@ class Talk:
             return 0
         if self.version != V5:
             return 0 if connect.clean_start else 0xFFFF_FFFF
+        if self.leaving_expiry is not None:
+            return self.leaving_expiry
         given = connack.properties.session_expiry_interval if connack is not None and connack.properties else None
         if given is None and connect.properties is not None:
             given = connect.properties.session_expiry_interval

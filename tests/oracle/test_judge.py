@@ -32,7 +32,7 @@ ZERO = Connack(properties=ConnackProperties(maximum_qos=0))
 
 def begun(judge: Judge, version: int = V5, connack: Connack | None = None, wait: int = QUIET) -> Watched:
     """A connection whose CONNACK came that long after the CONNECT."""
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     watched.client(encode(version, Connect("c", protocol_version=version)), NOW)
     watched.server(encode(version, connack or Connack()), NOW + wait)
     return watched
@@ -47,7 +47,7 @@ def rules(judge: Judge) -> list[str]:
 
 def test_who_sends_before_the_connack_cannot_know_it() -> None:
     judge = Judge()
-    watched = judge.open("1", NOW)
+    watched = judge.open("1", NOW, local=True)
     data = encode(V5, Connect("c")) + encode(V5, Publish("a", b"", 1, packet_id=1))
     watched.client(data, NOW)
     watched.server(encode(V5, ZERO), NOW + QUIET)
@@ -317,7 +317,7 @@ def test_a_connect_shows_that_a_connection_begins() -> None:
 def test_behind_a_gap_in_what_the_server_sent_nothing_is_accused_that_depends_on_it() -> None:
     judge = Judge()
     watched = begun(judge)
-    watched.missing(SERVER)
+    watched.hole(SERVER)
     watched.client(encode(V5, Puback(4)) + encode(V5, Publish("a", b"", 1, False, True, 1)), NOW + SETTLE)
     assert not judge.findings
     watched.client(b"\xc1\x00", NOW + SETTLE)
@@ -327,7 +327,7 @@ def test_behind_a_gap_in_what_the_server_sent_nothing_is_accused_that_depends_on
 def test_behind_a_gap_in_what_the_client_sent_nothing_is_accused() -> None:
     judge = Judge()
     watched = begun(judge)
-    watched.missing(CLIENT)
+    watched.hole(CLIENT)
     watched.client(b"\xc1\x00", NOW + SETTLE)
     assert not judge.findings
 

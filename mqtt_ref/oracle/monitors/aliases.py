@@ -25,7 +25,7 @@ class Aliases(Monitor):
             return
         talk = self.talk
         alias = packet.properties.topic_alias
-        if talk.knows():
+        if talk.accepted and talk.knows():
             assert talk.connack is not None
             told = talk.connack.properties
             maximum = (told.topic_alias_maximum if told is not None else None) or 0

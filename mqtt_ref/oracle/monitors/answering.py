@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
-from mqtt_ref.oracle.state import FRESH, Talk
+from mqtt_ref.oracle.state import RESUMED, Owed, Talk
 from mqtt_ref.wire.packets import Puback, Pubcomp, Pubrec, Pubrel
 
 __all__ = ["Answering"]
@@ -22,7 +22,7 @@ NO_ANSWER = {
 PUBACKS = ("MQTT5-4.6.0-2", "MQTT311-4.6.0-2")
 PUBRECS = ("MQTT5-4.6.0-3", "MQTT311-4.6.0-3")
 PUBRELS = ("MQTT5-4.6.0-4", "MQTT311-4.6.0-4")
-NAMES = {0x40: "PUBACK", 0x50: "PUBREC", 0x70: "PUBCOMP"}
+NAMES = {0x40: "PUBACK", 0x50: "PUBREC", 0x60: "PUBREL", 0x70: "PUBCOMP"}
 
 
 class Answering(Monitor):
@@ -51,32 +51,31 @@ class Answering(Monitor):
 
     def sent_pubrel(self, packet: Pubrel) -> None:
         talk = self.talk
-        if packet.packet_id in talk.owes_pubrel and talk.certain:
-            self._in_order(0x60, packet.packet_id, talk.owes_pubrel, PUBRELS)
+        number = packet.packet_id
+        # One that is sent again, by itself or because its PUBREC came twice, has no place in the order.
+        if talk.certain and number in talk.owes_pubrel and number not in talk.released and not talk.is_again(number):
+            self._in_order(0x60, number, talk.owes_pubrel, PUBRELS)
 
-    def _answer(
-        self, kind: int, number: int, owed: list[int], other: list[int], qos: int, order: tuple[str, ...]
-    ) -> None:
+    def _answer(self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]) -> None:
         """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""
         talk = self.talk
-        if not talk.certain or not talk.whole:
-            return
+        if not talk.certain or not talk.whole or number in talk.memory.incoming:
+            return  # what an earlier connection brought may still be answered
         if number in owed:
             if order:
                 self._in_order(kind, number, owed, order)
-        elif number in other:
-            asked = "a PUBACK for QoS 1" if qos == 1 else "a PUBREC for QoS 2"
-            self.accuse(KIND + BY_QOS[qos], asked, f"{NAMES[kind]} {number} for a message of QoS {qos}")
-        elif number not in talk.memory.incoming and (talk.session == FRESH or talk.memory.known):
-            self.accuse(
-                NO_ANSWER[kind], f"{NAMES[kind]} as the answer to a packet with its identifier",
-                f"{NAMES[kind]} {number}, where nothing with it waits for one",
-            )  # fmt: skip
+        elif talk.is_fresh() or (talk.memory.known and talk.session == RESUMED):
+            if number in other:
+                asked = "a PUBACK for QoS 1" if qos == 1 else "a PUBREC for QoS 2"
+                self.accuse(KIND + BY_QOS[qos], asked, f"{NAMES[kind]} {number} for a message of QoS {qos}")
+            elif number not in talk.recorded:
+                self.accuse(
+                    NO_ANSWER[kind], f"{NAMES[kind]} as the answer to a packet with its identifier",
+                    f"{NAMES[kind]} {number}, where nothing with it waits for one",
+                )  # fmt: skip
 
-    def _in_order(self, kind: int, number: int, owed: list[int], order: tuple[str, ...]) -> None:
-        if owed[0] == number:
-            return
-        late = [one for one in owed[: owed.index(number)] if (kind, one) not in self.passed_over]
-        if late and number not in late:
+    def _in_order(self, kind: int, number: int, owed: Owed, order: tuple[str, ...]) -> None:
+        late = [one for one in owed.before(number) if (kind, one) not in self.passed_over]
+        if late:
             self.passed_over.update((kind, one) for one in late)
-            self.accuse(order, "answers in the order of what they answer", f"{number} before {late[0]}")
+            self.accuse(order, "answers in the order of what they answer", f"{NAMES[kind]} {number} before {late[0]}")

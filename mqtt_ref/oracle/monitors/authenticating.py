@@ -31,6 +31,7 @@ class Authenticating(Monitor):
         super().__init__(talk, accuse)
         self.asked = False
         """The last AUTH of the server has no answer yet."""
+        self.asked_at = 0
 
     def _method(self) -> str | None:
         connect = self.talk.connect
@@ -62,9 +63,10 @@ class Authenticating(Monitor):
         if code == RE_AUTHENTICATE and not talk.answered_at:
             cites = CONTINUE if self.asked else AGAIN
             self.accuse(cites, "re-authentication only after the CONNACK", "AUTH 0x19 before it")
-        elif code == RE_AUTHENTICATE and self.asked and talk.informed:
+        elif code == RE_AUTHENTICATE and self.asked and talk.has(self.asked_at):
             self.accuse(CONTINUE, "AUTH 0x18 as the answer to an AUTH of the server", "AUTH 0x19")
         self.asked = False
 
     def got_auth(self, packet: Auth) -> None:
         self.asked = packet.reason_code == CONTINUE_AUTHENTICATION
+        self.asked_at = self.talk.now

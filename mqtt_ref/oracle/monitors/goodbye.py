@@ -31,14 +31,17 @@ class Goodbye(Monitor):
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.refused = False
+        self.since = 0
+        """Since when the connection has been open behind the DISCONNECT, as far as was seen."""
+        self.aliases_set: set[int] = set()
         self.aliases_kept = True
-        """Every Topic Alias of the server was one that the client allows."""
+        """Every Topic Alias of the server was one that the client allows, and set before it was used alone."""
         self.aliases_used = False
         self.code = 0
         self.told = False
 
     def got_connack(self, packet: Connack) -> None:
-        if packet.reason_code >= 0x80:
+        if packet.reason_code >= 0x80 and not self.talk.answered_at:  # a second CONNACK is the server's mistake
             self.refused = True
 
     def got_publish(self, packet: Publish) -> None:
@@ -49,8 +52,10 @@ class Goodbye(Monitor):
         maximum = None
         if connect is not None and connect.properties is not None:
             maximum = connect.properties.topic_alias_maximum
-        if not 0 < packet.properties.topic_alias <= (maximum or 0):
+        alias = packet.properties.topic_alias
+        if not 0 < alias <= (maximum or 0) or not (packet.topic or alias in self.aliases_set):
             self.aliases_kept = False
+        self.aliases_set.add(alias)
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk
@@ -74,10 +79,20 @@ class Goodbye(Monitor):
             if not before:
                 self.accuse(EXPIRY, "no Session Expiry Interval, that of the CONNECT being 0", f"{expiry} s")
 
+    def excuse(self, now: int) -> None:
+        self.since = now
+
     def passed(self, now: int) -> None:
+        # A client that is far away may have closed, and gone, without anybody knowing yet.
+        if self.talk.local:
+            self.left(now)
+
+    def left(self, now: int) -> None:
         talk = self.talk
-        if talk.disconnected_at and not self.told and now - talk.disconnected_at > PATIENCE and talk.end_seen:
+        if not talk.disconnected_at or self.told or not talk.end_seen or not talk.timed:
+            return
+        if now - max(talk.disconnected_at, self.since) > PATIENCE + talk.slack:
             self.told = True
             cites = ERROR_CLOSE if self.code >= 0x80 else CLOSE
-            seen = f"it is open {PATIENCE // SECOND} s after that"
+            seen = f"it was open more than {PATIENCE // SECOND} s after that"
             self.accuse(cites, "the connection closed by the client after its DISCONNECT", seen)

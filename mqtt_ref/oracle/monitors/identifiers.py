@@ -32,7 +32,7 @@ class Identifiers(Monitor):
             return
         found = talk.memory.outgoing.get(number)
         if found is not None:
-            if talk.session == UNKNOWN and found.talk != talk.number:
+            if found.talk != talk.number and not self._goes_on():
                 return
             topic = talk.topic_of(packet)
             if found.is_same(packet, topic) and (packet.dup or found.talk != talk.number):
@@ -58,9 +58,16 @@ class Identifiers(Monitor):
         if number in talk.pending:
             if talk.version >= V5 - 1:  # 3.1 lets a client send a SUBSCRIBE again
                 self._accuse(IN_USE, number, f"the {talk.pending[number]} with it has no answer yet")
-        elif found is not None and (found.talk == talk.number or talk.session != UNKNOWN):
+        elif found is not None and (found.talk == talk.number or self._goes_on()):
             cites = (IN_USE[0], *ONE_SET, *IN_USE[1:])
             self._accuse(cites, number, f"the message sent to {found.topic!r} with it is not acknowledged")
+
+    def _goes_on(self) -> bool:
+        """Whether the client knows that what an earlier connection sent is still under way.
+
+        One that has lost its session may take any identifier until it hears that the server has it.
+        """
+        return self.talk.session != UNKNOWN and self.talk.knows()
 
     def _accuse(self, cites: tuple[str, ...], number: int, seen: str) -> None:
         self.accuse(cites, "a Packet Identifier that is not in use", f"Packet Identifier {number} is in use: {seen}")

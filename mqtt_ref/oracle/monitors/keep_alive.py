@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import SECOND, Talk
-from mqtt_ref.wire.packets import Connack, Packet, Pingreq, Pingresp
+from mqtt_ref.wire.packets import Connack, Disconnect, Packet, Pingreq, Pingresp
 
 __all__ = ["KeepAlive", "allowance"]
 
@@ -38,10 +38,19 @@ class KeepAlive(Monitor):
         """Nanoseconds from one packet to the next that are surely too long; 0: any time is allowed."""
 
     def got_connack(self, packet: Connack) -> None:
+        if packet.reason_code or self.talk.answered_at:
+            return  # who is refused has nothing to keep alive; a second CONNACK says nothing
         connect = self.talk.connect
         given = packet.properties.server_keep_alive if packet.properties is not None else None
         seconds = connect.keep_alive if given is None and connect is not None else given or 0
-        self.limit = seconds * SECOND + allowance(seconds)
+        self.limit = seconds * SECOND + allowance(seconds) + self.talk.slack if seconds else 0
+
+    def got_disconnect(self, packet: Disconnect) -> None:
+        self.limit = 0  # the connection is over
+
+    def excuse(self, now: int) -> None:
+        if self.last:
+            self.last = max(self.last, now)
 
     def sent(self, packet: Packet) -> None:
         talk = self.talk
@@ -62,7 +71,7 @@ class KeepAlive(Monitor):
             self.left(now)
 
     def left(self, now: int) -> None:
-        if self.pinged and self.pinged == self.last:
+        if self.pinged:
             return  # it waits for the PINGRESP, or has given up waiting (3.1.2.10)
         if self.limit and now - self.last > self.limit and self.last and not self.told:
             self._judge(now)
@@ -70,7 +79,7 @@ class KeepAlive(Monitor):
     def _judge(self, now: int) -> None:
         talk = self.talk
         connect = talk.connect
-        if connect is None or not talk.whole or talk.disconnected_at:
+        if connect is None or not talk.whole or not talk.timed or talk.disconnected_at:
             return
         own = connect.keep_alive
         connack = talk.connack
@@ -82,9 +91,9 @@ class KeepAlive(Monitor):
         seconds = own if given is None else given
         if not seconds or not talk.answered_at or not talk.certain:
             return
-        if now - since > seconds * SECOND + allowance(seconds):
+        if now - since > seconds * SECOND + allowance(seconds) + talk.slack:
             self.told = True
             cites = KEPT if given is None or given == own else SERVERS + KEPT
             name = "Keep Alive" if given is None else "Server Keep Alive"
             waited = (now - since) / SECOND
-            self.accuse(cites, f"a packet at least every {seconds} s ({name})", f"nothing for {waited:.1f} s")
+            self.accuse(cites, f"a packet at least every {seconds} s ({name})", f"no packet for {waited:.1f} s")

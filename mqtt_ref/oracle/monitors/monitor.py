@@ -86,5 +86,8 @@ class Monitor:
     def passed(self, now: int) -> None:
         """Time has passed, without a packet."""
 
+    def excuse(self, now: int) -> None:
+        """Until now nobody listened to the client, or its bytes were kept from us: it has been silent since now."""
+
     def left(self, now: int) -> None:
         """The client closed its side of the connection; so it was there until now."""

@@ -22,6 +22,7 @@ LAPSED = ("MQTT5-3.2.2-5",)
 DISCARDED = ("MQTT5-3.1.2-4", "MQTT311-3.1.2-6")
 ORDER = ("MQTT5-4.6.0-1", "MQTT311-4.6.0-1")
 UNASKED = ("MQTT5-4.3.3-4", "MQTT311-4.3.3-1")
+ASKED = "a PUBREL as the answer to a PUBREC"
 
 
 class Resending(Monitor):
@@ -35,7 +36,7 @@ class Resending(Monitor):
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.latest = -1
-        """The message sent again last, in the order of their first sending."""
+        """The place of the message sent again last, in the order of their first sending, as far as that is known."""
 
     def sent_publish(self, packet: Publish) -> None:
         if not packet.qos or not self.talk.certain:
@@ -52,8 +53,10 @@ class Resending(Monitor):
         talk = self.talk
         here = found.talk == talk.number
         what = f"Packet Identifier {packet.packet_id}"
+        # A client that lost its session may use the identifier anew, until it hears that the server has the session.
+        resumed = talk.session == RESUMED and talk.knows()
         if found.released:
-            if packet.dup:
+            if packet.dup and (here or resumed):
                 self.accuse(RELEASED, "no PUBLISH again behind its PUBREL", f"{what} was released by a PUBREL")
         elif here:
             if packet.dup:
@@ -61,9 +64,11 @@ class Resending(Monitor):
                     LIVE, "messages sent again only when a session is resumed", f"{what} again on the same connection"
                 )
         elif talk.session == RESUMED:
-            if not packet.dup:
+            if not packet.dup and resumed:
                 self.accuse(DUP, "DUP 1 when a message is sent again", f"{what} again with DUP 0")
-            if found.order < self.latest:
+            if not found.order:
+                return
+            if found.order < self.latest and packet.dup:
                 self.accuse(ORDER, "messages again in the order of their first sending", f"{what} behind a later one")
             self.latest = max(self.latest, found.order)
 
@@ -71,18 +76,22 @@ class Resending(Monitor):
         """DUP is set, and there is nothing unacknowledged with that identifier."""
         talk = self.talk
         number = packet.packet_id
-        done = talk.done.get(number)
-        if done is not None and done[0] == hash(packet.payload):
+        topic = talk.topic_of(packet)
+        done, code = talk.done.get(number, (None, 0))
+        if done is not None and done.is_same(packet, topic):
             # 3.x may send again on a live connection, and the acknowledgement may have crossed that.
             if talk.version == V5:
-                cites = REFUSED + LIVE if done[1] >= 0x80 else LIVE
-                was = "refused" if done[1] >= 0x80 else "acknowledged"
-                self.accuse(cites, "messages sent again only when a session is resumed", f"{number} was {was}")
+                refused = code >= 0x80
+                seen = f"Packet Identifier {number} again on the same connection, where it was "
+                self.accuse(
+                    REFUSED + LIVE if refused else LIVE, "messages sent again only when a session is resumed",
+                    seen + ("refused" if refused else "acknowledged"),
+                )  # fmt: skip
             return
         if not talk.is_fresh():
             return
         old = talk.memory.lapsed.get(number)
-        if old is not None and old.is_same(packet, talk.topic_of(packet)):
+        if old is not None and old.is_same(packet, topic):
             self._from_before(f"Packet Identifier {number} of the session before, sent again")
             return
         self.accuse(NEW[packet.qos], "DUP 0 in what is sent for the first time", f"Packet Identifier {number}, DUP 1")
@@ -100,24 +109,30 @@ class Resending(Monitor):
         if not talk.certain or number in talk.owes_pubrel:
             return
         found = talk.memory.outgoing.get(number)
-        if found is not None and found.released and found.talk == talk.number:
-            self.accuse(LIVE, "a PUBREL again only when a session is resumed", f"PUBREL {number} once more")
-            return
-        if found is not None and (found.released or found.received):
-            return
-        if found is not None and (found.talk == talk.number or talk.session == RESUMED):
-            refused = "the message with it has no PUBREC yet"
-            self.accuse(UNASKED, "a PUBREL as the answer to a PUBREC", f"PUBREL {number}: {refused}")
-            return
-        if number in talk.done and number in talk.sent:
-            if talk.done[number][1] >= 0x80:
-                self.accuse(UNASKED, "no PUBREL behind a PUBREC that refuses", f"PUBREL {number} for a refused message")
-            elif talk.version == V5:
-                self.accuse(LIVE, "a PUBREL again only when a session is resumed", f"PUBREL {number} once more")
-            return
-        if found is None and talk.is_fresh():
+        what = f"PUBREL {number}"
+        if found is not None:
+            if found.released == talk.number:
+                self._released_twice(what)
+            elif not found.released and not found.received:
+                if found.talk == talk.number or (talk.session == RESUMED and talk.knows()):
+                    state = "has no PUBREC yet" if found.qos == 2 else "is of QoS 1"
+                    self.accuse(UNASKED, ASKED, f"{what}: the message with it {state}")
+        elif number in talk.done:
+            done, code = talk.done[number]
+            if done.qos == 1:
+                self.accuse(UNASKED, ASKED, f"{what}: the message with it was of QoS 1, and is acknowledged")
+            elif code >= 0x80:
+                self.accuse(UNASKED, "no PUBREL behind a PUBREC that refuses", f"{what} for a refused message")
+            elif number in talk.released:
+                self._released_twice(what)
+        elif number in talk.released:
+            self._released_twice(what)
+        elif talk.is_fresh():
             old = talk.memory.lapsed.get(number)
             if old is not None and (old.released or old.received):
-                self._from_before(f"PUBREL {number} of the session before")
+                self._from_before(f"{what} of the session before")
             else:
-                self.accuse(UNASKED, "a PUBREL as the answer to a PUBREC", f"PUBREL {number}: no message has it")
+                self.accuse(UNASKED, ASKED, f"{what}: no message has it")
+
+    def _released_twice(self, what: str) -> None:
+        self.accuse(LIVE, "a PUBREL again only when a session is resumed", f"{what} once more")
