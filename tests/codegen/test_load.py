@@ -198,7 +198,7 @@ CASES = {
         ("properties.toml", "property topic_alias", "size", "not a column"),
     ),
     "unknown column of a place": (
-        ("properties.toml", 'section = "3.3.2.3.4" }', 'section = "3.3.2.3.4", often = true }'),
+        ("properties.toml", 'section = "3.3.2.3.4", belongs', 'section = "3.3.2.3.4", often = true, belongs'),
         ("properties.toml", "property topic_alias, in PUBLISH", "often", "not a column"),
     ),
     "unknown column of a reason": (
