@@ -34,7 +34,7 @@ class Encoders(Writer):
         for prop in self.spec.property_set(packet):
             wire = self.spec.wire_of(prop.type)
             if prop.repeatable(packet):
-                name = {"utf8_pair": "pair", "vbi": "number"}[wire]
+                name = {"utf8_pair": "pair", "vbi": "number"}.get(wire, f"one_{wire}")
                 self.add(1, f"for {name} in properties.{prop.name}:")
                 self.add(2, f"out.append({self.put(wire, name, prop.id)})")
             else:

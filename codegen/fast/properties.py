@@ -61,7 +61,7 @@ class PropertyLists(Blocks):
             self.broken(5, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
         self.add(4, "pos += 1")
         wire = spec.wire_of(prop.type)
-        value = "value" if prop.limits or many else f"out.{prop.name}"
+        value = "value" if prop.limits or many or wire == "vbi" else f"out.{prop.name}"
         if wire == "binary":
             self.property_span(4, code, field)
             self.add(4, f"{value} = data[pos + 2 : stop]", "pos = stop")
