@@ -110,7 +110,7 @@ CASES = {
         ("properties.toml", "property subscription_identifier", "belongs = subscriber", "many"),
     ),
     "alias that may be 0": (
-        ("properties.toml", 'range  = { min = 1, breach = "TOPIC_ALIAS_INVALID"', 'range  = { breach = "TOPIC_ALIAS_INVALID"'),
+        ("properties.toml", 'min = 1, breach = "TOPIC_ALIAS_INVALID"', 'breach = "TOPIC_ALIAS_INVALID"'),
         ("properties.toml", "property topic_alias", "range.min", "1 or more"),
     ),
     "payload format that may be 2": (
