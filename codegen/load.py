@@ -10,7 +10,7 @@ from pathlib import Path
 
 from codegen.mint import mint
 from codegen.model import Spec, Statement
-from codegen.tables.crosschecks import check_citations, check_reasons
+from codegen.tables.crosschecks import check_block, check_citations, check_reasons
 from codegen.tables.packets import read_packets
 from codegen.tables.properties import read_properties
 from codegen.tables.reactions import read_reactions
@@ -58,6 +58,7 @@ def load(root: Path) -> Spec:
         sources=sources | more_sources,
     )
     check_reasons(spec)
+    check_block(spec)
     _add_minted(spec, statements)
     check_citations(spec)
     check_lock(root / "statements", statements)
