@@ -73,6 +73,11 @@ LAZY = """
         \"""The properties as bytes, as they came; None without any, and once `properties` gave them out as objects.\"""
         return self._block if self._given is None else None
 
+    @block.setter
+    def block(self, value: Block | None) -> None:
+        self._block = value
+        self._given = None
+
     def _look(self) -> {kind}:
         \"""The properties, for one that neither keeps nor changes them.\"""
         given = self._given

@@ -27,6 +27,7 @@ from mqtt_ref.engine.generated.decisions import (
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
+from mqtt_ref.wire.block import block_of
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT
@@ -315,9 +316,11 @@ class Broker:
         """
         self.last_message += 1
         expires = NEVER
-        if properties is not None and properties.message_expiry_interval is not None:
-            expires = max(now + properties.message_expiry_interval * SECOND, 1)
-        message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
+        block = block_of(properties, CLIENT)
+        interval = -1 if block is None else block.expiry()
+        if interval >= 0:
+            expires = max(now + interval * SECOND, 1)
+        message = Message(self.last_message, topic, payload, qos, retain, block, publisher, now, expires)
         self.counters.messages_own += 1
         self.counters.payload_own_bytes += len(payload)
         return self.deliverer.publish(message, now)

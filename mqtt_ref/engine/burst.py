@@ -39,7 +39,7 @@ def take(
     topic = packet.topic
     row = connection.base + ON_PUBLISH
     if (
-        packet.properties is not None
+        packet.has_properties
         or packet.retain
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
@@ -57,13 +57,7 @@ def take(
     end = len(packets) if watch is None or watch.published is None else at
     while at < end:
         other = packets[at]
-        if (
-            not isinstance(other, Publish)
-            or other.topic != topic
-            or other.qos
-            or other.retain
-            or other.properties is not None
-        ):
+        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
             break
         payloads.append(other.payload)
         at += 1
@@ -91,7 +85,7 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
-            or packet.properties is not None
+            or packet.has_properties
             or connection.state == CLOSED
         ):
             break

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.wire.block import Block, outgoing
+from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
@@ -22,19 +23,19 @@ PLAIN_MAXIMUM: Final = 268_000_000
 class Message:
     """One Application Message: full topic name, payload, and the properties that are forwarded.
 
-    `properties` holds neither a Topic Alias nor Subscription Identifiers; those belong to one connection or one
-    subscriber. The Message Expiry Interval in it is the one received; `arrived` and `expires_at` say when it counts
-    from and ends. `publisher` is the client id that No Local compares with.
+    `block` holds the properties as the bytes that came, without a Topic Alias or Subscription Identifiers; those belong
+    to one connection or one subscriber. The Message Expiry Interval in it is the one received; `arrived` and
+    `expires_at` say when it counts from and ends. `publisher` is the Client Identifier that No Local compares with.
     """
 
     __slots__ = (
         "_forms",
         "arrived",
+        "block",
         "encoded_topic",
         "expires_at",
         "ident",
         "payload",
-        "properties",
         "publisher",
         "qos",
         "retain",
@@ -49,7 +50,7 @@ class Message:
         payload: bytes,
         qos: int,
         retain: bool,
-        properties: PublishProperties | None,
+        block: Block | None,
         publisher: str,
         arrived: int,
         expires_at: int = NEVER,
@@ -60,7 +61,7 @@ class Message:
         self.payload = payload
         self.qos = qos
         self.retain = retain
-        self.properties = properties
+        self.block = block
         self.publisher = publisher
         self.arrived = arrived
         self.expires_at = expires_at
@@ -69,6 +70,11 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+    @property
+    def properties(self) -> PublishProperties | None:
+        """The properties as new objects, for people to look at; None if there are none."""
+        return None if self.block is None else self.block.properties()
 
     def form(self, version: int, qos: int, retain: bool) -> bytes:
         """The PUBLISH within a second of its arrival, without identifiers or alias; its packet identifier is 0.
@@ -85,9 +91,8 @@ class Message:
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         form = forms[at]
         if not form:
-            form = forms[at] = _encoded(
-                version, self.encoded_topic, self.payload, qos, retain, False, 0, self.properties
-            )
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            form = forms[at] = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
@@ -131,27 +136,7 @@ class Message:
         The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
         [X5-message-expiry-absent]
         """
-        properties = self.properties
-        if version == V5:
-            if properties is None:
-                if identifiers or alias:
-                    properties = PublishProperties(
-                        subscription_identifier=list(identifiers), topic_alias=alias if alias else None
-                    )
-            else:
-                interval = properties.message_expiry_interval
-                if interval is not None:
-                    interval = max(0, interval - waited)
-                properties = PublishProperties(
-                    properties.payload_format_indicator,
-                    interval,
-                    properties.content_type,
-                    properties.response_topic,
-                    properties.correlation_data,
-                    list(identifiers),
-                    alias if alias else None,
-                    properties.user_property,
-                )
+        properties = outgoing(self.block, waited, identifiers, alias) if version == V5 else b""
         topic = self.encoded_topic if named else b""
         return _encoded(version, topic, self.payload, qos, retain, dup, packet_id, properties)
 
@@ -164,10 +149,10 @@ def _encoded(
     retain: bool,
     dup: bool,
     packet_id: int,
-    properties: PublishProperties | None,
+    properties: bytes,
 ) -> bytes:
     try:
-        return encode_publish(version, topic, payload, qos, retain, dup, packet_id, properties)
+        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     except ValueError:
         if len(payload) <= PLAIN_MAXIMUM:
             raise

@@ -17,15 +17,16 @@ from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.wire.packets import Publish, PublishProperties
-from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.block import block_for
+from mqtt_ref.wire.packets import Publish
+from mqtt_ref.wire.primitives import CLIENT, V5, V31
 from mqtt_ref.wire.reasons import PubackReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
 
-__all__ = ["carry_out", "forwarded", "publish", "refuse"]
+__all__ = ["PERMITTED", "carry_out", "publish", "refuse"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
@@ -110,8 +111,9 @@ def publish(
             answer = None
         else:
             # Hooks get a packet of their own: what they do to it has no effect unless they return it.
-            properties = None if packet.properties is None else _copied(packet.properties)
-            shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id, properties)
+            shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
+            block = block_for(packet, CLIENT)
+            shown.block = None if block is None else block.kept()
             answer = intercept.publish(connection, shown)
             if answer is LATER:
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
@@ -129,9 +131,9 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
     agreement = connection.agreement
     topic = packet.topic
     qos = packet.qos
-    properties = packet.properties
-    if properties is not None and properties.topic_alias is not None:
-        topic = aliases.resolve(connection, topic, properties.topic_alias)
+    block = block_for(packet, CLIENT)
+    if block is not None and block.topic_alias:
+        topic = aliases.resolve(connection, topic, block.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:
             cites = ("MQTT5-3.2.2-18",) if agreement.alias_in_maximum == 0 else ("MQTT5-3.3.2-9", "MQTT5-3.2.2-17")
             breach(connection, cites, TOPIC_ALIAS_INVALID, PUBLISH, now, "A Topic Alias above the maximum")
@@ -163,7 +165,8 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
 def _acceptable(connection: Connection, packet: Publish, topic: str) -> int:
     """0, or the Reason Code for a payload that is not what it is said to be, or that cannot be retained."""
     broker = connection.broker
-    if packet.properties is not None and packet.properties.payload_format_indicator:
+    block = block_for(packet, CLIENT)
+    if block is not None and block.utf8:
         code = _judge_payload(connection, packet.payload)
         if code:
             return code
@@ -230,8 +233,10 @@ def _deliver(connection: Connection, session: Session, packet: Publish, topic: s
 
 def _answer(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
     """Send the PUBACK or PUBREC."""
-    properties = packet.properties
-    inherited = None if properties is None else acks.inherited(connection, properties.user_property)
+    inherited: list[tuple[str, str]] | None = None
+    if packet.has_properties and acks.inherits(connection):
+        properties = packet.properties
+        inherited = None if properties is None else properties.user_property
     qos_receive.answered(connection, session, packet.qos, packet.packet_id, code, now, inherited)
 
 
@@ -253,51 +258,11 @@ def _message(connection: Connection, topic: str, given: Publish, now: int) -> Me
     broker = connection.broker
     broker.last_message += 1
     expires = NEVER
-    properties = given.properties
-    if properties is not None:
-        interval = properties.message_expiry_interval
-        if interval is not None:
+    block = block_for(given, CLIENT)
+    if block is not None:
+        interval = block.expiry()
+        if interval >= 0:
             expires = max(now + interval * SECOND, 1)
-        properties = forwarded(properties)
-    return Message(
-        broker.last_message,
-        topic,
-        given.payload,
-        given.qos,
-        given.retain,
-        properties,
-        connection.client_id,
-        now,
-        expires,
-    )
-
-
-def _copied(properties: PublishProperties) -> PublishProperties:
-    """The properties that go on to subscribers, as an object of its own."""
-    return PublishProperties(
-        properties.payload_format_indicator,
-        properties.message_expiry_interval,
-        properties.content_type,
-        properties.response_topic,
-        properties.correlation_data,
-        None,
-        None,
-        list(properties.user_property),
-    )
-
-
-def forwarded(properties: PublishProperties) -> PublishProperties | None:
-    """The properties that go on to subscribers: all but the alias, which belongs to the publisher's connection."""
-    if properties.topic_alias is None:
-        return properties
-    kept = PublishProperties(
-        properties.payload_format_indicator,
-        properties.message_expiry_interval,
-        properties.content_type,
-        properties.response_topic,
-        properties.correlation_data,
-        None,
-        None,
-        properties.user_property,
-    )
-    return None if kept == PublishProperties() else kept
+        block = block.kept()
+    publisher = connection.client_id
+    return Message(broker.last_message, topic, given.payload, given.qos, given.retain, block, publisher, now, expires)

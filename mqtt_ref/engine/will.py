@@ -23,7 +23,7 @@ from mqtt_ref.engine.generated.will import (
     WIDTH,
 )
 from mqtt_ref.engine.message import NEVER, SECOND, Message
-from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.block import Block, will_block
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -98,25 +98,14 @@ def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -
     [X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
     X31-will-message-published]
     """
-    given = will.properties
-    properties: PublishProperties | None = None
+    block: Block | None = None
     expires = NEVER
-    if given is not None and version == V5:
-        properties = PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            given.correlation_data,
-            None,
-            None,
-            given.user_property,
-        )
-        if given.message_expiry_interval is not None:
-            expires = max(now + given.message_expiry_interval * SECOND, 1)
-        if properties == PublishProperties():
-            properties = None
-    return Message(ident, will.topic, will.payload, will.qos, will.retain, properties, client_id, now, expires)
+    if version == V5:
+        block = will_block(will.properties)
+        interval = -1 if block is None else block.expiry()
+        if interval >= 0:
+            expires = max(now + interval * SECOND, 1)
+    return Message(ident, will.topic, will.payload, will.qos, will.retain, block, client_id, now, expires)
 
 
 # The events that the broker around the session gives.

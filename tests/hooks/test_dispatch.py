@@ -394,7 +394,7 @@ class Kept(Hook):
     """What a store would give back."""
 
     def __init__(self) -> None:
-        self.message = StoredMessage(7, "t", b"kept", 1, True, None, "pub", 1, 0)
+        self.message = StoredMessage(7, "t", b"kept", 1, True, b"", "pub", 1, 0)
 
     def stored_clients(self) -> Iterable[SessionPut]:
         return [SessionPut("c", 5, "carol", 1000, 0, None, 0, False)]

@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import io
 import json
+import signal
 import sys
 import time
 import tomllib
@@ -35,6 +36,8 @@ HERE = Path(__file__).parent
 PLACES = ("tests/engine", "tests/broker", "tests/hooks", "tests/auth")
 COMPARES = ("test_tables.py", "test_every_state_with_every_input")
 """What holds tables against the specification, or against generated files."""
+LIMIT = 15.0
+"""Seconds after which a test counts as failed."""
 LONG = 2.0
 """Seconds above which a test is left out: it would be run hundreds of times."""
 
@@ -91,14 +94,21 @@ class Scorer:
 
 
 def _passes(item: pytest.Item, tables: Tables) -> bool:
+    """Run a test with these tables. One that does not end in time fails: a wrong row may make a broker run in circles."""
     tests.sansio.standard = tables
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
     try:
         item._initrequest()  # type: ignore[attr-defined]  # what pytest does before each run of a test
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             reports = runtestprotocol(item, nextitem=None, log=False)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         tests.sansio.standard = TABLES
     return not any(report.failed for report in reports)
+
+
+def _late(number: int, frame: object) -> None:
+    raise TimeoutError(f"not over after {LIMIT:.0f} s")
 
 
 def main() -> int:
@@ -107,6 +117,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="changes whose name contains this")
     parser.add_argument("--record", action="store_true", help="write tests/rows/results.json")
     args = parser.parse_args()
+    signal.signal(signal.SIGALRM, _late)
     began = time.monotonic()
     scorer = Scorer(args.only)
     with contextlib.redirect_stdout(io.StringIO()) as said:
