@@ -111,6 +111,8 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.topic_levels = bounds.topic_levels
+        """A topic of fewer characters cannot have too many levels."""
         self.tapped = False
         """Whether each packet has to be looked at, or may have to wait, before it is handled."""
         self.burst_open = False

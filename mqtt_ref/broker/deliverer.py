@@ -47,8 +47,15 @@ class Deliverer:
             match = broker.select(message, match)
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
+        by_handle = broker.sessions.by_handle
+        highest = min(message.qos, broker.limits.granted_maximum)
         for entry in match.plain:
-            self.deliver(entry, message, now)
+            session = by_handle[entry.subscriber]
+            if session is None or entry.special or message.retain or self.each:
+                self.deliver(entry, message, now)
+            else:
+                qos = entry.qos if entry.qos < highest else highest
+                qos_send.deliver(session.connection, session, message, qos, False, entry.identifiers, now)
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
             self._to_group(group, message, now)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Packet
 
-__all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "inherits", "suback", "unsuback"]
+__all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "suback", "unsuback"]
 
 DISCONNECT_WITH_WILL = 0x04
 UNSPECIFIED_ERROR = 0x80
@@ -82,14 +82,11 @@ def _title(code: int) -> str:
     return REASON_TITLES.get(code, "")
 
 
-def inherits(connection: Connection) -> bool:
-    """Whether acknowledgements take over the User Properties of what they answer, if it is so decided."""
-    return connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT
-
-
 def inherited(connection: Connection, user_properties: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
     """The User Properties that an acknowledgement takes over from what it answers, if it is so decided."""
-    return user_properties if user_properties and inherits(connection) else None
+    if user_properties and connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
+        return user_properties
+    return None
 
 
 def _ack(

@@ -251,16 +251,19 @@ class Connection:
         if isinstance(packet, Violation):
             react(self, packet, now)
             return
-        at = self.step(packet.TYPE)
-        action = self.broker.tables.connection_action[at]
+        tables = self.broker.tables
+        at = self.base + packet.TYPE
+        stays = tables.connection_next[at] == self.state
+        if not stays:
+            self.step(packet.TYPE)
+        action = tables.connection_action[at]
         session = self.session
         if action == DO_PUBLISH:
             if isinstance(packet, Publish) and session is not None:
                 publish.publish(self, session, packet, now)
         elif action == DO_ACKNOWLEDGE:
-            if session is not None:
-                if isinstance(packet, Puback | Pubrec | Pubcomp):
-                    qos_send.acknowledged(self, session, packet.packet_id, packet.TYPE, packet.reason_code, now)
+            if session is not None and isinstance(packet, (Puback, Pubrec, Pubcomp)):
+                qos_send.acknowledged(self, session, packet.packet_id, packet.TYPE, packet.reason_code, now)
         elif action == DO_RELEASE:
             if isinstance(packet, Pubrel) and session is not None:
                 qos_receive.released(self, session, packet.packet_id, now)
@@ -286,7 +289,8 @@ class Connection:
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
             breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
-        self.done(at, now)
+        if not stays:
+            self.done(at, now)
 
     def inject(self, packet: Packet, now: int) -> None:
         """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""

@@ -97,14 +97,21 @@ class Message:
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """The same form with its packet identifier filled in; only two bytes differ between subscribers."""
-        form = self.form(version, qos, retain)
+        forms = self._forms
+        if forms is None:
+            forms = self._forms = [b""] * 12
+        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        form = forms[at]
+        topic = self.encoded_topic
         if not form:
+            # The first one as it is: only whoever comes next has two bytes to change.
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            form = forms[at] = _encoded(version, topic, self.payload, qos, retain, False, packet_id, properties)
             return form
-        at = 2
-        while form[at - 1] > 127:
-            at += 1
-        at += 2 + len(self.encoded_topic)
-        return form[:at] + packet_id.to_bytes(2, "big") + form[at + 2 :]
+        number = 4 + len(topic)
+        while form[number - len(topic) - 3] > 127:
+            number += 1
+        return form[:number] + packet_id.to_bytes(2, "big") + form[number + 2 :]
 
     def limit_expiry(self, seconds: int) -> None:
         """Bound how long the message is kept, whatever its publisher said; 0: no bound."""

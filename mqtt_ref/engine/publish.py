@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import acks, aliases, qos_receive, topics
+from mqtt_ref.engine import aliases, qos_receive, topics
 from mqtt_ref.engine.generated.decisions import (
+    ACKNOWLEDGEMENT_PROPERTIES_INHERIT,
     NO_MATCHING_SUBSCRIBERS_TELL,
     NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
@@ -17,7 +18,7 @@ from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.wire.block import block_for
+from mqtt_ref.wire.block import Block, block_for
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import CLIENT, V5, V31
 from mqtt_ref.wire.reasons import PubackReason
@@ -69,16 +70,17 @@ def publish(
     X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
     """
     broker = connection.broker
+    block = block_for(packet, CLIENT)
     qos = packet.qos
     code = 0
 
     if stage == RECEIVED:
         # Rules that end the connection when they are broken.
-        topic = _checked(connection, session, packet, now)
+        topic = _checked(connection, session, packet, block, now)
         if not topic:
             return
         # May its client publish there?
-        if topics.refused(broker, topic):
+        if (topic[0] == "$" or len(topic) >= broker.topic_levels) and topics.refused(broker, topic):
             code = TOPIC_NAME_INVALID
         else:
             access = broker.access
@@ -96,8 +98,8 @@ def publish(
         if code:
             if code not in _ACK_CODES:
                 code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
-        else:
-            code = _acceptable(connection, packet, topic)
+        elif packet.retain or (block is not None and block.utf8):
+            code = _acceptable(connection, packet, topic, block)
         if code:
             refuse(connection, session, packet, code, now)
             return
@@ -112,7 +114,6 @@ def publish(
         else:
             # Hooks get a packet of their own: what they do to it has no effect unless they return it.
             shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
-            block = block_for(packet, CLIENT)
             shown.block = None if block is None else block.kept()
             answer = intercept.publish(connection, shown)
             if answer is LATER:
@@ -122,7 +123,7 @@ def publish(
     carry_out(connection, session, packet, topic, answer, now)
 
 
-def _checked(connection: Connection, session: Session, packet: Publish, now: int) -> str:
+def _checked(connection: Connection, session: Session, packet: Publish, block: Block | None, now: int) -> str:
     """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
 
     [X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
@@ -131,7 +132,6 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
     agreement = connection.agreement
     topic = packet.topic
     qos = packet.qos
-    block = block_for(packet, CLIENT)
     if block is not None and block.topic_alias:
         topic = aliases.resolve(connection, topic, block.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:
@@ -162,10 +162,9 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
     return topic
 
 
-def _acceptable(connection: Connection, packet: Publish, topic: str) -> int:
+def _acceptable(connection: Connection, packet: Publish, topic: str, block: Block | None) -> int:
     """0, or the Reason Code for a payload that is not what it is said to be, or that cannot be retained."""
     broker = connection.broker
-    block = block_for(packet, CLIENT)
     if block is not None and block.utf8:
         code = _judge_payload(connection, packet.payload)
         if code:
@@ -181,21 +180,43 @@ def _acceptable(connection: Connection, packet: Publish, topic: str) -> int:
 def carry_out(connection: Connection, session: Session, packet: Publish, topic: str, answer: object, now: int) -> None:
     """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
 
-    `answer` is None, a `Publish` or a `Refusal`. [X5-payload-format-zero]
+    `answer` is None, a `Publish` or a `Refusal`.
+    [X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers]
     """
-    if not isinstance(answer, Refusal):
-        given = packet
-        if isinstance(answer, Publish):
-            given = answer
-            topic = answer.topic
-        _deliver(connection, session, packet, topic, given, now)
-    elif answer.dropped:
+    if isinstance(answer, Refusal):
+        if not answer.dropped:
+            refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
+            return
         connection.broker.counters.dropped_by_hook += 1
         if packet.qos:
             _answer(connection, session, packet, 0, now)
-    else:
-        code = answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR
-        refuse(connection, session, packet, code, now)
+        return
+    given = packet
+    if isinstance(answer, Publish):
+        given = answer
+        topic = answer.topic
+    broker = connection.broker
+    journal = broker.journal
+    written = 0 if journal is None else journal.written
+    # The message inside the server has nothing that belongs to this connection alone.
+    expires = NEVER
+    block = block_for(given, CLIENT)
+    if block is not None:
+        if block.expiry_at >= 0:
+            expires = max(now + block.expiry() * SECOND, 1)
+        block = block.kept()
+    broker.last_message += 1
+    message = Message(
+        broker.last_message, topic, given.payload, given.qos, given.retain, block, connection.client_id, now, expires
+    )
+    matched = broker.deliverer.publish(message, now)
+    if packet.qos:
+        if journal is not None and journal.written != written:
+            journal.touch(connection)
+        code = 0
+        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
+            code = NO_MATCHING_SUBSCRIBERS
+        _answer(connection, session, packet, code, now)
 
 
 def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
@@ -213,28 +234,10 @@ def refuse(connection: Connection, session: Session, packet: Publish, code: int,
         _answer(connection, session, packet, code, now)
 
 
-def _deliver(connection: Connection, session: Session, packet: Publish, topic: str, given: Publish, now: int) -> None:
-    """Hand the message on, and acknowledge the packet that it came in.
-
-    [X5-puback-no-subscribers, X5-pubrec-no-subscribers]
-    """
-    broker = connection.broker
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    matched = broker.deliverer.publish(_message(connection, topic, given, now), now)
-    if packet.qos:
-        if journal is not None and journal.written != written:
-            journal.touch(connection)
-        code = 0
-        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
-            code = NO_MATCHING_SUBSCRIBERS
-        _answer(connection, session, packet, code, now)
-
-
 def _answer(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
     """Send the PUBACK or PUBREC."""
     inherited: list[tuple[str, str]] | None = None
-    if packet.has_properties and acks.inherits(connection):
+    if connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
         properties = packet.properties
         inherited = None if properties is None else properties.user_property
     qos_receive.answered(connection, session, packet.qos, packet.packet_id, code, now, inherited)
@@ -251,18 +254,3 @@ def _judge_payload(connection: Connection, payload: bytes) -> int:
         except UnicodeDecodeError:
             return PAYLOAD_FORMAT_INVALID
     return 0
-
-
-def _message(connection: Connection, topic: str, given: Publish, now: int) -> Message:
-    """The message inside the server, without what belongs to this connection alone."""
-    broker = connection.broker
-    broker.last_message += 1
-    expires = NEVER
-    block = block_for(given, CLIENT)
-    if block is not None:
-        interval = block.expiry()
-        if interval >= 0:
-            expires = max(now + interval * SECOND, 1)
-        block = block.kept()
-    publisher = connection.client_id
-    return Message(broker.last_message, topic, given.payload, given.qos, given.retain, block, publisher, now, expires)

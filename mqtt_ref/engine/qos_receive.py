@@ -101,7 +101,9 @@ def answered(
         # A repeat counts once on each connection.
         received[packet_id] = connection.serial
         connection.receiving += 1
-    _enter(connection, session, packet_id, state, tables.qos_receive_next[at])
+    after = tables.qos_receive_next[at]
+    if after != state:
+        _enter(connection, session, packet_id, after)
     if qos == 1 and connection.outbox.touched:
         connection.outbox.acks += 1
         connection.outbox.unsettled += 1
@@ -134,7 +136,9 @@ def released(connection: Connection, session: Session, packet_id: int, now: int)
     state = HELD if packet_id in session.received else FREE
     at = state * WIDTH + ON_PUBREL
     action = tables.qos_receive_action[at]
-    _enter(connection, session, packet_id, state, tables.qos_receive_next[at])
+    after = tables.qos_receive_next[at]
+    if after != state:
+        _enter(connection, session, packet_id, after)
     if action == DO_PUBCOMP:
         fine = acks.answer(connection, PUBCOMP, packet_id, 0)
     elif action == DO_PUBCOMP_NOT_FOUND:
@@ -146,10 +150,8 @@ def released(connection: Connection, session: Session, packet_id: int, now: int)
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBCOMP", now)
 
 
-def _enter(connection: Connection, session: Session, packet_id: int, before: int, after: int) -> None:
-    """The exchange of a packet identifier enters its next state: `free` and `held` are whether it is in `received`."""
-    if after == before:
-        return
+def _enter(connection: Connection, session: Session, packet_id: int, after: int) -> None:
+    """The exchange of a packet identifier enters another state: `free` and `held` are whether it is in `received`."""
     journal = connection.broker.journal
     if after == HELD:
         session.received[packet_id] = connection.serial

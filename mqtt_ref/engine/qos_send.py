@@ -63,7 +63,8 @@ def deliver(
     order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
     [MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0, X5-session-state-outbound, X311-clients-independent]
     """
-    if session.version == V31 and len(message.topic) > session.broker.limits.topic_v31:
+    broker = session.broker
+    if session.version == V31 and len(message.topic) > broker.limits.topic_v31:
         # The Topic Name came from a client of a later version [X31-topic-length].
         queueing.dropped(session, message, "too_large")
         return
@@ -79,10 +80,10 @@ def deliver(
     if (
         connection is None
         or connection.quota <= 0
-        or session.queue
-        or session.resending
+        or session.queue is not None
+        or session.resending is not None
         or connection.outbox.choked
-        or _full(session, message)
+        or (len(session.inflight) >= broker.limits.packet_id_maximum and _full(session, message))
     ):
         queueing.enqueue(session, delivery, now)
     else:
@@ -90,11 +91,8 @@ def deliver(
 
 
 def _full(session: Session, message: Message) -> bool:
-    """Whether no packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
-    broker = session.broker
-    if len(session.inflight) < broker.limits.packet_id_maximum:
-        return False
-    watch = broker.watch
+    """No packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
+    watch = session.broker.watch
     if watch is not None and watch.exhausted is not None:
         watch.exhausted(session, message)
     return True
@@ -211,7 +209,10 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     if _step(session, delivery, ON_SEND_QOS1 if qos == 1 else ON_SEND_QOS2) != DO_SEND_PUBLISH:
         return
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
-    _send(connection, message, data)
+    counters = broker.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
+    connection.send(data)
     delivery.charged = True
     connection.quota -= 1
     watch = broker.watch
