@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import publish
-from mqtt_ref.engine.generated.connection import CLOSED, DO_PUBLISH, ON_PUBLISH
+from mqtt_ref.engine.generated.connection import CLOSED
 from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message
 from mqtt_ref.wire.fast import encode_publish
 from mqtt_ref.wire.packets import Publish
@@ -35,17 +35,13 @@ def take(
     [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership]
     """
     broker = connection.broker
-    tables = broker.tables
     topic = packet.topic
-    row = connection.base + ON_PUBLISH
     if (
         packet.has_properties
         or packet.retain
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or topic.count("/") >= broker.options.bounds.topic_levels
-        or tables.connection_action[row] != DO_PUBLISH
-        or tables.connection_next[row] != connection.state
     ):
         return at
     if not broker.burst_unseen:
@@ -100,7 +96,7 @@ def _take_shown(
         if payloads:
             _forward(connection, topic, payloads, now)
             payloads = []
-        publish.carry_out(connection, session, packet, topic, answer, now)
+        publish.carry_out(connection, session, packet, None, topic, answer, now)
     if payloads:
         _forward(connection, topic, payloads, now)
     return at

@@ -41,6 +41,8 @@ from mqtt_ref.engine.generated.connection import (
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
     ON_LOST,
+    ON_PUBACK,
+    ON_PUBLISH,
     ON_TIMEOUT,
     WIDTH,
 )
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
+PUBACK = 4
 PROTOCOL_ERROR = 0x82
 UNSPECIFIED_ERROR = 0x80
 NOT_AUTHORIZED = 0x87
@@ -227,23 +230,34 @@ class Connection:
         if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
             return
+        tables = broker.tables
+        actions = tables.connection_action
+        nexts = tables.connection_next
         next_at = 0
         for at, packet in enumerate(packets):
             if at < next_at:
                 continue
-            if isinstance(packet, Publish):
-                session = self.session
-                if session is not None and packet.qos == 0 and broker.burst_open:
-                    next_at = burst.take(self, session, packet, packets, at, now)
-                    if next_at != at:
-                        continue
-                self.handle(packet, now)
-            else:
-                self.handle(packet, now)
-                if self.sated and at + 1 < len(packets):
-                    self._wait_behind(packets[at + 1 :])
-                    self._go_on_later(now)
-                    break
+            session = self.session
+            # The two kinds of which there are many, without a call for what their rows almost always say.
+            if session is not None and isinstance(packet, Publish):
+                row = self.base + ON_PUBLISH
+                if actions[row] == DO_PUBLISH and nexts[row] == self.state:
+                    if packet.qos == 0 and broker.burst_open:
+                        next_at = burst.take(self, session, packet, packets, at, now)
+                        if next_at != at:
+                            continue
+                    publish.publish(self, session, packet, now)
+                    continue
+            elif session is not None and isinstance(packet, Puback):
+                row = self.base + ON_PUBACK
+                if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
+                    qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
+                    continue
+            self.handle(packet, now)
+            if self.sated and at + 1 < len(packets):
+                self._wait_behind(packets[at + 1 :])
+                self._go_on_later(now)
+                break
         self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:

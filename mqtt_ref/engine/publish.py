@@ -50,7 +50,6 @@ TOPIC_ALIAS_INVALID = 0x94
 QUOTA_EXCEEDED = 0x97
 PAYLOAD_FORMAT_INVALID = 0x99
 RETAIN_NOT_SUPPORTED = 0x9A
-QOS_NOT_SUPPORTED = 0x9B
 
 
 def publish(
@@ -75,9 +74,13 @@ def publish(
     code = 0
 
     if stage == RECEIVED:
-        # Rules that end the connection when they are broken.
-        topic = _checked(connection, session, packet, block, now)
-        if not topic:
+        # Rules that end the connection when they are broken. What a plain message can't break is not looked at.
+        topic = packet.topic
+        if block is not None or packet.retain or connection.version == V31 or broker.strict_text:
+            topic = _checked(connection, packet, block, now)
+            if not topic:
+                return
+        if qos and not qos_receive.counts(connection, session, qos, packet.packet_id, now):
             return
         # May its client publish there?
         if (topic[0] == "$" or len(topic) >= broker.topic_levels) and topics.refused(broker, topic):
@@ -120,18 +123,18 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    carry_out(connection, session, packet, topic, answer, now)
+    # Deliver it, and acknowledge it.
+    carry_out(connection, session, packet, block, topic, answer, now)
 
 
-def _checked(connection: Connection, session: Session, packet: Publish, block: Block | None, now: int) -> str:
+def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
     """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
 
-    [X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
+    [X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
     """
     broker = connection.broker
     agreement = connection.agreement
     topic = packet.topic
-    qos = packet.qos
     if block is not None and block.topic_alias:
         topic = aliases.resolve(connection, topic, block.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:
@@ -149,12 +152,6 @@ def _checked(connection: Connection, session: Session, packet: Publish, block: B
         text = "A character that is not allowed in the Topic Name"
         breach(connection, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, text)
         return ""
-    if qos:
-        if not qos_receive.counts(connection, session, qos, packet.packet_id, now):
-            return ""
-        if qos > agreement.offered.maximum_qos:
-            breach(connection, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
-            return ""
     if packet.retain and not agreement.offered.retain_available:
         text = "Retained messages are not supported"
         breach(connection, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, text)
@@ -177,7 +174,15 @@ def _acceptable(connection: Connection, packet: Publish, topic: str, block: Bloc
     return 0
 
 
-def carry_out(connection: Connection, session: Session, packet: Publish, topic: str, answer: object, now: int) -> None:
+def carry_out(
+    connection: Connection,
+    session: Session,
+    packet: Publish,
+    block: Block | None,
+    topic: str,
+    answer: object,
+    now: int,
+) -> None:
     """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
 
     `answer` is None, a `Publish` or a `Refusal`.
@@ -195,12 +200,12 @@ def carry_out(connection: Connection, session: Session, packet: Publish, topic: 
     if isinstance(answer, Publish):
         given = answer
         topic = answer.topic
+        block = block_for(answer, CLIENT)
     broker = connection.broker
     journal = broker.journal
     written = 0 if journal is None else journal.written
     # The message inside the server has nothing that belongs to this connection alone.
     expires = NEVER
-    block = block_for(given, CLIENT)
     if block is not None:
         if block.expiry_at >= 0:
             expires = max(now + block.expiry() * SECOND, 1)
@@ -216,7 +221,10 @@ def carry_out(connection: Connection, session: Session, packet: Publish, topic: 
         code = 0
         if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
             code = NO_MATCHING_SUBSCRIBERS
-        _answer(connection, session, packet, code, now)
+        if block is None and not code:
+            qos_receive.answered(connection, session, packet.qos, packet.packet_id, 0, now)
+        else:
+            _answer(connection, session, packet, code, now)
 
 
 def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import acks
+from mqtt_ref.engine.acks import HEADS
 from mqtt_ref.engine.generated.qos_receive import (
     CITES,
     DO_DELIVER_PUBACK,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accepts", "answered", "counts", "released"]
 
+PUBLISH = 3
 PUBACK = 4
 PUBREC = 5
 PUBCOMP = 7
@@ -41,25 +43,29 @@ PACKET_IDENTIFIER_IN_USE = 0x91
 PACKET_IDENTIFIER_NOT_FOUND = 0x92
 RECEIVE_MAXIMUM_EXCEEDED = 0x93
 PACKET_TOO_LARGE = 0x95
+QOS_NOT_SUPPORTED = 0x9B
 
 
 def counts(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
-    """Count a PUBLISH against our Receive Maximum; False, and the end of the connection, if it is one too many.
+    """Hold a PUBLISH against our Maximum QoS and Receive Maximum; False, and the end of the connection, if it is above.
 
     QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent [MQTT5-3.3.4-7]. A
     repeat of an identifier that is held counts once on each connection.
-    [X5-receive-maximum-exceeded-server]
+    [X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded]
     """
-    if qos == 2 and session.received.get(packet_id) == connection.serial:
-        return True
-    if connection.receiving + connection.outbox.unsettled < connection.agreement.receive_maximum:
+    agreement = connection.agreement
+    if qos > agreement.offered.maximum_qos:
+        breach(connection, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
+        return False
+    if connection.receiving + connection.outbox.unsettled < agreement.receive_maximum:
         return True
     if connection.version != V5:
         # 3.x has no Receive Maximum: the bound is ours alone, and packet identifiers bound the client.
         return True
-    breach(
-        connection, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, 3, now, "More messages at once than we said we take"
-    )
+    if qos == 2 and session.received.get(packet_id) == connection.serial:
+        return True
+    text = "More messages at once than we said we take"
+    breach(connection, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, PUBLISH, now, text)
     return False
 
 
@@ -107,6 +113,9 @@ def answered(
     if qos == 1 and connection.outbox.touched:
         connection.outbox.acks += 1
         connection.outbox.unsettled += 1
+    if action == DO_DELIVER_PUBACK and not code and inherited is None and connection.agreement.packet_limit >= 4:
+        connection.send(HEADS[PUBACK] + packet_id.to_bytes(2, "big"))
+        return
     if action in (DO_DELIVER_PUBACK, DO_REFUSE_PUBACK):
         fine = acks.answer(connection, PUBACK, packet_id, code, "", inherited)
     elif action in (DO_DELIVER_PUBREC, DO_REFUSE_PUBREC):

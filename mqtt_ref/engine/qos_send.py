@@ -202,7 +202,14 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     largest = broker.limits.packet_id_maximum
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
-    data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
+    agreement = connection.agreement
+    if delivery.identifiers or agreement.alias_out_maximum or message.expires_at != NEVER:
+        data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
+    else:
+        data = message.with_id(connection.version, qos, delivery.retain, packet_id)
+        if len(data) > agreement.packet_limit or not data:
+            queueing.dropped(session, message, "too_large")
+            return
     if not data:
         return
     delivery.packet_id = packet_id
@@ -212,7 +219,11 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     counters = broker.counters
     counters.messages_sent += 1
     counters.payload_sent_bytes += len(message.payload)
-    connection.send(data)
+    outbox = connection.outbox
+    outbox.packets.append(data)
+    if not outbox.queued:
+        outbox.queued = True
+        broker.dirty.append(connection)
     delivery.charged = True
     connection.quota -= 1
     watch = broker.watch
