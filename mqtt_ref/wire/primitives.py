@@ -49,6 +49,8 @@ NAMES: Final[dict[bytes, str]] = {}
 _KEPT: Final = 4096
 _LONGEST: Final = 128
 _SHARE: Final = b"$share/"
+_SHORT: Final = tuple(bytes((value,)) for value in range(128))
+"""The Variable Byte Integers of one byte."""
 
 
 def vbi(value: int) -> bytes:
@@ -58,7 +60,7 @@ def vbi(value: int) -> bytes:
         ValueError: the value is negative or above 268,435,455.
     """
     if 0 <= value < 128:
-        return bytes((value,))
+        return _SHORT[value]
     if 0 <= value < 16_384:
         return bytes((value & 127 | 128, value >> 7))
     if 0 <= value < 2_097_152:
