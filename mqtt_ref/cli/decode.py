@@ -96,6 +96,8 @@ def _pieces(words: list[str]) -> Iterator[Piece]:
 def _packets(pieces: list[Piece], version: int | None, sender: int | None) -> Iterator[tuple[str, Found]]:
     streams: dict[str, Stream] = {}
     for piece in pieces:
+        if piece.event == "text":
+            continue  # a text frame of a WebSocket is no MQTT
         stream = streams.setdefault(piece.connection, Stream(version))
         side = piece.sender if sender is None else sender
         if piece.gap:

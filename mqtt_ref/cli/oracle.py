@@ -7,7 +7,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -17,12 +17,15 @@ from mqtt_ref.cli.failure import plainly
 if TYPE_CHECKING:
     from mqtt_ref.cli.planning import Plan
     from mqtt_ref.oracle.finding import Finding
+    from mqtt_ref.oracle.hole import Hole
     from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.server import Server
 
 __all__ = ["configure", "run"]
 
 FINE, FINDINGS, USAGE = 0, 1, 2
+SHOWN: Final = 20
+"""Holes of a recording that are told line by line."""
 VERSIONS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
 EXAMPLE: Final = """\
 examples:
@@ -105,7 +108,7 @@ def _check(args: argparse.Namespace) -> int:
     if not judge.connections:
         print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
         return USAGE
-    code = _show(args, judge.findings, judge.connections, judge.unjudged)
+    code = _show(args, judge.findings, judge.connections, judge.unjudged, list(judge.holes.values()))
     return USAGE if code == FINE and judge.unjudged == judge.connections else code
 
 
@@ -120,16 +123,28 @@ def _report(args: argparse.Namespace) -> int:
     return _show(args, found, len({finding.connection for finding in found}), 0)
 
 
-def _show(args: argparse.Namespace, findings: Iterable[Finding], connections: int, unjudged: int) -> int:
+def _show(
+    args: argparse.Namespace,
+    findings: Iterable[Finding],
+    connections: int,
+    unjudged: int,
+    holes: Sequence[Hole] = (),
+) -> int:
+    from mqtt_ref.oracle.hole import ALL
     from mqtt_ref.oracle.report import as_json, as_text, one_line, summary
 
     found = list(findings)
     if args.json:
-        print(json.dumps(as_json(found, connections, unjudged), indent=2, ensure_ascii=False))
+        print(json.dumps(as_json(found, connections, unjudged, holes), indent=2, ensure_ascii=False))
     else:
         for number, finding in enumerate(found, 1):
             print(one_line(finding) if args.brief else as_text(finding, number) + "\n")
-        print(summary(found, connections, unjudged))
+        for hole in holes[:SHOWN]:
+            print(f"not judged: {hole}")
+        if len(holes) > SHOWN:
+            print(f"not judged: {len(holes) - SHOWN} more; --json tells them")
+        partly = len({one.connection for one in holes if one.unjudged != ALL})
+        print(summary(found, connections, unjudged, partly))
     return _code(found)
 
 

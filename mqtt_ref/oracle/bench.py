@@ -112,7 +112,7 @@ class Bench:
         self.script.install(self._rules)
         if self.clock.scale != self._scale:
             self.clock.scale = self._scale
-        self._live.judge = Judge(self._found)
+        self._live.renew(Judge(self._found))
         self.recorder.clear()
 
     async def __aenter__(self) -> Bench:

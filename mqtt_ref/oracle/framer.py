@@ -38,6 +38,7 @@ class Framer:
         """
         frames: list[tuple[int, int, int]] = []
         if self.lost:
+            self.whole = 0
             return data, frames
         if self.have:
             self.rest.append(data)

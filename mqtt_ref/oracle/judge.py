@@ -11,6 +11,7 @@ from mqtt_ref.oracle import following
 from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.framer import Framer
+from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
@@ -77,6 +78,8 @@ class Watched:
         self.blind = False
         """Nothing can be said any more: it began midway, or bytes are missing."""
         self.aliases = False
+        self.unknown = False
+        """Its CONNECT is missing in the record."""
         self.begun_at = 0
         """When the packet that is not whole yet began to come; 0: there is none."""
         self.monitors: list[Monitor] = [monitor(talk, self.accuse) for monitor in MONITORS]
@@ -141,6 +144,8 @@ class Watched:
         if talk.connect is None:
             if not isinstance(packet, Connect):
                 self.blind = True  # what was not begun by a CONNECT is not MQTT
+                if not talk.whole:
+                    self.judge.stranger(talk.server, talk.number)
                 return
             self._connected(packet)
         following.after_sent(talk, packet)
@@ -159,8 +164,11 @@ class Watched:
             earlier.certain = False
             earlier.memory = Memory()
             earlier.heir = memory
+        if self.judge.strangers.get(talk.server, -1) >= memory.number:
+            memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
         talk.memory = memory
         memory.talk = talk
+        memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
             memory.doubt(talk.number)  # by the client's clock there is no session any more
         if connect.clean_start:
@@ -219,8 +227,11 @@ class Watched:
         if talk.connect is None:
             if not talk.whole:
                 self.blind = True
+                self.judge.stranger(talk.server, talk.number)
             return
         framer = self.got
+        if framer.lost:
+            return
         judge = self.judge
         if data == judge.harmless and not framer.have and not self.aliases:
             # The same messages to one subscriber after the other: all of QoS 0, and all whole.
@@ -261,14 +272,32 @@ class Watched:
 
     # ---------------------------------------------------------------- what happened to the connection
 
-    def missing(self, sender: int) -> None:
-        """Bytes are missing in the record: nothing is accused that might be explained by them."""
+    def hole(self, sender: int, size: int = 0, behind: int = 0) -> None:
+        """Bytes of one side are missing here, behind the first `behind` that it sent; `size` 0: nobody knows how many.
+
+        Where packets of that side begin and end is not known any more. Of the client, nothing that follows is judged;
+        where the server's are missing, nothing that depends on what the server said. To be called at once behind the
+        last byte before the hole, for the other side may have seen what is missing any time after that.
+        """
         talk = self.talk
         talk.certain = False
-        if sender == CLIENT or talk.connect is None:
+        if sender == CLIENT:
             self.blind = True
+            if talk.connect is None:
+                self.unknown = True
+                self.judge.stranger(talk.server, self.judge.connections)
         else:
             self.got.lost = True
+        self.judge.miss(talk, sender, size, behind, BYTES if size or not behind else ORDER)
+
+    def begun(self, now: int) -> None:
+        """The first bytes of a packet of the client came, which is not whole yet and is told when it is."""
+        self.begun_at = now
+
+    def untimed(self) -> None:
+        """The times of the record are not those at which things happened: nothing is judged by them."""
+        self.talk.timed = False
+        self.judge.miss(self.talk, CLIENT, 0, 0, TIMES)
 
     def offered(self, protocols: tuple[str, ...]) -> None:
         """The WebSocket Sub Protocols that the client offers; judged when its CONNECT says which version it speaks."""
@@ -303,10 +332,14 @@ class Watched:
             for at in TIMED:
                 self.monitors[at].passed(now)
 
-    def excuse(self, now: int) -> None:
-        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late."""
+    def excuse(self, now: int) -> bool:
+        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late.
+
+        False where that makes no difference.
+        """
         for monitor in self.monitors:
             monitor.excuse(now)
+        return self.talk.connect is not None and not self.blind
 
     def closed(self, now: int, by_client: bool = False) -> None:
         """The connection is gone; `by_client` says that the client is known to have closed it."""
@@ -320,6 +353,8 @@ class Watched:
             following.closed(self.talk)
         if self.talk.connect is None:
             self.judge.unjudged += 1
+            if self.unknown:
+                self.judge.stranger(self.talk.server, self.judge.connections)
         self.blind = True
 
     # ---------------------------------------------------------------- findings
@@ -378,6 +413,10 @@ class Judge:
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
         """Connections of which nothing could be said."""
+        self.holes: dict[tuple[int, int, str], Hole] = {}
+        """What was missing in the recording, by number of the connection, side and kind."""
+        self.strangers: dict[str, int] = {}
+        """By server: somebody whose CONNECT was not seen was there, at the time of the connection of that number."""
         self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
@@ -398,15 +437,20 @@ class Judge:
         self.talks[talk.number] = watched
         return watched
 
-    def passed(self, now: int) -> None:
-        """Time passes; to be called a few times in a second of whatever clock there is."""
+    def passed(self, now: int) -> bool:
+        """Time passes; to be called a few times in a second of whatever clock there is. Whether that found anything."""
+        before = self.counts.total()
         for watched in list(self.talks.values()):
             watched.passed(now)
+        return self.counts.total() > before
 
-    def excuse(self, now: int) -> None:
-        """Whoever watches was not there for a while: nobody was late."""
-        for watched in self.talks.values():
-            watched.excuse(now)
+    def excuse(self, now: int) -> bool:
+        """Whoever watches was not there for a while: nobody was late. False where that makes no difference."""
+        return sum(watched.excuse(now) for watched in self.talks.values()) > 0
+
+    def forget(self) -> None:
+        """Forget all clients that were here."""
+        self._memories.clear()
 
     def remember(self, server: str, client_id: str) -> Memory:
         """What is known of a client; nothing of one without Client Identifier, or that was at another address before.
@@ -429,6 +473,22 @@ class Judge:
         self._memories.move_to_end(client_id)
         if len(self._memories) > CLIENTS:
             self._memories.popitem(last=False)
+
+    def stranger(self, server: str, number: int) -> None:
+        """Somebody was at that server whose CONNECT was not seen; connections up to that number began before."""
+        self.strangers[server] = max(number, self.strangers.get(server, -1))
+
+    def miss(self, talk: Talk, sender: int, size: int, behind: int, kind: str) -> None:
+        """Something is missing in the record."""
+        key = talk.number, sender, kind
+        known = self.holes.get(key)
+        if known is not None:
+            known.size += size
+            known.count += size > 0
+        elif len(self.holes) < FINDINGS:
+            self.holes[key] = Hole(
+                talk.name, talk.remote, kind, sender, behind, size, talk.connect is not None
+            )  # fmt: skip
 
     def add(self, finding: Finding, number: int) -> None:
         """A finding on the connection of that number."""

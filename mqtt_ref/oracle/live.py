@@ -58,6 +58,11 @@ class Live:
         """The channel of a connection that was accepted."""
         return JudgedChannel(self, driver, listener)
 
+    def renew(self, judge: Judge) -> None:
+        """Another judge from now on, who knows no client."""
+        self.judge = judge
+        self.trace.note(None, "anew", {"at": monotonic_ns()})
+
     def add(self, channel: JudgedChannel) -> None:
         """It is watched from now on."""
         self.channels.add(channel)
@@ -70,13 +75,14 @@ class Live:
     def look(self) -> None:
         """See who has been silent for too long; if we were not there for a while ourselves, nobody has."""
         now = monotonic_ns()
-        if now - self.looked > 2 * TICK:
-            self.judge.excuse(now)
+        if now - self.looked > 2 * TICK and self.judge.excuse(now):
+            self.trace.note(None, "excuse", {"at": now})
         self.looked = now
         for channel in self.channels:
-            if channel.halted:
-                channel.watched.excuse(now)
-        self.judge.passed(now)
+            if channel.halted and channel.watched.excuse(now):
+                self.trace.note(channel.number, "excuse", {"at": now})
+        if self.judge.passed(now):
+            self.trace.note(None, "look", {"at": now})
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self.look()
@@ -92,8 +98,9 @@ class _NoSink:
 class JudgedChannel(TracedChannel):
     """A channel whose packets are judged, in both directions."""
 
-    __slots__ = ("_answered", "_held", "_live", "_pass", "watched")
+    __slots__ = ("_answered", "_held", "_live", "watched")
 
+    judged = True
     notes_arrivals = True
 
     def __init__(self, live: Live, driver: Driver, listener: Listener) -> None:
@@ -102,13 +109,17 @@ class JudgedChannel(TracedChannel):
         self._answered = False
         self._held: list[bytes] = []
 
+    @property
+    def number(self) -> int:
+        """The connection's number in the trace, and of its findings."""
+        return self._number
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.watched = self._live.judge.open(
             str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
         )
         self._live.add(self)
-        self._pass = self.write
         self.write = self._judged_write
 
     def data_received(self, data: bytes) -> None:
@@ -117,19 +128,30 @@ class JudgedChannel(TracedChannel):
         if now - live.looked > 2 * TICK:
             live.look()
         self.watched.client(data, now)
-        super().data_received(data)
+        self._arrived(data, now)
 
     def arriving(self, begun: bool) -> None:
         if begun:
             self.connection.heard = self.driver.now()  # to the broker it is alive too
-        self.watched.arriving(monotonic_ns(), begun)
+        watched = self.watched
+        before = watched.begun_at
+        watched.arriving(monotonic_ns(), begun)
+        self._begun_at = watched.begun_at
+        if watched.begun_at != before:
+            if watched.begun_at:
+                self._trace.note(self._number, "begin", {"at": watched.begun_at})
+            else:
+                self._trace.note(self._number, "idle", {"at": monotonic_ns()})
 
     def offered(self, protocols: tuple[str, ...]) -> bool:
+        self._trace.note(self._number, "offered", {"at": monotonic_ns(), "protocols": list(protocols)})
         self.watched.offered(protocols)
         return self.driver.broker.tables.go_on
 
     def text_frame(self, data: bytes) -> None:
-        self.watched.text_frame(data, monotonic_ns())
+        now = monotonic_ns()
+        self.watched.text_frame(data, now)
+        self._trace.note(self._number, "text", {"at": now, "hex": data.hex()})
 
     def _judged_write(self, data: bytes) -> None:
         if self._held:
@@ -144,7 +166,7 @@ class JudgedChannel(TracedChannel):
                 self._wait()
                 return
         self.watched.server(data, now)
-        self._pass(data)
+        self._pass_on(data, now)
 
     def _wait(self) -> None:
         """Release the CONNACK when it has been held long enough; a timer may be early by the time its loop was busy."""
@@ -158,14 +180,17 @@ class JudgedChannel(TracedChannel):
         held, self._held = self._held, []
         if held and not self.transport.is_closing():
             data = b"".join(held)
-            self.watched.server(data, monotonic_ns())
-            self._pass(data)
+            now = monotonic_ns()
+            self.watched.server(data, now)
+            self._pass_on(data, now)
 
     def close(self, said: bool) -> None:
         self._release()
         super().close(said)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.watched.closed(monotonic_ns())
+        now = monotonic_ns()
+        self.watched.closed(now)
         self._live.channels.discard(self)
-        super().connection_lost(exc)
+        self._show_end(exc, now)
+        Channel.connection_lost(self, exc)

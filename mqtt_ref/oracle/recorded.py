@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
 from mqtt_ref.oracle.judge import Judge, Watched
 from mqtt_ref.oracle.state import LOCAL, SECOND, SETTLE
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -10,8 +14,9 @@ from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 
 __all__ = ["judge_pieces", "judge_recording"]
 
-STEP = SECOND // 5
+STEP: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
+ENDS: Final = ("close", "reset")
 
 
 def judge_recording(data: bytes, judge: Judge | None = None) -> Judge:
@@ -27,50 +32,128 @@ def judge_recording(data: bytes, judge: Judge | None = None) -> Judge:
 
 
 def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
-    """The same for pieces, in the order of time.
-
-    Where the record has a gap in what a server sent, nothing is accused on that connection that depends on it: when
-    exactly the client got what is missing is not known either.
-    """
+    """The same for pieces, in the order of time."""
     judge = judge or Judge()
-    ended = {piece.connection for piece in pieces if piece.event == "close"}
-    patchy = {piece.connection for piece in pieces if piece.gap and piece.sender == SERVER}
-    open_now: dict[str, Watched] = {}
-    opened: dict[str, int] = {}
-    gone: set[str] = set()
-    looked = 0
-    now = 0
+    replay = _Replay(judge, pieces)
+    for piece in _joined(pieces):
+        replay.take(piece)
+    replay.end()
+    return judge
+
+
+def _joined(pieces: list[Piece]) -> Iterator[Piece]:
+    """Packets of one connection and side that came at once, as one piece; only times of traces tell that."""
+    held: Piece | None = None
     for piece in pieces:
-        now = max(now, piece.time)
-        if now - looked >= STEP:
-            looked = now
-            judge.passed(now)
-        name = piece.connection
-        watched = open_now.get(name)
-        if watched is None or (piece.event == "open" and name in gone):
-            if piece.event == "close" or (name in gone and piece.event != "open"):
+        if held is not None:
+            same = piece.connection == held.connection and piece.sender == held.sender and piece.time == held.time
+            if same and held.data and piece.data and not (held.event or piece.event or held.server or piece.first):
+                held = held._replace(data=held.data + piece.data)
                 continue
-            gone.discard(name)
-            watched = judge.open(name, now, name.partition(" ")[2], piece.server, piece.event == "open")
-            watched.talk.certain = name not in patchy
-            watched.talk.end_seen = name in ended
-            if not piece.server and not piece.remote.startswith(LOCAL):
-                watched.talk.round_trip = SETTLE  # A broker wrote it, and the client may be far away.
-            open_now[name] = watched
-            opened[name] = now if piece.event == "open" else now - SETTLE
-        if piece.gap:
-            watched.missing(CLIENT if piece.sender == CLIENT else SERVER)
-        if piece.event == "close":
-            watched.closed(now, piece.sender == CLIENT)
-            del open_now[name]
-            gone.add(name)
+            yield held
+        held = piece
+    if held is not None:
+        yield held
+
+
+class _Replay:
+    """Tells a judge what was recorded."""
+
+    def __init__(self, judge: Judge, pieces: list[Piece]) -> None:
+        self.judge = judge
+        self.judged = any(piece.judged for piece in pieces)
+        """The trace is that of a judge, and says when that one looked who was silent."""
+        self.ended = {piece.connection for piece in pieces if piece.event in ENDS and piece.sender != SERVER}
+        self.open: dict[str, Watched] = {}
+        self.opened: dict[str, int] = {}
+        self.gone: set[str] = set()
+        self.said: Counter[tuple[str, int | None]] = Counter()
+        self.looked = 0
+        self.now = 0
+
+    def take(self, piece: Piece) -> None:
+        """What happened next."""
+        self.now = now = piece.time if self.judged else max(self.now, piece.time)
+        if not self.judged and now - self.looked >= STEP:
+            self.looked = now
+            self.judge.passed(now)
+        if piece.event == "look":
+            self.judge.passed(now)
+        elif piece.event == "anew":
+            self.judge.forget()
+        elif piece.event == "excuse" and not piece.connection:
+            self.judge.excuse(now)
+        else:
+            watched = self._watched(piece)
+            if watched is not None:
+                self._tell(watched, piece)
+                self.said[piece.connection, piece.sender] += len(piece.data)
+
+    def _watched(self, piece: Piece) -> Watched | None:
+        """The connection of a piece; None where it is over."""
+        name = piece.connection
+        watched = self.open.get(name)
+        if piece.event == "open" and watched is not None:
+            watched.closed(self.now)  # another one of that number: the trace of another run
+            watched = None
+        if watched is not None:
+            return watched
+        if piece.event in ENDS or (name in self.gone and piece.event != "open"):
+            return None
+        self.gone.discard(name)
+        now = self.now
+        watched = self.judge.open(
+            name,
+            now,
+            piece.remote or name.partition(" ")[2],
+            piece.server,
+            piece.event == "open",
+            self.judged and piece.local,
+        )
+        watched.talk.end_seen = self.judged or name in self.ended
+        if not piece.server and piece.remote.startswith(LOCAL):
+            watched.talk.round_trip = 0  # the broker that wrote it is on the same machine
+        self.open[name] = watched
+        self.opened[name] = now if piece.event == "open" else now - SETTLE
+        return watched
+
+    def _tell(self, watched: Watched, piece: Piece) -> None:
+        name, now = piece.connection, self.now
+        if piece.event == "hole":
+            sender = CLIENT if piece.sender == CLIENT else SERVER
+            watched.hole(sender, piece.gap, self.said[name, piece.sender])
+        elif piece.event == "disorder":
+            watched.hole(SERVER, 0, self.said[name, SERVER])
+        elif piece.event == "untimed":
+            watched.untimed()
+        elif piece.event == "begin":
+            watched.begun(now)
+        elif piece.event == "idle":
+            watched.begun(0)
+        elif piece.event == "excuse":
+            watched.excuse(now)
+        elif piece.event == "offered":
+            watched.offered(piece.protocols)
+        elif piece.event == "text":
+            watched.text_frame(piece.data, now)
+        elif piece.event in ENDS:
+            # A reset may be the work of a machine that has just started again, or of one in between.
+            watched.closed(now, piece.sender == CLIENT and piece.event == "close")
+            del self.open[name]
+            self.gone.add(name)
         elif piece.sender == CLIENT:
             if piece.server and watched.talk.connect is None:
-                # TCP's own packets went to the client and back between the first of them and the CONNECT.
-                watched.talk.round_trip = min(SETTLE, now - opened[name])
+                # TCP's own packets went to the client and back between the first of them and the CONNECT; where that
+                # took no time, the records are out of order.
+                watched.talk.round_trip = min(SETTLE, now - self.opened[name]) or SETTLE
+            if piece.first:
+                watched.begun(piece.first)
             watched.client(piece.data, now)
         elif piece.sender == SERVER:
             watched.server(piece.data, now)
-    for watched in open_now.values():
-        watched.closed(now)
-    return judge
+
+    def end(self) -> None:
+        """Nothing more was recorded."""
+        if not self.judged:
+            for watched in self.open.values():
+                watched.closed(self.now)

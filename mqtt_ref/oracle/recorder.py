@@ -6,16 +6,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from msgspec import Meta, Struct
 
-from mqtt_ref.net.trace import Trace
+from mqtt_ref.net.trace import NEVER, Trace, When, event_record, note_record, packet_record
 from mqtt_ref.oracle.matching import Match, Passing
 from mqtt_ref.oracle.saying import check_said
-from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
 from mqtt_ref.wire.packets import Connack, Connect, Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation
@@ -129,11 +128,10 @@ class Recorder(Trace):
 
     # ---------------------------------------------------------------- from the channels
 
-    def event(self, conn: int, way: str, what: str, name: str = "") -> None:
+    def event(self, conn: int, way: str, what: str, name: str = "", more: Mapping[str, Any] | None = None) -> None:
         """A connection opened or closed."""
-        record: dict[str, Any] = {"t": time.time_ns(), "conn": conn, "dir": way, "packet": None, "hex": ""}
+        record = {"t": time.time_ns(), **event_record(conn, way, what, more)}
         if way == "open":
-            record["remote"] = what
             self._peers[conn] = _Peer()
         self._keep(record)
         if way == "close":
@@ -141,12 +139,26 @@ class Recorder(Trace):
             if peer is not None and peer.accepted:
                 self.happened("disconnected", peer.client_id)
         if self.also is not None:
-            self.also.event(conn, way, what, name)
+            self.also.event(conn, way, what, name, more)
 
-    def packet(self, conn: int, way: str, packet: Packet | Violation, raw: bytes, version: int, name: str) -> None:
+    def note(self, conn: int | None, way: str, more: Mapping[str, Any]) -> None:
+        """Something that only the judge of the recording needs."""
+        self._keep({"t": time.time_ns(), **note_record(conn, way, more)})
+        if self.also is not None:
+            self.also.note(conn, way, more)
+
+    def packet(
+        self,
+        conn: int,
+        way: str,
+        packet: Packet | Violation,
+        raw: bytes,
+        version: int,
+        name: str,
+        when: When = NEVER,
+    ) -> None:
         """A packet passed, or something that is none."""
-        form = violation_to_json(packet) if isinstance(packet, Violation) else packet_to_json(packet)
-        self._keep({"t": time.time_ns(), "conn": conn, "dir": way, "packet": form, "hex": raw.hex()})
+        self._keep({"t": time.time_ns(), **packet_record(conn, way, packet, raw, when)})
         peer = self._peers.setdefault(conn, _Peer())
         sender = CLIENT if way == "in" else SERVER
         if isinstance(packet, Connect) and not peer.version:
@@ -164,13 +176,13 @@ class Recorder(Trace):
             peer.accepted = True
             self.happened("connected", peer.client_id)
         if self.also is not None:
-            self.also.packet(conn, way, packet, raw, version, name)
+            self.also.packet(conn, way, packet, raw, version, name, when)
 
-    def rest(self, conn: int, way: str, raw: bytes, what: str, name: str) -> None:
+    def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
         """Bytes that are no packet, or not a whole one."""
-        self._keep({"t": time.time_ns(), "conn": conn, "dir": way, "packet": None, "hex": raw.hex()})
+        self._keep({"t": time.time_ns(), **packet_record(conn, way, None, raw, when)})
         if self.also is not None:
-            self.also.rest(conn, way, raw, what, name)
+            self.also.rest(conn, way, raw, what, name, when)
 
     def fired(self, fired: Fired) -> None:
         """A rule acted."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mqtt_ref import __version__
 from mqtt_ref.oracle.finding import FORM, Event, Finding, finding_from_json, finding_to_json
+from mqtt_ref.oracle.hole import Hole, hole_to_json
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.primitives import CLIENT, read_vbi
@@ -77,14 +78,16 @@ def _shown(event: Event, version: int) -> str:
     return describe(decode(version, event.sender, data, 0, body, len(data)), version)
 
 
-def summary(findings: Iterable[Finding], connections: int, unjudged: int = 0) -> str:
+def summary(findings: Iterable[Finding], connections: int, unjudged: int = 0, holes: int = 0) -> str:
     """The last line: how much was seen, and how much of it was wrong."""
     found = list(findings)
     must = sum(1 for one in found if one.level == "must")
     rules = len({one.rule for one in found})
     text = f"{connections} connection{'' if connections == 1 else 's'} judged"
     if unjudged:
-        text += f", {unjudged} of them not (they began before the recording, or hold no MQTT)"
+        text += f", {unjudged} of them not (they began before the recording, lack their CONNECT, or hold no MQTT)"
+    if holes:
+        text += f", {holes} of them in part (bytes are missing)"
     if not found:
         return f"{text}: no rule broken"
     advised = len(found) - must
@@ -94,7 +97,9 @@ def summary(findings: Iterable[Finding], connections: int, unjudged: int = 0) ->
     return f"{text}: {', '.join(parts)}, of {rules} rule{'' if rules == 1 else 's'}"
 
 
-def as_json(findings: Iterable[Finding], connections: int, unjudged: int = 0) -> dict[str, Any]:
+def as_json(
+    findings: Iterable[Finding], connections: int, unjudged: int = 0, holes: Iterable[Hole] = ()
+) -> dict[str, Any]:
     """All findings as one document."""
     found = list(findings)
     return {
@@ -102,6 +107,7 @@ def as_json(findings: Iterable[Finding], connections: int, unjudged: int = 0) ->
         "tool": f"mqtt-ref {__version__}",
         "connections": connections,
         "unjudged": unjudged,
+        "holes": [hole_to_json(one) for one in holes],
         "must": sum(1 for one in found if one.level == "must"),
         "should": sum(1 for one in found if one.level != "must"),
         "findings": [finding_to_json(one) for one in found],

@@ -134,6 +134,8 @@ class Memory:
         self.ends_at = 0
         """When the session is over, for the client too, if it does not come back; 0: not known, or never."""
         self.talk: Talk | None = None
+        self.number = 0
+        """The connection on which the client came last."""
 
     def lapse(self, talk: int = 0, heard: bool = True) -> None:
         """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent.
@@ -173,6 +175,8 @@ class Talk:
         """Whether it was seen from its first byte."""
         self.certain = True
         """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        self.timed = True
+        """Whether what is told to happen at a time happened then; else nothing is accused that depends on it."""
         self.local = False
         """Whether a client that is gone is known to be: its link cannot vanish in silence."""
         self.round_trip = SETTLE + FAR
@@ -251,7 +255,7 @@ class Talk:
         """
         if self.informed:
             return True
-        if not self.answered_at or not self.certain:
+        if not self.answered_at or not self.certain or not self.timed:
             return False
         waited = not self.early and self.answered_at - self.connected_at >= QUIET
         since = self.first_byte_at - self.answered_at
@@ -263,7 +267,7 @@ class Talk:
 
         It has shown that by its answers, or so much time has passed that it must have.
         """
-        return sent_at <= self.seen_at or self.first_byte_at - sent_at >= SETTLE + self.slack
+        return sent_at <= self.seen_at or (self.timed and self.first_byte_at - sent_at >= SETTLE + self.slack)
 
     @property
     def slack(self) -> int:

@@ -345,6 +345,7 @@ class Oracle:
         self.server.call(self._script.reset)
         self.server.reset()
         self.wait_for(lambda: self.server.call(lambda: not self.server.server.broker.connections), within=2.0)
+        self.server.call(self._live.renew, Judge(self._found))
         with self.recording.changed:
             self.recording.clear()
             self._findings.clear()

@@ -7,11 +7,11 @@ import io
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
-from mqtt_ref.net.trace import Trace
+from mqtt_ref.net.trace import NEVER, Trace, When
 from mqtt_ref.wire.packets import Packet
 from mqtt_ref.wire.pcap import Chunk
 from mqtt_ref.wire.violation import Violation
@@ -21,6 +21,7 @@ __all__ = ["MAXIMUM_BYTES", "Recording", "Seen", "check_fields", "matches"]
 MAXIMUM_BYTES: Final = 64 * 1024 * 1024
 """Bytes of packets that are kept; the oldest go first, and are counted."""
 MAXIMUM_SEEN: Final = 100_000
+WAYS: Final = frozenset({"in", "out", "open", "close"})
 MQTT_PORT: Final = 1883
 LOOPBACK: Final = "127.0.0.1"
 
@@ -40,6 +41,8 @@ class Seen(NamedTuple):
     version: int
     client_id: str
     text: str
+    when: When = NEVER
+    more: Mapping[str, Any] | None = None
 
 
 class _Nowhere:
@@ -64,21 +67,43 @@ class Recording(Trace):
 
     # ---------------------------------------------------------------- from the channels
 
-    def event(self, conn: int, way: str, what: str, name: str = "") -> None:
-        self._add(conn, way, None, b"", 0, name, what)
+    def event(self, conn: int, way: str, what: str, name: str = "", more: Mapping[str, Any] | None = None) -> None:
+        self._add(conn, way, text=what, name=name, more=more)
 
-    def packet(self, conn: int, way: str, packet: Packet | Violation, raw: bytes, version: int, name: str) -> None:
-        self._add(conn, way, packet, raw, version, name, "")
+    def note(self, conn: int | None, way: str, more: Mapping[str, Any]) -> None:
+        self._add(-1 if conn is None else conn, way, more=more)
 
-    def rest(self, conn: int, way: str, raw: bytes, what: str, name: str) -> None:
-        self._add(conn, way, None, raw, 0, name, what)
+    def packet(
+        self,
+        conn: int,
+        way: str,
+        packet: Packet | Violation,
+        raw: bytes,
+        version: int,
+        name: str,
+        when: When = NEVER,
+    ) -> None:
+        self._add(conn, way, packet, raw, version, name, when=when)
+
+    def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
+        self._add(conn, way, None, raw, 0, name, what, when)
 
     def _add(
-        self, conn: int, way: str, packet: Packet | Violation | None, raw: bytes, version: int, name: str, text: str
+        self,
+        conn: int,
+        way: str,
+        packet: Packet | Violation | None = None,
+        raw: bytes = b"",
+        version: int = 0,
+        name: str = "",
+        text: str = "",
+        when: When = NEVER,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         with self.changed:
-            self._count += 1
-            self._seen.append(Seen(time.time_ns(), self._count, conn, way, packet, raw, version, name, text))
+            self._count += way in WAYS
+            number = self._count
+            self._seen.append(Seen(time.time_ns(), number, conn, way, packet, raw, version, name, text, when, more))
             self._size += len(raw)
             while self._size > self._maximum or len(self._seen) > MAXIMUM_SEEN:
                 self._size -= len(self._seen.popleft().data)
@@ -89,6 +114,10 @@ class Recording(Trace):
 
     def seen(self) -> list[Seen]:
         """All events so far."""
+        return [one for one in self._all() if one.way in WAYS]
+
+    def _all(self) -> list[Seen]:
+        """The same with what only the judge of the recording needs."""
         with self.changed:
             return list(self._seen)
 
@@ -101,16 +130,20 @@ class Recording(Trace):
     def written(self, form: str = "text") -> str:
         """The trace as `mqtt-ref serve --trace` prints it: `text`, or `jsonl` for `mqtt-ref oracle check`."""
         out = io.StringIO()
-        seen = self.seen()
+        seen = self._all()
         at = iter([one.time for one in seen])
         trace = Trace(out, form, lambda: next(at))
         for one in seen:
-            if one.packet is not None:
-                trace.packet(one.connection, one.way, one.packet, one.data, one.version, one.client_id)
+            if one.way not in WAYS:
+                if form == "text":
+                    next(at)
+                trace.note(None if one.connection < 0 else one.connection, one.way, one.more or {})
+            elif one.packet is not None:
+                trace.packet(one.connection, one.way, one.packet, one.data, one.version, one.client_id, one.when)
             elif one.way in ("open", "close"):
-                trace.event(one.connection, one.way, one.text, one.client_id)
+                trace.event(one.connection, one.way, one.text, one.client_id, one.more)
             else:
-                trace.rest(one.connection, one.way, one.data, one.text, one.client_id)
+                trace.rest(one.connection, one.way, one.data, one.text, one.client_id, one.when)
         if self.dropped and form == "text":
             return f"({self.dropped} earlier events are not kept)\n{out.getvalue()}"
         return out.getvalue()

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from struct import Struct, error
-from typing import Final, NamedTuple
+from typing import Final
+
+from mqtt_ref.wire.reassembly import Chunk, Reassembly, Segment
 
 __all__ = ["CaptureError", "Chunk", "is_capture", "streams"]
 
@@ -22,33 +23,12 @@ NULL, ETHERNET, LOOP, COOKED, COOKED2 = 0, 1, 108, 113, 276
 RAW_IP: Final = frozenset({12, 14, 101, 228, 229})
 VLAN: Final = frozenset({0x8100, 0x88A8, 0x9100})
 TCP: Final = 6
+FIN, SYN, RST, ACK = 1, 2, 4, 16
 EXTENSIONS: Final = frozenset({0, 43, 60})
-HELD: Final = 4096
-"""Segments out of order that a stream holds; beyond it, the bytes before them are taken as lost."""
-
-Address = tuple[bytes, int]
 
 
 class CaptureError(ValueError):
     """The file is no capture that can be read: says why."""
-
-
-class Chunk(NamedTuple):
-    """Bytes that one side of a connection sent, in order. `gap` bytes before them are missing in the capture.
-
-    One without bytes has a `mark`: `open` for the first segment of a connection, `close` for the end or reset by the
-    side that sent it.
-    """
-
-    time: int
-    connection: int
-    source: str
-    target: str
-    source_port: int
-    target_port: int
-    data: bytes
-    gap: int = 0
-    mark: str = ""
 
 
 def is_capture(data: bytes) -> bool:
@@ -57,43 +37,29 @@ def is_capture(data: bytes) -> bool:
 
 
 def streams(data: bytes, marks: bool = False) -> Iterator[Chunk]:
-    """The bytes of all TCP streams as they became readable for the receiver, in the order of the capture.
+    """The bytes of all TCP streams in the order in which they became readable for the receivers.
 
-    With `marks`, also where each begins and ends, as far as that was captured.
+    Records may be swapped, doubled or missing: sequence numbers give the order within a direction, acknowledgements the
+    order between the two, and both tell which bytes were not captured. With `marks`, chunks without bytes say where
+    connections begin, end and have holes; a hole is told right behind the last byte before it.
 
     Raises:
         CaptureError: the file is none, or its link layer is not known.
     """
-    flows: dict[tuple[Address, Address], _Flow] = {}
-    count = 0
-    time = 0
-    for time, link, frame in frames(data):
-        segment = _segment(link, frame)
-        if segment is None:
-            continue
-        key = segment.source, segment.target
-        flow = flows.get(key)
-        if flow is None or (segment.syn and not segment.ack and flow.started and segment.sequence != flow.first):
-            back = flows.get((segment.target, segment.source))
-            if flow is None and back is not None and not (segment.syn and not segment.ack):
-                flow = _Flow(back.number)
-            else:
-                if flow is not None:
-                    yield from flow.rest(time)
-                if back is not None:
-                    yield from back.rest(time)
-                    del flows[segment.target, segment.source]
-                count += 1
-                flow = _Flow(count)
-            flows[key] = flow
-        if marks and segment.syn and not segment.ack and not flow.started:
-            yield flow.mark(time, segment, "open")
-        yield from flow.take(time, segment)
-        if marks and segment.last and not flow.ended:
-            flow.ended = True
-            yield flow.mark(time, segment, "close")
-    for flow in flows.values():
-        yield from flow.rest(time)
+    found = Reassembly()
+    for time, link, frame, size in _captured(data):
+        segment = _segment(link, frame, size)
+        if segment is not None:
+            found.add(time, segment)
+    gaps: dict[tuple[int, str, int], int] = {}
+    for chunk in found.chunks():
+        if marks:
+            yield chunk
+        elif chunk.mark == "hole":
+            key = chunk.connection, chunk.source, chunk.source_port
+            gaps[key] = gaps.get(key, 0) + chunk.gap
+        elif chunk.data:
+            yield chunk._replace(gap=gaps.pop((chunk.connection, chunk.source, chunk.source_port), 0))
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -102,6 +68,12 @@ def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     Raises:
         CaptureError: the file is none.
     """
+    for time, link, frame, _ in _captured(data):
+        yield time, link, frame
+
+
+def _captured(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
+    """The same with the size that each frame had on the wire, which may be more than was captured of it."""
     if data[:4] == SECTION:
         yield from _blocks(data)
         return
@@ -115,15 +87,15 @@ def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     header = Struct(mark + "IIII")
     pos = 24
     while pos + 16 <= len(data):
-        seconds, fraction, size, _ = header.unpack_from(data, pos)
+        seconds, fraction, size, whole = header.unpack_from(data, pos)
         pos += 16
         if pos + size > len(data):
             return
-        yield seconds * 1_000_000_000 + fraction * unit, link, data[pos : pos + size]
+        yield seconds * 1_000_000_000 + fraction * unit, link, data[pos : pos + size], whole
         pos += size
 
 
-def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
     """The frames of a pcapng file: enhanced, simple and obsolete packet blocks."""
     mark = "<"
     links: list[tuple[int, int]] = []
@@ -141,15 +113,16 @@ def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             if kind == 1:
                 links.append((Struct(mark + "H").unpack_from(body)[0], _resolution(body[8:], mark)))
             elif kind == 6:
-                where, high, low, size, _ = Struct(mark + "IIIII").unpack_from(body)
+                where, high, low, size, whole = Struct(mark + "IIIII").unpack_from(body)
                 link, per_second = links[where]
-                yield (high << 32 | low) * 1_000_000_000 // per_second, link, body[20 : 20 + size]
+                yield (high << 32 | low) * 1_000_000_000 // per_second, link, body[20 : 20 + size], whole
             elif kind == 3:
-                yield 0, links[0][0], body[4 : 4 + Struct(mark + "I").unpack_from(body)[0]]
+                whole = Struct(mark + "I").unpack_from(body)[0]
+                yield 0, links[0][0], body[4 : 4 + whole], whole
             elif kind == 2:
-                where, _, high, low, size, _ = Struct(mark + "HHIIII").unpack_from(body)
+                where, _, high, low, size, whole = Struct(mark + "HHIIII").unpack_from(body)
                 link, per_second = links[where]
-                yield (high << 32 | low) * 1_000_000_000 // per_second, link, body[20 : 20 + size]
+                yield (high << 32 | low) * 1_000_000_000 // per_second, link, body[20 : 20 + size], whole
         except (error, IndexError):
             raise CaptureError("a block of the capture is damaged") from None
 
@@ -168,18 +141,8 @@ def _resolution(options: bytes, mark: str) -> int:
     return 1_000_000
 
 
-class _Segment(NamedTuple):
-    source: Address
-    target: Address
-    sequence: int
-    syn: bool
-    ack: bool
-    last: bool
-    data: bytes
-
-
-def _segment(link: int, frame: bytes) -> _Segment | None:
-    """The TCP segment in a frame, or None where it holds another thing."""
+def _segment(link: int, frame: bytes, size: int) -> Segment | None:
+    """The TCP segment in a frame of that size, or None where it holds another thing."""
     if link == ETHERNET:
         pos, kind = 14, int.from_bytes(frame[12:14], "big")
         while kind in VLAN:
@@ -200,107 +163,47 @@ def _segment(link: int, frame: bytes) -> _Segment | None:
         )
     if not packet:
         return None
+    whole = max(len(packet), size - (len(frame) - len(packet)))
     if packet[0] >> 4 == 4 and len(packet) >= 20:
-        return _ipv4(packet)
+        return _ipv4(packet, whole)
     if packet[0] >> 4 == 6 and len(packet) >= 40:
-        return _ipv6(packet)
+        return _ipv6(packet, whole)
     return None
 
 
-def _ipv4(packet: bytes) -> _Segment | None:
+def _ipv4(packet: bytes, whole: int) -> Segment | None:
     head = (packet[0] & 15) * 4
-    total = int.from_bytes(packet[2:4], "big") or len(packet)  # 0: cut into frames by the network card
+    total = int.from_bytes(packet[2:4], "big") or whole  # 0: cut into frames by the network card
     fragment = int.from_bytes(packet[6:8], "big") & 0x3FFF
     if packet[9] != TCP or fragment or head < 20:
         return None
-    return _tcp(packet[12:16], packet[16:20], packet[head:total])
+    return _tcp(packet[12:16], packet[16:20], packet[head:total], total - head)
 
 
-def _ipv6(packet: bytes) -> _Segment | None:
+def _ipv6(packet: bytes, whole: int) -> Segment | None:
     size = int.from_bytes(packet[4:6], "big")
-    end = 40 + size if size else len(packet)
+    end = 40 + size if size else whole
     kind, pos = packet[6], 40
     while kind in EXTENSIONS and pos + 2 <= len(packet):
         kind, pos = packet[pos], pos + 8 + packet[pos + 1] * 8
-    return _tcp(packet[8:24], packet[24:40], packet[pos:end]) if kind == TCP else None
+    return _tcp(packet[8:24], packet[24:40], packet[pos:end], end - pos) if kind == TCP else None
 
 
-def _tcp(source: bytes, target: bytes, segment: bytes) -> _Segment | None:
+def _tcp(source: bytes, target: bytes, segment: bytes, size: int) -> Segment | None:
     if len(segment) < 20:
         return None
     head = (segment[12] >> 4) * 4
     if head < 20:
         return None
-    return _Segment(
+    flags = segment[13]
+    return Segment(
         (source, int.from_bytes(segment[:2], "big")),
         (target, int.from_bytes(segment[2:4], "big")),
         int.from_bytes(segment[4:8], "big"),
-        bool(segment[13] & 2),
-        bool(segment[13] & 16),
-        bool(segment[13] & 5),
+        int.from_bytes(segment[8:12], "big") if flags & ACK else -1,
+        bool(flags & SYN),
+        bool(flags & FIN),
+        bool(flags & RST),
+        max(0, size - head),
         segment[head:],
     )
-
-
-class _Flow:
-    """One direction of a connection, put in order by sequence numbers."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.started = False
-        self.ended = False
-        self.first = 0
-        self.next = 0
-        self.early: dict[int, _Segment] = {}
-
-    def take(self, time: int, segment: _Segment) -> Iterator[Chunk]:
-        """What a segment makes readable: itself, unless seen before or early, and what waited for it."""
-        if not self.started:
-            self.started = True
-            self.first = segment.sequence
-            self.next = segment.sequence + 1 & 0xFFFF_FFFF if segment.syn else segment.sequence
-        if not segment.data:
-            return
-        at = segment.sequence + 1 & 0xFFFF_FFFF if segment.syn else segment.sequence
-        known = self.early.get(at)
-        if known is None or len(known.data) < len(segment.data):
-            self.early[at] = segment
-        yield from self._ready(time)
-        if len(self.early) > HELD:
-            yield from self.rest(time)
-
-    def rest(self, time: int) -> Iterator[Chunk]:
-        """What still waits, each after the gap that the capture has there."""
-        while self.early:
-            ahead, at = min((_ahead(at, self.next), at) for at in self.early)
-            if ahead > 0:
-                segment = self.early.pop(at)
-                self.next = at + len(segment.data) & 0xFFFF_FFFF
-                yield self._chunk(time, segment, segment.data, ahead)
-            yield from self._ready(time)
-
-    def mark(self, time: int, segment: _Segment, mark: str) -> Chunk:
-        """Where the connection begins or ends."""
-        return self._chunk(time, segment, b"", 0)._replace(mark=mark)
-
-    def _ready(self, time: int) -> Iterator[Chunk]:
-        while self.early:
-            at = next((at for at in self.early if _ahead(at, self.next) <= 0), None)
-            if at is None:
-                return
-            segment = self.early.pop(at)
-            new = segment.data[-_ahead(at, self.next) :]
-            if new:
-                self.next = self.next + len(new) & 0xFFFF_FFFF
-                yield self._chunk(time, segment, new, 0)
-
-    def _chunk(self, time: int, segment: _Segment, data: bytes, gap: int) -> Chunk:
-        source, target = segment.source, segment.target
-        return Chunk(
-            time, self.number, str(ip_address(source[0])), str(ip_address(target[0])), source[1], target[1], data, gap
-        )
-
-
-def _ahead(sequence: int, expected: int) -> int:
-    """How far a sequence number lies ahead of the expected one; below 0: behind. Numbers wrap at 2**32."""
-    return (sequence - expected + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000

@@ -24,6 +24,11 @@ SIDES: Final = {
 }  # fmt: skip
 """`dir` of a trace record, as a broker sees it -> who sent the packet."""
 
+EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew"})
+"""`dir` of the records that hold no packet; see `net.trace.Trace`."""
+VERSION: Final = 2
+"""The latest form of a trace."""
+
 
 class RecordingError(ValueError):
     """What is given is no recording: says why."""
@@ -32,9 +37,11 @@ class RecordingError(ValueError):
 class Piece(NamedTuple):
     """Bytes of one direction of a connection, in order. `sender` is None where nothing tells it.
 
-    `gap` bytes before them are missing; `time` is in nanoseconds, 0 where there is none. `server` is its address, and
-    `remote` the client's, where that is recorded. A piece without bytes may be an `event`: the connection was opened or
-    closed.
+    `time` is in nanoseconds, 0 where there is none; `first` that of the first byte, where it came earlier. `server` is
+    its address, and `remote` the client's, where that is recorded. A piece may be an `event`: `open`, `close`, one of
+    the marks of a `Chunk` (for a `hole`, `gap` bytes are missing here), or what a trace holds besides packets. `judged`
+    says that a judge was there who wrote down the times at which it looked, `local` that the client was on the same
+    machine; `protocols` were offered by a WebSocket.
     """
 
     connection: str
@@ -45,6 +52,10 @@ class Piece(NamedTuple):
     server: str = ""
     event: str = ""
     remote: str = ""
+    first: int = 0
+    judged: bool = False
+    local: bool = False
+    protocols: tuple[str, ...] = ()
 
 
 def hex_bytes(text: str) -> bytes | None:
@@ -78,7 +89,7 @@ def _text(data: bytes) -> str | None:
 
 
 def _from_trace(text: str) -> Iterator[Piece]:
-    """A JSONL trace: records `t, conn, dir, packet, hex`."""
+    """A JSONL trace: records `t, conn, dir, packet, hex`, and what `net.trace` adds since form 2."""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -91,13 +102,30 @@ def _from_trace(text: str) -> Iterator[Piece]:
         packed = hex_bytes(record["hex"])
         if packed is None:
             raise RecordingError(f"line {number}: `hex` holds other things than hex digits")
-        side = SIDES.get(str(record.get("dir", "")))
-        time = record.get("t", 0)
-        way = record.get("dir")
-        event = way if way in ("open", "close") else ""
-        when = time if isinstance(time, int) else 0
-        remote = str(record.get("remote", ""))
-        yield Piece(str(record.get("conn", "")), side, packed, when, event=event, remote=remote)
+        version = record.get("v", 1) if "dir" in record else 1
+        if not isinstance(version, int) or version > VERSION:
+            raise RecordingError(f"line {number}: form {version} of a trace is not known, only those up to {VERSION}")
+        way = str(record.get("dir", ""))
+        event = way if way in EVENTS else ""
+        side = CLIENT if event == "text" else SIDES.get(way)
+        offers = record.get("protocols")
+        yield Piece(
+            "" if record.get("conn") is None else str(record["conn"]),
+            side,
+            packed,
+            _number(record, "at") or _number(record, "t"),
+            event=event,
+            remote=str(record.get("remote", "")),
+            first=_number(record, "first"),
+            judged=record.get("judged") is True,
+            local=record.get("local") is True,
+            protocols=tuple(map(str, offers)) if isinstance(offers, list) else (),
+        )
+
+
+def _number(record: dict[str, Any], name: str) -> int:
+    value = record.get(name, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _from_capture(data: bytes) -> Iterator[Piece]:
@@ -134,7 +162,8 @@ def _client(chunks: Iterable[Chunk]) -> tuple[str, int] | None:
     sides: dict[tuple[str, int], bytes] = {}
     for chunk in chunks:
         side = (chunk.source, chunk.source_port)
-        sides[side] = sides.get(side, b"") + chunk.data
+        # Behind a hole nothing begins: what looks like a CONNECT there may be any part of a packet.
+        sides[side] = sides.get(side, b"") + (b"\0" if chunk.mark == "hole" else chunk.data)
         if chunk.mark == "open" and chunk.target_port not in PORTS:
             continue
         if CONNECT.match(sides[side]):

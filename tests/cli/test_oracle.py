@@ -14,9 +14,13 @@ import pytest
 from mqtt_ref.cli.main import main
 from mqtt_ref.oracle.faults.stage import Stage
 from mqtt_ref.oracle.finding import finding_to_json
+from mqtt_ref.oracle.recorded import judge_recording
+from mqtt_ref.oracle.report import as_text, read_record
 from mqtt_ref.testing.rawclient import RawClient
+from mqtt_ref.wire.capture import capture
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.pcap import Chunk
 from mqtt_ref.wire.primitives import V5
 
 
@@ -149,6 +153,67 @@ def addresses(process: subprocess.Popen[str], *schemes: str) -> list[str]:
     urls = [process.stdout.readline().removeprefix("listening on ").strip() for _ in schemes]
     assert [url.partition(":")[0] for url in urls] == list(schemes)
     return urls
+
+
+@SIGINT
+def test_check_says_of_a_trace_what_serve_said(tmp_path: Path) -> None:
+    """Same rules, texts and order; a packet comes in two parts, and a link is lost in the middle of one."""
+    path = tmp_path / "findings.jsonl"
+    process = started("--port", "0", "--record", str(path), "--trace=jsonl")
+    try:
+        assert process.stderr is not None
+        port = int(process.stderr.readline().rpartition(":")[2])
+        for name in ("lamp", "lamp", "fan"):
+            with RawClient(port) as client:
+                client.connect(name)
+                again = encode(V5, Publish("a", b"x", 1, False, True, 1))
+                client.send(again[:5])
+                client.send(again[5:] + b"\xc1\x00")
+                client.ping()
+                client.send(again[:3])
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    live = list(read_record(path.read_text()))
+    assert [finding.rule for finding in live] == ["MQTT5-4.3.2-2", "MQTT5-2.1.3-1"] * 3
+    found = judge_recording(out.encode()).findings
+    assert [as_text(finding) for finding in found] == [as_text(finding) for finding in live]
+    assert list(found) == live
+
+
+def test_check_says_what_a_capture_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = ("10.0.0.1", "10.0.0.2", 40000, 1883)
+    back = ("10.0.0.2", "10.0.0.1", 1883, 40000)
+    path = tmp_path / "holes.pcap"
+    path.write_bytes(
+        capture(
+            [
+                Chunk(1, 1, *ends, encode(V5, Connect("lamp"))),
+                Chunk(2, 1, *back, encode(V5, Connack()), gap=7),
+                Chunk(3, 1, *ends, b"\xc1\x00"),
+            ]
+        )
+    )
+    assert main(["oracle", "check", "--brief", str(path)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("MQTT5-2.1.3-1: 'lamp'")
+    assert out[1].startswith(
+        "not judged: connection 1 10.0.0.1:40000: 7 bytes of the server are missing behind byte 0; "
+    )
+    assert out[2] == "1 connection judged, 1 of them in part (bytes are missing): 1 finding, of 1 rule"
+    assert main(["oracle", "check", "--json", str(path)]) == 1
+    (hole,) = json.loads(capsys.readouterr().out)["holes"]
+    assert hole.pop("unjudged").startswith("from there on nothing is judged that depends on the server")
+    assert hole == {
+        "conn": "1 10.0.0.1:40000",
+        "remote": "10.0.0.1:40000",
+        "kind": "bytes",
+        "from": "server",
+        "behind": 0,
+        "bytes": 7,
+        "places": 1,
+    }
 
 
 @SIGINT

@@ -317,7 +317,7 @@ def test_a_connect_shows_that_a_connection_begins() -> None:
 def test_behind_a_gap_in_what_the_server_sent_nothing_is_accused_that_depends_on_it() -> None:
     judge = Judge()
     watched = begun(judge)
-    watched.missing(SERVER)
+    watched.hole(SERVER)
     watched.client(encode(V5, Puback(4)) + encode(V5, Publish("a", b"", 1, False, True, 1)), NOW + SETTLE)
     assert not judge.findings
     watched.client(b"\xc1\x00", NOW + SETTLE)
@@ -327,7 +327,7 @@ def test_behind_a_gap_in_what_the_server_sent_nothing_is_accused_that_depends_on
 def test_behind_a_gap_in_what_the_client_sent_nothing_is_accused() -> None:
     judge = Judge()
     watched = begun(judge)
-    watched.missing(CLIENT)
+    watched.hole(CLIENT)
     watched.client(b"\xc1\x00", NOW + SETTLE)
     assert not judge.findings
 

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.agreement import recorded_as_live
+
+__all__ = ["Outcome", "recorded_as_live", "run_pytest"]
+
 MODULE = "import pytest\nfrom mqtt_ref.testing.rawclient import RawClient\nfrom mqtt_ref.wire.packets import *\n"
 
 PLUGINS = ["-p", "no:cacheprovider", "-p", "mqtt_ref.testing.plugin", "-p", "xdist", "-p", "pytest_timeout"]

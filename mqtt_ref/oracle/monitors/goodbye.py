@@ -89,7 +89,7 @@ class Goodbye(Monitor):
 
     def left(self, now: int) -> None:
         talk = self.talk
-        if not talk.disconnected_at or self.told or not talk.end_seen:
+        if not talk.disconnected_at or self.told or not talk.end_seen or not talk.timed:
             return
         if now - max(talk.disconnected_at, self.since) > PATIENCE + talk.slack:
             self.told = True

@@ -79,7 +79,7 @@ class KeepAlive(Monitor):
     def _judge(self, now: int) -> None:
         talk = self.talk
         connect = talk.connect
-        if connect is None or not talk.whole or talk.disconnected_at:
+        if connect is None or not talk.whole or not talk.timed or talk.disconnected_at:
             return
         own = connect.keep_alive
         connack = talk.connack

@@ -47,7 +47,7 @@ class Owing(Monitor):
             return
         if talk.used >= talk.receive_maximum:
             self.full = True
-        if talk.session != RESUMED or self.full:
+        if talk.session != RESUMED or self.full or not talk.timed:
             return
         if packet.TYPE == Pubrel.TYPE or (isinstance(packet, Publish) and packet.dup):
             self.again_at = talk.now
