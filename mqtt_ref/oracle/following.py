@@ -28,7 +28,6 @@ def after_sent(talk: Talk, packet: Packet) -> None:
     """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
         talk.early = True
-    talk.heard_at = talk.now
     if isinstance(packet, Publish):
         if packet.qos:
             _sent_message(talk, packet)
