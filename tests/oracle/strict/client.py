@@ -532,7 +532,6 @@ class StrictClient:
         )
         if "resend-order" in self.habits.faults:
             self.again.reverse()
-        state.releases = [packet_id for packet_id in state.releases if packet_id in state.out]
         for packet_id in state.releases:
             if state.out[packet_id].connection != self.connections:
                 if "republish-released" in self.habits.faults:
@@ -601,6 +600,7 @@ class StrictClient:
             message = state.out.get(packet.packet_id)
             if message is not None and message.released:
                 del state.out[packet.packet_id]
+                state.releases.remove(packet.packet_id)
                 self._replenish(message)
         elif isinstance(packet, Suback | Unsuback):
             self.asked.pop(packet.packet_id, None)
