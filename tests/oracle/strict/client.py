@@ -352,6 +352,13 @@ class StrictClient:
         elif choice < 0.92:
             self._ping(now)
 
+    def finish(self, now: int) -> None:
+        """Its time is over: leave, or close where it was not let in yet."""
+        if self.accepted:
+            self._leave(now)
+        else:
+            self._close(now, "gives up")
+
     def _leave(self, now: int) -> None:
         """DISCONNECT, and close (section 3.14.4); or close without it, which is allowed too."""
         random = self.random
@@ -422,7 +429,7 @@ class StrictClient:
             return
         message = Message(packet_id, qos, topic, payload, self._retain(), properties, self.connections)
         if self._send_message(message, now, False):
-            state.out[packet_id] = message
+            state.out.setdefault(packet_id, message)
 
     def _send_message(self, message: Message, now: int, dup: bool) -> bool:
         topic, properties = self._with_alias(message.topic, message.properties)
@@ -440,7 +447,7 @@ class StrictClient:
             return topic, None
         properties = dict(given)
         most = (self.limits.topic_alias_maximum or 0) if self.accepted else 0
-        if "alias" in self.habits.faults and self.accepted and self.random.random() < 0.2:
+        if "alias" in self.habits.faults and self.accepted and most < 65535 and self.random.random() < 0.2:
             properties["topic_alias"] = most + 1
         elif most and self.random.random() < 0.6:
             for alias, known in self.aliases.items():
