@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from random import Random
 from tests.oracle.strict.capture import DAMAGES, damage, records, write
 from tests.oracle.strict.habits import FAULTS, KINDS
 from tests.oracle.strict.link import SECOND, Session
-from tests.oracle.strict.score import accusations, check, damage_of, run
+from tests.oracle.strict.score import accusations, check, damage_of, run, score
 
 
 def main() -> int:
@@ -23,9 +24,14 @@ def main() -> int:
     parser.add_argument("--capture", nargs="?", const="", choices=("", *DAMAGES), help="judge a capture instead")
     parser.add_argument("--fault", action="append", default=[], choices=FAULTS, help="what the client does wrong")
     parser.add_argument("--save", type=Path, help="where the capture is written")
+    parser.add_argument("--record", type=Path, help="play the seeds with captures, and write the score as JSON")
     parser.add_argument("--log", action="store_true", help="show what the client did")
     args = parser.parse_args()
     first, _, last = args.seeds.partition("-")
+    if args.record is not None:
+        result = score(range(int(first), int(last or first) + 1))
+        args.record.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return 1 if result["findings"] else 0
     found: Counter[tuple[str, str]] = Counter()
     seeds: dict[tuple[str, str], list[int]] = {}
     for seed in range(int(first), int(last or first) + 1):

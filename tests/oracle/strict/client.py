@@ -260,8 +260,8 @@ class StrictClient:
         if not self.connected or self.closing or self.vanishing:
             return None
         times = [self.act_at]
-        if self.keep_alive and "silent" not in self.habits.faults:
-            times.append(self.finished + int(self.keep_alive * self.habits.ping_at * SECOND))
+        if self.keep_alive:
+            times.append(self._ping_due())
         if self.pinged:
             times.append(self.pinged + int(self.habits.ping_patience * SECOND))
         if not self.accepted:
@@ -285,14 +285,18 @@ class StrictClient:
             self._close(now, "no answer")
             return
         # Keep Alive comes first: what is due at the last moment does not wait for anything.
-        if self.keep_alive and now >= self.finished + int(self.keep_alive * self.habits.ping_at * SECOND):
-            if "silent" not in self.habits.faults:
-                self._ping(now)
+        if self.keep_alive and now >= self._ping_due():
+            self._ping(now)
         self._acknowledge(now)
         if now >= self.act_at:
             self.act_at = now + self._span(min(self.habits.pace, 0.5) if self.again else self.habits.pace)
             if self.accepted or self.early:
                 self._act(now)
+
+    def _ping_due(self) -> int:
+        # A client that is silent for too long is never so in less than one and a half times its Keep Alive.
+        share = 1.55 if "silent" in self.habits.faults else self.habits.ping_at
+        return self.finished + int(self.keep_alive * share * SECOND)
 
     def _ping(self, now: int) -> None:
         self._write(Pingreq(), now)

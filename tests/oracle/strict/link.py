@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A simulated world: a strict client, a network that delays, stalls, cuts and loses, our broker, and the judge beside it.
+"""A simulated world: a strict client, a network that delays, stalls, cuts and loses, our broker, and the judge.
+
 
 The judge stands at the server's end: it sees what arrives there and what leaves there, and knows nothing of the rest.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -297,7 +298,7 @@ class Session:
             # Sent at the last moment, and less than half a Keep Alive on the way.
             self.delays = (0.001, 0.1)
             self.jitters = (0.0, 0.0, 0.05)
-            self.stall_every = random.choice((1e9, 8.0))
+            self.stall_every = random.choice((1e9, 3.0))
             self.stall_most = 0.4 * self.habits.keep_alive
             self.server_lag = 0
         self.world = World(self._options(), now=self.start)

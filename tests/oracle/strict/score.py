@@ -59,14 +59,17 @@ def damage_of(seed: int) -> str:
 
 
 def score(seeds: Iterable[int], captures: int = 2) -> dict[str, Any]:
-    """Play the sessions of the seeds; of every `captures`-th the capture is judged too."""
+    """Play the sessions of the seeds; of every `captures`-th round of kinds the captures are judged too.
+
+    `findings` has one entry for each kind of accusation, with the seeds to play it again.
+    """
     kinds: Counter[str] = Counter()
     damages: Counter[str] = Counter()
     versions: Counter[str] = Counter()
     totals: Counter[str] = Counter()
-    findings: list[dict[str, Any]] = []
+    findings: dict[tuple[str, str, str], list[int]] = {}
     for seed in seeds:
-        tap = seed % captures == 0
+        tap = seed // len(KINDS) % captures == 0
         session = run(Session(seed, tap=tap))
         kinds[session.kind] += 1
         versions[{3: "3.1", 4: "3.1.1", 5: "5.0"}[session.habits.version]] += 1
@@ -77,16 +80,20 @@ def score(seeds: Iterable[int], captures: int = 2) -> dict[str, Any]:
         totals["cuts"] += session.score.cuts
         totals["stalls"] += session.score.stalls
         totals["bytes lost"] += session.score.lost
-        findings += [{"seed": seed, "rule": rule, "seen": seen} for rule, seen in accusations(session.findings)]
+        for rule, seen in accusations(session.findings):
+            findings.setdefault((rule, seen, "live"), []).append(seed)
         if tap:
             how = damage_of(seed)
             damages[how] += 1
-            data = write(damage(records(session), how, Random(seed)), how, Random(seed))
-            findings += [{"seed": seed, "capture": how, "rule": rule, "seen": seen} for rule, seen in check(data)]
+            for rule, seen in check(write(damage(records(session), how, Random(seed)), how, Random(seed))):
+                findings.setdefault((rule, seen, how), []).append(seed)
     return {
         **dict(totals),
         "by kind": dict(sorted(kinds.items())),
         "by version": dict(sorted(versions.items())),
         "captures": dict(sorted(damages.items())),
-        "findings": findings,
+        "findings": [
+            {"rule": rule, "seen": seen, "where": where, "count": len(found), "seeds": sorted(set(found))[:5]}
+            for (rule, seen, where), found in sorted(findings.items())
+        ],
     }

@@ -16,7 +16,7 @@ from tests.oracle.strict.habits import KINDS, draw
 __all__ = ["FRAMINGS", "Framer", "Player", "play_all"]
 
 FRAMINGS = ("packet", "bytes", "cuts", "fragments", "pool", "mixed")
-"""How packets lie in frames: as written, one byte in each, cut anywhere, in fragments with pings between, many in one."""
+"""How packets lie in frames: as written, a byte in each, cut anywhere, in fragments with pings between, many in one."""
 
 CONTINUATION, BINARY, CLOSE, PING, PONG = 0, 2, 8, 9, 10
 PROTOCOLS = ("mqtt", "mqtt", "mqtt, other", "mqttv3.1, mqtt")
