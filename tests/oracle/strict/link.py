@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A simulated world: a strict client, a network that delays, stalls, cuts and loses, our broker, and the judge.
 
-
 The judge stands at the server's end: it sees what arrives there and what leaves there, and knows nothing of the rest.
 """
 
