@@ -569,7 +569,10 @@ class StrictClient:
             most -= 1
 
     def _queue_release(self, packet_id: int, code: int, now: int) -> None:
-        when = now + self._delay()
+        delay = self._delay()
+        if self.again:
+            delay = min(delay, SECOND)  # what is to be sent again may wait for the place that this one takes
+        when = now + delay
         if self.pubrel:
             when = max(when, self.pubrel[-1][0])
         self.pubrel.append((when, packet_id, code))
