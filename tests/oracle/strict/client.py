@@ -548,7 +548,7 @@ class StrictClient:
                 if "republish-released" in self.habits.faults:
                     self.again.append(packet_id)
                 else:
-                    self._queue_release(packet_id, 0, now)
+                    self._queue_release(packet_id, 0, now, SECOND)
 
     def _send_again(self, now: int, most: int) -> None:
         state = self.state
@@ -568,8 +568,8 @@ class StrictClient:
             self.again.popleft()
             most -= 1
 
-    def _queue_release(self, packet_id: int, code: int, now: int) -> None:
-        delay = self._delay()
+    def _queue_release(self, packet_id: int, code: int, now: int, most: int = 1 << 62) -> None:
+        delay = min(self._delay(), most)
         if self.again:
             delay = min(delay, SECOND)  # what is to be sent again may wait for the place that this one takes
         when = now + delay
