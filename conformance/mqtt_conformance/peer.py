@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
 from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
@@ -65,7 +66,8 @@ CLOSED: Final = ClosedType()
 class Peer(Judging):
     """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
 
-    Everything it sends and sees is recorded. Waits end when what they wait for has happened; a time is only spent where
+    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and passed
+    over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what they wait for has happened; a time is only spent where
     the broker does not do what it should, or to give silence a meaning.
     """
 
@@ -76,6 +78,7 @@ class Peer(Judging):
         self.inbox: list[Packet | Violation] = []
         self.connack: Connack | None = None
         self.closed = False
+        self._strangers = Strangers(run, version, self.client_id)
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -109,6 +112,7 @@ class Peer(Judging):
         if self._reading is not None:
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
+        self._strangers.opened()
         self.inbox.clear()
         self.closed = False
         self.connack = None
@@ -125,6 +129,7 @@ class Peer(Judging):
             raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
             if not isinstance(packet, bytes):
                 self._fits(packet, len(raw))
+                self._strangers.sent(packet)
             self._record("out", raw, packet)
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
@@ -466,10 +471,19 @@ class Peer(Judging):
     async def _read(self, stream: Stream) -> None:
         while data := await stream.read():
             for packet in self.decoder.feed(data):
-                if not (isinstance(packet, Violation) and self._is_foreign(packet, data)):
-                    self.inbox.append(packet)
-                raw = data if isinstance(packet, Violation) else encode(self.version, packet)
+                if isinstance(packet, Violation):
+                    self._record("in", data, packet)
+                    if not self._is_foreign(packet, data):
+                        self.inbox.append(packet)
+                    continue
+                raw = encode(self.version, packet)
                 self._record("in", raw, packet)
+                seen, answer = self._strangers.sort(packet, len(raw))
+                self.inbox += seen
+                if answer is not None:
+                    raw = encode(self.version, answer)
+                    self._record("out", raw, answer)
+                    await stream.write(raw)
             self._news.set()
         self._record("closed")
         self.closed = True

@@ -127,6 +127,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
+        if run.strangers:
+            result.notes.append(run.passed_over())
         await _clean_up(run, target, case.version)
     return result
 
