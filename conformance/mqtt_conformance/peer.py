@@ -10,9 +10,10 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.rules import CONNACK, PINGRESP, PUBREL, Rules
 from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
-from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
+from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -190,6 +191,17 @@ class Peer(Judging):
         self.connack = reply
         return reply
 
+    async def accepted(self) -> Connack:
+        """The CONNACK that accepts a CONNECT which was sent; where the case is not about that, as in `connect`."""
+        reply = await self.expect(Connack, under=CONNACK)
+        if reply.reason_code:
+            seen = show(reply)
+            if set(CONNACK) & set(self.run.statements):
+                raise Failed(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
+            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
+        self.connack = reply
+        return reply
+
     def _fits(self, packet: Packet, size: int) -> None:
         limit = self.target.capabilities.maximum_packet_size
         if limit and size > limit and not isinstance(packet, Connect):
@@ -305,7 +317,13 @@ class Peer(Judging):
 
     @overload
     async def expect(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P: ...
     @overload
     async def expect(
@@ -316,6 +334,7 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType: ...
     async def expect(
         self,
@@ -325,8 +344,11 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType:
         """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
+
+        `under` names the rule that asks for it, where the case is about another one: that rule is blamed instead.
 
         With `or_closed` a close gives `CLOSED` instead, also one behind a DISCONNECT, except before a CONNACK.
         `within` is in seconds, times the factor.
@@ -340,20 +362,28 @@ class Peer(Judging):
         if isinstance(found, kind) and (where is None or where(found)):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
 
     async def find(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P:
-        """The next packet of this kind that fits `where`; others are passed over and stay in the inbox."""
+        """The next packet of this kind that fits `where`; others stay in the inbox. `under` as in `expect`."""
         found = await self._next((kind,), within, cast("Callable[[object], bool] | None", where))
         if isinstance(found, kind):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
 
-    async def messages(self, count: int, *, acknowledge: bool = True, within: float = ANSWER) -> list[Publish]:
-        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case.
+    async def messages(
+        self, count: int, *, acknowledge: bool = True, within: float = ANSWER, under: Rules = ()
+    ) -> list[Publish]:
+        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case, or blame `under`.
 
         Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
         allows [MQTT5-4.9.0-1].
@@ -362,7 +392,7 @@ class Peer(Judging):
         while len(out) < count:
             if out and not acknowledge and not await self.comes(Publish, within):
                 raise Inconclusive(f"the broker has no more than {len(out)} messages in flight to a client")
-            message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}")
+            message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}", under=under)
             out.append(message)
             if acknowledge:
                 await self.acknowledge(message)
@@ -383,7 +413,7 @@ class Peer(Judging):
             await self.send(Puback(message.packet_id))
         elif message.qos == 2:
             await self.send(Pubrec(message.packet_id))
-            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id)
+            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id, under=PUBREL)
             await self.send(Pubcomp(message.packet_id))
 
     async def barrier(self) -> None:
@@ -391,7 +421,8 @@ class Peer(Judging):
         await self.send(Pingreq())
         reply = await self._next((Pingresp,), ANSWER)
         if not isinstance(reply, Pingresp):
-            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
+            under = () if reply is CLOSED else PINGRESP
+            raise self.blame(under, "the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
 
     async def quiet(self) -> None:
         """Wait until the broker has answered everything, or closed: where either will do."""
@@ -406,22 +437,22 @@ class Peer(Judging):
         if found is not None:
             raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=show(found))
 
-    async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
-        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
+    async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
+        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any. `under` as in `expect`.
 
         Anything else that comes first is passed over, since it may have been under way.
         """
         await self._wait(lambda: self.closed, within)
         if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):
             await self._wait(lambda: self.closed, GOODBYE)
+        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+        if wrong is not None:
+            raise self.illegal(wrong)
         if not self.closed:
             seen = ", ".join(show(p) for p in self.inbox) or "the connection stays open"
-            raise Failed("the broker has to close the connection", expected="closed", seen=seen)
-        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+            raise self.blame(under, "the broker has to close the connection", expected="closed", seen=seen)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
         self.inbox.clear()
-        if wrong is not None:
-            raise self._illegal(wrong)
         return last
 
     # ---------------------------------------------------------------- inside
@@ -445,12 +476,14 @@ class Peer(Judging):
             return CLOSED if self.closed else None
         packet = self.inbox.pop(at)
         if isinstance(packet, Violation):
-            raise self._illegal(packet)
+            raise self.illegal(packet)
         return packet
 
-    def _illegal(self, packet: Violation) -> Failed:
+    def illegal(self, packet: Violation) -> CaseEnd:
+        """How a case ends that saw an illegal packet."""
         self.run.violations.append(packet)
-        return Failed(
+        return self.blame(
+            (packet.statement,),
             f"the broker sent a packet that breaks {packet.statement}",
             expected="a legal packet",
             seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",

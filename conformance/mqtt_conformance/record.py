@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from mqtt_conformance.peer import Peer
     from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Record", "Run"]
+__all__ = ["PASSED_OVER", "Record", "Run"]
 
+PASSED_OVER = "passed over"
+"""How the note about messages begins that concern nobody in a case."""
 TOPICS = 3
 """Topics of others that a note names."""
 
@@ -48,6 +50,8 @@ class Run:
     """How many messages came that concern nobody here, by Topic Name."""
     unreleased: dict[str, set[int]] = field(default_factory=dict)
     """The Packet Identifiers of QoS 2 messages among them that a PUBREL has yet to release, by Client Identifier."""
+    statements: tuple[str, ...] = ()
+    """The rules that the case is about."""
     profile: Profile = field(default_factory=Profile)
     patient: bool = False
     """Whether each step is given time to take effect."""
@@ -59,4 +63,4 @@ class Run:
         number, topics = sum(self.strangers.values()), sorted(self.strangers)
         shown = ", ".join(topics[:TOPICS]) + (f" and {len(topics) - TOPICS} more topics" if len(topics) > TOPICS else "")
         what = "1 message" if number == 1 else f"{number} messages"
-        return f"passed over {what} that the case did not ask for: {shown}"
+        return f"{PASSED_OVER} {what} that the case did not ask for: {shown}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Messages that no case asked for: which they are, and how they are acknowledged and passed over.
 
-A server may send them: of subscriptions that it made itself [MQTT311-3.3.5-1], at any QoS and at any moment once it
+A server may send them: of subscriptions that it made itself [X311-assigned-subscription], at any QoS and at any moment once it
 has accepted the connection.
 """
 
@@ -64,11 +64,13 @@ class Strangers:
         """A new connection: nothing was said on it yet."""
         self._names: dict[int, str] = {}
         self._accepted: bool | None = None
+        self._introduced = False
         self._aliases = self._limit = 0
 
     def sent(self, packet: Packet) -> None:
         """Take note of what the client asks for."""
-        if isinstance(packet, Connect):
+        if isinstance(packet, Connect) and not self._introduced:
+            self._introduced = True
             self._client_id = packet.client_id
             if packet.clean_start:
                 self._run.unreleased.pop(self._client_id, None)
