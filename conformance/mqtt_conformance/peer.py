@@ -67,9 +67,10 @@ CLOSED: Final = ClosedType()
 class Peer(Judging):
     """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
 
-    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and passed
-    over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what they wait for has happened; a time is only spent where
-    the broker does not do what it should, or to give silence a meaning.
+    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and
+    passed over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what
+    they wait for has happened; a time is only spent where the broker does not do what it should, or to give silence a
+    meaning.
     """
 
     def __init__(self, run: Run, target: Target, version: int, name: str = "client") -> None:

@@ -61,6 +61,8 @@ class Run:
         if not self.strangers:
             return ""
         number, topics = sum(self.strangers.values()), sorted(self.strangers)
-        shown = ", ".join(topics[:TOPICS]) + (f" and {len(topics) - TOPICS} more topics" if len(topics) > TOPICS else "")
+        shown = ", ".join(topics[:TOPICS]) + (
+            f" and {len(topics) - TOPICS} more topics" if len(topics) > TOPICS else ""
+        )
         what = "1 message" if number == 1 else f"{number} messages"
         return f"{PASSED_OVER} {what} that the case did not ask for: {shown}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mqtt_conformance.case import case
 from mqtt_conformance.cases.connect import with_level
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.rules import PUBACK, PUBREC
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
     Auth,
@@ -29,11 +30,6 @@ from mqtt_ref.wire.packets import (
 from mqtt_ref.wire.primitives import V5
 
 
-async def _accepted(peer: Peer) -> None:
-    reply = await peer.expect(Connack)
-    peer.equal(reply.reason_code, 0, "the code of the CONNACK")
-
-
 @case("MQTT5-3.8.4-1", "MQTT5-3.3.4-1", "MQTT5-3.10.4-4", "MQTT5-3.12.4-1", "MQTT5-3.1.4-5", "MQTT5-3.2.0-1",
       "MQTT311-3.8.4-1", "MQTT311-3.3.4-1", "MQTT311-3.10.4-4", "MQTT311-3.12.4-1", "MQTT311-3.1.4-4",
       "MQTT311-3.2.0-1", "X311-pipelining", "X31-pipelining", slug="behind-connect", needs=["qos2"])  # fmt: skip
@@ -49,9 +45,9 @@ async def what_comes_behind_the_connect_is_served(peer: Peer) -> None:
         Unsubscribe(4, [peer.topic("nothing")]),
         Pingreq(),
     )
-    await _accepted(peer)
+    await peer.accepted()
     for kind in (Suback, Puback, Pubrec, Unsuback, Pingresp):
-        await peer.find(kind)
+        await peer.find(kind, under={Puback: PUBACK, Pubrec: PUBREC}.get(kind, ()))
     await peer.barrier()
     if not await peer.comes(Publish):
         raise Inconclusive("a message that was published before the SUBACK came is not delivered")
@@ -66,11 +62,11 @@ async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
         await peer.disconnect()
         await peer.connect(clean=False)
     await peer.send(Publish(peer.topic(), b"m", 2, packet_id=9))
-    await peer.expect(Pubrec)
+    await peer.expect(Pubrec, under=PUBREC)
     await peer.drop()
     await peer.open()
     await peer.send(peer.connect_packet(clean=False, expiry=60), Pubrel(9))
-    await _accepted(peer)
+    await peer.accepted()
     peer.equal((await peer.find(Pubcomp)).packet_id, 9, "the Packet Identifier of the PUBCOMP")
 
 

@@ -196,8 +196,9 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
                 if result.verdict not in ACCUSES and not hung():
                     continue
                 again = await play(result.case, target)
-                if (again.verdict in ACCUSES or hung()) and blamed(again) & set(fault.statements) and await healthy.passes(result.case):
-                    for statement in blamed(again) & set(fault.statements):
+                right = blamed(again) & set(fault.statements)
+                if right and (again.verdict in ACCUSES or hung()) and await healthy.passes(result.case):
+                    for statement in right:
                         by.setdefault(statement, result.case.id)
                 if _done(fault, by):
                     break
