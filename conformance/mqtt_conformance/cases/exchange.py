@@ -104,34 +104,45 @@ async def repeated_pubrec_is_answered(peer: Peer) -> None:
     peer.equal(following.payload, b"two", "the message")
 
 
-@case("MQTT5-4.3.2-3", "MQTT5-4.3.3-3", "MQTT5-4.3.3-5", "MQTT311-4.3.2-1", "MQTT311-4.3.3-1",
-      "X31-clean-session-unset", slug="wrong-ack", needs=["qos2", "session"])  # fmt: skip
-async def wrong_acknowledgement_completes_nothing(peer: Peer) -> None:
-    """An acknowledgement of another kind than the message needs does not end its delivery; closing is fine too."""
-    errors = [0, 0x80] if peer.version == V5 else [0]
-    for code in errors:
-        wrong: list[tuple[str, Puback | Pubrec | Pubcomp]] = [("puback", Pubcomp(0)), ("pubrec", Pubcomp(0))]
-        wrong += [("puback", Pubrec(0, code)), ("pubrec", Puback(0, code)), ("pubcomp", Puback(0, code))]
-        for awaited, packet in wrong:
-            other = await pair(peer, 2, expiry=60)
-            await other.publish(peer.topic(), b"m", qos=1 if awaited == "puback" else 2)
-            message = await peer.expect(Publish, under=DELIVERY)
-            if awaited == "pubcomp":
-                await peer.send(Pubrec(message.packet_id))
-                await peer.expect(Pubrel, under=PUBREL)
-            packet.packet_id = message.packet_id
-            await peer.send(packet, b"\xc0\x00")
-            await peer._wait(lambda: peer.closed or any(type(p).__name__ == "Pingresp" for p in peer.inbox), ANSWER)
-            await resume(peer)
-            say = f"what waits for a {awaited.upper()} again, which a {type(packet).__name__.upper()} did not end"
-            if awaited == "pubcomp":
-                release = await peer.find(Pubrel, say=say)
-                peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
-            else:
-                again = await peer.find(Publish, say=say)
-                peer.equal((again.packet_id, again.dup), (message.packet_id, True), "Packet Identifier and DUP")
-            await other.disconnect()
-            await forget(peer)
+@case("MQTT5-4.3.2-3", "MQTT311-4.3.2-1", "X31-clean-session-unset", slug="wrong-ack", needs=["qos2", "session"])
+async def wrong_acknowledgement_ends_no_qos1(peer: Peer) -> None:
+    """A QoS 1 message waits for its PUBACK, whatever other acknowledgement comes; closing is fine too."""
+    for code in [0, 0x80] if peer.version == V5 else [0]:
+        for packet in (Pubcomp(0), Pubrec(0, code)):
+            await _wrong(peer, "puback", packet)
+
+
+@case("MQTT5-4.3.3-3", "MQTT5-4.3.3-5", "MQTT311-4.3.3-1", "X31-clean-session-unset", slug="wrong-ack-qos2",
+      needs=["qos2", "session"])  # fmt: skip
+async def wrong_acknowledgement_ends_no_qos2(peer: Peer) -> None:
+    """A QoS 2 message waits for its PUBREC, and its PUBREL for a PUBCOMP, whatever else comes; closing is fine too."""
+    for code in [0, 0x80] if peer.version == V5 else [0]:
+        await _wrong(peer, "pubrec", Pubcomp(0))
+        await _wrong(peer, "pubrec", Puback(0, code))
+        await _wrong(peer, "pubcomp", Puback(0, code))
+
+
+async def _wrong(peer: Peer, awaited: str, packet: Puback | Pubrec | Pubcomp) -> None:
+    """Send the wrong acknowledgement of a message; what waits has to come again when the session is resumed."""
+    other = await pair(peer, 2, expiry=60)
+    await other.publish(peer.topic(), b"m", qos=1 if awaited == "puback" else 2)
+    message = await peer.expect(Publish, under=DELIVERY)
+    if awaited == "pubcomp":
+        await peer.send(Pubrec(message.packet_id))
+        await peer.expect(Pubrel, under=PUBREL)
+    packet.packet_id = message.packet_id
+    await peer.send(packet, b"\xc0\x00")
+    await peer._wait(lambda: peer.closed or any(type(p).__name__ == "Pingresp" for p in peer.inbox), ANSWER)
+    await resume(peer)
+    say = f"what waits for a {awaited.upper()} again, which a {type(packet).__name__.upper()} did not end"
+    if awaited == "pubcomp":
+        release = await peer.find(Pubrel, say=say)
+        peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
+    else:
+        again = await peer.find(Publish, say=say)
+        peer.equal((again.packet_id, again.dup), (message.packet_id, True), "Packet Identifier and DUP")
+    await other.disconnect()
+    await forget(peer)
 
 
 @case("MQTT5-2.2.1-4", "X5-packet-id-single-set", "MQTT311-2.3.1-4", slug="unique-ids", needs=["qos2"])
