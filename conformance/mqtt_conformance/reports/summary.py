@@ -56,7 +56,8 @@ def headline(results: Iterable[Result]) -> str:
 def strangers(results: Iterable[Result]) -> list[str]:
     """One line if cases were sent messages that they had not asked for, which their notes tell; else none."""
     number = sum(any(note.startswith(PASSED_OVER) for note in r.notes) for r in results)
-    return [f"{number} cases passed over messages that they had not asked for; their notes say which"] * bool(number)
+    who, they = ("1 case", "it") if number == 1 else (f"{number} cases", "they")
+    return [f"{who} passed over messages that {they} had not asked for; notes say which"] * bool(number)
 
 
 def plain(text: str) -> str:
