@@ -48,6 +48,8 @@ class Run:
     """The Topic Filters that each client asked for, by Client Identifier."""
     strangers: dict[str, int] = field(default_factory=dict)
     """How many messages came that concern nobody here, by Topic Name."""
+    unlawful: list[Violation] = field(default_factory=list)
+    """The rules that such a message broke by coming at all."""
     unreleased: dict[str, set[int]] = field(default_factory=dict)
     """The Packet Identifiers of QoS 2 messages among them that a PUBREL has yet to release, by Client Identifier."""
     statements: tuple[str, ...] = ()

@@ -117,6 +117,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     try:
         async with asyncio.timeout(limit):
             await case.body(peer)
+        if run.unlawful:
+            raise peer.illegal(run.unlawful[0])
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL
             result.message = "; ".join(run.notes)
@@ -175,6 +177,8 @@ async def _served(target: Target, version: int) -> bool:
     try:
         await peer.connect()
         await peer.barrier()
+    except Breach:  # it answers, if not as it should
+        return True
     except (CaseEnd, TargetError):
         return False
     finally:

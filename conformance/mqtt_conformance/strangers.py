@@ -127,4 +127,6 @@ class Strangers:
         return [], Puback(packet.packet_id) if packet.qos else None
 
     def _broken(self, statement: str, packet: Packet) -> Violation:
-        return Violation(statement, 0x82, packet.TYPE, 0, self._version, SERVER, "")
+        broken = Violation(statement, 0x82, packet.TYPE, 0, self._version, SERVER, "")
+        self._run.unlawful.append(broken)
+        return broken
