@@ -65,7 +65,9 @@ BLAMED: dict[str, tuple[str, str, Alter | None, Alter | None]] = {
     "an identifier is accepted": ("MQTT311-3.1.3-9/refused-id", "MQTT311-3.1.3-8", named, None),
     "a message is lost": ("MQTT5-4.7.3-3/long-topic", "X5-message-to-every-match", None, drop(Publish, when=long)),
     "the same in 3.1.1": ("MQTT311-4.7.3-3/long-topic", "X311-deliver-to-matching", None, drop(Publish, when=long)),
-    "a code that does not exist": ("MQTT311-3.1.2-3/reserved-flag", "X311-connack-codes-reserved", None, reserved_code),
+    "a code that does not exist": (
+        "MQTT311-3.1.3-8/empty-id-keeps-session", "X311-connack-codes-reserved", None, reserved_code,
+    ),
     "another property": (
         "MQTT5-3.3.2-6/properties-retained", "MQTT5-3.3.2-20", None, property_(Publish, "content_type", "other"),
     ),
