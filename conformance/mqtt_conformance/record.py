@@ -50,8 +50,8 @@ class Run:
     """How many messages came that concern nobody here, by Topic Name."""
     unlawful: list[Violation] = field(default_factory=list)
     """The rules that such a message broke by coming at all."""
-    unreleased: dict[str, set[int]] = field(default_factory=dict)
-    """The Packet Identifiers of QoS 2 messages among them that a PUBREL has yet to release, by Client Identifier."""
+    released: dict[str, set[int]] = field(default_factory=dict)
+    """The Packet Identifiers of QoS 2 messages among them, whose PUBREL concerns nobody either, by Client Identifier."""
     statements: tuple[str, ...] = ()
     """The rules that the case is about."""
     profile: Profile = field(default_factory=Profile)

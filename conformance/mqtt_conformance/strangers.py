@@ -73,7 +73,7 @@ class Strangers:
             self._introduced = True
             self._client_id = packet.client_id
             if packet.clean_start:
-                self._run.unreleased.pop(self._client_id, None)
+                self._run.released.pop(self._client_id, None)
             if packet.properties is not None:
                 self._aliases = packet.properties.topic_alias_maximum or 0
                 self._limit = packet.properties.maximum_packet_size or 0
@@ -92,10 +92,12 @@ class Strangers:
         if early:
             self._accepted = True  # once is enough
         before: list[Packet | Violation] = [self._broken(FIRST[self._version], packet)] if early else []
-        if isinstance(packet, Pubrel) and packet.packet_id in self._run.unreleased.get(self._client_id, ()):
-            self._run.unreleased[self._client_id].discard(packet.packet_id)
+        theirs = self._run.released.setdefault(self._client_id, set())
+        if isinstance(packet, Pubrel) and packet.packet_id in theirs:
             return before, Pubcomp(packet.packet_id)
         if not isinstance(packet, Publish) or self._is_mine(packet):
+            if isinstance(packet, Publish) and packet.qos:
+                theirs.discard(packet.packet_id)
             return [*before, packet], None
         return self._passed(packet, size, before)
 
@@ -122,7 +124,7 @@ class Strangers:
         if self._limit and size > self._limit:
             return [self._broken("MQTT5-3.1.2-24", packet)], None
         if packet.qos == 2:
-            self._run.unreleased.setdefault(self._client_id, set()).add(packet.packet_id)
+            self._run.released.setdefault(self._client_id, set()).add(packet.packet_id)
             return [], Pubrec(packet.packet_id)
         return [], Puback(packet.packet_id) if packet.qos else None
 
