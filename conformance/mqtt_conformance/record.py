@@ -51,7 +51,7 @@ class Run:
     unlawful: list[Violation] = field(default_factory=list)
     """The rules that such a message broke by coming at all."""
     released: dict[str, set[int]] = field(default_factory=dict)
-    """The Packet Identifiers of QoS 2 messages among them, whose PUBREL concerns nobody either, by Client Identifier."""
+    """The Packet Identifiers of QoS 2 messages among them, whose PUBREL concerns nobody either, by client."""
     statements: tuple[str, ...] = ()
     """The rules that the case is about."""
     profile: Profile = field(default_factory=Profile)
