@@ -11,10 +11,8 @@ from collections.abc import Iterable
 
 from mqtt_conformance.record import Run
 from mqtt_ref.wire.packets import (
-    Auth,
     Connack,
     Connect,
-    Disconnect,
     Packet,
     Puback,
     Pubcomp,
@@ -29,7 +27,7 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["Strangers", "concerns"]
 
 FIRST = {V5: "MQTT5-3.2.0-1", V311: "MQTT311-3.2.0-1", V31: "X31-protocol-violation"}
-"""What a server breaks that sends a packet ahead of its CONNACK."""
+"""What a server breaks that sends a message ahead of its CONNACK."""
 REFUSED = {V5: "MQTT5-3.2.2-7", V311: "MQTT311-3.2.2-5", V31: "X31-connack-refused-close"}
 """What it breaks if it sends a message to a client that it has refused."""
 
@@ -88,18 +86,14 @@ class Strangers:
         if isinstance(packet, Connack):
             self._accepted = packet.reason_code == 0
             return [packet], None
-        early = self._accepted is None and not isinstance(packet, (Auth, Disconnect))
-        if early:
-            self._accepted = True  # once is enough
-        before: list[Packet | Violation] = [self._broken(FIRST[self._version], packet)] if early else []
         theirs = self._run.released.setdefault(self._client_id, set())
         if isinstance(packet, Pubrel) and packet.packet_id in theirs:
-            return before, Pubcomp(packet.packet_id)
+            return [], Pubcomp(packet.packet_id)
         if not isinstance(packet, Publish) or self._is_mine(packet):
             if isinstance(packet, Publish) and packet.qos:
                 theirs.discard(packet.packet_id)
-            return [*before, packet], None
-        return self._passed(packet, size, before)
+            return [packet], None
+        return self._passed(packet, size)
 
     def _is_mine(self, packet: Publish) -> bool:
         topic, alias = packet.topic, packet.properties.topic_alias if packet.properties else None
@@ -109,16 +103,13 @@ class Strangers:
             topic = self._names.get(alias, "")
         return not topic or concerns(topic, self._run.topic_prefix, self._run.filters.get(self._client_id, ()))
 
-    def _passed(
-        self, packet: Publish, size: int, before: list[Packet | Violation]
-    ) -> tuple[list[Packet | Violation], Packet | None]:
+    def _passed(self, packet: Publish, size: int) -> tuple[list[Packet | Violation], Packet | None]:
         alias = packet.properties.topic_alias if packet.properties else None
         topic = packet.topic or self._names.get(alias or 0, "")
         self._run.strangers[topic] = self._run.strangers.get(topic, 0) + 1
-        if before:
-            return before, None
         if not self._accepted:
-            return [self._broken(REFUSED[self._version], packet)], None
+            rules = FIRST if self._accepted is None else REFUSED
+            return [self._broken(rules[self._version], packet)], None
         if alias and alias > self._aliases:
             return [self._broken("MQTT5-3.1.2-26" if self._aliases else "MQTT5-3.1.2-27", packet)], None
         if self._limit and size > self._limit:

@@ -224,8 +224,8 @@ async def clean_start_has_no_session(peer: Peer) -> None:
     await peer.disconnect()
     await peer.open()
     await peer.send(peer.connect_packet(clean=True, expiry=60))
-    reply = await peer.accepted()
-    peer.equal(reply.session_present, False, "Session Present")
+    reply = await peer.expect(Connack, under=CONNACK)
+    peer.equal((reply.reason_code, reply.session_present), (0, False), "Reason Code and Session Present")
     if peer.version == V5:
         await peer.disconnect()
         reply = await peer.connect(clean=False)
@@ -264,8 +264,8 @@ async def unknown_session_is_told(peer: Peer) -> None:
     """Where no session was kept a new one is made, and Session Present is 0."""
     await peer.open()
     await peer.send(peer.connect_packet(clean=False))
-    reply = await peer.accepted()
-    peer.equal(reply.session_present, False, "Session Present")
+    reply = await peer.expect(Connack, under=CONNACK)
+    peer.equal((reply.reason_code, reply.session_present), (0, False), "Reason Code and Session Present")
     await peer.barrier()
     await peer.connect(clean=True)
 

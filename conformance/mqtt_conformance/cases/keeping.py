@@ -383,7 +383,8 @@ async def takeover_goes_on_with_the_session(peer: Peer) -> None:
         client_id=peer.client_id, clean=False, properties=ConnectProperties(session_expiry_interval=60)
     )
     await other.send(packet)
-    reply = await other.accepted()
+    reply = await other.expect(Connack)
+    peer.equal(reply.reason_code, 0, "the Reason Code")
     if peer.version != V31:
         peer.equal(reply.session_present, True, "Session Present")
     await peer.expect_closed()

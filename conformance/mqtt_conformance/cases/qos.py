@@ -191,7 +191,7 @@ async def qos1_is_sent_with_an_identifier(peer: Peer) -> None:
     other = await pair(peer, 1)
     for number in range(5):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    seen = await peer.messages(5, acknowledge=False, under=DELIVERY)
+    seen = await peer.messages(5, acknowledge=False)
     peer.equal([(m.qos, m.dup) for m in seen], [(1, False)] * 5, "QoS and DUP")
     peer.equal(len({m.packet_id for m in seen}), 5, "the number of Packet Identifiers")
     peer.check(all(m.packet_id for m in seen), "a Packet Identifier is 0")
@@ -210,7 +210,7 @@ async def qos2_is_sent_and_released(peer: Peer) -> None:
     """A QoS 2 message is sent with DUP 0, and its PUBREC is answered with a PUBREL of the same identifier."""
     other = await pair(peer, 2)
     await other.publish(peer.topic(), b"m", qos=2)
-    message = await peer.expect(Publish, under=DELIVERY)
+    message = await peer.expect(Publish)
     peer.equal((message.qos, message.dup), (2, False), "QoS and DUP")
     await peer.send(Pubrec(message.packet_id))
     peer.equal((await peer.expect(Pubrel)).packet_id, message.packet_id, "the Packet Identifier of the PUBREL")
@@ -441,7 +441,7 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
         await other.publish(peer.topic(), payload, qos=2)
     message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
-    await peer.expect(Pubrel, under=PUBREL)
+    await peer.expect(Pubrel)
     await peer.silent()
     await peer.send(Pubcomp(message.packet_id))
     (following,) = await peer.messages(1)

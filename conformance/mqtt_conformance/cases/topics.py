@@ -115,7 +115,7 @@ async def long_topic_of_3_1(peer: Peer) -> None:
         if isinstance(reply, ClosedType):
             raise Inconclusive("the broker refuses long Topic Filters")
         await peer.publish(name, b"m")
-        (message,) = await peer.messages(1, under=DELIVERY)
+        (message,) = await peer.messages(1)
         peer.equal(message.topic, name, "the Topic Name")
 
 
