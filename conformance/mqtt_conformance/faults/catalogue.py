@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from mqtt_conformance.faults.fault import Fault
+from mqtt_conformance.rules import DELIVERY
 from mqtt_ref.engine.generated.decisions import LIMITS
 from mqtt_ref.engine.tables import MACHINES, TABLES, Tables, changed
 from mqtt_ref.wire.generated.vectors import vectors
@@ -63,7 +64,8 @@ def _transitions(machine: str) -> Iterator[Fault]:
         for number in range(len(module.STATES)):
             if number != module.NEXT[at] and action:
                 word = module.STATES[number]
-                yield fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word))
+                also = DELIVERY if (machine, word) == ("subscription", "absent") else ()
+                yield fault(f"{place}/goes-to-{word}", (*cites, *also), _change(machine, state, name, next=word))
                 break
 
 
