@@ -425,6 +425,13 @@ class Peer(Judging):
             under = () if reply is CLOSED else PINGRESP
             raise self.blame(under, "the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
 
+    async def served(self) -> None:
+        """The connection is there still and served: a barrier that is what the case is about."""
+        await self.send(Pingreq())
+        reply = await self._next((Pingresp,), ANSWER)
+        if not isinstance(reply, Pingresp):
+            raise Failed("the connection is not served any more", expected="PINGRESP", seen=show(reply))
+
     async def quiet(self) -> None:
         """Wait until the broker has answered everything, or closed: where either will do."""
         await self.send(Pingreq())

@@ -184,7 +184,7 @@ async def takeover_closes_the_old_connection(peer: Peer) -> None:
     other = peer.another("other")
     await other.connect(client_id=peer.client_id)
     peer.closing_code(await peer.expect_closed(), 0x8E)
-    await other.barrier()
+    await other.served()
 
 
 @case("MQTT5-3.1.4-3", slug="takeover-reason")
@@ -367,8 +367,8 @@ async def empty_client_id_is_unique(peer: Peer) -> None:
         raise Inconclusive("a client without Client Identifier is refused, which the standard allows")
     other = peer.another("other")
     await other.connect(client_id="", clean=True)
-    await peer.barrier()
-    await other.barrier()
+    await peer.served()
+    await other.served()
 
 
 @case(

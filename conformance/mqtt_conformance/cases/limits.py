@@ -356,7 +356,7 @@ def _wrong(data: bytes) -> Callable[[Peer], Awaitable[None]]:
         await peer.send(data)
         last = await peer.expect_closed()
         peer.closing_code(last, 0x81, 0x82)
-        await bystander.barrier()
+        await bystander.served()
 
     return body
 

@@ -264,7 +264,7 @@ async def keep_alive_is_kept_by_packets(peer: Peer) -> None:
     for packet in (Pingreq(), Publish(peer.topic(), b"m"), Pingreq(), Publish(peer.topic(), b"m")):
         await asyncio.sleep(1.2)
         await peer.send(packet)
-    await peer.barrier()
+    await peer.served()
 
 
 @case("X5-keep-alive-zero", "X311-keep-alive-zero", "X31-keep-alive-zero", slug="keep-alive-off")
@@ -274,7 +274,7 @@ async def keep_alive_zero(peer: Peer) -> None:
     if peer.version == V5 and reply.properties and reply.properties.server_keep_alive:
         raise Inconclusive("the server set a Keep Alive of its own")
     await asyncio.sleep(2.5)
-    await peer.barrier()
+    await peer.served()
 
 
 @case("MQTT5-3.1.2-8", "MQTT5-3.1.2-10", "MQTT311-3.1.2-8", "MQTT311-3.1.2-12", "MQTT311-3.1.2-10",

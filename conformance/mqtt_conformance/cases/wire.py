@@ -138,7 +138,7 @@ async def violation_closes(peer: Peer) -> None:
     await peer.connect()
     await peer.send(b"\xc1\x00")
     await peer.expect_closed()
-    await bystander.barrier()
+    await bystander.served()
 
 
 @case("MQTT5-4.13.1-1", "X5-error-other-sessions", "X5-closing-code-alone", slug="error-touches-no-other")
@@ -149,7 +149,7 @@ async def error_touches_no_other(peer: Peer) -> None:
     await peer.connect()
     await peer.send(b"\x00\x00")  # a packet type that does not exist
     await peer.expect_closed()
-    await bystander.barrier()
+    await bystander.served()
 
 
 @case("MQTT311-3.1.3-9", slug="refused-id")

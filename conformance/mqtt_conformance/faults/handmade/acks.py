@@ -50,7 +50,8 @@ def faults() -> Iterator[Fault]:
     yield by_hand("acks/pubrel-other-id", "MQTT5-4.3.3-4", down=set_(Pubrel, packet_id=lambda p: p.packet_id ^ 1 or 3))
     yield by_hand(
         "acks/pubrel-flags",
-        "MQTT311-4.3.3-1",
+        "MQTT311-4.3.3-1 MQTT311-3.6.1-1",
+        thorough=False,
         down=on(Pubrel)(lambda talk, p: (b"\x60\x02" + p.packet_id.to_bytes(2, "big"),)),
     )
     yield by_hand(
@@ -179,7 +180,8 @@ def faults() -> Iterator[Fault]:
     )
     yield by_hand(
         "acks/unsuback-payload",
-        "X311-unsuback-no-payload X31-unsuback-no-payload",
+        "X311-unsuback-no-payload X31-unsuback-no-payload X311-trailing-bytes X31-trailing-bytes",
+        thorough=False,
         down=on(Unsuback, when=lambda talk, p: talk.version != V5)(
             lambda talk, p: (b"\xb0\x03" + p.packet_id.to_bytes(2, "big") + b"\x00",)
         ),
@@ -189,7 +191,8 @@ def faults() -> Iterator[Fault]:
     yield by_hand("acks/pings-merged", "MQTT5-3.12.4-1", up=on(Pingreq)(_every_other), thorough=False)
     yield by_hand(
         "acks/no-property-length",
-        "MQTT5-2.2.2-1",
+        "MQTT5-2.2.2-1 X5-field-truncated",
+        thorough=False,
         down=on(Publish, when=lambda talk, p: talk.version == V5)(
             lambda talk, p: (encode(4, Publish(p.topic, p.payload, p.qos, p.retain, p.dup, p.packet_id)),)
         ),

@@ -26,6 +26,7 @@ def faults() -> Iterator[Fault]:
     yield by_hand("auth/no-reply", "X5-reauthentication-reply MQTT5-4.12.1-1", down=drop(Auth, when=success))
     yield by_hand(
         "auth/server-asks-again",
-        "X5-auth-reauthenticate-client X5-reauthentication-reply",
+        "X5-auth-reauthenticate-client X5-reauthentication-reply MQTT5-3.15.2-1",
+        thorough=False,
         down=set_(Auth, reason_code=0x19),
     )

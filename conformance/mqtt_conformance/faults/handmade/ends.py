@@ -57,9 +57,10 @@ def _sizes() -> Iterator[Fault]:
         made[kind] = (properties, f"MQTT5-3.{number}.2-2", f"MQTT5-3.{number}.2-3")
     for kind, (properties, reason, user) in made.items():
         name = kind.__name__.lower()
+        method = {"authentication_method": "conformance"} if kind is Auth else {}
         texts: dict[str, tuple[str, Any]] = {
-            "reason-string": (reason, properties(reason_string="why" * 30)),
-            "user-properties": (user, properties(user_property=[("a", "b" * 90)])),
+            "reason-string": (reason, properties(reason_string="why" * 30, **method)),
+            "user-properties": (user, properties(user_property=[("a", "b" * 90)], **method)),
         }
         for word, (statement, value) in texts.items():
             yield by_hand(f"size/{name}-{word}", statement, down=set_(kind, small, properties=value))

@@ -145,7 +145,7 @@ def faults() -> Iterator[Fault]:
             lambda talk, p: (p, Publish(p.topic, p.payload, 1, p.retain, True, p.packet_id, p.properties))
         ),
     )
-    yield by_hand("publish/not-to-own", "MQTT5-3.8.3-3", up=on(Subscribe)(_all_no_local))
+    yield by_hand("publish/not-to-own", "X5-message-to-every-match", up=on(Subscribe)(_all_no_local))
     yield by_hand("publish/no-local-ignored", "MQTT5-3.8.3-3", up=on(Subscribe)(_no_no_local))
 
 

@@ -27,6 +27,15 @@ from mqtt_ref.wire.primitives import V5
 __all__ = ["faults"]
 
 
+def _client(talk: Talk) -> str:
+    return talk.connect.client_id if talk.connect is not None else ""
+
+
+@on(Subscribe)
+def _remembered(talk: Talk, packet: Subscribe) -> None:
+    talk.all[_client(talk)] = packet.subscriptions[0].topic_filter
+
+
 def faults() -> Iterator[Fault]:
     """All of them."""
 
@@ -101,8 +110,9 @@ def faults() -> Iterator[Fault]:
         "subscribe/retained-on-resume",
         "X5-retained-on-subscribe MQTT5-3.3.1-9 MQTT5-3.3.1-10",
         thorough=False,
+        up=_remembered,
         down=on(Connack, when=lambda talk, p: p.session_present)(
-            lambda talk, p: (p, Publish("retained/again", b"m", retain=True))
+            lambda talk, p: (p, Publish(talk.all.get(_client(talk), "retained/again"), b"m", retain=True))
         ),
     )
     yield by_hand(
