@@ -186,6 +186,7 @@ async def any_number_of_levels(peer: Peer) -> None:
         if isinstance(reply, Disconnect) and reply.reason_code in (0x81, 0x82):
             peer.note("takes a Topic Filter of 3,000 levels for malformed")
         raise Inconclusive("the broker has a bound of its own for levels")
+    await peer._settle()
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1)
     peer.equal(message.topic, name, "the Topic Name")

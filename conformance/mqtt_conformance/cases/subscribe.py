@@ -58,6 +58,7 @@ async def every_filter_has_a_code(peer: Peer) -> None:
     peer.equal(len(reply.reason_codes), 6, "the number of codes")
     for wanted, code in zip(filters, reply.reason_codes, strict=True):
         peer.check(code <= wanted.qos or code >= 0x80, "a code out of order", expected=f"<= {wanted.qos}", seen=code)
+    await peer._settle()
     await peer.publish(peer.topic("3"), b"m")
     await peer.messages(1)
 

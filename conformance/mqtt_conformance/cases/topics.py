@@ -114,6 +114,7 @@ async def long_topic_of_3_1(peer: Peer) -> None:
         reply = await peer.expect(Suback, or_closed=True, under=SUBACK)
         if isinstance(reply, ClosedType):
             raise Inconclusive("the broker refuses long Topic Filters")
+        await peer._settle()
         await peer.publish(name, b"m")
         (message,) = await peer.messages(1)
         peer.equal(message.topic, name, "the Topic Name")
@@ -128,6 +129,7 @@ async def long_topic(peer: Peer) -> None:
     reply = await peer.expect(Suback, or_closed=True, under=SUBACK)
     if isinstance(reply, ClosedType) or reply.reason_codes[0] >= 0x80:
         raise Inconclusive("the broker refuses long Topic Filters")
+    await peer._settle()
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.topic, name, "the Topic Name")
