@@ -298,8 +298,8 @@ async def _refused(peer: Peer, code: int) -> object:
     return reply
 
 
-@case("X31-subscribe-unauthorized", "X311-suback-failure", "X5-topic-authorization", slug="subscribe-denied",
-      needs=["users"])  # fmt: skip
+@case("X31-subscribe-unauthorized", "X31-suback-codes", "X311-suback-failure", "X5-topic-authorization",
+      slug="subscribe-denied", needs=["users"])  # fmt: skip
 async def unauthorized_subscription_is_answered(peer: Peer) -> None:
     """A SUBSCRIBE that is not authorized gets a SUBACK: a refusal, of which 3.1 has none."""
     await peer.connect()

@@ -69,7 +69,7 @@ def faults() -> Iterator[Fault]:
     yield by_hand("subscribe/retain-handling-ignored", "MQTT5-3.3.1-10 MQTT5-3.3.1-11", up=options(retain_handling=0))
     yield by_hand(
         "subscribe/never-retained",
-        "MQTT5-3.3.1-9 MQTT5-3.3.1-10 MQTT5-3.8.4-4 X5-subscription-created",
+        "MQTT5-3.3.1-9 MQTT5-3.3.1-10 X5-subscription-created",
         up=options(retain_handling=2),
     )
     yield by_hand("subscribe/retain-as-published", "MQTT5-3.3.1-12", up=options(retain_as_published=True))
