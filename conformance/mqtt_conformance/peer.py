@@ -80,6 +80,8 @@ class Peer(Judging):
         self.inbox: list[Packet | Violation] = []
         self.connack: Connack | None = None
         self.closed = False
+        self.mute = False
+        """Whether it answers nothing by itself, not even messages that concern nobody here: where silence counts."""
         self._strangers = Strangers(run, version, self.client_id)
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -115,6 +117,7 @@ class Peer(Judging):
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
         self._strangers.opened()
+        self.mute = False
         self.inbox.clear()
         self.closed = False
         self.connack = None
@@ -133,6 +136,7 @@ class Peer(Judging):
                 self._fits(packet, len(raw))
                 self._strangers.sent(packet)
             self._record("out", raw, packet)
+            self.mute = self.mute or raw[:1] == b"\xe0"  # nothing may follow a DISCONNECT
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
             if isinstance(packet, Connect) and packet.will is not None and packet.will.retain:
@@ -521,7 +525,7 @@ class Peer(Judging):
                 self._record("in", raw, packet)
                 seen, answer = self._strangers.sort(packet, len(raw))
                 self.inbox += seen
-                if answer is not None:
+                if answer is not None and not self.mute:
                     raw = encode(self.version, answer)
                     self._record("out", raw, answer)
                     await stream.write(raw)

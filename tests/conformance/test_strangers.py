@@ -49,7 +49,7 @@ SLUGS = {
     "wrong-ack", "wrong-ack-qos2", "order", "order-resend", "small-answers", "exact-size", "no-aliases",
     "aliases-in-range", "behind-connect", "closed-after-own-disconnect", "queued-qos1", "empty-id-keeps-session",
     "refused-means-closed", "link-lost", "will-again", "one-of-group", "retained", "takeover", "no-duplicate",
-    "slash", "short-acks",
+    "slash", "short-acks", "keep-alive",
 }  # fmt: skip
 BAD = (Verdict.FAIL, Verdict.NON_STRICT, Verdict.INCONCLUSIVE)
 HIGH = 65_000
@@ -108,7 +108,7 @@ def test_messages_that_nobody_asked_for_accuse_nobody(down: Alter) -> None:
     bad = [line for line in complaints(results) if not line.partition(":")[0].endswith(UNDECIDED)]
     assert bad == []
     assert all(r.verdict is not Verdict.FAIL for r in results)
-    assert sum("passed over" in " ".join(r.notes) for r in results) > len(results) / 3
+    assert sum("passed over" in " ".join(r.notes) for r in results) > 20
 
 
 class Assigns(Hook):
@@ -154,7 +154,7 @@ def test_subscriptions_that_the_server_made_accuse_nobody() -> None:
 
     results = asyncio.run(run())
     assert complaints(results) == []
-    assert sum("assigned/" in " ".join(r.notes) for r in results) > len(results) / 3
+    assert sum("assigned/" in " ".join(r.notes) for r in results) > 20
 
 
 @pytest.mark.parametrize(
