@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
-from mqtt_conformance.rules import CONNACK, PINGRESP, PUBREL, Rules
+from mqtt_conformance.rules import ALIKE, CONNACK, PINGRESP, PUBREL, Rules
 from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
 from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
@@ -495,7 +495,7 @@ class Peer(Judging):
         """How a case ends that saw an illegal packet."""
         self.run.violations.append(packet)
         return self.blame(
-            (packet.statement,),
+            (packet.statement, *ALIKE.get((packet.statement, packet.packet), ())),
             f"the broker sent a packet that breaks {packet.statement}",
             expected="a legal packet",
             seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",

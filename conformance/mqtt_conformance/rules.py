@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from mqtt_ref.wire.packets import Auth, Publish, Unsuback
+
 __all__ = [
-    "CONNACK", "DELIVERY", "MALFORMED", "PINGRESP", "PUBACK", "PUBCOMP", "PUBREC", "PUBREL", "QUEUED", "RESEND",
-    "RETAINED", "SECOND_CONNECT", "SUBACK", "WILL", "Rules",
+    "ALIKE", "CONNACK", "DELIVERY", "MALFORMED", "PINGRESP", "PUBACK", "PUBCOMP", "PUBREC", "PUBREL", "QUEUED",
+    "RESEND", "RETAINED", "SECOND_CONNECT", "SUBACK", "WILL", "Rules",
 ]  # fmt: skip
 
 Rules = tuple[str, ...]
+
+ALIKE: Final[dict[tuple[str, int], Rules]] = {
+    ("X311-trailing-bytes", Unsuback.TYPE): ("X311-unsuback-no-payload",),
+    ("X31-trailing-bytes", Unsuback.TYPE): ("X31-unsuback-no-payload",),
+    ("MQTT5-3.15.2-1", Auth.TYPE): ("X5-auth-reauthenticate-client",),
+    ("X5-field-truncated", Publish.TYPE): ("MQTT5-2.2.2-1",),
+}
+"""What else a packet of a type breaks that breaks the first: the codec names one rule of several that say the same."""
 
 CONNACK: Final[Rules] = ("MQTT5-3.1.4-5", "MQTT5-3.2.0-1", "MQTT311-3.1.4-4", "MQTT311-3.2.0-1")
 PUBACK: Final[Rules] = ("MQTT5-4.3.2-4", "MQTT311-4.3.2-2")
