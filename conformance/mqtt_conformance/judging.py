@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Final
 
 from mqtt_conformance.record import Run
-from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
+from mqtt_conformance.rules import Rules
+from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.packets import Disconnect
+from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["Judging"]
 
@@ -18,16 +20,32 @@ class Judging:
     """The judging half of a `Peer`."""
 
     run: Run
+    version: int
 
-    def check(self, condition: bool, message: str = "", *, expected: object = "", seen: object = "") -> None:
-        """Fail the case unless the condition holds."""
+    def blame(self, under: Rules, message: str, *, expected: str = "", seen: str = "") -> CaseEnd:
+        """How a case ends whose step failed under one of these rules; without any the step is what the case is about.
+
+        A rule of the case makes it fail. Another one is what the broker broke first, and the case cannot decide; where
+        the version has no such rule nobody is accused.
+        """
+        mine = [s for s in under if STATEMENTS[s].version == self.version]
+        if not under or set(mine) & set(self.run.statements):
+            return Failed(message, expected=expected, seen=seen)
+        if mine:
+            return Breach(mine[0], message, expected=expected, seen=seen)
+        return Inconclusive(message, expected=expected, seen=seen)
+
+    def check(
+        self, condition: bool, message: str = "", *, expected: object = "", seen: object = "", under: Rules = ()
+    ) -> None:
+        """Fail the case unless the condition holds; `under` names the rule where it is none of the case's own."""
         if not condition:
-            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen))
+            raise self.blame(under, message or "the rule does not hold", expected=str(expected), seen=str(seen))
 
-    def equal(self, seen: object, expected: object, what: str) -> None:
-        """Fail the case unless what was seen is what is expected."""
+    def equal(self, seen: object, expected: object, what: str, *, under: Rules = ()) -> None:
+        """Fail the case unless what was seen is what is expected; `under` as in `check`."""
         if seen != expected:
-            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
+            raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
 
     def refusal_code(self, seen: int, *codes: int) -> None:
         """Fail the case if something was refused with none of these Reason Codes.

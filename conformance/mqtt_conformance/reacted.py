@@ -57,6 +57,7 @@ async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *
     elif not peer.closed and "ignore" not in row.allowed:
         # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
         await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
+    wrong = next((p for p in peer.inbox if isinstance(p, Violation)), None)
     seen, outcome, code = reacted(peer.inbox, closed=peer.closed)
     serves = not peer.closed and not isinstance(seen, Disconnect)
     peer.inbox.clear()
@@ -68,6 +69,8 @@ async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *
     if other is not None and V5 in peer.target.capabilities.versions:
         if permitted(reaction(other, reason, V5, state), outcome, code, V5):
             return outcome
+    if wrong is not None:
+        raise peer.illegal(wrong)
     raise Failed(
         f"the broker has to answer a breach of {statement} as {row.cites} says",
         expected=" or ".join(row.allowed),

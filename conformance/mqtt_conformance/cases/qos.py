@@ -7,6 +7,7 @@ import asyncio
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
+from mqtt_conformance.rules import DELIVERY, PUBACK, PUBCOMP, PUBREC, PUBREL, QUEUED, RESEND
 from mqtt_conformance.verdict import Advised, Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
@@ -84,7 +85,7 @@ async def identifier_is_new_after_puback(peer: Peer) -> None:
     other = await pair(peer, 1)
     for payload, dup in ((b"one", False), (b"two", True), (b"three", False)):
         await other.send(Publish(peer.topic(), payload, 1, dup=dup, packet_id=5))
-        await other.find(Puback)
+        await other.find(Puback, under=() if dup else PUBACK)
     seen = [m.payload for m in await peer.messages(3)]
     peer.equal(seen, [b"one", b"two", b"three"], "the messages")
 
@@ -94,7 +95,7 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     """A QoS 2 PUBLISH that is repeated before its PUBREL gets a PUBREC again and is delivered once."""
     other = await pair(peer, 2)
     await other.send(Publish(peer.topic(), b"once", 2, packet_id=7))
-    await other.expect(Pubrec)
+    await other.expect(Pubrec, under=PUBREC)
     await other.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=7))
     reply = await other.expect(Pubrec, or_closed=True) if peer.version != V5 else await other._next(None, 3.0)
     if isinstance(reply, (Disconnect, ClosedType)) or (isinstance(reply, Pubrec) and reply.reason_code == 0x91):
@@ -104,8 +105,8 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     peer.equal(reply.packet_id, 7, "the Packet Identifier")
     peer.check(reply.reason_code < 0x80, "the repeat is refused", seen=hex(reply.reason_code))
     await other.send(Pubrel(7))
-    await other.expect(Pubcomp)
-    await peer.messages(1)
+    await other.expect(Pubcomp, under=PUBCOMP)
+    await peer.messages(1, under=DELIVERY)
     await peer.silent()
 
 
@@ -135,7 +136,7 @@ async def unknown_pubrel_is_answered(peer: Peer) -> None:
     peer.equal(reply.packet_id, 77, "the Packet Identifier")
     if peer.version == V5:
         peer.check(reply.reason_code in (0, 0x92), "the Reason Code", expected="0x92", seen=hex(reply.reason_code))
-    await peer.barrier()
+    await peer.served()
 
 
 @case(
@@ -153,13 +154,13 @@ async def qos2_repeat_after_resume(peer: Peer) -> None:
     await watcher.subscribe(peer.topic(), qos=2)
     await peer.connect(clean=False, expiry=60)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=9))
-    await peer.expect(Pubrec)
+    await peer.expect(Pubrec, under=PUBREC)
     await resume(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=9))
     await peer.find(Pubrec)
     await peer.send(Pubrel(9))
-    peer.equal((await peer.find(Pubcomp)).reason_code, 0, "the Reason Code of the PUBCOMP")
-    await watcher.messages(1)
+    peer.equal((await peer.find(Pubcomp, under=PUBCOMP)).reason_code, 0, "the Reason Code of the PUBCOMP")
+    await watcher.messages(1, under=DELIVERY)
     await watcher.silent()
     await forget(peer)
 
@@ -225,7 +226,7 @@ async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    first = await peer.messages(3, acknowledge=False)
+    first = await peer.messages(3, acknowledge=False, under=DELIVERY)
     await resume(peer)
     again = await peer.messages(3)
     peer.equal([m.payload for m in again], [m.payload for m in first], "the messages")
@@ -240,7 +241,7 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
     """A QoS 2 message without PUBREC is sent again on a resumed session: same identifier, DUP 1."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
-    first = await peer.expect(Publish)
+    first = await peer.expect(Publish, under=DELIVERY)
     await resume(peer)
     again = await peer.find(Publish)
     peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message")
@@ -254,9 +255,9 @@ async def owed_pubrel_is_resent(peer: Peer) -> None:
     """A PUBREL without PUBCOMP is sent again whenever the session is resumed, and the PUBLISH is not."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
-    await peer.expect(Pubrel)
+    await peer.expect(Pubrel, under=PUBREL)
     for _ in range(2):
         await resume(peer)
         release = await peer.find(Pubrel)
@@ -271,7 +272,7 @@ async def nothing_is_resent_on_a_live_connection(peer: Peer) -> None:
     """While a connection lasts no message is sent again, however late its acknowledgement is."""
     other = await pair(peer, 1)
     await other.publish(peer.topic(), b"m", qos=1)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.silent(settle=1.5)
     await peer.send(Puback(message.packet_id))
 
@@ -281,11 +282,11 @@ async def refused_message_is_not_resent(peer: Peer) -> None:
     """A message that the client refused with a PUBACK or PUBREC of 0x80 or above is not sent again."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=1)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Puback(message.packet_id, 0x83))
     if peer.target.capabilities.maximum_qos == 2:
         await other.publish(peer.topic(), b"n", qos=2)
-        message = await peer.expect(Publish)
+        message = await peer.expect(Publish, under=DELIVERY)
         await peer.send(Pubrec(message.packet_id, 0x83))
     await peer.silent(Pubrel)
     await resume(peer)
@@ -305,7 +306,7 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
     """A PUBREC of 0x80 or above is not answered with a PUBREL, and frees the Packet Identifier."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     await other.publish(peer.topic(), b"m", qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id, 0x80))
     await peer.silent(Pubrel)
     await other.publish(peer.topic(), b"n", qos=2)
@@ -318,7 +319,7 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await asyncio.sleep(2.3)
     await resume(peer)
     again = await peer.find(Publish)
@@ -332,7 +333,7 @@ async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished by a connection that takes over."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await asyncio.sleep(2.3)
     taker = peer.another("taker")
     await taker.connect(client_id=peer.client_id, clean=False, expiry=60)
@@ -354,7 +355,7 @@ async def qos_is_the_lower_of_both(peer: Peer) -> None:
         await peer.subscribe(topic, qos=granted)
         for qos in (0, 1, 2):
             await other.publish(topic, b"m", qos=qos)
-            (message,) = await peer.messages(1)
+            (message,) = await peer.messages(1, under=DELIVERY)
             peer.equal(
                 message.qos, min(granted, qos), f"the QoS of a QoS {qos} message to a QoS {granted} subscription"
             )
@@ -379,13 +380,15 @@ async def order_is_kept(peer: Peer) -> None:
             await other.send(*(Publish(topic, wanted[n], qos, packet_id=n + 1 if qos else 0) for n in numbers))
             for number in numbers if qos else ():
                 if qos == 1:
-                    await other.find(Puback)
+                    await other.find(Puback, under=PUBACK)
                     continue
-                await other.find(Pubrec, where=lambda p, wanted=number + 1: p.packet_id == wanted)  # type: ignore[misc]
+                await other.find(Pubrec, where=lambda p, wanted=number + 1: p.packet_id == wanted, under=PUBREC)  # type: ignore[misc]
                 await other.send(Pubrel(number + 1))
-                await other.find(Pubcomp)
-        seen = [m.payload for m in await peer.messages(15)]
-        peer.equal(seen, wanted, f"the order at QoS {qos}")
+                await other.find(Pubcomp, under=PUBCOMP)
+        seen: list[bytes] = []
+        for number in range(15):
+            seen += [m.payload for m in await peer.messages(1, under=DELIVERY)]
+            peer.equal(seen, wanted[: number + 1], f"the order at QoS {qos}")
 
 
 @case("MQTT5-4.6.0-5", "MQTT311-4.6.0-6", slug="order-resend", needs=["qos1", "session"])
@@ -394,12 +397,13 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    await peer.messages(3, acknowledge=False)
+    await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     for number in range(3, 6):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     await come_back(peer)
-    seen = [m.payload for m in await peer.messages(6)]
+    again = await peer.messages(3, under=RESEND)
+    seen = [m.payload for m in [*again, *await peer.messages(3, under=QUEUED)]]
     peer.equal(seen, [b"%d" % n for n in range(6)], "the order")
     await forget(peer)
 
@@ -422,7 +426,7 @@ async def receive_maximum_of_the_client(peer: Peer) -> None:
         other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=limit))
         for number in range(limit + 2):
             await other.publish(peer.topic(), b"%d" % number, qos=1)
-        first = await peer.messages(limit, acknowledge=False)
+        first = await peer.messages(limit, acknowledge=False, under=DELIVERY)
         await peer.silent()
         await peer.send(Puback(first[0].packet_id))
         (following,) = await peer.messages(1, acknowledge=False)
@@ -437,7 +441,7 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     for payload in (b"0", b"1"):
         await other.publish(peer.topic(), payload, qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
     await peer.expect(Pubrel)
     await peer.silent()
@@ -453,7 +457,7 @@ async def other_packets_are_not_held_back(peer: Peer) -> None:
     await peer.subscribe(peer.topic("zero"), qos=0)
     for _ in range(2):
         await other.publish(peer.topic(), b"one", qos=1)
-    await peer.expect(Publish)
+    await peer.expect(Publish, under=DELIVERY)
     await peer.barrier()
     await peer.publish(peer.topic("up"), b"m", qos=1)
     await other.publish(peer.topic("zero"), b"zero")
@@ -466,10 +470,10 @@ async def quota_is_new_with_each_connection(peer: Peer) -> None:
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=3), expiry=60)
     for number in range(4):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    await peer.messages(3, acknowledge=False)
+    await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     await come_back(peer, properties=ConnectProperties(receive_maximum=2))
-    first = await peer.messages(2, acknowledge=False)
+    first = await peer.messages(2, acknowledge=False, under=RESEND)
     await peer.silent()
     for message in first:
         await peer.send(Puback(message.packet_id))
