@@ -15,6 +15,7 @@ from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
+    Auth,
     Connack,
     Connect,
     ConnectProperties,
@@ -335,7 +336,8 @@ class Peer(Judging):
         if isinstance(found, kind) and (where is None or where(found)):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        proven = kind is Connack and found is not None and not isinstance(found, (ClosedType, Auth))
+        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found), proven=proven)
 
     async def find(
         self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
@@ -393,13 +395,17 @@ class Peer(Judging):
         await self.send(Pingreq())
         await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
 
-    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
-        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it."""
+    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE, proven: bool = False) -> None:
+        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it.
+
+        What comes is `proven`, as `Failed` has it, where nothing that it may depend on can be under way.
+        """
         await self.barrier()
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
         found = next((p for p in self.inbox if isinstance(p, kind)), None)
         if found is not None:
-            raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=show(found))
+            wanted = f"no {kind.__name__.upper()} should come"
+            raise Failed(wanted, expected="nothing", seen=show(found), proven=proven)
 
     async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
         """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
@@ -447,6 +453,7 @@ class Peer(Judging):
         self.run.violations.append(packet)
         return Failed(
             f"the broker sent a packet that breaks {packet.statement}",
+            proven=True,
             expected="a legal packet",
             seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",
         )

@@ -14,7 +14,7 @@ from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
-from mqtt_conformance.verdict import CaseEnd, Verdict
+from mqtt_conformance.verdict import CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 
 __all__ = ["LIMIT", "Result", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
@@ -29,7 +29,10 @@ PLAIN = 8
 
 @dataclass
 class Result:
-    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it."""
+    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
+
+    `proven` says that a failure rests on what was seen, and not on what did not come: once is enough.
+    """
 
     case: Case
     verdict: Verdict
@@ -39,6 +42,7 @@ class Result:
     seconds: float = 0.0
     ended: float = 0.0
     lost: bool = False
+    proven: bool = False
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -116,6 +120,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     except CaseEnd as end:
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
+        result.proven = isinstance(end, Failed) and end.proven
         if case.level != "must" and end.verdict is Verdict.FAIL:
             result.verdict = Verdict.NON_STRICT if case.level == "should" else Verdict.INFORMATIONAL
     except TargetError as error:
@@ -132,13 +137,13 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
 
 
 async def judge_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
-    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience.
+    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience, unless it is proven.
 
     No standard says how fast a broker has to be, so that what works when it has time is inconclusive. So is what
     fails while the broker does not serve every plain client any more, which is another case's doing, or its own.
     """
     first = await run_case(case, target, profile)
-    if first.verdict is not Verdict.FAIL:
+    if first.verdict is not Verdict.FAIL or first.proven:
         return first
     if not await serves(target, case.version):
         first.verdict, first.lost = Verdict.INCONCLUSIVE, True
