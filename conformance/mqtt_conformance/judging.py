@@ -37,7 +37,7 @@ class Judging:
             raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
 
     def _made_up(self, seen: object) -> bool:
-        """Whether a payload was seen that came on a topic of this run, and that nobody in it sent, also not in a Will."""
+        """Whether a payload came on a topic of this run that nobody in it sent, also not in a Will."""
         out = [r.packet for r in self.run.trace if r.what == "out"]
         if any(isinstance(packet, bytes) for packet in out):
             return False  # what was sent byte by byte is not looked into

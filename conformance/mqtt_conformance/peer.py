@@ -49,6 +49,9 @@ SETTLE: Final = 0.05
 """Seconds (times the factor) that a broker gets after a barrier before silence counts."""
 GOODBYE: Final = 8.0
 """Seconds (times the factor) that a broker gets to close behind its DISCONNECT, which its client may do first."""
+RESENT: Final = 20.0
+"""Seconds (times the factor) that a broker gets to send something again on a resumed session, where a failed case is
+tried again: the standards say that it has to, not how soon, and some do it by a timer."""
 PATIENCE: Final = 0.3
 """Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
 
@@ -349,9 +352,36 @@ class Peer(Judging):
         wanted = say or kind.__name__.upper()
         raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
 
-    async def messages(self, count: int, *, acknowledge: bool = True, within: float = ANSWER) -> list[Publish]:
+    async def again(
+        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+    ) -> P:
+        """What `find` gives, for a packet that the broker has to send again because the session goes on.
+
+        No standard says how soon it has to come, so that a case is inconclusive where it comes at last.
+        """
+        fits = cast("Callable[[object], bool] | None", where)
+        found = await self._next((kind,), within, fits)
+        wanted = say or kind.__name__.upper()
+        if found is None and self.run.patient:
+            begun = time.monotonic()
+            self.run.extend(RESENT * self.target.factor)
+            found = await self._next((kind,), RESENT, fits)
+            if isinstance(found, kind):
+                took = time.monotonic() - begun + within * self.target.factor
+                raise Inconclusive(
+                    f"{wanted} comes on the resumed session, but {took:.0f} s later; no time is laid down for that",
+                    expected=wanted, seen=show(found),
+                )  # fmt: skip
+        if isinstance(found, kind):
+            return found
+        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+
+    async def messages(
+        self, count: int, *, acknowledge: bool = True, within: float = ANSWER, again: bool = False
+    ) -> list[Publish]:
         """The next `count` messages, acknowledged as their QoS asks; fewer fail the case.
 
+        With `again` they are sent once more on a resumed session, which may take its time.
         Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
         allows [MQTT5-4.9.0-1].
         """
@@ -359,7 +389,8 @@ class Peer(Judging):
         while len(out) < count:
             if out and not acknowledge and not await self.comes(Publish, within):
                 raise Inconclusive(f"the broker has no more than {len(out)} messages in flight to a client")
-            message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}")
+            get = self.again if again else self.find
+            message = await get(Publish, within=within, say=f"message {len(out) + 1} of {count}")
             out.append(message)
             if acknowledge:
                 await self.acknowledge(message)

@@ -112,7 +112,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     result = Result(case, Verdict.PASS)
     limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL

@@ -37,9 +37,9 @@ class CaseEnd(Exception):
 class Failed(CaseEnd):
     """The broker broke the rule.
 
-    `proven` says what the failure rests on. True: on packets that were seen and that no broker sends because it is slow,
-    so that seeing them once is enough. False: on something that did not come in time, or on a state that may not have
-    been reached yet, so that it has to fail again when the broker is given time. In doubt it is False.
+    `proven` says what the failure rests on. True: on packets that were seen and that no broker sends because it is
+    slow, so that seeing them once is enough. False: on something that did not come in time, or on a state that may
+    not have been reached yet, so that it has to fail again when the broker is given time. In doubt it is False.
 
     | what was seen | proven | why |
     |---|---|---|
@@ -49,8 +49,8 @@ class Failed(CaseEnd):
     | more in flight than allowed, an identifier that is in use | yes | what was acknowledged is known on this side |
     | a code or CONNACK that accepts what is malformed | yes | it answers the one packet that was sent before it |
     | nothing, or too little; no close; no answer | no | no standard says how fast a broker has to be |
-    | a message too many, or another one than was waited for | no | a step on another connection may not have taken effect |
-    | Session Present, RETAIN, identifiers and QoS of a changed subscription | no | they tell of a state, reached or not |
+    | a message too many, or another one than was waited for | no | a step elsewhere may not have taken effect |
+    | Session Present, RETAIN, what a changed subscription gives | no | they tell of a state, reached or not |
     | a refusal, or a close, of what is legal | no | a broker may be busy, and say so by any code |
     """
 
