@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mqtt_conformance.case import case
+from mqtt_conformance.credentials import refusals
 from mqtt_conformance.peer import ANSWER, ClosedType, Peer
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
@@ -149,10 +150,14 @@ async def reserved_connect_flag(peer: Peer) -> None:
 @case("MQTT5-3.1.4-1", "MQTT311-3.1.4-1", slug="cut-payload")
 async def connect_that_lacks_its_payload(peer: Peer) -> None:
     """A CONNECT without a Client Identifier is not accepted; 3.1.1 asks for a close without CONNACK."""
+    meaningless = await refusals(peer)
     raw = b"\x10\x0b\x00\x04MQTT\x05\x02\x00\x3c\x00" if peer.version == V5 else b"\x10\x0a\x00\x04MQTT\x04\x02\x00\x3c"
     await peer.open()
     await peer.send(raw)
     reply = await peer.expect_closed()
+    reaction = ("connack", reply.reason_code) if isinstance(reply, Connack) and reply.reason_code else ("close", 0)
+    if reaction in meaningless:
+        raise Inconclusive("a sound CONNECT without credentials, for which this one has no room, is refused likewise")
     if isinstance(reply, Connack):
         if peer.version != V5 and reply.reason_code == 3:
             raise Inconclusive("the server is not available, it says, and may not have looked at the CONNECT")
