@@ -56,7 +56,7 @@ class _Reader(NamedTuple):
         raise _Cut
 
 
-def with_credentials(data: bytes, version: int, statement: str, target: Target, *, rest: bool = False) -> bytes | None:
+def with_credentials(data: bytes, version: int, target: Target, *, rest: bool = False) -> bytes | None:
     """A malformed CONNECT that breaks the same rule, with the target's credentials instead of those in it.
 
     `rest`: there are bytes behind its end, which is what is wrong with it. None: they cannot stand in it, because it
@@ -66,9 +66,13 @@ def with_credentials(data: bytes, version: int, statement: str, target: Target, 
         made = _made(data, version, target, rest=rest)
     except _Cut:
         return None
-    found = Decoder(0, CLIENT).feed(made)
-    broken = len(found) == 1 and isinstance(found[0], Violation) and found[0].statement == statement
-    return made if broken else None
+    return made if _broken(made) == _broken(data) else None
+
+
+def _broken(data: bytes) -> str:
+    """The rule that a CONNECT breaks first; empty if none."""
+    found = Decoder(0, CLIENT).feed(data)
+    return found[0].statement if found and isinstance(found[0], Violation) else ""
 
 
 def _made(data: bytes, version: int, target: Target, *, rest: bool) -> bytes:

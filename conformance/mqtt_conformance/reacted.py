@@ -44,19 +44,22 @@ async def expect_reaction(
     *,
     within: float = ANSWER,
     meaningless: Collection[tuple[str, int]] = (),
+    overlooked: bool = False,
 ) -> str:
     """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
 
     `state` is new, connecting or connected; `reason` the Reason Code of the breach. A PINGREQ follows what was
     sent, or the CONNACK that accepts it, so that a broker that carries on is not waited for. `ignore` in the table
     means that the broker may carry on, however it answers what it took. `meaningless` are reactions that say nothing
-    of the rule, since the broker has another reason for them.
+    of the rule, since the broker has another reason for them. With `overlooked` it may carry on in any event.
 
     Raises:
         Failed: it does something else.
         Inconclusive: the reaction is meaningless, or the broker says that it is not available.
     """
     row = reaction(statement, reason, peer.version, state)
+    if overlooked and "ignore" not in row.allowed:
+        row = row._replace(allowed=(*row.allowed, "ignore"))
     if state == "connected":
         await peer.send(Pingreq())
     else:
