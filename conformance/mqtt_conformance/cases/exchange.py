@@ -288,8 +288,9 @@ async def clients_do_not_wait_for_each_other(peer: Peer) -> None:
     await other.connect()
     for number in range(30):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    seen = [m.payload for m in await peer.messages(30)]
-    peer.equal(seen, [b"%d" % n for n in range(30)], "the messages of the client that acknowledges")
+        # One by one: what waits for a client that does acknowledge is not what this is about, and may come twice.
+        message = await peer.find(Publish, where=lambda m, n=number: m.payload == b"%d" % n)  # type: ignore[misc]
+        await peer.acknowledge(message)
 
 
 @case("X5-negative-ack-alone", slug="refusal-alone", needs=["qos1"])
