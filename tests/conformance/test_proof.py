@@ -102,7 +102,8 @@ def other_bytes(talk: Talk, packet: Publish) -> None:
 
 @on(Publish, when=once(lambda p: isinstance(p, Publish)))
 def illegal(talk: Talk, packet: Publish) -> Iterable[bytes]:
-    return (b"\x36\x05\x00\x01t\x00\x01",)
+    body = len(packet.topic).to_bytes(2, "big") + packet.topic.encode() + b"\x00\x01"
+    return (bytes([0x36, len(body)]) + body,)
 
 
 @pytest.mark.parametrize(
