@@ -104,7 +104,7 @@ async def repeated_pubrec_is_answered(peer: Peer) -> None:
     )
     await peer.send(Pubcomp(message.packet_id))
     (following,) = await peer.messages(1)
-    peer.equal(following.payload, b"two", "the message")
+    peer.equal([message.payload, following.payload], [b"one", b"two"], "the messages")
 
 
 @case("MQTT5-3.3.4-1", "MQTT311-3.3.4-1", "X31-protocol-violation", slug="wrong-ack", needs=["qos2", "session"])
@@ -220,10 +220,12 @@ async def refusing_puback_gives_quota_back(peer: Peer) -> None:
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=1))
     for payload in (b"0", b"1", b"2"):
         await other.publish(peer.topic(), payload, qos=1)
-    for wanted in (b"0", b"1", b"2"):
+    seen = []
+    for _ in range(3):
         (message,) = await peer.messages(1, acknowledge=False)
-        peer.equal(message.payload, wanted, "the message")
+        seen.append(message.payload)
         await peer.send(Puback(message.packet_id, 0x97))
+    peer.equal(seen, [b"0", b"1", b"2"], "the messages")
 
 
 @case("X5-quota-ceiling", "MQTT5-4.9.0-1", slug="quota-ceiling", needs=["qos2", "session"])
@@ -257,10 +259,12 @@ async def resent_message_is_ended_by_its_puback(peer: Peer) -> None:
     await peer.messages(2, acknowledge=False)
     await peer.drop()
     await come_back(peer, properties=ConnectProperties(receive_maximum=1))
-    for wanted in (b"0", b"1"):
-        message = await peer.again(Publish)
-        peer.equal((message.payload, message.dup), (wanted, True), "the message and its DUP")
-        await peer.send(Puback(message.packet_id))
+    again = []
+    for _ in range(2):
+        again.append(await peer.again(Publish))
+        await peer.send(Puback(again[-1].packet_id))
+    peer.equal([m.payload for m in again], [b"0", b"1"], "the messages")
+    peer.equal([m.dup for m in again], [True, True], "DUP", proven=True)
     await peer.barrier()
     await resume(peer)
     await peer.silent()
