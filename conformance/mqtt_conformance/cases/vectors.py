@@ -37,13 +37,7 @@ against, filters that look shared, names of the largest size."""
 SERVED = {5: "MQTT5-", 4: "MQTT311-"}
 ANSWERED = {"PUBLISH": "3.3.4-1", "SUBSCRIBE": "3.8.4-1", "UNSUBSCRIBE": "3.10.4-4", "PINGREQ": "3.12.4-1"}
 """The rule, of the same number in both versions, that says how the server answers what it is sent."""
-SENDERS = frozenset(
-    {
-        (4, "topic-empty", "PUBLISH", "topic"),
-        (5, "topic-empty", "PUBLISH", "properties.response_topic"),
-        (5, "topic-empty", "CONNECT", "will_properties.response_topic"),
-    }
-)
+SENDERS = frozenset({(4, "topic-empty", "PUBLISH", "topic")})
 """Groups whose rule is one for the sender here, though it is told to servers elsewhere: these may carry on."""
 _names = itertools.product(string.ascii_letters + string.digits, repeat=2)
 
