@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from mqtt_conformance.record import Run
-from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
+from mqtt_conformance.rules import Rules
+from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.packets import Connect, Disconnect, Publish
+from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["Judging", "reordered"]
 
@@ -19,22 +21,48 @@ class Judging:
     """The judging half of a `Peer`."""
 
     run: Run
+    version: int
+
+    def blame(self, under: Rules, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> CaseEnd:
+        """How a case ends whose step failed under one of these rules; without any the step is what the case is about.
+
+        A rule of the case makes it fail. Another one is what the broker broke first, and the case cannot decide; where
+        the version has no such rule nobody is accused. `proven` as `Failed` has it.
+        """
+        mine = [s for s in under if STATEMENTS[s].version == self.version]
+        if not under or set(mine) & set(self.run.statements):
+            return Failed(message, expected=expected, seen=seen, proven=proven)
+        if mine:
+            return Breach(mine[0], message, expected=expected, seen=seen, proven=proven)
+        return Inconclusive(message, expected=expected, seen=seen)
 
     def check(
-        self, condition: bool, message: str = "", *, expected: object = "", seen: object = "", proven: bool = False
+        self,
+        condition: bool,
+        message: str = "",
+        *,
+        expected: object = "",
+        seen: object = "",
+        under: Rules = (),
+        proven: bool = False,
     ) -> None:
-        """Fail the case unless the condition holds; `proven` as `Failed` has it."""
-        if not condition:
-            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen), proven=proven)
+        """Fail the case unless the condition holds; `under` names the rule where it is none of the case's own.
 
-    def equal(self, seen: object, expected: object, what: str, *, proven: bool = False) -> None:
-        """Fail the case unless what was seen is what is expected; `proven` as `Failed` has it.
+        `proven` as `Failed` has it.
+        """
+        if not condition:
+            raise self.blame(
+                under, message or "the rule does not hold", expected=str(expected), seen=str(seen), proven=proven
+            )
+
+    def equal(self, seen: object, expected: object, what: str, *, under: Rules = (), proven: bool = False) -> None:
+        """Fail the case unless what was seen is what is expected; `under` and `proven` as in `check`.
 
         Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event.
         """
         if seen != expected:
             proven = proven or reordered(seen, expected) or self._made_up(seen)
-            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
+            raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
 
     def _made_up(self, seen: object) -> bool:
         """Whether a payload came on a topic of this run that nobody in it sent, also not in a Will."""

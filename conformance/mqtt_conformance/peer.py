@@ -10,8 +10,10 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.rules import CONNACK, PINGRESP, PUBREL, Rules
+from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
-from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
+from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -69,8 +71,10 @@ CLOSED: Final = ClosedType()
 class Peer(Judging):
     """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
 
-    Everything it sends and sees is recorded. Waits end when what they wait for has happened; a time is only spent where
-    the broker does not do what it should, or to give silence a meaning.
+    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and
+    passed over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what
+    they wait for has happened; a time is only spent where the broker does not do what it should, or to give silence a
+    meaning.
     """
 
     def __init__(self, run: Run, target: Target, version: int, name: str = "client") -> None:
@@ -80,6 +84,7 @@ class Peer(Judging):
         self.inbox: list[Packet | Violation] = []
         self.connack: Connack | None = None
         self.closed = False
+        self._strangers = Strangers(run, version, self.client_id)
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -113,6 +118,7 @@ class Peer(Judging):
         if self._reading is not None:
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
+        self._strangers.opened()
         self.inbox.clear()
         self.closed = False
         self.connack = None
@@ -129,6 +135,7 @@ class Peer(Judging):
             raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
             if not isinstance(packet, bytes):
                 self._fits(packet, len(raw))
+                self._strangers.sent(packet)
             self._record("out", raw, packet)
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
@@ -186,6 +193,17 @@ class Peer(Judging):
         reply = await self._next((Connack,), ANSWER)
         if not isinstance(reply, Connack) or reply.reason_code:
             raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=show(reply))
+        self.connack = reply
+        return reply
+
+    async def accepted(self) -> Connack:
+        """The CONNACK that accepts a CONNECT which was sent; where the case is not about that, as in `connect`."""
+        reply = await self.expect(Connack, under=CONNACK)
+        if reply.reason_code:
+            seen = show(reply)
+            if set(CONNACK) & set(self.run.statements):
+                raise Failed(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
+            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
         self.connack = reply
         return reply
 
@@ -304,7 +322,13 @@ class Peer(Judging):
 
     @overload
     async def expect(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P: ...
     @overload
     async def expect(
@@ -315,6 +339,7 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType: ...
     async def expect(
         self,
@@ -324,8 +349,11 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType:
         """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
+
+        `under` names the rule that asks for it, where the case is about another one: that rule is blamed instead.
 
         With `or_closed` a close gives `CLOSED` instead, also one behind a DISCONNECT, except before a CONNACK.
         `within` is in seconds, times the factor.
@@ -340,20 +368,32 @@ class Peer(Judging):
             return found
         wanted = say or kind.__name__.upper()
         proven = kind is Connack and found is not None and not isinstance(found, (ClosedType, Auth))
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found), proven=proven)
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found), proven=proven)
 
     async def find(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P:
-        """The next packet of this kind that fits `where`; others are passed over and stay in the inbox."""
+        """The next packet of this kind that fits `where`; others stay in the inbox. `under` as in `expect`."""
         found = await self._next((kind,), within, cast("Callable[[object], bool] | None", where))
         if isinstance(found, kind):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
 
     async def again(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P:
         """What `find` gives, for a packet that the broker has to send again because the session goes on.
 
@@ -374,12 +414,18 @@ class Peer(Judging):
                 )  # fmt: skip
         if isinstance(found, kind):
             return found
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
 
     async def messages(
-        self, count: int, *, acknowledge: bool = True, within: float = ANSWER, again: bool = False
+        self,
+        count: int,
+        *,
+        acknowledge: bool = True,
+        within: float = ANSWER,
+        again: bool = False,
+        under: Rules = (),
     ) -> list[Publish]:
-        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case.
+        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case, or blame `under`.
 
         With `again` they are sent once more on a resumed session, which may take its time.
         Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
@@ -390,7 +436,7 @@ class Peer(Judging):
             if out and not acknowledge and not await self.comes(Publish, within):
                 raise Inconclusive(f"the broker has no more than {len(out)} messages in flight to a client")
             get = self.again if again else self.find
-            message = await get(Publish, within=within, say=f"message {len(out) + 1} of {count}")
+            message = await get(Publish, within=within, say=f"message {len(out) + 1} of {count}", under=under)
             out.append(message)
             if acknowledge:
                 await self.acknowledge(message)
@@ -411,7 +457,7 @@ class Peer(Judging):
             await self.send(Puback(message.packet_id))
         elif message.qos == 2:
             await self.send(Pubrec(message.packet_id))
-            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id)
+            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id, under=PUBREL)
             await self.send(Pubcomp(message.packet_id))
 
     async def barrier(self) -> None:
@@ -419,7 +465,8 @@ class Peer(Judging):
         await self.send(Pingreq())
         reply = await self._next((Pingresp,), ANSWER)
         if not isinstance(reply, Pingresp):
-            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
+            under = () if reply is CLOSED else PINGRESP
+            raise self.blame(under, "the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
 
     async def quiet(self) -> None:
         """Wait until the broker has answered everything, or closed: where either will do."""
@@ -438,22 +485,22 @@ class Peer(Judging):
             wanted = f"no {kind.__name__.upper()} should come"
             raise Failed(wanted, expected="nothing", seen=show(found), proven=proven)
 
-    async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
-        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
+    async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
+        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any. `under` as in `expect`.
 
         Anything else that comes first is passed over, since it may have been under way.
         """
         await self._wait(lambda: self.closed, within)
         if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):
             await self._wait(lambda: self.closed, GOODBYE)
+        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+        if wrong is not None:
+            raise self.illegal(wrong)
         if not self.closed:
             seen = ", ".join(show(p) for p in self.inbox) or "the connection stays open"
-            raise Failed("the broker has to close the connection", expected="closed", seen=seen)
-        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+            raise self.blame(under, "the broker has to close the connection", expected="closed", seen=seen)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
         self.inbox.clear()
-        if wrong is not None:
-            raise self._illegal(wrong)
         return last
 
     # ---------------------------------------------------------------- inside
@@ -477,12 +524,14 @@ class Peer(Judging):
             return CLOSED if self.closed else None
         packet = self.inbox.pop(at)
         if isinstance(packet, Violation):
-            raise self._illegal(packet)
+            raise self.illegal(packet)
         return packet
 
-    def _illegal(self, packet: Violation) -> Failed:
+    def illegal(self, packet: Violation) -> CaseEnd:
+        """How a case ends that saw an illegal packet."""
         self.run.violations.append(packet)
-        return Failed(
+        return self.blame(
+            (packet.statement,),
             f"the broker sent a packet that breaks {packet.statement}",
             proven=True,
             expected="a legal packet",
@@ -504,10 +553,19 @@ class Peer(Judging):
     async def _read(self, stream: Stream) -> None:
         while data := await stream.read():
             for packet in self.decoder.feed(data):
-                if not (isinstance(packet, Violation) and self._is_foreign(packet, data)):
-                    self.inbox.append(packet)
-                raw = data if isinstance(packet, Violation) else encode(self.version, packet)
+                if isinstance(packet, Violation):
+                    self._record("in", data, packet)
+                    if not self._is_foreign(packet, data):
+                        self.inbox.append(packet)
+                    continue
+                raw = encode(self.version, packet)
                 self._record("in", raw, packet)
+                seen, answer = self._strangers.sort(packet, len(raw))
+                self.inbox += seen
+                if answer is not None:
+                    raw = encode(self.version, answer)
+                    self._record("out", raw, answer)
+                    await stream.write(raw)
             self._news.set()
         self._record("closed")
         self.closed = True

@@ -72,6 +72,7 @@ async def expect_reaction(
     elif not peer.closed and "ignore" not in row.allowed:
         # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
         await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
+    wrong = next((p for p in peer.inbox if isinstance(p, Violation)), None)
     seen, outcome, code = reacted(peer.inbox, closed=peer.closed)
     if (outcome, code) in meaningless:
         raise Inconclusive(
@@ -88,6 +89,8 @@ async def expect_reaction(
     if other is not None and V5 in peer.target.capabilities.versions:
         if permitted(reaction(other, reason, V5, state), outcome, code, V5):
             return outcome
+    if wrong is not None:
+        raise peer.illegal(wrong)
     if state != "connected" and peer.version != V5 and (outcome, code) == ("connack", UNAVAILABLE):
         raise Inconclusive("the broker is not available, it says, and may not have looked at the packet")
     raise Failed(

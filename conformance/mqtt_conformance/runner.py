@@ -9,13 +9,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from mqtt_conformance.breaches import booked
 from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
-from mqtt_conformance.verdict import CaseEnd, Failed, Verdict
+from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
+from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["LIMIT", "Result", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
 
@@ -31,7 +33,8 @@ PLAIN = 8
 class Result:
     """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
 
-    `proven` says that a failure rests on what was seen, and not on what did not come: once is enough.
+    `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
+    rests on what was seen, and not on what did not come: once is enough.
     """
 
     case: Case
@@ -42,6 +45,7 @@ class Result:
     seconds: float = 0.0
     ended: float = 0.0
     lost: bool = False
+    breach: str = ""
     proven: bool = False
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
@@ -105,6 +109,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         return Result(case, Verdict.UNSUPPORTED, missing)
     run = _run("t")
     run.profile = profile
+    run.statements = case.statements
     run.patient = patient
     if patient:
         target = replace(target, factor=2 * target.factor)
@@ -114,6 +119,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     try:
         async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)
+        if run.unlawful:
+            raise peer.illegal(run.unlawful[0])
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL
             result.message = "; ".join(run.notes)
@@ -121,8 +128,11 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
         result.proven = isinstance(end, Failed) and end.proven
-        if case.level != "must" and end.verdict is Verdict.FAIL:
-            result.verdict = Verdict.NON_STRICT if case.level == "should" else Verdict.INFORMATIONAL
+        level = case.level
+        if isinstance(end, Breach):
+            result.breach, level = end.statement, STATEMENTS[end.statement].level
+        if level != "must" and end.verdict is Verdict.FAIL:
+            result.verdict = Verdict.NON_STRICT if level == "should" else Verdict.INFORMATIONAL
     except TargetError as error:
         result.verdict, result.message, result.lost = Verdict.INCONCLUSIVE, str(error), True
     except TimeoutError:
@@ -132,6 +142,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
+        if run.strangers:
+            result.notes.append(run.passed_over())
         await _clean_up(run, target, case.version)
     return result
 
@@ -168,6 +180,8 @@ async def _served(target: Target, version: int) -> bool:
     try:
         await peer.connect()
         await peer.barrier()
+    except Breach:  # it answers, if not as it should
+        return True
     except (CaseEnd, TargetError):
         return False
     finally:
@@ -236,7 +250,7 @@ async def run_cases(
 ) -> list[Result]:
     """Run cases, `jobs` at once; isolated ones alone, then those that need a setting, grouped by it.
 
-    Results come in the order of the cases.
+    Results come in the order of the cases; behind them stands one for each rule that a case about others saw broken.
     """
     profile = profile or Profile()
     gate = asyncio.Semaphore(jobs)
@@ -259,7 +273,7 @@ async def run_cases(
             groups.setdefault(case.settings, []).append(case)
     for settings, group in groups.items():
         await _with_settings(settings, group, target, profile, one)
-    return [results[c.id] for c in cases]
+    return booked([results[c.id] for c in cases])
 
 
 async def _with_settings(

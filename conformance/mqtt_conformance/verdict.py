@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Advised", "CaseEnd", "Failed", "Inconclusive", "Unsupported", "Verdict"]
+__all__ = ["Advised", "Breach", "CaseEnd", "Failed", "Inconclusive", "Unsupported", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -57,6 +57,16 @@ class Failed(CaseEnd):
     def __init__(self, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> None:
         super().__init__(message, expected=expected, seen=seen)
         self.proven = proven
+
+
+class Breach(Failed):
+    """The broker broke another rule than those of the case, which then cannot decide; `statement` is that rule."""
+
+    def __init__(
+        self, statement: str, message: str, *, expected: str = "", seen: str = "", proven: bool = False
+    ) -> None:
+        super().__init__(message, expected=expected, seen=seen, proven=proven)
+        self.statement = statement
 
 
 class Advised(CaseEnd):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from mqtt_conformance.case import add_case, case
 from mqtt_conformance.peer import ANSWER, ClosedType, Peer
+from mqtt_conformance.rules import CONNACK, DELIVERY, MALFORMED, PUBACK, SECOND_CONNECT
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -36,7 +37,7 @@ async def packet_size_is_that_of_the_whole_packet(peer: Peer) -> None:
         await peer.connect()
         await peer.subscribe(peer.topic())
         await other.publish(peer.topic(), payload)
-        (message,) = await peer.messages(1)
+        (message,) = await peer.messages(1, under=DELIVERY)
         size = len(encode(V5, message))
         for limit, arrives in ((size, True), (size - 1, False)):
             await peer.connect(properties=ConnectProperties(maximum_packet_size=limit))
@@ -91,7 +92,7 @@ async def properties_of_the_connack(peer: Peer) -> None:
     ):
         await peer.open()
         await peer.send(packet)
-        await peer.expect(Connack, or_closed=True)
+        await peer.expect(Connack, or_closed=True, under=CONNACK)
 
 
 @case("X5-property-order-free", slug="property-order")
@@ -154,12 +155,12 @@ async def errors_are_told(peer: Peer) -> None:
     """Before it closes because of an error the server should send a DISCONNECT: 0x82 for a second CONNECT."""
     await peer.connect()
     await peer.send(peer.connect_packet())
-    last = await peer.expect_closed()
+    last = await peer.expect_closed(under=SECOND_CONNECT)
     fine = isinstance(last, Disconnect) and last.reason_code == 0x82
     peer.advise(fine, "a second CONNECT is not answered so", expected="DISCONNECT 0x82", seen=repr(last))
     await peer.connect()
     await peer.send(b"\x00\x00")
-    last = await peer.expect_closed()
+    last = await peer.expect_closed(under=MALFORMED)
     peer.advise(isinstance(last, Disconnect), "a malformed packet is not answered so", expected="DISCONNECT",
                 seen=repr(last))  # fmt: skip
 
@@ -318,10 +319,10 @@ async def puback_says_what_happened(peer: Peer) -> None:
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.send(Publish(peer.topic(), b"m", 1, packet_id=1))
-    reply = await peer.find(Puback)
+    reply = await peer.find(Puback, under=PUBACK)
     peer.equal(reply.reason_code, 0, "the Reason Code of a message that has a subscriber")
     await peer.send(Publish(peer.topic("nobody"), b"m", 1, packet_id=2))
-    reply = await peer.find(Puback)
+    reply = await peer.find(Puback, under=PUBACK)
     peer.check(
         reply.reason_code in (0, 0x10),
         "the Reason Code",

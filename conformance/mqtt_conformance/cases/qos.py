@@ -7,6 +7,7 @@ import asyncio
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
+from mqtt_conformance.rules import DELIVERY, PUBACK, PUBCOMP, PUBREC, PUBREL, QUEUED, RESEND
 from mqtt_conformance.verdict import Advised, Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
@@ -95,7 +96,7 @@ async def identifier_is_new_after_puback(peer: Peer) -> None:
     other = await pair(peer, 1)
     for payload, dup in ((b"one", False), (b"two", True), (b"three", False)):
         await other.send(Publish(peer.topic(), payload, 1, dup=dup, packet_id=5))
-        await other.find(Puback)
+        await other.find(Puback, under=() if dup else PUBACK)
     seen = [m.payload for m in await peer.messages(3)]
     peer.equal(seen, [b"one", b"two", b"three"], "the messages")
 
@@ -105,7 +106,7 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     """A QoS 2 PUBLISH that is repeated before its PUBREL gets a PUBREC again and is delivered once."""
     other = await pair(peer, 2)
     await other.send(Publish(peer.topic(), b"once", 2, packet_id=7))
-    await other.expect(Pubrec)
+    await other.expect(Pubrec, under=PUBREC)
     await other.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=7))
     reply = await other.expect(Pubrec, or_closed=True) if peer.version != V5 else await other._next(None, 3.0)
     if isinstance(reply, (Disconnect, ClosedType)) or (isinstance(reply, Pubrec) and reply.reason_code == 0x91):
@@ -115,8 +116,8 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     peer.equal(reply.packet_id, 7, "the Packet Identifier", proven=True)
     peer.check(reply.reason_code < 0x80, "the repeat is refused", seen=hex(reply.reason_code))
     await other.send(Pubrel(7))
-    await other.expect(Pubcomp)
-    await peer.messages(1)
+    await other.expect(Pubcomp, under=PUBCOMP)
+    await peer.messages(1, under=DELIVERY)
     await peer.silent()
 
 
@@ -166,13 +167,13 @@ async def qos2_repeat_after_resume(peer: Peer) -> None:
     await watcher.subscribe(peer.topic(), qos=2)
     await peer.connect(clean=False, expiry=60)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=9))
-    await peer.expect(Pubrec)
+    await peer.expect(Pubrec, under=PUBREC)
     await resume(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=9))
     await peer.find(Pubrec)
     await peer.send(Pubrel(9))
-    peer.equal((await peer.find(Pubcomp)).reason_code, 0, "the Reason Code of the PUBCOMP")
-    await watcher.messages(1)
+    peer.equal((await peer.find(Pubcomp, under=PUBCOMP)).reason_code, 0, "the Reason Code of the PUBCOMP")
+    await watcher.messages(1, under=DELIVERY)
     await watcher.silent()
     await forget(peer)
 
@@ -241,7 +242,7 @@ async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    first = await peer.messages(3, acknowledge=False)
+    first = await peer.messages(3, acknowledge=False, under=DELIVERY)
     await resume(peer)
     again = await peer.messages(3, again=True)
     peer.equal([m.payload for m in again], [m.payload for m in first], "the messages")
@@ -256,7 +257,7 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
     """A QoS 2 message without PUBREC is sent again on a resumed session: same identifier, DUP 1."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
-    first = await peer.expect(Publish)
+    first = await peer.expect(Publish, under=DELIVERY)
     await resume(peer)
     again = await peer.again(Publish)
     peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message", proven=True)
@@ -270,9 +271,9 @@ async def owed_pubrel_is_resent(peer: Peer) -> None:
     """A PUBREL without PUBCOMP is sent again whenever the session is resumed, and the PUBLISH is not."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
-    await peer.expect(Pubrel)
+    await peer.expect(Pubrel, under=PUBREL)
     for _ in range(2):
         await resume(peer)
         release = await peer.again(Pubrel)
@@ -287,7 +288,7 @@ async def nothing_is_resent_on_a_live_connection(peer: Peer) -> None:
     """While a connection lasts no message is sent again, however late its acknowledgement is."""
     other = await pair(peer, 1)
     await other.publish(peer.topic(), b"m", qos=1)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.silent(settle=1.5, proven=True)
     await peer.send(Puback(message.packet_id))
 
@@ -297,11 +298,11 @@ async def refused_message_is_not_resent(peer: Peer) -> None:
     """A message that the client refused with a PUBACK or PUBREC of 0x80 or above is not sent again."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=1)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Puback(message.packet_id, 0x83))
     if peer.target.capabilities.maximum_qos == 2:
         await other.publish(peer.topic(), b"n", qos=2)
-        message = await peer.expect(Publish)
+        message = await peer.expect(Publish, under=DELIVERY)
         await peer.send(Pubrec(message.packet_id, 0x83))
     await peer.silent(Pubrel, proven=True)
     await resume(peer)
@@ -321,7 +322,7 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
     """A PUBREC of 0x80 or above is not answered with a PUBREL, and frees the Packet Identifier."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     await other.publish(peer.topic(), b"m", qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id, 0x80))
     await peer.silent(Pubrel, proven=True)
     await other.publish(peer.topic(), b"n", qos=2)
@@ -334,7 +335,7 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await asyncio.sleep(2.3)
     await resume(peer)
     again = await peer.again(Publish)
@@ -348,7 +349,7 @@ async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
     """A QoS 2 message that was sent before it expired is finished by a connection that takes over."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await asyncio.sleep(2.3)
     taker = peer.another("taker")
     await taker.connect(client_id=peer.client_id, clean=False, expiry=60)
@@ -370,7 +371,7 @@ async def qos_is_the_lower_of_both(peer: Peer) -> None:
         await peer.subscribe(topic, qos=granted)
         for qos in (0, 1, 2):
             await other.publish(topic, b"m", qos=qos)
-            (message,) = await peer.messages(1)
+            (message,) = await peer.messages(1, under=DELIVERY)
             peer.equal(
                 message.qos,
                 min(granted, qos),
@@ -398,12 +399,12 @@ async def order_is_kept(peer: Peer) -> None:
             await other.send(*(Publish(topic, wanted[n], qos, packet_id=n + 1 if qos else 0) for n in numbers))
             for number in numbers if qos else ():
                 if qos == 1:
-                    await other.find(Puback)
+                    await other.find(Puback, under=PUBACK)
                     continue
-                await other.find(Pubrec, where=lambda p, wanted=number + 1: p.packet_id == wanted)  # type: ignore[misc]
+                await other.find(Pubrec, where=lambda p, wanted=number + 1: p.packet_id == wanted, under=PUBREC)  # type: ignore[misc]
                 await other.send(Pubrel(number + 1))
-                await other.find(Pubcomp)
-        seen = [m.payload for m in await peer.messages(15)]
+                await other.find(Pubcomp, under=PUBCOMP)
+        seen = [m.payload for m in await peer.messages(15, under=DELIVERY)]
         peer.equal(seen, wanted, f"the order at QoS {qos}")
 
 
@@ -413,12 +414,13 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    await peer.messages(3, acknowledge=False)
+    await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     for number in range(3, 6):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     await come_back(peer)
-    seen = [m.payload for m in await peer.messages(6, again=True)]
+    again = await peer.messages(3, again=True, under=RESEND)
+    seen = [m.payload for m in [*again, *await peer.messages(3, again=True, under=QUEUED)]]
     resumed_in_order(peer, seen, [b"0", b"1", b"2"], [b"3", b"4", b"5"])
     await forget(peer)
 
@@ -441,7 +443,7 @@ async def receive_maximum_of_the_client(peer: Peer) -> None:
         other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=limit))
         for number in range(limit + 2):
             await other.publish(peer.topic(), b"%d" % number, qos=1)
-        first = await peer.messages(limit, acknowledge=False)
+        first = await peer.messages(limit, acknowledge=False, under=DELIVERY)
         await peer.silent(proven=True)
         await peer.send(Puback(first[0].packet_id))
         (following,) = await peer.messages(1, acknowledge=False)
@@ -457,7 +459,7 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     for payload in (b"0", b"1"):
         await other.publish(peer.topic(), payload, qos=2)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
     await peer.expect(Pubrel)
     await peer.silent(proven=True)
@@ -473,7 +475,7 @@ async def other_packets_are_not_held_back(peer: Peer) -> None:
     await peer.subscribe(peer.topic("zero"), qos=0)
     for _ in range(2):
         await other.publish(peer.topic(), b"one", qos=1)
-    await peer.expect(Publish)
+    await peer.expect(Publish, under=DELIVERY)
     await peer.barrier()
     await peer.publish(peer.topic("up"), b"m", qos=1)
     await other.publish(peer.topic("zero"), b"zero")
@@ -486,10 +488,10 @@ async def quota_is_new_with_each_connection(peer: Peer) -> None:
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=3), expiry=60)
     for number in range(4):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    await peer.messages(3, acknowledge=False)
+    await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     await come_back(peer, properties=ConnectProperties(receive_maximum=2))
-    first = await peer.messages(2, acknowledge=False, again=True)
+    first = await peer.messages(2, acknowledge=False, again=True, under=RESEND)
     await peer.silent(proven=True)
     for message in first:
         await peer.send(Puback(message.packet_id))

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from mqtt_conformance.case import add_case
 from mqtt_conformance.cases.qos import come_back, forget
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.rules import DELIVERY, PUBREC, PUBREL
 from mqtt_ref.wire.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
 from mqtt_ref.wire.primitives import V5, V31
 
@@ -92,11 +93,11 @@ async def what_is_in_flight_comes_again(peer: Peer, kill: bool) -> None:
     other = peer.another("other")
     await other.connect()
     await other.publish(peer.topic("one"), b"one", qos=1)
-    one = await peer.expect(Publish)
+    one = await peer.expect(Publish, under=DELIVERY)
     await other.publish(peer.topic("two"), b"two", qos=2)
-    two = await peer.expect(Publish)
+    two = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(two.packet_id))
-    await peer.expect(Pubrel)
+    await peer.expect(Pubrel, under=PUBREL)
     await peer.restart(kill=kill)
     await come_back(peer, expiry=600)
     again = await peer.again(Publish)
@@ -117,7 +118,7 @@ async def half_received_message_is_delivered_once(peer: Peer, kill: bool) -> Non
     await other.subscribe(peer.topic(), qos=2)
     await settle(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=11))
-    await peer.expect(Pubrec)
+    await peer.expect(Pubrec, under=PUBREC)
     await other.barrier()
     await peer.restart(kill=kill)
     await come_back(peer, expiry=600)

@@ -8,6 +8,7 @@ import time
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.rules import SECOND_CONNECT, WILL
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import Disconnect, Pingreq, Publish, PublishProperties, Will, WillProperties
 from mqtt_ref.wire.primitives import V5
@@ -56,7 +57,7 @@ async def will_is_published_after_a_protocol_error(peer: Peer) -> None:
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will"))
     await peer.send(peer.connect_packet())
-    await peer.expect_closed()
+    await peer.expect_closed(under=SECOND_CONNECT)
     (message,) = await watcher.messages(1)
     peer.equal(message.payload, b"will", "the payload")
 
@@ -85,7 +86,7 @@ async def will_is_removed_once_published(peer: Peer) -> None:
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will"))
     await peer.drop()
-    await watcher.messages(1)
+    await watcher.messages(1, under=WILL)
     await peer.connect()
     await peer.drop()
     await watcher.silent(settle=0.2)
@@ -98,7 +99,7 @@ async def will_qos(peer: Peer) -> None:
     for qos in (0, 1, 2):
         await peer.connect(will=Will(peer.topic("w"), b"will", qos))
         await peer.drop()
-        (message,) = await watcher.messages(1)
+        (message,) = await watcher.messages(1, under=WILL)
         peer.equal(message.qos, qos, "the QoS", proven=True)
 
 
@@ -108,7 +109,7 @@ async def will_without_retain(peer: Peer) -> None:
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will"))
     await peer.drop()
-    await watcher.messages(1)
+    await watcher.messages(1, under=WILL)
     late = peer.another("late")
     await late.connect()
     await late.subscribe(peer.topic("w"))
@@ -121,7 +122,7 @@ async def will_with_retain(peer: Peer) -> None:
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will", 0, True))
     await peer.drop()
-    await watcher.messages(1)
+    await watcher.messages(1, under=WILL)
     late = peer.another("late")
     await late.connect()
     await late.subscribe(peer.topic("w"))
@@ -139,7 +140,7 @@ async def will_properties(peer: Peer) -> None:
                                 message_expiry_interval=100)  # fmt: skip
     await peer.connect(will=Will(peer.topic("w"), b"will", properties=properties))
     await peer.drop()
-    (message,) = await watcher.messages(1)
+    (message,) = await watcher.messages(1, under=WILL)
     seen = message.properties or PublishProperties()
     left = seen.message_expiry_interval
     peer.check(left is not None and 95 <= left <= 100, "Message Expiry Interval", expected="about 100", seen=left)

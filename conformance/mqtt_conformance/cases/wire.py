@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ANSWER, Peer
+from mqtt_conformance.rules import DELIVERY, MALFORMED, PUBREL
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -27,7 +28,7 @@ async def qos0_carries_no_identifier(peer: Peer) -> None:
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"\x00\x01payload")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.payload, b"\x00\x01payload", "the payload")
 
 
@@ -37,7 +38,7 @@ async def no_properties_is_a_length_of_zero(peer: Peer) -> None:
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"m")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.payload, b"m", "the payload")
     await peer.unsubscribe(peer.topic())
 
@@ -50,7 +51,7 @@ async def no_aliases_where_none_are_allowed(peer: Peer) -> None:
         await peer.subscribe(peer.topic("#"))
         for _ in range(3):
             await peer.publish(peer.topic("long/enough/to/be/worth/an/alias"), b"m")
-        for message in await peer.messages(3):
+        for message in await peer.messages(3, under=DELIVERY):
             alias = message.properties.topic_alias if message.properties else None
             peer.equal(alias, None, "the Topic Alias", proven=True)
 
@@ -66,7 +67,7 @@ async def aliases_keep_to_the_maximum(peer: Peer) -> None:
         for number in (0, 0, 1, 2, 3, 4, 0, 4):
             name = peer.topic(f"name/{number}")
             await peer.publish(name, b"%d" % number)
-            (message,) = await peer.messages(1)
+            (message,) = await peer.messages(1, under=DELIVERY)
             alias = message.properties.topic_alias if message.properties else None
             if alias is not None:
                 used = True
@@ -90,7 +91,7 @@ async def pubrel_fits_the_maximum_packet_size(peer: Peer) -> None:
     if not isinstance(message, Publish):
         raise Inconclusive("the message does not fit")
     await peer.send(Pubrec(message.packet_id), Pubrec(999))
-    releases = [await peer.find(Pubrel)]
+    releases = [await peer.find(Pubrel, under=PUBREL)]
     await peer.quiet()
     releases += [p for p in peer.inbox if isinstance(p, Pubrel)]
     for release in releases:
@@ -110,7 +111,7 @@ async def disconnect_of_the_server(peer: Peer) -> None:
     limit = 40
     await peer.connect(properties=ConnectProperties(maximum_packet_size=limit))
     await peer.send(b"\x00\x00")
-    last = await peer.expect_closed()
+    last = await peer.expect_closed(under=MALFORMED)
     if not isinstance(last, Disconnect):
         raise Inconclusive("closed without DISCONNECT, which the standard allows")
     peer.check(len(encode(V5, last)) <= limit, "the DISCONNECT is too large", seen=repr(last), proven=True)
@@ -157,5 +158,8 @@ async def refused_client_id_is_told(peer: Peer) -> None:
     await peer.open()
     await peer.send(peer.connect_packet(client_id="", clean=False))
     reply = await peer.expect(Connack)
+    accepted = reply.reason_code == 0
+    peer.check(not accepted, "the CONNECT is accepted", expected="CONNACK 0x02", seen=repr(reply),
+               under=("MQTT311-3.1.3-8",))  # fmt: skip
     peer.equal(reply.reason_code, 2, "the return code")
     await peer.expect_closed()
