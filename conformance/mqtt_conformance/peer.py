@@ -365,6 +365,8 @@ class Peer(Judging):
         if isinstance(found, ClosedType) and or_closed:
             return found
         if isinstance(found, kind) and (where is None or where(found)):
+            if isinstance(found, (Suback, Unsuback)):
+                await self._settle()
             return found
         wanted = say or kind.__name__.upper()
         proven = kind is Connack and found is not None and not isinstance(found, (ClosedType, Auth))

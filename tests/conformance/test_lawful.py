@@ -145,7 +145,7 @@ LAWFUL = {
         "alias-above-maximum unauthorized", down=unspecified,
     ),
     "subscriptions take effect a moment later": Lawful(
-        "delivery every-subscriber response-topic retain-cleared", down=unsettled
+        "delivery every-subscriber response-topic retain-cleared long-topic levels several-filters", down=unsettled
     ),
     "leaves it to the client to close behind a DISCONNECT": Lawful(
         "disconnect-short disconnect-drops-will clean-start", up=leaving, linger=lambda talk: "leaving" in talk.here
