@@ -231,7 +231,6 @@ class Peer(Judging):
                 f"{self.name} was granted a lower QoS than it asked for, which the standard allows",
                 expected=", ".join(str(e.qos) for e in entries), seen=show(reply),
             )  # fmt: skip
-        await self._settle()
         return reply
 
     async def unsubscribe(self, *filters: str) -> Unsuback:
@@ -240,7 +239,6 @@ class Peer(Judging):
         reply = await self._next((Unsuback,), ANSWER)
         if not isinstance(reply, Unsuback):
             raise Inconclusive("no UNSUBACK came", expected="UNSUBACK", seen=show(reply))
-        await self._settle()
         return reply
 
     async def publish(
@@ -365,8 +363,6 @@ class Peer(Judging):
         if isinstance(found, ClosedType) and or_closed:
             return found
         if isinstance(found, kind) and (where is None or where(found)):
-            if isinstance(found, (Suback, Unsuback)):
-                await self._settle()
             return found
         wanted = say or kind.__name__.upper()
         proven = kind is Connack and found is not None and not isinstance(found, (ClosedType, Auth))
@@ -527,6 +523,8 @@ class Peer(Judging):
         packet = self.inbox.pop(at)
         if isinstance(packet, Violation):
             raise self.illegal(packet)
+        if isinstance(packet, (Suback, Unsuback)):
+            await self._settle()
         return packet
 
     def illegal(self, packet: Violation) -> CaseEnd:
