@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -57,6 +58,13 @@ class Run:
     profile: Profile = field(default_factory=Profile)
     patient: bool = False
     """Whether each step is given time to take effect."""
+    limit: asyncio.Timeout | None = None
+    """What ends the case, whatever it waits for."""
+
+    def extend(self, seconds: float) -> None:
+        """Give the case more time, for a wait that is longer than it may last otherwise."""
+        if self.limit is not None and (when := self.limit.when()) is not None:
+            self.limit.reschedule(when + seconds)
 
     def passed_over(self) -> str:
         """A sentence on the messages that concern nobody here; empty if there were none."""

@@ -15,7 +15,7 @@ from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
-from mqtt_conformance.verdict import Breach, CaseEnd, Verdict
+from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 from mqtt_ref.wire.statements import STATEMENTS
 
@@ -33,7 +33,8 @@ PLAIN = 8
 class Result:
     """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
 
-    `breach` is the rule that was broken, where it is none of the case's own.
+    `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
+    rests on what was seen, and not on what did not come: once is enough.
     """
 
     case: Case
@@ -45,6 +46,7 @@ class Result:
     ended: float = 0.0
     lost: bool = False
     breach: str = ""
+    proven: bool = False
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -115,7 +117,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     result = Result(case, Verdict.PASS)
     limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)
         if run.unlawful:
             raise peer.illegal(run.unlawful[0])
@@ -125,6 +127,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     except CaseEnd as end:
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
+        result.proven = isinstance(end, Failed) and end.proven
         level = case.level
         if isinstance(end, Breach):
             result.breach, level = end.statement, STATEMENTS[end.statement].level
@@ -146,13 +149,13 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
 
 
 async def judge_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
-    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience.
+    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience, unless it is proven.
 
     No standard says how fast a broker has to be, so that what works when it has time is inconclusive. So is what
     fails while the broker does not serve every plain client any more, which is another case's doing, or its own.
     """
     first = await run_case(case, target, profile)
-    if first.verdict is not Verdict.FAIL:
+    if first.verdict is not Verdict.FAIL or first.proven:
         return first
     if not await serves(target, case.version):
         first.verdict, first.lost = Verdict.INCONCLUSIVE, True

@@ -46,7 +46,7 @@ async def packet_size_is_that_of_the_whole_packet(peer: Peer) -> None:
             if arrives:
                 await peer.messages(1)
             else:
-                await peer.silent()
+                await peer.silent(proven=True)
 
 
 @case("X5-maximum-packet-size-absent-connect", slug="no-size-limit")
@@ -63,7 +63,7 @@ async def no_limit_without_maximum_packet_size(peer: Peer) -> None:
     await other.publish(peer.topic(), b"x" * size)
     await other.barrier()
     (message,) = await peer.messages(1)
-    peer.equal(len(message.payload), size, "the size of the payload")
+    peer.equal(len(message.payload), size, "the size of the payload", proven=True)
 
 
 CONNACK_ONCE = (
@@ -111,7 +111,7 @@ async def order_of_properties_does_not_matter(peer: Peer) -> None:
         p = message.properties or PublishProperties()
         seen = (message.payload, p.payload_format_indicator, p.content_type, p.response_topic, p.correlation_data,
                 p.user_property)  # fmt: skip
-        peer.equal(seen, (b"m", 1, "t", "r", b"c", [("a", "b")]), "payload and properties")
+        peer.equal(seen, (b"m", 1, "t", "r", b"c", [("a", "b")]), "payload and properties", proven=True)
 
 
 @case("X5-payload-format-zero", slug="payload-format-zero")
@@ -136,7 +136,9 @@ async def strings_of_every_length(peer: Peer) -> None:
     await peer.publish(peer.topic(), b"m", properties=PublishProperties(user_property=list(pairs)))
     (message,) = await peer.messages(1)
     seen = message.properties.user_property if message.properties else []
-    peer.check(seen == pairs, "the User Properties are not the same", seen=[(len(a), len(b)) for a, b in seen])
+    peer.check(
+        seen == pairs, "the User Properties are not the same", seen=[(len(a), len(b)) for a, b in seen], proven=True
+    )
 
 
 @case("X5-topic-alias-unknown-empty", slug="alias-unknown", needs=["topic_alias"])
@@ -189,7 +191,7 @@ async def any_number_of_levels(peer: Peer) -> None:
     await peer._settle()
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1)
-    peer.equal(message.topic, name, "the Topic Name")
+    peer.equal(message.topic, name, "the Topic Name", proven=True)
 
 
 @case("X311-topic-slash-only", "X5-topic-only-slash", slug="slash")
@@ -322,7 +324,13 @@ async def puback_says_what_happened(peer: Peer) -> None:
     peer.equal(reply.reason_code, 0, "the Reason Code of a message that has a subscriber")
     await peer.send(Publish(peer.topic("nobody"), b"m", 1, packet_id=2))
     reply = await peer.find(Puback, under=PUBACK)
-    peer.check(reply.reason_code in (0, 0x10), "the Reason Code", expected="0x00 or 0x10", seen=hex(reply.reason_code))
+    peer.check(
+        reply.reason_code in (0, 0x10),
+        "the Reason Code",
+        expected="0x00 or 0x10",
+        seen=hex(reply.reason_code),
+        proven=True,
+    )
 
 
 # ---------------------------------------------------------------- byte by byte
@@ -389,4 +397,4 @@ async def will_qos_3(peer: Peer) -> None:
     await peer.send(bytes(packet))
     reply = await peer.expect_closed()
     if isinstance(reply, Connack):
-        peer.check(reply.reason_code != 0, "the CONNECT is accepted")
+        peer.check(reply.reason_code != 0, "the CONNECT is accepted", proven=True)

@@ -85,7 +85,7 @@ async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
     await peer.open()
     await peer.send(peer.connect_packet(clean=False, expiry=60), Pubrel(9))
     await _accepted(peer)
-    peer.equal((await peer.find(Pubcomp)).packet_id, 9, "the Packet Identifier of the PUBCOMP")
+    peer.equal((await peer.find(Pubcomp)).packet_id, 9, "the Packet Identifier of the PUBCOMP", proven=True)
 
 
 @case("MQTT5-3.14.4-3", "MQTT311-3.14.4-3", "X31-pipelining", slug="goodbye-behind-connect")

@@ -49,9 +49,9 @@ async def message_is_delivered(peer: Peer) -> None:
     other = await pair(peer)
     await other.publish(peer.topic(), bytes(range(256)))
     (message,) = await peer.messages(1)
-    peer.equal(message.topic, peer.topic(), "the Topic Name")
+    peer.equal(message.topic, peer.topic(), "the Topic Name", proven=True)
     peer.equal(message.payload, bytes(range(256)), "the payload")
-    peer.equal((message.qos, message.dup), (0, False), "QoS and DUP")
+    peer.equal((message.qos, message.dup), (0, False), "QoS and DUP", proven=True)
 
 
 @case("X5-publish-empty-payload", "X311-publish-payload-empty", slug="empty-payload")
@@ -70,7 +70,7 @@ async def dup_is_not_forwarded(peer: Peer) -> None:
     await other.send(Publish(peer.topic(), b"again", 1, dup=True, packet_id=9))
     await other.find(Puback, under=PUBACK)
     (message,) = await peer.messages(1, under=DELIVERY)
-    peer.equal(message.dup, False, "DUP")
+    peer.equal(message.dup, False, "DUP", proven=True)
 
 
 @case("MQTT5-3.3.1-12", "MQTT311-3.3.1-9", "X31-retain-live", slug="retain-cleared", needs=["retain"])
@@ -100,21 +100,21 @@ async def payload_format_is_forwarded(peer: Peer) -> None:
     """The Payload Format Indicator arrives unaltered."""
     for value in (0, 1):
         seen = await forwarded(peer, PublishProperties(payload_format_indicator=value))
-        peer.equal(seen.payload_format_indicator or 0, value, "Payload Format Indicator")
+        peer.equal(seen.payload_format_indicator or 0, value, "Payload Format Indicator", proven=True)
 
 
 @case("MQTT5-3.3.2-20", "MQTT5-3.3.2-19", slug="content-type")
 async def content_type_is_forwarded(peer: Peer) -> None:
     """The Content Type arrives unaltered."""
     seen = await forwarded(peer, PublishProperties(content_type="text/plain; charset=utf-8 \u00e9"))
-    peer.equal(seen.content_type, "text/plain; charset=utf-8 \u00e9", "Content Type")
+    peer.equal(seen.content_type, "text/plain; charset=utf-8 \u00e9", "Content Type", proven=True)
 
 
 @case("MQTT5-3.3.2-15", "MQTT5-3.3.2-13", slug="response-topic")
 async def response_topic_is_forwarded(peer: Peer) -> None:
     """The Response Topic arrives unaltered."""
     seen = await forwarded(peer, PublishProperties(response_topic="some/where/else"))
-    peer.equal(seen.response_topic, "some/where/else", "Response Topic")
+    peer.equal(seen.response_topic, "some/where/else", "Response Topic", proven=True)
 
 
 @case("MQTT5-3.3.2-16", slug="correlation-data")
@@ -122,7 +122,7 @@ async def correlation_data_is_forwarded(peer: Peer) -> None:
     """The Correlation Data arrives unaltered, whatever bytes it has."""
     data = bytes(range(256))
     seen = await forwarded(peer, PublishProperties(response_topic="r", correlation_data=data))
-    peer.equal(seen.correlation_data, data, "Correlation Data")
+    peer.equal(seen.correlation_data, data, "Correlation Data", proven=True)
 
 
 @case("MQTT5-3.3.2-17", "MQTT5-3.3.2-18", "X5-user-property-repeat-allowed", slug="user-properties")
@@ -130,7 +130,7 @@ async def user_properties_are_forwarded(peer: Peer) -> None:
     """User Properties arrive all, unaltered and in order, also names that repeat."""
     pairs = [("b", "2"), ("a", "1"), ("b", "0"), ("", ""), ("b", "2"), ("\u00fc", "\ufeff")]
     seen = await forwarded(peer, PublishProperties(user_property=list(pairs)))
-    peer.equal(seen.user_property, pairs, "the User Properties")
+    peer.equal(seen.user_property, pairs, "the User Properties", proven=True)
 
 
 @case("MQTT5-3.3.2-6", "MQTT5-3.3.2-17", slug="properties-retained", needs=["retain"])
@@ -145,8 +145,8 @@ async def properties_are_kept_with_retained_messages(peer: Peer) -> None:
     await peer.subscribe(peer.topic())
     (message,) = await peer.messages(1, under=RETAINED)
     seen = message.properties or PublishProperties()
-    peer.equal(seen.user_property, [("a", "b")], "the User Properties", under=("MQTT5-3.3.2-17",))
-    peer.equal(seen.content_type, "t", "Content Type", under=("MQTT5-3.3.2-20",))
+    peer.equal(seen.user_property, [("a", "b")], "the User Properties", under=("MQTT5-3.3.2-17",), proven=True)
+    peer.equal(seen.content_type, "t", "Content Type", under=("MQTT5-3.3.2-20",), proven=True)
     left = seen.message_expiry_interval
     peer.check(left is not None and 95 <= left <= 100, "Message Expiry Interval", expected="about 100", seen=left)
 
@@ -351,8 +351,10 @@ async def topic_alias_is_not_forwarded(peer: Peer) -> None:
     await other.publish(peer.topic(), b"1", properties=PublishProperties(topic_alias=1))
     await other.publish("", b"2", properties=PublishProperties(topic_alias=1))
     seen = await peer.messages(2)
-    peer.equal([m.topic for m in seen], [peer.topic()] * 2, "the Topic Names")
-    peer.equal([m.properties and m.properties.topic_alias for m in seen], [None, None], "the Topic Aliases")
+    peer.equal([m.topic for m in seen], [peer.topic()] * 2, "the Topic Names", proven=True)
+    peer.equal(
+        [m.properties and m.properties.topic_alias for m in seen], [None, None], "the Topic Aliases", proven=True
+    )
 
 
 @case(

@@ -50,6 +50,17 @@ async def forget(peer: Peer) -> None:
     await peer.disconnect()
 
 
+def resumed_in_order(peer: Peer, seen: list[bytes], old: list[bytes], new: list[bytes]) -> None:
+    """What is sent again on a resumed session is in its order, and so is what is new; the first comes first.
+
+    Unless it comes late: 4.6 orders either by itself, and no time is laid down for what is sent again.
+    """
+    each = [[p for p in seen if p in part] for part in (old, new)]
+    if each == [old, new] and seen != old + new:
+        raise Inconclusive("what is sent again comes behind what is new; no time is laid down for it")
+    peer.equal(seen, old + new, "the order")
+
+
 # ---------------------------------------------------------------- the server as receiver
 
 
@@ -61,7 +72,7 @@ async def qos1_is_acknowledged(peer: Peer) -> None:
     for number in (1, 65_535, 256):
         await peer.send(Publish(peer.topic(), b"m", 1, packet_id=number))
         reply = await peer.expect(Puback)
-        peer.equal(reply.packet_id, number, "the Packet Identifier")
+        peer.equal(reply.packet_id, number, "the Packet Identifier", proven=True)
         peer.check(reply.reason_code in (0, 0x10), "the message is refused", seen=hex(reply.reason_code))
 
 
@@ -72,10 +83,10 @@ async def qos2_is_acknowledged(peer: Peer) -> None:
     await peer.connect()
     for number in (1, 65_535):
         await peer.send(Publish(peer.topic(), b"m", 2, packet_id=number))
-        peer.equal((await peer.expect(Pubrec)).packet_id, number, "the Packet Identifier of the PUBREC")
+        peer.equal((await peer.expect(Pubrec)).packet_id, number, "the Packet Identifier of the PUBREC", proven=True)
         await peer.send(Pubrel(number))
         reply = await peer.expect(Pubcomp)
-        peer.equal(reply.packet_id, number, "the Packet Identifier of the PUBCOMP")
+        peer.equal(reply.packet_id, number, "the Packet Identifier of the PUBCOMP", proven=True)
         peer.equal(reply.reason_code, 0, "the Reason Code of the PUBCOMP")
 
 
@@ -102,7 +113,7 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
         raise Inconclusive("a repeat on a live connection is refused, since 4.4.0-1 lets no client send one")
     peer.check(isinstance(reply, Pubrec), "the repeat gets no PUBREC", expected="PUBREC", seen=repr(reply))
     assert isinstance(reply, Pubrec)
-    peer.equal(reply.packet_id, 7, "the Packet Identifier")
+    peer.equal(reply.packet_id, 7, "the Packet Identifier", proven=True)
     peer.check(reply.reason_code < 0x80, "the repeat is refused", seen=hex(reply.reason_code))
     await other.send(Pubrel(7))
     await other.expect(Pubcomp, under=PUBCOMP)
@@ -133,9 +144,11 @@ async def unknown_pubrel_is_answered(peer: Peer) -> None:
     await peer.connect()
     await peer.send(Pubrel(77))
     reply = await peer.expect(Pubcomp)
-    peer.equal(reply.packet_id, 77, "the Packet Identifier")
+    peer.equal(reply.packet_id, 77, "the Packet Identifier", proven=True)
     if peer.version == V5:
-        peer.check(reply.reason_code in (0, 0x92), "the Reason Code", expected="0x92", seen=hex(reply.reason_code))
+        peer.check(
+            reply.reason_code in (0, 0x92), "the Reason Code", expected="0x92", seen=hex(reply.reason_code), proven=True
+        )
     await peer.served()
 
 
@@ -192,9 +205,10 @@ async def qos1_is_sent_with_an_identifier(peer: Peer) -> None:
     for number in range(5):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     seen = await peer.messages(5, acknowledge=False)
-    peer.equal([(m.qos, m.dup) for m in seen], [(1, False)] * 5, "QoS and DUP")
-    peer.equal(len({m.packet_id for m in seen}), 5, "the number of Packet Identifiers")
-    peer.check(all(m.packet_id for m in seen), "a Packet Identifier is 0")
+    peer.equal([(m.qos, m.dup) for m in seen], [(1, False)] * 5, "QoS and DUP", proven=peer.version == V5)
+    peer.equal(len({m.packet_id for m in seen}), 5, "the number of Packet Identifiers",
+               proven=peer.version == V5)  # fmt: skip
+    peer.check(all(m.packet_id for m in seen), "a Packet Identifier is 0", proven=True)
 
 
 @case(
@@ -211,9 +225,11 @@ async def qos2_is_sent_and_released(peer: Peer) -> None:
     other = await pair(peer, 2)
     await other.publish(peer.topic(), b"m", qos=2)
     message = await peer.expect(Publish)
-    peer.equal((message.qos, message.dup), (2, False), "QoS and DUP")
+    peer.equal((message.qos, message.dup), (2, False), "QoS and DUP", proven=True)
     await peer.send(Pubrec(message.packet_id))
-    peer.equal((await peer.expect(Pubrel)).packet_id, message.packet_id, "the Packet Identifier of the PUBREL")
+    peer.equal(
+        (await peer.expect(Pubrel)).packet_id, message.packet_id, "the Packet Identifier of the PUBREL", proven=True
+    )
     await peer.send(Pubcomp(message.packet_id))
     await peer.silent()
 
@@ -228,10 +244,10 @@ async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     first = await peer.messages(3, acknowledge=False, under=DELIVERY)
     await resume(peer)
-    again = await peer.messages(3)
+    again = await peer.messages(3, again=True)
     peer.equal([m.payload for m in again], [m.payload for m in first], "the messages")
-    peer.equal([m.packet_id for m in again], [m.packet_id for m in first], "the Packet Identifiers")
-    peer.equal([m.dup for m in again], [True] * 3, "DUP")
+    peer.equal([m.packet_id for m in again], [m.packet_id for m in first], "the Packet Identifiers", proven=True)
+    peer.equal([m.dup for m in again], [True] * 3, "DUP", proven=True)
     await forget(peer)
 
 
@@ -243,8 +259,8 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
     await other.publish(peer.topic(), b"m", qos=2)
     first = await peer.expect(Publish, under=DELIVERY)
     await resume(peer)
-    again = await peer.find(Publish)
-    peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message")
+    again = await peer.again(Publish)
+    peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message", proven=True)
     await peer.acknowledge(again)
     await forget(peer)
 
@@ -260,8 +276,8 @@ async def owed_pubrel_is_resent(peer: Peer) -> None:
     await peer.expect(Pubrel, under=PUBREL)
     for _ in range(2):
         await resume(peer)
-        release = await peer.find(Pubrel)
-        peer.equal(release.packet_id, message.packet_id, "the Packet Identifier")
+        release = await peer.again(Pubrel)
+        peer.equal(release.packet_id, message.packet_id, "the Packet Identifier", proven=True)
     await peer.send(Pubcomp(message.packet_id))
     await peer.silent()
     await forget(peer)
@@ -273,7 +289,7 @@ async def nothing_is_resent_on_a_live_connection(peer: Peer) -> None:
     other = await pair(peer, 1)
     await other.publish(peer.topic(), b"m", qos=1)
     message = await peer.expect(Publish, under=DELIVERY)
-    await peer.silent(settle=1.5)
+    await peer.silent(settle=1.5, proven=True)
     await peer.send(Puback(message.packet_id))
 
 
@@ -288,7 +304,7 @@ async def refused_message_is_not_resent(peer: Peer) -> None:
         await other.publish(peer.topic(), b"n", qos=2)
         message = await peer.expect(Publish, under=DELIVERY)
         await peer.send(Pubrec(message.packet_id, 0x83))
-    await peer.silent(Pubrel)
+    await peer.silent(Pubrel, proven=True)
     await resume(peer)
     await peer.silent()
     await forget(peer)
@@ -308,7 +324,7 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
     await other.publish(peer.topic(), b"m", qos=2)
     message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id, 0x80))
-    await peer.silent(Pubrel)
+    await peer.silent(Pubrel, proven=True)
     await other.publish(peer.topic(), b"n", qos=2)
     (following,) = await peer.messages(1)
     peer.equal(following.payload, b"n", "the message")
@@ -322,8 +338,8 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
     message = await peer.expect(Publish, under=DELIVERY)
     await asyncio.sleep(2.3)
     await resume(peer)
-    again = await peer.find(Publish)
-    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    again = await peer.again(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier", proven=True)
     await peer.acknowledge(again)
     await forget(peer)
 
@@ -337,8 +353,8 @@ async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
     await asyncio.sleep(2.3)
     taker = peer.another("taker")
     await taker.connect(client_id=peer.client_id, clean=False, expiry=60)
-    again = await taker.find(Publish)
-    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    again = await taker.again(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier", proven=True)
     await taker.acknowledge(again)
     await taker.disconnect()
     await forget(peer)
@@ -357,7 +373,10 @@ async def qos_is_the_lower_of_both(peer: Peer) -> None:
             await other.publish(topic, b"m", qos=qos)
             (message,) = await peer.messages(1, under=DELIVERY)
             peer.equal(
-                message.qos, min(granted, qos), f"the QoS of a QoS {qos} message to a QoS {granted} subscription"
+                message.qos,
+                min(granted, qos),
+                f"the QoS of a QoS {qos} message to a QoS {granted} subscription",
+                proven=True,
             )
 
 
@@ -402,9 +421,9 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
     for number in range(3, 6):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     await come_back(peer)
-    again = await peer.messages(3, under=RESEND)
-    seen = [m.payload for m in [*again, *await peer.messages(3, under=QUEUED)]]
-    peer.equal(seen, [b"%d" % n for n in range(6)], "the order")
+    again = await peer.messages(3, again=True, under=RESEND)
+    seen = [m.payload for m in [*again, *await peer.messages(3, again=True, under=QUEUED)]]
+    resumed_in_order(peer, seen, [b"0", b"1", b"2"], [b"3", b"4", b"5"])
     await forget(peer)
 
 
@@ -427,11 +446,12 @@ async def receive_maximum_of_the_client(peer: Peer) -> None:
         for number in range(limit + 2):
             await other.publish(peer.topic(), b"%d" % number, qos=1)
         first = await peer.messages(limit, acknowledge=False, under=DELIVERY)
-        await peer.silent()
+        await peer.silent(proven=True)
         await peer.send(Puback(first[0].packet_id))
         (following,) = await peer.messages(1, acknowledge=False)
-        peer.equal(following.payload, b"%d" % limit, "what follows an acknowledgement")
-        await peer.silent()
+        seen = [m.payload for m in [*first, following]]
+        peer.equal(seen, [b"%d" % n for n in range(limit + 1)], "the messages, with what follows an acknowledgement")
+        await peer.silent(proven=True)
         await other.disconnect()
 
 
@@ -444,10 +464,10 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     message = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(message.packet_id))
     await peer.expect(Pubrel)
-    await peer.silent()
+    await peer.silent(proven=True)
     await peer.send(Pubcomp(message.packet_id))
     (following,) = await peer.messages(1)
-    peer.equal(following.payload, b"1", "the message")
+    peer.equal([message.payload, following.payload], [b"0", b"1"], "the messages")
 
 
 @case("MQTT5-3.3.4-10", "MQTT5-4.9.0-3", "X5-quota-qos0", slug="quota-zero-goes-on", needs=["qos1"])
@@ -473,10 +493,10 @@ async def quota_is_new_with_each_connection(peer: Peer) -> None:
     await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     await come_back(peer, properties=ConnectProperties(receive_maximum=2))
-    first = await peer.messages(2, acknowledge=False, under=RESEND)
-    await peer.silent()
+    first = await peer.messages(2, acknowledge=False, again=True, under=RESEND)
+    await peer.silent(proven=True)
     for message in first:
         await peer.send(Puback(message.packet_id))
     seen = [m.payload for m in [*first, *await peer.messages(2)]]
-    peer.equal(seen, [b"0", b"1", b"2", b"3"], "the messages")
+    resumed_in_order(peer, seen, [b"0", b"1", b"2"], [b"3"])
     await forget(peer)

@@ -106,7 +106,7 @@ async def qos2_messages_wait_for_a_session(peer: Peer) -> None:
     await other.publish(peer.topic(), b"twice", qos=2)
     await peer.connect(clean=False, expiry=60)
     (message,) = await peer.messages(1)
-    peer.equal((message.payload, message.qos), (b"twice", 2), "the message")
+    peer.equal((message.payload, message.qos), (b"twice", 2), "the message", proven=True)
     await peer.silent()
     await peer.connect(clean=True)
 
@@ -270,7 +270,7 @@ async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
         seen = [type(p).__name__ for p in peer.inbox]
         told = "Disconnect" in seen
         late = seen[seen.index("Disconnect") + 1 :] if told else []
-        peer.check(not late, "something came behind a DISCONNECT", seen=", ".join(seen))
+        peer.check(not late, "something came behind a DISCONNECT", seen=", ".join(seen), proven=True)
         rule = () if told else SECOND_CONNECT if number % 2 else MALFORMED
         peer.check(peer.closed, "the connection stays open", expected="closed", seen="open", under=rule)
 
@@ -281,4 +281,4 @@ async def no_disconnect_before_the_connack(peer: Peer) -> None:
     await peer.open()
     await peer.send(b"\x30\x03\x00\x01t")
     last = await peer.expect_closed()
-    peer.check(not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last))
+    peer.check(not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last), proven=True)

@@ -37,7 +37,7 @@ async def matching(peer: Peer) -> None:
         await other.barrier()
         if wanted:
             message = await peer.find(Publish, say=f"a message: {pattern!r} matches {name!r}")
-            peer.equal(message.topic, f"{base}/{name}", "the Topic Name")
+            peer.equal(message.topic, f"{base}/{name}", "the Topic Name", proven=True)
         else:
             await peer.silent(settle=0.02)
         await peer.unsubscribe(f"{base}/{pattern}")
@@ -59,7 +59,7 @@ async def wildcards_do_not_match_dollar_topics(peer: Peer) -> None:
     await watcher.barrier()
     await watcher._wait(lambda: any(isinstance(p, Publish) and p.topic == mine for p in watcher.inbox), 0.1)
     seen = [p.topic for p in watcher.inbox if isinstance(p, Publish) and p.topic == mine]
-    peer.equal(seen, [], "the `$` topics that `#` brought")
+    peer.equal(seen, [], "the `$` topics that `#` brought", proven=True)
     await direct.barrier()
     came = any(isinstance(p, Publish) for p in direct.inbox)
     peer.note("clients may publish to topics that begin with $" if came else "clients may not publish to $ topics")
@@ -117,7 +117,7 @@ async def long_topic_of_3_1(peer: Peer) -> None:
         await peer._settle()
         await peer.publish(name, b"m")
         (message,) = await peer.messages(1)
-        peer.equal(message.topic, name, "the Topic Name")
+        peer.equal(message.topic, name, "the Topic Name", proven=True)
 
 
 @case("MQTT5-4.7.3-3", "MQTT311-4.7.3-3", slug="long-topic")
@@ -132,7 +132,7 @@ async def long_topic(peer: Peer) -> None:
     await peer._settle()
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1, under=DELIVERY)
-    peer.equal(message.topic, name, "the Topic Name")
+    peer.equal(message.topic, name, "the Topic Name", proven=True)
 
 
 @case("X5-message-to-every-match", "X311-deliver-to-matching", "X5-nonshared-own-copy", slug="every-subscriber")
@@ -263,8 +263,8 @@ async def shared_delivery_keeps_the_granted_qos(peer: Peer) -> None:
         await member.barrier()
         await member._wait(lambda: False, 0.05)
         seen[member.name] = [p.qos for p in member.inbox if isinstance(p, Publish)]
-    peer.check(all(q == 0 for q in seen["low"]), "a QoS above the granted one", seen=seen)
-    peer.check(all(q == 1 for q in seen["high"]), "a QoS below both", seen=seen)
+    peer.check(all(q == 0 for q in seen["low"]), "a QoS above the granted one", seen=seen, proven=True)
+    peer.check(all(q == 1 for q in seen["high"]), "a QoS below both", seen=seen, proven=True)
     peer.equal(len(seen["low"]) + len(seen["high"]), 8, "the number of messages")
 
 
@@ -305,8 +305,8 @@ async def started_qos2_delivery_is_finished(peer: Peer) -> None:
     await member.drop()
     await other.silent(settle=0.2)
     await member.connect(clean=False, expiry=0)
-    again = await member.find(Publish)
-    peer.equal((again.packet_id, again.dup), (message.packet_id, True), "the message")
+    again = await member.again(Publish)
+    peer.equal((again.packet_id, again.dup), (message.packet_id, True), "the message", proven=True)
     await member.acknowledge(again)
 
 

@@ -100,7 +100,7 @@ async def will_qos(peer: Peer) -> None:
         await peer.connect(will=Will(peer.topic("w"), b"will", qos))
         await peer.drop()
         (message,) = await watcher.messages(1, under=WILL)
-        peer.equal(message.qos, qos, "the QoS")
+        peer.equal(message.qos, qos, "the QoS", proven=True)
 
 
 @case("MQTT5-3.1.2-14", "MQTT311-3.1.2-16", slug="will-not-retained")
@@ -144,9 +144,9 @@ async def will_properties(peer: Peer) -> None:
     seen = message.properties or PublishProperties()
     left = seen.message_expiry_interval
     peer.check(left is not None and 95 <= left <= 100, "Message Expiry Interval", expected="about 100", seen=left)
-    peer.equal(seen.user_property, pairs, "the User Properties")
+    peer.equal(seen.user_property, pairs, "the User Properties", proven=True)
     peer.equal((seen.payload_format_indicator, seen.content_type, seen.response_topic, seen.correlation_data),
-               (1, "t", "r", b"\x00\xff"), "the other properties")  # fmt: skip
+               (1, "t", "r", b"\x00\xff"), "the other properties", proven=True)  # fmt: skip
 
 
 @case("MQTT5-3.1.2-8", "X5-will-delay-first-event", "X5-session-state-will", slug="will-delay", needs=["session"])

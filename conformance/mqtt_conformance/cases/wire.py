@@ -53,7 +53,7 @@ async def no_aliases_where_none_are_allowed(peer: Peer) -> None:
             await peer.publish(peer.topic("long/enough/to/be/worth/an/alias"), b"m")
         for message in await peer.messages(3, under=DELIVERY):
             alias = message.properties.topic_alias if message.properties else None
-            peer.equal(alias, None, "the Topic Alias")
+            peer.equal(alias, None, "the Topic Alias", proven=True)
 
 
 @case("MQTT5-3.1.2-26", "MQTT5-3.3.2-11", "MQTT5-3.3.2-7", slug="aliases-in-range")
@@ -71,11 +71,11 @@ async def aliases_keep_to_the_maximum(peer: Peer) -> None:
             alias = message.properties.topic_alias if message.properties else None
             if alias is not None:
                 used = True
-                peer.check(1 <= alias <= limit, "the Topic Alias", expected=f"1 to {limit}", seen=alias)
+                peer.check(1 <= alias <= limit, "the Topic Alias", expected=f"1 to {limit}", seen=alias, proven=True)
                 if message.topic:
                     known[alias] = message.topic
             seen = message.topic or known.get(alias or 0, "nothing")
-            peer.equal(seen, name, "the topic that the alias stands for")
+            peer.equal(seen, name, "the topic that the alias stands for", proven=True)
         peer.note("the server assigns Topic Aliases" if used else "the server assigns no Topic Aliases")
 
 
@@ -95,7 +95,7 @@ async def pubrel_fits_the_maximum_packet_size(peer: Peer) -> None:
     await peer.quiet()
     releases += [p for p in peer.inbox if isinstance(p, Pubrel)]
     for release in releases:
-        peer.check(len(encode(V5, release)) <= 60, "the PUBREL is too large", seen=repr(release))
+        peer.check(len(encode(V5, release)) <= 60, "the PUBREL is too large", seen=repr(release), proven=True)
 
 
 @case(
@@ -114,7 +114,7 @@ async def disconnect_of_the_server(peer: Peer) -> None:
     last = await peer.expect_closed(under=MALFORMED)
     if not isinstance(last, Disconnect):
         raise Inconclusive("closed without DISCONNECT, which the standard allows")
-    peer.check(len(encode(V5, last)) <= limit, "the DISCONNECT is too large", seen=repr(last))
+    peer.check(len(encode(V5, last)) <= limit, "the DISCONNECT is too large", seen=repr(last), proven=True)
 
 
 @case("MQTT5-4.7.3-2", "MQTT311-4.7.3-2", slug="null-in-filter")
@@ -125,7 +125,7 @@ async def null_in_a_topic_filter(peer: Peer) -> None:
     await peer.send(raw)
     reply = await peer._next((Suback, Disconnect), ANSWER)
     if isinstance(reply, Suback):
-        peer.check(reply.reason_codes[0] >= 0x80, "the subscription is granted", seen=repr(reply))
+        peer.check(reply.reason_codes[0] >= 0x80, "the subscription is granted", seen=repr(reply), proven=True)
     else:
         await peer.expect_closed()
 
