@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from mqtt_ref.auth.ledger import AuthRule, Ledger, User
+from mqtt_ref.auth.ledger import AuthRule, Ledger
 from mqtt_ref.auth.ledger_hook import LedgerHook
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.hooks import AllowAll, Hook
@@ -39,6 +39,8 @@ class Odd:
     """QoS and RETAIN of the messages that it publishes itself to `odd/foreign/...`, all the time."""
     password: bool = False
     """Whether it lets in one user only."""
+    response_information: str = ""
+    """What clients that ask get; `options` takes this name for a decision."""
     protocols: str = "5,3.1.1,3.1"
     """The versions that the suite is asked to run."""
 
@@ -50,7 +52,9 @@ async def serve(odd: Odd) -> AsyncIterator[str]:
     access: Hook = AllowAll()
     if odd.password:
         access = LedgerHook(Ledger(auth=(AuthRule(username=USER, password=PASSWORD, allow=True),)))
-    server = Server(options(**odd.options), [TcpListener(port=0, terms=odd.terms)], hooks=[*made, access])
+    wanted = options(**odd.options)
+    wanted.capabilities.response_information = odd.response_information
+    server = Server(wanted, [TcpListener(port=0, terms=odd.terms)], hooks=[*made, access])
     for hook in made:
         if isinstance(hook, hooks.ForgetsRetainedQos0):
             hook.server = server
@@ -157,7 +161,7 @@ BROKERS: tuple[Odd, ...] = (
     # Properties.
     Odd("extra-properties", "5.0 3.2.2.3, 3.4.2.2 and siblings: optional, within Maximum Packet Size and "
         "Request Problem Information", quirks=(quirks.ExtraProperties,)),
-    Odd("response-information", "5.0 3.1.2.11.6: for clients that ask", {"response_information": "reply/{client_id}"}),
+    Odd("response-information", "5.0 3.1.2.11.6: for clients that ask", response_information="reply/{client_id}"),
     Odd("assigned-identifier", "5.0 3.1.3.1, 3.2.2.3.7: any identifier, of any form", quirks=(quirks.AssignedIdentifier,)),
     Odd("aliases-remapped", "5.0 3.3.2.3.4, 3.3.4: an alias may be set anew at any time", {"outbound_aliases": 0},
         quirks=(quirks.AliasesRemapped,)),
@@ -210,6 +214,15 @@ BROKERS: tuple[Odd, ...] = (
         hooks=(hooks.ForgetsRetainedQos0,)),
     Odd("qos0-lost", "5.0 4.3.1: at most once, not at all under load", quirks=(quirks.LosesQos0UnderLoad,)),
     Odd("no-sys", "4.7.2: `$SYS` is a custom", {"sys_topic_resend_interval": 0}),
+    Odd("delivers-on-release", "3.1.1 4.3.3, figure 4.3: method A is as good as B", quirks=(quirks.DeliversOnRelease,)),
+    Odd("chatty-sys", "4.7.2: `$` topics are the server's own", {"sys_topic_resend_interval": 1}),
+    # Connections.
+    Odd("resets", "5.0 1.2 (Network Connection), 4.13: closes, by whatever TCP has", quirks=(quirks.Resets,)),
+    Odd("maximum-connect-time", "5.0 3.14.2.1 (0xA0), 3.1.2.10; 3.1.1 3.1.2.10: may close for reasons of its own",
+        quirks=(quirks.MaximumConnectTime,)),
+    Odd("few-subscriptions", "5.0 3.9.3 (0x97), 3.1.1 3.9.3 (0x80); 3.1 has no code that says so", {"subscriptions": 3},
+        protocols="5,3.1.1"),
+    Odd("impatient", "5.0 3.1.4, 3.1.1 3.1.4: a reasonable time for the CONNECT", {"connect_timeout": 1}),
     # Several at once.
     Odd("all-at-once", "each of these alone", {**LIMITS, "outbound_aliases": 0, "overlapping": "each"},
         quirks=(quirks.Foreign, quirks.PacketIdsRandom, quirks.AliasesRemapped, quirks.ExtraProperties,
@@ -218,4 +231,11 @@ BROKERS: tuple[Odd, ...] = (
     Odd("odd-answers", "each of these alone", {"overlapping": "each", "no_matching_subscribers": "hide"},
         quirks=(quirks.PacketIdsDescending, quirks.FailsDiscreetly, quirks.OtherCodes, quirks.AcksReversed,
                 quirks.Jittery)),
+    Odd("odd-offer", "each of these alone", {**LIMITS, "outbound_aliases": 0, "no_matching_subscribers": "hide",
+        "disallowed_unicode": "refuse", "offline_qos0": "queue"},
+        quirks=(quirks.AliasesRemapped, quirks.ExtraProperties, quirks.LongForms, quirks.SubackLast,
+                quirks.LastByteAlone)),
+    Odd("odd-manners", "each of these alone", {"overlapping": "each", "empty_client_id": False, "dollar_publish": "allow",
+        "unauthorized_publish": "close", "maximum_inflight": 1}, hooks=(hooks.GrantsLess, hooks.FirstMember),
+        quirks=(quirks.Quiet, quirks.PacketIdsRandom), password=True),
 )  # fmt: skip

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -21,6 +23,9 @@ READ: Final = 65_536
 PARTIAL: Final = 0.1
 """Seconds that the rest of a packet is waited for where packets of the client are changed."""
 
+LINGER: Final = 0.05
+"""Seconds that a client has to read what came before a reset."""
+
 
 class Quirk:
     """What is odd about one connection; the base class changes nothing.
@@ -29,6 +34,8 @@ class Quirk:
     where nothing changed; packets that it keeps may be sent later through `link.say`.
     """
 
+    resets = False
+    """Whether a connection that the broker closes is reset."""
     rewrites = False
     """Whether packets of the client are changed, which then reach the broker only when they are whole."""
 
@@ -235,6 +242,10 @@ class Link:
                     await asyncio.sleep(left)
                 if data is None:
                     await writer.drain()
+                    if any(quirk.resets for quirk in self.quirks):
+                        await asyncio.sleep(LINGER)
+                        end = writer.get_extra_info("socket")
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 parts: Sequence[bytes] = (data,)
                 for quirk in self.quirks:

@@ -43,6 +43,7 @@ __all__ = [
     "AssignedIdentifier",
     "ClosesSlowly",
     "Coalesced",
+    "DeliversOnRelease",
     "EmptyConnackOnly",
     "ExtraProperties",
     "FailsDiscreetly",
@@ -54,6 +55,7 @@ __all__ = [
     "LastByteAlone",
     "LongForms",
     "LosesQos0UnderLoad",
+    "MaximumConnectTime",
     "OneByte",
     "OtherCodes",
     "PacketIdsDescending",
@@ -63,11 +65,11 @@ __all__ = [
     "Quiet",
     "ResendsBehindTraffic",
     "ResendsLate",
+    "Resets",
     "RetriesLive",
     "Slow",
     "SubackLast",
 ]
-
 
 
 def refusal(packet: Packet) -> bool:
@@ -103,6 +105,64 @@ class ClosesSlowly(Quirk):
 
     def delay(self, packet: Packet | None) -> float:
         return 0.7 if packet is None else 0.0
+
+
+class Resets(Quirk):
+    """Connections that the broker closes are reset, 50 ms after the last packet."""
+
+    resets = True
+
+
+class MaximumConnectTime(Quirk):
+    """A connection lasts four seconds."""
+
+    def from_server(self, packet: Packet) -> Sequence[Packet]:
+        if isinstance(packet, Connack) and packet.reason_code == 0:
+            self.link.loop.call_later(4.0, self.end)
+        return (packet,)
+
+    def end(self) -> None:
+        if not self.link.over:
+            if self.link.version == 5:
+                self.link.say(Disconnect(0xA0))
+            self.link.cut()
+
+
+class DeliversOnRelease(Quirk):
+    """Messages of QoS 2 of 3.x clients reach the broker when their PUBREL has come: method A of 3.1.1."""
+
+    rewrites = True
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self.stored: dict[int, Publish] = {}
+        self.releasing: set[int] = set()
+
+    def from_client(self, packet: Packet) -> Sequence[Packet]:
+        if isinstance(packet, Connect) and not packet.clean_start and packet.protocol_version < 5:
+            sessions = self.link.proxy.shared.setdefault("stored", {})
+            assert isinstance(sessions, dict)
+            self.stored = sessions.setdefault(packet.client_id, {})
+        elif isinstance(packet, Connect):
+            sessions = self.link.proxy.shared.setdefault("stored", {})
+            assert isinstance(sessions, dict)
+            sessions.pop(packet.client_id, None)
+        elif self.link.version in (3, 4) and self.link.connected:
+            if isinstance(packet, Publish) and packet.qos == 2:
+                self.stored.setdefault(packet.packet_id, packet)
+                self.link.say(Pubrec(packet.packet_id))
+                return ()
+            if isinstance(packet, Pubrel) and packet.packet_id in self.stored:
+                self.releasing.add(packet.packet_id)
+                return (self.stored.pop(packet.packet_id),)
+        return (packet,)
+
+    def from_server(self, packet: Packet) -> Sequence[Packet]:
+        if isinstance(packet, Pubrec) and packet.packet_id in self.releasing:
+            self.releasing.discard(packet.packet_id)
+            self.link.tell(Pubrel(packet.packet_id))
+            return ()
+        return (packet,)
 
 
 class OneByte(Quirk):
@@ -322,9 +382,7 @@ class RetriesLive(Quirk):
         self.open: dict[int, Packet] = {}
 
     def from_server(self, packet: Packet) -> Sequence[Packet]:
-        if self.link.version in (3, 4) and (
-            (isinstance(packet, Publish) and packet.qos) or isinstance(packet, Pubrel)
-        ):
+        if self.link.version in (3, 4) and ((isinstance(packet, Publish) and packet.qos) or isinstance(packet, Pubrel)):
             self.open[packet.packet_id] = packet
             self.link.loop.call_later(0.08, self.again, packet)
         return (packet,)
@@ -370,9 +428,7 @@ class PacketIds(Quirk):
             if self.link.connect.clean_start or (self.link.version > 3 and not packet.session_present):
                 sessions[name] = ({}, {})
             self.ours, self.theirs = sessions.setdefault(name, ({}, {}))
-        elif isinstance(packet, Publish) and packet.qos:
-            return (self.renamed(packet, self.outward(packet.packet_id)),)
-        elif isinstance(packet, Pubrel):
+        elif (isinstance(packet, Publish) and packet.qos) or isinstance(packet, Pubrel):
             return (self.renamed(packet, self.outward(packet.packet_id)),)
         return (packet,)
 
@@ -643,4 +699,3 @@ class GoneAtTakeover(Quirk):
 
     def from_server(self, packet: Packet) -> Sequence[Packet]:
         return () if isinstance(packet, Disconnect) and packet.reason_code == 0x8E else (packet,)
-
