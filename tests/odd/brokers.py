@@ -104,6 +104,13 @@ LIMITS: dict[str, Any] = {
     "maximum_session_expiry": 30,
     "maximum_keep_alive": 20,
 }
+MANNERS: dict[str, Any] = {
+    "overlapping": "each",
+    "empty_client_id": False,
+    "dollar_publish": "allow",
+    "unauthorized_publish": "close",
+    "maximum_inflight": 1,
+}
 
 BROKERS: tuple[Odd, ...] = (
     # Subscriptions that the server makes.
@@ -124,7 +131,8 @@ BROKERS: tuple[Odd, ...] = (
     Odd("slow-reader", "4.2: the transport holds back what is not read", terms=Terms(packets_per_second=60)),
     Odd("wills-late", "5.0 3.1.2.5: promptly, which is a SHOULD; 3.1.1 3.1.2.5", hooks=(hooks.DelaysWills,)),
     Odd("resends-late", "5.0 4.4, 3.1.1 4.4: resend after a reconnect, no time given", quirks=(quirks.ResendsLate,)),
-    Odd("resends-behind-traffic", "5.0 4.4: no place is given among other packets", quirks=(quirks.ResendsBehindTraffic,)),
+    Odd("resends-behind-traffic", "5.0 4.4: no place is given among other packets",
+        quirks=(quirks.ResendsBehindTraffic,)),
     Odd("retries-live", "3.1.1 4.4: a reconnect is the only case where it is required; 5.0 clients get none",
         quirks=(quirks.RetriesLive,)),
     # Order.
@@ -162,7 +170,8 @@ BROKERS: tuple[Odd, ...] = (
     Odd("extra-properties", "5.0 3.2.2.3, 3.4.2.2 and siblings: optional, within Maximum Packet Size and "
         "Request Problem Information", quirks=(quirks.ExtraProperties,)),
     Odd("response-information", "5.0 3.1.2.11.6: for clients that ask", response_information="reply/{client_id}"),
-    Odd("assigned-identifier", "5.0 3.1.3.1, 3.2.2.3.7: any identifier, of any form", quirks=(quirks.AssignedIdentifier,)),
+    Odd("assigned-identifier", "5.0 3.1.3.1, 3.2.2.3.7: any identifier, of any form",
+        quirks=(quirks.AssignedIdentifier,)),
     Odd("aliases-remapped", "5.0 3.3.2.3.4, 3.3.4: an alias may be set anew at any time", {"outbound_aliases": 0},
         quirks=(quirks.AliasesRemapped,)),
     Odd("aliases-at-random", "5.0 3.3.2.3.4: several aliases may stand for a topic", {"outbound_aliases": 0},
@@ -235,7 +244,6 @@ BROKERS: tuple[Odd, ...] = (
         "disallowed_unicode": "refuse", "offline_qos0": "queue"},
         quirks=(quirks.AliasesRemapped, quirks.ExtraProperties, quirks.LongForms, quirks.SubackLast,
                 quirks.LastByteAlone)),
-    Odd("odd-manners", "each of these alone", {"overlapping": "each", "empty_client_id": False, "dollar_publish": "allow",
-        "unauthorized_publish": "close", "maximum_inflight": 1}, hooks=(hooks.GrantsLess, hooks.FirstMember),
+    Odd("odd-manners", "each of these alone", MANNERS, hooks=(hooks.GrantsLess, hooks.FirstMember),
         quirks=(quirks.Quiet, quirks.PacketIdsRandom), password=True),
 )  # fmt: skip

@@ -125,4 +125,4 @@ class ForgetsRetainedQos0(Hook):
 
     def forget(self, topic: str) -> None:
         if self.server is not None:
-            self.server.broker.delivery.retained_messages.remove(topic)
+            self.server.broker.retained_messages.remove(topic)

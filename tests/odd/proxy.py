@@ -196,8 +196,9 @@ class Link:
         packets: list[Packet] = [packet]
         for quirk in self.quirks:
             packets = [out for one in packets for out in quirk.from_client(one)]
-        for one in packets if up is not None else ():
-            up.write(data if one is packet else encode(self.version, one))
+        if up is not None:
+            for one in packets:
+                up.write(data if one is packet else encode(self.version, one))
 
     async def _server(self, upstream: asyncio.StreamReader) -> None:
         decoder: Decoder | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from mqtt_ref.wire.packets import (
     Connack,
@@ -201,7 +201,7 @@ class LastByteAlone(Quirk):
 class Lanes(Quirk):
     """Packets of some kinds are held for a while, in their order; the others overtake them."""
 
-    waits: dict[type[Any], float] = {}
+    waits: ClassVar[dict[type[Any], float]] = {}
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -234,19 +234,26 @@ class Lanes(Quirk):
 class AckLanes(Lanes):
     """SUBACK, UNSUBACK, PUBACK, PUBREC, PUBCOMP and PINGRESP each wait on their own; messages overtake them."""
 
-    waits = {Suback: 0.2, Unsuback: 0.05, Puback: 0.12, Pubrec: 0.25, Pubcomp: 0.08, Pingresp: 0.15}
+    waits: ClassVar[dict[type[Any], float]] = {
+        Suback: 0.2,
+        Unsuback: 0.05,
+        Puback: 0.12,
+        Pubrec: 0.25,
+        Pubcomp: 0.08,
+        Pingresp: 0.15,
+    }
 
 
 class SubackLast(Lanes):
     """A SUBACK comes behind retained messages and whatever else is ready within 150 ms."""
 
-    waits = {Suback: 0.15}
+    waits: ClassVar[dict[type[Any], float]] = {Suback: 0.15}
 
 
 class LanePublish(Lanes):
     """PUBLISH packets are 250 ms late; acknowledgements and PINGRESP overtake them."""
 
-    waits = {Publish: 0.25}
+    waits: ClassVar[dict[type[Any], float]] = {Publish: 0.25}
 
 
 class AcksReversed(Quirk):
@@ -674,7 +681,7 @@ class AliasesAtRandom(Aliases):
 
 
 class Foreign(Quirk):
-    """Each client is subscribed by the server to `odd/foreign/#`: its messages come unasked, at any moment."""
+    """Each client is subscribed by the server to topics of `odd/foreign/`: their messages come unasked, at any moment."""
 
     packet_id = 54_321
 
@@ -685,9 +692,9 @@ class Foreign(Quirk):
     def from_server(self, packet: Packet) -> Sequence[Packet]:
         if isinstance(packet, Connack) and packet.reason_code == 0:
             self.asked = True
-            self.link.loop.call_soon(
-                self.link.tell, Subscribe(self.packet_id, [Subscription("odd/foreign/#", 2, retain_as_published=True)])
-            )
+            topics = (f"odd/foreign/{number}" for number in range(3))
+            asked = [Subscription(topic, 2, retain_as_published=True) for topic in topics]
+            self.link.loop.call_soon(self.link.tell, Subscribe(self.packet_id, asked))
         elif self.asked and isinstance(packet, Suback) and packet.packet_id == self.packet_id:
             self.asked = False
             return ()

@@ -58,7 +58,12 @@ async def judge(odd: Odd, arguments: Sequence[str] = (), limit: float = 900) -> 
                     suite.kill()
                 raise
         code = suite.returncode if suite.returncode is not None else -1
-        return code, json.loads(report.read_text()) if report.exists() else {}, out.decode(errors="replace")
+        return code, _read(report), out.decode(errors="replace")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; empty if there is no file."""
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def summary(code: int, report: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -111,9 +116,7 @@ async def _serve(odd: Odd) -> None:
 
 
 async def _all(chosen: Sequence[Odd], given: argparse.Namespace) -> int:
-    results: dict[str, Any] = {}
-    if given.record is not None and given.record.exists():
-        results = json.loads(given.record.read_text())
+    results = _read(given.record) if given.record is not None else {}
     more = ["--select", *given.select] if given.select else []
     more += ["--protocol", given.protocol] if given.protocol else []
     accused = False
@@ -135,8 +138,12 @@ async def _all(chosen: Sequence[Odd], given: argparse.Namespace) -> int:
             for case, reason in one.get("fail", {}).items():
                 print(f"    {version} {case}: {reason}", flush=True)
         if given.record is not None:
-            given.record.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+            _write(given.record, results)
     return 1 if accused else 0
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
