@@ -681,7 +681,7 @@ class AliasesAtRandom(Aliases):
 
 
 class Foreign(Quirk):
-    """Each client is subscribed by the server to topics of `odd/foreign/`: their messages come unasked, at any moment."""
+    """Each client is subscribed by the server to `odd/foreign/...`: messages come unasked, at any moment."""
 
     packet_id = 54_321
 
