@@ -7,11 +7,14 @@ import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from mqtt_ref.testing.rawclient import RawClient
+import pytest
+
+from mqtt_ref.testing.rawclient import LinkClosed, RawClient
 from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
     Puback,
+    Pubcomp,
     Publish,
     Pubrec,
     Pubrel,
@@ -147,3 +150,42 @@ def test_a_session_is_resumed_and_its_messages_wait() -> None:
             assert client.expect(Publish).dup
 
     play("resends-behind-traffic", story)
+
+
+def test_a_connection_ends_after_four_seconds() -> None:
+    def story(port: int) -> None:
+        with RawClient(port) as client:
+            client.connect("short")
+            assert isinstance(found := client.read(), Disconnect)
+            assert found.reason_code == 0xA0
+            assert client.until_closed() == []
+
+    play("maximum-connect-time", story)
+
+
+def test_a_message_of_qos_2_is_delivered_when_it_is_released() -> None:
+    def story(port: int) -> None:
+        with RawClient(port, version=4) as client:
+            client.connect("a")
+            client.subscribe("t")
+            client.send(Publish("t", b"1", 2, packet_id=5), Publish("t", b"1", 2, dup=True, packet_id=5))
+            assert [client.expect(Pubrec).packet_id for _ in range(2)] == [5, 5]
+            client.ping()
+            client.send(Pubrel(5))
+            found = [client.read(), client.read()]
+            assert {type(one) for one in found} == {Publish, Pubcomp}
+
+    play("delivers-on-release", story)
+
+
+def test_a_connection_is_reset() -> None:
+    def story(port: int) -> None:
+        with RawClient(port) as client:
+            client.connect("reset")
+            client.send(b"\x60\x00")
+            client.expect(Disconnect)
+            with pytest.raises(LinkClosed) as closed:
+                client.read()
+            assert closed.value.reset
+
+    play("resets", story)
