@@ -90,6 +90,7 @@ def _decides(name: str, why: str, **settings: Any) -> Odd:
     return Odd(name, why, settings)
 
 
+VERSIONS = "5.0 3.1.2.2, 3.1.1 3.1.2.2: a server need not support other versions"
 UNASKED = (quirks.Foreign,)
 ASSIGNED = "5.0 4.5 and 3.3.4, 3.1.1 4.5: a server may assign subscriptions to a client by itself"
 LIMITS: dict[str, Any] = {
@@ -196,10 +197,10 @@ BROKERS: tuple[Odd, ...] = (
     # Who may connect.
     Odd("no-empty-identifiers", "5.0 3.1.3.1, 3.1.1 3.1.3.1: a server MAY allow them", {"empty_client_id": False}),
     Odd("password", "5.0 3.1.4, 3.1.1 3.1.4: a server may authenticate", password=True),
-    Odd("only-5", "5.0 3.1.2.2, 3.1.1 3.1.2.2: a server need not support other versions", {"versions": (5,)}),
-    Odd("only-3.1.1", "the same", {"versions": (4,)}),
-    Odd("only-3.1", "the same", {"versions": (3,)}),
-    Odd("no-3.1", "the same", {"versions": (4, 5)}),
+    Odd("only-5", VERSIONS, {"versions": (5,)}),
+    Odd("only-3.1.1", VERSIONS, {"versions": (4,)}),
+    Odd("only-3.1", VERSIONS, {"versions": (3,)}),
+    Odd("no-3.1", VERSIONS, {"versions": (4, 5)}),
     # Decisions.
     _decides("overlapping-each", "5.0 3.3.4, 3.1.1 3.3.5", overlapping="each"),
     _decides("shared-for-v3-ordinary", "4.8.2 is of 5.0 only", shared_for_v3="ordinary"),

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from tests.odd.brokers import BROKERS, PASSWORD, USER, Odd, serve
 
-__all__ = ["by_name", "judge", "main", "summary"]
+__all__ = ["brief", "by_name", "judge", "main", "summary"]
 
 
 def by_name(name: str) -> Odd:
@@ -78,6 +78,15 @@ def summary(code: int, report: dict[str, Any], seconds: float) -> dict[str, Any]
     return {"exit": code, "seconds": round(seconds), "versions": versions}
 
 
+def brief(found: dict[str, Any]) -> dict[str, Any]:
+    """A summary without what differs from run to run: reasons and seconds."""
+    versions = {
+        version: {key: value if key == "counts" else sorted(value) for key, value in one.items()}
+        for version, one in found["versions"].items()
+    }
+    return {"exit": found["exit"], "why": found["why"], "versions": versions}
+
+
 def _reason(result: dict[str, Any]) -> str:
     said = [str(result[key]) for key in ("message", "expected", "seen") if result.get(key)]
     return " | ".join(said)[:300]
@@ -91,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--serve", action="store_true", help="run one until interrupted, and say where")
     parser.add_argument("--protocol", help="versions to run, of 5, 3.1.1, 3.1")
     parser.add_argument("--select", nargs="+", default=[], metavar="ID", help="only these statements or cases")
-    parser.add_argument("--record", metavar="FILE", type=Path, help="write the results as JSON")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="write verdicts and case ids as JSON")
+    parser.add_argument("--details", metavar="FILE", type=Path, help="write the same with reasons and seconds")
     parser.add_argument("--limit", type=float, default=900, metavar="SECONDS", help="for each of them")
     parser.add_argument("-v", "--verbose", action="store_true", help="say which cases failed, and why")
     given = parser.parse_args(arguments)
@@ -116,7 +126,7 @@ async def _serve(odd: Odd) -> None:
 
 
 async def _all(chosen: Sequence[Odd], given: argparse.Namespace) -> int:
-    results = _read(given.record) if given.record is not None else {}
+    records = {path: _read(path) for path in (given.record, given.details) if path is not None}
     more = ["--select", *given.select] if given.select else []
     more += ["--protocol", given.protocol] if given.protocol else []
     accused = False
@@ -130,15 +140,15 @@ async def _all(chosen: Sequence[Odd], given: argparse.Namespace) -> int:
         found["why"] = odd.why
         if not report:
             found["output"] = out[-1000:]
-        results[odd.name] = found
         accused = accused or code != 0
         parts = (f"{version}: {one['counts']}" for version, one in found["versions"].items())
         print(f"{odd.name:26} {code} {found['seconds']}s  {'  '.join(parts) or out[-300:]}", flush=True)
         for version, one in found["versions"].items() if given.verbose else ():
             for case, reason in one.get("fail", {}).items():
                 print(f"    {version} {case}: {reason}", flush=True)
-        if given.record is not None:
-            _write(given.record, results)
+        for path, results in records.items():
+            results[odd.name] = found if path == given.details else brief(found)
+            _write(path, results)
     return 1 if accused else 0
 
 

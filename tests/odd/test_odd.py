@@ -56,5 +56,6 @@ def test_the_record_has_every_broker_and_nothing_new() -> None:
     record = json.loads(RESULTS.read_text())
     assert set(record) == {odd.name for odd in BROKERS}
     for name, result in record.items():
-        failed = {case for one in result["versions"].values() for case in one.get("fail", {})}
+        assert result["versions"], name
+        failed = {case for one in result["versions"].values() for case in one.get("fail", [])}
         assert not [case for case in failed if not known(name, case)], name
