@@ -100,6 +100,7 @@ class Watched:
         data, frames = framer.feed(data)
         first = self.begun_at or now
         if frames:
+            talk.heard_at = now
             talk.history.append((now, CLIENT, data, 0, framer.whole))
         for pos, body, stop in frames:
             talk.data, talk.pos, talk.stop = data, pos, stop

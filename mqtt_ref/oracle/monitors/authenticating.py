@@ -41,7 +41,7 @@ class Authenticating(Monitor):
         talk = self.talk
         if talk.version != V5 or talk.answered_at or packet.TYPE in FREE or talk.connect is None or not talk.certain:
             return
-        if self._method() is not None:
+        if self._method() is not None and not talk.overtaken:
             what = f"{PACKET_NAMES[packet.TYPE]} before the CONNACK"
             self.accuse(ONLY, "nothing but AUTH and DISCONNECT before the CONNACK", what)
 
