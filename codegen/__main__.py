@@ -19,6 +19,7 @@ from codegen.tables.reader import SpecError
 
 EMITTERS = (
     "packets",
+    "codes",
     "registry",
     "fast",
     "reference",

@@ -20,6 +20,7 @@ from mqtt_ref.http.listing import (
 )
 from mqtt_ref.http.models import Client, Form, Message, Page, Published, Publishing, Reset, Retained, Session
 from mqtt_ref.wire import packets
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT, V5
@@ -28,7 +29,6 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["add_api"]
 
 V1: Final = "/api/v1"
-ADMINISTRATIVE_ACTION: Final = 0x98
 OWN: Final = "$SYS/"
 
 
