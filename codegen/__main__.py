@@ -29,6 +29,7 @@ EMITTERS = (
     "machines",
     "docs",
     "hooks",
+    "http",
 )
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"

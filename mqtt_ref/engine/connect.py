@@ -20,6 +20,7 @@ from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss, refuse
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.block import will_block
 from mqtt_ref.wire.codes import (
     BAD_AUTHENTICATION_METHOD,
     CLIENT_IDENTIFIER_NOT_VALID,
@@ -243,7 +244,8 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
         return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
-    if will.properties is not None and will.properties.payload_format_indicator and broker.decisions.payload_format:
+    block = will_block(will.properties) if broker.decisions.payload_format else None
+    if block is not None and block.utf8:
         try:
             will.payload.decode()
         except UnicodeDecodeError:
