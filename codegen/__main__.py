@@ -19,6 +19,7 @@ from codegen.tables.reader import SpecError
 
 EMITTERS = (
     "packets",
+    "codes",
     "registry",
     "fast",
     "reference",
@@ -28,6 +29,7 @@ EMITTERS = (
     "machines",
     "docs",
     "hooks",
+    "http",
 )
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"

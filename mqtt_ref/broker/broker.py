@@ -28,6 +28,7 @@ from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
 from mqtt_ref.wire.block import block_of
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["Broker"]
-
-SERVER_SHUTTING_DOWN = 0x8B
 
 
 class Broker:

@@ -26,6 +26,7 @@ from mqtt_ref.engine.generated.session import (
 )
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Connect
 
 __all__ = ["Sessions"]
-
-ADMINISTRATIVE_ACTION = 0x98
-SESSION_TAKEN_OVER = 0x8E
 
 
 class Sessions:

@@ -33,19 +33,20 @@ from mqtt_ref.engine.generated.auth import (
 from mqtt_ref.engine.generated.connection import CONNECTED, DO_WAIT, ON_CHALLENGED
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.wire.codes import (
+    AUTH,
+    CONTINUE_AUTHENTICATION,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    RE_AUTHENTICATE,
+)
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Auth, Connect
 
 __all__ = ["Authentication", "answered", "begin", "received", "timed_out"]
-
-AUTH = 15
-CONTINUE_AUTHENTICATION = 0x18
-RE_AUTHENTICATE = 0x19
-PROTOCOL_ERROR = 0x82
-NOT_AUTHORIZED = 0x87
-PACKET_TOO_LARGE = 0x95
 
 
 class Authentication:

@@ -20,6 +20,21 @@ from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss, refuse
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.block import will_block
+from mqtt_ref.wire.codes import (
+    BAD_AUTHENTICATION_METHOD,
+    CLIENT_IDENTIFIER_NOT_VALID,
+    CONNECT,
+    MALFORMED_PACKET,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PAYLOAD_FORMAT_INVALID,
+    QOS_NOT_SUPPORTED,
+    RETAIN_NOT_SUPPORTED,
+    SERVER_BUSY,
+    TOPIC_NAME_INVALID,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
@@ -35,19 +50,6 @@ INTRODUCED = 1
 """`on_connect` was asked."""
 WILL_JUDGED = 2
 """`on_acl_check` was asked about the will."""
-
-CONNECT = 1
-MALFORMED_PACKET = 0x81
-UNSUPPORTED_PROTOCOL_VERSION = 0x84
-CLIENT_IDENTIFIER_NOT_VALID = 0x85
-NOT_AUTHORIZED = 0x87
-SERVER_BUSY = 0x89
-BAD_AUTHENTICATION_METHOD = 0x8C
-TOPIC_NAME_INVALID = 0x90
-PACKET_TOO_LARGE = 0x95
-PAYLOAD_FORMAT_INVALID = 0x99
-RETAIN_NOT_SUPPORTED = 0x9A
-QOS_NOT_SUPPORTED = 0x9B
 
 
 def connect(connection: Connection, packet: Connect, now: int) -> None:
@@ -242,7 +244,8 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
         return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
-    if will.properties is not None and will.properties.payload_format_indicator and broker.decisions.payload_format:
+    block = will_block(will.properties) if broker.decisions.payload_format else None
+    if block is not None and block.utf8:
         try:
             will.payload.decode()
         except UnicodeDecodeError:

@@ -51,6 +51,15 @@ from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
 from mqtt_ref.engine.reacting import breach, dismiss, react, say_expelled, say_refused
 from mqtt_ref.engine.waiting import Suspended, Waiting
+from mqtt_ref.wire.codes import (
+    KEEP_ALIVE_TIMEOUT,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    QUOTA_EXCEEDED,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.fast import PINGRESP
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -78,13 +87,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-PUBACK = 4
-PROTOCOL_ERROR = 0x82
-UNSPECIFIED_ERROR = 0x80
-NOT_AUTHORIZED = 0x87
-KEEP_ALIVE_TIMEOUT = 0x8D
-PACKET_TOO_LARGE = 0x95
-QUOTA_EXCEEDED = 0x97
 
 READ = 0
 """Stage of a suspended packet: `on_packet_read` was asked. Every other stage belongs to the packet's pipeline."""

@@ -7,25 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.access import Verdict
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe, Will
 
 __all__ = [
     "ASK",
-    "CONNECT",
     "LATER",
-    "PUBLISH",
-    "PUBLISH_ACCESS",
-    "READ",
-    "SUBSCRIBE",
-    "SUBSCRIBE_ACCESS",
-    "UNSUBSCRIBE",
-    "WILL",
-    "WILL_ACCESS",
     "Intercept",
-    "Pending",
     "Refusal",
 ]
 
@@ -48,38 +37,6 @@ LATER: Final = Refusal(0, "later")
 """Not an answer: let the question leave as an effect."""
 ASK: Final = -1
 """The same from a callable that returns a Reason Code."""
-
-# What a connection waits for an answer to, and so where it goes on.
-READ: Final = 1
-CONNECT: Final = 2
-WILL_ACCESS: Final = 3
-PUBLISH_ACCESS: Final = 4
-PUBLISH: Final = 5
-SUBSCRIBE: Final = 6
-SUBSCRIBE_ACCESS: Final = 7
-UNSUBSCRIBE: Final = 8
-WILL: Final = 9
-
-
-class Pending:
-    """What is half done while a question is open."""
-
-    __slots__ = ("codes", "packet", "question", "stage", "topic", "verdict")
-
-    def __init__(
-        self,
-        stage: int,
-        packet: Packet,
-        topic: str = "",
-        codes: list[int] | None = None,
-        verdict: Verdict | None = None,
-    ) -> None:
-        self.stage = stage
-        self.packet = packet
-        self.topic = topic
-        self.codes: list[int] = [] if codes is None else codes
-        self.verdict = verdict
-        self.question = 0
 
 
 class Intercept:

@@ -19,6 +19,20 @@ from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
 from mqtt_ref.wire.block import Block, block_for
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    MALFORMED_PACKET,
+    NO_MATCHING_SUBSCRIBERS,
+    NOT_AUTHORIZED,
+    PAYLOAD_FORMAT_INVALID,
+    PROTOCOL_ERROR,
+    PUBLISH,
+    QUOTA_EXCEEDED,
+    RETAIN_NOT_SUPPORTED,
+    TOPIC_ALIAS_INVALID,
+    TOPIC_NAME_INVALID,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import CLIENT, V5, V31
 from mqtt_ref.wire.reasons import PubackReason
@@ -29,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PERMITTED", "carry_out", "publish", "refuse"]
 
-_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
+_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
 
 # Stages of a PUBLISH. It may be suspended before the second and the third.
@@ -38,18 +52,6 @@ PERMITTED = 2
 """`on_acl_check` was asked."""
 SEEN = 3
 """`on_publish` was asked."""
-
-PUBLISH = 3
-NO_MATCHING_SUBSCRIBERS = 0x10
-UNSPECIFIED_ERROR = 0x80
-MALFORMED_PACKET = 0x81
-PROTOCOL_ERROR = 0x82
-NOT_AUTHORIZED = 0x87
-TOPIC_NAME_INVALID = 0x90
-TOPIC_ALIAS_INVALID = 0x94
-QUOTA_EXCEEDED = 0x97
-PAYLOAD_FORMAT_INVALID = 0x99
-RETAIN_NOT_SUPPORTED = 0x9A
 
 
 def publish(

@@ -27,6 +27,18 @@ from mqtt_ref.engine.generated.qos_receive import (
     WIDTH,
 )
 from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    PACKET_IDENTIFIER_IN_USE,
+    PACKET_IDENTIFIER_NOT_FOUND,
+    PACKET_TOO_LARGE,
+    PUBACK,
+    PUBCOMP,
+    PUBLISH,
+    PUBREC,
+    QOS_NOT_SUPPORTED,
+    RECEIVE_MAXIMUM_EXCEEDED,
+)
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -34,16 +46,6 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
 
 __all__ = ["accepts", "answered", "counts", "released"]
-
-PUBLISH = 3
-PUBACK = 4
-PUBREC = 5
-PUBCOMP = 7
-PACKET_IDENTIFIER_IN_USE = 0x91
-PACKET_IDENTIFIER_NOT_FOUND = 0x92
-RECEIVE_MAXIMUM_EXCEEDED = 0x93
-PACKET_TOO_LARGE = 0x95
-QOS_NOT_SUPPORTED = 0x9B
 
 
 def counts(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
@@ -99,9 +101,9 @@ def answered(
     received = session.received
     state = HELD if packet_id in received else FREE
     if qos == 1:
-        at = state * WIDTH + (ON_PUBLISH_QOS1 if code < 0x80 else ON_REFUSED_QOS1)
+        at = state * WIDTH + (ON_PUBLISH_QOS1 if code < FAILURE else ON_REFUSED_QOS1)
     else:
-        at = state * WIDTH + (ON_PUBLISH_QOS2 if code < 0x80 else ON_REFUSED_QOS2)
+        at = state * WIDTH + (ON_PUBLISH_QOS2 if code < FAILURE else ON_REFUSED_QOS2)
     action = tables.qos_receive_action[at]
     if state == HELD and qos == 2 and received[packet_id] != connection.serial:
         # A repeat counts once on each connection.

@@ -32,19 +32,21 @@ from mqtt_ref.engine.generated.qos_send import (
 from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    PACKET_IDENTIFIER_NOT_FOUND,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    PUBREC,
+    PUBREL,
+)
 from mqtt_ref.wire.primitives import V5, V31
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
 
 __all__ = ["acknowledged", "deliver", "pump", "resume"]
-
-PUBACK = 4
-PUBREC = 5
-PUBREL = 6
-PROTOCOL_ERROR = 0x82
-PACKET_TOO_LARGE = 0x95
-PACKET_IDENTIFIER_NOT_FOUND = 0x92
 
 
 def deliver(
@@ -239,9 +241,9 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
     """
     broker = connection.broker
     if kind == PUBACK:
-        event = ON_PUBACK if code < 0x80 else ON_PUBACK_ERROR
+        event = ON_PUBACK if code < FAILURE else ON_PUBACK_ERROR
     elif kind == PUBREC:
-        event = ON_PUBREC if code < 0x80 else ON_PUBREC_ERROR
+        event = ON_PUBREC if code < FAILURE else ON_PUBREC_ERROR
     else:
         event = ON_PUBCOMP
     delivery = session.inflight.get(packet_id)

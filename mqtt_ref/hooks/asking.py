@@ -13,7 +13,6 @@ from mqtt_ref.hooks.chain import Chain, Handler
 from mqtt_ref.hooks.changing import CHANGES, FAILED
 from mqtt_ref.hooks.deciding import (
     NOBODY,
-    NOT_AUTHORIZED,
     V,
     denial,
     entitled,
@@ -24,6 +23,7 @@ from mqtt_ref.hooks.deciding import (
     unshared,
 )
 from mqtt_ref.hooks.outcomes import Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker

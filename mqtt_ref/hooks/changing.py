@@ -10,6 +10,7 @@ from mqtt_ref.broker.views import Client, client_of, owner_of
 from mqtt_ref.engine.intercept import LATER, Intercept, Refusal
 from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
 from mqtt_ref.hooks.outcomes import Drop, Reject
+from mqtt_ref.wire.codes import UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
 from mqtt_ref.wire.packets import Connect, Publish, Will
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGES", "Change", "fold", "intercept_of", "legal"]
 
-FAILED: Final = Refusal(0x80, "A hook failed")
+FAILED: Final = Refusal(UNSPECIFIED_ERROR, "A hook failed")
 DROPPED: Final = Refusal(0, "", True)
 
 

@@ -13,6 +13,7 @@ from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
-NOT_AUTHORIZED: Final = 0x87
-UNSPECIFIED_ERROR: Final = 0x80
 NOBODY: Final = "no hook says who may connect"
 V = TypeVar("V", Verdict, int)
 """What an answer comes to for the engine."""
