@@ -24,6 +24,7 @@ from mqtt_ref.engine.generated.decisions import (
     SHARED_FOR_V3_SHARE,
     SHUTDOWN_WILLS_KEEP,
 )
+from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
     from mqtt_ref.engine.intercept import Intercept
-    from mqtt_ref.engine.watch import Watch
     from mqtt_ref.ports import Record, Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
@@ -72,7 +72,7 @@ class Broker:
 
         # What the embedding program decides, is told, and changes.
         self.access: Access | None = None
-        self.watch: Watch | None = None
+        self.watch = Watch()
         self.intercept: Intercept | None = None
         self.select: Callable[[Message, Match], Match] | None = None
         """Changes who gets a message."""
@@ -269,7 +269,7 @@ class Broker:
         output: Callable[[Connection, list[bytes]], list[bytes]] | None = None,
     ) -> None:
         """Who decides, is told, and may change what passes, from now on."""
-        self.watch = watch
+        self.watch = Watch() if watch is None else watch
         self.intercept = intercept
         self.select = select
         self.output = output
@@ -286,7 +286,7 @@ class Broker:
         intercept = self.intercept
         self.tapped = (
             (intercept is not None and (intercept.waits or intercept.read is not None))
-            or (watch is not None and watch.processed is not None)
+            or watch.on_packet_processed is not None
             or (access is not None and access.waits)
         )
         self.burst_open = (

@@ -62,7 +62,7 @@ class Wills:
             message = will.message_of(broker.last_message, wanted, session.client_id, session.version, now)
             broker.deliverer.publish(message, now)
             watch = broker.watch
-            if watch is not None and watch.will_sent is not None:
-                watch.will_sent(session, message)
+            if watch.on_will_sent is not None:
+                watch.on_will_sent(session, message)
         if broker.journal is not None and broker.sessions.by_client_id.get(session.client_id) is session:
             broker.journal.session(session)

@@ -54,7 +54,7 @@ def take(
     at += 1
     # A notification may end the connection after each message.
     watch = broker.watch
-    end = len(packets) if watch is None or watch.published is None else at
+    end = len(packets) if watch.on_published is None else at
     while at < end:
         other = packets[at]
         if (
@@ -127,7 +127,7 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
         or not deliverer.one_copy
         or broker.select is not None
         or size > PLAIN_MAXIMUM
-        or (watch is not None and watch.published is not None)
+        or watch.on_published is not None
     ):
         for payload in payloads:
             broker.last_message += 1

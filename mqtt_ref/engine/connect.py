@@ -322,8 +322,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     at = connection.step(ON_ACCEPTED)
     if broker.tables.connection_action[at] == DO_WELCOME:
         watch = broker.watch
-        if watch is not None and watch.establishing is not None:
-            watch.establishing(connection, packet)
+        if watch.on_session_establish is not None:
+            watch.on_session_establish(connection, packet)
         present = sessions.admit(connection, packet, client_id, now)
         session = connection.session
         _set_keep_alive(connection, packet, now)
@@ -339,8 +339,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
         connection.refresh()
         if session is not None:
             broker.router.wake(session.handle)
-            if watch is not None and watch.connected is not None:
-                watch.connected(connection, session, present)
+            if watch.on_session_established is not None:
+                watch.on_session_established(connection, present)
             if session.inflight or session.queue:
                 qos_send.resume(connection, session, now)
     connection.done(at, now)

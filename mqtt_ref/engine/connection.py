@@ -556,8 +556,8 @@ class Connection:
         if self.suspended is not None:
             return
         watch = self.broker.watch
-        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
-            watch.processed(self, packet)
+        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
+            watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
         """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""

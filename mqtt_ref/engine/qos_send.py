@@ -95,8 +95,8 @@ def _full(session: Session, message: Message) -> bool:
     if len(session.inflight) < broker.limits.packet_id_maximum:
         return False
     watch = broker.watch
-    if watch is not None and watch.exhausted is not None:
-        watch.exhausted(session, message)
+    if watch.on_packet_id_exhausted is not None:
+        watch.on_packet_id_exhausted(session, message)
     return True
 
 
@@ -215,8 +215,8 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     delivery.charged = True
     connection.quota -= 1
     watch = broker.watch
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, False)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, False)
 
 
 def acknowledged(connection: Connection, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
@@ -242,8 +242,8 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
     action = _step(session, delivery, event)
     if action == DO_COMPLETE:
         watch = broker.watch
-        if watch is not None and watch.qos_complete is not None:
-            watch.qos_complete(session, delivery.message, packet_id)
+        if watch.on_qos_complete is not None:
+            watch.on_qos_complete(session, delivery.message, packet_id)
         if delivery.charged and connection.quota < connection.agreement.quota_maximum:
             # Never above its initial value [X5-quota-ceiling].
             connection.quota += 1
@@ -333,8 +333,8 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     if _expired(connection, message, now):
         _step(session, delivery, ON_EXPIRED)
         if delivery.state == IDLE:
-            if watch is not None and watch.qos_dropped is not None:
-                watch.qos_dropped(session, message, packet_id, "expired")
+            if watch.on_qos_dropped is not None:
+                watch.on_qos_dropped(session, message, packet_id, "expired")
             return
     dup = action != DO_RESEND_PUBLISH_PLAIN
     data = _publish(
@@ -343,15 +343,15 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     if not data:
         # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
         _step(session, delivery, ON_PUBACK if delivery.qos == 1 else ON_PUBREC_ERROR)
-        if watch is not None and watch.qos_dropped is not None:
-            watch.qos_dropped(session, message, packet_id, "too_large")
+        if watch.on_qos_dropped is not None:
+            watch.on_qos_dropped(session, message, packet_id, "too_large")
         return
     _send(connection, message, data)
     delivery.charged = True
     connection.quota -= 1
     broker.counters.messages_resent += 1
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, True)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, True)
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:

@@ -21,7 +21,6 @@ from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.engine.watch import tell_dropped
 from mqtt_ref.wire.packets import Subscribe
 from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import SubackReason
@@ -191,8 +190,8 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.subscribed is not None:
-        watch.subscribed(connection, packet, codes)
+    if watch.on_subscribed is not None:
+        watch.on_subscribed(connection, packet, codes)
     connection.outbox.burst += size
     identifiers = (identifier,) if identifier else ()
     for messages, granted, no_local in retained:
@@ -297,8 +296,9 @@ def _send_retained(
             continue  # [MQTT5-3.8.3-3]
         if guarded and not broker.reading.may_read(session, message.topic):
             broker.counters.dropped_denied += 1
-            tell_dropped(broker, session, message, "denied")
+            if broker.watch.on_publish_dropped is not None:
+                broker.watch.on_publish_dropped(session, message, "denied")
             continue
-        if watch is not None and watch.retained_sent is not None:
-            watch.retained_sent(session, message)
+        if watch.on_retain_published is not None:
+            watch.on_retain_published(session, message)
         qos_send.deliver(connection, session, message, min(message.qos, most), True, identifiers, now)

@@ -83,5 +83,5 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.unsubscribed is not None:
-        watch.unsubscribed(connection, packet, codes)
+    if watch.on_unsubscribed is not None:
+        watch.on_unsubscribed(connection, packet, codes)

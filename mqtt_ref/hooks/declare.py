@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 __all__ = ["EVENTS", "Event", "decide", "load", "notify", "transform"]
@@ -18,15 +18,28 @@ class Event(NamedTuple):
     kind: str
     waits: bool
     fails: str
+    arguments: Mapping[str, str]
+    """The types of its arguments as they are written, by name."""
+    awaited: bool = False
+    """Whether the server waits for the handlers of this notification; the engine cannot."""
+
+    @property
+    def of_client(self) -> bool:
+        """Whether it is about a client; then that is its first argument."""
+        return next(iter(self.arguments.values()), "") in CLIENT
 
 
+CLIENT: Final = ("Client", "Client | None")
 EVENTS: Final[dict[str, Event]] = {}
 """All events by name, in the order in which they are declared."""
 
 
-def notify(*, waits: bool = True) -> Callable[[F], F]:
-    """Told after the fact. What a handler returns or raises changes nothing."""
-    return _event("notify", waits, "logged")
+def notify(*, waits: bool = True, awaited: bool = False) -> Callable[[F], F]:
+    """Told after the fact. What a handler returns or raises changes nothing.
+
+    The engine calls `Watch.<event>`, which is generated; `awaited` events are fired by the server instead.
+    """
+    return _event("notify", waits, "logged", awaited)
 
 
 def transform(*, fails: str, waits: bool = True) -> Callable[[F], F]:
@@ -44,9 +57,12 @@ def load() -> Callable[[F], F]:
     return _event("load", True, "the server does not start")
 
 
-def _event(kind: str, waits: bool, fails: str) -> Callable[[F], F]:
+def _event(kind: str, waits: bool, fails: str, awaited: bool = False) -> Callable[[F], F]:
     def declare(method: F) -> F:
-        EVENTS[method.__name__] = Event(method.__name__, kind, waits, fails)
+        arguments = {name: str(type_) for name, type_ in method.__annotations__.items() if name != "return"}
+        if any(type_ in CLIENT for type_ in list(arguments.values())[1:]):
+            raise TypeError(f"event {method.__name__}: its client has to be the first argument")
+        EVENTS[method.__name__] = Event(method.__name__, kind, waits, fails, arguments, awaited)
         return method
 
     return declare

@@ -89,12 +89,13 @@ class Dispatcher:
             hook._brokers = (*hook._brokers, broker)
         self.hooks = hooks
         self.chains = chains
+        watch = watch_of(chains, self.later)
         broker.set_hooks(
             access_of(chains, broker),
-            watch_of(chains, broker, self.later),
+            watch,
             intercept_of(chains, broker),
             select_of(chains, broker),
-            output_of(chains, self.later),
+            output_of(chains, watch),
         )
 
     # ---------------------------------------------------------------- the server's life

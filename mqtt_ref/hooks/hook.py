@@ -59,11 +59,11 @@ class Hook:
 
     # ---------------------------------------------------------------- the server
 
-    @notify()
+    @notify(awaited=True)
     def on_started(self) -> Told:
         """The server is started and its listeners are open, or the hook was added to one that runs."""
 
-    @notify()
+    @notify(awaited=True)
     def on_stopped(self) -> Told:
         """The server has stopped, or the hook was removed from one that runs."""
 

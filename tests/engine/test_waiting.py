@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
+from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.engine.intercept import ASK, LATER, Intercept, Refusal
 from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.engine.watch import Watch
 from mqtt_ref.wire.packets import (
     Auth,
     AuthProperties,
@@ -129,7 +129,7 @@ def test_nobody_hooks_any_more_while_one_waits() -> None:
 
 def test_processed_is_told_when_it_is_done() -> None:
     told: list[str] = []
-    watch = Watch(processed=lambda link, packet: told.append(type(packet).__name__))
+    watch = Watch(on_packet_processed=lambda link, packet: told.append(type(packet).__name__))
     world = world_with(watch=watch, publish=later)
     client = world.client("c")
     client.send(Publish("t"), Pingreq())

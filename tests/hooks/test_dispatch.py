@@ -155,7 +155,7 @@ def test_a_hook_may_come_and_go_while_clients_are_there() -> None:
     hooks.remove(counts)
     client.publish("t")
     assert counts.published == 1
-    assert world.broker.watch is None
+    assert world.broker.watch.on_published is None
     hooks.remove(allow)
     assert client.publish("t", qos=1).reason_code == 0x87
     assert hooks.hooks == ()
