@@ -22,8 +22,15 @@ KINDS = {
 }
 ANSWERS = re.compile(r"Answer\[(.*)\]")
 WORD = re.compile(r"\w+")
-ENGINE = {"Connection": "mqtt_ref.engine.connection", "Session": "mqtt_ref.engine.session"}
-"""What the engine has where a hook sees a `Client`."""
+SEEN = {"Client": "Connection | Session", "Selection": "Match"}
+"""What the engine has where a hook sees another type."""
+ENGINE = {
+    "Connection": "mqtt_ref.engine.connection",
+    "Match": "mqtt_ref.broker.router",
+    "Refusal": "mqtt_ref.engine.intercept",
+    "Session": "mqtt_ref.engine.session",
+}
+"""Where those types are."""
 
 MARK = '''\
 # SPDX-License-Identifier: MIT
@@ -35,6 +42,12 @@ from __future__ import annotations
 WATCH = """Notifications, each under the name of its event. What is called must neither raise nor call back.
 
     A `Client` of the declaration is what the engine has of one here: its connection, or its session.
+    """
+INTERCEPT = """What may be changed or refused, each under the name of its event; None changes nothing and costs nothing.
+
+    Each returns what is to go on in place of its last argument, None for the same, a `Refusal`, or `LATER`: then an
+    `Ask` leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
+    Unless `waits`, none of them ever returns `LATER`.
     """
 
 INTRO = """\
@@ -134,20 +147,24 @@ def _event(event: Declared) -> list[str]:
 
 def _slots(events: list[Declared], modules: dict[str, str]) -> str:
     """The classes through which the engine calls hooks: a slot for each event, under its name."""
-    told = {
-        event.name: f"Callable[[{', '.join(map(_seen, event.arguments.values()))}], None]"
-        for event in events
-        if event.kind == "notify" and not event.options.get("awaited")
-    }
-    body = _class("Watch", WATCH, told)
+    told: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    for event in events:
+        seen = [_seen(kind) for kind in event.arguments.values()]
+        if event.of_engine and event.kind == "notify":
+            told[event.name] = f"Callable[[{', '.join(seen)}], None] | None"
+        elif event.of_engine:
+            answer = f"{seen[-1]} | Refusal | None" if event.kind == "transform" else "Refusal | None"
+            changed[event.name] = f"Callable[[{', '.join(seen)}], {answer}] | None"
+    body = [_class("Watch", WATCH, told), "", "", _class("Intercept", INTERCEPT, changed, "waits: bool = True")]
     modules = modules | ENGINE
     imports: dict[str, set[str]] = {"collections.abc": {"Callable"}}
     late: dict[str, set[str]] = {}
-    for name in sorted(set(WORD.findall(" ".join(told.values()))) & modules.keys()):
+    for name in sorted(set(WORD.findall(" ".join([*told.values(), *changed.values()]))) & modules.keys()):
         module = modules[name]
         (late if module.startswith("mqtt_ref") else imports).setdefault(module, set()).add(name)
     lines = [MARK.rstrip(), "", *_imports(imports, ""), "from typing import TYPE_CHECKING", "", "if TYPE_CHECKING:"]
-    lines += [*_imports(late, "    "), "", '__all__ = ["Watch"]', "", "", body]
+    lines += [*_imports(late, "    "), "", '__all__ = ["Intercept", "Watch"]', "", "", *body]
     return "\n".join(lines)
 
 
@@ -155,15 +172,17 @@ def _imports(modules: dict[str, set[str]], indent: str) -> list[str]:
     return [f"{indent}from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
 
 
-def _class(name: str, doc: str, slots: dict[str, str]) -> str:
+def _class(name: str, doc: str, slots: dict[str, str], *more: str) -> str:
+    """A class of callables; `more` are other arguments that it takes and keeps."""
+    others = [one.split(":")[0] for one in more]
     lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
-    lines += [f'        "{slot}",' for slot in sorted(slots)]
-    lines += ["    )", "", "    def __init__(", "        self,", "        *,"]
-    lines += [f"        {slot}: {kind} | None = None," for slot, kind in slots.items()]
-    lines += ["    ) -> None:", *(f"        self.{slot} = {slot}" for slot in slots)]
+    lines += [f'        "{slot}",' for slot in sorted([*slots, *others])]
+    lines += ["    )", "", "    def __init__(", "        self,", "        *,", *(f"        {one}," for one in more)]
+    lines += [f"        {slot}: {kind} = None," for slot, kind in slots.items()]
+    lines += ["    ) -> None:", *(f"        self.{slot} = {slot}" for slot in [*others, *slots])]
     return "\n".join(lines)
 
 
 def _seen(kind: str) -> str:
     """The type that the engine hands in for an argument of this type."""
-    return " | ".join("Connection | Session" if one == "Client" else one for one in kind.split(" | "))
+    return " | ".join(SEEN.get(one, one) for one in kind.split(" | "))

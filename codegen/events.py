@@ -31,6 +31,11 @@ class Declared:
     """The heading that it stands under."""
     line: int
 
+    @property
+    def of_engine(self) -> bool:
+        """Whether the engine fires it, through the generated slot of its name."""
+        return self.kind != "load" and self.options.get("by", "engine") == "engine"
+
 
 def declared(text: str) -> Iterator[Declared]:
     """The events that the source of `hook.py` declares, in their order."""

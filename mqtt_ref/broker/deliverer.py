@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.inline import Deliver, Received
-from mqtt_ref.broker.router import Entry, Group
+from mqtt_ref.broker.router import Entry, Group, Match
 from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import (
     OFFLINE_QOS0_DROP,
@@ -42,8 +42,11 @@ class Deliverer:
         if message.retain:
             broker.retained.keep(message, now)
         match = broker.router.match(message.topic)
-        if broker.select is not None:
-            match = broker.select(message, match)
+        intercept = broker.intercept
+        if intercept.on_select_subscribers is not None:
+            chosen = intercept.on_select_subscribers(message, match)
+            if chosen is not None:
+                match = chosen if isinstance(chosen, Match) else Match([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
         for entry in match.plain:

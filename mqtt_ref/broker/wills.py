@@ -40,8 +40,8 @@ class Wills:
         broker = self._broker
         intercept = broker.intercept
         answer: object = None
-        if intercept is not None and intercept.will is not None:
-            answer = intercept.will(session, wanted)
+        if intercept.on_will is not None:
+            answer = intercept.on_will(session, wanted)
             if answer is LATER:
                 broker.questions.ask_about_will(session, wanted, now)
                 return

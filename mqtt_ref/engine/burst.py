@@ -81,8 +81,11 @@ def _take_shown(
     broker = connection.broker
     access = broker.access
     intercept = broker.intercept
-    show = None if intercept is None else intercept.publish
-    code = 0 if access is None or access.publish is None else access.publish(connection, topic, 0, False)
+    code = (
+        0
+        if access is None or access.on_acl_check_publish is None
+        else access.on_acl_check_publish(connection, topic, 0, False)
+    )
     payloads: list[bytes] = []
     while at < len(packets):
         packet = packets[at]
@@ -99,7 +102,9 @@ def _take_shown(
         if code:
             publish.publish(connection, session, packet, now, publish.PERMITTED, topic, code)
             continue
-        answer = None if show is None else show(connection, Publish(topic, packet.payload))
+        answer: object = None
+        if intercept.on_publish is not None:
+            answer = intercept.on_publish(connection, Publish(topic, packet.payload))
         if answer is None:
             payloads.append(packet.payload)
             continue
@@ -125,7 +130,7 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     if (
         match.shared
         or not deliverer.one_copy
-        or broker.select is not None
+        or broker.intercept.on_select_subscribers is not None
         or size > PLAIN_MAXIMUM
         or watch.on_published is not None
     ):

@@ -523,8 +523,8 @@ class Connection:
         if self.state == CLOSED:
             return
         intercept = self.broker.intercept
-        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
-            outcome = intercept.read(self, packet)
+        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
+            outcome = intercept.on_packet_read(self, packet)
             if outcome is LATER:
                 self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
             else:

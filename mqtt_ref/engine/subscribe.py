@@ -61,8 +61,8 @@ def subscribe(connection: Connection, session: Session, packet: Subscribe, now: 
     """Let the hooks see a SUBSCRIBE, judge it as a whole, then filter by filter, and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.subscribe is not None:
-        outcome = intercept.subscribe(connection, packet)
+    if intercept.on_subscribe is not None:
+        outcome = intercept.on_subscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_subscribe", SEEN, packet), now, packet)
             return
@@ -98,12 +98,12 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
 def _permit(connection: Connection, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
     """Ask who may subscribe, filter by filter, from the first that has no code yet."""
     access = connection.broker.access
-    if access is None or access.subscribe is None:
+    if access is None or access.on_acl_check_subscribe is None:
         _make(connection, session, packet, None, now)
         return
     for wanted in packet.subscriptions[len(codes) :]:
         name = wanted.topic_filter
-        code = access.subscribe(connection, name, wanted.qos)
+        code = access.on_acl_check_subscribe(connection, name, wanted.qos)
         if code == ASK:
             connection.suspend(Suspended("on_acl_check", PERMITTED, packet, name, codes), now, packet, name)
             return
@@ -289,7 +289,7 @@ def _send_retained(
     broker = connection.broker
     hide = no_local and broker.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
     most = min(granted, broker.limits.retained_qos_maximum)
-    guarded = broker.access is not None and broker.access.read is not None
+    guarded = broker.access is not None and broker.access.on_acl_check_read is not None
     watch = broker.watch
     for message in messages:
         if hide and message.publisher == connection.client_id:

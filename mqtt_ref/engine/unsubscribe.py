@@ -35,8 +35,8 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
     """Let the hooks see an UNSUBSCRIBE, then do it and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.unsubscribe is not None:
-        outcome = intercept.unsubscribe(connection, packet)
+    if intercept.on_unsubscribe is not None:
+        outcome = intercept.on_unsubscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_unsubscribe", SEEN, packet), now, packet)
             return

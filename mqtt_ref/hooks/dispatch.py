@@ -15,7 +15,6 @@ from mqtt_ref.hooks.deciding import access_of
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.later import Later
-from mqtt_ref.hooks.selecting import select_of
 from mqtt_ref.hooks.sending import output_of
 from mqtt_ref.hooks.telling import watch_of
 
@@ -94,7 +93,6 @@ class Dispatcher:
             access_of(chains, broker),
             watch,
             intercept_of(chains, broker),
-            select_of(chains, broker),
             output_of(chains, watch),
         )
 
@@ -123,8 +121,10 @@ class Dispatcher:
             Exception: whatever one of them raises: without what was kept, the server must not start.
         """
         records: list[Record] = []
-        for event in ("stored_clients", "stored_subscriptions", "stored_inflight_messages", "stored_retained_messages"):
-            records.extend(await self._load(event) or ())
+        records.extend(await self._load("stored_clients") or ())
+        records.extend(await self._load("stored_subscriptions") or ())
+        records.extend(await self._load("stored_inflight_messages") or ())
+        records.extend(await self._load("stored_retained_messages") or ())
         counters = await self._load("stored_sys_info")
         return records, {} if counters is None else dict(counters)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mqtt_ref.broker.views import view_of
 from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.hooks.chain import Chain, Chains
-from mqtt_ref.hooks.declare import EVENTS
+from mqtt_ref.hooks.declare import ENGINE, EVENTS
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
@@ -45,7 +45,7 @@ def watch_of(chains: Chains, later: Later) -> Watch:
     """What the engine is to tell these hooks: a callable for each event that one of them has a handler of."""
     watch = Watch()
     for event in EVENTS.values():
-        if event.kind == "notify" and not event.awaited:
+        if event.kind == "notify" and event.by == ENGINE:
             tell = _tell_of(chains, event.name, later)
             if tell is not None:
                 setattr(watch, event.name, _of_client(tell) if event.of_client else tell)

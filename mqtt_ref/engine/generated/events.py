@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.router import Match
     from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.intercept import Refusal
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
-    from mqtt_ref.wire.packets import Connect, Packet, Subscribe, Unsubscribe
+    from mqtt_ref.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe, Will
 
-__all__ = ["Watch"]
+__all__ = ["Intercept", "Watch"]
 
 
 class Watch:
@@ -86,3 +88,44 @@ class Watch:
         self.on_will_sent = on_will_sent
         self.on_client_expired = on_client_expired
         self.on_retained_expired = on_retained_expired
+
+
+class Intercept:
+    """What may be changed or refused, each under the name of its event; None changes nothing and costs nothing.
+
+    Each returns what is to go on in place of its last argument, None for the same, a `Refusal`, or `LATER`: then an
+    `Ask` leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
+    Unless `waits`, none of them ever returns `LATER`.
+    """
+
+    __slots__ = (
+        "on_connect",
+        "on_packet_read",
+        "on_publish",
+        "on_select_subscribers",
+        "on_subscribe",
+        "on_unsubscribe",
+        "on_will",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        *,
+        waits: bool = True,
+        on_connect: Callable[[Connection | Session, Connect], Refusal | None] | None = None,
+        on_packet_read: Callable[[Connection | Session, Packet], Packet | Refusal | None] | None = None,
+        on_subscribe: Callable[[Connection | Session, Subscribe], Subscribe | Refusal | None] | None = None,
+        on_select_subscribers: Callable[[Message, Match], Match | Refusal | None] | None = None,
+        on_unsubscribe: Callable[[Connection | Session, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
+        on_publish: Callable[[Connection | Session, Publish], Publish | Refusal | None] | None = None,
+        on_will: Callable[[Connection | Session, Will], Will | Refusal | None] | None = None,
+    ) -> None:
+        self.waits = waits
+        self.on_connect = on_connect
+        self.on_packet_read = on_packet_read
+        self.on_subscribe = on_subscribe
+        self.on_select_subscribers = on_select_subscribers
+        self.on_unsubscribe = on_unsubscribe
+        self.on_publish = on_publish
+        self.on_will = on_will
