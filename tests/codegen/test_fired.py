@@ -11,10 +11,10 @@ import pytest
 from codegen.fired import FOLDERS, not_fired
 
 HOOK = "mqtt_ref/hooks/hook.py"
-PING = '''    # ---------------------------------------------------------------- connections
+NEVER = '''    # ---------------------------------------------------------------- connections
 
     @{}
-    def on_ping(self, client: Client, late: bool) -> Told:
+    def on_never(self, client: Client, late: bool) -> Told:
         """A PINGREQ came."""
 '''
 
@@ -34,7 +34,7 @@ def replace(file: Path, old: str, new: str) -> None:
 
 
 def declare(project: Path, decorator: str) -> None:
-    replace(project / HOOK, PING.split("\n", 1)[0] + "\n", PING.format(decorator))
+    replace(project / HOOK, NEVER.split("\n", 1)[0] + "\n", NEVER.format(decorator))
 
 
 def test_every_event_is_fired(root: Path) -> None:
@@ -45,8 +45,8 @@ def test_a_notification_that_nothing_fires(project: Path) -> None:
     declare(project, "notify()")
     (finding,) = not_fired(project)
     assert finding.startswith(f"{HOOK}:")
-    assert "event on_ping: nothing in mqtt_ref/engine or mqtt_ref/broker or mqtt_ref/hooks fires it" in finding
-    line = "if broker.watch.on_ping is not None: broker.watch.on_ping(connection, late)"
+    assert "event on_never: nothing in mqtt_ref/engine or mqtt_ref/broker or mqtt_ref/hooks fires it" in finding
+    line = "if broker.watch.on_never is not None: broker.watch.on_never(connection, late)"
     assert finding.endswith(f"write `{line}`")
     replace(
         project / "mqtt_ref/broker/wills.py",
@@ -68,7 +68,7 @@ def test_a_notification_that_nothing_fires(project: Path) -> None:
 def test_an_event_of_another_kind(project: Path, decorator: str) -> None:
     declare(project, decorator)
     (finding,) = not_fired(project)
-    assert "event on_ping: nothing in " in finding
+    assert "event on_never: nothing in " in finding
 
 
 def test_a_call_that_is_gone(project: Path) -> None:
