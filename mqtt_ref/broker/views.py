@@ -148,7 +148,8 @@ def owner_of(session: Session) -> Client:
 def view_of(subject: Connection | Session | None) -> Client | None:
     """The client of whatever the engine has of it."""
     if isinstance(subject, Connection):
-        return client_of(subject)
+        view = subject.view
+        return view if isinstance(view, Client) else client_of(subject)
     return None if subject is None else owner_of(subject)
 
 

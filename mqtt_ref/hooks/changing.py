@@ -183,24 +183,25 @@ def _name(kind: object) -> str:
 
 def fold(chain: Chain, broker: Broker, event: str, *arguments: Any) -> Any:
     """What the handlers make of the last argument; None if it stays as it is."""
-    *others, value = arguments
-    version = arguments[0].protocol_version if isinstance(arguments[0], Client) else V5
     change = CHANGES[event]
-    mark = change.mark(value)
+    mark = change.mark(arguments[-1])
     changed = False
     for handler in chain:
         try:
-            answer = handler.call(*others, value)
+            answer = handler.call(*arguments)
             if answer is not None:
+                client = arguments[0]
+                version = client.protocol_version if isinstance(client, Client) else V5
                 value = change.check(broker, version, mark, answer)
                 if change.decides:
                     return None
+                arguments = (*arguments[:-1], value)
                 changed = True
         except Reject as no:
             return Refusal(no.reason_code or FAILED.code, no.text)
         except Exception as error:
             return change.given_up(handler, error)
-    return value if changed else None
+    return arguments[-1] if changed else None
 
 
 def intercept_of(chains: Chains, broker: Broker) -> Intercept:
@@ -217,10 +218,15 @@ def _seam(chain: Chain, broker: Broker, event: str) -> Callable[..., Any]:
     if any(handler.waits for handler in chain):
         return _later
 
-    def of_client(subject: Connection | Session | None, *rest: Any) -> Any:
+    def of_client(subject: Connection | Session | None, value: Any) -> Any:
+        return fold(chain, broker, event, view_of(subject), value)
+
+    def of_client_and_more(subject: Connection | Session | None, *rest: Any) -> Any:
         return fold(chain, broker, event, view_of(subject), *rest)
 
-    return of_client if EVENTS[event].of_client else partial(fold, chain, broker, event)
+    if not EVENTS[event].of_client:
+        return partial(fold, chain, broker, event)
+    return of_client if len(EVENTS[event].arguments) == 2 else of_client_and_more
 
 
 def _later(*_: object) -> Refusal:
