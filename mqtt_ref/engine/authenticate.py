@@ -195,8 +195,8 @@ def _ask(connection: Connection, auth: Authentication, data: bytes | None, now: 
     access = broker.access
     renewal = auth.state in (REASKED, RECHALLENGED)
     verdict: Verdict | None = None
-    if access is not None and access.exchange is not None:
-        verdict = access.exchange(connection, auth.connect, auth.method, data, renewal)
+    if access is not None and access.on_auth_packet is not None:
+        verdict = access.on_auth_packet(connection, auth.method, data, renewal)
     if verdict is None:
         broker.questions.ask(connection, auth, data, renewal, now)
     else:

@@ -50,7 +50,7 @@ def take(
     at += 1
     # A notification may end the connection after each message.
     watch = broker.watch
-    end = len(packets) if watch is None or watch.published is None else at
+    end = len(packets) if watch.on_published is None else at
     while at < end:
         other = packets[at]
         if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
@@ -71,8 +71,11 @@ def _take_shown(
     broker = connection.broker
     access = broker.access
     intercept = broker.intercept
-    show = None if intercept is None else intercept.publish
-    code = 0 if access is None or access.publish is None else access.publish(connection, topic, 0, False)
+    code = (
+        0
+        if access is None or access.on_acl_check_publish is None
+        else access.on_acl_check_publish(connection, topic, 0, False)
+    )
     payloads: list[bytes] = []
     while at < len(packets):
         packet = packets[at]
@@ -89,7 +92,9 @@ def _take_shown(
         if code:
             publish.publish(connection, session, packet, now, publish.PERMITTED, topic, code)
             continue
-        answer = None if show is None else show(connection, Publish(topic, packet.payload))
+        answer: object = None
+        if intercept.on_publish is not None:
+            answer = intercept.on_publish(connection, Publish(topic, packet.payload))
         if answer is None:
             payloads.append(packet.payload)
             continue
@@ -115,9 +120,9 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     if (
         match.shared
         or not deliverer.one_copy
-        or broker.select is not None
+        or broker.intercept.on_select_subscribers is not None
         or size > PLAIN_MAXIMUM
-        or (watch is not None and watch.published is not None)
+        or watch.on_published is not None
     ):
         for payload in payloads:
             broker.last_message += 1

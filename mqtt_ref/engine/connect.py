@@ -96,10 +96,10 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
         refused(connection, code, text, now)
         return
     intercept = broker.intercept
-    if intercept is None or intercept.connect is None:
+    if intercept.on_connect is None:
         _authenticate(connection, packet, now)
         return
-    outcome = intercept.connect(connection, packet)
+    outcome = intercept.on_connect(connection, packet)
     if outcome is LATER:
         connection.suspend(Suspended("on_connect", INTRODUCED, packet), now, packet)
     else:
@@ -132,16 +132,16 @@ def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
     assert auth is not None
     if properties is not None and properties.authentication_method is not None:
         auth.method = properties.authentication_method
-        if access is None or access.exchange is None or auth.method not in access.methods:
+        if access is None or access.on_auth_packet is None or auth.method not in access.methods:
             # [MQTT5-4.12.0-1]
             refused(connection, BAD_AUTHENTICATION_METHOD, "This Authentication Method is not supported", now)
             return
         authenticate.begin(connection, auth, properties.authentication_data, now)
         return
-    if access is None or access.authenticate is None:
+    if access is None or access.on_connect_authenticate is None:
         accept(connection, packet, None, now)
         return
-    verdict = access.authenticate(connection, packet)  # [X311-connect-checks]
+    verdict = access.on_connect_authenticate(connection, packet)  # [X311-connect-checks]
     if verdict is not None:
         answered(connection, verdict, now)
         return
@@ -277,10 +277,10 @@ def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now
         connection.username = packet.username or ""
     access = broker.access
     will = packet.will
-    if will is None or access is None or access.publish is None:
+    if will is None or access is None or access.on_acl_check_publish is None:
         _welcome(connection, packet, verdict, now)
         return
-    code = access.publish(connection, will.topic, will.qos, will.retain)
+    code = access.on_acl_check_publish(connection, will.topic, will.qos, will.retain)
     if code == ASK:
         suspended = Suspended("on_acl_check", WILL_JUDGED, packet, will.topic, None, verdict)
         connection.suspend(suspended, now, packet, will.topic, True)
@@ -325,8 +325,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     at = connection.step(ON_ACCEPTED)
     if broker.tables.connection_action[at] == DO_WELCOME:
         watch = broker.watch
-        if watch is not None and watch.establishing is not None:
-            watch.establishing(connection, packet)
+        if watch.on_session_establish is not None:
+            watch.on_session_establish(connection, packet)
         present = sessions.admit(connection, packet, client_id, now)
         session = connection.session
         _set_keep_alive(connection, packet, now)
@@ -342,8 +342,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
         connection.refresh()
         if session is not None:
             broker.router.wake(session.handle)
-            if watch is not None and watch.connected is not None:
-                watch.connected(connection, session, present)
+            if watch.on_session_established is not None:
+                watch.on_session_established(connection, present)
             if session.inflight or session.queue:
                 qos_send.resume(connection, session, now)
     connection.done(at, now)

@@ -543,8 +543,8 @@ class Connection:
         if self.state == CLOSED:
             return
         intercept = self.broker.intercept
-        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
-            outcome = intercept.read(self, packet)
+        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
+            outcome = intercept.on_packet_read(self, packet)
             if outcome is LATER:
                 self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
             else:
@@ -576,8 +576,8 @@ class Connection:
         if self.suspended is not None:
             return
         watch = self.broker.watch
-        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
-            watch.processed(self, packet)
+        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
+            watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
         """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""

@@ -89,8 +89,8 @@ def publish(
             code = TOPIC_NAME_INVALID
         else:
             access = broker.access
-            if access is not None and access.publish is not None:
-                code = access.publish(connection, topic, qos, packet.retain)
+            if access is not None and access.on_acl_check_publish is not None:
+                code = access.on_acl_check_publish(connection, topic, qos, packet.retain)
                 if code == ASK:
                     suspended = Suspended("on_acl_check", PERMITTED, packet, topic)
                     connection.suspend(suspended, now, packet, topic, True)
@@ -114,13 +114,13 @@ def publish(
             return
         # Do the hooks want it changed, dropped or refused?
         intercept = broker.intercept
-        if intercept is None or intercept.publish is None:
+        if intercept.on_publish is None:
             answer = None
         else:
             # Hooks get a packet of their own: what they do to it has no effect unless they return it.
             shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
             shown.block = None if block is None else block.kept()
-            answer = intercept.publish(connection, shown)
+            answer = intercept.on_publish(connection, shown)
             if answer is LATER:
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return

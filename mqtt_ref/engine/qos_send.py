@@ -95,8 +95,8 @@ def deliver(
 def _full(session: Session, message: Message) -> bool:
     """No packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
     watch = session.broker.watch
-    if watch is not None and watch.exhausted is not None:
-        watch.exhausted(session, message)
+    if watch.on_packet_id_exhausted is not None:
+        watch.on_packet_id_exhausted(session, message)
     return True
 
 
@@ -229,8 +229,8 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     delivery.charged = True
     connection.quota -= 1
     watch = broker.watch
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, False)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, False)
 
 
 def acknowledged(connection: Connection, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
@@ -256,8 +256,8 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
     action = _step(session, delivery, event)
     if action == DO_COMPLETE:
         watch = broker.watch
-        if watch is not None and watch.qos_complete is not None:
-            watch.qos_complete(session, delivery.message, packet_id)
+        if watch.on_qos_complete is not None:
+            watch.on_qos_complete(session, delivery.message, packet_id)
         if delivery.charged and connection.quota < connection.agreement.quota_maximum:
             # Never above its initial value [X5-quota-ceiling].
             connection.quota += 1
@@ -347,8 +347,8 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     if _expired(connection, message, now):
         _step(session, delivery, ON_EXPIRED)
         if delivery.state == IDLE:
-            if watch is not None and watch.qos_dropped is not None:
-                watch.qos_dropped(session, message, packet_id, "expired")
+            if watch.on_qos_dropped is not None:
+                watch.on_qos_dropped(session, message, packet_id, "expired")
             return
     dup = action != DO_RESEND_PUBLISH_PLAIN
     data = _publish(
@@ -357,15 +357,15 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     if not data:
         # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
         _step(session, delivery, ON_PUBACK if delivery.qos == 1 else ON_PUBREC_ERROR)
-        if watch is not None and watch.qos_dropped is not None:
-            watch.qos_dropped(session, message, packet_id, "too_large")
+        if watch.on_qos_dropped is not None:
+            watch.on_qos_dropped(session, message, packet_id, "too_large")
         return
     _send(connection, message, data)
     delivery.charged = True
     connection.quota -= 1
     broker.counters.messages_resent += 1
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, True)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, True)
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:

@@ -21,7 +21,6 @@ from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.engine.watch import tell_dropped
 from mqtt_ref.wire.codes import (
     FAILURE,
     MALFORMED_PACKET,
@@ -65,8 +64,8 @@ def subscribe(connection: Connection, session: Session, packet: Subscribe, now: 
     """Let the hooks see a SUBSCRIBE, judge it as a whole, then filter by filter, and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.subscribe is not None:
-        outcome = intercept.subscribe(connection, packet)
+    if intercept.on_subscribe is not None:
+        outcome = intercept.on_subscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_subscribe", SEEN, packet), now, packet)
             return
@@ -102,12 +101,12 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
 def _permit(connection: Connection, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
     """Ask who may subscribe, filter by filter, from the first that has no code yet."""
     access = connection.broker.access
-    if access is None or access.subscribe is None:
+    if access is None or access.on_acl_check_subscribe is None:
         _make(connection, session, packet, None, now)
         return
     for wanted in packet.subscriptions[len(codes) :]:
         name = wanted.topic_filter
-        code = access.subscribe(connection, name, wanted.qos)
+        code = access.on_acl_check_subscribe(connection, name, wanted.qos)
         if code == ASK:
             connection.suspend(Suspended("on_acl_check", PERMITTED, packet, name, codes), now, packet, name)
             return
@@ -194,8 +193,8 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.subscribed is not None:
-        watch.subscribed(connection, packet, codes)
+    if watch.on_subscribed is not None:
+        watch.on_subscribed(connection, packet, codes)
     connection.outbox.burst += size
     identifiers = (identifier,) if identifier else ()
     for messages, granted, no_local in retained:
@@ -293,15 +292,16 @@ def _send_retained(
     broker = connection.broker
     hide = no_local and broker.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
     most = min(granted, broker.limits.retained_qos_maximum)
-    guarded = broker.access is not None and broker.access.read is not None
+    guarded = broker.access is not None and broker.access.on_acl_check_read is not None
     watch = broker.watch
     for message in messages:
         if hide and message.publisher == connection.client_id:
             continue  # [MQTT5-3.8.3-3]
         if guarded and not broker.reading.may_read(session, message.topic):
             broker.counters.dropped_denied += 1
-            tell_dropped(broker, session, message, "denied")
+            if broker.watch.on_publish_dropped is not None:
+                broker.watch.on_publish_dropped(session, message, "denied")
             continue
-        if watch is not None and watch.retained_sent is not None:
-            watch.retained_sent(session, message)
+        if watch.on_retain_published is not None:
+            watch.on_retain_published(session, message)
         qos_send.deliver(connection, session, message, min(message.qos, most), True, identifiers, now)

@@ -37,8 +37,8 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
     """Let the hooks see an UNSUBSCRIBE, then do it and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.unsubscribe is not None:
-        outcome = intercept.unsubscribe(connection, packet)
+    if intercept.on_unsubscribe is not None:
+        outcome = intercept.on_unsubscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_unsubscribe", SEEN, packet), now, packet)
             return
@@ -85,5 +85,5 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.unsubscribed is not None:
-        watch.unsubscribed(connection, packet, codes)
+    if watch.on_unsubscribed is not None:
+        watch.on_unsubscribed(connection, packet, codes)

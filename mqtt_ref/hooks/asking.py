@@ -99,6 +99,8 @@ class Asker:
                 answer = await _called(handler, waiting, client, value)
                 if answer is not None:
                     value = change.check(self.broker, version, mark, answer)
+                    if change.decides:
+                        return None
                     changed = True
             except Reject as no:
                 return Refusal(no.reason_code or FAILED.code, no.text)

@@ -39,12 +39,12 @@ def access_of(chains: Chains, broker: Broker) -> Access | None:
     if open_door and free and not methods:
         return None
     return Access(
-        authenticate=None if open_door else _authenticate(connect),
+        on_connect_authenticate=None if open_door else _authenticate(connect),
         methods=methods,
-        exchange=_exchange(steps) if methods else None,
-        publish=None if free else _publish(acl),
-        subscribe=None if free else _subscribe(acl, broker),
-        read=None if free else _read(acl),
+        on_auth_packet=_exchange(steps) if methods else None,
+        on_acl_check_publish=None if free else _publish(acl),
+        on_acl_check_subscribe=None if free else _subscribe(acl, broker),
+        on_acl_check_read=None if free else _read(acl),
         waits=any(handler.waits for handler in acl),
     )
 
@@ -65,10 +65,8 @@ def _authenticate(chain: Chain) -> Callable[[Connection, Connect], Verdict | Non
     return authenticate
 
 
-def _exchange(chain: Chain) -> Callable[[Connection, Connect, str, bytes | None, bool], Verdict | None]:
-    def exchange(
-        connection: Connection, connect: Connect, method: str, data: bytes | None, renewal: bool
-    ) -> Verdict | None:
+def _exchange(chain: Chain) -> Callable[[Connection, str, bytes | None, bool], Verdict | None]:
+    def exchange(connection: Connection, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
         able = entitled(chain, method)
         if any(handler.waits for handler in able):
             return None

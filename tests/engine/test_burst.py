@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mqtt_ref.engine.access import Access
 from mqtt_ref.engine.counters import COUNTERS
-from mqtt_ref.engine.intercept import Intercept, Refusal
+from mqtt_ref.engine.generated.events import Intercept
+from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.wire.packets import Connect, ConnectProperties, Publish, PublishProperties, Subscribe, Subscription
 from tests.sansio import Client, World
 
@@ -26,8 +27,8 @@ class Twin:
         self.burst = burst
         self.items = 0
         if hooks == "refuse":
-            self.world.broker.set_hooks(Access(publish=lambda c, topic, qos, retain: 0x87 if topic == "b" else 0), None,
-                                        Intercept(waits=False, publish=_choosy))  # fmt: skip
+            self.world.broker.set_hooks(Access(on_acl_check_publish=lambda c, topic, qos, retain: 0x87 if topic == "b" else 0), None,
+                                        Intercept(waits=False, on_publish=_choosy))  # fmt: skip
         if not burst:
             self.world.broker.burst_open = False
         self.clients = [self.world.client(f"c{n}", version) for n, version in enumerate(versions)]
