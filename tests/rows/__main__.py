@@ -34,7 +34,7 @@ from tests.rows.noting import noting
 
 HERE = Path(__file__).parent
 PLACES = ("tests/engine", "tests/broker", "tests/hooks", "tests/auth")
-COMPARES = ("test_tables.py", "test_every_state_with_every_input")
+COMPARES = ("test_tables.py", "test_every_state_with_every_input", "test_every_state_with_every_packet")
 """What holds tables against the specification, or against generated files."""
 LIMIT = 15.0
 """Seconds after which a test counts as failed."""
