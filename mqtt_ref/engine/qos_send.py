@@ -11,7 +11,6 @@ from mqtt_ref.engine.generated.qos_send import (
     BREACH,
     CITES,
     DO_COMPLETE,
-    DO_IGNORE,
     DO_PUBREL_NOT_FOUND,
     DO_RESEND_PUBLISH,
     DO_RESEND_PUBLISH_PLAIN,
@@ -333,9 +332,7 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     watch = broker.watch
     if _expired(connection, message, now):
         expired = _step(session, delivery, ON_EXPIRED)
-        if expired != DO_IGNORE:
-            action = expired
-        if delivery.state == IDLE:
+        if expired == DO_COMPLETE or delivery.state == IDLE:
             if watch is not None and watch.qos_dropped is not None:
                 watch.qos_dropped(session, message, packet_id, "expired")
             return

@@ -180,9 +180,7 @@ def test_a_client_with_a_method_that_was_sent_away() -> None:
 
 def waiting_for_an_answer(world: World, **connect: object) -> Client:
     """A client whose CONNECT is not answered yet."""
-    world.broker.set_access(
-        Access(authenticate=lambda *_: None, methods=frozenset({"M"}), exchange=lambda *_: None)
-    )
+    world.broker.set_access(Access(authenticate=lambda *_: None, methods=frozenset({"M"}), exchange=lambda *_: None))
     link = world.link()
     link.send(Connect("a", **connect))  # type: ignore[arg-type]
     assert link.raw == b""
