@@ -6,9 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
-from mqtt_ref.engine.access import Access
-from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.wire.packets import ConnectProperties, Disconnect, Publish
+from mqtt_ref.wire.packets import ConnectProperties, Disconnect
 from tests.sansio import Client, World
 
 KEEP = ConnectProperties(session_expiry_interval=100)

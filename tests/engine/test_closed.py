@@ -105,11 +105,12 @@ def test_a_broken_packet_behind_a_disconnect() -> None:
     world = World()
     a = world.client("a")
     before = a.raw
-    a.send_raw(encode(5, Disconnect()) + b"\xc1\x00")
+    a.connection.receive(encode(5, Disconnect()) + b"\xc1\x00", world.now)
+    a.connection.dismiss(0x98, "An administrator's late wish", world.now)
+    world.turn()
     assert a.raw == before
     assert a.closed
     assert world.notes == []
-    dismissed_again(world, a)
 
 
 def test_a_connection_that_is_over_is_not_ended_again() -> None:
@@ -149,7 +150,7 @@ def sent_away_while_asked(verdict: Verdict | None, **connect: object) -> tuple[W
     else:
         world.broker.set_access(Access(authenticate=decide))
     link = world.link()
-    link.send(Connect("a", **connect))  # type: ignore[arg-type]
+    link.send(Connect("a", **connect), Pingreq())  # type: ignore[arg-type]
     return world, link
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Exchanges of QoS 1 and 2 that do not run as they should: told twice, out of order, about nothing, or over two links."""
+"""Exchanges of QoS 1 and 2 that do not run as they should: twice, out of order, about nothing, over two links."""
 
 from __future__ import annotations
 
