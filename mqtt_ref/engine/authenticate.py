@@ -23,7 +23,6 @@ from mqtt_ref.engine.generated.auth import (
     ON_OTHER_METHOD,
     ON_REAUTHENTICATE,
     ON_SUCCESS,
-    ON_SUCCESS_CODE,
     ON_TIMEOUT,
     REASKED,
     RECHALLENGED,
@@ -39,7 +38,6 @@ from mqtt_ref.wire.codes import (
     NOT_AUTHORIZED,
     PACKET_TOO_LARGE,
     PROTOCOL_ERROR,
-    RE_AUTHENTICATE,
 )
 
 if TYPE_CHECKING:
@@ -90,10 +88,8 @@ def received(connection: Connection, packet: Auth, now: int) -> None:
         event = ON_OTHER_METHOD
     elif code == CONTINUE_AUTHENTICATION:
         event = ON_CONTINUE
-    elif code == RE_AUTHENTICATE:
-        event = ON_REAUTHENTICATE
     else:
-        event = ON_SUCCESS_CODE
+        event = ON_REAUTHENTICATE  # the decoder takes no other reason from a client [MQTT5-3.15.2-1]
     if auth is None:
         # The CONNECT named no method: the exchange is in its first state, and there is nothing to change in it.
         at = UNUSED * WIDTH + event

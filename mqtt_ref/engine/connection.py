@@ -32,11 +32,10 @@ from mqtt_ref.engine.generated.connection import (
     DO_AUTH,
     DO_CONNECT,
     DO_DISCONNECT,
-    DO_EXPEL,
     DO_HOLD,
+    DO_IGNORE,
     DO_PINGRESP,
     DO_PUBLISH,
-    DO_REFUSE,
     DO_RELEASE,
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
@@ -49,7 +48,7 @@ from mqtt_ref.engine.generated.connection import (
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
-from mqtt_ref.engine.reacting import breach, dismiss, react, say_expelled, say_refused
+from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.waiting import Suspended, Waiting
 from mqtt_ref.wire.codes import (
     KEEP_ALIVE_TIMEOUT,
@@ -263,7 +262,11 @@ class Connection:
         self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
-        """Handle one packet as its row in the table says."""
+        """Handle one packet as its row in the table says.
+
+        A row may only name an action that its packet has, and one that needs a session only where there is one: what
+        else it names fails.
+        """
         if isinstance(packet, Violation):
             react(self, packet, now)
             return
@@ -275,31 +278,25 @@ class Connection:
         action = tables.connection_action[at]
         session = self.session
         if action == DO_PUBLISH:
-            if isinstance(packet, Publish) and session is not None:
-                publish.publish(self, session, packet, now)
+            publish.publish(self, cast("Session", session), cast("Publish", packet), now)
         elif action == DO_ACKNOWLEDGE:
-            if session is not None and isinstance(packet, (Puback, Pubrec, Pubcomp)):
-                qos_send.acknowledged(self, session, packet.packet_id, packet.TYPE, packet.reason_code, now)
+            if isinstance(packet, (Puback, Pubrec, Pubcomp)):
+                code = packet.reason_code
+                qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
         elif action == DO_RELEASE:
-            if isinstance(packet, Pubrel) and session is not None:
-                qos_receive.released(self, session, packet.packet_id, now)
+            qos_receive.released(self, cast("Session", session), cast("Pubrel", packet).packet_id, now)
         elif action == DO_PINGRESP:
             self.send(PINGRESP)  # [MQTT5-3.12.4-1, MQTT311-3.12.4-1]
         elif action == DO_SUBSCRIBE:
-            if isinstance(packet, Subscribe) and session is not None:
-                subscribe.subscribe(self, session, packet, now)
+            subscribe.subscribe(self, cast("Session", session), cast("Subscribe", packet), now)
         elif action == DO_UNSUBSCRIBE:
-            if isinstance(packet, Unsubscribe) and session is not None:
-                unsubscribe.unsubscribe(self, session, packet, now)
+            unsubscribe.unsubscribe(self, cast("Session", session), cast("Unsubscribe", packet), now)
         elif action == DO_CONNECT:
-            if isinstance(packet, Connect):
-                connect.connect(self, packet, now)
+            connect.connect(self, cast("Connect", packet), now)
         elif action == DO_DISCONNECT:
-            if isinstance(packet, Disconnect):
-                disconnect.disconnect(self, packet, now)
+            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_AUTH:
-            if isinstance(packet, Auth):
-                authenticate.received(self, packet, now)
+            authenticate.received(self, cast("Auth", packet), now)
         elif action == DO_HOLD:
             self._hold(packet)
         elif action == BREACH:
@@ -636,8 +633,8 @@ class Connection:
         outbox.gates = None
 
     def _lose(self, now: int) -> None:
-        """End the connection without a packet."""
-        self.done(self.step(ON_LOST), now)
+        """End the connection because its link is gone."""
+        leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1].
@@ -648,12 +645,12 @@ class Connection:
 
     def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
         """Close the link without a packet; the log says why. If no CONNECT came yet it counts as refused."""
-        if self.state == CLOSED:
-            return
-        self.note(text, code, statement)
-        if self.session is None:
-            self.broker.counters.connections_refused += 1
-        self._lose(now)
+        at = self.step(ON_LOST)
+        if self.broker.tables.connection_action[at] != DO_IGNORE:
+            self.note(text, code, statement)
+            if self.session is None:
+                self.broker.counters.connections_refused += 1
+        leave(self, at, code or UNSPECIFIED_ERROR, text, now)
 
     # ---------------------------------------------------------------- time
 
@@ -705,13 +702,7 @@ class Connection:
             code = KEEP_ALIVE_TIMEOUT
             text = "Nothing was heard for one and a half times the Keep Alive"
             self.broker.counters.keep_alive_timeouts += 1
-        at = self.step(ON_TIMEOUT)
-        action = self.broker.tables.connection_action[at]
         self.note(text, code)
         if self.session is None:
             self.broker.counters.connections_refused += 1
-        if action == DO_EXPEL:
-            say_expelled(self, code, text)
-        elif action == DO_REFUSE:
-            say_refused(self, code, text)
-        self.done(at, now)
+        leave(self, self.step(ON_TIMEOUT), code, text, now)

@@ -14,7 +14,6 @@ from mqtt_ref.engine.generated.qos_send import (
     DO_PUBREL_NOT_FOUND,
     DO_RESEND_PUBLISH,
     DO_RESEND_PUBLISH_PLAIN,
-    DO_RESEND_PUBREL,
     DO_SEND_PUBLISH,
     DO_SEND_PUBREL,
     IDLE,
@@ -249,9 +248,8 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
     delivery = session.inflight.get(packet_id)
     if delivery is None:
         broker.counters.unknown_acks += 1
-        if broker.tables.qos_send_action[IDLE * WIDTH + event] == DO_PUBREL_NOT_FOUND:
-            _pubrel(connection, packet_id, PACKET_IDENTIFIER_NOT_FOUND, now)
-        return
+        delivery = Delivery(Message(0, "", b"", 0, False, None, "", now, NEVER), 0, False, ())
+        delivery.packet_id = packet_id
     at = delivery.state * WIDTH + event
     action = _step(session, delivery, event)
     if action == DO_COMPLETE:
@@ -265,8 +263,10 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
                 broker.router.wake(session.handle)
         if session.queue or session.resending:
             pump(connection, session, now)
-    elif action in (DO_SEND_PUBREL, DO_RESEND_PUBREL):
+    elif action == DO_SEND_PUBREL:
         _pubrel(connection, packet_id, 0, now)
+    elif action == DO_PUBREL_NOT_FOUND:
+        _pubrel(connection, packet_id, PACKET_IDENTIFIER_NOT_FOUND, now)
     elif action == BREACH:
         text = "An acknowledgement of another kind than the message needs"
         breach(connection, CITES[at], PROTOCOL_ERROR, kind, now, text)
@@ -291,7 +291,7 @@ def resume(connection: Connection, session: Session, now: int) -> None:
         action = _step(session, delivery, ON_RESUMED)
         if action in (DO_RESEND_PUBLISH, DO_RESEND_PUBLISH_PLAIN):
             resending.append(packet_id)
-        elif action == DO_RESEND_PUBREL:
+        elif action == DO_SEND_PUBREL:
             _pubrel(connection, packet_id, 0, now)
     session.resending = resending if resending else None
     pump(connection, session, now)
@@ -345,8 +345,8 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
         return  # While it waited for its turn, its PUBREC came [MQTT5-4.3.3-6].
     watch = broker.watch
     if _expired(connection, message, now):
-        _step(session, delivery, ON_EXPIRED)
-        if delivery.state == IDLE:
+        expired = _step(session, delivery, ON_EXPIRED)
+        if expired == DO_COMPLETE or delivery.state == IDLE:
             if watch.on_qos_dropped is not None:
                 watch.on_qos_dropped(session, message, packet_id, "expired")
             return

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
-__all__ = ["go_on", "subscribe"]
+__all__ = ["enter", "go_on", "subscribe"]
 
 # Stages at which a SUBSCRIBE may be suspended.
 SEEN = 1
@@ -184,7 +184,10 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
             | wanted.retain_handling << 4
         )
         if _put(connection, session, name, options, identifier, wanted.retain_handling):
-            messages = [] if connection.gone else broker.retained.matching(name, now)
+            matched = name
+            if broker.router.is_shared(name, connection.version):
+                matched = name.split("/", 2)[2]  # without `$share` and the ShareName
+            messages = [] if connection.gone else broker.retained.matching(matched, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
                 size += sum([message.size + RETAINED_COST for message in messages])
@@ -250,13 +253,24 @@ def _put(connection: Connection, session: Session, name: str, options: int, iden
     state = PRESENT if name in session.subscriptions else ABSENT
     shared = broker.router.is_shared(name, connection.version)
     at = state * WIDTH + (ON_SHARED if shared else _HANDLING[handling])
-    action = tables.subscription_action[at]
-    if tables.subscription_next[at] == PRESENT:
+    enter(connection, session, name, tables.subscription_next[at], options, identifier)
+    return tables.subscription_action[at] == DO_PUT_RETAINED
+
+
+def enter(connection: Connection, session: Session, name: str, after: int, options: int, identifier: int) -> None:
+    """A subscription enters its next state: present, as it is asked for now, or absent."""
+    broker = connection.broker
+    if after == PRESENT:
+        shared = broker.router.is_shared(name, connection.version)
         broker.router.subscribe(session.handle, name, options, identifier, shared)
         session.subscriptions[name] = (options, identifier)
         if broker.journal is not None:
             broker.journal.subscription(session, name, options, identifier)
-    return action == DO_PUT_RETAINED
+    elif name in session.subscriptions:
+        broker.router.unsubscribe(session.handle, name)
+        del session.subscriptions[name]
+        if broker.journal is not None:
+            broker.journal.subscription_gone(session, name)
 
 
 def _spoken(connection: Connection, codes: list[int]) -> list[int]:

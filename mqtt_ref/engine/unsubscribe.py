@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import acks
+from mqtt_ref.engine import acks, subscribe
 from mqtt_ref.engine.generated.subscription import ABSENT, DO_DELETE, DO_NOT_FOUND, ON_UNSUBSCRIBE, PRESENT, WIDTH
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.reacting import dismiss
@@ -71,11 +71,7 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         state = PRESENT if name in session.subscriptions else ABSENT
         at = state * WIDTH + ON_UNSUBSCRIBE
         action = tables.subscription_action[at]
-        if state == PRESENT and tables.subscription_next[at] == ABSENT:
-            broker.router.unsubscribe(session.handle, name)
-            del session.subscriptions[name]
-            if broker.journal is not None:
-                broker.journal.subscription_gone(session, name)
+        subscribe.enter(connection, session, name, tables.subscription_next[at], 0, 0)
         if action == DO_DELETE:
             codes.append(0)
         else:

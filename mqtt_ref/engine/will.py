@@ -35,8 +35,11 @@ __all__ = ["arm", "closed", "due", "message_of", "step"]
 
 def arm(session: Session, will: Will | None) -> None:
     """Keep the Will Message of an accepted CONNECT with the session [MQTT5-3.1.2-7, MQTT311-3.1.2-8]."""
-    if step(session, ON_STORED if will is not None else ON_ABSENT) == DO_STORE:
+    action = step(session, ON_STORED if will is not None else ON_ABSENT)
+    if action == DO_STORE:
         session.will = will
+    else:
+        _taken(session, action)
 
 
 def closed(session: Session, how: int, now: int) -> Will | None:
@@ -72,15 +75,13 @@ def due(session: Session, event: int) -> Will | None:
 
 def _taken(session: Session, action: int) -> Will | None:
     """The will leaves the session once it is published or deleted [MQTT5-3.1.2-10, MQTT311-3.1.2-10]."""
+    if action not in (DO_PUBLISH, DO_DELETE):
+        return None
     will = session.will
-    if action == DO_PUBLISH:
-        session.will = None
-        session.will_at = 0
-        return will
-    if action == DO_DELETE:
-        session.will = None
-        session.will_at = 0
-    return None
+    assert will is not None, "a row of the state `none` takes the will that is not there"
+    session.will = None
+    session.will_at = 0
+    return will if action == DO_PUBLISH else None
 
 
 def step(session: Session, event: int) -> int:

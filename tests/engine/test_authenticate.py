@@ -84,8 +84,6 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
         return
     if name in packets:
         link.send(packets[name])
-    elif name == "success_code":
-        link.send_raw(b"\xf0\x06\x00\x04\x15\x00\x01M")
     elif name == "timeout":
         world.pass_time(100)
     else:
