@@ -35,7 +35,7 @@ def load(root: Path) -> Spec:
     types, packets, reasons, properties, reactions = files
     rules = read_rules(types, packets)
     wires, semantics = read_types(types, rules)
-    reason_rows, return_codes = read_reasons(reasons)
+    reason_rows, return_codes, failures_from = read_reasons(reasons)
     known = wires.keys() | semantics.keys()
     packet_rows = read_packets(packets, known, rules.keys())
     sets = {f.set for p in packet_rows for f in p.fields if f.set}
@@ -53,6 +53,7 @@ def load(root: Path) -> Spec:
         unknown_property=unknown,
         reasons=reason_rows,
         return_codes=return_codes,
+        failures_from=failures_from,
         statements=statements,
         reactions=reaction_rows,
         sources=sources | more_sources,

@@ -325,6 +325,7 @@ class Spec:
     unknown_property: Rule
     reasons: tuple[Reason, ...]
     return_codes: tuple[ReturnCode, ...]
+    failures_from: int
     statements: Mapping[str, Statement]
     reactions: tuple[Reaction, ...]
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -123,10 +123,10 @@ class Blocks(Values):
 
     def checked_length(self) -> None:
         """Find the end of a length-prefixed value: `stop`."""
-        self.add(4, "length = whole[at] << 8 | whole[at + 1]", "stop = at + 2 + length")
-        self.add(4, "if stop > size:", "    return None")
-        self.add(4, "if length < 256:", "    zeros -= 1 if length else 2")
-        self.add(4, "elif not length & 255:", "    zeros -= 1")
+        self.add(4, "high = whole[at]", "length = whole[at + 1]")
+        self.add(4, "if not length:", "    zeros -= 1")
+        self.add(4, "if high:", "    length |= high << 8", "else:", "    zeros -= 1")
+        self.add(4, "stop = at + 2 + length", "if stop > size:", "    return None")
 
     def checked_text(self, prop: Property) -> None:
         """Check a string by the rules of its type."""

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import queueing, will
-from mqtt_ref.engine.ends import TAKEN, TAKEN_CLEAN
+from mqtt_ref.engine.ends import GOODBYE, TAKEN, TAKEN_CLEAN
 from mqtt_ref.engine.generated.session import (
     ABSENT,
     DO_CREATE,
@@ -26,17 +26,16 @@ from mqtt_ref.engine.generated.session import (
 )
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Connect
 
 __all__ = ["Sessions"]
-
-ADMINISTRATIVE_ACTION = 0x98
-SESSION_TAKEN_OVER = 0x8E
 
 
 class Sessions:
@@ -78,6 +77,10 @@ class Sessions:
         self.by_handle[handle] = None
         self.connections[handle] = None
         self._free_handles.append(handle)
+
+    def publisher(self, message: Message) -> Session | None:
+        """The session of the client that published a message; None if it has none any more, or the server did."""
+        return self.by_client_id.get(message.publisher) if message.publisher else None
 
     # ---------------------------------------------------------------- a connection begins
 
@@ -188,8 +191,11 @@ class Sessions:
         wanted = broker.wills.of_closed(session, connection.how, now)
         action = self._step(session, ON_CLOSED_KEEPING if session.expiry else ON_CLOSED_ENDING)
         watch = broker.watch
-        if watch is not None and watch.disconnected is not None:
-            watch.disconnected(connection, session, connection.how)
+        if watch.on_disconnect is not None:
+            if connection.how == GOODBYE:
+                watch.on_disconnect(connection, 0, "")
+            else:
+                watch.on_disconnect(connection, connection.reason_code, connection.reason_text or "The link was lost")
         if not self._ended(session, action, "closed", now):
             limits = broker.limits
             if session.expiry < limits.session_expiry_never:
@@ -226,17 +232,17 @@ class Sessions:
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch
-        if watch is not None and watch.qos_dropped is not None:
+        if watch.on_qos_dropped is not None:
             for packet_id, delivery in session.inflight.items():
-                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
+                watch.on_qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)
-        if watch is not None and watch.session_ended is not None:
-            watch.session_ended(session, why)
+        if why == "expired" and watch.on_client_expired is not None:
+            watch.on_client_expired(session)
         if unfinished and any(delivery.group for delivery in unfinished):
             broker.deliverer.share_again(unfinished, now)
 

@@ -32,18 +32,19 @@ from mqtt_ref.engine.generated.auth import (
 from mqtt_ref.engine.generated.connection import CONNECTED, DO_WAIT, ON_CHALLENGED
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.wire.codes import (
+    AUTH,
+    CONTINUE_AUTHENTICATION,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+)
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Auth, Connect
 
 __all__ = ["Authentication", "answered", "begin", "received", "timed_out"]
-
-AUTH = 15
-CONTINUE_AUTHENTICATION = 0x18
-PROTOCOL_ERROR = 0x82
-NOT_AUTHORIZED = 0x87
-PACKET_TOO_LARGE = 0x95
 
 
 class Authentication:
@@ -190,8 +191,8 @@ def _ask(connection: Connection, auth: Authentication, data: bytes | None, now: 
     access = broker.access
     renewal = auth.state in (REASKED, RECHALLENGED)
     verdict: Verdict | None = None
-    if access is not None and access.exchange is not None:
-        verdict = access.exchange(connection, auth.connect, auth.method, data, renewal)
+    if access is not None and access.on_auth_packet is not None:
+        verdict = access.on_auth_packet(connection, auth.method, data, renewal)
     if verdict is None:
         broker.questions.ask(connection, auth, data, renewal, now)
     else:

@@ -40,6 +40,8 @@ from mqtt_ref.engine.generated.connection import (
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
     ON_LOST,
+    ON_PUBACK,
+    ON_PUBLISH,
     ON_TIMEOUT,
     WIDTH,
 )
@@ -48,6 +50,15 @@ from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.waiting import Suspended, Waiting
+from mqtt_ref.wire.codes import (
+    KEEP_ALIVE_TIMEOUT,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    QUOTA_EXCEEDED,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.fast import PINGRESP
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -75,12 +86,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-PROTOCOL_ERROR = 0x82
-UNSPECIFIED_ERROR = 0x80
-NOT_AUTHORIZED = 0x87
-KEEP_ALIVE_TIMEOUT = 0x8D
-PACKET_TOO_LARGE = 0x95
-QUOTA_EXCEEDED = 0x97
 
 READ = 0
 """Stage of a suspended packet: `on_packet_read` was asked. Every other stage belongs to the packet's pipeline."""
@@ -226,23 +231,34 @@ class Connection:
         if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
             return
+        tables = broker.tables
+        actions = tables.connection_action
+        nexts = tables.connection_next
         next_at = 0
         for at, packet in enumerate(packets):
             if at < next_at:
                 continue
-            if isinstance(packet, Publish):
-                session = self.session
-                if session is not None and packet.qos == 0 and broker.burst_open:
-                    next_at = burst.take(self, session, packet, packets, at, now)
-                    if next_at != at:
-                        continue
-                self.handle(packet, now)
-            else:
-                self.handle(packet, now)
-                if self.sated and at + 1 < len(packets):
-                    self._wait_behind(packets[at + 1 :])
-                    self._go_on_later(now)
-                    break
+            session = self.session
+            # The two kinds of which there are many, without a call for what their rows almost always say.
+            if session is not None and isinstance(packet, Publish):
+                row = self.base + ON_PUBLISH
+                if actions[row] == DO_PUBLISH and nexts[row] == self.state:
+                    if packet.qos == 0 and broker.burst_open:
+                        next_at = burst.take(self, session, packet, packets, at, now)
+                        if next_at != at:
+                            continue
+                    publish.publish(self, session, packet, now)
+                    continue
+            elif session is not None and isinstance(packet, Puback):
+                row = self.base + ON_PUBACK
+                if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
+                    qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
+                    continue
+            self.handle(packet, now)
+            if self.sated and at + 1 < len(packets):
+                self._wait_behind(packets[at + 1 :])
+                self._go_on_later(now)
+                break
         self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
@@ -254,13 +270,17 @@ class Connection:
         if isinstance(packet, Violation):
             react(self, packet, now)
             return
-        at = self.step(packet.TYPE)
-        action = self.broker.tables.connection_action[at]
+        tables = self.broker.tables
+        at = self.base + packet.TYPE
+        stays = tables.connection_next[at] == self.state
+        if not stays:
+            self.step(packet.TYPE)
+        action = tables.connection_action[at]
         session = self.session
         if action == DO_PUBLISH:
             publish.publish(self, cast("Session", session), cast("Publish", packet), now)
         elif action == DO_ACKNOWLEDGE:
-            if isinstance(packet, Puback | Pubrec | Pubcomp):
+            if isinstance(packet, (Puback, Pubrec, Pubcomp)):
                 code = packet.reason_code
                 qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
         elif action == DO_RELEASE:
@@ -282,7 +302,8 @@ class Connection:
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
             breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
-        self.done(at, now)
+        if not stays:
+            self.done(at, now)
 
     def inject(self, packet: Packet, now: int) -> None:
         """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
@@ -519,8 +540,8 @@ class Connection:
         if self.state == CLOSED:
             return
         intercept = self.broker.intercept
-        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
-            outcome = intercept.read(self, packet)
+        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
+            outcome = intercept.on_packet_read(self, packet)
             if outcome is LATER:
                 self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
             else:
@@ -552,8 +573,8 @@ class Connection:
         if self.suspended is not None:
             return
         watch = self.broker.watch
-        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
-            watch.processed(self, packet)
+        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
+            watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
         """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""

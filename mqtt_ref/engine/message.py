@@ -30,6 +30,7 @@ class Message:
 
     __slots__ = (
         "_forms",
+        "_halves",
         "arrived",
         "block",
         "encoded_topic",
@@ -67,6 +68,8 @@ class Message:
         self.expires_at = expires_at
         self.size = len(self.encoded_topic) + len(payload)
         self._forms: list[bytes] | None = None
+        self._halves: list[bytes] | None = None
+        """Of forms that are sent more than once: what comes before the packet identifier, and what comes after it."""
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
@@ -96,15 +99,29 @@ class Message:
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
-        """The same form with its packet identifier filled in; only two bytes differ between subscribers."""
-        form = self.form(version, qos, retain)
+        """The same form with a packet identifier; only two bytes of it differ between subscribers."""
+        forms = self._forms
+        if forms is None:
+            forms = self._forms = [b""] * 12
+        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        form = forms[at]
+        topic = self.encoded_topic
         if not form:
+            # The first one as it is: only whoever comes next has two bytes to change.
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            form = forms[at] = _encoded(version, topic, self.payload, qos, retain, False, packet_id, properties)
             return form
-        at = 2
-        while form[at - 1] > 127:
-            at += 1
-        at += 2 + len(self.encoded_topic)
-        return form[:at] + packet_id.to_bytes(2, "big") + form[at + 2 :]
+        halves = self._halves
+        if halves is None:
+            halves = self._halves = [b""] * 24
+        head = halves[at]
+        if not head:
+            number = 4 + len(topic)
+            while form[number - len(topic) - 3] > 127:
+                number += 1
+            head = halves[at] = form[:number]
+            halves[at + 12] = form[number + 2 :]
+        return head + packet_id.to_bytes(2, "big") + halves[at + 12]
 
     def limit_expiry(self, seconds: int) -> None:
         """Bound how long the message is kept, whatever its publisher said; 0: no bound."""
@@ -151,9 +168,9 @@ def _encoded(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
+    if len(payload) <= PLAIN_MAXIMUM - len(properties):
+        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     try:
         return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     except ValueError:
-        if len(payload) <= PLAIN_MAXIMUM:
-            raise
-        return b""
+        return b""  # there can be no packet of that size

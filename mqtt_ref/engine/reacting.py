@@ -21,6 +21,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_VIOLATION,
 )
 from mqtt_ref.engine.generated.decisions import SERVER_DISCONNECT_WAIT
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, SERVER_UNAVAILABLE, UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import CLIENT, V5, V311
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["breach", "dismiss", "leave", "react", "refuse"]
 
 _CONNACK_CODES: Final = frozenset(int(code) for code in ConnackReason)
-SERVER_UNAVAILABLE = 0x88
-SERVER_SHUTTING_DOWN = 0x8B
-UNSPECIFIED_ERROR = 0x80
 
 _PHASES: Final = {AWAIT_CONNECT: "new", AUTHENTICATING: "connecting", DECIDING: "connecting", CONNECTED: "connected"}
 _PREFIXES: Final = {3: ("X31-",), 4: ("MQTT311-", "X311-"), 5: ("MQTT5-", "X5-")}

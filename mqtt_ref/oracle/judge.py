@@ -15,6 +15,7 @@ from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
+from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
@@ -100,6 +101,7 @@ class Watched:
         data, frames = framer.feed(data)
         first = self.begun_at or now
         if frames:
+            talk.heard_at = now
             talk.history.append((now, CLIENT, data, 0, framer.whole))
         for pos, body, stop in frames:
             talk.data, talk.pos, talk.stop = data, pos, stop
@@ -194,7 +196,9 @@ class Watched:
             return
         self._accuse_wire(violation)
         # What the packet would have done is not known, and what the server makes of it is its own affair.
-        if kind in (4, 5, 7) or (kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)):
+        if kind in (PUBACK, PUBREC, PUBCOMP) or (
+            kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)
+        ):
             talk.certain = False
 
     def _minimal(self, packet: Packet, at: int) -> None:
@@ -260,7 +264,7 @@ class Watched:
         if isinstance(packet, Publish):
             if packet.qos:
                 following.got_publish(talk, packet.qos, packet.packet_id)
-        elif packet.TYPE == 6:
+        elif packet.TYPE == PUBREL:
             following.got_pubrel(talk, packet.packet_id)  # type: ignore[union-attr]
         else:
             following.answered(talk, packet)

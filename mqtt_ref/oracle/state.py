@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -84,8 +84,9 @@ class Owed:
         return number in self._waiting or number in self._again
 
     def __iter__(self) -> Iterator[int]:
-        yield from self._waiting
-        yield from self._again
+        for known in (self._waiting, self._again):
+            for number, times in known.items():
+                yield from [number] * len(times)
 
     def add(self, number: int, now: int) -> None:
         """One more is on its way to the client."""
@@ -123,8 +124,8 @@ class Memory:
         self.outgoing: dict[int, Outgoing] = {}
         self.lapsed: dict[int, Outgoing] = {}
         """What was unacknowledged when the last session ended."""
-        self.incoming: set[int] = set()
-        """Packet Identifiers of the server's messages that the client may have from an earlier connection."""
+        self.incoming: Counter[int] = Counter()
+        """How often the client may have a message of the server from earlier connections, by Packet Identifier."""
         self.known = False
         """Whether everything in the session was seen."""
         self.aliases: set[int] = set()
@@ -136,18 +137,17 @@ class Memory:
         self.number = 0
         """The connection on which the client came last."""
 
-    def lapse(self, talk: int = 0) -> None:
+    def lapse(self, talk: int = 0, heard: bool = True) -> None:
         """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent.
 
-        Where it is the server that says so, on connection `talk`, the client may not have heard of it, now or ever, and
-        answer what it has from the one before.
+        A client that may not have `heard` of it, now or ever, may answer what it has from the one before.
         """
         if self.outgoing:
             here = {number: one for number, one in self.outgoing.items() if one.talk == talk}
             self.lapsed = {number: one for number, one in self.outgoing.items() if one.talk != talk} or self.lapsed
             self.outgoing = here
-        if not talk:
-            self.incoming = set()
+        if heard:
+            self.incoming = Counter()
         self.known = True
 
     def doubt(self, talk: int) -> None:
@@ -159,7 +159,7 @@ class Memory:
         """Something was not seen: nothing can be said about what is unacknowledged."""
         self.outgoing = {}
         self.lapsed = {}
-        self.incoming = set()
+        self.incoming = Counter()
         self.known = False
 
 
@@ -202,6 +202,8 @@ class Talk:
         """When the last packet of the client came."""
         self.accepted = False
         """The CONNACK accepts."""
+        self.overtaken = False
+        """The server sent something before the CONNACK that the client may answer."""
         self.heir: Memory | None = None
         """What is known of the client, where another connection of it has taken over from this one."""
         self.leaving_expiry: int | None = None

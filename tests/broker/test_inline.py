@@ -128,7 +128,7 @@ def test_a_group_may_be_half_inside(world: World) -> None:
 
 
 def test_rules_do_not_hold_inside(world: World) -> None:
-    world.broker.set_access(Access(read=lambda *_: False, publish=lambda *_: 0x87))
+    world.broker.set_access(Access(on_acl_check_read=lambda *_: False, on_acl_check_publish=lambda *_: 0x87))
     inside = Inside(world)
     inside.subscribe("#")
     assert inside.client.publish("a", b"x", world.now)

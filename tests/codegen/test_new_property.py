@@ -7,7 +7,6 @@ import copy
 import json
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,63 +14,15 @@ import pytest
 
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5
 from tests.codegen.changed import Import, changed_package, with_rows
+from tests.codegen.made_up import MADE_UP, New, rows
 
-ROW = """
-[[property]]
-id     = 0x{id:02X}
-name   = "{name}"
-title  = "{title}"
-type   = "{type}"
-in     = [
-  {{ packet = "PUBLISH", from = "both", section = "9.9", many = {many} }},
-  {{ packet = "WILL", from = "client", section = "9.9", many = {many} }},
-]
-repeat = {{ breach = "PROTOCOL_ERROR" }}
-{more}
-"""
-
-
-@dataclass
-class New:
-    """A property that no standard has, a value of it, and how that is written."""
-
-    id: int
-    name: str
-    type: str
-    value: object
-    raw: bytes
-    wrong: bytes
-    breaks: str
-    many: bool = False
-    more: str = ""
-
-    def row(self) -> str:
-        """Its row in the tables."""
-        title = self.name.replace("_", " ").title()
-        many = str(self.many).lower()
-        return ROW.format(id=self.id, name=self.name, title=title, type=self.type, many=many, more=self.more)
-
-
-MADE_UP = (
-    New(0x70, "priority", "u8", 3, b"\x03", b"\x0b", "X5-priority-range", more="""
-range  = { allowed = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], breach = "PROTOCOL_ERROR" }"""),
-    New(0x71, "hops", "u16", 256, b"\x01\x00", b"\x01", "X5-field-truncated"),
-    New(0x72, "sequence", "u32", 65_537, b"\x00\x01\x00\x01", b"\x00\x00\x00\x00", "X5-sequence-range", more="""
-range  = { min = 1, breach = "PROTOCOL_ERROR" }"""),
-    New(0x73, "rank", "vbi", 300, b"\xac\x02", b"\x80\x00", "MQTT5-1.5.5-1"),
-    New(0x74, "trace_parent", "utf8", "pärent", b"\x00\x07p\xc3\xa4rent", b"\x00\x01\x00", "MQTT5-1.5.4-2"),
-    New(0x75, "digest", "binary", b"\x00\x01", b"\x00\x02\x00\x01", b"\x00\x02\x00", "X5-field-truncated"),
-    New(0x76, "origin", "topic_name_property", "a/b", b"\x00\x03a/b", b"\x00\x03a/#", "MQTT5-4.7.0-1"),
-    New(0x7E, "places", "utf8", ["here", "", "there"], b"\x00\x04here", b"\x00\x01\xff", "MQTT5-1.5.4-1", many=True),
-)  # fmt: skip
 IDS = [new.name for new in MADE_UP]
 
 
 @pytest.fixture(scope="module")
 def changed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Import]:
     """A package generated from tables that have every made-up property."""
-    rows = "".join(new.row() for new in MADE_UP)
-    with changed_package(root, tmp_path_factory.mktemp("changed"), {"properties.toml": with_rows(rows)}) as package:
+    with changed_package(root, tmp_path_factory.mktemp("changed"), {"properties.toml": with_rows(rows())}) as package:
         yield package
 
 

@@ -31,7 +31,7 @@ def auth(code: int, data: bytes | None = None, method: str = "M") -> Auth:
 def connecting(options: Options | None = None) -> tuple[World, Client]:
     """A client that has sent its CONNECT, and whose mechanism has been asked about it."""
     world = World(options)
-    world.broker.set_access(Access(methods=frozenset({"M"}), exchange=lambda *_: None))
+    world.broker.set_access(Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: None))
     link = world.link()
     link.send(Connect("a", properties=METHOD))
     (ask,) = world.asks

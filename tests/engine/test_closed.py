@@ -9,7 +9,7 @@ import pytest
 
 from mqtt_ref.engine.access import REFUSE, Access, Verdict
 from mqtt_ref.engine.connection import Connection
-from mqtt_ref.engine.intercept import Intercept
+from mqtt_ref.engine.generated.events import Intercept
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -34,6 +34,8 @@ from mqtt_ref.wire.packets import (
 from tests.sansio import Client, World
 
 METHOD = ConnectProperties(authentication_method="M")
+SILENT = Access(on_connect_authenticate=lambda *_: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
+"""Whoever is asked answers later."""
 BEHIND: dict[str, Packet] = {
     "CONNECT": Connect("b"),
     "PUBLISH": Publish("t", b"late", 1, packet_id=1),
@@ -56,9 +58,9 @@ class Asked:
         self.seen: list[str] = []
         world.broker.set_access(
             Access(
-                authenticate=lambda connection, packet: self.said(packet.client_id),
+                on_connect_authenticate=lambda connection, packet: self.said(packet.client_id),
                 methods=frozenset({"M"}),
-                exchange=lambda connection, packet, method, data, renewal: self.said(method),
+                on_auth_packet=lambda connection, method, data, renewal: self.said(method),
             )
         )
 
@@ -145,10 +147,12 @@ def sent_away_while_asked(verdict: Verdict | None, **connect: object) -> tuple[W
 
     if connect:
         world.broker.set_hooks(
-            Access(methods=frozenset({"M"}), exchange=lambda *_: None), None, Intercept(waits=False, connect=see)
+            Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: None),
+            None,
+            Intercept(waits=False, on_connect=see),
         )
     else:
-        world.broker.set_access(Access(authenticate=decide))
+        world.broker.set_access(Access(on_connect_authenticate=decide))
     link = world.link()
     link.send(Connect("a", **connect), Pingreq())  # type: ignore[arg-type]
     return world, link
@@ -181,7 +185,7 @@ def test_a_client_with_a_method_that_was_sent_away() -> None:
 
 def waiting_for_an_answer(world: World, **connect: object) -> Client:
     """A client whose CONNECT is not answered yet."""
-    world.broker.set_access(Access(authenticate=lambda *_: None, methods=frozenset({"M"}), exchange=lambda *_: None))
+    world.broker.set_access(SILENT)
     link = world.link()
     link.send(Connect("a", **connect))  # type: ignore[arg-type]
     assert link.raw == b""
@@ -231,7 +235,7 @@ def test_a_link_that_is_turned_away_while_its_connect_is_looked_at() -> None:
         connection.turn_away("A port for others", world.now)
         return Verdict()
 
-    world.broker.set_access(Access(authenticate=see))
+    world.broker.set_access(Access(on_connect_authenticate=see))
     link = world.link()
     link.send(Connect("a"))
     assert link.raw == b""
@@ -242,7 +246,7 @@ def test_a_link_that_is_turned_away_while_its_connect_is_looked_at() -> None:
 def test_no_answer_in_time_about_a_client(version: int, code: int) -> None:
     """A client about which there is no answer in time is told so in a CONNACK [MQTT5-3.1.4-2, X311-connack-code-5]."""
     world = World(Options(bounds=Bounds(answer_timeout=3)))
-    world.broker.set_access(Access(authenticate=lambda *_: None))
+    world.broker.set_access(Access(on_connect_authenticate=lambda *_: None))
     link = world.link(version)
     link.send(Connect("a", protocol_version=version))
     world.pass_time(4)
@@ -299,7 +303,7 @@ def test_a_packet_while_the_question_is_open(name: str, reads: int) -> None:
     """
     world = World()
     link = world.link()
-    world.broker.set_access(Access(authenticate=lambda *_: None, methods=frozenset({"M"}), exchange=lambda *_: None))
+    world.broker.set_access(SILENT)
     data = [encode(5, Connect("a")), encode(5, BEHIND[name]) + encode(5, Pingreq())]
     for part in data if reads == 2 else [b"".join(data)]:
         link.send_raw(part)

@@ -7,10 +7,10 @@ import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.access import Access
+from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.engine.message import Message
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.engine.session import Session
-from mqtt_ref.engine.watch import Watch
 from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
@@ -27,6 +27,8 @@ from mqtt_ref.wire.packets import (
 from tests.sansio import Client, World
 
 KEEP = ConnectProperties(session_expiry_interval=3600)
+SECRET = Access(on_acl_check_publish=lambda connection, topic, qos, retain: 0x87 if topic == "secret" else 0)
+"""Nobody may publish to `secret`."""
 
 
 def back(world: World, client_id: str = "sub", version: int = 5) -> Client:
@@ -66,7 +68,7 @@ def test_an_acknowledgement_of_nothing(ack: Packet, answer: list[int]) -> None:
     completed: list[int] = []
     store = MemoryStore()
     world = World(storage=store)
-    world.broker.set_hooks(None, Watch(qos_complete=lambda session, message, at: completed.append(at)), None)
+    world.broker.set_hooks(None, Watch(on_qos_complete=lambda session, message, at: completed.append(at)), None)
     sub = world.client("sub", properties=KEEP)
     before = list(store.load())
     sub.send(ack)
@@ -125,7 +127,7 @@ def test_a_pubrec_that_refuses_too_late() -> None:
     """After the PUBREL the exchange ends with a PUBCOMP and with nothing else [MQTT5-4.3.3-5]."""
     completed: list[int] = []
     world = World()
-    world.broker.set_hooks(None, Watch(qos_complete=lambda session, message, at: completed.append(at)), None)
+    world.broker.set_hooks(None, Watch(on_qos_complete=lambda session, message, at: completed.append(at)), None)
     sub, packet_id = in_flight(world, 2)
     assert sub.ask(Pubrec(packet_id)) == Pubrel(packet_id)
     sub.send(Pubrec(packet_id, 0x80))
@@ -147,7 +149,7 @@ def test_a_message_in_flight_does_not_expire(qos: int) -> None:
         dropped.append(why)
 
     world = World()
-    world.broker.set_hooks(None, Watch(qos_dropped=note), None)
+    world.broker.set_hooks(None, Watch(on_qos_dropped=note), None)
     sub, packet_id = in_flight(world, qos, message_expiry_interval=5)
     sub.drop()
     world.pass_time(60)
@@ -234,7 +236,7 @@ def test_qos_1_with_an_identifier_that_is_held(topic: str) -> None:
     That is so whatever else would be said to the message; and the exchange of QoS 2 goes on.
     """
     world = World()
-    world.broker.set_access(Access(publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0))
+    world.broker.set_access(SECRET)
     sub, pub = held(world)
     got = pub.ask(Publish(topic, b"2", 1, packet_id=7))
     assert (type(got), got.packet_id, got.reason_code) == (Puback, 7, 0x91)
@@ -248,7 +250,7 @@ def test_qos_1_with_an_identifier_that_is_held(topic: str) -> None:
 def test_qos_1_of_3_1_1_with_an_identifier_that_is_held(topic: str) -> None:
     """3.1.1 has no word for it: the connection is closed [MQTT311-2.3.1-2], and the exchange goes on over the next."""
     world = World()
-    world.broker.set_access(Access(publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0))
+    world.broker.set_access(SECRET)
     sub, pub = held(world, 4)
     pub.send(Publish(topic, b"2", 1, packet_id=7))
     assert pub.read() == []
@@ -262,7 +264,7 @@ def test_a_repeat_that_would_be_refused_now() -> None:
     """What was accepted once is acknowledged again, though its client has lost the right since [MQTT5-4.3.3-10]."""
     world = World()
     rights = [0]
-    world.broker.set_access(Access(publish=lambda connection, name, qos, retain: rights[0]))
+    world.broker.set_access(Access(on_acl_check_publish=lambda connection, name, qos, retain: rights[0]))
     sub, pub = held(world)
     rights[0] = 0x87
     assert pub.ask(Publish("t", b"1", 2, dup=True, packet_id=7)) == Pubrec(7)
@@ -278,7 +280,7 @@ def test_a_repeat_that_would_be_refused_now() -> None:
 def test_an_identifier_of_a_message_that_was_refused(qos: int) -> None:
     """It is free at once [MQTT5-4.3.3-9]: the next message with it is delivered."""
     world = World()
-    world.broker.set_access(Access(publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0))
+    world.broker.set_access(SECRET)
     sub = world.client("sub")
     sub.subscribe("#")
     pub = world.client("pub")

@@ -69,6 +69,11 @@ WILL = 0x06  # the flags of a CONNECT with a will
         # A Client Identifier of 3.1.1 that is not UTF-8, or has a null character [MQTT311-1.5.3-1, MQTT311-1.5.3-2].
         (connect(V311, b"\x00\x01\xff"), b""),
         (connect(V311, b"\x00\x01\x00"), b""),
+        # A Will Topic of 3.1.1 with a wildcard, and an empty one [MQTT311-4.7.1-1, MQTT311-4.7.3-1].
+        (connect(V311, b"\x00\x01a" + b"\x00\x03w/+" + b"\x00\x00", WILL), b""),
+        (connect(V311, b"\x00\x01a" + b"\x00\x00" + b"\x00\x00", WILL), b""),
+        # A protocol name that is none, with the level of 3.1.1 [MQTT311-3.1.2-1].
+        (connect(b"\x00\x04MQTS\x04", b"\x00\x01a"), b""),
         # The reserved flag of a CONNECT: 3.x is closed without a word, 5.0 says that it is malformed [MQTT5-3.1.2-3].
         (connect(V31, b"\x00\x01a" + b"x" * 20), b""),
         (connect(V311, b"\x00\x01a", 0x03), b""),
@@ -92,7 +97,7 @@ def test_before_a_connect_is_accepted(data: bytes, answer: bytes) -> None:
 def test_while_a_connect_is_being_answered(version: int) -> None:
     """Before the answer, 5.0 is refused with a CONNACK [MQTT5-4.13.1-1]; 3.x is closed without a word."""
     world = World()
-    world.broker.set_access(Access(authenticate=lambda *_: None))
+    world.broker.set_access(Access(on_connect_authenticate=lambda *_: None))
     link = world.link(version)
     link.send(Connect("a", protocol_version=version))
     link.send_raw(b"\x00\x00")  # a packet type that does not exist
@@ -158,6 +163,10 @@ def test_of_a_connected_client_of_5_0(data: bytes, code: int) -> None:
         (4, subscribe(b"a#", 4)),
         (4, subscribe(b"a+", 4)),
         (4, subscribe(b"", 4)),
+        # A packet identifier of 0 where there has to be one, a Topic Name with a wildcard
+        # [MQTT311-2.3.1-1, MQTT311-3.3.2-2].
+        (4, subscribe(b"t", 4, 0)),
+        (4, old_publish(b"a/+")),
         # Any other rule, here the flags of a PINGREQ.
         (4, b"\xc1\x00"),
         # The same for 3.1, whose Message IDs are not 0 either, and whose text is UTF-8 without null characters.
@@ -221,7 +230,7 @@ def test_nothing_but_auth_and_disconnect_while_a_client_is_authenticated(name: s
 
 def authenticating(world: World) -> Client:
     """A link whose client is asked by a mechanism that does not answer."""
-    world.broker.set_access(Access(methods=frozenset({"M"}), exchange=lambda *_: None))
+    world.broker.set_access(Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: None))
     link = world.link()
     link.send_raw(connect(V5, b"\x04\x15\x00\x01M\x00\x01a"))
     assert link.read() == []
@@ -244,7 +253,7 @@ def test_a_second_connect() -> None:
     link.send(Connect("a"))
     assert link.one(Connack).reason_code == 0x82
     assert link.closed
-    world.broker.set_access(Access(authenticate=lambda *_: None))
+    world.broker.set_access(Access(on_connect_authenticate=lambda *_: None))
     link = world.link()
     link.send(Connect("a"))
     link.send(Connect("a"))

@@ -33,7 +33,7 @@ from mqtt_ref.wire.packets import (
     Subscribe,
     Subscription,
 )
-from mqtt_ref.wire.primitives import V5, V311
+from mqtt_ref.wire.primitives import V5, V31, V311
 
 NOW = 1000 * SECOND
 LONG = ConnectProperties(session_expiry_interval=3600)
@@ -339,6 +339,38 @@ def test_an_answer_out_of_nowhere_crosses_what_is_sent_again() -> None:
         if isinstance(strange, Pubrec) and not strange.reason_code:
             line.sent(Pubrel(2))
         assert not line.rules
+
+
+def test_what_comes_before_the_connack_may_be_answered() -> None:
+    method = ConnectProperties(authentication_method="m")
+    for version, more in ((V31, {}), (V5, {"properties": method})):
+        line = Line(version).open(**more)
+        line.got(Publish("t", b"", 1, packet_id=1))
+        line.sent(Puback(1))
+        assert not line.rules
+
+
+def test_a_session_that_was_to_end_goes_on_for_a_client_that_never_had_its_connack() -> None:
+    line = Line().open(Connack())
+    line.got(Publish("t", b"", 1, packet_id=3))
+    line.open(properties=None)
+    line.sent(Pingreq())
+    line.got(RESUMED)  # which is lost, and the session ends with this connection
+    line.open(Connack())  # which is lost too
+    line.open(RESUMED)
+    line.sent(Puback(3))
+    assert not line.rules
+
+
+def test_one_message_that_came_on_three_connections_may_be_answered_three_times() -> None:
+    line = Line()
+    for _ in range(3):
+        line.open(Connack() if not line.count else RESUMED)
+        line.got(Publish("t", b"", 1, False, line.count > 1, 3))
+    line.sent(Puback(3), Puback(3), Puback(3))
+    assert not line.rules
+    line.sent(Puback(3))
+    assert line.rules == ["MQTT5-2.2.1-5"]
 
 
 def test_a_second_connack_is_not_the_clients_mistake() -> None:

@@ -32,7 +32,8 @@ class Opening(Monitor):
     def sent(self, packet: Packet) -> None:
         talk = self.talk
         if talk.connect is not None:
-            if talk.version == V31 and not talk.answered_at and packet.TYPE != Connect.TYPE and talk.certain:
+            waits = talk.version == V31 and not talk.answered_at and not talk.overtaken
+            if waits and packet.TYPE != Connect.TYPE and talk.certain:
                 what = f"{PACKET_NAMES[packet.TYPE]} before the CONNACK"
                 self.accuse(PIPELINED, "nothing until the CONNACK has come", what)
             return

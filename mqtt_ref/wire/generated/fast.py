@@ -1702,14 +1702,17 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
                     return None
                 present |= 0x04
                 at += 1
-                length = whole[at] << 8 | whole[at + 1]
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
                 stop = at + 2 + length
                 if stop > size:
                     return None
-                if length < 256:
-                    zeros -= 1 if length else 2
-                elif not length & 255:
-                    zeros -= 1
                 if not plain:
                     whole[at + 2 : stop].decode()
                 at = stop
@@ -1719,14 +1722,17 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
                     return None
                 present |= 0x08
                 at += 1
-                length = whole[at] << 8 | whole[at + 1]
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
                 stop = at + 2 + length
                 if stop > size:
                     return None
-                if length < 256:
-                    zeros -= 1 if length else 2
-                elif not length & 255:
-                    zeros -= 1
                 name = NAMES.get(whole[at + 2 : stop]) or name_text(whole, at + 2, stop)
                 if not name:
                     return None
@@ -1737,14 +1743,17 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
                     return None
                 present |= 0x10
                 at += 1
-                length = whole[at] << 8 | whole[at + 1]
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
                 stop = at + 2 + length
                 if stop > size:
                     return None
-                if length < 256:
-                    zeros -= 1 if length else 2
-                elif not length & 255:
-                    zeros -= 1
                 zeros -= whole.count(0, at + 2, stop)
                 at = stop
                 identifier = whole[at] if at < size else 0
@@ -1789,25 +1798,31 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
             while identifier == 0x26:  # User Property
                 present |= 0x80
                 at += 1
-                length = whole[at] << 8 | whole[at + 1]
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
                 stop = at + 2 + length
                 if stop > size:
                     return None
-                if length < 256:
-                    zeros -= 1 if length else 2
-                elif not length & 255:
-                    zeros -= 1
                 if not plain:
                     whole[at + 2 : stop].decode()
                 at = stop
-                length = whole[at] << 8 | whole[at + 1]
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
                 stop = at + 2 + length
                 if stop > size:
                     return None
-                if length < 256:
-                    zeros -= 1 if length else 2
-                elif not length & 255:
-                    zeros -= 1
                 if not plain:
                     whole[at + 2 : stop].decode()
                 at = stop
@@ -3064,22 +3079,7 @@ def publish_header(
     Raises:
         ValueError: the topic, or the packet, is too long.
     """
-    named = len(topic)
-    if named > 65_535:
-        raise ValueError(f"a string has at most 65,535 bytes, not {named}")
-    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)
-    if qos:
-        head = BYTES[named >> 8] + BYTES[named & 255] + topic + packet_id.to_bytes(2, "big")
-    else:
-        head = BYTES[named >> 8] + BYTES[named & 255] + topic
-    if version == 5:
-        length = len(properties)
-        if length:
-            head += (BYTES[length] if length < 128 else vbi(length)) + properties
-        else:
-            head += BYTES[0]
-    remaining = len(head) + size
-    return BYTES[first] + (BYTES[remaining] if remaining < 128 else vbi(remaining)) + head
+    return _publish_joined(version, topic, size, b"", qos, retain, dup, packet_id, properties)
 
 
 def publish_bytes(
@@ -3092,13 +3092,42 @@ def publish_bytes(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
-    """A PUBLISH from its parts: `publish_header`, then the payload.
+    """A PUBLISH from its parts: what `publish_header` makes, then the payload.
 
     Raises:
         ValueError: the topic, or the packet, is too long.
     """
-    header = publish_header(version, topic, len(payload), qos, retain, dup, packet_id, properties)
-    return header + payload
+    size = len(payload)
+    return _publish_joined(version, topic, size, payload, qos, retain, dup, packet_id, properties)
+
+
+def _publish_joined(
+    version: int,
+    topic: bytes,
+    size: int,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: bytes,
+) -> bytes:
+    """A PUBLISH with a payload of `size` bytes, of which `payload` is what is written now."""
+    named = len(topic)
+    if named > 65_535:
+        raise ValueError(f"a string has at most 65,535 bytes, not {named}")
+    first = BYTES[0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)]
+    remaining = 2 + named + size
+    identifier = b""
+    if qos:
+        identifier = packet_id.to_bytes(2, "big")
+        remaining += 2
+    high, low = BYTES[named >> 8], BYTES[named & 255]
+    if version != 5:
+        return b"".join([first, vbi(remaining), high, low, topic, identifier, payload])
+    length = vbi(len(properties))
+    remaining += len(length) + len(properties)
+    return b"".join([first, vbi(remaining), high, low, topic, identifier, length, properties, payload])
 
 
 def encode_publish(
@@ -3113,7 +3142,7 @@ def encode_publish(
 ) -> bytes:
     """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""
     encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)
-    return publish_header(version, topic, len(payload), qos, retain, dup, packet_id, encoded) + payload
+    return _publish_joined(version, topic, len(payload), payload, qos, retain, dup, packet_id, encoded)
 
 
 def _encode_publish(version: int, packet: Publish) -> bytes:
