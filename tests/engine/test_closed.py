@@ -34,6 +34,8 @@ from mqtt_ref.wire.packets import (
 from tests.sansio import Client, World
 
 METHOD = ConnectProperties(authentication_method="M")
+SILENT = Access(on_connect_authenticate=lambda *_: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
+"""Whoever is asked answers later."""
 BEHIND: dict[str, Packet] = {
     "CONNECT": Connect("b"),
     "PUBLISH": Publish("t", b"late", 1, packet_id=1),

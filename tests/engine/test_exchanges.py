@@ -27,6 +27,8 @@ from mqtt_ref.wire.packets import (
 from tests.sansio import Client, World
 
 KEEP = ConnectProperties(session_expiry_interval=3600)
+SECRET = Access(on_acl_check_publish=lambda connection, topic, qos, retain: 0x87 if topic == "secret" else 0)
+"""Nobody may publish to `secret`."""
 
 
 def back(world: World, client_id: str = "sub", version: int = 5) -> Client:

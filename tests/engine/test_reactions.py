@@ -69,6 +69,11 @@ WILL = 0x06  # the flags of a CONNECT with a will
         # A Client Identifier of 3.1.1 that is not UTF-8, or has a null character [MQTT311-1.5.3-1, MQTT311-1.5.3-2].
         (connect(V311, b"\x00\x01\xff"), b""),
         (connect(V311, b"\x00\x01\x00"), b""),
+        # A Will Topic of 3.1.1 with a wildcard, and an empty one [MQTT311-4.7.1-1, MQTT311-4.7.3-1].
+        (connect(V311, b"\x00\x01a" + b"\x00\x03w/+" + b"\x00\x00", WILL), b""),
+        (connect(V311, b"\x00\x01a" + b"\x00\x00" + b"\x00\x00", WILL), b""),
+        # A protocol name that is none, with the level of 3.1.1 [MQTT311-3.1.2-1].
+        (connect(b"\x00\x04MQTS\x04", b"\x00\x01a"), b""),
         # The reserved flag of a CONNECT: 3.x is closed without a word, 5.0 says that it is malformed [MQTT5-3.1.2-3].
         (connect(V31, b"\x00\x01a" + b"x" * 20), b""),
         (connect(V311, b"\x00\x01a", 0x03), b""),
@@ -158,6 +163,10 @@ def test_of_a_connected_client_of_5_0(data: bytes, code: int) -> None:
         (4, subscribe(b"a#", 4)),
         (4, subscribe(b"a+", 4)),
         (4, subscribe(b"", 4)),
+        # A packet identifier of 0 where there has to be one, a Topic Name with a wildcard
+        # [MQTT311-2.3.1-1, MQTT311-3.3.2-2].
+        (4, subscribe(b"t", 4, 0)),
+        (4, old_publish(b"a/+")),
         # Any other rule, here the flags of a PINGREQ.
         (4, b"\xc1\x00"),
         # The same for 3.1, whose Message IDs are not 0 either, and whose text is UTF-8 without null characters.
