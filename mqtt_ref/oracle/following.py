@@ -78,7 +78,9 @@ def _sent_message(talk: Talk, publish: Publish) -> None:
         memory.count += 1
         # With DUP, it is not for the first time that it is sent: nobody knows where in the order that was.
         order = 0 if publish.dup else memory.count
-        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, talk.number, talk.now)
+        # Packets of a connection that was given up may come behind those of the next one.
+        behind = talk.behind if talk.knows() else 0
+        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, behind, talk.number, talk.now)
     talk.sent.add(number)
     talk.released.discard(number)
     talk.done.pop(number, None)
@@ -167,6 +169,7 @@ def _acknowledged(talk: Talk, number: int, code: int) -> None:
 def _accepted(talk: Talk, connack: Connack) -> None:
     talk.connack = connack
     talk.answered_at = talk.now
+    talk.behind = talk.memory.count
     connect = talk.connect
     if connect is None or connack.reason_code:
         return

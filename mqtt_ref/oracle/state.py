@@ -46,7 +46,9 @@ CHUNKS: Final = 8
 class Outgoing:
     """A QoS 1 or 2 message that the client sent and that was not acknowledged, as far as was seen."""
 
-    def __init__(self, publish: Publish, topic: str, size: int, order: int, talk: int, now: int) -> None:
+    def __init__(
+        self, publish: Publish, topic: str, size: int, order: int, behind: int, talk: int, now: int
+    ) -> None:
         self.packet_id = publish.packet_id
         self.qos = publish.qos
         self.retain = publish.retain
@@ -54,7 +56,11 @@ class Outgoing:
         self.mark = hash(publish.payload)
         self.size = size
         self.order = order
-        """Its place among all messages; 0: not known, as nobody saw it when it was sent for the first time."""
+        """Its place among all messages that came; 0: not known, as nobody saw it when it was sent for the first time."""
+        self.behind = behind
+        """The place of the last message of earlier connections that was surely sent before it; 0: none surely was."""
+        self.first = talk
+        """The connection on which it was first seen."""
         self.talk = talk
         """The connection on which it was last sent."""
         self.received = 0
@@ -190,6 +196,8 @@ class Talk:
         self.connack: Connack | None = None
         self.connected_at = 0
         self.answered_at = 0
+        self.behind = 0
+        """The place of the last message that had come when the CONNACK was sent."""
         self.acknowledged_at = 0
         """When the last exchange of a message of the client ended."""
         self.early = False

@@ -122,6 +122,26 @@ def test_a_message_that_was_lost_itself_has_no_place_in_the_order() -> None:
     assert not line.rules
 
 
+def test_packets_of_a_connection_that_was_given_up_may_come_behind_those_of_the_next_one() -> None:
+    line = Line(local=False).open(Connack())
+    line.sent(one(1))  # on the second connection of the client
+    line.over(RESUMED)
+    line.sent(one(2))  # on its first one: it took longer
+    line.open(RESUMED)
+    line.sent(one(2, True), one(1, True))
+    assert not line.rules
+
+
+def test_what_was_sent_with_the_connack_at_hand_is_behind_what_came_before_that() -> None:
+    line = Line().open(Connack())
+    line.sent(one(1))
+    line.open(RESUMED)
+    line.sent(one(2))
+    line.open(RESUMED)
+    line.sent(one(2, True), one(1, True))
+    assert line.seen == ["Packet Identifier 1 behind a later one"]
+
+
 def test_the_others_are_still_compared() -> None:
     line = Line().open(Connack())
     line.sent(one(1), one(2), one(3))
