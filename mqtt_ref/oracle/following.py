@@ -27,7 +27,7 @@ __all__ = ["after_sent", "answered", "closed", "got_publish", "got_pubrel"]
 def after_sent(talk: Talk, packet: Packet) -> None:
     """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
-        talk.early = True
+        talk.early = talk.memory.eager = True
     if isinstance(packet, Publish):
         if packet.qos:
             _sent_message(talk, packet)

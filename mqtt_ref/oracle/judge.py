@@ -167,7 +167,12 @@ class Watched:
             earlier.heir = memory
         if self.judge.strangers.get(talk.server, -1) >= memory.number:
             memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
+        elif talk.server and not self.judge.complete and memory.number:
+            memory.forget()  # or on one that the capture lacks
+            self.judge.apart += not connect.clean_start
         talk.memory = memory
+        if not talk.server:
+            talk.measure()
         memory.talk = talk
         memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
@@ -401,15 +406,21 @@ class Watched:
 class Judge:
     """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
 
-    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule.
+    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule. `complete`
+    says of captures that no connection is missing in them, so that a session can be followed from one to the next.
     """
 
-    def __init__(self, on_finding: Callable[[Finding], None] | None = None) -> None:
+    def __init__(self, on_finding: Callable[[Finding], None] | None = None, complete: bool = False) -> None:
         self.on_finding = on_finding
         self.findings: deque[Finding] = deque(maxlen=FINDINGS)
         self.counts: Counter[str] = Counter()
         self.talks: dict[int, Watched] = {}
         self.connections = 0
+        self.complete = complete
+        self.apart = 0
+        """Sessions of captures that were not followed from one connection to the next: one between may be missing."""
+        self.far = False
+        """Addresses say nothing about how near clients are: there is a proxy or a tunnel between."""
         self.harmless = b""
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0

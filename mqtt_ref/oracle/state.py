@@ -14,11 +14,11 @@ __all__ = [
     "FAR",
     "FRESH",
     "KEPT",
-    "LOCAL",
     "QUIET",
     "RESUMED",
     "SECOND",
     "SETTLE",
+    "SLOW",
     "UNKNOWN",
     "Memory",
     "Outgoing",
@@ -35,8 +35,8 @@ QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
 FAR: Final = 15 * SECOND
 """How long the link of a client on another machine may stand still: what comes late was not sent late."""
-LOCAL: Final = ("127.", "[::1]", "local")
-"""How the addresses of clients begin that are on this machine."""
+SLOW: Final = SECOND // 5
+"""A CONNECT that comes so much later than its connection may have come through something that delays."""
 KEPT: Final = 16
 """Packets of its history that a finding shows."""
 CHUNKS: Final = 8
@@ -46,9 +46,7 @@ CHUNKS: Final = 8
 class Outgoing:
     """A QoS 1 or 2 message that the client sent and that was not acknowledged, as far as was seen."""
 
-    def __init__(
-        self, publish: Publish, topic: str, size: int, order: int, behind: int, talk: int, now: int
-    ) -> None:
+    def __init__(self, publish: Publish, topic: str, size: int, order: int, behind: int, talk: int, now: int) -> None:
         self.packet_id = publish.packet_id
         self.qos = publish.qos
         self.retain = publish.retain
@@ -56,9 +54,9 @@ class Outgoing:
         self.mark = hash(publish.payload)
         self.size = size
         self.order = order
-        """Its place among all messages that came; 0: not known, as nobody saw it when it was sent for the first time."""
+        """Its place among all messages; 0: not known, as nobody saw it when it was sent for the first time."""
         self.behind = behind
-        """The place of the last message of earlier connections that was surely sent before it; 0: none surely was."""
+        """The place of the last message of earlier connections that was surely sent before it; 0: there is none."""
         self.first = talk
         """The connection on which it was first seen."""
         self.talk = talk
@@ -136,6 +134,10 @@ class Memory:
         """Whether everything in the session was seen."""
         self.aliases: set[int] = set()
         """Topic Aliases that were set on earlier connections."""
+        self.eager = False
+        """It does not always wait for its CONNACK."""
+        self.far = False
+        """What it sends may be delayed on the way, though it seems to be near."""
         self.count = 0
         self.ends_at = 0
         """When the session is over, for the client too, if it does not come back; 0: not known, or never."""
@@ -177,6 +179,7 @@ class Talk:
         self.name = name
         self.remote = remote
         self.server = server
+        self.opened_at = now
         self.whole = whole
         """Whether it was seen from its first byte."""
         self.certain = True
@@ -265,7 +268,7 @@ class Talk:
             return True
         if not self.answered_at or not self.certain or not self.timed:
             return False
-        waited = not self.early and self.answered_at - self.connected_at >= QUIET
+        waited = not self.is_eager() and self.answered_at - self.connected_at >= QUIET
         since = self.first_byte_at - self.answered_at
         self.informed = (waited and since >= self.round_trip) or self.has(self.answered_at)
         return self.informed
@@ -275,7 +278,31 @@ class Talk:
 
         It has shown that by its answers, or so much time has passed that it must have.
         """
-        return sent_at <= self.seen_at or (self.timed and self.first_byte_at - sent_at >= SETTLE + self.slack)
+        if sent_at <= self.seen_at:
+            return True
+        patience = SETTLE + (FAR if self.is_eager() else self.slack)
+        return self.timed and self.first_byte_at - sent_at >= patience
+
+    def is_eager(self) -> bool:
+        """Whether it is a client that does not wait for its CONNACK, here or earlier: no pause shows that it has it."""
+        return self.early or self.memory.eager
+
+    def is_far(self) -> None:
+        """What the client sends, or is sent, may be delayed on the way, even if its address is on this machine."""
+        self.memory.far = True
+        self.local = False
+        self.round_trip = SETTLE + FAR
+
+    def measure(self) -> None:
+        """See by its CONNECT how far away the client is: that is sent when the connection is there, or soon after.
+
+        Something between that passes on connections at once, and bytes later, shows by that.
+        """
+        took = self.first_byte_at - self.opened_at
+        if took >= SLOW or self.memory.far:
+            self.is_far()
+        elif took >= QUIET:
+            self.round_trip = max(self.round_trip, took)
 
     @property
     def slack(self) -> int:
