@@ -270,8 +270,7 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
         bench = script.bench(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
         bench.judge.far = args.far
         return bench.server, bench.judge
-    judge = Judge(found)
-    judge.far = args.far
+    judge = Judge(found, far=args.far)
     server = Server(
         made.options,
         made.listeners,

@@ -60,6 +60,7 @@ class Live:
 
     def renew(self, judge: Judge) -> None:
         """Another judge from now on, who knows no client."""
+        judge.far = self.judge.far
         self.judge = judge
         self.trace.note(None, "anew", {"at": monotonic_ns()})
 

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final
 
-from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
 __all__ = [
@@ -313,6 +313,10 @@ class Talk:
         """Whether a PUBREL with that identifier is sent again by itself, and not because of a PUBREC that came here."""
         found = self.memory.outgoing.get(number)
         return found is not None and found.received not in (0, self.number) and found.released != self.number
+
+    def must_send(self, packet: Packet) -> bool:
+        """Whether another rule asks for it, whatever the server offers now: it is sent again [MQTT5-4.4.0-1]."""
+        return isinstance(packet, Publish) and packet.dup and self.session == RESUMED
 
     def is_fresh(self) -> bool:
         """Whether the client knows that its session has just begun."""

@@ -334,6 +334,7 @@ def test_the_sessions_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
         world = World(number)
         world.play()
         fired += sum(world.script.fired.values())
-    assert seen["again"] > 300
-    assert seen["resumed"] > 200
+    # About half of what they hold: a change of the broker or the clients may move it, the same code does not.
+    assert seen["again"] > 180
+    assert seen["resumed"] > 300
     assert fired > 100
