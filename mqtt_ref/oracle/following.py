@@ -201,8 +201,9 @@ def closed(talk: Talk) -> None:
     memory.aliases.update(talk.aliases)
     memory.ends_at = 0
     expiry = talk.session_expiry()
-    if not talk.certain or not talk.whole or not talk.accepted:
-        # A CONNECT that is refused, or never answered, may or may not have ended the session before it.
+    if not talk.certain or not talk.whole or not talk.accepted or not talk.timed:
+        # A CONNECT that is refused, or never answered, may or may not have ended the session before it. Where records
+        # are out of order, what belongs before the next connection may only come later.
         memory.forget()
     elif expiry == 0:
         memory.lapse(heard=talk.informed)
