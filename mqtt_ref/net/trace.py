@@ -216,7 +216,7 @@ class Framer:
 class TracedChannel(Channel):
     """A channel that shows what passes."""
 
-    __slots__ = ("_begun_at", "_left", "_name", "_number", "_raw", "_received", "_sent", "_trace")
+    __slots__ = ("_begun_at", "_left", "_name", "_number", "_opened_at", "_raw", "_received", "_sent", "_trace")
 
     judged = False
     """Whether a judge sees what passes, too."""
@@ -228,6 +228,7 @@ class TracedChannel(Channel):
         self._sent = Framer(SERVER)
         self._name = ""
         self._number = 0
+        self._opened_at = 0
         self._begun_at = 0
         """When the packet of the client that is not whole yet began to come; 0: there is none."""
         self._left = False
@@ -236,16 +237,21 @@ class TracedChannel(Channel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._number = self.connection.serial
+        self._opened_at = monotonic_ns()
         more = {
             "v": VERSION,
-            "at": monotonic_ns(),
-            "local": self.remote.startswith(LOCAL),
+            "at": self._opened_at,
+            "local": self.is_local(),
             "transport": self.listener.name,
             "judged": self.judged,
         }
         self._trace.event(self._number, "open", self.remote, more=more)
         self._raw = self.write
         self.write = self._traced_write
+
+    def is_local(self) -> bool:
+        """Whether the client is on this machine."""
+        return self.remote.startswith(LOCAL)
 
     def _traced_write(self, data: bytes) -> None:
         self._pass_on(data, monotonic_ns())

@@ -168,7 +168,12 @@ class Watched:
             earlier.heir = memory
         if self.judge.strangers.get(talk.server, -1) >= memory.number:
             memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
+        elif talk.server and not self.judge.complete and memory.number:
+            memory.forget()  # or on one that the capture lacks
+            self.judge.apart += not connect.clean_start
         talk.memory = memory
+        if not talk.server:
+            talk.measure()
         memory.talk = talk
         memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
@@ -404,15 +409,23 @@ class Watched:
 class Judge:
     """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
 
-    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule.
+    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule. `complete`
+    says of captures that no connection is missing in them, so that a session can be followed from one to the next;
+    `far` that the addresses of clients do not say how near they are, as there is a proxy or a tunnel between.
     """
 
-    def __init__(self, on_finding: Callable[[Finding], None] | None = None) -> None:
+    def __init__(
+        self, on_finding: Callable[[Finding], None] | None = None, complete: bool = False, far: bool = False
+    ) -> None:
         self.on_finding = on_finding
         self.findings: deque[Finding] = deque(maxlen=FINDINGS)
         self.counts: Counter[str] = Counter()
         self.talks: dict[int, Watched] = {}
         self.connections = 0
+        self.complete = complete
+        self.apart = 0
+        """Sessions of captures that were not followed from one connection to the next: one between may be missing."""
+        self.far = far
         self.harmless = b""
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
@@ -434,8 +447,8 @@ class Judge:
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
-        talk.local = local
-        if local:
+        talk.local = local and not self.far
+        if talk.local:
             talk.round_trip = 0
         watched = Watched(self, talk)
         self.talks[talk.number] = watched

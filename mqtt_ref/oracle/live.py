@@ -11,7 +11,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.channel import Channel
 from mqtt_ref.net.trace import Trace, TracedChannel
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND
+from mqtt_ref.oracle.state import QUIET, SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -60,6 +60,7 @@ class Live:
 
     def renew(self, judge: Judge) -> None:
         """Another judge from now on, who knows no client."""
+        judge.far = self.judge.far
         self.judge = judge
         self.trace.note(None, "anew", {"at": monotonic_ns()})
 
@@ -116,11 +117,12 @@ class JudgedChannel(TracedChannel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.watched = self._live.judge.open(
-            str(self._number), monotonic_ns(), self.remote, local=self.remote.startswith(LOCAL)
-        )
+        self.watched = self._live.judge.open(str(self._number), self._opened_at, self.remote, local=self.is_local())
         self._live.add(self)
         self.write = self._judged_write
+
+    def is_local(self) -> bool:
+        return super().is_local() and not self._live.judge.far
 
     def data_received(self, data: bytes) -> None:
         now = monotonic_ns()
