@@ -185,9 +185,7 @@ def test_a_client_with_a_method_that_was_sent_away() -> None:
 
 def waiting_for_an_answer(world: World, **connect: object) -> Client:
     """A client whose CONNECT is not answered yet."""
-    world.broker.set_access(
-        Access(on_connect_authenticate=lambda *_: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
-    )
+    world.broker.set_access(SILENT)
     link = world.link()
     link.send(Connect("a", **connect))  # type: ignore[arg-type]
     assert link.raw == b""
@@ -305,9 +303,7 @@ def test_a_packet_while_the_question_is_open(name: str, reads: int) -> None:
     """
     world = World()
     link = world.link()
-    world.broker.set_access(
-        Access(on_connect_authenticate=lambda *_: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
-    )
+    world.broker.set_access(SILENT)
     data = [encode(5, Connect("a")), encode(5, BEHIND[name]) + encode(5, Pingreq())]
     for part in data if reads == 2 else [b"".join(data)]:
         link.send_raw(part)

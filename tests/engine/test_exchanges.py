@@ -236,9 +236,7 @@ def test_qos_1_with_an_identifier_that_is_held(topic: str) -> None:
     That is so whatever else would be said to the message; and the exchange of QoS 2 goes on.
     """
     world = World()
-    world.broker.set_access(
-        Access(on_acl_check_publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0)
-    )
+    world.broker.set_access(SECRET)
     sub, pub = held(world)
     got = pub.ask(Publish(topic, b"2", 1, packet_id=7))
     assert (type(got), got.packet_id, got.reason_code) == (Puback, 7, 0x91)
@@ -252,9 +250,7 @@ def test_qos_1_with_an_identifier_that_is_held(topic: str) -> None:
 def test_qos_1_of_3_1_1_with_an_identifier_that_is_held(topic: str) -> None:
     """3.1.1 has no word for it: the connection is closed [MQTT311-2.3.1-2], and the exchange goes on over the next."""
     world = World()
-    world.broker.set_access(
-        Access(on_acl_check_publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0)
-    )
+    world.broker.set_access(SECRET)
     sub, pub = held(world, 4)
     pub.send(Publish(topic, b"2", 1, packet_id=7))
     assert pub.read() == []
@@ -284,9 +280,7 @@ def test_a_repeat_that_would_be_refused_now() -> None:
 def test_an_identifier_of_a_message_that_was_refused(qos: int) -> None:
     """It is free at once [MQTT5-4.3.3-9]: the next message with it is delivered."""
     world = World()
-    world.broker.set_access(
-        Access(on_acl_check_publish=lambda connection, name, qos, retain: 0x87 if name == "secret" else 0)
-    )
+    world.broker.set_access(SECRET)
     sub = world.client("sub")
     sub.subscribe("#")
     pub = world.client("pub")
