@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
-    from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.channel import Layers
     from mqtt_ref.net.clock import Clock
-    from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
@@ -154,12 +153,10 @@ class ThreadedServer(InThread):
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
-        channels: Callable[[Driver, Listener], Channel] | None = None,
+        layers: Layers | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.server = Server(
-            options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels, clock=clock
-        )
+        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, layers=layers, clock=clock)
         """The server itself, for `call`; only its own thread may touch it while it runs."""
         super().__init__(self.server)
 

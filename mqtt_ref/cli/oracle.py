@@ -258,6 +258,6 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
         made.listeners,
         hooks=made.hooks,
         tables=policy(args.on_violation or "record"),
-        channels=Live(judge, trace).channel,
+        layers=Live(judge, trace).layers,
     )
     return server, judge

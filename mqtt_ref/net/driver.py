@@ -108,10 +108,8 @@ class Driver:
                     continue
                 try:
                     if out:
-                        data = out[0] if len(out) == 1 else b"".join(out)
                         packets += len(out)
-                        sent += len(data)
-                        channel.write(data)
+                        sent += channel.send(out)
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:

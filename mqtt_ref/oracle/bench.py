@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.clock import Clock
-from mqtt_ref.oracle.disturbed import DisturbedChannel, DisturbedLive
+from mqtt_ref.oracle.disturbed import DisturbedLive
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.live import policy as policy_tables
 from mqtt_ref.oracle.matching import Match
@@ -74,7 +74,7 @@ class Bench:
             listeners,
             hooks=[AllowAll()] if hooks is None else hooks,
             tables=policy_tables(policy),
-            channels=self._live.channel,
+            layers=self._live.layers,
             clock=self.clock,
         )
 
@@ -97,9 +97,8 @@ class Bench:
         """As after `start`: no clients, sessions, messages, records, findings; the rules and the clock as at first."""
         gone = asyncio.Event()
         self._live.on_gone = gone.set
-        for channel in self._channels():
-            channel.abort()
-        if self._live.channels:
+        self._live.cut_all()
+        if self._live.disturbed:
             await asyncio.wait_for(gone.wait(), PATIENCE)
         self._live.on_gone = None
         broker, now = self.server.broker, self.clock.now()
@@ -128,9 +127,6 @@ class Bench:
         self.recorder.found(finding)
         if self.on_finding is not None:
             self.on_finding(finding)
-
-    def _channels(self) -> list[DisturbedChannel]:
-        return [channel for channel in self._live.channels if isinstance(channel, DisturbedChannel)]
 
     # ---------------------------------------------------------------- what a test needs
 

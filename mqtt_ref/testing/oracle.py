@@ -78,7 +78,7 @@ class Oracle:
             listeners,
             hooks=[AllowAll()] if hooks is None else hooks,
             tables=policy(on_violation),
-            channels=self._live.channel,
+            layers=self._live.layers,
             clock=self.clock,
         )
         """The broker: it publishes, tells of its clients, takes more listeners and hooks."""

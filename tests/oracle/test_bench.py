@@ -381,9 +381,9 @@ def test_what_rules_hold_back_is_bounded() -> None:
             for _ in range(100):
                 bench.server.publish("a", b"x")
             await asyncio.sleep(0)
-        (channel,) = bench._channels()
-        assert 1000 < channel._disturbance.flows[SERVER].waiting < 2000
-        assert channel.choked
+        (layer,) = bench._live.disturbed
+        assert 1000 < layer._disturbance.flows[SERVER].waiting < 2000
+        assert layer.channel.choked
         peer.writer.write(encode(5, Publish("b", b"")) * 10_000)
         await bench.wait(Match(packet="PUBLISH", by="X"))
         await bench.reset()

@@ -34,7 +34,7 @@ def served(play: Callable[[int], Any], name: str = "record") -> tuple[Any, Judge
     live = Live(judge)
 
     async def run() -> Any:
-        async with Server(hooks=[AllowAll()], tables=policy(name), channels=live.channel) as server:
+        async with Server(hooks=[AllowAll()], tables=policy(name), layers=live.layers) as server:
             return await asyncio.to_thread(play, server.port)
 
     return asyncio.run(run()), judge
@@ -166,7 +166,7 @@ def over_websocket(
         return got
 
     async def run() -> list[Any]:
-        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), channels=Live(judge).channel):
+        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), layers=Live(judge).layers):
             return await asyncio.to_thread(play)
 
     return asyncio.run(run()), judge
