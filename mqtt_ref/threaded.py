@@ -71,7 +71,7 @@ class InThread:
         self._loop = loop
         self._thread.start()
         try:
-            self._do(self._runs.start())
+            self.run(self._runs.start())
         except BaseException:
             self._end()
             raise
@@ -81,7 +81,7 @@ class InThread:
         if self._thread is None:
             return
         try:
-            self._do(self._runs.stop(grace))
+            self.run(self._runs.stop(grace))
         finally:
             self._end()
 
@@ -123,12 +123,17 @@ class InThread:
             RuntimeError: the server does not run, or this is its own thread.
         """
 
-        async def run() -> T:
+        async def work() -> T:
             return function(*args, **named)
 
-        return self._do(run())
+        return self.run(work())
 
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's event loop and return what it returns, or raise what it raises.
+
+        Raises:
+            RuntimeError: the server does not run, or this is its own thread.
+        """
         if self._loop is None:
             work.close()
             raise RuntimeError("the server does not run")
@@ -160,6 +165,14 @@ class ThreadedServer(InThread):
         """The server itself, for `call`; only its own thread may touch it while it runs."""
         super().__init__(self.server)
 
+    @classmethod
+    def of(cls, server: Server) -> Self:
+        """The twin of a server that was made already, and does not run yet."""
+        made = cls.__new__(cls)
+        made.server = server
+        InThread.__init__(made, server)
+        return made
+
     @property
     def url(self) -> str:
         """Where the first listener is reached; it is open while the server runs."""
@@ -185,11 +198,11 @@ class ThreadedServer(InThread):
 
     def add_listener(self, listener: Listener) -> None:
         """See `Server.add_listener`."""
-        self._do(self.server.add_listener(listener))
+        self.run(self.server.add_listener(listener))
 
     def close_listener(self, name: str, *, disconnect: bool = True) -> None:
         """See `Server.close_listener`."""
-        self._do(self.server.close_listener(name, disconnect=disconnect))
+        self.run(self.server.close_listener(name, disconnect=disconnect))
 
     def rules_changed(self) -> None:
         """See `Server.rules_changed`."""

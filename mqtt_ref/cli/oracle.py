@@ -250,8 +250,8 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
         script = read_plan(args.script)
         if args.on_violation is not None:
             script = replace(script, policy=args.on_violation)
-        bench = script.bench(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
-        return bench.server, bench.judge
+        oracle = script.oracle(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
+        return oracle.server, oracle.judge
     judge = Judge(found)
     server = Server(
         made.options,

@@ -42,8 +42,6 @@ class DisturbedLive(Live):
         self.script = script
         self.on_fired = on_fired
         """Told of each rule that acted."""
-        self.on_gone: Callable[[], None] | None = None
-        """Called when the last connection has gone."""
         self.disturbed: set[DisturbLayer] = set()
 
     def layers(self, channel: Channel) -> Iterable[Layer]:
@@ -196,7 +194,4 @@ class DisturbLayer(Layer):
                 if isinstance(step, bytes):
                     self.above.receive(step, now)
         super().lost(now, error)
-        live = self._live
-        live.disturbed.discard(self)
-        if live.on_gone is not None and not live.disturbed:
-            live.on_gone()
+        self._live.disturbed.discard(self)
