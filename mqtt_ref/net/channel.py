@@ -213,20 +213,11 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the driver
 
     def send(self, out: list[bytes]) -> int:
-        """Send the packets of a turn; gives their size."""
-        if len(out) == 1:
-            size = len(out[0])
-        elif len(out[0]) < BIG and len(out[-1]) < BIG:
+        """Send the packets of a turn; gives their size. The driver itself does the common case: no layer, nothing big."""
+        if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
             out = [b"".join(out)]
-            size = len(out[0])
-        else:
-            size = sum(map(len, out))
-        if self.layers:
-            self.layers[-1].write(out, monotonic_ns())
-        elif len(out) == 1:
-            self.transport.write(out[0])
-        else:
-            self.transport.writelines(out)
+        size = sum(map(len, out))
+        self.top.write(out, monotonic_ns())
         return size
 
     def settle(self, said: bool) -> None:

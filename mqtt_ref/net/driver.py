@@ -16,7 +16,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import ASKED, RESTING
+from mqtt_ref.net.channel import ASKED, BIG, RESTING
 from mqtt_ref.net.process import outside
 
 if TYPE_CHECKING:
@@ -109,7 +109,12 @@ class Driver:
                 try:
                     if out:
                         packets += len(out)
-                        sent += channel.send(out)
+                        if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                            sent += channel.send(out)
+                        else:
+                            data = out[0] if len(out) == 1 else b"".join(out)
+                            sent += len(data)
+                            channel.transport.write(data)
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
