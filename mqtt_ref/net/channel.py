@@ -213,7 +213,7 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the driver
 
     def send(self, out: list[bytes]) -> int:
-        """Send the packets of a turn; gives their size. The driver itself does the common case: no layer, nothing big."""
+        """Send the packets of a turn; gives their size. The driver does it itself where no layer and nothing big is."""
         if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
             out = [b"".join(out)]
         size = sum(map(len, out))

@@ -86,8 +86,8 @@ class Framer(Partial):
         Without `all_packets`, a PUBLISH of QoS 0 is left out.
         """
         frames: list[tuple[int, int, int]] = []
+        self.whole = 0
         if self.lost:
-            self.whole = 0
             return data, frames
         if self._have:
             if not self._add(data):
