@@ -103,7 +103,7 @@ class Channel(Stack):
     def data_received(self, data: bytes) -> None:
         """One pass over all packets of this read; one flush per turn of the loop."""
         if not self.direct:
-            self.lowest.receive(data, monotonic_ns())
+            (self.layers[0] if self.layers else self).receive(data, monotonic_ns())
             return
         driver = self.driver
         self.connection.receive(data, driver.now())
@@ -212,12 +212,12 @@ class Channel(Stack):
 
     # ---------------------------------------------------------------- from the driver
 
-    def send(self, out: list[bytes]) -> int:
+    def send(self, out: list[bytes], now: int) -> int:
         """Send the packets of a turn; gives their size. The driver does it itself where no layer and nothing big is."""
         if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
             out = [b"".join(out)]
-        size = sum(map(len, out))
-        self.top.write(out, monotonic_ns())
+        size = len(out[0]) if len(out) == 1 else sum(map(len, out))
+        (self.layers[-1] if self.layers else self).write(out, now)
         return size
 
     def settle(self, said: bool) -> None:

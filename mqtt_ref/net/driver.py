@@ -95,12 +95,15 @@ class Driver:
         counters = broker.counters
         counters.received_bytes += self.taken
         self.taken = 0
-        effects = broker.tick(self.now())
+        now = self.now()
+        effects = broker.tick(now)
         dirty = broker.dirty
         if dirty:
             broker.dirty = []
             channels = self.channels
             packets = sent = 0
+            if self.clock is not None:
+                now = monotonic_ns()  # layers go by the time of the world
             for connection in dirty:
                 out = connection.take()
                 channel = channels.get(connection)
@@ -110,7 +113,7 @@ class Driver:
                     if out:
                         packets += len(out)
                         if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
-                            sent += channel.send(out)
+                            sent += channel.send(out, now)
                         else:
                             data = out[0] if len(out) == 1 else b"".join(out)
                             sent += len(data)

@@ -191,26 +191,29 @@ class WebSocket(Layer):
         protocol = self.protocol
         if not self._open:
             return
-        data = joined(parts)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         if len(data) <= FRAME:
             protocol.send_binary(data)
         else:
             for start in range(0, len(data), FRAME):
                 protocol.send_binary(data[start : start + FRAME])
-        self._send(now)
+        self.below.write(protocol.data_to_send(), now)
 
-    def _send(self, now: int) -> bool:
-        """Write what waits in the protocol; gives whether nothing follows it."""
-        writes = self.protocol.data_to_send()
-        parts = [part for part in writes if part]
+    def _send(self, writes: list[bytes], now: int) -> bool:
+        """Write what the protocol gave; gives whether nothing follows it."""
+        last = b"" in writes  # so websockets marks the end
+        parts = [part for part in writes if part] if last else writes
         if parts:
             self.below.write(parts, now)
-        return len(parts) < len(writes)  # websockets marks the end by an empty one
+        return last
 
     def _flush(self, now: int) -> None:
         """Write what the rules of WebSocket want written: an answer to the handshake, a pong, a close frame."""
         channel = self._channel
-        if self._send(now):
+        writes = self.protocol.data_to_send()
+        if not writes:
+            return
+        if self._send(writes, now):
             self._end()
         elif channel.transport.get_write_buffer_size() > channel.driver.broker.options.bounds.hard_limit:
             channel.halt(CHOKED)
@@ -222,7 +225,7 @@ class WebSocket(Layer):
         """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
         if self._open:
             self.protocol.send_close(NORMAL)
-            self._send(monotonic_ns())
+            self._send(self.protocol.data_to_send(), monotonic_ns())
             self._abort_later()
         elif not self.protocol.eof_sent:
             self.below.close()

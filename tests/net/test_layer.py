@@ -142,10 +142,10 @@ def test_small_packets_are_joined_and_big_ones_handed_on_as_they_are() -> None:
         taking = Taking()
         channel.transport = taking  # type: ignore[assignment]
         big = bytes(BIG)
-        assert channel.send([b"one"]) == 3
-        assert channel.send([b"one", b"two"] * 50) == 300
-        assert channel.send([b"one", big]) == 3 + BIG
-        assert channel.send([big]) == BIG
+        assert channel.send([b"one"], 1) == 3
+        assert channel.send([b"one", b"two"] * 50, 1) == 300
+        assert channel.send([b"one", big], 1) == 3 + BIG
+        assert channel.send([big], 1) == BIG
         channel.transport = transport
         assert taking.written[:2] == [b"one", b"onetwo" * 50]
         assert taking.written[2] is big
