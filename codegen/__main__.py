@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from codegen.carried_out import not_carried_out
+from codegen.fired import not_fired
 from codegen.load import load
 from codegen.mint import mint
 from codegen.model import Row, Spec
@@ -19,6 +20,7 @@ from codegen.tables.reader import SpecError
 
 EMITTERS = (
     "packets",
+    "codes",
     "registry",
     "fast",
     "reference",
@@ -28,6 +30,7 @@ EMITTERS = (
     "machines",
     "docs",
     "hooks",
+    "http",
 )
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"
@@ -63,13 +66,13 @@ def unread(spec: Spec) -> list[str]:
 
 
 def check(root: Path, spec: Spec) -> list[str]:
-    """What is wrong: drift, files missing, orphans; unread rows and columns; rows that nothing carries out."""
+    """What is wrong: drift, files missing, orphans; unread rows; rows not carried out; hook events not fired."""
     Row.start_counting()
     wanted = generate(spec)
     for _ in mint(spec):
         pass  # the rules that the tables imply are written from them too
     Row.stop_counting()
-    problems = unread(spec) + not_carried_out(root, spec)
+    problems = unread(spec) + not_carried_out(root, spec) + not_fired(root)
     for path, text in sorted(wanted.items()):
         file = root / path
         have = file.read_text() if file.exists() else ""

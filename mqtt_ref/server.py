@@ -24,6 +24,7 @@ from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.inline import Inline
 from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
@@ -40,7 +41,6 @@ __all__ = ["GRACE", "Server"]
 LOG = logging.getLogger("mqtt_ref.net")
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
-ADMINISTRATIVE_ACTION: Final = 0x98
 
 
 class Server:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
@@ -255,7 +256,9 @@ class ThreadedServer(InThread):
         """See `Server.inject`."""
         self.call(self.server.inject, client_id, packet)
 
-    def disconnect(self, client_id: str, reason_code: int = 0x98, text: str = "", server_reference: str = "") -> bool:
+    def disconnect(
+        self, client_id: str, reason_code: int = ADMINISTRATIVE_ACTION, text: str = "", server_reference: str = ""
+    ) -> bool:
         """See `Server.disconnect`."""
         return self.call(self.server.disconnect, client_id, reason_code, text, server_reference)
 

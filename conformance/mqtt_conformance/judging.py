@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from mqtt_conformance.record import Run
-from mqtt_conformance.verdict import Advised, Failed, Inconclusive, Unsupported
-from mqtt_ref.wire.packets import Disconnect
+from mqtt_conformance.rules import Rules
+from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
+from mqtt_ref.wire.packets import Connect, Disconnect, Publish
+from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["Judging"]
+__all__ = ["Judging", "reordered"]
 
 GENERAL: Final = (0x80, 0x83)
 
@@ -18,16 +21,59 @@ class Judging:
     """The judging half of a `Peer`."""
 
     run: Run
+    version: int
 
-    def check(self, condition: bool, message: str = "", *, expected: object = "", seen: object = "") -> None:
-        """Fail the case unless the condition holds."""
+    def blame(self, under: Rules, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> CaseEnd:
+        """How a case ends whose step failed under one of these rules; without any the step is what the case is about.
+
+        A rule of the case makes it fail. Another one is what the broker broke first, and the case cannot decide; where
+        the version has no such rule nobody is accused. `proven` as `Failed` has it.
+        """
+        mine = [s for s in under if STATEMENTS[s].version == self.version]
+        if not under or set(mine) & set(self.run.statements):
+            return Failed(message, expected=expected, seen=seen, proven=proven)
+        if mine:
+            return Breach(mine[0], message, expected=expected, seen=seen, proven=proven)
+        return Inconclusive(message, expected=expected, seen=seen)
+
+    def check(
+        self,
+        condition: bool,
+        message: str = "",
+        *,
+        expected: object = "",
+        seen: object = "",
+        under: Rules = (),
+        proven: bool = False,
+    ) -> None:
+        """Fail the case unless the condition holds; `under` names the rule where it is none of the case's own.
+
+        `proven` as `Failed` has it.
+        """
         if not condition:
-            raise Failed(message or "the rule does not hold", expected=str(expected), seen=str(seen))
+            raise self.blame(
+                under, message or "the rule does not hold", expected=str(expected), seen=str(seen), proven=proven
+            )
 
-    def equal(self, seen: object, expected: object, what: str) -> None:
-        """Fail the case unless what was seen is what is expected."""
+    def equal(self, seen: object, expected: object, what: str, *, under: Rules = (), proven: bool = False) -> None:
+        """Fail the case unless what was seen is what is expected; `under` and `proven` as in `check`.
+
+        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event.
+        """
         if seen != expected:
-            raise Failed(f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen))
+            proven = proven or reordered(seen, expected) or self._made_up(seen)
+            raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
+
+    def _made_up(self, seen: object) -> bool:
+        """Whether a payload came on a topic of this run that nobody in it sent, also not in a Will."""
+        out = [r.packet for r in self.run.trace if r.what == "out"]
+        if any(isinstance(packet, bytes) for packet in out):
+            return False  # what was sent byte by byte is not looked into
+        sent = {p.payload for p in out if isinstance(p, Publish)}
+        sent |= {p.will.payload for p in out if isinstance(p, Connect) and p.will is not None}
+        own = [r.packet for r in self.run.trace if r.what == "in" and isinstance(r.packet, Publish)]
+        came = {p.payload for p in own if p.topic.startswith(self.run.topic_prefix)}
+        return any(value in came - sent for value in _bytes_in(seen))
 
     def refusal_code(self, seen: int, *codes: int) -> None:
         """Fail the case if something was refused with none of these Reason Codes.
@@ -64,3 +110,29 @@ class Judging:
     def unsupported(self, why: str) -> None:
         """End the case: the broker does not offer what it needs."""
         raise Unsupported(why)
+
+
+def reordered(seen: object, expected: object) -> bool:
+    """Whether messages that were seen, told by their bytes, stand in another order than those that were expected.
+
+    Each is looked at where it came first: a repeat behind it, or one that is missing, is no other order.
+    """
+    if not isinstance(seen, list) or not isinstance(expected, list):
+        return False
+    if not all(any(True for _ in _bytes_in(one)) for one in [*seen, *expected]):
+        return False
+    places: dict[object, int] = {}
+    for at, one in enumerate(expected):
+        if repr(one) in places:
+            return False
+        places[repr(one)] = at
+    first = [places[one] for one in dict.fromkeys(map(repr, seen)) if one in places]
+    return first != sorted(first)
+
+
+def _bytes_in(value: object) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _bytes_in(one)

@@ -10,11 +10,14 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.rules import ALIKE, CONNACK, PINGRESP, PUBREL, Rules
+from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
-from mqtt_conformance.verdict import Failed, Inconclusive, Unsupported
+from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
+    Auth,
     Connack,
     Connect,
     ConnectProperties,
@@ -48,6 +51,9 @@ SETTLE: Final = 0.05
 """Seconds (times the factor) that a broker gets after a barrier before silence counts."""
 GOODBYE: Final = 8.0
 """Seconds (times the factor) that a broker gets to close behind its DISCONNECT, which its client may do first."""
+RESENT: Final = 20.0
+"""Seconds (times the factor) that a broker gets to send something again on a resumed session, where a failed case is
+tried again: the standards say that it has to, not how soon, and some do it by a timer."""
 PATIENCE: Final = 0.3
 """Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
 
@@ -65,8 +71,10 @@ CLOSED: Final = ClosedType()
 class Peer(Judging):
     """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
 
-    Everything it sends and sees is recorded. Waits end when what they wait for has happened; a time is only spent where
-    the broker does not do what it should, or to give silence a meaning.
+    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and
+    passed over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what
+    they wait for has happened; a time is only spent where the broker does not do what it should, or to give silence a
+    meaning.
     """
 
     def __init__(self, run: Run, target: Target, version: int, name: str = "client") -> None:
@@ -76,6 +84,9 @@ class Peer(Judging):
         self.inbox: list[Packet | Violation] = []
         self.connack: Connack | None = None
         self.closed = False
+        self.mute = False
+        """Whether it answers nothing by itself, not even messages that concern nobody here: where silence counts."""
+        self._strangers = Strangers(run, version, self.client_id)
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -109,6 +120,8 @@ class Peer(Judging):
         if self._reading is not None:
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
+        self._strangers.opened()
+        self.mute = False
         self.inbox.clear()
         self.closed = False
         self.connack = None
@@ -125,7 +138,9 @@ class Peer(Judging):
             raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
             if not isinstance(packet, bytes):
                 self._fits(packet, len(raw))
+                self._strangers.sent(packet)
             self._record("out", raw, packet)
+            self.mute = self.mute or raw[:1] == b"\xe0"  # nothing may follow a DISCONNECT
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
             if isinstance(packet, Connect) and packet.will is not None and packet.will.retain:
@@ -185,6 +200,17 @@ class Peer(Judging):
         self.connack = reply
         return reply
 
+    async def accepted(self) -> Connack:
+        """The CONNACK that accepts a CONNECT which was sent; where the case is not about that, as in `connect`."""
+        reply = await self.expect(Connack, under=CONNACK)
+        if reply.reason_code:
+            seen = show(reply)
+            if set(CONNACK) & set(self.run.statements):
+                raise Failed(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
+            raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=seen)
+        self.connack = reply
+        return reply
+
     def _fits(self, packet: Packet, size: int) -> None:
         limit = self.target.capabilities.maximum_packet_size
         if limit and size > limit and not isinstance(packet, Connect):
@@ -209,7 +235,6 @@ class Peer(Judging):
                 f"{self.name} was granted a lower QoS than it asked for, which the standard allows",
                 expected=", ".join(str(e.qos) for e in entries), seen=show(reply),
             )  # fmt: skip
-        await self._settle()
         return reply
 
     async def unsubscribe(self, *filters: str) -> Unsuback:
@@ -218,7 +243,6 @@ class Peer(Judging):
         reply = await self._next((Unsuback,), ANSWER)
         if not isinstance(reply, Unsuback):
             raise Inconclusive("no UNSUBACK came", expected="UNSUBACK", seen=show(reply))
-        await self._settle()
         return reply
 
     async def publish(
@@ -300,7 +324,13 @@ class Peer(Judging):
 
     @overload
     async def expect(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P: ...
     @overload
     async def expect(
@@ -311,6 +341,7 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType: ...
     async def expect(
         self,
@@ -320,8 +351,11 @@ class Peer(Judging):
         where: Callable[[P], bool] | None = None,
         within: float = ANSWER,
         say: str = "",
+        under: Rules = (),
     ) -> P | ClosedType:
         """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
+
+        `under` names the rule that asks for it, where the case is about another one: that rule is blamed instead.
 
         With `or_closed` a close gives `CLOSED` instead, also one behind a DISCONNECT, except before a CONNACK.
         `within` is in seconds, times the factor.
@@ -335,21 +369,67 @@ class Peer(Judging):
         if isinstance(found, kind) and (where is None or where(found)):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        proven = kind is Connack and found is not None and not isinstance(found, (ClosedType, Auth))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found), proven=proven)
 
     async def find(
-        self, kind: type[P], *, where: Callable[[P], bool] | None = None, within: float = ANSWER, say: str = ""
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
     ) -> P:
-        """The next packet of this kind that fits `where`; others are passed over and stay in the inbox."""
+        """The next packet of this kind that fits `where`; others stay in the inbox. `under` as in `expect`."""
         found = await self._next((kind,), within, cast("Callable[[object], bool] | None", where))
         if isinstance(found, kind):
             return found
         wanted = say or kind.__name__.upper()
-        raise Failed(f"expected {wanted}", expected=wanted, seen=show(found))
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
 
-    async def messages(self, count: int, *, acknowledge: bool = True, within: float = ANSWER) -> list[Publish]:
-        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case.
+    async def again(
+        self,
+        kind: type[P],
+        *,
+        where: Callable[[P], bool] | None = None,
+        within: float = ANSWER,
+        say: str = "",
+        under: Rules = (),
+    ) -> P:
+        """What `find` gives, for a packet that the broker has to send again because the session goes on.
 
+        No standard says how soon it has to come, so that a case is inconclusive where it comes at last.
+        """
+        fits = cast("Callable[[object], bool] | None", where)
+        found = await self._next((kind,), within, fits)
+        wanted = say or kind.__name__.upper()
+        if found is None and self.run.patient:
+            begun = time.monotonic()
+            self.run.extend(RESENT * self.target.factor)
+            found = await self._next((kind,), RESENT, fits)
+            if isinstance(found, kind):
+                took = time.monotonic() - begun + within * self.target.factor
+                raise Inconclusive(
+                    f"{wanted} comes on the resumed session, but {took:.0f} s later; no time is laid down for that",
+                    expected=wanted, seen=show(found),
+                )  # fmt: skip
+        if isinstance(found, kind):
+            return found
+        raise self.blame(under, f"expected {wanted}", expected=wanted, seen=show(found))
+
+    async def messages(
+        self,
+        count: int,
+        *,
+        acknowledge: bool = True,
+        within: float = ANSWER,
+        again: bool = False,
+        under: Rules = (),
+    ) -> list[Publish]:
+        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case, or blame `under`.
+
+        With `again` they are sent once more on a resumed session, which may take its time.
         Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
         allows [MQTT5-4.9.0-1].
         """
@@ -357,7 +437,8 @@ class Peer(Judging):
         while len(out) < count:
             if out and not acknowledge and not await self.comes(Publish, within):
                 raise Inconclusive(f"the broker has no more than {len(out)} messages in flight to a client")
-            message = await self.find(Publish, within=within, say=f"message {len(out) + 1} of {count}")
+            get = self.again if again else self.find
+            message = await get(Publish, within=within, say=f"message {len(out) + 1} of {count}", under=under)
             out.append(message)
             if acknowledge:
                 await self.acknowledge(message)
@@ -378,7 +459,7 @@ class Peer(Judging):
             await self.send(Puback(message.packet_id))
         elif message.qos == 2:
             await self.send(Pubrec(message.packet_id))
-            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id)
+            await self.find(Pubrel, where=lambda p: p.packet_id == message.packet_id, under=PUBREL)
             await self.send(Pubcomp(message.packet_id))
 
     async def barrier(self) -> None:
@@ -386,37 +467,49 @@ class Peer(Judging):
         await self.send(Pingreq())
         reply = await self._next((Pingresp,), ANSWER)
         if not isinstance(reply, Pingresp):
-            raise Failed("the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
+            under = () if reply is CLOSED else PINGRESP
+            raise self.blame(under, "the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
+
+    async def served(self) -> None:
+        """The connection is there still and served: a barrier that is what the case is about."""
+        await self.send(Pingreq())
+        reply = await self._next((Pingresp,), ANSWER)
+        if not isinstance(reply, Pingresp):
+            raise Failed("the connection is not served any more", expected="PINGRESP", seen=show(reply))
 
     async def quiet(self) -> None:
         """Wait until the broker has answered everything, or closed: where either will do."""
         await self.send(Pingreq())
         await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
 
-    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE) -> None:
-        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it."""
+    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE, proven: bool = False) -> None:
+        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it.
+
+        What comes is `proven`, as `Failed` has it, where nothing that it may depend on can be under way.
+        """
         await self.barrier()
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
         found = next((p for p in self.inbox if isinstance(p, kind)), None)
         if found is not None:
-            raise Failed(f"no {kind.__name__.upper()} should come", expected="nothing", seen=show(found))
+            wanted = f"no {kind.__name__.upper()} should come"
+            raise Failed(wanted, expected="nothing", seen=show(found), proven=proven)
 
-    async def expect_closed(self, *, within: float = ANSWER) -> Packet | None:
-        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any.
+    async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
+        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any. `under` as in `expect`.
 
         Anything else that comes first is passed over, since it may have been under way.
         """
         await self._wait(lambda: self.closed, within)
         if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):
             await self._wait(lambda: self.closed, GOODBYE)
+        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+        if wrong is not None:
+            raise self.illegal(wrong)
         if not self.closed:
             seen = ", ".join(show(p) for p in self.inbox) or "the connection stays open"
-            raise Failed("the broker has to close the connection", expected="closed", seen=seen)
-        wrong = next((p for p in self.inbox if isinstance(p, Violation)), None)
+            raise self.blame(under, "the broker has to close the connection", expected="closed", seen=seen)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
         self.inbox.clear()
-        if wrong is not None:
-            raise self._illegal(wrong)
         return last
 
     # ---------------------------------------------------------------- inside
@@ -440,13 +533,18 @@ class Peer(Judging):
             return CLOSED if self.closed else None
         packet = self.inbox.pop(at)
         if isinstance(packet, Violation):
-            raise self._illegal(packet)
+            raise self.illegal(packet)
+        if isinstance(packet, (Suback, Unsuback)):
+            await self._settle()
         return packet
 
-    def _illegal(self, packet: Violation) -> Failed:
+    def illegal(self, packet: Violation) -> CaseEnd:
+        """How a case ends that saw an illegal packet."""
         self.run.violations.append(packet)
-        return Failed(
+        return self.blame(
+            (packet.statement, *ALIKE.get((packet.statement, packet.packet), ())),
             f"the broker sent a packet that breaks {packet.statement}",
+            proven=True,
             expected="a legal packet",
             seen=f"{packet.statement} broken at byte {packet.offset} ({packet.field or 'end'})",
         )
@@ -466,10 +564,19 @@ class Peer(Judging):
     async def _read(self, stream: Stream) -> None:
         while data := await stream.read():
             for packet in self.decoder.feed(data):
-                if not (isinstance(packet, Violation) and self._is_foreign(packet, data)):
-                    self.inbox.append(packet)
-                raw = data if isinstance(packet, Violation) else encode(self.version, packet)
+                if isinstance(packet, Violation):
+                    self._record("in", data, packet)
+                    if not self._is_foreign(packet, data):
+                        self.inbox.append(packet)
+                    continue
+                raw = encode(self.version, packet)
                 self._record("in", raw, packet)
+                seen, answer = self._strangers.sort(packet, len(raw))
+                self.inbox += seen
+                if answer is not None and not self.mute:
+                    raw = encode(self.version, answer)
+                    self._record("out", raw, answer)
+                    await stream.write(raw)
             self._news.set()
         self._record("closed")
         self.closed = True

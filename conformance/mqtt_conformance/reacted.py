@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from mqtt_conformance.peer import ANSWER, GOODBYE, Peer, show
-from mqtt_conformance.verdict import Failed
+from mqtt_conformance.verdict import Failed, Inconclusive
 from mqtt_ref.wire.generated.reasons import RETURN_CODES
 from mqtt_ref.wire.packets import (
     Connack,
@@ -30,21 +30,36 @@ ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
 """What may say how a broker took the packet."""
 SLOW: Final = 1.0
 """Seconds (times the factor) that a broker gets to close behind a PINGRESP; only one that stays costs them."""
+UNAVAILABLE: Final = 3
+"""The return code of 3.1 and 3.1.1 for a service that is not available."""
 UNKNOWN_LEVEL: Final = {"MQTT311-3.1.2-2": "MQTT5-3.1.2-2"}
 """What 5.0 says of a protocol level that is none: a broker of both versions may go by either, as no level picks one."""
 
 
-async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *, within: float = ANSWER) -> str:
+async def expect_reaction(
+    peer: Peer,
+    statement: str,
+    reason: int,
+    state: str,
+    *,
+    within: float = ANSWER,
+    meaningless: Collection[tuple[str, int]] = (),
+    overlooked: bool = False,
+) -> str:
     """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
 
     `state` is new, connecting or connected; `reason` the Reason Code of the breach. A PINGREQ follows what was
     sent, or the CONNACK that accepts it, so that a broker that carries on is not waited for. `ignore` in the table
-    means that the broker may carry on, however it answers what it took.
+    means that the broker may carry on, however it answers what it took. `meaningless` are reactions that say nothing
+    of the rule, since the broker has another reason for them. With `overlooked` it may carry on in any event.
 
     Raises:
         Failed: it does something else.
+        Inconclusive: the reaction is meaningless, or the broker says that it is not available.
     """
     row = reaction(statement, reason, peer.version, state)
+    if overlooked and "ignore" not in row.allowed:
+        row = row._replace(allowed=(*row.allowed, "ignore"))
     if state == "connected":
         await peer.send(Pingreq())
     else:
@@ -57,7 +72,13 @@ async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *
     elif not peer.closed and "ignore" not in row.allowed:
         # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
         await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
+    wrong = next((p for p in peer.inbox if isinstance(p, Violation)), None)
     seen, outcome, code = reacted(peer.inbox, closed=peer.closed)
+    if (outcome, code) in meaningless:
+        raise Inconclusive(
+            "the packet has no room for credentials, and the broker refuses a sound one without them in the same way",
+            expected=" or ".join(row.allowed), seen=outcome if seen is None else show(seen),
+        )  # fmt: skip
     serves = not peer.closed and not isinstance(seen, Disconnect)
     peer.inbox.clear()
     if serves and "ignore" in row.allowed:
@@ -68,11 +89,16 @@ async def expect_reaction(peer: Peer, statement: str, reason: int, state: str, *
     if other is not None and V5 in peer.target.capabilities.versions:
         if permitted(reaction(other, reason, V5, state), outcome, code, V5):
             return outcome
+    if wrong is not None:
+        raise peer.illegal(wrong)
+    if state != "connected" and peer.version != V5 and (outcome, code) == ("connack", UNAVAILABLE):
+        raise Inconclusive("the broker is not available, it says, and may not have looked at the packet")
     raise Failed(
         f"the broker has to answer a breach of {statement} as {row.cites} says",
         expected=" or ".join(row.allowed),
         seen=f"{'serves it' if outcome == 'ignore' else outcome}: {show(seen)}" if seen is not None
         else "carries on" if outcome == "ignore" else outcome,
+        proven=outcome in ("connack", "disconnect"),
     )  # fmt: skip
 
 

@@ -9,13 +9,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from mqtt_conformance.breaches import booked
 from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
 from mqtt_conformance.target import Capabilities, Target, TargetError
-from mqtt_conformance.verdict import CaseEnd, Verdict
+from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
+from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["LIMIT", "Result", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
 
@@ -29,7 +31,11 @@ PLAIN = 8
 
 @dataclass
 class Result:
-    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it."""
+    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
+
+    `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
+    rests on what was seen, and not on what did not come: once is enough.
+    """
 
     case: Case
     verdict: Verdict
@@ -39,6 +45,8 @@ class Result:
     seconds: float = 0.0
     ended: float = 0.0
     lost: bool = False
+    breach: str = ""
+    proven: bool = False
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -101,6 +109,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         return Result(case, Verdict.UNSUPPORTED, missing)
     run = _run("t")
     run.profile = profile
+    run.statements = case.statements
     run.patient = patient
     if patient:
         target = replace(target, factor=2 * target.factor)
@@ -108,16 +117,22 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     result = Result(case, Verdict.PASS)
     limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)
+        if run.unlawful:
+            raise peer.illegal(run.unlawful[0])
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL
             result.message = "; ".join(run.notes)
     except CaseEnd as end:
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
-        if case.level != "must" and end.verdict is Verdict.FAIL:
-            result.verdict = Verdict.NON_STRICT if case.level == "should" else Verdict.INFORMATIONAL
+        result.proven = isinstance(end, Failed) and end.proven
+        level = case.level
+        if isinstance(end, Breach):
+            result.breach, level = end.statement, STATEMENTS[end.statement].level
+        if level != "must" and end.verdict is Verdict.FAIL:
+            result.verdict = Verdict.NON_STRICT if level == "should" else Verdict.INFORMATIONAL
     except TargetError as error:
         result.verdict, result.message, result.lost = Verdict.INCONCLUSIVE, str(error), True
     except TimeoutError:
@@ -127,18 +142,20 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
+        if run.strangers:
+            result.notes.append(run.passed_over())
         await _clean_up(run, target, case.version)
     return result
 
 
 async def judge_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
-    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience.
+    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience, unless it is proven.
 
     No standard says how fast a broker has to be, so that what works when it has time is inconclusive. So is what
     fails while the broker does not serve every plain client any more, which is another case's doing, or its own.
     """
     first = await run_case(case, target, profile)
-    if first.verdict is not Verdict.FAIL:
+    if first.verdict is not Verdict.FAIL or first.proven:
         return first
     if not await serves(target, case.version):
         first.verdict, first.lost = Verdict.INCONCLUSIVE, True
@@ -163,6 +180,8 @@ async def _served(target: Target, version: int) -> bool:
     try:
         await peer.connect()
         await peer.barrier()
+    except Breach:  # it answers, if not as it should
+        return True
     except (CaseEnd, TargetError):
         return False
     finally:
@@ -231,7 +250,7 @@ async def run_cases(
 ) -> list[Result]:
     """Run cases, `jobs` at once; isolated ones alone, then those that need a setting, grouped by it.
 
-    Results come in the order of the cases.
+    Results come in the order of the cases; behind them stands one for each rule that a case about others saw broken.
     """
     profile = profile or Profile()
     gate = asyncio.Semaphore(jobs)
@@ -254,7 +273,7 @@ async def run_cases(
             groups.setdefault(case.settings, []).append(case)
     for settings, group in groups.items():
         await _with_settings(settings, group, target, profile, one)
-    return [results[c.id] for c in cases]
+    return booked([results[c.id] for c in cases])
 
 
 async def _with_settings(

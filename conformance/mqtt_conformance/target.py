@@ -78,7 +78,8 @@ class Capabilities:
 class Target:
     """Where the broker is and who we are there; one URL grammar: `mqtt:// mqtts:// ws:// wss:// unix:`.
 
-    `factor` stretches every wait, for slow brokers and machines.
+    `factor` stretches every wait, for slow brokers and machines. `refusals` is what was found out, by version, of how
+    the broker refuses clients whose credentials are missing or wrong.
     """
 
     url: str
@@ -90,6 +91,7 @@ class Target:
     insecure: bool = False
     factor: float = 1.0
     capabilities: Capabilities = field(default_factory=Capabilities)
+    refusals: dict[int, frozenset[tuple[str, int]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if "://" not in self.url and not self.url.startswith("unix:"):

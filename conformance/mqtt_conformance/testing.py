@@ -69,6 +69,8 @@ def cases(
 def judge(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
     """Run one case, or a setting and one case; a broker is probed the first time that its URL is seen.
 
+    A case that saw a rule broken which it is not about is inconclusive; `breach` of its result is that rule.
+
     Raises:
         TargetError: nobody is there.
         ProfileError: the profile says something that cannot be, or one of its commands failed.
@@ -90,10 +92,13 @@ async def _judge(case: Case, target: Target, profile: Profile, *, fresh: bool) -
 
 
 def check(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
-    """Run one case and end the test as its verdict says: fail with rule and packets, or skip what was not decided."""
+    """Run one case and end the test as its verdict says: fail with rule and packets, or skip what was not decided.
+
+    Where the case saw another rule broken the test fails as well, and names that rule.
+    """
     __tracebackhide__ = True
     result = judge(case, target, profile)
-    if result.verdict is Verdict.FAIL:
+    if result.verdict is Verdict.FAIL or result.breach:
         pytest.fail("\n".join(failure_lines(result, {})), pytrace=False)
     if result.verdict in (Verdict.UNSUPPORTED, Verdict.INCONCLUSIVE):
         pytest.skip(f"{result.verdict}: {result.message}")

@@ -12,7 +12,7 @@ from mqtt_ref.broker.questions import Questions
 from mqtt_ref.broker.reading import ReadAccess
 from mqtt_ref.broker.recovery import restore
 from mqtt_ref.broker.retained import RetainedMessages
-from mqtt_ref.broker.router import Match, Router
+from mqtt_ref.broker.router import Router
 from mqtt_ref.broker.sessions import Sessions
 from mqtt_ref.broker.timers import CONNECTION, QUESTION, RETAINED, Timers
 from mqtt_ref.broker.wills import Wills
@@ -24,9 +24,12 @@ from mqtt_ref.engine.generated.decisions import (
     SHARED_FOR_V3_SHARE,
     SHUTDOWN_WILLS_KEEP,
 )
+from mqtt_ref.engine.generated.events import Intercept, Watch
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
+from mqtt_ref.wire.block import block_of
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT
@@ -36,14 +39,10 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.inline import InlineSubscription
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
-    from mqtt_ref.engine.intercept import Intercept
-    from mqtt_ref.engine.watch import Watch
     from mqtt_ref.ports import Record, Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["Broker"]
-
-SERVER_SHUTTING_DOWN = 0x8B
 
 
 class Broker:
@@ -72,10 +71,8 @@ class Broker:
 
         # What the embedding program decides, is told, and changes.
         self.access: Access | None = None
-        self.watch: Watch | None = None
-        self.intercept: Intercept | None = None
-        self.select: Callable[[Message, Match], Match] | None = None
-        """Changes who gets a message."""
+        self.watch = Watch()
+        self.intercept = Intercept(waits=False)
         self.output: Callable[[Connection, list[bytes]], list[bytes]] | None = None
         """Sees, and may change, the packets that are handed to the transport."""
 
@@ -110,6 +107,8 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.topic_levels = bounds.topic_levels
+        """A topic of fewer characters cannot have too many levels."""
         self.tapped = False
         """Whether each packet has to be looked at, or may have to wait, before it is handled."""
         self.burst_open = False
@@ -265,13 +264,11 @@ class Broker:
         access: Access | None,
         watch: Watch | None,
         intercept: Intercept | None,
-        select: Callable[[Message, Match], Match] | None = None,
         output: Callable[[Connection, list[bytes]], list[bytes]] | None = None,
     ) -> None:
         """Who decides, is told, and may change what passes, from now on."""
-        self.watch = watch
-        self.intercept = intercept
-        self.select = select
+        self.watch = Watch() if watch is None else watch
+        self.intercept = Intercept(waits=False) if intercept is None else intercept
         self.output = output
         self.set_access(access)
 
@@ -285,16 +282,13 @@ class Broker:
         watch = self.watch
         intercept = self.intercept
         self.tapped = (
-            (intercept is not None and (intercept.waits or intercept.read is not None))
-            or (watch is not None and watch.processed is not None)
+            intercept.waits
+            or intercept.on_packet_read is not None
+            or watch.on_packet_processed is not None
             or (access is not None and access.waits)
         )
-        self.burst_open = (
-            not self.strict_text and (access is None or not access.waits) and (intercept is None or not intercept.waits)
-        )
-        self.burst_unseen = (access is None or access.publish is None) and (
-            intercept is None or intercept.publish is None
-        )
+        self.burst_open = not self.strict_text and (access is None or not access.waits) and not intercept.waits
+        self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages
 
@@ -315,9 +309,11 @@ class Broker:
         """
         self.last_message += 1
         expires = NEVER
-        if properties is not None and properties.message_expiry_interval is not None:
-            expires = max(now + properties.message_expiry_interval * SECOND, 1)
-        message = Message(self.last_message, topic, payload, qos, retain, properties, publisher, now, expires)
+        block = block_of(properties, CLIENT)
+        interval = -1 if block is None else block.expiry()
+        if interval >= 0:
+            expires = max(now + interval * SECOND, 1)
+        message = Message(self.last_message, topic, payload, qos, retain, block, publisher, now, expires)
         self.counters.messages_own += 1
         self.counters.payload_own_bytes += len(payload)
         return self.deliverer.publish(message, now)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.inline import Deliver, Received
-from mqtt_ref.broker.router import Entry, Group
+from mqtt_ref.broker.router import Entry, Group, Match
 from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import (
     OFFLINE_QOS0_DROP,
@@ -14,7 +14,6 @@ from mqtt_ref.engine.generated.decisions import (
     PUBLISH_UNSUBSCRIBED_SHARED_QUEUE,
 )
 from mqtt_ref.engine.message import NEVER, Message
-from mqtt_ref.engine.watch import tell_dropped
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -43,19 +42,29 @@ class Deliverer:
         if message.retain:
             broker.retained.keep(message, now)
         match = broker.router.match(message.topic)
-        if broker.select is not None:
-            match = broker.select(message, match)
+        intercept = broker.intercept
+        if intercept.on_select_subscribers is not None:
+            chosen = intercept.on_select_subscribers(message, match)
+            if chosen is not None:
+                match = chosen if isinstance(chosen, Match) else Match([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
+        by_handle = broker.sessions.by_handle
+        highest = min(message.qos, broker.limits.granted_maximum)
         for entry in match.plain:
-            self.deliver(entry, message, now)
+            session = by_handle[entry.subscriber]
+            if session is None or entry.special or message.retain or self.each:
+                self.deliver(entry, message, now)
+            else:
+                qos = entry.qos if entry.qos < highest else highest
+                qos_send.deliver(session.connection, session, message, qos, False, entry.identifiers, now)
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
             self._to_group(group, message, now)
         matched = bool(match.plain or match.shared)
         watch = broker.watch
-        if watch is not None and watch.published is not None:
-            watch.published(message, matched)
+        if watch.on_published is not None:
+            watch.on_published(broker.sessions.publisher(message), message, matched)
         return matched
 
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
@@ -116,7 +125,8 @@ class Deliverer:
                 handle = group.queue_for(lambda subscriber: self._keeps(group, subscriber, message))
             if handle < 0:
                 broker.counters.dropped_unshared += 1
-                tell_dropped(broker, None, message, "unshared")
+                if broker.watch.on_publish_dropped is not None:
+                    broker.watch.on_publish_dropped(None, message, "unshared")
                 return
         member = group.member(handle)
         session = broker.sessions.by_handle[handle]
@@ -164,7 +174,8 @@ class Deliverer:
             message = delivery.message
             if message.expires_at != NEVER and now >= message.expires_at:
                 broker.counters.dropped_expired += 1
-                tell_dropped(broker, None, message, "expired")
+                if broker.watch.on_publish_dropped is not None:
+                    broker.watch.on_publish_dropped(None, message, "expired")
                 continue
             for group in broker.router.match(message.topic).shared:
                 if f"$share/{group.name}/{group.topic_filter}" == delivery.group:

@@ -183,7 +183,7 @@ class Journal:
                 message.payload,
                 message.qos,
                 message.retain,
-                message.properties,
+                b"" if message.block is None else message.block.data,
                 message.publisher,
                 message.arrived + utc,
                 message.expires_at + utc if message.expires_at else 0,

@@ -9,6 +9,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.engine.message import SECOND
+from mqtt_ref.wire.codes import NOT_AUTHORIZED, UNSPECIFIED_ERROR
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Questions"]
 
-NOT_AUTHORIZED = 0x87
-UNSPECIFIED_ERROR = 0x80
 OVERDUE = "The question was not answered in time"
 
 

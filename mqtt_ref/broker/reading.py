@@ -23,14 +23,14 @@ class ReadAccess:
     def may_read(self, session: Session, topic: str) -> bool:
         """Whether this client may have messages of this topic."""
         access = self._broker.access
-        if access is None or access.read is None:
+        if access is None or access.on_acl_check_read is None:
             return True
-        return access.read(session, topic)
+        return access.on_acl_check_read(session, topic)
 
     def refine(self, topic: str, match: Match) -> Match:
         """Leave out subscribers that may not read the topic; the router remembers the result."""
         access = self._broker.access
-        if access is None or access.read is None:
+        if access is None or access.on_acl_check_read is None:
             return match
         by_handle = self._broker.sessions.by_handle
         plain: list[Entry] = []
@@ -38,7 +38,7 @@ class ReadAccess:
             session = by_handle[entry.subscriber]
             if session is None:
                 plain.append(entry)  # inline: no rules hold for it
-            elif access.read(session, topic):
+            elif access.on_acl_check_read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match
@@ -47,5 +47,5 @@ class ReadAccess:
     def reconsider(self, session: Session) -> None:
         """Ask again what this client may read: it may be another user, or somewhere else, than before."""
         access = self._broker.access
-        if access is not None and access.read is not None:
+        if access is not None and access.on_acl_check_read is not None:
             self._broker.router.reconsider(session.handle)

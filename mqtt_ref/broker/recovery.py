@@ -21,6 +21,7 @@ from mqtt_ref.ports import (
     StoredMessage,
     SubscriptionPut,
 )
+from mqtt_ref.wire.block import read_block
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -104,7 +105,7 @@ class _Restorer:
                 stored.payload,
                 stored.qos,
                 stored.retain,
-                stored.properties,
+                read_block(stored.properties),
                 stored.publisher,
                 stored.arrived - self.utc,
                 max(1, stored.expires_at - self.utc) if stored.expires_at else 0,

@@ -48,8 +48,8 @@ class RetainedMessages:
             broker.counters.retained_refused += 1
             return
         watch = broker.watch
-        if watch is not None and watch.retained is not None:
-            watch.retained(message, stored)
+        if watch.on_retain_message is not None:
+            watch.on_retain_message(broker.sessions.publisher(message), message, stored)
 
     def restore(self, message: Message) -> None:
         """Keep a message that the store already has."""
@@ -88,8 +88,8 @@ class RetainedMessages:
                 broker.counters.dropped_expired += 1
                 if broker.journal is not None:
                     broker.journal.retained_gone(topic)
-                if watch is not None and watch.retained_expired is not None:
-                    watch.retained_expired(topic)
+                if watch.on_retained_expired is not None:
+                    watch.on_retained_expired(topic)
 
     def watch_over(self) -> None:
         """Be woken when the first message expires; one timer is enough for all."""

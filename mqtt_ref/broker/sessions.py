@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import queueing, will
-from mqtt_ref.engine.ends import TAKEN, TAKEN_CLEAN
+from mqtt_ref.engine.ends import GOODBYE, TAKEN, TAKEN_CLEAN
 from mqtt_ref.engine.generated.session import (
     ABSENT,
     DO_CREATE,
@@ -26,17 +26,16 @@ from mqtt_ref.engine.generated.session import (
 )
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Connect
 
 __all__ = ["Sessions"]
-
-ADMINISTRATIVE_ACTION = 0x98
-SESSION_TAKEN_OVER = 0x8E
 
 
 class Sessions:
@@ -78,6 +77,10 @@ class Sessions:
         self.by_handle[handle] = None
         self.connections[handle] = None
         self._free_handles.append(handle)
+
+    def publisher(self, message: Message) -> Session | None:
+        """The session of the client that published a message; None if it has none any more, or the server did."""
+        return self.by_client_id.get(message.publisher) if message.publisher else None
 
     # ---------------------------------------------------------------- a connection begins
 
@@ -133,7 +136,8 @@ class Sessions:
         elif action in (DO_CREATE, DO_CREATE_PRESENT, DO_REPLACE):
             journal = broker.journal
             written = 0 if journal is None else journal.written
-            if session is not None:
+            if session is not None and action != DO_CREATE:
+                self.by_client_id.pop(client_id)
                 self.end(session, "replaced", now)
             session = self.create(client_id, packet.protocol_version)
             if journal is not None and journal.written != written:
@@ -185,13 +189,14 @@ class Sessions:
         self.connections[session.handle] = None
         session.resending = None
         wanted = broker.wills.of_closed(session, connection.how, now)
-        ends = self._ends(session, ON_CLOSED_KEEPING if session.expiry else ON_CLOSED_ENDING)
+        action = self._step(session, ON_CLOSED_KEEPING if session.expiry else ON_CLOSED_ENDING)
         watch = broker.watch
-        if watch is not None and watch.disconnected is not None:
-            watch.disconnected(connection, session, connection.how)
-        if ends:
-            self.end(session, "closed", now)
-        else:
+        if watch.on_disconnect is not None:
+            if connection.how == GOODBYE:
+                watch.on_disconnect(connection, 0, "")
+            else:
+                watch.on_disconnect(connection, connection.reason_code, connection.reason_text or "The link was lost")
+        if not self._ended(session, action, "closed", now):
             limits = broker.limits
             if session.expiry < limits.session_expiry_never:
                 session.ends_at = now + session.expiry * SECOND * limits.session_expiry_percent // 100
@@ -200,15 +205,23 @@ class Sessions:
                 broker.journal.session(session)
         broker.wills.publish(session, wanted, now)
 
-    def _ends(self, session: Session, event: int) -> bool:
-        """One transition of a session whose connection is over; whether it is to end."""
+    def _step(self, session: Session, event: int) -> int:
+        """One transition of a session whose connection is over; returns the action."""
         tables = self._broker.tables
         at = session.state * WIDTH + event
         session.state = tables.session_next[at]
-        return tables.session_action[at] == DO_END and session.state == ABSENT
+        return tables.session_action[at]
+
+    def _ended(self, session: Session, action: int, why: str, now: int) -> bool:
+        """Forget a session that is absent from now on, and discard what it holds if the action says so."""
+        if session.state == ABSENT:
+            self.by_client_id.pop(session.client_id, None)
+        if action == DO_END:
+            self.end(session, why, now)
+        return action == DO_END
 
     def end(self, session: Session, why: str, now: int) -> None:
-        """The session ends with all its state; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7].
+        """Discard all that a session holds; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7].
 
         [X5-retained-outlive-session, X5-shared-session-end]
         """
@@ -216,21 +229,20 @@ class Sessions:
         handle = session.handle
         broker.router.remove(handle)
         self.free_handle(handle)
-        self.by_client_id.pop(session.client_id, None)
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch
-        if watch is not None and watch.qos_dropped is not None:
+        if watch.on_qos_dropped is not None:
             for packet_id, delivery in session.inflight.items():
-                watch.qos_dropped(session, delivery.message, packet_id, "session_ended")
+                watch.on_qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)
-        if watch is not None and watch.session_ended is not None:
-            watch.session_ended(session, why)
+        if why == "expired" and watch.on_client_expired is not None:
+            watch.on_client_expired(session)
         if unfinished and any(delivery.group for delivery in unfinished):
             broker.deliverer.share_again(unfinished, now)
 
@@ -283,9 +295,7 @@ class Sessions:
         return sum([self.remove(client_id, now) for client_id in list(self.by_client_id)])
 
     def _end_dormant(self, session: Session, event: int, why: str, now: int) -> None:
-        if self._ends(session, event):
-            self.end(session, why, now)
-        else:
+        if not self._ended(session, self._step(session, event), why, now):
             session.ends_at = 0
 
 

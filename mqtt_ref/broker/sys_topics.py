@@ -153,8 +153,8 @@ class SysTopics:
         self._sample(now)
         texts = {topic: _text(topic, value) for topic, value in self.values(now, outside).items()}
         watch = self._broker.watch
-        if watch is not None and watch.sys_info is not None:
-            watch.sys_info(texts)
+        if watch.on_sys_info_tick is not None:
+            watch.on_sys_info_tick(texts)
         for topic, text in texts.items():
             if self._told.get(topic) != text:
                 self._told[topic] = text

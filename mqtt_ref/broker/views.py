@@ -7,14 +7,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from mqtt_ref.broker.subscription import NO_LOCAL, QOS, RETAIN_AS_PUBLISHED
+from mqtt_ref.engine.connection import Connection
 from mqtt_ref.wire.packets import PublishProperties
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
-__all__ = ["Client", "RetainedView", "SubscriptionView", "client_of", "owner_of", "retained_of", "subscriptions_of"]
+__all__ = [
+    "Client",
+    "RetainedView",
+    "SubscriptionView",
+    "client_of",
+    "owner_of",
+    "retained_of",
+    "subscriptions_of",
+    "view_of",
+]
 
 
 class Client:
@@ -134,6 +143,14 @@ def owner_of(session: Session) -> Client:
     if session.connection is not None:
         return client_of(session.connection)
     return Client(None, session)
+
+
+def view_of(subject: Connection | Session | None) -> Client | None:
+    """The client of whatever the engine has of it."""
+    if isinstance(subject, Connection):
+        view = subject.view
+        return view if isinstance(view, Client) else client_of(subject)
+    return None if subject is None else owner_of(subject)
 
 
 class SubscriptionView(NamedTuple):

@@ -40,8 +40,8 @@ class Wills:
         broker = self._broker
         intercept = broker.intercept
         answer: object = None
-        if intercept is not None and intercept.will is not None:
-            answer = intercept.will(session, wanted)
+        if intercept.on_will is not None:
+            answer = intercept.on_will(session, wanted)
             if answer is LATER:
                 broker.questions.ask_about_will(session, wanted, now)
                 return
@@ -62,7 +62,7 @@ class Wills:
             message = will.message_of(broker.last_message, wanted, session.client_id, session.version, now)
             broker.deliverer.publish(message, now)
             watch = broker.watch
-            if watch is not None and watch.will_sent is not None:
-                watch.will_sent(session, message)
+            if watch.on_will_sent is not None:
+                watch.on_will_sent(session, message)
         if broker.journal is not None and broker.sessions.by_client_id.get(session.client_id) is session:
             broker.journal.session(session)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.generated.decisions import ACKNOWLEDGEMENT_PROPERTIES_INHERIT
+from mqtt_ref.wire.codes import DISCONNECT_WITH_WILL_MESSAGE, FAILURE, PUBACK, PUBREC, PUBREL, UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
     Auth,
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "suback", "unsuback"]
 
-DISCONNECT_WITH_WILL = 0x04
-UNSPECIFIED_ERROR = 0x80
-_DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL}
+_DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL_MESSAGE}
 
 HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
 """By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
@@ -75,7 +74,7 @@ def answer(
 
 def _says_why(connection: Connection, code: int) -> bool:
     """Whether an acknowledgement has a Reason String [X5-request-problem-information-one]."""
-    return code >= 0x80 and connection.agreement.problem_information and connection.broker.options.reason_strings
+    return code >= FAILURE and connection.agreement.problem_information and connection.broker.options.reason_strings
 
 
 def _title(code: int) -> str:
@@ -92,13 +91,13 @@ def inherited(connection: Connection, user_properties: list[tuple[str, str]]) ->
 def _ack(
     kind: int, packet_id: int, code: int, text: str, user_properties: list[tuple[str, str]] | None = None
 ) -> Packet:
-    if kind == 4:
+    if kind == PUBACK:
         ack = PubackProperties(reason_string=text or None, user_property=user_properties)
         return Puback(packet_id, code, ack if text or user_properties else None)
-    if kind == 5:
+    if kind == PUBREC:
         rec = PubrecProperties(reason_string=text or None, user_property=user_properties)
         return Pubrec(packet_id, code, rec if text or user_properties else None)
-    if kind == 6:
+    if kind == PUBREL:
         return Pubrel(packet_id, code, PubrelProperties(reason_string=text) if text else None)
     return Pubcomp(packet_id, code, PubcompProperties(reason_string=text) if text else None)
 

@@ -23,7 +23,6 @@ from mqtt_ref.engine.generated.auth import (
     ON_OTHER_METHOD,
     ON_REAUTHENTICATE,
     ON_SUCCESS,
-    ON_SUCCESS_CODE,
     ON_TIMEOUT,
     REASKED,
     RECHALLENGED,
@@ -33,19 +32,19 @@ from mqtt_ref.engine.generated.auth import (
 from mqtt_ref.engine.generated.connection import CONNECTED, DO_WAIT, ON_CHALLENGED
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.wire.codes import (
+    AUTH,
+    CONTINUE_AUTHENTICATION,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+)
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Auth, Connect
 
 __all__ = ["Authentication", "answered", "begin", "received", "timed_out"]
-
-AUTH = 15
-CONTINUE_AUTHENTICATION = 0x18
-RE_AUTHENTICATE = 0x19
-PROTOCOL_ERROR = 0x82
-NOT_AUTHORIZED = 0x87
-PACKET_TOO_LARGE = 0x95
 
 
 class Authentication:
@@ -89,10 +88,8 @@ def received(connection: Connection, packet: Auth, now: int) -> None:
         event = ON_OTHER_METHOD
     elif code == CONTINUE_AUTHENTICATION:
         event = ON_CONTINUE
-    elif code == RE_AUTHENTICATE:
-        event = ON_REAUTHENTICATE
     else:
-        event = ON_SUCCESS_CODE
+        event = ON_REAUTHENTICATE  # the decoder takes no other reason from a client [MQTT5-3.15.2-1]
     if auth is None:
         # The CONNECT named no method: the exchange is in its first state, and there is nothing to change in it.
         at = UNUSED * WIDTH + event
@@ -194,8 +191,8 @@ def _ask(connection: Connection, auth: Authentication, data: bytes | None, now: 
     access = broker.access
     renewal = auth.state in (REASKED, RECHALLENGED)
     verdict: Verdict | None = None
-    if access is not None and access.exchange is not None:
-        verdict = access.exchange(connection, auth.connect, auth.method, data, renewal)
+    if access is not None and access.on_auth_packet is not None:
+        verdict = access.on_auth_packet(connection, auth.method, data, renewal)
     if verdict is None:
         broker.questions.ask(connection, auth, data, renewal, now)
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import publish
-from mqtt_ref.engine.generated.connection import CLOSED, DO_PUBLISH, ON_PUBLISH
+from mqtt_ref.engine.generated.connection import CLOSED
 from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message
 from mqtt_ref.wire.fast import encode_publish
 from mqtt_ref.wire.packets import Publish
@@ -35,17 +35,13 @@ def take(
     [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership]
     """
     broker = connection.broker
-    tables = broker.tables
     topic = packet.topic
-    row = connection.base + ON_PUBLISH
     if (
-        packet.properties is not None
+        packet.has_properties
         or packet.retain
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or topic.count("/") >= broker.options.bounds.topic_levels
-        or tables.connection_action[row] != DO_PUBLISH
-        or tables.connection_next[row] != connection.state
     ):
         return at
     if not broker.burst_unseen:
@@ -54,16 +50,10 @@ def take(
     at += 1
     # A notification may end the connection after each message.
     watch = broker.watch
-    end = len(packets) if watch is None or watch.published is None else at
+    end = len(packets) if watch.on_published is None else at
     while at < end:
         other = packets[at]
-        if (
-            not isinstance(other, Publish)
-            or other.topic != topic
-            or other.qos
-            or other.retain
-            or other.properties is not None
-        ):
+        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
             break
         payloads.append(other.payload)
         at += 1
@@ -81,8 +71,11 @@ def _take_shown(
     broker = connection.broker
     access = broker.access
     intercept = broker.intercept
-    show = None if intercept is None else intercept.publish
-    code = 0 if access is None or access.publish is None else access.publish(connection, topic, 0, False)
+    code = (
+        0
+        if access is None or access.on_acl_check_publish is None
+        else access.on_acl_check_publish(connection, topic, 0, False)
+    )
     payloads: list[bytes] = []
     while at < len(packets):
         packet = packets[at]
@@ -91,7 +84,7 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
-            or packet.properties is not None
+            or packet.has_properties
             or connection.state == CLOSED
         ):
             break
@@ -99,14 +92,16 @@ def _take_shown(
         if code:
             publish.publish(connection, session, packet, now, publish.PERMITTED, topic, code)
             continue
-        answer = None if show is None else show(connection, Publish(topic, packet.payload))
+        answer: object = None
+        if intercept.on_publish is not None:
+            answer = intercept.on_publish(connection, Publish(topic, packet.payload))
         if answer is None:
             payloads.append(packet.payload)
             continue
         if payloads:
             _forward(connection, topic, payloads, now)
             payloads = []
-        publish.carry_out(connection, session, packet, topic, answer, now)
+        publish.carry_out(connection, session, packet, None, topic, answer, now)
     if payloads:
         _forward(connection, topic, payloads, now)
     return at
@@ -125,9 +120,9 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     if (
         match.shared
         or not deliverer.one_copy
-        or broker.select is not None
+        or broker.intercept.on_select_subscribers is not None
         or size > PLAIN_MAXIMUM
-        or (watch is not None and watch.published is not None)
+        or watch.on_published is not None
     ):
         for payload in payloads:
             broker.last_message += 1

@@ -20,6 +20,21 @@ from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.reacting import breach, dismiss, refuse
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.block import will_block
+from mqtt_ref.wire.codes import (
+    BAD_AUTHENTICATION_METHOD,
+    CLIENT_IDENTIFIER_NOT_VALID,
+    CONNECT,
+    MALFORMED_PACKET,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PAYLOAD_FORMAT_INVALID,
+    QOS_NOT_SUPPORTED,
+    RETAIN_NOT_SUPPORTED,
+    SERVER_BUSY,
+    TOPIC_NAME_INVALID,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
@@ -35,19 +50,6 @@ INTRODUCED = 1
 """`on_connect` was asked."""
 WILL_JUDGED = 2
 """`on_acl_check` was asked about the will."""
-
-CONNECT = 1
-MALFORMED_PACKET = 0x81
-UNSUPPORTED_PROTOCOL_VERSION = 0x84
-CLIENT_IDENTIFIER_NOT_VALID = 0x85
-NOT_AUTHORIZED = 0x87
-SERVER_BUSY = 0x89
-BAD_AUTHENTICATION_METHOD = 0x8C
-TOPIC_NAME_INVALID = 0x90
-PACKET_TOO_LARGE = 0x95
-PAYLOAD_FORMAT_INVALID = 0x99
-RETAIN_NOT_SUPPORTED = 0x9A
-QOS_NOT_SUPPORTED = 0x9B
 
 
 def connect(connection: Connection, packet: Connect, now: int) -> None:
@@ -94,10 +96,10 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
         refused(connection, code, text, now)
         return
     intercept = broker.intercept
-    if intercept is None or intercept.connect is None:
+    if intercept.on_connect is None:
         _authenticate(connection, packet, now)
         return
-    outcome = intercept.connect(connection, packet)
+    outcome = intercept.on_connect(connection, packet)
     if outcome is LATER:
         connection.suspend(Suspended("on_connect", INTRODUCED, packet), now, packet)
     else:
@@ -130,16 +132,16 @@ def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
     assert auth is not None
     if properties is not None and properties.authentication_method is not None:
         auth.method = properties.authentication_method
-        if access is None or access.exchange is None or auth.method not in access.methods:
+        if access is None or access.on_auth_packet is None or auth.method not in access.methods:
             # [MQTT5-4.12.0-1]
             refused(connection, BAD_AUTHENTICATION_METHOD, "This Authentication Method is not supported", now)
             return
         authenticate.begin(connection, auth, properties.authentication_data, now)
         return
-    if access is None or access.authenticate is None:
+    if access is None or access.on_connect_authenticate is None:
         accept(connection, packet, None, now)
         return
-    verdict = access.authenticate(connection, packet)  # [X311-connect-checks]
+    verdict = access.on_connect_authenticate(connection, packet)  # [X311-connect-checks]
     if verdict is not None:
         answered(connection, verdict, now)
         return
@@ -242,7 +244,8 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not offered.retain_available:
         return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
-    if will.properties is not None and will.properties.payload_format_indicator and broker.decisions.payload_format:
+    block = will_block(will.properties) if broker.decisions.payload_format else None
+    if block is not None and block.utf8:
         try:
             will.payload.decode()
         except UnicodeDecodeError:
@@ -274,10 +277,10 @@ def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now
         connection.username = packet.username or ""
     access = broker.access
     will = packet.will
-    if will is None or access is None or access.publish is None:
+    if will is None or access is None or access.on_acl_check_publish is None:
         _welcome(connection, packet, verdict, now)
         return
-    code = access.publish(connection, will.topic, will.qos, will.retain)
+    code = access.on_acl_check_publish(connection, will.topic, will.qos, will.retain)
     if code == ASK:
         suspended = Suspended("on_acl_check", WILL_JUDGED, packet, will.topic, None, verdict)
         connection.suspend(suspended, now, packet, will.topic, True)
@@ -322,8 +325,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     at = connection.step(ON_ACCEPTED)
     if broker.tables.connection_action[at] == DO_WELCOME:
         watch = broker.watch
-        if watch is not None and watch.establishing is not None:
-            watch.establishing(connection, packet)
+        if watch.on_session_establish is not None:
+            watch.on_session_establish(connection, packet)
         present = sessions.admit(connection, packet, client_id, now)
         session = connection.session
         _set_keep_alive(connection, packet, now)
@@ -339,8 +342,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
         connection.refresh()
         if session is not None:
             broker.router.wake(session.handle)
-            if watch is not None and watch.connected is not None:
-                watch.connected(connection, session, present)
+            if watch.on_session_established is not None:
+                watch.on_session_established(connection, present)
             if session.inflight or session.queue:
                 qos_send.resume(connection, session, now)
     connection.done(at, now)

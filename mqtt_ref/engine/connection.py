@@ -32,23 +32,33 @@ from mqtt_ref.engine.generated.connection import (
     DO_AUTH,
     DO_CONNECT,
     DO_DISCONNECT,
-    DO_EXPEL,
     DO_HOLD,
+    DO_IGNORE,
     DO_PINGRESP,
     DO_PUBLISH,
-    DO_REFUSE,
     DO_RELEASE,
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
     ON_LOST,
+    ON_PUBACK,
+    ON_PUBLISH,
     ON_TIMEOUT,
     WIDTH,
 )
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
-from mqtt_ref.engine.reacting import breach, dismiss, react, say_expelled, say_refused
+from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.waiting import Suspended, Waiting
+from mqtt_ref.wire.codes import (
+    KEEP_ALIVE_TIMEOUT,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    QUOTA_EXCEEDED,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.fast import PINGRESP
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -76,12 +86,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-PROTOCOL_ERROR = 0x82
-UNSPECIFIED_ERROR = 0x80
-NOT_AUTHORIZED = 0x87
-KEEP_ALIVE_TIMEOUT = 0x8D
-PACKET_TOO_LARGE = 0x95
-QUOTA_EXCEEDED = 0x97
 
 READ = 0
 """Stage of a suspended packet: `on_packet_read` was asked. Every other stage belongs to the packet's pipeline."""
@@ -227,66 +231,79 @@ class Connection:
         if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
             return
+        tables = broker.tables
+        actions = tables.connection_action
+        nexts = tables.connection_next
         next_at = 0
         for at, packet in enumerate(packets):
             if at < next_at:
                 continue
-            if isinstance(packet, Publish):
-                session = self.session
-                if session is not None and packet.qos == 0 and broker.burst_open:
-                    next_at = burst.take(self, session, packet, packets, at, now)
-                    if next_at != at:
-                        continue
-                self.handle(packet, now)
-            else:
-                self.handle(packet, now)
-                if self.sated and at + 1 < len(packets):
-                    self._wait_behind(packets[at + 1 :])
-                    self._go_on_later(now)
-                    break
+            session = self.session
+            # The two kinds of which there are many, without a call for what their rows almost always say.
+            if session is not None and isinstance(packet, Publish):
+                row = self.base + ON_PUBLISH
+                if actions[row] == DO_PUBLISH and nexts[row] == self.state:
+                    if packet.qos == 0 and broker.burst_open:
+                        next_at = burst.take(self, session, packet, packets, at, now)
+                        if next_at != at:
+                            continue
+                    publish.publish(self, session, packet, now)
+                    continue
+            elif session is not None and isinstance(packet, Puback):
+                row = self.base + ON_PUBACK
+                if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
+                    qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
+                    continue
+            self.handle(packet, now)
+            if self.sated and at + 1 < len(packets):
+                self._wait_behind(packets[at + 1 :])
+                self._go_on_later(now)
+                break
         self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
-        """Handle one packet as its row in the table says."""
+        """Handle one packet as its row in the table says.
+
+        A row may only name an action that its packet has, and one that needs a session only where there is one: what
+        else it names fails.
+        """
         if isinstance(packet, Violation):
             react(self, packet, now)
             return
-        at = self.step(packet.TYPE)
-        action = self.broker.tables.connection_action[at]
+        tables = self.broker.tables
+        at = self.base + packet.TYPE
+        stays = tables.connection_next[at] == self.state
+        if not stays:
+            self.step(packet.TYPE)
+        action = tables.connection_action[at]
         session = self.session
         if action == DO_PUBLISH:
-            if isinstance(packet, Publish) and session is not None:
-                publish.publish(self, session, packet, now)
+            publish.publish(self, cast("Session", session), cast("Publish", packet), now)
         elif action == DO_ACKNOWLEDGE:
-            if session is not None:
-                if isinstance(packet, Puback | Pubrec | Pubcomp):
-                    qos_send.acknowledged(self, session, packet.packet_id, packet.TYPE, packet.reason_code, now)
+            if isinstance(packet, (Puback, Pubrec, Pubcomp)):
+                code = packet.reason_code
+                qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
         elif action == DO_RELEASE:
-            if isinstance(packet, Pubrel) and session is not None:
-                qos_receive.released(self, session, packet.packet_id, now)
+            qos_receive.released(self, cast("Session", session), cast("Pubrel", packet).packet_id, now)
         elif action == DO_PINGRESP:
             self.send(PINGRESP)  # [MQTT5-3.12.4-1, MQTT311-3.12.4-1]
         elif action == DO_SUBSCRIBE:
-            if isinstance(packet, Subscribe) and session is not None:
-                subscribe.subscribe(self, session, packet, now)
+            subscribe.subscribe(self, cast("Session", session), cast("Subscribe", packet), now)
         elif action == DO_UNSUBSCRIBE:
-            if isinstance(packet, Unsubscribe) and session is not None:
-                unsubscribe.unsubscribe(self, session, packet, now)
+            unsubscribe.unsubscribe(self, cast("Session", session), cast("Unsubscribe", packet), now)
         elif action == DO_CONNECT:
-            if isinstance(packet, Connect):
-                connect.connect(self, packet, now)
+            connect.connect(self, cast("Connect", packet), now)
         elif action == DO_DISCONNECT:
-            if isinstance(packet, Disconnect):
-                disconnect.disconnect(self, packet, now)
+            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_AUTH:
-            if isinstance(packet, Auth):
-                authenticate.received(self, packet, now)
+            authenticate.received(self, cast("Auth", packet), now)
         elif action == DO_HOLD:
             self._hold(packet)
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
             breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
-        self.done(at, now)
+        if not stays:
+            self.done(at, now)
 
     def inject(self, packet: Packet, now: int) -> None:
         """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
@@ -523,8 +540,8 @@ class Connection:
         if self.state == CLOSED:
             return
         intercept = self.broker.intercept
-        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
-            outcome = intercept.read(self, packet)
+        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
+            outcome = intercept.on_packet_read(self, packet)
             if outcome is LATER:
                 self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
             else:
@@ -556,8 +573,8 @@ class Connection:
         if self.suspended is not None:
             return
         watch = self.broker.watch
-        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
-            watch.processed(self, packet)
+        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
+            watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
         """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""
@@ -616,8 +633,8 @@ class Connection:
         outbox.gates = None
 
     def _lose(self, now: int) -> None:
-        """End the connection without a packet."""
-        self.done(self.step(ON_LOST), now)
+        """End the connection because its link is gone."""
+        leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1].
@@ -628,12 +645,12 @@ class Connection:
 
     def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
         """Close the link without a packet; the log says why. If no CONNECT came yet it counts as refused."""
-        if self.state == CLOSED:
-            return
-        self.note(text, code, statement)
-        if self.session is None:
-            self.broker.counters.connections_refused += 1
-        self._lose(now)
+        at = self.step(ON_LOST)
+        if self.broker.tables.connection_action[at] != DO_IGNORE:
+            self.note(text, code, statement)
+            if self.session is None:
+                self.broker.counters.connections_refused += 1
+        leave(self, at, code or UNSPECIFIED_ERROR, text, now)
 
     # ---------------------------------------------------------------- time
 
@@ -685,13 +702,7 @@ class Connection:
             code = KEEP_ALIVE_TIMEOUT
             text = "Nothing was heard for one and a half times the Keep Alive"
             self.broker.counters.keep_alive_timeouts += 1
-        at = self.step(ON_TIMEOUT)
-        action = self.broker.tables.connection_action[at]
         self.note(text, code)
         if self.session is None:
             self.broker.counters.connections_refused += 1
-        if action == DO_EXPEL:
-            say_expelled(self, code, text)
-        elif action == DO_REFUSE:
-            say_refused(self, code, text)
-        self.done(at, now)
+        leave(self, self.step(ON_TIMEOUT), code, text, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.ends import GOODBYE, LOST
 from mqtt_ref.engine.reacting import breach
+from mqtt_ref.wire.codes import DISCONNECT, PROTOCOL_ERROR
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Disconnect
 
 __all__ = ["disconnect"]
-
-DISCONNECT = 14
-PROTOCOL_ERROR = 0x82
 
 
 def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import acks, aliases, qos_receive, topics
+from mqtt_ref.engine import aliases, qos_receive, topics
 from mqtt_ref.engine.generated.decisions import (
+    ACKNOWLEDGEMENT_PROPERTIES_INHERIT,
     NO_MATCHING_SUBSCRIBERS_TELL,
     NOT_AUTHORIZED_OBSCURE,
     PAYLOAD_FORMAT_CHECK,
@@ -17,17 +18,32 @@ from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.wire.packets import Publish, PublishProperties
-from mqtt_ref.wire.primitives import V5, V31
+from mqtt_ref.wire.block import Block, block_for
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    MALFORMED_PACKET,
+    NO_MATCHING_SUBSCRIBERS,
+    NOT_AUTHORIZED,
+    PAYLOAD_FORMAT_INVALID,
+    PROTOCOL_ERROR,
+    PUBLISH,
+    QUOTA_EXCEEDED,
+    RETAIN_NOT_SUPPORTED,
+    TOPIC_ALIAS_INVALID,
+    TOPIC_NAME_INVALID,
+    UNSPECIFIED_ERROR,
+)
+from mqtt_ref.wire.packets import Publish
+from mqtt_ref.wire.primitives import CLIENT, V5, V31
 from mqtt_ref.wire.reasons import PubackReason
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
 
-__all__ = ["carry_out", "forwarded", "publish", "refuse"]
+__all__ = ["PERMITTED", "carry_out", "publish", "refuse"]
 
-_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= 0x80)
+_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
 
 # Stages of a PUBLISH. It may be suspended before the second and the third.
@@ -36,19 +52,6 @@ PERMITTED = 2
 """`on_acl_check` was asked."""
 SEEN = 3
 """`on_publish` was asked."""
-
-PUBLISH = 3
-NO_MATCHING_SUBSCRIBERS = 0x10
-UNSPECIFIED_ERROR = 0x80
-MALFORMED_PACKET = 0x81
-PROTOCOL_ERROR = 0x82
-NOT_AUTHORIZED = 0x87
-TOPIC_NAME_INVALID = 0x90
-TOPIC_ALIAS_INVALID = 0x94
-QUOTA_EXCEEDED = 0x97
-PAYLOAD_FORMAT_INVALID = 0x99
-RETAIN_NOT_SUPPORTED = 0x9A
-QOS_NOT_SUPPORTED = 0x9B
 
 
 def publish(
@@ -68,21 +71,26 @@ def publish(
     X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
     """
     broker = connection.broker
+    block = block_for(packet, CLIENT)
     qos = packet.qos
     code = 0
 
     if stage == RECEIVED:
-        # Rules that end the connection when they are broken.
-        topic = _checked(connection, session, packet, now)
-        if not topic:
+        # Rules that end the connection when they are broken. What a plain message can't break is not looked at.
+        topic = packet.topic
+        if block is not None or packet.retain or connection.version == V31 or broker.strict_text:
+            topic = _checked(connection, packet, block, now)
+            if not topic:
+                return
+        if qos and not qos_receive.counts(connection, session, qos, packet.packet_id, now):
             return
         # May its client publish there?
-        if topics.refused(broker, topic):
+        if (topic[0] == "$" or len(topic) >= broker.topic_levels) and topics.refused(broker, topic):
             code = TOPIC_NAME_INVALID
         else:
             access = broker.access
-            if access is not None and access.publish is not None:
-                code = access.publish(connection, topic, qos, packet.retain)
+            if access is not None and access.on_acl_check_publish is not None:
+                code = access.on_acl_check_publish(connection, topic, qos, packet.retain)
                 if code == ASK:
                     suspended = Suspended("on_acl_check", PERMITTED, packet, topic)
                     connection.suspend(suspended, now, packet, topic, True)
@@ -95,8 +103,8 @@ def publish(
         if code:
             if code not in _ACK_CODES:
                 code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
-        else:
-            code = _acceptable(connection, packet, topic)
+        elif packet.retain or (block is not None and block.utf8):
+            code = _acceptable(connection, packet, topic, block)
         if code:
             refuse(connection, session, packet, code, now)
             return
@@ -106,32 +114,31 @@ def publish(
             return
         # Do the hooks want it changed, dropped or refused?
         intercept = broker.intercept
-        if intercept is None or intercept.publish is None:
+        if intercept.on_publish is None:
             answer = None
         else:
             # Hooks get a packet of their own: what they do to it has no effect unless they return it.
-            properties = None if packet.properties is None else _copied(packet.properties)
-            shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id, properties)
-            answer = intercept.publish(connection, shown)
+            shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
+            shown.block = None if block is None else block.kept()
+            answer = intercept.on_publish(connection, shown)
             if answer is LATER:
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    carry_out(connection, session, packet, topic, answer, now)
+    # Deliver it, and acknowledge it.
+    carry_out(connection, session, packet, block, topic, answer, now)
 
 
-def _checked(connection: Connection, session: Session, packet: Publish, now: int) -> str:
+def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
     """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
 
-    [X5-maximum-qos-exceeded, X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
+    [X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
     """
     broker = connection.broker
     agreement = connection.agreement
     topic = packet.topic
-    qos = packet.qos
-    properties = packet.properties
-    if properties is not None and properties.topic_alias is not None:
-        topic = aliases.resolve(connection, topic, properties.topic_alias)
+    if block is not None and block.topic_alias:
+        topic = aliases.resolve(connection, topic, block.topic_alias)
         if topic == aliases.ABOVE_MAXIMUM:
             cites = ("MQTT5-3.2.2-18",) if agreement.alias_in_maximum == 0 else ("MQTT5-3.3.2-9", "MQTT5-3.2.2-17")
             breach(connection, cites, TOPIC_ALIAS_INVALID, PUBLISH, now, "A Topic Alias above the maximum")
@@ -147,12 +154,6 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
         text = "A character that is not allowed in the Topic Name"
         breach(connection, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, text)
         return ""
-    if qos:
-        if not qos_receive.counts(connection, session, qos, packet.packet_id, now):
-            return ""
-        if qos > agreement.offered.maximum_qos:
-            breach(connection, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
-            return ""
     if packet.retain and not agreement.offered.retain_available:
         text = "Retained messages are not supported"
         breach(connection, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, text)
@@ -160,10 +161,10 @@ def _checked(connection: Connection, session: Session, packet: Publish, now: int
     return topic
 
 
-def _acceptable(connection: Connection, packet: Publish, topic: str) -> int:
+def _acceptable(connection: Connection, packet: Publish, topic: str, block: Block | None) -> int:
     """0, or the Reason Code for a payload that is not what it is said to be, or that cannot be retained."""
     broker = connection.broker
-    if packet.properties is not None and packet.properties.payload_format_indicator:
+    if block is not None and block.utf8:
         code = _judge_payload(connection, packet.payload)
         if code:
             return code
@@ -175,24 +176,57 @@ def _acceptable(connection: Connection, packet: Publish, topic: str) -> int:
     return 0
 
 
-def carry_out(connection: Connection, session: Session, packet: Publish, topic: str, answer: object, now: int) -> None:
+def carry_out(
+    connection: Connection,
+    session: Session,
+    packet: Publish,
+    block: Block | None,
+    topic: str,
+    answer: object,
+    now: int,
+) -> None:
     """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
 
-    `answer` is None, a `Publish` or a `Refusal`. [X5-payload-format-zero]
+    `answer` is None, a `Publish` or a `Refusal`.
+    [X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers]
     """
-    if not isinstance(answer, Refusal):
-        given = packet
-        if isinstance(answer, Publish):
-            given = answer
-            topic = answer.topic
-        _deliver(connection, session, packet, topic, given, now)
-    elif answer.dropped:
+    if isinstance(answer, Refusal):
+        if not answer.dropped:
+            refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
+            return
         connection.broker.counters.dropped_by_hook += 1
         if packet.qos:
             _answer(connection, session, packet, 0, now)
-    else:
-        code = answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR
-        refuse(connection, session, packet, code, now)
+        return
+    given = packet
+    if isinstance(answer, Publish):
+        given = answer
+        topic = answer.topic
+        block = block_for(answer, CLIENT)
+    broker = connection.broker
+    journal = broker.journal
+    written = 0 if journal is None else journal.written
+    # The message inside the server has nothing that belongs to this connection alone.
+    expires = NEVER
+    if block is not None:
+        if block.expiry_at >= 0:
+            expires = max(now + block.expiry() * SECOND, 1)
+        block = block.kept()
+    broker.last_message += 1
+    message = Message(
+        broker.last_message, topic, given.payload, given.qos, given.retain, block, connection.client_id, now, expires
+    )
+    matched = broker.deliverer.publish(message, now)
+    if packet.qos:
+        if journal is not None and journal.written != written:
+            journal.touch(connection)
+        code = 0
+        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
+            code = NO_MATCHING_SUBSCRIBERS
+        if block is None and not code:
+            qos_receive.answered(connection, session, packet.qos, packet.packet_id, 0, now)
+        else:
+            _answer(connection, session, packet, code, now)
 
 
 def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
@@ -210,28 +244,12 @@ def refuse(connection: Connection, session: Session, packet: Publish, code: int,
         _answer(connection, session, packet, code, now)
 
 
-def _deliver(connection: Connection, session: Session, packet: Publish, topic: str, given: Publish, now: int) -> None:
-    """Hand the message on, and acknowledge the packet that it came in.
-
-    [X5-puback-no-subscribers, X5-pubrec-no-subscribers]
-    """
-    broker = connection.broker
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    matched = broker.deliverer.publish(_message(connection, topic, given, now), now)
-    if packet.qos:
-        if journal is not None and journal.written != written:
-            journal.touch(connection)
-        code = 0
-        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
-            code = NO_MATCHING_SUBSCRIBERS
-        _answer(connection, session, packet, code, now)
-
-
 def _answer(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
     """Send the PUBACK or PUBREC."""
-    properties = packet.properties
-    inherited = None if properties is None else acks.inherited(connection, properties.user_property)
+    inherited: list[tuple[str, str]] | None = None
+    if connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
+        properties = packet.properties
+        inherited = None if properties is None else properties.user_property
     qos_receive.answered(connection, session, packet.qos, packet.packet_id, code, now, inherited)
 
 
@@ -246,58 +264,3 @@ def _judge_payload(connection: Connection, payload: bytes) -> int:
         except UnicodeDecodeError:
             return PAYLOAD_FORMAT_INVALID
     return 0
-
-
-def _message(connection: Connection, topic: str, given: Publish, now: int) -> Message:
-    """The message inside the server, without what belongs to this connection alone."""
-    broker = connection.broker
-    broker.last_message += 1
-    expires = NEVER
-    properties = given.properties
-    if properties is not None:
-        interval = properties.message_expiry_interval
-        if interval is not None:
-            expires = max(now + interval * SECOND, 1)
-        properties = forwarded(properties)
-    return Message(
-        broker.last_message,
-        topic,
-        given.payload,
-        given.qos,
-        given.retain,
-        properties,
-        connection.client_id,
-        now,
-        expires,
-    )
-
-
-def _copied(properties: PublishProperties) -> PublishProperties:
-    """The properties that go on to subscribers, as an object of its own."""
-    return PublishProperties(
-        properties.payload_format_indicator,
-        properties.message_expiry_interval,
-        properties.content_type,
-        properties.response_topic,
-        properties.correlation_data,
-        None,
-        None,
-        list(properties.user_property),
-    )
-
-
-def forwarded(properties: PublishProperties) -> PublishProperties | None:
-    """The properties that go on to subscribers: all but the alias, which belongs to the publisher's connection."""
-    if properties.topic_alias is None:
-        return properties
-    kept = PublishProperties(
-        properties.payload_format_indicator,
-        properties.message_expiry_interval,
-        properties.content_type,
-        properties.response_topic,
-        properties.correlation_data,
-        None,
-        None,
-        properties.user_property,
-    )
-    return None if kept == PublishProperties() else kept

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import acks
+from mqtt_ref.engine.acks import HEADS
 from mqtt_ref.engine.generated.qos_receive import (
     CITES,
     DO_DELIVER_PUBACK,
@@ -26,6 +27,18 @@ from mqtt_ref.engine.generated.qos_receive import (
     WIDTH,
 )
 from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    PACKET_IDENTIFIER_IN_USE,
+    PACKET_IDENTIFIER_NOT_FOUND,
+    PACKET_TOO_LARGE,
+    PUBACK,
+    PUBCOMP,
+    PUBLISH,
+    PUBREC,
+    QOS_NOT_SUPPORTED,
+    RECEIVE_MAXIMUM_EXCEEDED,
+)
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -34,32 +47,27 @@ if TYPE_CHECKING:
 
 __all__ = ["accepts", "answered", "counts", "released"]
 
-PUBACK = 4
-PUBREC = 5
-PUBCOMP = 7
-PACKET_IDENTIFIER_IN_USE = 0x91
-PACKET_IDENTIFIER_NOT_FOUND = 0x92
-RECEIVE_MAXIMUM_EXCEEDED = 0x93
-PACKET_TOO_LARGE = 0x95
-
 
 def counts(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
-    """Count a PUBLISH against our Receive Maximum; False, and the end of the connection, if it is one too many.
+    """Hold a PUBLISH against our Maximum QoS and Receive Maximum; False, and the end of the connection, if it is above.
 
     QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent [MQTT5-3.3.4-7]. A
     repeat of an identifier that is held counts once on each connection.
-    [X5-receive-maximum-exceeded-server]
+    [X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded]
     """
-    if qos == 2 and session.received.get(packet_id) == connection.serial:
-        return True
-    if connection.receiving + connection.outbox.unsettled < connection.agreement.receive_maximum:
+    agreement = connection.agreement
+    if qos > agreement.offered.maximum_qos:
+        breach(connection, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
+        return False
+    if connection.receiving + connection.outbox.unsettled < agreement.receive_maximum:
         return True
     if connection.version != V5:
         # 3.x has no Receive Maximum: the bound is ours alone, and packet identifiers bound the client.
         return True
-    breach(
-        connection, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, 3, now, "More messages at once than we said we take"
-    )
+    if qos == 2 and session.received.get(packet_id) == connection.serial:
+        return True
+    text = "More messages at once than we said we take"
+    breach(connection, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, PUBLISH, now, text)
     return False
 
 
@@ -93,18 +101,23 @@ def answered(
     received = session.received
     state = HELD if packet_id in received else FREE
     if qos == 1:
-        at = state * WIDTH + (ON_PUBLISH_QOS1 if code < 0x80 else ON_REFUSED_QOS1)
+        at = state * WIDTH + (ON_PUBLISH_QOS1 if code < FAILURE else ON_REFUSED_QOS1)
     else:
-        at = state * WIDTH + (ON_PUBLISH_QOS2 if code < 0x80 else ON_REFUSED_QOS2)
+        at = state * WIDTH + (ON_PUBLISH_QOS2 if code < FAILURE else ON_REFUSED_QOS2)
     action = tables.qos_receive_action[at]
     if state == HELD and qos == 2 and received[packet_id] != connection.serial:
         # A repeat counts once on each connection.
         received[packet_id] = connection.serial
         connection.receiving += 1
-    _enter(connection, session, packet_id, state, tables.qos_receive_next[at])
+    after = tables.qos_receive_next[at]
+    if after != state:
+        _enter(connection, session, packet_id, after)
     if qos == 1 and connection.outbox.touched:
         connection.outbox.acks += 1
         connection.outbox.unsettled += 1
+    if action == DO_DELIVER_PUBACK and not code and inherited is None and connection.agreement.packet_limit >= 4:
+        connection.send(HEADS[PUBACK] + packet_id.to_bytes(2, "big"))
+        return
     if action in (DO_DELIVER_PUBACK, DO_REFUSE_PUBACK):
         fine = acks.answer(connection, PUBACK, packet_id, code, "", inherited)
     elif action in (DO_DELIVER_PUBREC, DO_REFUSE_PUBREC):
@@ -134,7 +147,9 @@ def released(connection: Connection, session: Session, packet_id: int, now: int)
     state = HELD if packet_id in session.received else FREE
     at = state * WIDTH + ON_PUBREL
     action = tables.qos_receive_action[at]
-    _enter(connection, session, packet_id, state, tables.qos_receive_next[at])
+    after = tables.qos_receive_next[at]
+    if after != state:
+        _enter(connection, session, packet_id, after)
     if action == DO_PUBCOMP:
         fine = acks.answer(connection, PUBCOMP, packet_id, 0)
     elif action == DO_PUBCOMP_NOT_FOUND:
@@ -146,10 +161,8 @@ def released(connection: Connection, session: Session, packet_id: int, now: int)
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBCOMP", now)
 
 
-def _enter(connection: Connection, session: Session, packet_id: int, before: int, after: int) -> None:
-    """The exchange of a packet identifier enters its next state: `free` and `held` are whether it is in `received`."""
-    if after == before:
-        return
+def _enter(connection: Connection, session: Session, packet_id: int, after: int) -> None:
+    """The exchange of a packet identifier enters another state: `free` and `held` are whether it is in `received`."""
     journal = connection.broker.journal
     if after == HELD:
         session.received[packet_id] = connection.serial

@@ -14,7 +14,6 @@ from mqtt_ref.engine.generated.qos_send import (
     DO_PUBREL_NOT_FOUND,
     DO_RESEND_PUBLISH,
     DO_RESEND_PUBLISH_PLAIN,
-    DO_RESEND_PUBREL,
     DO_SEND_PUBLISH,
     DO_SEND_PUBREL,
     IDLE,
@@ -32,19 +31,21 @@ from mqtt_ref.engine.generated.qos_send import (
 from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    PACKET_IDENTIFIER_NOT_FOUND,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    PUBREC,
+    PUBREL,
+)
 from mqtt_ref.wire.primitives import V5, V31
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
 
 __all__ = ["acknowledged", "deliver", "pump", "resume"]
-
-PUBACK = 4
-PUBREC = 5
-PUBREL = 6
-PROTOCOL_ERROR = 0x82
-PACKET_TOO_LARGE = 0x95
-PACKET_IDENTIFIER_NOT_FOUND = 0x92
 
 
 def deliver(
@@ -63,7 +64,8 @@ def deliver(
     order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
     [MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0, X5-session-state-outbound, X311-clients-independent]
     """
-    if session.version == V31 and len(message.topic) > session.broker.limits.topic_v31:
+    broker = session.broker
+    if session.version == V31 and len(message.topic) > broker.limits.topic_v31:
         # The Topic Name came from a client of a later version [X31-topic-length].
         queueing.dropped(session, message, "too_large")
         return
@@ -79,10 +81,10 @@ def deliver(
     if (
         connection is None
         or connection.quota <= 0
-        or session.queue
-        or session.resending
+        or session.queue is not None
+        or session.resending is not None
         or connection.outbox.choked
-        or _full(session, message)
+        or (len(session.inflight) >= broker.limits.packet_id_maximum and _full(session, message))
     ):
         queueing.enqueue(session, delivery, now)
     else:
@@ -90,13 +92,10 @@ def deliver(
 
 
 def _full(session: Session, message: Message) -> bool:
-    """Whether no packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
-    broker = session.broker
-    if len(session.inflight) < broker.limits.packet_id_maximum:
-        return False
-    watch = broker.watch
-    if watch is not None and watch.exhausted is not None:
-        watch.exhausted(session, message)
+    """No packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
+    watch = session.broker.watch
+    if watch.on_packet_id_exhausted is not None:
+        watch.on_packet_id_exhausted(session, message)
     return True
 
 
@@ -204,19 +203,33 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     largest = broker.limits.packet_id_maximum
     while packet_id in inflight:
         packet_id = packet_id + 1 if packet_id < largest else 1
-    data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
+    agreement = connection.agreement
+    if delivery.identifiers or agreement.alias_out_maximum or message.expires_at != NEVER:
+        data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
+    else:
+        data = message.with_id(connection.version, qos, delivery.retain, packet_id)
+        if len(data) > agreement.packet_limit or not data:
+            queueing.dropped(session, message, "too_large")
+            return
     if not data:
         return
     delivery.packet_id = packet_id
     if _step(session, delivery, ON_SEND_QOS1 if qos == 1 else ON_SEND_QOS2) != DO_SEND_PUBLISH:
         return
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
-    _send(connection, message, data)
+    counters = broker.counters
+    counters.messages_sent += 1
+    counters.payload_sent_bytes += len(message.payload)
+    outbox = connection.outbox
+    outbox.packets.append(data)
+    if not outbox.queued:
+        outbox.queued = True
+        broker.dirty.append(connection)
     delivery.charged = True
     connection.quota -= 1
     watch = broker.watch
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, False)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, False)
 
 
 def acknowledged(connection: Connection, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
@@ -227,23 +240,22 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
     """
     broker = connection.broker
     if kind == PUBACK:
-        event = ON_PUBACK if code < 0x80 else ON_PUBACK_ERROR
+        event = ON_PUBACK if code < FAILURE else ON_PUBACK_ERROR
     elif kind == PUBREC:
-        event = ON_PUBREC if code < 0x80 else ON_PUBREC_ERROR
+        event = ON_PUBREC if code < FAILURE else ON_PUBREC_ERROR
     else:
         event = ON_PUBCOMP
     delivery = session.inflight.get(packet_id)
     if delivery is None:
         broker.counters.unknown_acks += 1
-        if broker.tables.qos_send_action[IDLE * WIDTH + event] == DO_PUBREL_NOT_FOUND:
-            _pubrel(connection, packet_id, PACKET_IDENTIFIER_NOT_FOUND, now)
-        return
+        delivery = Delivery(Message(0, "", b"", 0, False, None, "", now, NEVER), 0, False, ())
+        delivery.packet_id = packet_id
     at = delivery.state * WIDTH + event
     action = _step(session, delivery, event)
     if action == DO_COMPLETE:
         watch = broker.watch
-        if watch is not None and watch.qos_complete is not None:
-            watch.qos_complete(session, delivery.message, packet_id)
+        if watch.on_qos_complete is not None:
+            watch.on_qos_complete(session, delivery.message, packet_id)
         if delivery.charged and connection.quota < connection.agreement.quota_maximum:
             # Never above its initial value [X5-quota-ceiling].
             connection.quota += 1
@@ -251,8 +263,10 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
                 broker.router.wake(session.handle)
         if session.queue or session.resending:
             pump(connection, session, now)
-    elif action in (DO_SEND_PUBREL, DO_RESEND_PUBREL):
+    elif action == DO_SEND_PUBREL:
         _pubrel(connection, packet_id, 0, now)
+    elif action == DO_PUBREL_NOT_FOUND:
+        _pubrel(connection, packet_id, PACKET_IDENTIFIER_NOT_FOUND, now)
     elif action == BREACH:
         text = "An acknowledgement of another kind than the message needs"
         breach(connection, CITES[at], PROTOCOL_ERROR, kind, now, text)
@@ -277,7 +291,7 @@ def resume(connection: Connection, session: Session, now: int) -> None:
         action = _step(session, delivery, ON_RESUMED)
         if action in (DO_RESEND_PUBLISH, DO_RESEND_PUBLISH_PLAIN):
             resending.append(packet_id)
-        elif action == DO_RESEND_PUBREL:
+        elif action == DO_SEND_PUBREL:
             _pubrel(connection, packet_id, 0, now)
     session.resending = resending if resending else None
     pump(connection, session, now)
@@ -331,10 +345,10 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
         return  # While it waited for its turn, its PUBREC came [MQTT5-4.3.3-6].
     watch = broker.watch
     if _expired(connection, message, now):
-        _step(session, delivery, ON_EXPIRED)
-        if delivery.state == IDLE:
-            if watch is not None and watch.qos_dropped is not None:
-                watch.qos_dropped(session, message, packet_id, "expired")
+        expired = _step(session, delivery, ON_EXPIRED)
+        if expired == DO_COMPLETE or delivery.state == IDLE:
+            if watch.on_qos_dropped is not None:
+                watch.on_qos_dropped(session, message, packet_id, "expired")
             return
     dup = action != DO_RESEND_PUBLISH_PLAIN
     data = _publish(
@@ -343,15 +357,15 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     if not data:
         # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
         _step(session, delivery, ON_PUBACK if delivery.qos == 1 else ON_PUBREC_ERROR)
-        if watch is not None and watch.qos_dropped is not None:
-            watch.qos_dropped(session, message, packet_id, "too_large")
+        if watch.on_qos_dropped is not None:
+            watch.on_qos_dropped(session, message, packet_id, "too_large")
         return
     _send(connection, message, data)
     delivery.charged = True
     connection.quota -= 1
     broker.counters.messages_resent += 1
-    if watch is not None and watch.qos_publish is not None:
-        watch.qos_publish(session, message, packet_id, True)
+    if watch.on_qos_publish is not None:
+        watch.on_qos_publish(session, message, packet_id, True)
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
 from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.session import Delivery
-from mqtt_ref.engine.watch import tell_dropped
 from mqtt_ref.wire.primitives import V31
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
     broker = session.broker
     if broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
         broker.counters.dropped_offline += 1
-        tell_dropped(broker, session, message, "offline")
+        if broker.watch.on_publish_dropped is not None:
+            broker.watch.on_publish_dropped(session, message, "offline")
         return
     enqueue(session, Delivery(message, 0, retain, identifiers), now)
 
@@ -108,4 +108,5 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_queue_full += 1
     else:
         counters.dropped_expired += 1
-    tell_dropped(session.broker, session, message, why)
+    if session.broker.watch.on_publish_dropped is not None:
+        session.broker.watch.on_publish_dropped(session, message, why)

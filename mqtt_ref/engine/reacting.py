@@ -10,10 +10,10 @@ from mqtt_ref.engine.ends import LOST
 from mqtt_ref.engine.generated.connection import (
     AUTHENTICATING,
     AWAIT_CONNECT,
-    CLOSED,
     CONNECTED,
     DECIDING,
     DO_EXPEL,
+    DO_IGNORE,
     DO_REACT,
     DO_REFUSE,
     ON_DISMISSED,
@@ -21,6 +21,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_VIOLATION,
 )
 from mqtt_ref.engine.generated.decisions import SERVER_DISCONNECT_WAIT
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, SERVER_UNAVAILABLE, UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
 from mqtt_ref.wire.primitives import CLIENT, V5, V311
@@ -30,12 +31,9 @@ from mqtt_ref.wire.violation import Violation
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
 
-__all__ = ["breach", "dismiss", "react", "refuse", "say_expelled", "say_refused"]
+__all__ = ["breach", "dismiss", "leave", "react", "refuse"]
 
 _CONNACK_CODES: Final = frozenset(int(code) for code in ConnackReason)
-SERVER_UNAVAILABLE = 0x88
-SERVER_SHUTTING_DOWN = 0x8B
-UNSPECIFIED_ERROR = 0x80
 
 _PHASES: Final = {AWAIT_CONNECT: "new", AUTHENTICATING: "connecting", DECIDING: "connecting", CONNECTED: "connected"}
 _PREFIXES: Final = {3: ("X31-",), 4: ("MQTT311-", "X311-"), 5: ("MQTT5-", "X5-")}
@@ -72,10 +70,11 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
     X5-will-qos-malformed, X5-subscribe-empty-payload, X5-unsubscribe-empty-payload, X5-string-pair-malformed,
     X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2]
     """
-    phase = _PHASES.get(connection.state, "")
-    if not phase:
-        return
     broker = connection.broker
+    if broker.tables.connection_action[connection.base + ON_VIOLATION] != DO_REACT:
+        connection.done(connection.step(ON_VIOLATION), now)
+        return
+    phase = _PHASES[connection.state]
     broker.counters.violations += 1
     found = broker.tables.reaction(violation.statement, violation.reason, violation.version, phase)
     if found.action == "ignore":
@@ -85,17 +84,16 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
     if broker.tables.go_on and phase == "connected" and not connection.decoder.broken:
         return
     at = connection.step(ON_VIOLATION)
-    if broker.tables.connection_action[at] == DO_REACT:
-        if phase != "connected":
-            broker.counters.connections_refused += 1
-        if found.action == "connack":
-            # A client whose version is not spoken is answered in the form that its CONNECT suggests.
-            if not connection.version:
-                connection.version = V5 if violation.statement.startswith(("MQTT5", "X5")) else V311
-            _connack(connection, found.code, text, "")
-        elif found.action == "disconnect" and connection.version == V5 and phase == "connected":
-            wanted = connection.agreement.problem_information
-            _farewell(connection, found.code, text or (_title(violation.reason) if wanted else ""))
+    if phase != "connected":
+        broker.counters.connections_refused += 1
+    if found.action == "connack":
+        # A client whose version is not spoken is answered in the form that its CONNECT suggests.
+        if not connection.version:
+            connection.version = V5 if violation.statement.startswith(("MQTT5", "X5")) else V311
+        _connack(connection, found.code, text, "")
+    elif found.action == "disconnect" and connection.version == V5 and phase == "connected":
+        wanted = connection.agreement.problem_information
+        _farewell(connection, found.code, text or (_title(violation.reason) if wanted else ""))
     connection.done(at, now)
 
 
@@ -106,19 +104,13 @@ def dismiss(
 
     [MQTT5-3.14.4-2, MQTT5-3.14.0-1]
     """
-    if connection.state == CLOSED:
-        return
-    connection.note(text, code)
-    if connection.session is None:
-        connection.broker.counters.connections_refused += 1
-    connection.how = how
     at = connection.step(ON_DISMISSED)
-    action = connection.broker.tables.connection_action[at]
-    if action == DO_EXPEL:
-        say_expelled(connection, code, text, server_reference)
-    elif action == DO_REFUSE:
-        say_refused(connection, code, text, server_reference)
-    connection.done(at, now)
+    if connection.broker.tables.connection_action[at] != DO_IGNORE:
+        connection.note(text, code)
+        if connection.session is None:
+            connection.broker.counters.connections_refused += 1
+        connection.how = how
+    leave(connection, at, code, text, now, server_reference)
 
 
 def refuse(
@@ -128,28 +120,29 @@ def refuse(
 
     [MQTT5-3.2.2-7, MQTT311-3.2.2-5]
     """
-    if connection.state == CLOSED:
-        return
-    connection.note(text, code)
-    connection.broker.counters.connections_refused += 1
     at = connection.step(ON_REFUSED)
-    if not silent and connection.broker.tables.connection_action[at] == DO_REFUSE:
-        say_refused(connection, code, text, server_reference)
-    connection.done(at, now)
+    if connection.broker.tables.connection_action[at] != DO_IGNORE:
+        connection.note(text, code)
+        connection.broker.counters.connections_refused += 1
+    if silent:
+        connection.done(at, now)
+    else:
+        leave(connection, at, code, text, now, server_reference)
 
 
-def say_expelled(connection: Connection, code: int, text: str, server_reference: str = "") -> None:
-    """The action `expel`: a DISCONNECT for a client of 5.0; others are told nothing."""
-    if connection.version == V5:
-        _farewell(connection, code, text, server_reference)
+def leave(connection: Connection, at: int, code: int, text: str, now: int, server_reference: str = "") -> None:
+    """Carry out a step that ends the connection, and that no packet of the client caused.
 
-
-def say_refused(connection: Connection, code: int, text: str, server_reference: str = "") -> None:
-    """The action `refuse`: a CONNACK with a reason of 0x80 or above.
-
-    3.x gets the return code that comes nearest, or none where none does [MQTT311-3.2.2-6].
+    `expel` sends a DISCONNECT to a client of 5.0. `refuse` sends a CONNACK with a reason of 0x80 or above; 3.x gets
+    the return code that comes nearest, or none where none does [MQTT311-3.2.2-6]. Every other action sends nothing.
     """
-    _connack(connection, code, text, server_reference)
+    action = connection.broker.tables.connection_action[at]
+    if action == DO_EXPEL:
+        if connection.version == V5:
+            _farewell(connection, code, text, server_reference)
+    elif action == DO_REFUSE:
+        _connack(connection, code, text, server_reference)
+    connection.done(at, now)
 
 
 def _farewell(connection: Connection, code: int, text: str, server_reference: str = "") -> None:

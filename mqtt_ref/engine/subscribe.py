@@ -21,7 +21,20 @@ from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
-from mqtt_ref.engine.watch import tell_dropped
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    MALFORMED_PACKET,
+    NOT_AUTHORIZED,
+    PACKET_IDENTIFIER_IN_USE,
+    PACKET_TOO_LARGE,
+    QUOTA_EXCEEDED,
+    SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+    SUBSCRIBE,
+    SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+    TOPIC_FILTER_INVALID,
+    UNSPECIFIED_ERROR,
+    WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+)
 from mqtt_ref.wire.packets import Subscribe
 from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import SubackReason
@@ -31,7 +44,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
-__all__ = ["go_on", "subscribe"]
+__all__ = ["enter", "go_on", "subscribe"]
 
 # Stages at which a SUBSCRIBE may be suspended.
 SEEN = 1
@@ -41,29 +54,18 @@ PERMITTED = 2
 
 _HANDLING: Final = (ON_HANDLING_0, ON_HANDLING_1, ON_HANDLING_2)
 """By Retain Handling: the input of the machine."""
-_SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= 0x80)
+_SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= FAILURE)
 
 RETAINED_COST = 256
 """Bytes that a retained message counts for beside its own: a short one is work and memory too."""
-SUBSCRIBE = 8
-UNSPECIFIED_ERROR = 0x80
-MALFORMED_PACKET = 0x81
-NOT_AUTHORIZED = 0x87
-TOPIC_FILTER_INVALID = 0x8F
-PACKET_IDENTIFIER_IN_USE = 0x91
-PACKET_TOO_LARGE = 0x95
-QUOTA_EXCEEDED = 0x97
-SHARED_NOT_SUPPORTED = 0x9E
-IDENTIFIERS_NOT_SUPPORTED = 0xA1
-WILDCARDS_NOT_SUPPORTED = 0xA2
 
 
 def subscribe(connection: Connection, session: Session, packet: Subscribe, now: int) -> None:
     """Let the hooks see a SUBSCRIBE, judge it as a whole, then filter by filter, and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.subscribe is not None:
-        outcome = intercept.subscribe(connection, packet)
+    if intercept.on_subscribe is not None:
+        outcome = intercept.on_subscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_subscribe", SEEN, packet), now, packet)
             return
@@ -99,12 +101,12 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
 def _permit(connection: Connection, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
     """Ask who may subscribe, filter by filter, from the first that has no code yet."""
     access = connection.broker.access
-    if access is None or access.subscribe is None:
+    if access is None or access.on_acl_check_subscribe is None:
         _make(connection, session, packet, None, now)
         return
     for wanted in packet.subscriptions[len(codes) :]:
         name = wanted.topic_filter
-        code = access.subscribe(connection, name, wanted.qos)
+        code = access.on_acl_check_subscribe(connection, name, wanted.qos)
         if code == ASK:
             connection.suspend(Suspended("on_acl_check", PERMITTED, packet, name, codes), now, packet, name)
             return
@@ -123,16 +125,16 @@ def _possible(connection: Connection, packet: Subscribe, now: int) -> bool:
                 breach(connection, DISALLOWED, MALFORMED_PACKET, SUBSCRIBE, now, text)
                 return False
     if _identifier(packet) and not offered.subscription_identifier_available:
-        _lacking(connection, IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
+        _lacking(connection, SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
         return False
     if connection.version == V5:
         for wanted in packet.subscriptions:
             name = wanted.topic_filter
             if not offered.shared_subscription_available and broker.router.is_shared(name, V5):
-                _lacking(connection, SHARED_NOT_SUPPORTED, "Shared Subscriptions are not supported", now)
+                _lacking(connection, SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "Shared Subscriptions are not supported", now)
                 return False
             if not offered.wildcard_subscription_available and ("+" in name or "#" in name):
-                _lacking(connection, WILDCARDS_NOT_SUPPORTED, "Wildcards are not supported", now)
+                _lacking(connection, WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "Wildcards are not supported", now)
                 return False
     return True
 
@@ -182,7 +184,10 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
             | wanted.retain_handling << 4
         )
         if _put(connection, session, name, options, identifier, wanted.retain_handling):
-            messages = [] if connection.gone else broker.retained.matching(name, now)
+            matched = name
+            if broker.router.is_shared(name, connection.version):
+                matched = name.split("/", 2)[2]  # without `$share` and the ShareName
+            messages = [] if connection.gone else broker.retained.matching(matched, now)
             if messages:
                 retained.append((messages, granted, wanted.no_local))
                 size += sum([message.size + RETAINED_COST for message in messages])
@@ -191,8 +196,8 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.subscribed is not None:
-        watch.subscribed(connection, packet, codes)
+    if watch.on_subscribed is not None:
+        watch.on_subscribed(connection, packet, codes)
     connection.outbox.burst += size
     identifiers = (identifier,) if identifier else ()
     for messages, granted, no_local in retained:
@@ -202,9 +207,9 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
 def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
     """End the connection of a client that asks for what the CONNACK said is not there (3.2.2.3.11 to 3.2.2.3.13)."""
     cites = {
-        SHARED_NOT_SUPPORTED: "X5-shared-not-supported",
-        IDENTIFIERS_NOT_SUPPORTED: "X5-subscription-identifier-not-supported",
-        WILDCARDS_NOT_SUPPORTED: "X5-wildcard-not-supported",
+        SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: "X5-shared-not-supported",
+        SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: "X5-subscription-identifier-not-supported",
+        WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED: "X5-wildcard-not-supported",
     }
     breach(connection, (cites[code],), code, SUBSCRIBE, now, text)
 
@@ -228,9 +233,9 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
     if connection.version != V5:
         # [MQTT311-3.8.3-2]
         if not offered.wildcard_subscription_available and ("+" in name or "#" in name):
-            return WILDCARDS_NOT_SUPPORTED
+            return WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
         if not offered.shared_subscription_available and broker.router.is_shared(name, connection.version):
-            return SHARED_NOT_SUPPORTED
+            return SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
     return 0
 
 
@@ -248,13 +253,24 @@ def _put(connection: Connection, session: Session, name: str, options: int, iden
     state = PRESENT if name in session.subscriptions else ABSENT
     shared = broker.router.is_shared(name, connection.version)
     at = state * WIDTH + (ON_SHARED if shared else _HANDLING[handling])
-    action = tables.subscription_action[at]
-    if tables.subscription_next[at] == PRESENT:
+    enter(connection, session, name, tables.subscription_next[at], options, identifier)
+    return tables.subscription_action[at] == DO_PUT_RETAINED
+
+
+def enter(connection: Connection, session: Session, name: str, after: int, options: int, identifier: int) -> None:
+    """A subscription enters its next state: present, as it is asked for now, or absent."""
+    broker = connection.broker
+    if after == PRESENT:
+        shared = broker.router.is_shared(name, connection.version)
         broker.router.subscribe(session.handle, name, options, identifier, shared)
         session.subscriptions[name] = (options, identifier)
         if broker.journal is not None:
             broker.journal.subscription(session, name, options, identifier)
-    return action == DO_PUT_RETAINED
+    elif name in session.subscriptions:
+        broker.router.unsubscribe(session.handle, name)
+        del session.subscriptions[name]
+        if broker.journal is not None:
+            broker.journal.subscription_gone(session, name)
 
 
 def _spoken(connection: Connection, codes: list[int]) -> list[int]:
@@ -265,11 +281,11 @@ def _spoken(connection: Connection, codes: list[int]) -> list[int]:
     if connection.version == V5:
         return codes
     failure = 0 if connection.version == V31 else UNSPECIFIED_ERROR
-    return [code if code < 0x80 else failure for code in codes]
+    return [code if code < FAILURE else failure for code in codes]
 
 
 def _why(codes: list[int]) -> str:
-    refused = [code for code in codes if code >= 0x80]
+    refused = [code for code in codes if code >= FAILURE]
     return "" if not refused else f"{len(refused)} of {len(codes)} filters refused"
 
 
@@ -290,15 +306,16 @@ def _send_retained(
     broker = connection.broker
     hide = no_local and broker.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
     most = min(granted, broker.limits.retained_qos_maximum)
-    guarded = broker.access is not None and broker.access.read is not None
+    guarded = broker.access is not None and broker.access.on_acl_check_read is not None
     watch = broker.watch
     for message in messages:
         if hide and message.publisher == connection.client_id:
             continue  # [MQTT5-3.8.3-3]
         if guarded and not broker.reading.may_read(session, message.topic):
             broker.counters.dropped_denied += 1
-            tell_dropped(broker, session, message, "denied")
+            if broker.watch.on_publish_dropped is not None:
+                broker.watch.on_publish_dropped(session, message, "denied")
             continue
-        if watch is not None and watch.retained_sent is not None:
-            watch.retained_sent(session, message)
+        if watch.on_retain_published is not None:
+            watch.on_retain_published(session, message)
         qos_send.deliver(connection, session, message, min(message.qos, most), True, identifiers, now)

@@ -5,11 +5,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine import acks
+from mqtt_ref.engine import acks, subscribe
 from mqtt_ref.engine.generated.subscription import ABSENT, DO_DELETE, DO_NOT_FOUND, ON_UNSUBSCRIBE, PRESENT, WIDTH
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.reacting import dismiss
 from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    NO_SUBSCRIPTION_EXISTED,
+    PACKET_IDENTIFIER_IN_USE,
+    PACKET_TOO_LARGE,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.packets import Unsubscribe
 from mqtt_ref.wire.primitives import V5
 from mqtt_ref.wire.reasons import UnsubackReason
@@ -20,23 +27,18 @@ if TYPE_CHECKING:
 
 __all__ = ["go_on", "unsubscribe"]
 
-_UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= 0x80)
+_UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= FAILURE)
 
 SEEN = 1
 """Stage at which an UNSUBSCRIBE may be suspended: `on_unsubscribe` was asked."""
-
-NO_SUBSCRIPTION_EXISTED = 0x11
-UNSPECIFIED_ERROR = 0x80
-PACKET_IDENTIFIER_IN_USE = 0x91
-PACKET_TOO_LARGE = 0x95
 
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
     """Let the hooks see an UNSUBSCRIBE, then do it and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
-    if intercept is not None and intercept.unsubscribe is not None:
-        outcome = intercept.unsubscribe(connection, packet)
+    if intercept.on_unsubscribe is not None:
+        outcome = intercept.on_unsubscribe(connection, packet)
         if outcome is LATER:
             connection.suspend(Suspended("on_unsubscribe", SEEN, packet), now, packet)
             return
@@ -69,11 +71,7 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         state = PRESENT if name in session.subscriptions else ABSENT
         at = state * WIDTH + ON_UNSUBSCRIBE
         action = tables.subscription_action[at]
-        if state == PRESENT and tables.subscription_next[at] == ABSENT:
-            broker.router.unsubscribe(session.handle, name)
-            del session.subscriptions[name]
-            if broker.journal is not None:
-                broker.journal.subscription_gone(session, name)
+        subscribe.enter(connection, session, name, tables.subscription_next[at], 0, 0)
         if action == DO_DELETE:
             codes.append(0)
         else:
@@ -83,5 +81,5 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
         return
     watch = broker.watch
-    if watch is not None and watch.unsubscribed is not None:
-        watch.unsubscribed(connection, packet, codes)
+    if watch.on_unsubscribed is not None:
+        watch.on_unsubscribed(connection, packet, codes)

@@ -13,7 +13,6 @@ from mqtt_ref.hooks.chain import Chain, Handler
 from mqtt_ref.hooks.changing import CHANGES, FAILED
 from mqtt_ref.hooks.deciding import (
     NOBODY,
-    NOT_AUTHORIZED,
     V,
     denial,
     entitled,
@@ -24,6 +23,7 @@ from mqtt_ref.hooks.deciding import (
     unshared,
 )
 from mqtt_ref.hooks.outcomes import Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -99,6 +99,8 @@ class Asker:
                 answer = await _called(handler, waiting, client, value)
                 if answer is not None:
                     value = change.check(self.broker, version, mark, answer)
+                    if change.decides:
+                        return None
                     changed = True
             except Reject as no:
                 return Refusal(no.reason_code or FAILED.code, no.text)

@@ -13,6 +13,7 @@ from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
-NOT_AUTHORIZED: Final = 0x87
-UNSPECIFIED_ERROR: Final = 0x80
 NOBODY: Final = "no hook says who may connect"
 V = TypeVar("V", Verdict, int)
 """What an answer comes to for the engine."""
@@ -40,12 +39,12 @@ def access_of(chains: Chains, broker: Broker) -> Access | None:
     if open_door and free and not methods:
         return None
     return Access(
-        authenticate=None if open_door else _authenticate(connect),
+        on_connect_authenticate=None if open_door else _authenticate(connect),
         methods=methods,
-        exchange=_exchange(steps) if methods else None,
-        publish=None if free else _publish(acl),
-        subscribe=None if free else _subscribe(acl, broker),
-        read=None if free else _read(acl),
+        on_auth_packet=_exchange(steps) if methods else None,
+        on_acl_check_publish=None if free else _publish(acl),
+        on_acl_check_subscribe=None if free else _subscribe(acl, broker),
+        on_acl_check_read=None if free else _read(acl),
         waits=any(handler.waits for handler in acl),
     )
 
@@ -66,10 +65,8 @@ def _authenticate(chain: Chain) -> Callable[[Connection, Connect], Verdict | Non
     return authenticate
 
 
-def _exchange(chain: Chain) -> Callable[[Connection, Connect, str, bytes | None, bool], Verdict | None]:
-    def exchange(
-        connection: Connection, connect: Connect, method: str, data: bytes | None, renewal: bool
-    ) -> Verdict | None:
+def _exchange(chain: Chain) -> Callable[[Connection, str, bytes | None, bool], Verdict | None]:
+    def exchange(connection: Connection, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
         able = entitled(chain, method)
         if any(handler.waits for handler in able):
             return None

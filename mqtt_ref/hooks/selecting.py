@@ -13,6 +13,7 @@ from mqtt_ref.hooks.chain import Chains, unfit
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.intercept import Refusal
     from mqtt_ref.engine.message import Message
 
 __all__ = ["select_of"]
@@ -21,7 +22,7 @@ LARGEST: Final = 268_435_455
 """Of Subscription Identifiers."""
 
 
-def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match] | None:
+def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match | Refusal | None] | None:
     """What the router's answers go through; None if no hook chooses."""
     chain = chains["on_select_subscribers"]
     if not chain:

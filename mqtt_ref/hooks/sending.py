@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mqtt_ref.broker.views import Client, client_of
 from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
 from mqtt_ref.hooks.changing import legal
-from mqtt_ref.hooks.telling import tell_of
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
 from mqtt_ref.wire.primitives import SERVER
@@ -17,7 +16,7 @@ from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
-    from mqtt_ref.hooks.later import Later
+    from mqtt_ref.engine.generated.events import Watch
     from mqtt_ref.wire.packets import Packet
 
 __all__ = ["output_of"]
@@ -26,11 +25,10 @@ FIXED = ("packet_id", "qos")
 """What of a packet that goes out the engine counts on."""
 
 
-def output_of(chains: Chains, later: Later) -> Callable[[Connection, list[bytes]], list[bytes]] | None:
+def output_of(chains: Chains, watch: Watch) -> Callable[[Connection, list[bytes]], list[bytes]] | None:
     """What the packets of a connection go through before they are written; None if no hook wants to see them."""
     encoding = chains["on_packet_encode"]
-    sent = tell_of(chains, "on_packet_sent", later)
-    if not encoding and sent is None:
+    if not encoding and watch.on_packet_sent is None:
         return None
 
     def output(connection: Connection, out: list[bytes]) -> list[bytes]:
@@ -40,8 +38,8 @@ def output_of(chains: Chains, later: Later) -> Callable[[Connection, list[bytes]
             packet = decode(connection.version, SERVER, data, 0, head_size(data), len(data))
             if not isinstance(packet, Violation):
                 packet, data = _encode(encoding, client, connection, packet, data)
-                if sent is not None:
-                    sent(client, packet, data)
+                if watch.on_packet_sent is not None:
+                    watch.on_packet_sent(connection, packet, data)
             changed.append(data)
         return changed
 

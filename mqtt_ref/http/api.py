@@ -18,8 +18,11 @@ from mqtt_ref.http.listing import (
     sessions,
     subscriptions,
 )
-from mqtt_ref.http.models import Client, Form, Message, Page, Published, Publishing, Reset, Retained, Session
+from mqtt_ref.http.models import Client, Message, Page, Published, Publishing, Reset, Retained, Session
+from mqtt_ref.http.properties import properties_of
+from mqtt_ref.http.values import bytes_of
 from mqtt_ref.wire import packets
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT, V5
@@ -28,7 +31,6 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["add_api"]
 
 V1: Final = "/api/v1"
-ADMINISTRATIVE_ACTION: Final = 0x98
 OWN: Final = "$SYS/"
 
 
@@ -173,25 +175,13 @@ def _packet(wanted: Publishing) -> packets.Publish:
     Raises:
         HttpError: 400, no client could send it.
     """
-    given = wanted.properties
-    properties = None
-    if given is not None:
-        correlation = None if given.correlation_data is None else _bytes(given.correlation_data)
-        properties = packets.PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            correlation,
-            user_property=given.user_property,
-        )
     packet = packets.Publish(
         wanted.topic,
-        _bytes(wanted.payload),
+        bytes_of(wanted.payload),
         wanted.qos,
         retain=wanted.retain,
         packet_id=1 if wanted.qos else 0,
-        properties=properties,
+        properties=None if wanted.properties is None else properties_of(wanted.properties),
     )
     try:
         (found,) = Decoder(V5, CLIENT).feed(encode(V5, packet))
@@ -200,7 +190,3 @@ def _packet(wanted: Publishing) -> packets.Publish:
     if isinstance(found, Violation):
         raise HttpError(400, f"body: not a message that could be sent, by {found.statement}")
     return packet
-
-
-def _bytes(form: str | Form) -> bytes:
-    return form.encode() if isinstance(form, str) else bytes.fromhex(form.hex)

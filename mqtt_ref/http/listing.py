@@ -11,7 +11,8 @@ from mqtt_ref.broker.views import Client as View
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.http import models
 from mqtt_ref.http.models import Client, Message, Page, Retained, Session, Subscription
-from mqtt_ref.wire.jsonform import bytes_to_json
+from mqtt_ref.http.properties import properties_form
+from mqtt_ref.http.values import bytes_form
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -186,7 +187,7 @@ def _retained(message: Held, now: int) -> Retained:
         message.topic,
         message.qos,
         len(payload),
-        _bytes(payload) if len(payload) <= SHOWN else None,
+        bytes_form(payload) if len(payload) <= SHOWN else None,
         message.publisher,
         _left(message.expires_at, now),
     )
@@ -195,26 +196,14 @@ def _retained(message: Held, now: int) -> Retained:
 def message_form(message: Held, now: int) -> Message:
     """A retained message as it is shown by itself."""
     payload = message.payload
-    given = message.properties
-    properties = models.PublishProperties()
-    if given is not None:
-        correlation = given.correlation_data
-        properties = models.PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            None if correlation is None else _bytes(correlation),
-            list(given.user_property),
-        )
     return Message(
         message.topic,
         message.qos,
         len(payload),
-        _bytes(payload) if len(payload) <= WHOLE else None,
+        bytes_form(payload) if len(payload) <= WHOLE else None,
         message.publisher,
         _left(message.expires_at, now),
-        properties,
+        properties_form(message.properties),
     )
 
 
@@ -231,8 +220,3 @@ def _place(after: str) -> tuple[int, int]:
 def _left(at: int, now: int) -> float | None:
     """Seconds until then; None for never."""
     return max(0, at - now) / SECOND if at else None
-
-
-def _bytes(data: bytes) -> str | models.Form:
-    form = bytes_to_json(data)
-    return form if isinstance(form, str) else models.Form(form["hex"])

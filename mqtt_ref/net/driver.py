@@ -18,6 +18,7 @@ from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, RESTING
 from mqtt_ref.net.process import outside
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Driver"]
 
-SERVER_SHUTTING_DOWN: Final = 0x8B
-UNSPECIFIED_ERROR: Final = 0x80
 AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 HANDLERS: Final = 10_000

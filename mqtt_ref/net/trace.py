@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMS",
+    "LOCAL",
     "NEVER",
     "VERSION",
     "Trace",
@@ -247,16 +248,17 @@ class TracedLink:
 
 
 class TraceLayer(Layer):
-    """Shows what passes. `judged` says that a judge sees it too."""
+    """Shows what passes. `judged`: a judge sees it too; `far`: the address of a client does not say that it is near."""
 
-    __slots__ = ("_channel", "_judged", "_left", "_link", "_trace")
+    __slots__ = ("_channel", "_far", "_judged", "_left", "_link", "_trace")
 
     _link: TracedLink
 
-    def __init__(self, trace: Trace, channel: Channel, judged: bool = False) -> None:
+    def __init__(self, trace: Trace, channel: Channel, judged: bool = False, far: bool = False) -> None:
         self._trace = trace
         self._channel = channel
         self._judged = judged
+        self._far = far
         self._left = False
         """The client sends nothing more."""
 
@@ -268,7 +270,7 @@ class TraceLayer(Layer):
         more = {
             "v": VERSION,
             "at": now,
-            "local": channel.remote.startswith(LOCAL),
+            "local": channel.remote.startswith(LOCAL) and not self._far,
             "transport": channel.listener.name,
             "judged": self._judged,
         }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.oracle.state import FRESH, RESUMED, SECOND, Memory, Outgoing, Owed, Talk
+from mqtt_ref.wire.codes import FAILURE
 from mqtt_ref.wire.packets import (
     Connack,
     Connect,
@@ -27,8 +28,7 @@ __all__ = ["after_sent", "answered", "closed", "got_publish", "got_pubrel"]
 def after_sent(talk: Talk, packet: Packet) -> None:
     """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
-        talk.early = True
-    talk.heard_at = talk.now
+        talk.early = talk.memory.eager = True
     if isinstance(packet, Publish):
         if packet.qos:
             _sent_message(talk, packet)
@@ -39,12 +39,12 @@ def after_sent(talk: Talk, packet: Packet) -> None:
     elif isinstance(packet, Pubrec):
         _answers(talk, talk.owes_pubrec, packet.packet_id)
         # Until the PUBCOMP, the exchange may go on in a later connection.
-        if packet.reason_code < 0x80:
+        if packet.reason_code < FAILURE:
             talk.recorded.add(packet.packet_id)
     elif isinstance(packet, Pubcomp):
         _answers(talk, talk.owes_pubcomp, packet.packet_id)
         talk.recorded.discard(packet.packet_id)
-        talk.memory.incoming.discard(packet.packet_id)
+        talk.memory.incoming.pop(packet.packet_id, None)
     elif isinstance(packet, Pubrel):
         if packet.packet_id in talk.owes_pubrel and not talk.is_again(packet.packet_id):
             _has_come(talk, talk.owes_pubrel.answer(packet.packet_id))
@@ -79,7 +79,9 @@ def _sent_message(talk: Talk, publish: Publish) -> None:
         memory.count += 1
         # With DUP, it is not for the first time that it is sent: nobody knows where in the order that was.
         order = 0 if publish.dup else memory.count
-        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, talk.number, talk.now)
+        # Packets of a connection that was given up may come behind those of the next one.
+        behind = talk.behind if talk.knows() else 0
+        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, behind, talk.number, talk.now)
     talk.sent.add(number)
     talk.released.discard(number)
     talk.done.pop(number, None)
@@ -92,8 +94,10 @@ def _answers(talk: Talk, owed: Owed, number: int) -> None:
         sent_at = owed.answer(number)
         if number not in earlier:
             _has_come(talk, sent_at)
-    else:
-        earlier.discard(number)
+    elif number in earlier:
+        earlier[number] -= 1
+        if not earlier[number]:
+            del earlier[number]
 
 
 def _has_come(talk: Talk, sent_at: int) -> None:
@@ -109,10 +113,11 @@ def answered(talk: Talk, packet: Packet) -> None:
     if isinstance(packet, Puback):
         _acknowledged(talk, packet.packet_id, packet.reason_code)
     elif isinstance(packet, Pubrec):
-        if packet.reason_code >= 0x80:
+        if packet.reason_code >= FAILURE:
             _acknowledged(talk, packet.packet_id, packet.reason_code)
         else:
             talk.owes_pubrel.add(packet.packet_id, talk.now)
+            talk.overtaken = talk.overtaken or not talk.answered_at
             found = talk.memory.outgoing.get(packet.packet_id)
             if found is not None:
                 found.received = found.received or talk.number
@@ -127,15 +132,19 @@ def answered(talk: Talk, packet: Packet) -> None:
 def got_publish(talk: Talk, qos: int, number: int) -> None:
     """The server sent a message of QoS 1 or 2."""
     (talk.owes_puback if qos == 1 else talk.owes_pubrec).add(number, talk.now)
-    if talk.heir is not None:
-        talk.heir.incoming.add(number)
+    _to_answer(talk, number)
 
 
 def got_pubrel(talk: Talk, number: int) -> None:
     """The server released a message of QoS 2."""
     talk.owes_pubcomp.add(number, talk.now)
+    _to_answer(talk, number)
+
+
+def _to_answer(talk: Talk, number: int) -> None:
+    talk.overtaken = talk.overtaken or not talk.answered_at
     if talk.heir is not None:
-        talk.heir.incoming.add(number)
+        talk.heir.incoming[number] += 1
 
 
 def _late(talk: Talk, heir: Memory, packet: Packet) -> None:
@@ -144,7 +153,7 @@ def _late(talk: Talk, heir: Memory, packet: Packet) -> None:
         found = heir.outgoing.get(packet.packet_id)
         if found is None or found.talk != talk.number:
             return
-        if isinstance(packet, Pubrec) and packet.reason_code < 0x80:
+        if isinstance(packet, Pubrec) and packet.reason_code < FAILURE:
             found.received = found.received or talk.number
         else:
             del heir.outgoing[packet.packet_id]
@@ -161,6 +170,7 @@ def _acknowledged(talk: Talk, number: int, code: int) -> None:
 def _accepted(talk: Talk, connack: Connack) -> None:
     talk.connack = connack
     talk.answered_at = talk.now
+    talk.behind = talk.memory.count
     connect = talk.connect
     if connect is None or connack.reason_code:
         return
@@ -173,7 +183,7 @@ def _accepted(talk: Talk, connack: Connack) -> None:
             talk.memory.doubt(talk.number)
         else:
             if talk.session != FRESH:
-                talk.memory.lapse(talk.number)
+                talk.memory.lapse(talk.number, heard=False)
             talk.session = FRESH
     told = connack.properties
     if talk.version == V5 and told is not None:
@@ -192,13 +202,15 @@ def closed(talk: Talk) -> None:
     memory.aliases.update(talk.aliases)
     memory.ends_at = 0
     expiry = talk.session_expiry()
-    if not talk.certain or not talk.whole or not talk.accepted:
-        # A CONNECT that is refused, or never answered, may or may not have ended the session before it.
+    if not talk.certain or not talk.whole or not talk.accepted or not talk.timed:
+        # A CONNECT that is refused, or never answered, may or may not have ended the session before it. Where records
+        # are out of order, what belongs before the next connection may only come later.
         memory.forget()
     elif expiry == 0:
-        memory.lapse()
+        memory.lapse(heard=talk.informed)
     else:
-        memory.incoming.update(talk.owes_puback, talk.owes_pubrec, talk.owes_pubcomp, talk.recorded)
+        for numbers in (talk.owes_puback, talk.owes_pubrec, talk.owes_pubcomp, talk.recorded):
+            memory.incoming.update(numbers)
         if expiry < 0xFFFF_FFFF:
             # The client may have known before us that the connection was gone.
             memory.ends_at = talk.heard_at + expiry * SECOND

@@ -14,6 +14,7 @@ from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
+from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
@@ -100,6 +101,7 @@ class Watched:
         data, frames = framer.feed(data)
         first = self.begun_at or now
         if frames:
+            talk.heard_at = now
             talk.history.append((now, CLIENT, data, 0, framer.whole))
         for pos, body, stop in frames:
             talk.data, talk.pos, talk.stop = data, pos, stop
@@ -166,7 +168,12 @@ class Watched:
             earlier.heir = memory
         if self.judge.strangers.get(talk.server, -1) >= memory.number:
             memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
+        elif talk.server and not self.judge.complete and memory.number:
+            memory.forget()  # or on one that the capture lacks
+            self.judge.apart += not connect.clean_start
         talk.memory = memory
+        if not talk.server:
+            talk.measure()
         memory.talk = talk
         memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
@@ -194,7 +201,9 @@ class Watched:
             return
         self._accuse_wire(violation)
         # What the packet would have done is not known, and what the server makes of it is its own affair.
-        if kind in (4, 5, 7) or (kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)):
+        if kind in (PUBACK, PUBREC, PUBCOMP) or (
+            kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)
+        ):
             talk.certain = False
 
     def _minimal(self, packet: Packet, at: int) -> None:
@@ -260,7 +269,7 @@ class Watched:
         if isinstance(packet, Publish):
             if packet.qos:
                 following.got_publish(talk, packet.qos, packet.packet_id)
-        elif packet.TYPE == 6:
+        elif packet.TYPE == PUBREL:
             following.got_pubrel(talk, packet.packet_id)  # type: ignore[union-attr]
         else:
             following.answered(talk, packet)
@@ -400,15 +409,23 @@ class Watched:
 class Judge:
     """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
 
-    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule.
+    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule. `complete`
+    says of captures that no connection is missing in them, so that a session can be followed from one to the next;
+    `far` that the addresses of clients do not say how near they are, as there is a proxy or a tunnel between.
     """
 
-    def __init__(self, on_finding: Callable[[Finding], None] | None = None) -> None:
+    def __init__(
+        self, on_finding: Callable[[Finding], None] | None = None, complete: bool = False, far: bool = False
+    ) -> None:
         self.on_finding = on_finding
         self.findings: deque[Finding] = deque(maxlen=FINDINGS)
         self.counts: Counter[str] = Counter()
         self.talks: dict[int, Watched] = {}
         self.connections = 0
+        self.complete = complete
+        self.apart = 0
+        """Sessions of captures that were not followed from one connection to the next: one between may be missing."""
+        self.far = far
         self.harmless = b""
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
@@ -430,8 +447,8 @@ class Judge:
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
-        talk.local = local
-        if local:
+        talk.local = local and not self.far
+        if talk.local:
             talk.round_trip = 0
         watched = Watched(self, talk)
         self.talks[talk.number] = watched

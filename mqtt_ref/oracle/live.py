@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.layer import Layer, joined
-from mqtt_ref.net.trace import Trace, TraceLayer
+from mqtt_ref.net.trace import LOCAL, Trace, TraceLayer
 from mqtt_ref.oracle.judge import Judge, Watched
-from mqtt_ref.oracle.state import LOCAL, QUIET, SECOND
+from mqtt_ref.oracle.state import QUIET, SECOND
 
 if TYPE_CHECKING:
     from mqtt_ref.net.channel import Channel
@@ -60,7 +60,7 @@ class Live:
         judge = JudgeLayer(self, channel)
         yield judge
         if self.trace is not None:
-            yield TraceLayer(self.trace, channel, judged=True)
+            yield TraceLayer(self.trace, channel, judged=True, far=self.judge.far)
         if self.hold:
             yield HoldLayer(judge, channel, self.hold)
 
@@ -71,6 +71,7 @@ class Live:
 
     def renew(self, judge: Judge) -> None:
         """Another judge from now on, who knows no client."""
+        judge.far = self.judge.far
         self.judge = judge
         self.note(None, "anew", monotonic_ns())
 
@@ -114,8 +115,9 @@ class JudgeLayer(Layer):
     def opened(self, now: int) -> None:
         super().opened(now)
         channel = self.channel
-        number = str(channel.connection.serial)
-        self.watched = self._live.judge.open(number, now, channel.remote, local=channel.remote.startswith(LOCAL))
+        judge = self._live.judge
+        local = channel.remote.startswith(LOCAL) and not judge.far
+        self.watched = judge.open(str(channel.connection.serial), now, channel.remote, local=local)
         self._live.add(self, channel.driver.loop)
 
     def receive(self, data: bytes, now: int) -> None:

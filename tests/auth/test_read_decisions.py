@@ -15,7 +15,7 @@ KEPT = ConnectProperties(session_expiry_interval=100)
 
 
 def melons_only() -> Access:
-    return Access(read=lambda session, topic: session.username == "melon" or topic != "secret")
+    return Access(on_acl_check_read=lambda session, topic: session.username == "melon" or topic != "secret")
 
 
 def login(world: World, username: str) -> Client:
@@ -45,7 +45,7 @@ def test_a_session_taken_up_by_another_user_has_that_ones_rights(topic_filter: s
 def test_only_the_topics_of_that_session_are_asked_for_again() -> None:
     asked: list[str] = []
     world = World()
-    world.broker.set_access(Access(read=lambda session, topic: asked.append(topic) or True))  # type: ignore[func-returns-value]
+    world.broker.set_access(Access(on_acl_check_read=lambda session, topic: asked.append(topic) or True))  # type: ignore[func-returns-value]
     sender = world.client("b")
     sender.subscribe("other")
     login(world, "melon").subscribe("secret")
@@ -63,7 +63,7 @@ def test_so_does_who_authenticates_again_as_another_user() -> None:
     world = World()
     access = melons_only()
     access.methods = frozenset({"M"})
-    access.exchange = lambda *_: Verdict(ACCEPT, username=next(names))
+    access.on_auth_packet = lambda *_: Verdict(ACCEPT, username=next(names))
     world.broker.set_access(access)
     link = world.link()
     link.send(Connect("a", properties=ConnectProperties(authentication_method="M")))

@@ -128,7 +128,7 @@ def test_a_group_may_be_half_inside(world: World) -> None:
 
 
 def test_rules_do_not_hold_inside(world: World) -> None:
-    world.broker.set_access(Access(read=lambda *_: False, publish=lambda *_: 0x87))
+    world.broker.set_access(Access(on_acl_check_read=lambda *_: False, on_acl_check_publish=lambda *_: 0x87))
     inside = Inside(world)
     inside.subscribe("#")
     assert inside.client.publish("a", b"x", world.now)
@@ -193,10 +193,10 @@ def test_a_qos_that_is_none_is_refused(world: World) -> None:
         ({"content_type": "a\0b"}, "MQTT5-1.5.4-2"),
         ({"content_type": "x" * 65_536}, "at most 65,535 bytes"),
         ({"payload_format_indicator": 7}, "payload_format_indicator"),
-        ({"message_expiry_interval": -1}, "not properties of a message"),
-        ({"message_expiry_interval": 1 << 32}, "not properties of a message"),
-        ({"correlation_data": "text"}, "not properties of a message|bytes or None object expected"),
-        ({"user_property": [("one",)]}, "not properties of a message"),
+        ({"message_expiry_interval": -1}, "not properties that can be sent"),
+        ({"message_expiry_interval": 1 << 32}, "not properties that can be sent"),
+        ({"correlation_data": "text"}, "not properties that can be sent|bytes or None object expected"),
+        ({"user_property": [("one",)]}, "not properties that can be sent"),
         ({"subscription_identifier": [7]}, "MQTT5-3.3.4-6"),
         ({"topic_alias": 5}, "belongs to a connection"),
     ],

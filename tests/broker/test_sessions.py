@@ -7,8 +7,8 @@ import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.generated import session as machine
+from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.engine.options import Options
-from mqtt_ref.engine.watch import Watch
 from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
@@ -175,12 +175,12 @@ def test_watch_is_told() -> None:
     told: list[object] = []
     world = World()
     world.broker.watch = Watch(
-        connected=lambda link, session, present: told.append(("connected", session.client_id, present)),
-        disconnected=lambda link, session, how: told.append(("disconnected", session.client_id, how)),
-        subscribed=lambda link, packet, codes: told.append(("subscribed", link.client_id, codes)),
-        unsubscribed=lambda link, packet, codes: told.append(("unsubscribed", packet.topic_filters, codes)),
-        published=lambda message, matched: told.append(("published", message.topic, matched)),
-        session_ended=lambda session, why: told.append(("ended", session.client_id, why)),
+        on_session_established=lambda client, present: told.append(("connected", client.client_id, present)),
+        on_disconnect=lambda client, code, text: told.append(("disconnected", client.client_id, code, text)),
+        on_subscribed=lambda client, packet, codes: told.append(("subscribed", client.client_id, codes)),
+        on_unsubscribed=lambda client, packet, codes: told.append(("unsubscribed", packet.topic_filters, codes)),
+        on_published=lambda client, message, matched: told.append(("published", message.topic, matched)),
+        on_client_expired=lambda client: told.append(("expired", client.client_id)),
     )
     a = world.client("a")
     a.subscribe("t", 1)
@@ -189,14 +189,18 @@ def test_watch_is_told() -> None:
     a.unsubscribe("t")
     a.publish("t", b"2", 0, retain=True)
     a.drop()
+    world.client("b", properties=KEEP).drop()
+    world.pass_time(3700)
     assert told == [
         ("connected", "a", False),
         ("subscribed", "a", [1]),
         ("published", "t", True),
         ("unsubscribed", ["t"], [0]),
         ("published", "t", False),
-        ("disconnected", "a", 2),
-        ("ended", "a", "closed"),
+        ("disconnected", "a", 0, "The link was lost"),
+        ("connected", "b", False),
+        ("disconnected", "b", 0, "The link was lost"),
+        ("expired", "b"),
     ]
 
 

@@ -27,13 +27,26 @@ from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Bounds, Capabilities, Options
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Disconnect, Puback, Publish, Pubrec, Suback, Subscribe, Unsuback
+from mqtt_ref.wire.packets import (
+    Connack,
+    Disconnect,
+    Packet,
+    Puback,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Unsuback,
+)
 from mqtt_ref.wire.primitives import V5
 
 ALL = os.environ.get("MQTT_REF_PROFILE") == "exhaustive"
 SHARE = 60
 """One of so many cases runs, beside those that are named."""
 ACCUSES = (Verdict.FAIL,)
+RESENT_AFTER = 1.6
+"""Seconds until something is sent again: longer than cases wait at a factor of 0.2, even where they are tried again."""
 MOMENT = 0.1
 """Seconds until a subscription takes effect, where it does not at once."""
 
@@ -54,6 +67,8 @@ class Lawful:
     up: Alter | None = None
     down: Alter | None = None
     linger: Callable[[Talk], bool] | None = None
+    late: Callable[[Talk, Packet], float] | None = None
+    factor: float = 1.0
 
 
 def has(**values: int) -> Options:
@@ -92,6 +107,23 @@ def unsettled(talk: Talk, packet: Suback | Publish) -> Iterable[Suback | Publish
     return (packet,)
 
 
+@on(Publish, when=lambda talk, packet: set("+#") & set(packet.topic))
+def passed_over(talk: Talk, packet: Publish) -> Iterable[Publish]:
+    """A PUBLISH with a wildcard in its topic, which nobody is told to do anything about."""
+    return ()
+
+
+def resent(talk: Talk, packet: Packet) -> float:
+    """What is sent again on a resumed session comes when the time for it has come, as with a timer of its own."""
+    if isinstance(packet, Connack):
+        talk.here["resumed"] = packet.session_present
+    release = isinstance(packet, Pubrel) and packet.packet_id not in talk.here.setdefault("fresh", set())
+    if isinstance(packet, Publish) and not packet.dup:
+        talk.here.setdefault("fresh", set()).add(packet.packet_id)
+    again = (isinstance(packet, Publish) and packet.dup) or (release and bool(talk.here.get("resumed")))
+    return RESENT_AFTER if again else 0.0
+
+
 LAWFUL = {
     "a Receive Maximum of 1": Lawful("order replaced-nothing-lost behind-connect", has(receive_maximum=1)),
     "a Maximum Packet Size of 200": Lawful(
@@ -113,7 +145,7 @@ LAWFUL = {
         "alias-above-maximum unauthorized", down=unspecified,
     ),
     "subscriptions take effect a moment later": Lawful(
-        "delivery every-subscriber response-topic retain-cleared", down=unsettled
+        "delivery every-subscriber response-topic retain-cleared long-topic levels several-filters", down=unsettled
     ),
     "leaves it to the client to close behind a DISCONNECT": Lawful(
         "disconnect-short disconnect-drops-will clean-start", up=leaving, linger=lambda talk: "leaving" in talk.here
@@ -122,6 +154,14 @@ LAWFUL = {
     "closes without a CONNACK": Lawful(
         "refusal refusal-closes unknown-version unknown-method", down=drop(Connack, when=lambda t, p: p.reason_code > 0
                                                                            and t.version == V5),
+    ),
+    "sends again by a timer": Lawful(
+        "resend-qos1 resend-qos2 resend-pubrel order-resend quota-new-connection resend-ends wrong-ack quota-ceiling "
+        "no-revert unsubscribed-in-flight shared-qos2-finishes no-expiry-in-flight no-expiry-at-takeover",
+        late=resent, factor=0.2,
+    ),
+    "passes a PUBLISH over whose topic has a wildcard": Lawful(
+        "vector-topic-wildcard-publish-topic", up=passed_over,
     ),
     "waits behind its DISCONNECT, closes on a PUBLISH that is denied": Lawful(
         "takeover unauthorized wrong-flags vector-flags-pingreq-fixed_header",
@@ -147,8 +187,8 @@ def test_nobody_is_accused_who_keeps_the_standard(name: str) -> None:
     async def run() -> list[Result]:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(Server(lawful.options, hooks=[Denies(), AllowAll()]))
-            meddler = Meddler(server.port, Meddling(lawful.up, lawful.down, lawful.linger))
-            target = Target((await stack.enter_async_context(meddler)).url)
+            meddler = Meddler(server.port, Meddling(lawful.up, lawful.down, lawful.linger, late=lawful.late))
+            target = Target((await stack.enter_async_context(meddler)).url, factor=lawful.factor)
             await probe(target)
             return await run_cases(chosen(lawful.slugs), target, Profile(provides=frozenset({"users"})))
 

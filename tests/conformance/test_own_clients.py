@@ -52,6 +52,7 @@ ON_PURPOSE = frozenset(
         "two-connects-at-once",
         "violation-closes",
         "wrong-ack",
+        "wrong-ack-qos2",
         "wrong-closing-code",
         "wrong-flags",
         "wrong-ill-formed",

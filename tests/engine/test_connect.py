@@ -233,7 +233,7 @@ def test_who_may_connect_at_once() -> None:
         return Verdict(REFUSE, 0x86, text="wrong password")
 
     world = World()
-    world.broker.set_access(Access(authenticate=judge))
+    world.broker.set_access(Access(on_connect_authenticate=judge))
     a = world.client("a", username="u", password=b"right")
     assert world.broker.sessions.by_client_id["a"].username == "boss"
     assert not a.closed
@@ -246,7 +246,7 @@ def test_who_may_connect_at_once() -> None:
 def test_a_refused_connect_does_not_take_over() -> None:
     world = World()
     a = world.client("a")
-    world.broker.set_access(Access(authenticate=lambda link, connect: Verdict(REFUSE, 0x87)))
+    world.broker.set_access(Access(on_connect_authenticate=lambda link, connect: Verdict(REFUSE, 0x87)))
     assert connack(world, Connect("a")).reason_code == 0x87
     assert not a.closed
 

@@ -46,7 +46,9 @@ PACKETS: dict[str, Packet] = {
     "disconnect": Disconnect(),
     "auth": Auth(0x18, AuthProperties(authentication_method="M")),
 }
-LATER = Access(authenticate=lambda link, connect: None, methods=frozenset({"M"}), exchange=lambda *_: None)
+LATER = Access(
+    on_connect_authenticate=lambda link, connect: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None
+)
 
 
 def reach(world: World, state: str) -> Client:

@@ -60,7 +60,7 @@ def test_maximum_qos_0() -> None:
 @pytest.mark.parametrize("choice", ["acknowledge", "close"])
 def test_unauthorized_publish(choice: str) -> None:  # ambiguity 32
     world = World(Options(decisions={"unauthorized_publish": choice}))
-    world.broker.set_access(Access(publish=lambda link, topic, qos, retain: 0x87 if topic == "no" else 0))
+    world.broker.set_access(Access(on_acl_check_publish=lambda link, topic, qos, retain: 0x87 if topic == "no" else 0))
     watch = world.client("watch")
     watch.subscribe("#")
     for version in (3, 4, 5):

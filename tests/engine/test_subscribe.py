@@ -190,8 +190,8 @@ def test_who_may_subscribe_and_read() -> None:
     world = World()
     world.broker.set_access(
         Access(
-            subscribe=lambda link, name, qos: 0x87 if name == "forbidden" else 0,
-            read=lambda session, topic: topic not in denied,
+            on_acl_check_subscribe=lambda link, name, qos: 0x87 if name == "forbidden" else 0,
+            on_acl_check_read=lambda session, topic: topic not in denied,
         )
     )
     a = world.client("a")

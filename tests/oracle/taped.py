@@ -8,7 +8,6 @@ from typing import Any
 
 from mqtt_ref.net.trace import VERSION, Trace, TracedLink
 from mqtt_ref.oracle.judge import Judge, Watched
-from mqtt_ref.oracle.state import LOCAL
 
 __all__ = ["TapedJudge"]
 
@@ -28,8 +27,7 @@ class TapedJudge(Judge):
     def open(self, name: str, now: int, remote: str = "", *args: Any, **more: Any) -> Watched:
         talk = super().open(name, now, remote, *args, **more).talk
         watched = self.talks[talk.number] = TapedWatched(self, talk)
-        local = talk.local or remote.startswith(LOCAL)
-        form = {"v": VERSION, "at": now, "local": local, "judged": True}
+        form = {"v": VERSION, "at": now, "local": talk.local, "judged": True}
         self.writer.event(int(name), "open", remote, more=form)
         return watched
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A thousand generated sessions of strict clients over links that delay, die and are disturbed by scripts: no finding.
+"""Generated sessions of strict clients over links that delay, die and are disturbed by scripts: no finding.
+
+`MQTT_REF_SESSIONS=1000` plays a thousand. Another author's client, in another world, is in `tests/oracle/strict`.
 
 The clients are unlike: some send before they have their CONNACK, some acknowledge late, some send again in 3.x while
 they are connected, some forget everything, some come again before the broker knows that they were gone. What they do is
@@ -17,6 +19,7 @@ import pytest
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.options import Capabilities, Options
+from mqtt_ref.oracle import following
 from mqtt_ref.oracle.actions import Action, Close, Corrupt, Delay, Drop, Duplicate, Insert, Reorder, Truncate
 from mqtt_ref.oracle.faults.client import Client, Refused
 from mqtt_ref.oracle.flow import Reply, Step, Stop
@@ -24,11 +27,13 @@ from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.matching import NAMES, Match
 from mqtt_ref.oracle.report import as_text
 from mqtt_ref.oracle.rules import Disturbance, Rule, Script
+from mqtt_ref.oracle.state import Talk
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from tests.oracle.sessions import sessions
 
 SECOND = 1_000_000_000
-SESSIONS = 1000
+SESSIONS = sessions(400)
 AT_ONCE = 50
 ACTIONS = (
     "publish", "publish", "publish", "subscribe", "break", "forget", "answer", "answer", "again", "connect",
@@ -105,6 +110,13 @@ class Careful(Client):
             super().send(self.due_answers.popleft())
 
     def lost(self) -> None:
+        asked = self.connect_packet.properties
+        lasts = not self.connect_packet.clean_start
+        if self.version == V5:
+            lasts = asked is not None and bool(asked.session_expiry_interval)
+        if self.open and self.connack is not None and not lasts:
+            self.outgoing.clear()
+            self.due_answers.clear()
         # PUBREC, PUBREL and PUBCOMP belong to the exchange, which goes on by its own rules; a PUBACK may still come.
         self.due_answers = deque(one for one in self.due_answers if isinstance(one, Puback))
         super().lost()
@@ -125,7 +137,7 @@ class Wire:
 
     def put(self, sender: int, data: bytes) -> None:
         way = self.ways[sender]
-        due = self.world.now + int(self.world.random.choice((0, 0.02, 0.3, 2)) * SECOND)
+        due = self.world.now + int(self.world.random.choice((0, 0, 0.02, 0.3, 2)) * SECOND)
         way.append((max(due, way[-1][0]) if way else due, data))
 
     def come(self, sender: int) -> list[bytes]:
@@ -237,11 +249,13 @@ class World:
         what = random.choice(ACTIONS)
         client.now = self.now
         if not client.open:
-            if what in ("connect", "publish") and (wire is None or wire.client is None):
-                clean = random.random() < 0.15
+            if what != "forget" and (wire is None or wire.client is None):
+                clean = random.random() < 0.07
                 more = {}
                 if self.version == V5:
-                    more["properties"] = ConnectProperties(session_expiry_interval=random.choice((0, 3, 3600, 3600)))
+                    more["properties"] = ConnectProperties(
+                        session_expiry_interval=random.choice((0, 3, 3600, 3600, 3600, 3600))
+                    )
                 client.connect(clean_start=clean, keep_alive=random.choice((0, 30)), **more)
                 self.at[which] = Wire(self, client)
             elif what == "forget":
@@ -249,7 +263,8 @@ class World:
             return
         try:
             if what == "publish":
-                client.publish(random.choice("ab"), random.choice((b"", b"x")), random.choice((0, 1, 1, 2, 2)))
+                for _ in range(random.choice((1, 1, 3))):
+                    client.publish(random.choice("ab"), random.choice((b"", b"x")), random.choice((0, 1, 1, 2, 2)))
             elif what == "subscribe" and client.connack is not None:
                 client.subscribe(random.choice(("a", "#")), random.randrange(3))
             elif what == "unsubscribe" and client.connack is not None:
@@ -258,9 +273,9 @@ class World:
                 getattr(client, what)()
             elif what == "disconnect" and client.connack is not None and random.random() < 0.3:
                 client.disconnect()
-            elif what in ("break", "forget") and wire is not None and random.random() < 0.5:
+            elif what in ("break", "forget") and wire is not None:
                 wire.break_off()
-                if what == "forget":
+                if what == "forget" and random.random() < 0.2:
                     client.forget()
         except Refused:
             pass
@@ -295,40 +310,34 @@ class World:
 @pytest.mark.parametrize("first", range(0, SESSIONS, AT_ONCE))
 def test_no_strict_client_is_accused(first: int) -> None:
     accused: list[str] = []
-    for number in range(first, first + AT_ONCE):
+    for number in range(first, min(first + AT_ONCE, SESSIONS)):
         world = World(number)
         world.play()
         accused += [f"session {number}: {as_text(finding)}" for finding in world.judge.findings]
     assert not accused, "\n\n".join(accused[:3])
 
 
-def test_the_sessions_are_worth_it() -> None:
+def test_the_sessions_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """They hold what they are made for: resumed sessions, messages sent again, rules that acted."""
-    again = resumed = fired = 0
-    for number in range(0, SESSIONS, 20):
+    seen = {"resumed": 0, "again": 0}
+    after_sent, answered = following.after_sent, following.answered
+
+    def sent(talk: Talk, packet: Packet) -> None:
+        seen["again"] += isinstance(packet, Publish) and packet.dup
+        after_sent(talk, packet)
+
+    def got(talk: Talk, packet: Packet) -> None:
+        seen["resumed"] += isinstance(packet, Connack) and packet.session_present
+        answered(talk, packet)
+
+    monkeypatch.setattr(following, "after_sent", sent)
+    monkeypatch.setattr(following, "answered", got)
+    fired = 0
+    for number in range(0, 1000, 20):
         world = World(number)
-        sent = world.judge.open
-
-        def opened(*args: Any, sent: Any = sent, **more: Any) -> Any:
-            watched = sent(*args, **more)
-            client, server = watched.client, watched.server
-
-            def came(data: bytes, now: int) -> None:
-                nonlocal again
-                again += data[:1] in (b"\x3a", b"\x3c")
-                client(data, now)
-
-            def told(data: bytes, now: int) -> None:
-                nonlocal resumed
-                resumed += data[:1] == b"\x20" and data[2:3] == b"\x01"
-                server(data, now)
-
-            watched.client, watched.server = came, told
-            return watched
-
-        world.judge.open = opened  # type: ignore[method-assign]
         world.play()
         fired += sum(world.script.fired.values())
-    assert again > 50
-    assert resumed > 50
-    assert fired > 50
+    # About half of what they hold: a change of the broker or the clients may move it, the same code does not.
+    assert seen["again"] > 180
+    assert seen["resumed"] > 300
+    assert fired > 100

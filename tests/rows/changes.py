@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mqtt_ref.engine.tables import MACHINES, TABLES, Tables, changed
 from mqtt_ref.wire.reactions import REACTIONS, Reaction
 
 __all__ = ["Change", "changes"]
+
+SPEC = Path(__file__).parents[2] / "spec" / "machines"
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,47 @@ def changes() -> Iterator[Change]:
 
 
 def _transitions(machine: str) -> Iterator[Change]:
-    """For each row: one action that the machine has elsewhere, and one state that is not the next."""
+    """For each row one wrong action; and one state that is not the next, unless the row is a breach, which has none."""
     module: Any = importlib.import_module(f"mqtt_ref.engine.generated.{machine}")
+    silent = _silent(machine, module)
     for at, action in enumerate(module.ACTION):
         state, name = module.STATES[at // module.WIDTH], module.INPUTS[at % module.WIDTH]
-        if not action or not name or at in module.IMPOSSIBLE:
+        if not name or at in module.IMPOSSIBLE:
             continue
         place = f"{machine}: {state} x {name}"
-        word = module.ACTIONS[_other(module, at, action)]
+        word = module.ACTIONS[_other(module, at, silent)]
         yield Change(f"{place}: does {word}", (machine, at), _row(machine, state, name, action=word))
         after = module.STATES[(module.NEXT[at] + 1) % len(module.STATES)]
-        if after != module.STATES[module.NEXT[at]]:
+        if action and after != module.STATES[module.NEXT[at]]:
             yield Change(f"{place}: goes to {after}", (machine, at), _row(machine, state, name, next=after))
 
 
-def _other(module: Any, at: int, action: int) -> int:
-    """An action that the same input has in another state, else the next one of the machine."""
-    width = module.WIDTH
-    same = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
-    return min(same) if same else 1 + action % (len(module.ACTIONS) - 1)
+def _silent(machine: str, module: Any) -> frozenset[int]:
+    """The actions that do nothing, all in the same way."""
+    rows = tomllib.loads((SPEC / f"{machine}.toml").read_text())["action"]
+    return frozenset(module.ACTIONS.index(row["name"]) for row in rows if row.get("nothing"))
+
+
+def _other(module: Any, at: int, silent: frozenset[int]) -> int:
+    """A wrong action: one that the machine could mistake for the right one, and that does not do the same.
+
+    That is one of the same input in another state; else one of an input that shares an action with it; else one of the
+    same state; else the next one of the machine.
+    """
+    width, action = module.WIDTH, module.ACTION[at]
+    same = silent if action in silent else frozenset({action})
+    places = [place for place in range(len(module.ACTION)) if module.ACTION[place] and place not in module.IMPOSSIBLE]
+
+    def of_input(number: int) -> set[int]:
+        return {module.ACTION[place] for place in places if place % width == number}
+
+    own = of_input(at % width)
+    candidates = [own]
+    for one in sorted(own):
+        candidates += [set[int]().union(*[of_input(place % width) for place in places if module.ACTION[place] == one])]
+    candidates += [{module.ACTION[place] for place in places if place // width == at // width}]
+    candidates += [{1 + (action + more) % (len(module.ACTIONS) - 1)} for more in range(len(module.ACTIONS))]
+    return next(min(found - same) for found in candidates if found - same)
 
 
 def _row(

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""MQTT311-3.3.4-1/wrong-ack
+"""MQTT311-4.3.2-1/wrong-ack
 
-An acknowledgement of another kind than the message needs does not end its delivery; closing is fine too.
+A QoS 1 message waits for its PUBACK, whatever other acknowledgement comes; closing is fine too.
 
-MQTT311-3.3.4-1: The receiver of a PUBLISH responds by its QoS: nothing for QoS 0, a PUBACK for QoS 1, a PUBREC for QoS 2.
+MQTT311-4.3.2-1: The Sender of a QoS 1 message assigns an unused Packet Identifier to each new Application Message; sends a PUBLISH with this identifier, QoS 1 and DUP 0; and holds this PUBLISH as unacknowledged until the corresponding PUBACK has come from the Receiver.
 
 Expected: what waits for a PUBACK again, which a PUBCOMP did not end
 Seen:     nothing in time

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""MQTT311-3.3.4-1/wrong-ack
+"""MQTT311-4.3.3-1/wrong-ack-qos2
 
-An acknowledgement of another kind than the message needs does not end its delivery; closing is fine too.
+A QoS 2 message waits for its PUBREC, and its PUBREL for a PUBCOMP, whatever else comes; closing is fine too.
 
-MQTT311-3.3.4-1: The receiver of a PUBLISH responds by its QoS: nothing for QoS 0, a PUBACK for QoS 1, a PUBREC for QoS 2.
+MQTT311-4.3.3-1: The Sender of a QoS 2 message assigns an unused Packet Identifier to each new Application Message; sends a PUBLISH with this identifier, QoS 2 and DUP 0; holds this PUBLISH as unacknowledged until the corresponding PUBREC has come; answers the PUBREC with a PUBREL that has the Packet Identifier of the original PUBLISH; holds the PUBREL as unacknowledged until the corresponding PUBCOMP has come; and never re-sends the PUBLISH after its PUBREL.
 
 Expected: what waits for a PUBREC again, which a PUBACK did not end
 Seen:     nothing in time

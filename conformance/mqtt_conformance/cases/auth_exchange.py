@@ -100,7 +100,9 @@ async def nothing_else_during_the_exchange(peer: Peer) -> None:
         await begin(peer)
         await peer.send(packet)
         last = await peer.expect_closed()
-        peer.check(not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last))
+        peer.check(
+            not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last), proven=True
+        )
 
 
 @case("MQTT5-3.1.2-30", slug="exchange-goodbye", needs=NEEDS)
@@ -135,7 +137,9 @@ async def failing_again_closes(peer: Peer) -> None:
     await peer.expect(Auth)
     await peer.send(step(0x18, b"no"))
     last = await peer.expect_closed()
-    peer.check(not isinstance(last, Connack), "a second CONNACK", expected="DISCONNECT 0x87", seen=repr(last))
+    peer.check(
+        not isinstance(last, Connack), "a second CONNACK", expected="DISCONNECT 0x87", seen=repr(last), proven=True
+    )
     if isinstance(last, Disconnect):
         peer.check(last.reason_code in (0x87, 0x80, 0x82, 0x83), "the Reason Code", expected="0x87",
                    seen=hex(last.reason_code))  # fmt: skip
@@ -203,7 +207,7 @@ async def auth_out_of_turn_closes(peer: Peer) -> None:
 async def auth_fits_the_maximum_packet_size(peer: Peer) -> None:
     """An AUTH leaves Reason String and User Properties out where they would exceed the client's limit."""
     reply = await begin(peer, maximum_packet_size=100)
-    peer.check(len(encode(V5, reply)) <= 100, "the AUTH is too large", seen=repr(reply))
+    peer.check(len(encode(V5, reply)) <= 100, "the AUTH is too large", seen=repr(reply), proven=True)
 
 
 async def _closed(peer: Peer) -> None:

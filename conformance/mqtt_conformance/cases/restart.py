@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from mqtt_conformance.case import add_case
 from mqtt_conformance.cases.qos import come_back, forget
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.rules import DELIVERY, PUBREC, PUBREL
 from mqtt_ref.wire.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
 from mqtt_ref.wire.primitives import V5, V31
 
@@ -92,17 +93,17 @@ async def what_is_in_flight_comes_again(peer: Peer, kill: bool) -> None:
     other = peer.another("other")
     await other.connect()
     await other.publish(peer.topic("one"), b"one", qos=1)
-    one = await peer.expect(Publish)
+    one = await peer.expect(Publish, under=DELIVERY)
     await other.publish(peer.topic("two"), b"two", qos=2)
-    two = await peer.expect(Publish)
+    two = await peer.expect(Publish, under=DELIVERY)
     await peer.send(Pubrec(two.packet_id))
-    await peer.expect(Pubrel)
+    await peer.expect(Pubrel, under=PUBREL)
     await peer.restart(kill=kill)
     await come_back(peer, expiry=600)
-    again = await peer.find(Publish)
+    again = await peer.again(Publish)
     peer.equal((again.packet_id, again.payload), (one.packet_id, b"one"), "identifier and payload")
     await peer.send(Puback(again.packet_id))
-    peer.equal((await peer.find(Pubrel)).packet_id, two.packet_id, "the Packet Identifier of the PUBREL")
+    peer.equal((await peer.again(Pubrel)).packet_id, two.packet_id, "the Packet Identifier of the PUBREL", proven=True)
     await peer.send(Pubcomp(two.packet_id))
     await peer.silent()
     await forget(peer)
@@ -117,16 +118,16 @@ async def half_received_message_is_delivered_once(peer: Peer, kill: bool) -> Non
     await other.subscribe(peer.topic(), qos=2)
     await settle(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=11))
-    await peer.expect(Pubrec)
+    await peer.expect(Pubrec, under=PUBREC)
     await other.barrier()
     await peer.restart(kill=kill)
     await come_back(peer, expiry=600)
     await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=11))
     await peer.find(Pubrec)
     await peer.send(Pubrel(11))
-    peer.equal((await peer.find(Pubcomp)).packet_id, 11, "the Packet Identifier of the PUBCOMP")
+    peer.equal((await peer.find(Pubcomp)).packet_id, 11, "the Packet Identifier of the PUBCOMP", proven=True)
     await come_back(other, expiry=600)
-    copies = await other.messages(1)
+    copies = await other.messages(1, again=True)
     await other.barrier()
     copies += [p for p in other.inbox if isinstance(p, Publish) and p.packet_id != copies[0].packet_id]
     peer.equal(len(copies), 1, "the number of copies")

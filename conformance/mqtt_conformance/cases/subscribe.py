@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import Peer
+from mqtt_conformance.rules import DELIVERY, RETAINED, SUBACK
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
@@ -43,7 +44,7 @@ async def subscribe_is_answered(peer: Peer) -> None:
     await peer.connect()
     for number in (1, 65_535, 77):
         await peer.send(Subscribe(number, [Subscription(peer.topic())]))
-        peer.equal((await peer.expect(Suback)).packet_id, number, "the Packet Identifier")
+        peer.equal((await peer.expect(Suback)).packet_id, number, "the Packet Identifier", proven=True)
 
 
 @case("MQTT5-3.8.4-5", "MQTT311-3.8.4-4", "MQTT5-3.8.4-6", "MQTT311-3.8.4-5", "MQTT5-3.9.3-1", "MQTT311-3.9.3-1",
@@ -53,10 +54,16 @@ async def every_filter_has_a_code(peer: Peer) -> None:
     await peer.connect()
     filters = [Subscription(peer.topic(str(n)), n % 3) for n in range(6)]
     await peer.send(Subscribe(1, filters))
-    reply = await peer.expect(Suback)
-    peer.equal(len(reply.reason_codes), 6, "the number of codes")
+    reply = await peer.expect(Suback, under=SUBACK)
+    peer.equal(len(reply.reason_codes), 6, "the number of codes", proven=True)
     for wanted, code in zip(filters, reply.reason_codes, strict=True):
-        peer.check(code <= wanted.qos or code >= 0x80, "a code out of order", expected=f"<= {wanted.qos}", seen=code)
+        peer.check(
+            code <= wanted.qos or code >= 0x80,
+            "a code out of order",
+            expected=f"<= {wanted.qos}",
+            seen=code,
+            proven=True,
+        )
     await peer.publish(peer.topic("3"), b"m")
     await peer.messages(1)
 
@@ -67,8 +74,14 @@ async def granted_qos_is_told(peer: Peer) -> None:
     await peer.connect()
     for qos in (0, 1, 2):
         await peer.send(Subscribe(peer.packet_id(), [Subscription(peer.topic(f"g{qos}"), qos)]))
-        reply = await peer.expect(Suback)
-        peer.check(reply.reason_codes[0] <= qos, "more than asked for", expected=f"<= {qos}", seen=reply.reason_codes)
+        reply = await peer.expect(Suback, under=SUBACK)
+        peer.check(
+            reply.reason_codes[0] <= qos,
+            "more than asked for",
+            expected=f"<= {qos}",
+            seen=reply.reason_codes,
+            proven=True,
+        )
 
 
 @case("MQTT5-3.8.4-3", "MQTT311-3.8.4-3", slug="replaced", needs=["qos1"])
@@ -80,7 +93,7 @@ async def same_filter_replaces_the_subscription(peer: Peer) -> None:
     other = peer.another("publisher")
     await other.connect()
     await other.publish(peer.topic(), b"m", qos=1)
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.qos, 0, "the QoS")
     await peer.silent()
 
@@ -89,9 +102,9 @@ async def same_filter_replaces_the_subscription(peer: Peer) -> None:
 async def replacing_sends_retained_messages_again(peer: Peer) -> None:
     """A subscription that is made again gets the retained messages again (Retain Handling 0)."""
     await retain(peer)
-    for _ in range(2):
+    for number in range(2):
         await peer.subscribe(peer.topic())
-        (message,) = await peer.messages(1)
+        (message,) = await peer.messages(1, under=() if number else RETAINED)
         peer.equal((message.payload, message.retain), (b"t", True), "payload and RETAIN")
 
 
@@ -118,12 +131,12 @@ async def no_local(peer: Peer) -> None:
     other = peer.another("publisher")
     await other.connect()
     await other.publish(peer.topic(), b"other")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.payload, b"other", "the message")
     await peer.silent()
 
 
-@case("MQTT5-3.8.3-3", slug="local-without-the-option")
+@case("X5-message-to-every-match", slug="local-without-the-option")
 async def own_messages_without_no_local(peer: Peer) -> None:
     """Without No Local a client gets its own messages."""
     await peer.connect()
@@ -132,7 +145,7 @@ async def own_messages_without_no_local(peer: Peer) -> None:
     await peer.messages(1)
 
 
-@case("MQTT5-3.8.3-3", slug="no-local-one-of-two", needs=["wildcard"])
+@case("X5-message-to-every-match", slug="no-local-one-of-two", needs=["wildcard"])
 async def no_local_of_one_filter(peer: Peer) -> None:
     """No Local of one subscription does not keep another one of the client from delivering."""
     await peer.connect()
@@ -155,7 +168,7 @@ async def retained_message_on_subscribing(peer: Peer) -> None:
     peer.equal(seen, wanted, "the retained messages")
     await peer.silent()
     await peer.publish(peer.topic("a/live"), b"live")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal((message.payload, message.retain), (b"live", False), "what is published later")
 
 
@@ -168,7 +181,7 @@ async def retained_message_is_replaced(peer: Peer) -> None:
         await peer.publish(peer.topic(), payload, qos=qos, retain=True)
     await peer.barrier()
     await peer.subscribe(peer.topic())
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=RETAINED)
     peer.equal(message.payload, b"new", "the payload")
     await peer.silent()
 
@@ -194,7 +207,7 @@ async def empty_payload_removes_the_retained_message(peer: Peer) -> None:
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic())
-    await watcher.messages(1)
+    await watcher.messages(1, under=RETAINED)
     await peer.publish(peer.topic(), b"", retain=True)
     (message,) = await watcher.messages(1)
     peer.equal((message.payload, message.retain), (b"", False), "what is delivered, and its RETAIN")
@@ -227,7 +240,7 @@ async def retain_handling_1(peer: Peer) -> None:
     await peer.subscribe(again)
     await peer.silent()
     await peer.publish(peer.topic(), b"live", qos=again.qos)
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal((message.payload, message.qos), (b"live", again.qos), "what is published later, and its QoS")
     await peer.unsubscribe(peer.topic())
     await peer.subscribe(wanted)
@@ -258,7 +271,7 @@ async def retain_handling_2(peer: Peer) -> None:
         await peer.subscribe(Subscription(peer.topic(), qos, retain_handling=2))
         await peer.silent()
         await peer.publish(peer.topic(), b"live", qos=1)
-        (message,) = await peer.messages(1)
+        (message,) = await peer.messages(1, under=DELIVERY)
         peer.equal((message.payload, message.qos), (b"live", qos), "what is published later, and its QoS")
 
 
@@ -268,7 +281,7 @@ async def retained_message_at_the_granted_qos(peer: Peer) -> None:
     await retain(peer, "t", qos=1)
     for granted in (0, 1):
         await peer.subscribe(peer.topic(), qos=granted)
-        (message,) = await peer.messages(1)
+        (message,) = await peer.messages(1, under=RETAINED)
         peer.equal(message.qos, granted, "the QoS")
 
 
@@ -292,7 +305,7 @@ async def unsubscribe_is_answered(peer: Peer) -> None:
     await peer.connect()
     for number in (1, 65_535):
         await peer.send(Unsubscribe(number, [peer.topic("never")]))
-        peer.equal((await peer.expect(Unsuback)).packet_id, number, "the Packet Identifier")
+        peer.equal((await peer.expect(Unsuback)).packet_id, number, "the Packet Identifier", proven=True)
 
 
 @case(
@@ -344,7 +357,7 @@ async def several_filters_are_unsubscribed(peer: Peer) -> None:
     for name in names:
         await peer.publish(peer.topic(name), b"m")
     await peer.silent()
-    await peer.silent(Unsuback)
+    await peer.silent(Unsuback, proven=True)
 
 
 @case("MQTT5-3.10.4-3", "MQTT311-3.10.4-3", slug="unsubscribed-in-flight", needs=["qos1", "session"])
@@ -355,14 +368,14 @@ async def delivery_under_way_is_finished(peer: Peer) -> None:
     other = peer.another("publisher")
     await other.connect()
     await other.publish(peer.topic(), b"m", qos=1)
-    message = await peer.expect(Publish)
+    message = await peer.expect(Publish, under=DELIVERY)
     await peer.unsubscribe(peer.topic())
     await peer.drop()
     reply = await peer.connect(clean=False, expiry=60)
     if not reply.session_present:
         raise Inconclusive("the session was not kept")
-    again = await peer.find(Publish)
-    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier")
+    again = await peer.again(Publish)
+    peer.equal(again.packet_id, message.packet_id, "the Packet Identifier", proven=True)
     await peer.send(Puback(again.packet_id))
     await peer.connect(clean=True)
 
@@ -394,7 +407,9 @@ async def answers_fit_the_maximum_packet_size(peer: Peer) -> None:
     for packet in peer.inbox:
         if not isinstance(packet, tuple):
             size = len(encode(V5, packet))
-            peer.check(size <= limit, "an answer is too large", expected=f"{limit} bytes", seen=repr(packet))
+            peer.check(
+                size <= limit, "an answer is too large", expected=f"{limit} bytes", seen=repr(packet), proven=True
+            )
 
 
 @case("MQTT5-3.1.2-29", slug="no-problem-information", needs=["qos2"])
@@ -415,7 +430,9 @@ async def no_problem_information(peer: Peer) -> None:
         properties = getattr(packet, "properties", None)
         if properties is not None:
             text = properties.reason_string is not None or properties.user_property
-            peer.check(not text, "a Reason String or User Property came", expected="none", seen=repr(packet))
+            peer.check(
+                not text, "a Reason String or User Property came", expected="none", seen=repr(packet), proven=True
+            )
 
 
 @case("MQTT311-3.8.3-2", "X5-wildcard-refused-suback", slug="wildcard-refused", needs=["setting"],

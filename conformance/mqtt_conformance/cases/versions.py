@@ -58,7 +58,7 @@ async def client_of_another_version_takes_over(peer: Peer) -> None:
         other = peer.another(f"v{version}", version)
         await other.connect(client_id=peer.client_id)
         await peer.expect_closed()
-        await other.barrier()
+        await other.served()
         await other.disconnect()
 
 

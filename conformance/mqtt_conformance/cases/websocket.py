@@ -22,7 +22,7 @@ def _stream(peer: Peer) -> WebSocketStream:
 async def sub_protocol_is_mqtt(peer: Peer) -> None:
     """The sub-protocol that the server selects is `mqtt`."""
     await peer.open()
-    peer.equal(_stream(peer).connection.subprotocol, "mqtt", "the sub-protocol")
+    peer.equal(_stream(peer).connection.subprotocol, "mqtt", "the sub-protocol", proven=True)
 
 
 @case("MQTT5-6.0.0-1", "MQTT311-6.0.0-1", slug="text-frame", needs=["ws"])
@@ -38,7 +38,7 @@ async def packets_come_in_binary_frames(peer: Peer) -> None:
     """The server's packets come in binary frames."""
     await peer.connect()
     await peer.barrier()
-    peer.equal(_stream(peer).texts, 0, "the number of text frames")
+    peer.equal(_stream(peer).texts, 0, "the number of text frames", proven=True)
 
 
 @case("MQTT5-6.0.0-2", "MQTT311-6.0.0-2", slug="split-frames", needs=["ws"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ANSWER, Peer
+from mqtt_conformance.rules import DELIVERY, MALFORMED, PUBREL
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -27,7 +28,7 @@ async def qos0_carries_no_identifier(peer: Peer) -> None:
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"\x00\x01payload")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.payload, b"\x00\x01payload", "the payload")
 
 
@@ -37,7 +38,7 @@ async def no_properties_is_a_length_of_zero(peer: Peer) -> None:
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"m")
-    (message,) = await peer.messages(1)
+    (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.payload, b"m", "the payload")
     await peer.unsubscribe(peer.topic())
 
@@ -50,9 +51,9 @@ async def no_aliases_where_none_are_allowed(peer: Peer) -> None:
         await peer.subscribe(peer.topic("#"))
         for _ in range(3):
             await peer.publish(peer.topic("long/enough/to/be/worth/an/alias"), b"m")
-        for message in await peer.messages(3):
+        for message in await peer.messages(3, under=DELIVERY):
             alias = message.properties.topic_alias if message.properties else None
-            peer.equal(alias, None, "the Topic Alias")
+            peer.equal(alias, None, "the Topic Alias", proven=True)
 
 
 @case("MQTT5-3.1.2-26", "MQTT5-3.3.2-11", "MQTT5-3.3.2-7", slug="aliases-in-range")
@@ -66,15 +67,15 @@ async def aliases_keep_to_the_maximum(peer: Peer) -> None:
         for number in (0, 0, 1, 2, 3, 4, 0, 4):
             name = peer.topic(f"name/{number}")
             await peer.publish(name, b"%d" % number)
-            (message,) = await peer.messages(1)
+            (message,) = await peer.messages(1, under=DELIVERY)
             alias = message.properties.topic_alias if message.properties else None
             if alias is not None:
                 used = True
-                peer.check(1 <= alias <= limit, "the Topic Alias", expected=f"1 to {limit}", seen=alias)
+                peer.check(1 <= alias <= limit, "the Topic Alias", expected=f"1 to {limit}", seen=alias, proven=True)
                 if message.topic:
                     known[alias] = message.topic
             seen = message.topic or known.get(alias or 0, "nothing")
-            peer.equal(seen, name, "the topic that the alias stands for")
+            peer.equal(seen, name, "the topic that the alias stands for", proven=True)
         peer.note("the server assigns Topic Aliases" if used else "the server assigns no Topic Aliases")
 
 
@@ -90,11 +91,11 @@ async def pubrel_fits_the_maximum_packet_size(peer: Peer) -> None:
     if not isinstance(message, Publish):
         raise Inconclusive("the message does not fit")
     await peer.send(Pubrec(message.packet_id), Pubrec(999))
-    releases = [await peer.find(Pubrel)]
+    releases = [await peer.find(Pubrel, under=PUBREL)]
     await peer.quiet()
     releases += [p for p in peer.inbox if isinstance(p, Pubrel)]
     for release in releases:
-        peer.check(len(encode(V5, release)) <= 60, "the PUBREL is too large", seen=repr(release))
+        peer.check(len(encode(V5, release)) <= 60, "the PUBREL is too large", seen=repr(release), proven=True)
 
 
 @case(
@@ -110,10 +111,10 @@ async def disconnect_of_the_server(peer: Peer) -> None:
     limit = 40
     await peer.connect(properties=ConnectProperties(maximum_packet_size=limit))
     await peer.send(b"\x00\x00")
-    last = await peer.expect_closed()
+    last = await peer.expect_closed(under=MALFORMED)
     if not isinstance(last, Disconnect):
         raise Inconclusive("closed without DISCONNECT, which the standard allows")
-    peer.check(len(encode(V5, last)) <= limit, "the DISCONNECT is too large", seen=repr(last))
+    peer.check(len(encode(V5, last)) <= limit, "the DISCONNECT is too large", seen=repr(last), proven=True)
 
 
 @case("MQTT5-4.7.3-2", "MQTT311-4.7.3-2", slug="null-in-filter")
@@ -124,7 +125,7 @@ async def null_in_a_topic_filter(peer: Peer) -> None:
     await peer.send(raw)
     reply = await peer._next((Suback, Disconnect), ANSWER)
     if isinstance(reply, Suback):
-        peer.check(reply.reason_codes[0] >= 0x80, "the subscription is granted", seen=repr(reply))
+        peer.check(reply.reason_codes[0] >= 0x80, "the subscription is granted", seen=repr(reply), proven=True)
     else:
         await peer.expect_closed()
 
@@ -137,7 +138,7 @@ async def violation_closes(peer: Peer) -> None:
     await peer.connect()
     await peer.send(b"\xc1\x00")
     await peer.expect_closed()
-    await bystander.barrier()
+    await bystander.served()
 
 
 @case("MQTT5-4.13.1-1", "X5-error-other-sessions", "X5-closing-code-alone", slug="error-touches-no-other")
@@ -148,7 +149,7 @@ async def error_touches_no_other(peer: Peer) -> None:
     await peer.connect()
     await peer.send(b"\x00\x00")  # a packet type that does not exist
     await peer.expect_closed()
-    await bystander.barrier()
+    await bystander.served()
 
 
 @case("MQTT311-3.1.3-9", slug="refused-id")
@@ -157,5 +158,8 @@ async def refused_client_id_is_told(peer: Peer) -> None:
     await peer.open()
     await peer.send(peer.connect_packet(client_id="", clean=False))
     reply = await peer.expect(Connack)
+    accepted = reply.reason_code == 0
+    peer.check(not accepted, "the CONNECT is accepted", expected="CONNACK 0x02", seen=repr(reply),
+               under=("MQTT311-3.1.3-8",))  # fmt: skip
     peer.equal(reply.reason_code, 2, "the return code")
     await peer.expect_closed()

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from mqtt_conformance.faults.fault import Fault
+from mqtt_conformance.rules import DELIVERY
 from mqtt_ref.engine.generated.decisions import LIMITS
 from mqtt_ref.engine.tables import MACHINES, TABLES, Tables, changed
 from mqtt_ref.wire.generated.vectors import vectors
@@ -22,6 +23,14 @@ TIMERS = ("elapsed", "expired", "ended", "resumed")
 
 ASKED = ("deciding", "asked", "reasked")
 """States and inputs that only a broker knows which has to ask somebody else who may connect."""
+
+
+HELD = {
+    "await_puback": ("MQTT5-4.3.2-3", "MQTT311-4.3.2-1"),
+    "await_pubrec": ("MQTT5-4.3.3-3", "MQTT311-4.3.3-1"),
+    "await_pubcomp": ("MQTT5-4.3.3-5", "MQTT311-4.3.3-1"),
+}
+"""What a broker breaks that lets the wrong acknowledgement end a delivery: the rows cite what its client broke."""
 
 
 def generated() -> Iterator[Fault]:
@@ -41,6 +50,8 @@ def _transitions(machine: str) -> Iterator[Fault]:
         cites = tuple(module.CITES[at])
         if not cites or not name:
             continue
+        if machine == "qos_send" and cites[0] == "MQTT5-3.3.4-1":
+            cites = HELD[state]
         place = f"{machine}/{state}/{name}"
         fault = partial(Fault, alone=name in TIMERS, asks=state in ASKED or name in ASKED)
         elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
@@ -53,7 +64,8 @@ def _transitions(machine: str) -> Iterator[Fault]:
         for number in range(len(module.STATES)):
             if number != module.NEXT[at] and action:
                 word = module.STATES[number]
-                yield fault(f"{place}/goes-to-{word}", cites, _change(machine, state, name, next=word))
+                also = DELIVERY if (machine, word) == ("subscription", "absent") else ()
+                yield fault(f"{place}/goes-to-{word}", (*cites, *also), _change(machine, state, name, next=word))
                 break
 
 

@@ -196,8 +196,9 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
                 if result.verdict not in ACCUSES and not hung():
                     continue
                 again = await play(result.case, target)
-                if (again.verdict in ACCUSES or hung()) and await healthy.passes(result.case):
-                    for statement in set(result.case.statements) & set(fault.statements):
+                right = blamed(again) & set(fault.statements)
+                if right and (again.verdict in ACCUSES or hung()) and await healthy.passes(result.case):
+                    for statement in right:
                         by.setdefault(statement, result.case.id)
                 if _done(fault, by):
                     break
@@ -205,6 +206,11 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def blamed(result: Result) -> set[str]:
+    """The rules that a case which failed accuses the broker of."""
+    return {result.breach} if result.breach else set(result.case.statements)
 
 
 async def play(case: Case, target: Target) -> Result:

@@ -36,13 +36,14 @@ class Meddling:
     """What is done to a packet of the client (`up`) and to one of the broker (`down`): what to pass on instead.
 
     `linger` keeps the connection open where the broker closes it; `farewell` is sent before the close to a 5.0 client
-    that got no CONNACK.
+    that got no CONNACK. `late` says by how many seconds a packet of the broker comes late; those behind it do not wait.
     """
 
     up: Alter | None = None
     down: Alter | None = None
     linger: Callable[[Talk], bool] | None = None
     farewell: bytes = b""
+    late: Callable[[Talk, Packet], float] | None = None
 
 
 class Meddler:
@@ -87,7 +88,7 @@ class Meddler:
         try:
             await asyncio.gather(
                 self._pump(reader, broker_writer, talk, _Side(CLIENT, self.meddling.up), writer),
-                self._pump(broker_reader, writer, talk, _Side(SERVER, self.meddling.down), broker_writer),
+                self._pump(broker_reader, writer, talk, _Side(SERVER, self._down(writer)), broker_writer),
             )
         except (OSError, asyncio.CancelledError):
             pass
@@ -95,6 +96,23 @@ class Meddler:
             for one in (writer, broker_writer):
                 one.transport.abort()
             self._tasks.discard(task)
+
+    def _down(self, writer: asyncio.StreamWriter) -> Alter | None:
+        """What is done to packets of the broker, with those that come late written when their time has come."""
+        late, down = self.meddling.late, self.meddling.down
+        if late is None:
+            return down
+
+        def alter(talk: Talk, packet: Packet) -> Iterable[Packet | bytes]:
+            out = down(talk, packet) if down is not None else (packet,)
+            seconds = late(talk, packet)
+            if not seconds:
+                return out
+            data = b"".join(one if isinstance(one, bytes) else encode(talk.version, one) for one in out)
+            asyncio.get_running_loop().call_later(seconds, writer.write, data)
+            return ()
+
+        return alter
 
     async def _pump(
         self,

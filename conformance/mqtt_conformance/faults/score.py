@@ -81,6 +81,7 @@ async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
             print(word, fault.id, *sorted(set(outcome.by.values()))[:3], *(f"MISSED {m}" for m in missed), flush=True)
         return found
 
+    load_cases()  # which may take a slow machine as long as a broker takes that hangs
     with _watchdog(asyncio.get_running_loop(), healthy):
         mine = [f for f in all_faults() if f.id in wanted]
         first = await asyncio.gather(*(one(f) for f in mine if not f.alone))

@@ -117,6 +117,7 @@ def _details(result: Result, quotes: Mapping[str, str], *, opened: bool = False)
     for label, text in (("verdict", result.message), ("expected", result.expected), ("seen", result.seen)):
         if text:
             out.append(f"<dt>{label}<dd>{escape(text[:2000])}")
+    out += [f"<dt>note<dd>{escape(note[:2000])}" for note in result.notes if note not in result.message]
     out.append("</dl>")
     if result.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED) and result.trace:
         out.append("<pre>" + escape("\n".join(lines(result.trace))) + "</pre>")

@@ -46,6 +46,7 @@ SCHEMA: Final[dict[str, Any]] = {
                     "message": {"type": "string"},
                     "expected": {"type": "string"},
                     "seen": {"type": "string"},
+                    "breach": {"type": "string", "description": "the rule broken first, if none of the case's own"},
                     "seconds": {"type": "number", "minimum": 0},
                     "notes": {"type": "array", "items": {"type": "string"}},
                     "trace": {
@@ -95,6 +96,7 @@ def _result(result: Result) -> dict[str, Any]:
         "seen": result.seen,
         "seconds": round(result.seconds, 3),
         "notes": result.notes,
+        **({"breach": result.breach} if result.breach else {}),
     }
     if result.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED):
         out["trace"] = [

@@ -50,6 +50,10 @@ def _case(suite: ElementTree.Element, result: Result, version: int) -> None:
     for statement in result.case.statements:
         ElementTree.SubElement(properties, "property", name="statement", value=statement)
     ElementTree.SubElement(properties, "property", name="verdict", value=result.verdict)
+    if result.breach:
+        ElementTree.SubElement(properties, "property", name="breach", value=result.breach)
+    for note in result.notes:
+        ElementTree.SubElement(properties, "property", name="note", value=_clean(note))
     message = _clean(result.message)
     if result.verdict is Verdict.FAIL:
         failure = ElementTree.SubElement(element, "failure", message=message)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, strangers
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -17,7 +17,7 @@ __all__ = ["badge", "render"]
 
 def render(results: Sequence[Result]) -> str:
     """A table by section, then a list of the failures."""
-    out = ["## MQTT conformance", "", headline(results), ""]
+    out = ["## MQTT conformance", "", headline(results), *strangers(results), ""]
     out.append("| MQTT | section | " + " | ".join(Verdict) + " |")
     out.append("|---|---|" + "---:|" * len(Verdict))
     for (version, section), some in by_section(results).items():

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 from mqtt_conformance.case import VERSION_NAMES
+from mqtt_conformance.record import PASSED_OVER
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["by_section", "counts", "failures", "headline", "plain", "section_of"]
+__all__ = ["by_section", "counts", "failures", "headline", "plain", "section_of", "strangers"]
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:
@@ -50,6 +51,13 @@ def headline(results: Iterable[Result]) -> str:
     text = ", ".join(f"{n} {v}" for v, n in counts(results).items() if n)
     versions = ", ".join(VERSION_NAMES[v] for v in sorted({r.case.version for r in results}, reverse=True))
     return f"{text or 'nothing ran'} (MQTT {versions})" if versions else text or "nothing ran"
+
+
+def strangers(results: Iterable[Result]) -> list[str]:
+    """One line if cases were sent messages that they had not asked for, which their notes tell; else none."""
+    number = sum(any(note.startswith(PASSED_OVER) for note in r.notes) for r in results)
+    who, they = ("1 case", "it") if number == 1 else (f"{number} cases", "they")
+    return [f"{who} passed over messages that {they} had not asked for; notes say which"] * bool(number)
 
 
 def plain(text: str) -> str:

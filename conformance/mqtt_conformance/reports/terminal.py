@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, strangers
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -31,7 +31,7 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], *, verbose: boo
         wanted = [r for r in results if r.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED)]
     for result in wanted:
         out += ["", *failure_lines(result, quotes)]
-    out += ["", headline(results)]
+    out += ["", *strangers(results), headline(results)]
     return plain("\n".join(out))
 
 
@@ -48,4 +48,5 @@ def failure_lines(result: Result, quotes: Mapping[str, str]) -> list[str]:
         out.append(f"  expected: {result.expected}")
     if result.seen:
         out.append(f"  seen:     {result.seen}")
+    out += [f"  note:     {note}" for note in result.notes if note not in result.message]
     return out + [f"  {line}" for line in lines(result.trace)]

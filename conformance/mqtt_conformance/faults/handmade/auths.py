@@ -26,6 +26,6 @@ def faults() -> Iterator[Fault]:
     yield by_hand("auth/no-reply", "X5-reauthentication-reply MQTT5-4.12.1-1", down=drop(Auth, when=success))
     yield by_hand(
         "auth/server-asks-again",
-        "X5-auth-reauthenticate-client X5-reauthentication-reply",
+        "X5-auth-reauthenticate-client",
         down=set_(Auth, reason_code=0x19),
     )

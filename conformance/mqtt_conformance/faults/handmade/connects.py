@@ -39,13 +39,13 @@ def faults() -> Iterator[Fault]:
 
     yield by_hand(
         "connect/will-lost",
-        """MQTT5-3.1.2-7 MQTT5-3.1.2-8 MQTT311-3.1.2-8 MQTT5-3.1.2-12 MQTT311-3.1.2-14 MQTT5-3.1.2-15
-        MQTT311-3.1.2-17 X5-will-on-network-failure X5-will-on-server-close X5-disconnect-with-will
+        """MQTT5-3.1.2-7 MQTT5-3.1.2-8 MQTT311-3.1.2-8
+        X5-will-on-network-failure X5-will-on-server-close X5-disconnect-with-will
         X31-will-situations X311-will-situations X5-will-delay-absent X5-will-on-client-close
-        X5-will-payload-published X311-will-payload X31-will-message-published X5-will-properties-published
-        X5-takeover-will-no-delay X5-will-on-keep-alive-timeout X5-will-message-expiry-sent
-        X5-session-state-will MQTT5-3.14.1-1 X311-will-qos MQTT5-3.1.3-10 X5-will-published-qos
-        X5-will-delay-first-event X5-takeover-will-session-end MQTT311-3.14.1-1""",
+        X5-will-payload-published X311-will-payload X31-will-message-published
+        X5-takeover-will-no-delay X5-will-on-keep-alive-timeout
+        X5-session-state-will
+        X5-will-delay-first-event X5-takeover-will-session-end""",
         up=on(Connect)(will),
     )
 
@@ -79,8 +79,7 @@ def faults() -> Iterator[Fault]:
         "connect/all-clean",
         """MQTT5-3.2.2-3 MQTT5-3.1.2-5 MQTT5-3.1.2-23 MQTT311-3.1.2-5 MQTT5-4.5.0-1 MQTT311-4.5.0-1
         MQTT5-4.1.0-1 MQTT311-4.1.0-1 X5-session-state-outbound X5-session-state-subscriptions
-        X31-clean-session-unset MQTT311-3.1.2-4 X5-session-duration X5-session-state-existence
-        X31-qos0-not-stored""",
+        X31-clean-session-unset MQTT311-3.1.2-4 X5-session-duration X5-session-state-existence""",
         up=set_(Connect, clean_start=True),
     )
     yield by_hand(

@@ -57,9 +57,10 @@ def _sizes() -> Iterator[Fault]:
         made[kind] = (properties, f"MQTT5-3.{number}.2-2", f"MQTT5-3.{number}.2-3")
     for kind, (properties, reason, user) in made.items():
         name = kind.__name__.lower()
+        method = {"authentication_method": "conformance"} if kind is Auth else {}
         texts: dict[str, tuple[str, Any]] = {
-            "reason-string": (reason, properties(reason_string="why" * 30)),
-            "user-properties": (user, properties(user_property=[("a", "b" * 90)])),
+            "reason-string": (reason, properties(reason_string="why" * 30, **method)),
+            "user-properties": (user, properties(user_property=[("a", "b" * 90)], **method)),
         }
         for word, (statement, value) in texts.items():
             yield by_hand(f"size/{name}-{word}", statement, down=set_(kind, small, properties=value))
@@ -77,7 +78,7 @@ def _ends() -> Iterator[Fault]:
         "end/stays-open",
         """MQTT5-3.1.0-1 MQTT311-3.1.0-1 MQTT5-3.1.0-2 MQTT311-3.1.0-2 MQTT5-3.1.2-2 MQTT5-3.1.4-2
         MQTT5-4.13.2-1 MQTT5-3.2.2-7 MQTT311-3.2.2-5 X31-connack-refused-close X311-connect-refused-close
-        MQTT5-3.14.4-2 MQTT5-4.13.1-1 MQTT311-4.8.0-1 MQTT311-2.2.2-2 MQTT5-3.1.4-1 MQTT311-3.1.4-1
+        MQTT5-4.13.1-1 MQTT311-4.8.0-1 MQTT311-2.2.2-2 MQTT5-3.1.4-1 MQTT311-3.1.4-1
         MQTT5-3.1.4-3 MQTT311-3.1.4-2 X31-client-id-in-use MQTT5-4.12.0-1 MQTT5-4.12.0-7
         X5-auth-other-method X5-first-packet-not-connect MQTT5-3.8.3-4 X5-connect-reserved-flag-malformed
         MQTT5-3.1.2-3 MQTT311-3.1.2-3 MQTT311-3.1.3-8 MQTT311-3.1.3-9

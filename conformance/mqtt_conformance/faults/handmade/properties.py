@@ -28,7 +28,8 @@ def faults() -> Iterator[Fault]:
         "message_expiry_interval": "MQTT5-3.3.2-6 X5-will-message-expiry-sent",
         "user_property": "MQTT5-3.3.2-17 MQTT5-3.1.3-10 X5-user-property-repeat-allowed",
         "subscription_identifier": "MQTT5-3.3.4-3 MQTT5-3.3.4-4 X5-subscription-identifier-stored "
-        "X5-subscription-identifier-identical X5-subscription-identifier-shared X5-session-state-subscriptions",
+        "X5-subscription-identifier-identical X5-subscription-identifier-shared X5-session-state-subscriptions "
+        "X5-subscription-identifier-absent",
     }
     for name, statements in lost.items():
         empty: Any = [] if name in ("user_property", "subscription_identifier") else None

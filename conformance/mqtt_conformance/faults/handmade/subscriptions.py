@@ -27,6 +27,20 @@ from mqtt_ref.wire.primitives import V5
 __all__ = ["faults"]
 
 
+def _client(talk: Talk) -> str:
+    return talk.connect.client_id if talk.connect is not None else ""
+
+
+def _case(talk: Talk) -> str:
+    """What the Client Identifiers of one case have in common."""
+    return _client(talk)[:11]
+
+
+@on(Subscribe)
+def _remembered(talk: Talk, packet: Subscribe) -> None:
+    talk.all[_client(talk)] = packet.subscriptions[0].topic_filter
+
+
 def faults() -> Iterator[Fault]:
     """All of them."""
 
@@ -60,7 +74,7 @@ def faults() -> Iterator[Fault]:
     yield by_hand("subscribe/retain-handling-ignored", "MQTT5-3.3.1-10 MQTT5-3.3.1-11", up=options(retain_handling=0))
     yield by_hand(
         "subscribe/never-retained",
-        "MQTT5-3.3.1-9 MQTT5-3.3.1-10 MQTT5-3.8.4-4 X5-subscription-created",
+        "MQTT5-3.3.1-9 MQTT5-3.3.1-10 X5-subscription-created",
         up=options(retain_handling=2),
     )
     yield by_hand("subscribe/retain-as-published", "MQTT5-3.3.1-12", up=options(retain_as_published=True))
@@ -101,8 +115,9 @@ def faults() -> Iterator[Fault]:
         "subscribe/retained-on-resume",
         "X5-retained-on-subscribe MQTT5-3.3.1-9 MQTT5-3.3.1-10",
         thorough=False,
+        up=_remembered,
         down=on(Connack, when=lambda talk, p: p.session_present)(
-            lambda talk, p: (p, Publish("retained/again", b"m", retain=True))
+            lambda talk, p: (p, Publish(talk.all.get(_client(talk), "retained/again"), b"m", retain=True))
         ),
     )
     yield by_hand(
@@ -156,18 +171,18 @@ def _leaves(talk: Talk, packet: Packet) -> Out:
     """Notes a message that its receiver refused, or left behind half received."""
     refused = isinstance(packet, (Puback, Pubrec)) and packet.reason_code >= 0x80
     if refused or (isinstance(packet, Disconnect) and talk.here.get("begun")):
-        talk.all["again"] = talk.all.get("last")
+        talk.all["again", _case(talk)] = talk.all.get(("last", _case(talk)))
     talk.here["begun"] = talk.here.get("begun") or isinstance(packet, Pubrec)
     return (packet,)
 
 
 def _moved(talk: Talk, packet: Packet) -> Out:
-    """Sends such a message to whoever comes next."""
+    """Sends such a message to the client of the case that comes next."""
     if isinstance(packet, Publish) and packet.qos:
-        talk.all["last"] = packet
-    again = talk.all.get("again")
+        talk.all["last", _case(talk)] = packet
+    again = talk.all.get(("again", _case(talk)))
     if isinstance(packet, Pingresp) and again is not None:
-        talk.all["again"] = None
+        talk.all["again", _case(talk)] = None
         return (packet, Publish(again.topic, again.payload, again.qos, packet_id=777))
     return (packet,)
 

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Who we are at a broker with passwords, in a CONNECT that is malformed in another place.
+
+A broker that refuses a CONNECT because it knows nobody of that name has shown nothing about what is wrong with it.
+So the run's credentials are put into a malformed CONNECT where they can stand in it; where they cannot, what the
+broker does counts only if it does not refuse a sound CONNECT without the right credentials in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mqtt_conformance.peer import ANSWER, Peer
+from mqtt_conformance.reacted import reacted
+from mqtt_conformance.target import Target
+from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.packets import Connack, Connect
+from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.violation import Violation
+
+__all__ = ["refusals", "with_credentials"]
+
+WILL, PASSWORD, USERNAME = 0x04, 0x40, 0x80
+
+
+class _Cut(Exception):
+    """The bytes end, or a length in them leads beyond their end."""
+
+
+class _Reader(NamedTuple):
+    """Walks through a CONNECT by its lengths alone, whatever stands between them."""
+
+    data: bytes
+
+    def field(self, at: int) -> int:
+        """Where a field with a length of two bytes ends."""
+        return self.over(at + 2, int.from_bytes(self.data[at : self.over(at, 2)], "big"))
+
+    def over(self, at: int, size: int) -> int:
+        if at + size > len(self.data):
+            raise _Cut
+        return at + size
+
+    def properties(self, at: int) -> int:
+        size, end = self.number(at)
+        return self.over(end, size)
+
+    def number(self, at: int) -> tuple[int, int]:
+        """A variable byte integer, and where it ends."""
+        value = 0
+        for more in range(4):
+            self.over(at + more, 1)
+            value |= (self.data[at + more] & 0x7F) << 7 * more
+            if self.data[at + more] < 0x80:
+                return value, at + more + 1
+        raise _Cut
+
+
+def with_credentials(data: bytes, version: int, target: Target, *, rest: bool = False) -> bytes | None:
+    """A malformed CONNECT that breaks the same rule, with the target's credentials instead of those in it.
+
+    `rest`: there are bytes behind its end, which is what is wrong with it. None: they cannot stand in it, because it
+    ends before them, or the rule is one about them.
+    """
+    try:
+        made = _made(data, version, target, rest=rest)
+    except _Cut:
+        return None
+    return made if _broken(made) == _broken(data) else None
+
+
+def _broken(data: bytes) -> str:
+    """The rule that a CONNECT breaks first; empty if none."""
+    found = Decoder(0, CLIENT).feed(data)
+    return found[0].statement if found and isinstance(found[0], Violation) else ""
+
+
+def _made(data: bytes, version: int, target: Target, *, rest: bool) -> bytes:
+    reader = _Reader(data)
+    size, begin = reader.number(1)
+    if begin + size != len(data):
+        raise _Cut
+    level = reader.field(begin)
+    flags_at = reader.over(level, 1)
+    at = reader.over(flags_at, 3)
+    flags = data[flags_at]
+    if version == V5:
+        at = reader.properties(at)
+    at = reader.field(at)
+    if flags & WILL:
+        if version == V5:
+            at = reader.properties(at)
+        at = reader.field(reader.field(at))
+    end = at
+    for flag in (USERNAME, PASSWORD):
+        if flags & flag:
+            end = reader.field(end)
+    if end != len(data) and not rest:
+        raise _Cut
+    flags &= ~(USERNAME | PASSWORD)
+    own = b""
+    if target.username is not None:
+        flags |= USERNAME
+        own += _field(target.username.encode())
+    if target.password is not None:
+        flags |= PASSWORD
+        own += _field(target.password)
+    body = data[begin:flags_at] + bytes([flags]) + data[flags_at + 1 : at] + own + data[end:]
+    return data[:1] + _number(len(body)) + body
+
+
+def _field(value: bytes) -> bytes:
+    return len(value).to_bytes(2, "big") + value
+
+
+def _number(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        value, low = value >> 7, value & 0x7F
+        out.append(low | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+async def refusals(peer: Peer) -> frozenset[tuple[str, int]]:
+    """How this broker refuses sound CONNECTs without credentials, and with wrong ones: reactions and their codes.
+
+    Empty where the target has no credentials, so that nothing can be refused for want of them.
+    """
+    target = peer.target
+    if target.username is None and target.password is None:
+        return frozenset()
+    known = target.refusals.get(peer.version)
+    if known is None:
+        known = frozenset([await _refusal(peer, None, None), await _refusal(peer, "user", b"data")])
+        target.refusals[peer.version] = known
+    return known
+
+
+async def _refusal(peer: Peer, username: str | None, password: bytes | None) -> tuple[str, int]:
+    stranger = peer.another(f"nobody{len(peer.run.peers)}")
+    packet: Connect = stranger.connect_packet()
+    packet.username, packet.password = username, password
+    await stranger.open()
+    await stranger.send(packet)
+    await stranger._wait(lambda: stranger.closed or bool(stranger.inbox), ANSWER)
+    if any(isinstance(p, Connack) and p.reason_code for p in stranger.inbox):
+        await stranger._wait(lambda: stranger.closed, ANSWER)
+    _, outcome, code = reacted(stranger.inbox, closed=stranger.closed)
+    await stranger.drop(record=False)
+    return outcome, code

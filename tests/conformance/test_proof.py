@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""What is held against a broker at once, what has to fail again, and what says nothing about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from mqtt_conformance import peer as peer_module
+from mqtt_conformance.case import load_cases
+from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
+from mqtt_conformance.faults.spoil import drop, on
+from mqtt_conformance.judging import reordered
+from mqtt_conformance.runner import Result, probe, run_cases
+from mqtt_conformance.target import Target
+from mqtt_conformance.verdict import Verdict
+from mqtt_ref.auth.ledger import Ledger
+from mqtt_ref.auth.ledger_hook import LedgerHook
+from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.tables import TABLES, Tables, changed
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.server import Server
+from mqtt_ref.wire.packets import Connack, Packet, Puback, Publish, Pubrel
+from mqtt_ref.wire.reactions import reaction
+
+RESUMED = (
+    "resend-qos1 resend-qos2 resend-pubrel no-expiry-in-flight no-expiry-at-takeover resend-ends wrong-ack "
+    "quota-ceiling no-revert unsubscribed-in-flight shared-qos2-finishes quota-new-connection"
+)
+
+
+def judged(
+    slugs: str,
+    meddling: Meddling | None = None,
+    *,
+    versions: Iterable[int] = (5, 4, 3),
+    factor: float = 1.0,
+    options: Options | None = None,
+    tables: Tables = TABLES,
+    password: bool = False,
+) -> list[Result]:
+    """The cases of these slugs against our broker behind a meddler; with `password` it lets one user in."""
+    cases = [c for c in load_cases().values() if c.id.partition("/")[2] in slugs.split() and c.version in versions]
+    assert cases
+    ledger = Ledger.from_mapping({"users": {"me": {"password": "secret"}}})
+
+    async def run() -> list[Result]:
+        async with AsyncExitStack() as stack:
+            hook = LedgerHook(ledger) if password else AllowAll()
+            server = await stack.enter_async_context(Server(options or Options(), hooks=[hook], tables=tables))
+            meddler = await stack.enter_async_context(Meddler(server.port, meddling or Meddling()))
+            target = Target(meddler.url, factor=factor)
+            if password:
+                target.username, target.password = "me", b"secret"
+            target.capabilities = await probe(target)
+            return await run_cases(cases, target)
+
+    return asyncio.run(run())
+
+
+def once(change: Callable[[Packet], object]) -> Callable[[Talk, Packet], bool]:
+    """Holds for the first packet of all connections that `change` holds for."""
+
+    def first(talk: Talk, packet: Packet) -> bool:
+        if talk.all.get("done") or not change(packet):
+            return False
+        talk.all["done"] = True
+        return True
+
+    return first
+
+
+@on(Publish, when=lambda talk, packet: packet.qos == 1 and not talk.all.get("done"))
+def shuffled(talk: Talk, packet: Publish) -> Iterable[Publish]:
+    """The first three messages of QoS 1 in another order; what comes later in the right one."""
+    held = talk.here.setdefault("held", [])
+    held.append(packet)
+    if len(held) < 3:
+        return ()
+    talk.all["done"] = True
+    return (held[1], held[0], held[2])
+
+
+@pytest.mark.parametrize("version", [5, 4])
+def test_another_order_is_a_failure_when_seen_once(version: int) -> None:
+    (result,) = judged("queued-qos1", Meddling(down=shuffled), versions=[version])
+    assert (result.verdict, result.proven) == (Verdict.FAIL, True)
+
+
+@on(Puback, when=once(lambda p: isinstance(p, Puback)))
+def other_identifier(talk: Talk, packet: Puback) -> None:
+    packet.packet_id = packet.packet_id % 65_535 + 1
+
+
+@on(Publish, when=once(lambda p: isinstance(p, Publish) and len(p.payload) == 256))
+def other_bytes(talk: Talk, packet: Publish) -> None:
+    packet.payload = packet.payload[::-1]
+
+
+@on(Publish, when=once(lambda p: isinstance(p, Publish)))
+def illegal(talk: Talk, packet: Publish) -> Iterable[bytes]:
+    body = len(packet.topic).to_bytes(2, "big") + packet.topic.encode() + b"\x00\x01"
+    return (bytes([0x36, len(body)]) + body,)
+
+
+@pytest.mark.parametrize(
+    ("slug", "down"), [("puback", other_identifier), ("delivery", other_bytes), ("delivery", illegal)]
+)
+def test_wrong_identifiers_and_bytes_are_a_failure_when_seen_once(
+    slug: str, down: Callable[[Talk, Packet], Iterable[Packet | bytes]]
+) -> None:
+    result = judged(slug, Meddling(down=down), versions=[4])[-1]
+    assert (result.verdict, result.proven) == (Verdict.FAIL, True)
+
+
+def test_a_message_that_does_not_come_once_is_no_failure() -> None:
+    lost = drop(Publish, when=once(lambda p: isinstance(p, Publish)))
+    (result,) = judged("delivery", Meddling(down=lost), versions=[4], factor=0.2)
+    assert (result.verdict, result.proven) == (Verdict.INCONCLUSIVE, False)
+
+
+def test_what_is_another_order() -> None:
+    wanted = [b"0", b"1", b"2"]
+    assert reordered([b"1", b"0", b"2"], wanted)
+    assert reordered([b"2", b"1"], wanted)
+    assert not reordered([b"0", b"2"], wanted)
+    assert not reordered([b"0", b"1", b"0", b"2"], wanted), "a repeat"
+    assert not reordered([b"0", b"3", b"1"], wanted), "somebody else's"
+    assert not reordered([6, 0], [0, 6]), "numbers of messages are no messages"
+    assert not reordered([b"1", b"0"], [b"0", b"0"]), "which of two that are alike came first, nobody can tell"
+
+
+def resent(talk: Talk, packet: Packet) -> float:
+    if isinstance(packet, Connack):
+        talk.here["resumed"] = packet.session_present or talk.version == 3
+    fresh = talk.here.setdefault("fresh", set())
+    if isinstance(packet, Publish) and not packet.dup:
+        fresh.add(packet.packet_id)
+    owed = isinstance(packet, Pubrel) and packet.packet_id not in fresh and talk.here.get("resumed")
+    return 1.6 if owed or (isinstance(packet, Publish) and packet.dup) else 0.0
+
+
+@pytest.mark.timeout(180)
+def test_who_sends_again_by_a_timer_is_not_accused() -> None:
+    """Longer than the cases wait: they are inconclusive, and say why."""
+    results = judged(RESUMED, Meddling(late=resent), factor=0.2)
+    assert [f"{r.case.id}: {r.message}" for r in results if r.verdict is Verdict.FAIL] == []
+    told = [r.case.id for r in results if "no time is laid down" in r.message]
+    assert {i.partition("/")[2] for i in told} >= {"resend-qos1", "resend-qos2", "resend-pubrel", "wrong-ack"}
+
+
+@pytest.mark.timeout(180)
+def test_who_never_sends_again_is_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "RESENT", 3.0)
+    never = drop(Publish, when=lambda talk, packet: packet.dup)
+    results = judged("resend-qos1 resend-qos2 no-expiry-in-flight", Meddling(down=never), factor=0.2, versions=[5, 4])
+    assert {r.verdict for r in results} == {Verdict.FAIL}
+
+
+def test_a_will_topic_that_is_none_may_be_refused_with_a_code() -> None:
+    """3.1.4 of MQTT 3.1.1 forbids a CONNACK only where section 3.1 is broken, which says nothing of such a topic."""
+    slugs = "vector-topic-wildcard-connect-will_topic vector-topic-empty-connect-will_topic"
+    results = judged(slugs, Meddling(farewell=b"\x20\x02\x00\x05"), versions=[4])
+    assert [r.verdict for r in results] == [Verdict.PASS] * 2
+    other = judged("vector-trailing-connect", Meddling(farewell=b"\x20\x02\x00\x05"), versions=[4])
+    assert [(r.verdict, r.proven) for r in other] == [(Verdict.FAIL, True)]
+    away = judged("vector-trailing-connect", Meddling(farewell=b"\x20\x02\x00\x03"), versions=[4])
+    assert [r.verdict for r in away] == [Verdict.INCONCLUSIVE], "a server that is not available may not have looked"
+
+
+def connects() -> str:
+    names = [c.id.partition("/")[2] for c in load_cases().values()]
+    return " ".join(n for n in names if (n.startswith("vector-") and "-connect-" in n) or n == "cut-payload")
+
+
+@pytest.mark.timeout(180)
+def test_a_password_changes_no_verdict() -> None:
+    results = judged(connects(), password=True)
+    assert len(results) > 300
+    assert [f"{r.case.id}: {r.message}" for r in results if r.verdict is not Verdict.PASS] == []
+
+
+@pytest.mark.parametrize("version", [5, 4])
+def test_who_accepts_a_malformed_connect_is_caught_with_a_password(version: int) -> None:
+    """The reserved flag, a byte too much and a name that is no UTF-8 are overlooked, the password is not."""
+    rules = {
+        5: ("MQTT5-3.1.2-3", "X5-trailing-bytes", "MQTT5-1.5.4-1"),
+        4: ("MQTT311-3.1.2-3", "X311-trailing-bytes", "MQTT311-1.5.3-1"),
+    }[version]
+    slugs = "vector-bits-connect-connect_flags vector-trailing-connect vector-utf8-broken-connect-client_id"
+    for rule in rules:
+        row = reaction(rule, 0x81, version, "new")._replace(action="ignore")
+        tables = changed(TABLES, reactions={rule: row})
+        results = [r for r in judged(slugs, versions=[version], tables=tables, password=True, factor=0.4)
+                   if rule in r.case.statements]  # fmt: skip
+        assert [r.verdict for r in results] == [Verdict.FAIL], rule
+
+
+def test_a_refusal_for_want_of_credentials_counts_for_nothing() -> None:
+    """A broker that refuses all it does not know in the same way has shown nothing about a CONNECT that is cut."""
+    closes = Options(decisions={"unauthorized_connect": "close"})
+    results = judged("vector-truncation-connect-client_id cut-payload", options=closes, versions=[4], password=True)
+    assert {r.verdict for r in results} == {Verdict.INCONCLUSIVE}
+    assert all("credentials" in r.message for r in results)
+    carried = judged("vector-trailing-connect", options=closes, versions=[4], password=True)
+    assert [r.verdict for r in carried] == [Verdict.PASS]
