@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMS",
+    "LOCAL",
     "NEVER",
     "VERSION",
     "Trace",
@@ -247,7 +248,7 @@ class TracedLink:
 
 
 class TraceLayer(Layer):
-    """Shows what passes. `judged`: a judge sees it too; `far`: no client is near because of its address."""
+    """Shows what passes. `judged`: a judge sees it too; `far`: the address of a client does not say that it is near."""
 
     __slots__ = ("_channel", "_far", "_judged", "_left", "_link", "_trace")
 
@@ -255,9 +256,9 @@ class TraceLayer(Layer):
 
     def __init__(self, trace: Trace, channel: Channel, judged: bool = False, far: bool = False) -> None:
         self._trace = trace
-        self._far = far
         self._channel = channel
         self._judged = judged
+        self._far = far
         self._left = False
         """The client sends nothing more."""
 

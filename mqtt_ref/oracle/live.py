@@ -115,10 +115,9 @@ class JudgeLayer(Layer):
     def opened(self, now: int) -> None:
         super().opened(now)
         channel = self.channel
-        number = str(channel.connection.serial)
         judge = self._live.judge
         local = channel.remote.startswith(LOCAL) and not judge.far
-        self.watched = judge.open(number, now, channel.remote, local=local)
+        self.watched = judge.open(str(channel.connection.serial), now, channel.remote, local=local)
         self._live.add(self, channel.driver.loop)
 
     def receive(self, data: bytes, now: int) -> None:
