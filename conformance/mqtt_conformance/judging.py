@@ -9,7 +9,7 @@ from typing import Final
 from mqtt_conformance.record import Run
 from mqtt_conformance.rules import Rules
 from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
-from mqtt_ref.wire.packets import Connect, Disconnect, Publish
+from mqtt_ref.wire.packets import Connect, Disconnect, Puback, Publish, Pubrec
 from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["Judging", "reordered"]
@@ -30,8 +30,9 @@ class Judging:
         the version has no such rule nobody is accused. `proven` as `Failed` has it.
         """
         mine = [s for s in under if STATEMENTS[s].version == self.version]
-        if not under or set(mine) & set(self.run.statements):
-            return Failed(message, expected=expected, seen=seen, proven=proven)
+        own = [s for s in mine if s in self.run.statements]
+        if not under or own:
+            return Failed(message, expected=expected, seen=seen, proven=proven, rule=own[0] if own else "")
         if mine:
             return Breach(mine[0], message, expected=expected, seen=seen, proven=proven)
         return Inconclusive(message, expected=expected, seen=seen)
@@ -74,6 +75,11 @@ class Judging:
         own = [r.packet for r in self.run.trace if r.what == "in" and isinstance(r.packet, Publish)]
         came = {p.payload for p in own if p.topic.startswith(self.run.topic_prefix)}
         return any(value in came - sent for value in _bytes_in(seen))
+
+    def taken(self, reply: Puback | Pubrec) -> None:
+        """End the case if a message that was sent is refused, as a broker may do for reasons of its own."""
+        if reply.reason_code >= 0x80:
+            raise Inconclusive("the message is refused", expected=type(reply).__name__.upper(), seen=repr(reply))
 
     def refusal_code(self, seen: int, *codes: int) -> None:
         """Fail the case if something was refused with none of these Reason Codes.

@@ -14,12 +14,13 @@ from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.rules import MALFORMED
 from mqtt_conformance.target import Capabilities, Target, TargetError
 from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["LIMIT", "Result", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
+__all__ = ["LIMIT", "Result", "broken_rule", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
 
 LIMIT = 20.0
 """Seconds (times the factor) after which a case is ended, whatever it waits for."""
@@ -34,7 +35,9 @@ class Result:
     """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
 
     `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
-    rests on what was seen, and not on what did not come: once is enough.
+    rests on what was seen, and not on what did not come: once is enough. `rule` is what the broker broke where it
+    failed: of a case about several rules the one that the step rests on, and of one about a rule of the client what
+    the server has to do when that is broken.
     """
 
     case: Case
@@ -47,6 +50,7 @@ class Result:
     lost: bool = False
     breach: str = ""
     proven: bool = False
+    rule: str = ""
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -127,7 +131,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     except CaseEnd as end:
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
-        result.proven = isinstance(end, Failed) and end.proven
+        if isinstance(end, Failed):
+            result.proven, result.rule = end.proven, end.rule or broken_rule(case)
         level = case.level
         if isinstance(end, Breach):
             result.breach, level = end.statement, STATEMENTS[end.statement].level
@@ -142,8 +147,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
-        if run.strangers:
-            result.notes.append(run.passed_over())
+        result.notes += run.passed_over()
         await _clean_up(run, target, case.version)
     return result
 
@@ -158,16 +162,33 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     if first.verdict is not Verdict.FAIL or first.proven:
         return first
     if not await serves(target, case.version):
-        first.verdict, first.lost = Verdict.INCONCLUSIVE, True
-        first.message = f"the broker does not serve every plain client any more, so it cannot be told: {first.message}"
-        return first
+        return _untold(first)
     for _ in range(PATIENT):
         again = await run_case(case, target, profile, patient=True)
+        if again.verdict is Verdict.FAIL and not again.proven and not await serves(target, case.version):
+            return _untold(again)  # it died meanwhile
         if again.verdict not in (Verdict.PASS, Verdict.INFORMATIONAL):
             return again
     first.verdict = Verdict.INCONCLUSIVE
     first.message = f"failed, and passed when each step was given time: {first.message}"
     return first
+
+
+def _untold(result: Result) -> Result:
+    result.verdict, result.lost = Verdict.INCONCLUSIVE, True
+    result.message = f"the broker does not serve every plain client any more, so it cannot be told: {result.message}"
+    return result
+
+
+def broken_rule(case: Case) -> str:
+    """What a broker breaks that fails a case: its first rule, unless that is one for clients.
+
+    A server that takes what no client may send breaks the rule that says what it has to do then.
+    """
+    if STATEMENTS[case.statements[0]].binds != "client":
+        return case.statements[0]
+    servers = [s for s in (*case.statements, *MALFORMED) if STATEMENTS[s].binds != "client"]
+    return next((s for s in servers if STATEMENTS[s].version == case.version), case.statements[0])
 
 
 async def serves(target: Target, version: int) -> bool:
