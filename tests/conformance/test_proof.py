@@ -10,10 +10,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from mqtt_conformance import peer as peer_module
+from mqtt_conformance import runner as runner_module
 from mqtt_conformance.case import load_cases
 from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
 from mqtt_conformance.faults.spoil import drop, on
 from mqtt_conformance.judging import reordered
+from mqtt_conformance.rules import ORDER
 from mqtt_conformance.runner import Result, probe, run_cases
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
@@ -86,8 +88,10 @@ def shuffled(talk: Talk, packet: Publish) -> Iterable[Publish]:
 
 @pytest.mark.parametrize("version", [5, 4])
 def test_another_order_is_a_failure_when_seen_once(version: int) -> None:
-    (result,) = judged("queued-qos1", Meddling(down=shuffled), versions=[version])
-    assert (result.verdict, result.proven) == (Verdict.FAIL, True)
+    result, broken = judged("queued-qos1", Meddling(down=shuffled), versions=[version])
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert broken.case.statements == (ORDER[0 if version == 5 else 2],)
+    assert (broken.verdict, broken.proven) == (Verdict.FAIL, True)
 
 
 @on(Puback, when=once(lambda p: isinstance(p, Puback)))
@@ -144,8 +148,9 @@ def resent(talk: Talk, packet: Packet) -> float:
 
 
 @pytest.mark.timeout(180)
-def test_who_sends_again_by_a_timer_is_not_accused() -> None:
-    """Longer than the cases wait: they are inconclusive, and say why."""
+def test_who_sends_again_by_a_timer_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than the cases wait, also on a busy machine: they are inconclusive, and say why."""
+    monkeypatch.setattr(runner_module, "SLOWEST", 1.0)
     results = judged(RESUMED, Meddling(late=resent), factor=0.2)
     assert [f"{r.case.id}: {r.message}" for r in results if r.verdict is Verdict.FAIL] == []
     told = [r.case.id for r in results if "no time is laid down" in r.message]
