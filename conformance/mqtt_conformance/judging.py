@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mqtt_conformance.record import Run
-from mqtt_conformance.rules import Rules
+from mqtt_conformance.rules import ORDER, Rules
 from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
 from mqtt_ref.wire.packets import Connect, Disconnect, Puback, Publish, Pubrec
 from mqtt_ref.wire.statements import STATEMENTS
@@ -59,10 +59,14 @@ class Judging:
     def equal(self, seen: object, expected: object, what: str, *, under: Rules = (), proven: bool = False) -> None:
         """Fail the case unless what was seen is what is expected; `under` and `proven` as in `check`.
 
-        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event.
+        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event. The
+        order has rules of its own, which are blamed unless `under` names some.
         """
         if seen != expected:
-            proven = proven or reordered(seen, expected) or self._made_up(seen)
+            shuffled = reordered(seen, expected)
+            proven = proven or shuffled or self._made_up(seen)
+            if shuffled and not under and any(STATEMENTS[s].version == self.version for s in ORDER):
+                under = ORDER
             raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
 
     def _made_up(self, seen: object) -> bool:
