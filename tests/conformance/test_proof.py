@@ -13,7 +13,7 @@ from mqtt_conformance import peer as peer_module
 from mqtt_conformance import runner as runner_module
 from mqtt_conformance.case import load_cases
 from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
-from mqtt_conformance.faults.spoil import drop, on
+from mqtt_conformance.faults.spoil import Alter, drop, on
 from mqtt_conformance.judging import reordered
 from mqtt_conformance.rules import ORDER
 from mqtt_conformance.runner import Result, probe, run_cases
@@ -25,7 +25,7 @@ from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Packet, Puback, Publish, Pubrel
+from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
 from mqtt_ref.wire.reactions import reaction
 
 RESUMED = (
@@ -212,3 +212,31 @@ def test_a_refusal_for_want_of_credentials_counts_for_nothing() -> None:
     assert all("credentials" in r.message for r in results)
     carried = judged("vector-trailing-connect", options=closes, versions=[4], password=True)
     assert [r.verdict for r in carried] == [Verdict.PASS]
+
+
+def ignored(*statements: str) -> Tables:
+    """A broker that carries on when one of these rules is broken."""
+    rows = {s: reaction(s, 0x81, 5, "connected")._replace(action="ignore") for s in statements}
+    return changed(TABLES, reactions=rows)
+
+
+def test_who_reads_no_auth_at_all_is_accused_of_that_alone() -> None:
+    """On a connection without an Authentication Method any AUTH is out of place, whatever is wrong with it besides."""
+    some = judged("vector-trailing-auth", tables=ignored("X5-trailing-bytes"), versions=[5])
+    assert [(r.verdict, r.breach) for r in some] == [(Verdict.FAIL, "")]
+    own, broken = judged("vector-trailing-auth", tables=ignored("X5-trailing-bytes", "MQTT5-4.12.0-7"), versions=[5])
+    assert (own.verdict, own.breach) == (Verdict.INCONCLUSIVE, "MQTT5-4.13.1-1")
+    assert (broken.verdict, broken.case.id) == (Verdict.FAIL, "MQTT5-4.13.1-1/in-other-cases")
+
+
+@on(Publish, when=lambda talk, packet: set("+#") & set(packet.topic))
+def passed_over(talk: Talk, packet: Publish) -> Iterable[Packet]:
+    return ()
+
+
+@pytest.mark.parametrize(("down", "verdict"), [(None, Verdict.INFORMATIONAL), (drop(Pingresp), Verdict.INCONCLUSIVE)])
+def test_silence_is_not_carrying_on(down: Alter | None, verdict: Verdict) -> None:
+    """A broker may pass a wildcard in a PUBLISH over, but not by falling silent for ever."""
+    slug = "vector-topic-wildcard-publish-topic"
+    (result,) = judged(slug, Meddling(up=passed_over, down=down), factor=0.3, versions=[4])
+    assert (result.verdict, "not even a PINGREQ" in result.message) == (verdict, down is not None)
