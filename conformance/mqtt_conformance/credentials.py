@@ -125,14 +125,15 @@ def _number(value: int) -> bytes:
 async def refusals(peer: Peer) -> frozenset[tuple[str, int]]:
     """How this broker refuses sound CONNECTs without credentials, and with wrong ones: reactions and their codes.
 
-    Empty where the target has no credentials, so that nothing can be refused for want of them.
+    Empty where it accepts them. One that lets in clients without a name may still refuse those that it does not know.
     """
     target = peer.target
-    if target.username is None and target.password is None:
-        return frozenset()
     known = target.refusals.get(peer.version)
     if known is None:
-        known = frozenset([await _refusal(peer, None, None), await _refusal(peer, "user", b"data")])
+        wrong = [("user", b"data"), ("user", None)] if peer.version == V5 else [("user", b"data")]
+        named = target.username is not None or target.password is not None
+        tried = [await _refusal(peer, *one) for one in [*([(None, None)] if named else []), *wrong]]
+        known = frozenset(one for one in tried if one[0] != "ignore")
         target.refusals[peer.version] = known
     return known
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from mqtt_conformance.record import Run
-from mqtt_conformance.rules import Rules
+from mqtt_conformance.rules import ORDER, Rules
 from mqtt_conformance.verdict import Advised, Breach, CaseEnd, Failed, Inconclusive, Unsupported
-from mqtt_ref.wire.packets import Connect, Disconnect, Publish
+from mqtt_ref.wire.packets import Connect, Disconnect, Puback, Publish, Pubrec
 from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["Judging", "reordered"]
@@ -30,8 +30,9 @@ class Judging:
         the version has no such rule nobody is accused. `proven` as `Failed` has it.
         """
         mine = [s for s in under if STATEMENTS[s].version == self.version]
-        if not under or set(mine) & set(self.run.statements):
-            return Failed(message, expected=expected, seen=seen, proven=proven)
+        own = [s for s in mine if s in self.run.statements]
+        if not under or own:
+            return Failed(message, expected=expected, seen=seen, proven=proven, rule=own[0] if own else "")
         if mine:
             return Breach(mine[0], message, expected=expected, seen=seen, proven=proven)
         return Inconclusive(message, expected=expected, seen=seen)
@@ -58,10 +59,14 @@ class Judging:
     def equal(self, seen: object, expected: object, what: str, *, under: Rules = (), proven: bool = False) -> None:
         """Fail the case unless what was seen is what is expected; `under` and `proven` as in `check`.
 
-        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event.
+        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event. The
+        order has rules of its own, which are blamed unless `under` names some.
         """
         if seen != expected:
-            proven = proven or reordered(seen, expected) or self._made_up(seen)
+            shuffled = reordered(seen, expected)
+            proven = proven or shuffled or self._made_up(seen)
+            if shuffled and not under and any(STATEMENTS[s].version == self.version for s in ORDER):
+                under = ORDER
             raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
 
     def _made_up(self, seen: object) -> bool:
@@ -74,6 +79,11 @@ class Judging:
         own = [r.packet for r in self.run.trace if r.what == "in" and isinstance(r.packet, Publish)]
         came = {p.payload for p in own if p.topic.startswith(self.run.topic_prefix)}
         return any(value in came - sent for value in _bytes_in(seen))
+
+    def taken(self, reply: Puback | Pubrec) -> None:
+        """End the case if a message that was sent is refused, as a broker may do for reasons of its own."""
+        if reply.reason_code >= 0x80:
+            raise Inconclusive("the message is refused", expected=type(reply).__name__.upper(), seen=repr(reply))
 
     def refusal_code(self, seen: int, *codes: int) -> None:
         """Fail the case if something was refused with none of these Reason Codes.

@@ -10,7 +10,8 @@ from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
 from mqtt_conformance.record import Record, Run
-from mqtt_conformance.rules import ALIKE, CONNACK, PINGRESP, PUBREL, Rules
+from mqtt_conformance.retries import Retries
+from mqtt_conformance.rules import ALIKE, CONNACK, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, Rules
 from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
 from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
@@ -58,6 +59,10 @@ PATIENCE: Final = 0.3
 """Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
 
 
+ROUNDED: Final = 1.0
+"""Seconds that a session may end sooner than it was said to: a server may count whole ones."""
+
+
 class ClosedType:
     """What `expect` gives where the broker closed the connection and the case said that it may."""
 
@@ -87,6 +92,9 @@ class Peer(Judging):
         self.mute = False
         """Whether it answers nothing by itself, not even messages that concern nobody here: where silence counts."""
         self._strangers = Strangers(run, version, self.client_id)
+        self._retries = Retries(version)
+        self._lasts: tuple[str, int] | None = None
+        self._ended = 0.0
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -121,9 +129,10 @@ class Peer(Judging):
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
         self._strangers.opened()
+        self._retries.opened()
         self.mute = False
         self.inbox.clear()
-        self.closed = False
+        self.closed, self._ended = False, 0.0
         self.connack = None
         self._stream = await self.target.open()
         self._record("opened")
@@ -139,6 +148,7 @@ class Peer(Judging):
             if not isinstance(packet, bytes):
                 self._fits(packet, len(raw))
                 self._strangers.sent(packet)
+            self._retries.sent(packet)
             self._record("out", raw, packet)
             self.mute = self.mute or raw[:1] == b"\xe0"  # nothing may follow a DISCONNECT
             if isinstance(packet, Publish) and packet.retain and packet.payload:
@@ -198,7 +208,20 @@ class Peer(Judging):
         if not isinstance(reply, Connack) or reply.reason_code:
             raise Inconclusive(f"{self.name} was not accepted", expected="CONNACK 0x00", seen=show(reply))
         self.connack = reply
+        over = self.run.over.pop(packet.client_id, None)
+        if not clean and not reply.session_present and over is not None and time.monotonic() >= over:
+            raise Inconclusive(
+                "the server told when the session ends, sooner than was asked for, and it has ended since",
+                expected="Session Present 1", seen=show(reply),
+            )  # fmt: skip
+        self._shortened(packet, reply)
         return reply
+
+    def _shortened(self, packet: Connect, reply: Connack) -> None:
+        """Keep in mind that a session lasts less long than was asked for."""
+        asked = packet.properties.session_expiry_interval if packet.properties else None
+        told = reply.properties.session_expiry_interval if reply.properties else None
+        self._lasts = (packet.client_id, told) if told is not None and told < (asked or 0) else None
 
     async def accepted(self) -> Connack:
         """The CONNACK that accepts a CONNECT which was sent; where the case is not about that, as in `connect`."""
@@ -267,12 +290,17 @@ class Peer(Judging):
         return number
 
     async def _acknowledged(self, kind: type[Puback] | type[Pubrec] | type[Pubcomp], number: int) -> None:
-        reply = await self._next((kind,), ANSWER, lambda p: getattr(p, "packet_id", 0) == number)
+        kinds = (Puback, Pubrec) if kind is not Pubcomp else (Puback, Pubcomp)
+        reply = await self._next(kinds, ANSWER, lambda p: getattr(p, "packet_id", 0) == number)
         if isinstance(reply, kind) and reply.reason_code < 0x80:
             return
+        if isinstance(reply, kinds) and not isinstance(reply, kind):
+            rules = {Puback: PUBACK, Pubrec: PUBREC, Pubcomp: PUBCOMP}[kind]
+            wanted = kind.__name__.upper()
+            raise self.blame(rules, "the wrong kind of acknowledgement", expected=wanted, seen=show(reply))
         raise Inconclusive("the message was not accepted", expected=kind.__name__.upper(), seen=show(reply))
 
-    async def disconnect(self, packet: Disconnect | None = None) -> None:
+    async def disconnect(self, packet: Disconnect | bytes | None = None) -> None:
         """Say goodbye and wait until the broker closed, or close ourselves."""
         if self._stream is None or self.closed:
             return
@@ -286,6 +314,10 @@ class Peer(Judging):
         """Close the link without a DISCONNECT; with `reset` as a failing network would."""
         if self._stream is None:
             return
+        if self._lasts is not None:
+            client_id, seconds = self._lasts
+            self.run.over[client_id] = (self._ended or time.monotonic()) + seconds - ROUNDED
+            self._lasts = None
         if record:
             self._record("reset" if reset else "dropped")
         if reset:
@@ -303,6 +335,7 @@ class Peer(Judging):
     async def _settle(self) -> None:
         """Give a step time to take effect where the case is tried again: nothing says how fast a broker has to be."""
         if self.run.patient:
+            self.run.extend(PATIENCE * self.target.factor)
             await asyncio.sleep(PATIENCE * self.target.factor)
 
     async def restart(self, *, kill: bool = False) -> None:
@@ -482,17 +515,20 @@ class Peer(Judging):
         await self.send(Pingreq())
         await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
 
-    async def silent(self, kind: type[object] = Publish, *, settle: float = SETTLE, proven: bool = False) -> None:
+    async def silent(
+        self, kind: type[object] = Publish, *, settle: float = SETTLE, under: Rules = (), proven: bool = False
+    ) -> None:
         """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it.
 
-        What comes is `proven`, as `Failed` has it, where nothing that it may depend on can be under way.
+        What comes is `proven`, as `Failed` has it, where nothing that it may depend on can be under way. `under` as in
+        `expect`.
         """
         await self.barrier()
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
         found = next((p for p in self.inbox if isinstance(p, kind)), None)
         if found is not None:
             wanted = f"no {kind.__name__.upper()} should come"
-            raise Failed(wanted, expected="nothing", seen=show(found), proven=proven)
+            raise self.blame(under, wanted, expected="nothing", seen=show(found), proven=proven)
 
     async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
         """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any. `under` as in `expect`.
@@ -571,15 +607,19 @@ class Peer(Judging):
                     continue
                 raw = encode(self.version, packet)
                 self._record("in", raw, packet)
+                if self._retries.repeats(packet):
+                    self.run.repeats += 1
+                    continue
                 seen, answer = self._strangers.sort(packet, len(raw))
                 self.inbox += seen
                 if answer is not None and not self.mute:
                     raw = encode(self.version, answer)
+                    self._retries.sent(answer)
                     self._record("out", raw, answer)
                     await stream.write(raw)
             self._news.set()
         self._record("closed")
-        self.closed = True
+        self.closed, self._ended = True, time.monotonic()
         self._news.set()
 
     def _is_foreign(self, packet: Violation, data: bytes) -> bool:

@@ -28,6 +28,7 @@ __all__ = ["expect_reaction", "permitted", "reacted"]
 
 ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
 """What may say how a broker took the packet."""
+SILENT: Final = "the connection stays open, and nothing is answered"
 SLOW: Final = 1.0
 """Seconds (times the factor) that a broker gets to close behind a PINGRESP; only one that stays costs them."""
 UNAVAILABLE: Final = 3
@@ -55,7 +56,8 @@ async def expect_reaction(
 
     Raises:
         Failed: it does something else.
-        Inconclusive: the reaction is meaningless, or the broker says that it is not available.
+        Inconclusive: the reaction is meaningless, the broker says that it is not available, or it may carry on but
+            answers nothing any more.
     """
     row = reaction(statement, reason, peer.version, state)
     if overlooked and "ignore" not in row.allowed:
@@ -73,7 +75,10 @@ async def expect_reaction(
         # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
         await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
     wrong = next((p for p in peer.inbox if isinstance(p, Violation)), None)
+    if wrong is not None and state == "connected":
+        raise peer.illegal(wrong)
     seen, outcome, code = reacted(peer.inbox, closed=peer.closed)
+    answered = any(isinstance(p, Pingresp) for p in peer.inbox)
     if (outcome, code) in meaningless:
         raise Inconclusive(
             "the packet has no room for credentials, and the broker refuses a sound one without them in the same way",
@@ -82,6 +87,11 @@ async def expect_reaction(
     serves = not peer.closed and not isinstance(seen, Disconnect)
     peer.inbox.clear()
     if serves and "ignore" in row.allowed:
+        if not answered:
+            raise Inconclusive(
+                "the connection stays open, but not even a PINGREQ is answered on it",
+                expected=" or ".join(row.allowed), seen=SILENT,
+            )  # fmt: skip
         return "ignore"
     if permitted(row, outcome, code, peer.version):
         return outcome
@@ -97,8 +107,9 @@ async def expect_reaction(
         f"the broker has to answer a breach of {statement} as {row.cites} says",
         expected=" or ".join(row.allowed),
         seen=f"{'serves it' if outcome == 'ignore' else outcome}: {show(seen)}" if seen is not None
-        else "carries on" if outcome == "ignore" else outcome,
+        else outcome if outcome != "ignore" else "carries on: it answers a PINGREQ" if answered else SILENT,
         proven=outcome in ("connack", "disconnect"),
+        rule=row.cites,
     )  # fmt: skip
 
 

@@ -53,6 +53,10 @@ class Run:
     """The rules that such a message broke by coming at all."""
     released: dict[str, set[int]] = field(default_factory=dict)
     """The Packet Identifiers of QoS 2 messages among them, whose PUBREL concerns nobody either, by client."""
+    repeats: int = 0
+    """How many packets came again on a live connection, which versions before 5.0 do not forbid."""
+    over: dict[str, float] = field(default_factory=dict)
+    """When the session of a client ends, in monotonic time, where the server keeps it less long than was asked for."""
     statements: tuple[str, ...] = ()
     """The rules that the case is about."""
     profile: Profile = field(default_factory=Profile)
@@ -66,10 +70,12 @@ class Run:
         if self.limit is not None and (when := self.limit.when()) is not None:
             self.limit.reschedule(when + seconds)
 
-    def passed_over(self) -> str:
-        """A sentence on the messages that concern nobody here; empty if there were none."""
-        if not self.strangers:
-            return ""
+    def passed_over(self) -> list[str]:
+        """Sentences on what came that concerns nobody here: messages of others, and what was sent once more."""
+        again = f"packets that came again on a live connection, before they were acknowledged: {self.repeats}"
+        return [*([self._others()] if self.strangers else []), *([again] if self.repeats else [])]
+
+    def _others(self) -> str:
         number, topics = sum(self.strangers.values()), sorted(self.strangers)
         shown = ", ".join(topics[:TOPICS]) + (
             f" and {len(topics) - TOPICS} more topics" if len(topics) > TOPICS else ""

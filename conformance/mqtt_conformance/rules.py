@@ -11,8 +11,8 @@ from typing import Final
 from mqtt_ref.wire.packets import Auth, Publish, Unsuback
 
 __all__ = [
-    "ALIKE", "CONNACK", "DELIVERY", "MALFORMED", "PINGRESP", "PUBACK", "PUBCOMP", "PUBREC", "PUBREL", "QUEUED",
-    "RESEND", "RETAINED", "SECOND_CONNECT", "SUBACK", "WILL", "Rules",
+    "ALIKE", "CONNACK", "DELIVERY", "DUP", "FIRST", "IN_USE", "MALFORMED", "ORDER", "PINGRESP", "PUBACK", "PUBCOMP",
+    "PUBREC", "PUBREL", "QUEUED", "RESEND", "RETAINED", "SECOND_CONNECT", "SUBACK", "WILL", "Rules",
 ]  # fmt: skip
 
 Rules = tuple[str, ...]
@@ -26,6 +26,17 @@ ALIKE: Final[dict[tuple[str, int], Rules]] = {
 """What else a packet of a type breaks that breaks the first: the codec names one rule of several that say the same."""
 
 CONNACK: Final[Rules] = ("MQTT5-3.1.4-5", "MQTT5-3.2.0-1", "MQTT311-3.1.4-4", "MQTT311-3.2.0-1")
+DUP: Final[Rules] = ("MQTT5-3.3.1-1", "MQTT311-3.3.1-1")
+"""What is sent again has DUP 1."""
+FIRST: Final[dict[int, Rules]] = {
+    0: ("MQTT5-3.3.1-2", "MQTT311-3.3.1-2"),
+    1: ("MQTT5-4.3.2-2", "MQTT311-4.3.2-1"),
+    2: ("MQTT5-4.3.3-2", "MQTT311-4.3.3-1"),
+}
+"""What is sent for the first time has DUP 0, by its QoS."""
+IN_USE: Final[Rules] = ("MQTT5-2.2.1-4", "MQTT311-2.3.1-4")
+"""A new message has a Packet Identifier that no unacknowledged one has."""
+ORDER: Final[Rules] = ("MQTT5-4.6.0-5", "MQTT5-4.6.0-6", "MQTT311-4.6.0-6", "MQTT311-4.6.0-5")
 PUBACK: Final[Rules] = ("MQTT5-4.3.2-4", "MQTT311-4.3.2-2")
 PUBREC: Final[Rules] = ("MQTT5-4.3.3-8", "MQTT311-4.3.3-2")
 PUBREL: Final[Rules] = ("MQTT5-4.3.3-4", "MQTT311-4.3.3-1")

@@ -14,17 +14,33 @@ from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run
+from mqtt_conformance.rules import MALFORMED
 from mqtt_conformance.target import Capabilities, Target, TargetError
 from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["LIMIT", "Result", "judge_case", "last_alive", "probe", "run_case", "run_cases", "serves"]
+__all__ = [
+    "LIMIT",
+    "Result",
+    "broken_rule",
+    "judge_case",
+    "last_alive",
+    "pace",
+    "probe",
+    "run_case",
+    "run_cases",
+    "serves",
+]
 
 LIMIT = 20.0
 """Seconds (times the factor) after which a case is ended, whatever it waits for."""
 PATIENT = 2
 """How often what failed has to pass, when each step is given time, to be held against nobody."""
+LAZY = 0.5
+"""Seconds (times a factor above 1) within which a broker serves those, if the machine has time to spare. One that takes
+longer is given that much more time where a failed case is tried again, up to `SLOWEST` times as much."""
+SLOWEST = 4.0
 PLAIN = 8
 """Plain clients that have to be served before a failure is held against a broker."""
 
@@ -34,7 +50,9 @@ class Result:
     """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
 
     `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
-    rests on what was seen, and not on what did not come: once is enough.
+    rests on what was seen, and not on what did not come: once is enough. `rule` is what the broker broke where it
+    failed: of a case about several rules the one that the step rests on, and of one about a rule of the client what
+    the server has to do when that is broken.
     """
 
     case: Case
@@ -47,6 +65,7 @@ class Result:
     lost: bool = False
     breach: str = ""
     proven: bool = False
+    rule: str = ""
     notes: list[str] = field(default_factory=list)
     trace: list[Record] = field(default_factory=list)
 
@@ -127,7 +146,8 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     except CaseEnd as end:
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
-        result.proven = isinstance(end, Failed) and end.proven
+        if isinstance(end, Failed):
+            result.proven, result.rule = end.proven, end.rule or broken_rule(case)
         level = case.level
         if isinstance(end, Breach):
             result.breach, level = end.statement, STATEMENTS[end.statement].level
@@ -142,8 +162,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
         result.trace, result.notes = list(run.trace), list(run.notes)
-        if run.strangers:
-            result.notes.append(run.passed_over())
+        result.notes += run.passed_over()
         await _clean_up(run, target, case.version)
     return result
 
@@ -151,18 +170,21 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
 async def judge_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
     """Run one case, and accuse nobody too soon: what fails has to fail again, with patience, unless it is proven.
 
-    No standard says how fast a broker has to be, so that what works when it has time is inconclusive. So is what
-    fails while the broker does not serve every plain client any more, which is another case's doing, or its own.
+    No standard says how fast a broker has to be, so that what works when it has time is inconclusive; the slower it
+    serves plain clients meanwhile, the more it gets. So is what fails while the broker does not serve every plain
+    client any more, which is another case's doing, or its own.
     """
     first = await run_case(case, target, profile)
     if first.verdict is not Verdict.FAIL or first.proven:
         return first
-    if not await serves(target, case.version):
-        first.verdict, first.lost = Verdict.INCONCLUSIVE, True
-        first.message = f"the broker does not serve every plain client any more, so it cannot be told: {first.message}"
-        return first
+    took = await pace(target, case.version)
+    if took is None:
+        return _untold(first)
+    slower = replace(target, factor=target.factor * min(SLOWEST, max(1.0, took / (LAZY * max(1.0, target.factor)))))
     for _ in range(PATIENT):
-        again = await run_case(case, target, profile, patient=True)
+        again = await run_case(case, slower, profile, patient=True)
+        if again.verdict is Verdict.FAIL and not again.proven and await pace(target, case.version) is None:
+            return _untold(again)  # it died meanwhile
         if again.verdict not in (Verdict.PASS, Verdict.INFORMATIONAL):
             return again
     first.verdict = Verdict.INCONCLUSIVE
@@ -170,9 +192,34 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     return first
 
 
+def _untold(result: Result) -> Result:
+    result.verdict, result.lost = Verdict.INCONCLUSIVE, True
+    result.message = f"the broker does not serve every plain client any more, so it cannot be told: {result.message}"
+    return result
+
+
+def broken_rule(case: Case) -> str:
+    """What a broker breaks that fails a case: its first rule, unless that is one for clients.
+
+    A server that takes what no client may send breaks the rule that says what it has to do then.
+    """
+    if STATEMENTS[case.statements[0]].binds != "client":
+        return case.statements[0]
+    servers = [s for s in (*case.statements, *MALFORMED) if STATEMENTS[s].binds != "client"]
+    return next((s for s in servers if STATEMENTS[s].version == case.version), case.statements[0])
+
+
 async def serves(target: Target, version: int) -> bool:
     """Whether the broker serves plain clients of this version, several of them: it may have lost a part of itself."""
-    return all(await asyncio.gather(*(_served(target, version) for _ in range(PLAIN))))
+    return await pace(target, version) is not None
+
+
+async def pace(target: Target, version: int) -> float | None:
+    """How many seconds the slowest of several plain clients waited; None if one of them is not served."""
+    begun = time.monotonic()
+    if all(await asyncio.gather(*(_served(target, version) for _ in range(PLAIN)))):
+        return time.monotonic() - begun
+    return None
 
 
 async def _served(target: Target, version: int) -> bool:

@@ -52,11 +52,15 @@ class Failed(CaseEnd):
     | a message too many, or another one than was waited for | no | a step elsewhere may not have taken effect |
     | Session Present, RETAIN, what a changed subscription gives | no | they tell of a state, reached or not |
     | a refusal, or a close, of what is legal | no | a broker may be busy, and say so by any code |
+
+    `rule` is the one that was broken, where a case is about several and the step tells which; it may be empty.
     """
 
-    def __init__(self, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> None:
+    def __init__(
+        self, message: str, *, expected: str = "", seen: str = "", proven: bool = False, rule: str = ""
+    ) -> None:
         super().__init__(message, expected=expected, seen=seen)
-        self.proven = proven
+        self.proven, self.rule = proven, rule
 
 
 class Breach(Failed):
@@ -65,7 +69,7 @@ class Breach(Failed):
     def __init__(
         self, statement: str, message: str, *, expected: str = "", seen: str = "", proven: bool = False
     ) -> None:
-        super().__init__(message, expected=expected, seen=seen, proven=proven)
+        super().__init__(message, expected=expected, seen=seen, proven=proven, rule=statement)
         self.statement = statement
 
 

@@ -22,13 +22,14 @@ from mqtt_conformance.peer import Peer
 from mqtt_conformance.reports import html, jsonform, junit, markdown, reproducer, terminal
 from mqtt_conformance.reports.summary import by_section
 from mqtt_conformance.rules import PUBREC, SECOND_CONNECT
-from mqtt_conformance.runner import Result, probe, run_cases
+from mqtt_conformance.runner import Result, broken_rule, probe, run_cases
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Connect, Packet, Puback, Publish, Pubrec, Pubrel
+from mqtt_ref.wire.packets import Auth, Connack, Connect, Packet, Puback, Publish, PublishProperties, Pubrec, Pubrel
 from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.statements import STATEMENTS
 from tests.conformance.test_runner import made
 
 
@@ -114,6 +115,41 @@ def steps(version: int, statements: tuple[str, ...]) -> Result:
             return (await run_cases([made(body, version=version, statements=statements)], target))[0]
 
     return asyncio.run(run())
+
+
+def test_a_failure_names_the_rule_of_the_step_that_failed() -> None:
+    async def lost(name: str, down: Alter) -> Result:
+        return (await judged([name], down=down))[0]
+
+    dup = asyncio.run(lost("MQTT311-4.4.0-1/resend-qos1", without_dup))
+    assert (dup.verdict, dup.breach, dup.rule) == (Verdict.FAIL, "", "MQTT311-3.3.1-1")
+    size = asyncio.run(lost("MQTT5-3.3.4-3/identifier-replaced", stale))
+    assert (size.verdict, size.rule) == (Verdict.FAIL, "X5-subscription-identifier-removed")
+
+
+@on(Publish)
+def without_dup(talk: Talk, packet: Publish) -> None:
+    packet.dup = False
+
+
+@on(Publish)
+def stale(talk: Talk, packet: Publish) -> None:
+    packet.properties = PublishProperties(subscription_identifier=[3])
+
+
+def test_a_rule_of_clients_stands_for_what_a_server_does_then() -> None:
+    """A server cannot break it: it breaks what says how it takes such a packet."""
+    cases = load_cases()
+    assert broken_rule(cases["MQTT5-3.1.0-2/second-connect"]) == "MQTT5-3.1.0-2"
+    for case in cases.values():
+        rule = STATEMENTS[broken_rule(case)]
+        assert rule.version == case.version
+        assert rule.binds != "client" or case.version == 3, case.id
+    (result,) = asyncio.run(judged(["MQTT5-4.12.0-7/auth-without-method"], drop(Auth)))
+    assert (result.verdict, result.rule) == (Verdict.FAIL, "MQTT5-4.13.1-1")
+    section = {k: len(v) for k, v in by_section([result]).items()}
+    assert section == {(5, "4.13"): 1}
+    assert "(MQTT5-4.13.1-1)" in markdown.render([result])
 
 
 def test_a_version_without_such_a_rule_is_accused_of_nothing() -> None:

@@ -10,11 +10,15 @@ from contextlib import AsyncExitStack
 import pytest
 
 from mqtt_conformance import peer as peer_module
+from mqtt_conformance import runner as runner_module
 from mqtt_conformance.case import load_cases
 from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
 from mqtt_conformance.faults.spoil import drop, on
 from mqtt_conformance.judging import reordered
-from mqtt_conformance.runner import Result, probe, run_cases
+from mqtt_conformance.peer import Peer
+from mqtt_conformance.reacted import expect_reaction
+from mqtt_conformance.rules import ORDER
+from mqtt_conformance.runner import Result, probe, run_case, run_cases
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.auth.ledger import Ledger
@@ -23,8 +27,9 @@ from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Packet, Puback, Publish, Pubrel
+from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
 from mqtt_ref.wire.reactions import reaction
+from tests.conformance.test_runner import made
 
 RESUMED = (
     "resend-qos1 resend-qos2 resend-pubrel no-expiry-in-flight no-expiry-at-takeover resend-ends wrong-ack "
@@ -86,8 +91,10 @@ def shuffled(talk: Talk, packet: Publish) -> Iterable[Publish]:
 
 @pytest.mark.parametrize("version", [5, 4])
 def test_another_order_is_a_failure_when_seen_once(version: int) -> None:
-    (result,) = judged("queued-qos1", Meddling(down=shuffled), versions=[version])
-    assert (result.verdict, result.proven) == (Verdict.FAIL, True)
+    result, broken = judged("queued-qos1", Meddling(down=shuffled), versions=[version])
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert broken.case.statements == (ORDER[0 if version == 5 else 2],)
+    assert (broken.verdict, broken.proven) == (Verdict.FAIL, True)
 
 
 @on(Puback, when=once(lambda p: isinstance(p, Puback)))
@@ -144,8 +151,9 @@ def resent(talk: Talk, packet: Packet) -> float:
 
 
 @pytest.mark.timeout(180)
-def test_who_sends_again_by_a_timer_is_not_accused() -> None:
-    """Longer than the cases wait: they are inconclusive, and say why."""
+def test_who_sends_again_by_a_timer_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than the cases wait, also on a busy machine: they are inconclusive, and say why."""
+    monkeypatch.setattr(runner_module, "SLOWEST", 1.0)
     results = judged(RESUMED, Meddling(late=resent), factor=0.2)
     assert [f"{r.case.id}: {r.message}" for r in results if r.verdict is Verdict.FAIL] == []
     told = [r.case.id for r in results if "no time is laid down" in r.message]
@@ -207,3 +215,40 @@ def test_a_refusal_for_want_of_credentials_counts_for_nothing() -> None:
     assert all("credentials" in r.message for r in results)
     carried = judged("vector-trailing-connect", options=closes, versions=[4], password=True)
     assert [r.verdict for r in carried] == [Verdict.PASS]
+
+
+def ignored(*statements: str) -> Tables:
+    """A broker that carries on when one of these rules is broken."""
+    rows = {s: reaction(s, 0x81, 5, "connected")._replace(action="ignore") for s in statements}
+    return changed(TABLES, reactions=rows)
+
+
+def test_who_reads_no_auth_at_all_is_accused_of_that_alone() -> None:
+    """On a connection without an Authentication Method any AUTH is out of place, whatever is wrong with it besides."""
+    some = judged("vector-trailing-auth", tables=ignored("X5-trailing-bytes"), versions=[5])
+    assert [(r.verdict, r.breach) for r in some] == [(Verdict.FAIL, "")]
+    own, broken = judged("vector-trailing-auth", tables=ignored("X5-trailing-bytes", "MQTT5-4.12.0-7"), versions=[5])
+    assert (own.verdict, own.breach) == (Verdict.INCONCLUSIVE, "MQTT5-4.13.1-1")
+    assert (broken.verdict, broken.case.id) == (Verdict.FAIL, "MQTT5-4.13.1-1/in-other-cases")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_silence_is_not_carrying_on(*, answers: bool) -> None:
+    """A broker may pass a wildcard in a PUBLISH over, but not by falling silent for ever."""
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        await peer.send(Publish("fine", b"as if it were not"))
+        peer.note(await expect_reaction(peer, "MQTT311-3.3.2-2", 0x90, "connected"))
+
+    async def run() -> Result:
+        async with Server(hooks=[AllowAll()]) as server:
+            silenced = Meddling(down=None if answers else drop(Pingresp))
+            async with Meddler(server.port, silenced) as meddler:
+                case = made(body, version=4, statements=("MQTT311-3.3.2-2",))
+                return await run_case(case, Target(meddler.url, factor=0.3))
+
+    result = asyncio.run(run())
+    assert (result.verdict, result.notes) == ((Verdict.INFORMATIONAL, ["ignore"]) if answers else (
+        Verdict.INCONCLUSIVE, []))  # fmt: skip
+    assert ("not even a PINGREQ" in result.message) is not answers

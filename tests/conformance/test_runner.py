@@ -106,6 +106,29 @@ def test_a_broker_that_serves_some_clients_no_more_is_not_blamed_for_them(monkey
     assert result.message.endswith("no message came")
 
 
+def test_a_broker_that_dies_while_a_case_is_tried_again_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "ANSWER", 0.2)
+
+    async def run() -> Result:
+        async with Server(hooks=[AllowAll()]) as server:
+            dying = Meddling()
+            async with Meddler(server.port, dying) as meddler:
+
+                async def body(peer: Peer) -> None:
+                    await peer.connect()
+                    if peer.run.patient:
+                        meddler.meddling = Meddling(down=drop(Connack))
+                    peer.check(False, "no message came")
+
+                target = Target(meddler.url)
+                await probe(target, [5])
+                return (await run_cases([made(body)], target))[0]
+
+    result = asyncio.run(run())
+    assert (result.verdict, result.lost) == (Verdict.INCONCLUSIVE, True)
+    assert result.message.startswith("the broker does not serve every plain client any more")
+
+
 def test_what_fails_twice_is_a_failure_although_it_passed_in_between(lame: Target) -> None:
     tries: list[bool] = []
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from mqtt_conformance.case import add_case, case
 from mqtt_conformance.peer import ANSWER, ClosedType, Peer
-from mqtt_conformance.rules import CONNACK, DELIVERY, MALFORMED, PUBACK, SECOND_CONNECT
+from mqtt_conformance.rules import CONNACK, DELIVERY, MALFORMED, PUBACK, SECOND_CONNECT, Rules
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -46,7 +46,7 @@ async def packet_size_is_that_of_the_whole_packet(peer: Peer) -> None:
             if arrives:
                 await peer.messages(1)
             else:
-                await peer.silent(proven=True)
+                await peer.silent(under=("MQTT5-3.1.2-24",), proven=True)
 
 
 @case("X5-maximum-packet-size-absent-connect", slug="no-size-limit")
@@ -321,9 +321,11 @@ async def puback_says_what_happened(peer: Peer) -> None:
     await peer.subscribe(peer.topic())
     await peer.send(Publish(peer.topic(), b"m", 1, packet_id=1))
     reply = await peer.find(Puback, under=PUBACK)
+    peer.taken(reply)
     peer.equal(reply.reason_code, 0, "the Reason Code of a message that has a subscriber")
     await peer.send(Publish(peer.topic("nobody"), b"m", 1, packet_id=2))
     reply = await peer.find(Puback, under=PUBACK)
+    peer.taken(reply)
     peer.check(
         reply.reason_code in (0, 0x10),
         "the Reason Code",
@@ -357,13 +359,13 @@ WRONG = [
 """Statements, slug, what is sent on an accepted connection, and why that is wrong."""
 
 
-def _wrong(data: bytes) -> Callable[[Peer], Awaitable[None]]:
+def _wrong(data: bytes, under: Rules) -> Callable[[Peer], Awaitable[None]]:
     async def body(peer: Peer) -> None:
         bystander = peer.another("bystander")
         await bystander.connect()
         await peer.connect()
         await peer.send(data)
-        last = await peer.expect_closed()
+        last = await peer.expect_closed(under=under)
         peer.closing_code(last, 0x81, 0x82)
         await bystander.served()
 
@@ -385,7 +387,10 @@ for statements, slug, sent, why in WRONG:
     for prefixes, data in ((("MQTT5", "X5"), raw), (("MQTT311", "X311"), older)):
         cited = [s for s in statements.split() if s.startswith(prefixes)]
         if cited:
-            add_case(_wrong(data), why + " The connection is closed, and no other.", *cited, slug=f"wrong-{slug}")
+            under = MALFORMED if slug == "closing-code" else ()
+            add_case(
+                _wrong(data, under), why + " The connection is closed, and no other.", *cited, slug=f"wrong-{slug}"
+            )
 
 
 @case("X5-will-qos-malformed", "MQTT311-3.1.2-14", slug="will-qos-3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_conformance.case import case
 from mqtt_conformance.cases.connect import with_level
-from mqtt_conformance.peer import Peer
+from mqtt_conformance.peer import ClosedType, Peer, show
 from mqtt_conformance.rules import PUBACK, PUBREC
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
@@ -31,7 +31,10 @@ from mqtt_ref.wire.primitives import V5
 
 
 async def _accepted(peer: Peer) -> None:
-    reply = await peer.expect(Connack)
+    reply = await peer.expect(Connack, or_closed=True, under=("MQTT5-3.2.0-1", "MQTT311-3.2.0-1", "X31-pipelining"))
+    if isinstance(reply, ClosedType):
+        rules = ("MQTT5-3.1.4-5", "X311-pipelining", "X31-pipelining")
+        raise peer.blame(rules, "closed without a CONNACK", expected="CONNACK 0x00", seen=show(reply))
     peer.equal(reply.reason_code, 0, "the code of the CONNACK")
 
 
@@ -41,6 +44,8 @@ async def _answered(peer: Peer, kind: type[object]) -> None:
         await peer.send(Publish(peer.topic("other"), b"later", 1, packet_id=11))
         number = (await peer.find(Puback, under=PUBACK)).packet_id
     else:
+        wrong = next((p for p in peer.inbox if isinstance(p, Puback) and p.packet_id == 3), None)
+        peer.check(wrong is None, "a PUBACK answers a message of QoS 2", seen=repr(wrong), under=PUBREC)
         await peer.send(Publish(peer.topic("other"), b"later", 2, packet_id=12))
         number = (await peer.find(Pubrec, under=PUBREC)).packet_id
     peer.check(number in (2, 3), "what comes right behind the CONNECT is not acknowledged", seen=f"identifier {number}")
@@ -80,7 +85,7 @@ async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
         await peer.disconnect()
         await peer.connect(clean=False)
     await peer.send(Publish(peer.topic(), b"m", 2, packet_id=9))
-    await peer.expect(Pubrec, under=PUBREC)
+    peer.taken(await peer.expect(Pubrec, under=PUBREC))
     await peer.drop()
     await peer.open()
     await peer.send(peer.connect_packet(clean=False, expiry=60), Pubrel(9))
@@ -150,6 +155,6 @@ async def connack_comes_first(peer: Peer) -> None:
     """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
     await peer.open()
     await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
-    first = await peer.expect(Connack)
+    first = await peer.expect(Connack, under=("MQTT5-3.2.0-1", "MQTT311-3.2.0-1"))
     peer.equal(first.reason_code, 0, "the Reason Code")
     await peer.find(Pingresp)

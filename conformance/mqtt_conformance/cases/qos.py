@@ -7,7 +7,7 @@ import asyncio
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
-from mqtt_conformance.rules import DELIVERY, PUBACK, PUBCOMP, PUBREC, PUBREL, QUEUED, RESEND
+from mqtt_conformance.rules import DELIVERY, DUP, IN_USE, PUBACK, PUBCOMP, PUBREC, PUBREL, QUEUED, RESEND
 from mqtt_conformance.verdict import Advised, Inconclusive
 from mqtt_ref.wire.packets import (
     ConnectProperties,
@@ -73,7 +73,8 @@ async def qos1_is_acknowledged(peer: Peer) -> None:
         await peer.send(Publish(peer.topic(), b"m", 1, packet_id=number))
         reply = await peer.expect(Puback)
         peer.equal(reply.packet_id, number, "the Packet Identifier", proven=True)
-        peer.check(reply.reason_code in (0, 0x10), "the message is refused", seen=hex(reply.reason_code))
+        peer.taken(reply)
+        peer.check(reply.reason_code in (0, 0x10), "the Reason Code", expected="0x00", seen=hex(reply.reason_code))
 
 
 @case("MQTT5-4.3.3-8", "MQTT5-4.3.3-11", "MQTT311-4.3.3-2", "MQTT5-2.2.1-5", "MQTT311-2.3.1-6", "MQTT5-3.5.2-1",
@@ -83,7 +84,9 @@ async def qos2_is_acknowledged(peer: Peer) -> None:
     await peer.connect()
     for number in (1, 65_535):
         await peer.send(Publish(peer.topic(), b"m", 2, packet_id=number))
-        peer.equal((await peer.expect(Pubrec)).packet_id, number, "the Packet Identifier of the PUBREC", proven=True)
+        answer = await peer.expect(Pubrec)
+        peer.equal(answer.packet_id, number, "the Packet Identifier of the PUBREC", proven=True)
+        peer.taken(answer)
         await peer.send(Pubrel(number))
         reply = await peer.expect(Pubcomp)
         peer.equal(reply.packet_id, number, "the Packet Identifier of the PUBCOMP", proven=True)
@@ -96,7 +99,7 @@ async def identifier_is_new_after_puback(peer: Peer) -> None:
     other = await pair(peer, 1)
     for payload, dup in ((b"one", False), (b"two", True), (b"three", False)):
         await other.send(Publish(peer.topic(), payload, 1, dup=dup, packet_id=5))
-        await other.find(Puback, under=() if dup else PUBACK)
+        peer.taken(await other.find(Puback, under=() if dup else PUBACK))
     seen = [m.payload for m in await peer.messages(3)]
     peer.equal(seen, [b"one", b"two", b"three"], "the messages")
 
@@ -106,7 +109,7 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     """A QoS 2 PUBLISH that is repeated before its PUBREL gets a PUBREC again and is delivered once."""
     other = await pair(peer, 2)
     await other.send(Publish(peer.topic(), b"once", 2, packet_id=7))
-    await other.expect(Pubrec, under=PUBREC)
+    peer.taken(await other.expect(Pubrec, under=PUBREC))
     await other.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=7))
     reply = await other.expect(Pubrec, or_closed=True) if peer.version != V5 else await other._next(None, 3.0)
     if isinstance(reply, (Disconnect, ClosedType)) or (isinstance(reply, Pubrec) and reply.reason_code == 0x91):
@@ -167,7 +170,7 @@ async def qos2_repeat_after_resume(peer: Peer) -> None:
     await watcher.subscribe(peer.topic(), qos=2)
     await peer.connect(clean=False, expiry=60)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=9))
-    await peer.expect(Pubrec, under=PUBREC)
+    peer.taken(await peer.expect(Pubrec, under=PUBREC))
     await resume(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=9))
     await peer.find(Pubrec)
@@ -247,11 +250,12 @@ async def unacknowledged_qos1_is_resent(peer: Peer) -> None:
     again = await peer.messages(3, again=True)
     peer.equal([m.payload for m in again], [m.payload for m in first], "the messages")
     peer.equal([m.packet_id for m in again], [m.packet_id for m in first], "the Packet Identifiers", proven=True)
-    peer.equal([m.dup for m in again], [True] * 3, "DUP", proven=True)
+    peer.equal([m.dup for m in again], [True] * 3, "DUP", under=DUP, proven=True)
     await forget(peer)
 
 
-@case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT311-4.3.3-1", slug="resend-qos2",
+@case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT311-4.3.3-1", "MQTT5-3.3.1-1", "MQTT311-3.3.1-1",
+      slug="resend-qos2",
       needs=["qos2", "session"])  # fmt: skip
 async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
     """A QoS 2 message without PUBREC is sent again on a resumed session: same identifier, DUP 1."""
@@ -260,7 +264,8 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
     first = await peer.expect(Publish, under=DELIVERY)
     await resume(peer)
     again = await peer.again(Publish)
-    peer.equal((again.packet_id, again.dup, again.payload), (first.packet_id, True, b"m"), "the message", proven=True)
+    peer.equal((again.packet_id, again.payload), (first.packet_id, b"m"), "the message", proven=True)
+    peer.equal(again.dup, True, "DUP", under=DUP, proven=True)
     await peer.acknowledge(again)
     await forget(peer)
 
@@ -304,7 +309,7 @@ async def refused_message_is_not_resent(peer: Peer) -> None:
         await other.publish(peer.topic(), b"n", qos=2)
         message = await peer.expect(Publish, under=DELIVERY)
         await peer.send(Pubrec(message.packet_id, 0x83))
-    await peer.silent(Pubrel, proven=True)
+    await peer.silent(Pubrel, under=PUBREL, proven=True)
     await resume(peer)
     await peer.silent()
     await forget(peer)
@@ -315,6 +320,7 @@ async def refused_message_is_not_resent(peer: Peer) -> None:
     "X5-packet-id-reuse",
     "X5-negative-ack-alone",
     "MQTT5-4.4.0-2",
+    "X5-quota-pubrec",
     slug="refused-is-not-released",
     needs=["qos2"],
 )
@@ -326,7 +332,7 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
     await peer.send(Pubrec(message.packet_id, 0x80))
     await peer.silent(Pubrel, proven=True)
     await other.publish(peer.topic(), b"n", qos=2)
-    (following,) = await peer.messages(1)
+    (following,) = await peer.messages(1, under=("X5-quota-pubrec",))
     peer.equal(following.payload, b"n", "the message")
 
 
@@ -399,9 +405,10 @@ async def order_is_kept(peer: Peer) -> None:
             await other.send(*(Publish(topic, wanted[n], qos, packet_id=n + 1 if qos else 0) for n in numbers))
             for number in numbers if qos else ():
                 if qos == 1:
-                    await other.find(Puback, under=PUBACK)
+                    peer.taken(await other.find(Puback, under=PUBACK))
                     continue
-                await other.find(Pubrec, where=lambda p, wanted=number + 1: p.packet_id == wanted, under=PUBREC)  # type: ignore[misc]
+                wanted_id = number + 1
+                peer.taken(await other.find(Pubrec, where=lambda p, i=wanted_id: p.packet_id == i, under=PUBREC))  # type: ignore[misc]
                 await other.send(Pubrel(number + 1))
                 await other.find(Pubcomp, under=PUBCOMP)
         seen: list[bytes] = []
@@ -416,13 +423,20 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-    await peer.messages(3, acknowledge=False, under=DELIVERY)
+    first = await peer.messages(3, acknowledge=False, under=DELIVERY)
     await peer.drop()
     for number in range(3, 6):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     await come_back(peer)
-    again = await peer.messages(3, again=True, under=RESEND)
-    seen = [m.payload for m in [*again, *await peer.messages(3, again=True, under=QUEUED)]]
+    held = {m.packet_id: m.payload for m in first}
+    seen = []
+    for number in range(6):
+        (message,) = await peer.messages(1, acknowledge=False, again=True, under=RESEND if number < 3 else QUEUED)
+        taken = held.get(message.packet_id, message.payload) != message.payload
+        peer.check(not taken, "a Packet Identifier that is in use", seen=message.packet_id, under=IN_USE, proven=True)
+        seen.append(message.payload)
+        await peer.acknowledge(message)
+        held.pop(message.packet_id, None)
     resumed_in_order(peer, seen, [b"0", b"1", b"2"], [b"3", b"4", b"5"])
     await forget(peer)
 
@@ -455,7 +469,8 @@ async def receive_maximum_of_the_client(peer: Peer) -> None:
         await other.disconnect()
 
 
-@case("MQTT5-3.3.4-9", "X5-quota-pubrec", "MQTT5-4.3.3-5", "MQTT5-4.9.0-3", slug="receive-maximum-qos2", needs=["qos2"])
+@case("MQTT5-3.3.4-9", "X5-quota-pubrec", "X5-quota-ack", "MQTT5-4.3.3-5", "MQTT5-4.9.0-3", slug="receive-maximum-qos2",
+      needs=["qos2"])  # fmt: skip
 async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     """A QoS 2 message counts until its PUBCOMP, not only until its PUBREC."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
@@ -466,25 +481,30 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
     await peer.expect(Pubrel)
     await peer.silent(proven=True)
     await peer.send(Pubcomp(message.packet_id))
-    (following,) = await peer.messages(1)
+    (following,) = await peer.messages(1, under=("X5-quota-ack",))
     peer.equal([message.payload, following.payload], [b"0", b"1"], "the messages")
 
 
 @case("MQTT5-3.3.4-10", "MQTT5-4.9.0-3", "X5-quota-qos0", slug="quota-zero-goes-on", needs=["qos1"])
 async def other_packets_are_not_held_back(peer: Peer) -> None:
-    """With no quota left the server still answers, and sends QoS 0 messages."""
+    """With no quota left the server still answers; QoS 0 messages it may send, or hold back as well."""
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=1))
     await peer.subscribe(peer.topic("zero"), qos=0)
     for _ in range(2):
         await other.publish(peer.topic(), b"one", qos=1)
     await peer.expect(Publish, under=DELIVERY)
-    await peer.barrier()
-    await peer.publish(peer.topic("up"), b"m", qos=1)
+    await peer.served()
+    number = peer.packet_id()
+    await peer.send(Publish(peer.topic("up"), b"m", 1, packet_id=number))
+    reply = await peer.find(Puback)
+    peer.equal(reply.packet_id, number, "the Packet Identifier", proven=True)
     await other.publish(peer.topic("zero"), b"zero")
-    await peer.find(Publish, where=lambda m: m.payload == b"zero", say="the QoS 0 message")
+    await other.barrier()
+    if not await peer.comes(Publish):
+        peer.note("holds QoS 0 messages back as well while the send quota is 0")
 
 
-@case("X5-quota-reset", slug="quota-new-connection", needs=["qos1", "session"])
+@case("X5-quota-reset", "MQTT5-3.3.4-9", slug="quota-new-connection", needs=["qos1", "session"])
 async def quota_is_new_with_each_connection(peer: Peer) -> None:
     """A resumed session has the quota of the new connection: what is resent counts, what follows waits for it."""
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=3), expiry=60)
@@ -494,7 +514,7 @@ async def quota_is_new_with_each_connection(peer: Peer) -> None:
     await peer.drop()
     await come_back(peer, properties=ConnectProperties(receive_maximum=2))
     first = await peer.messages(2, acknowledge=False, again=True, under=RESEND)
-    await peer.silent(proven=True)
+    await peer.silent(under=("MQTT5-3.3.4-9",), proven=True)
     for message in first:
         await peer.send(Puback(message.packet_id))
     seen = [m.payload for m in [*first, *await peer.messages(2)]]

@@ -118,7 +118,7 @@ async def half_received_message_is_delivered_once(peer: Peer, kill: bool) -> Non
     await other.subscribe(peer.topic(), qos=2)
     await settle(peer)
     await peer.send(Publish(peer.topic(), b"once", 2, packet_id=11))
-    await peer.expect(Pubrec, under=PUBREC)
+    peer.taken(await peer.expect(Pubrec, under=PUBREC))
     await other.barrier()
     await peer.restart(kill=kill)
     await come_back(peer, expiry=600)

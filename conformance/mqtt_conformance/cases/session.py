@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import Peer
-from mqtt_conformance.rules import MALFORMED, RETAINED, SECOND_CONNECT, WILL
+from mqtt_conformance.rules import FIRST, MALFORMED, RETAINED, SECOND_CONNECT, WILL
 from mqtt_conformance.verdict import Inconclusive
 from mqtt_ref.wire.packets import (
     Connack,
@@ -23,7 +24,7 @@ from mqtt_ref.wire.packets import (
     Unsubscribe,
     Will,
 )
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import V5, V31
 
 
 async def keep(peer: Peer, qos: int = 1) -> None:
@@ -91,9 +92,18 @@ async def messages_wait_for_a_session(peer: Peer) -> None:
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
     await peer.connect(clean=False, expiry=60)
-    seen = [m.payload for m in await peer.messages(3)]
+    messages = await peer.messages(3)
+    seen = [m.payload for m in messages]
     peer.equal(seen, [b"0", b"1", b"2"], "what waited")
+    _for_the_first_time(peer, messages)
     await peer.connect(clean=True)
+
+
+def _for_the_first_time(peer: Peer, messages: Sequence[Publish]) -> None:
+    """What was published while the client was away was never sent to it before, so that its DUP flag is 0."""
+    seen = [m.dup for m in messages]
+    if peer.version != V31:
+        peer.equal(seen, [False] * len(seen), "DUP of what is sent for the first time", under=FIRST[messages[0].qos])
 
 
 @case("MQTT5-3.1.2-23", "MQTT311-3.1.2-5", "MQTT5-4.5.0-1", "MQTT311-4.5.0-1", slug="queued-qos2",
@@ -107,6 +117,7 @@ async def qos2_messages_wait_for_a_session(peer: Peer) -> None:
     await peer.connect(clean=False, expiry=60)
     (message,) = await peer.messages(1)
     peer.equal((message.payload, message.qos), (b"twice", 2), "the message", proven=True)
+    _for_the_first_time(peer, [message])
     await peer.silent()
     await peer.connect(clean=True)
 
@@ -280,5 +291,5 @@ async def no_disconnect_before_the_connack(peer: Peer) -> None:
     """A server that has not accepted a connection sends no DISCONNECT."""
     await peer.open()
     await peer.send(b"\x30\x03\x00\x01t")
-    last = await peer.expect_closed()
+    last = await peer.expect_closed(under=("X5-first-packet-not-connect",))
     peer.check(not isinstance(last, Disconnect), "a DISCONNECT came", expected="closed", seen=repr(last), proven=True)

@@ -7,7 +7,7 @@ from mqtt_conformance.case import case
 from mqtt_conformance.peer import ClosedType, Peer
 from mqtt_conformance.rules import DELIVERY, SUBACK
 from mqtt_conformance.verdict import Inconclusive
-from mqtt_ref.wire.packets import Puback, Publish, Pubrec, Suback, Subscribe, Subscription
+from mqtt_ref.wire.packets import Pingreq, Pingresp, Puback, Publish, Pubrec, Suback, Subscribe, Subscription
 
 MATCHES = [
     ("#", "a", True), ("a/#", "a", True), ("a/#", "a/b", True), ("a/#", "a/b/c", True), ("a/#", "ab", False),
@@ -33,14 +33,33 @@ async def matching(peer: Peer) -> None:
     for number, (pattern, name, wanted) in enumerate(MATCHES):
         base = peer.topic(str(number))
         await peer.subscribe(f"{base}/{pattern}")
+        rules = _matched_by(pattern, name)
         await other.publish(f"{base}/{name}", b"m")
-        await other.barrier()
+        await other.send(Pingreq())
+        await other.find(Pingresp, say=f"PINGRESP behind a message to {name!r}", under=rules)
         if wanted:
-            message = await peer.find(Publish, say=f"a message: {pattern!r} matches {name!r}")
+            message = await peer.find(Publish, say=f"a message: {pattern!r} matches {name!r}", under=rules)
             peer.equal(message.topic, f"{base}/{name}", "the Topic Name", proven=True)
         else:
-            await peer.silent(settle=0.02)
+            await peer.silent(settle=0.02, under=rules)
         await peer.unsubscribe(f"{base}/{pattern}")
+
+
+def _matched_by(pattern: str, name: str) -> tuple[str, ...]:
+    """The rules on matching that a filter and a topic are about."""
+    if " " in pattern + name:
+        return ("X5-topic-space", "X311-topic-space")
+    if "#" in pattern:
+        return ("X5-multi-level-wildcard-matches", "X311-multi-level-wildcard")
+    if "+" in pattern:
+        return ("X5-single-level-wildcard-matches", "X311-single-level-wildcard")
+    if pattern.lower() == name.lower() and pattern != name:
+        return ("X5-topic-case-sensitive", "X311-topic-case")
+    if "//" in pattern:
+        return ("X5-topic-level-empty", "X311-topic-empty-level")
+    if pattern.strip("/") == name.strip("/"):
+        return ("X5-topic-slash-distinct", "X311-topic-outer-slash")
+    return ("X5-topic-match-exact", "X311-topic-match-exact")
 
 
 @case("MQTT5-4.7.2-1", "MQTT311-4.7.2-1", slug="dollar", needs=["wildcard"], isolated=True)
@@ -125,12 +144,14 @@ async def long_topic(peer: Peer) -> None:
     """A long Topic Name without wildcards is delivered as it is, or refused; the broker goes on either way."""
     await peer.connect()
     name = peer.topic("x" * 60_000)
-    await peer.send(Subscribe(1, [Subscription(name)]))
+    # With QoS 1 where there is such a thing: a message of QoS 0 may be lost.
+    qos = min(1, peer.target.capabilities.maximum_qos)
+    await peer.send(Subscribe(1, [Subscription(name, qos)]))
     reply = await peer.expect(Suback, or_closed=True, under=SUBACK)
     if isinstance(reply, ClosedType) or reply.reason_codes[0] >= 0x80:
         raise Inconclusive("the broker refuses long Topic Filters")
     await peer._settle()
-    await peer.publish(name, b"m")
+    await peer.publish(name, b"m", qos=qos)
     (message,) = await peer.messages(1, under=DELIVERY)
     peer.equal(message.topic, name, "the Topic Name", proven=True)
 

@@ -9,15 +9,26 @@ from collections.abc import Sequence
 
 from mqtt_conformance.case import Body, add_case
 from mqtt_conformance.credentials import refusals, with_credentials
-from mqtt_conformance.peer import Peer
+from mqtt_conformance.peer import ANSWER, Peer
 from mqtt_conformance.reacted import expect_reaction
+from mqtt_conformance.rules import MALFORMED
 from mqtt_conformance.target import Target
-from mqtt_conformance.verdict import Failed
+from mqtt_conformance.verdict import Failed, Inconclusive
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
 from mqtt_ref.wire.generated.vectors import Vector, vectors
-from mqtt_ref.wire.packets import Connect, Disconnect, Pingreq, Publish, Subscribe, Unsubscribe
-from mqtt_ref.wire.primitives import CLIENT
+from mqtt_ref.wire.packets import (
+    Auth,
+    AuthProperties,
+    Connect,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+)
+from mqtt_ref.wire.primitives import CLIENT, V5
 
 PLAYED = 2
 """Vectors of one group that a case plays, spread over the group."""
@@ -86,9 +97,9 @@ def _private(vector: Vector) -> bytes:
 
 
 def _carried(vector: Vector, target: Target) -> bytes | None:
-    """The vector as it is sent, with the target's credentials where it has some and the vector can carry them."""
+    """The vector as it is sent, with the credentials that the target has; None if it cannot carry them."""
     data = _private(vector)
-    if data[0] >> 4 != Connect.TYPE or (target.username is None and target.password is None):
+    if data[0] >> 4 != Connect.TYPE:
         return data
     if vector.field == "remaining_length":
         return data  # nobody can read as far as the credentials, and so miss them
@@ -113,6 +124,8 @@ def _illegal(group: Sequence[Vector], *, overlooked: bool = False) -> Body:
                 )
             except Failed as failed:
                 failed.message += f" (vector {vector.id})"
+                if vector.data[0] >> 4 == Auth.TYPE:
+                    await _told_by_any_auth(peer, failed)
                 raise
             if outcome == "ignore":
                 peer.note("carries on")
@@ -121,21 +134,46 @@ def _illegal(group: Sequence[Vector], *, overlooked: bool = False) -> Body:
     return body
 
 
+async def _told_by_any_auth(peer: Peer, failed: Failed) -> None:
+    """Blame the reaction to an AUTH that is out of place, where the broker lets every one pass: it reads none then."""
+    await peer.connect()
+    await peer.send(Auth(0x19, AuthProperties(authentication_method="any")))
+    try:
+        await expect_reaction(peer, "MQTT5-4.12.0-7", 0x82, "connected")
+    except Failed:
+        message = f"an AUTH where there is no Authentication Method is let pass, whatever it holds: {failed.message}"
+        raise peer.blame(MALFORMED, message, expected=failed.expected, seen=failed.seen) from failed
+
+
 def _legal(played: Sequence[tuple[Vector, Publish | Subscribe | Unsubscribe | Pingreq]]) -> Body:
     async def body(peer: Peer) -> None:
-        for vector, _ in played:
+        for vector, packet in played:
             await peer.connect()
             await peer.send(vector.data, Pingreq())
             await peer._wait(lambda: peer.closed or any(type(p).__name__ == "Pingresp" for p in peer.inbox), 3.0)
             last = next((p for p in reversed(peer.inbox) if isinstance(p, Disconnect)), None)
             refused = last is not None and last.reason_code in (0x87, 0x95, 0x97, 0x9A, 0x9B, 0x9E, 0xA1, 0xA2, 0x94)
             if peer.closed and not refused:
+                if isinstance(packet, Publish) and peer.version != V5:
+                    await _allowed(peer, packet.qos)
                 raise Failed(
                     f"legal input is refused (vector {vector.id})", expected="served", seen=repr(last or "closed")
                 )
             await peer.drop(record=False)
 
     return body
+
+
+async def _allowed(peer: Peer, qos: int) -> None:
+    """End the case where a plain message of this QoS closes the connection as well: it may be one that is not allowed.
+
+    Before 5.0 a server has no other word for that [MQTT311-3.3.5-2].
+    """
+    await peer.connect()
+    await peer.send(Publish(peer.topic(), b"m", qos, packet_id=1 if qos else 0), Pingreq())
+    await peer._wait(lambda: peer.closed or any(isinstance(p, Pingresp) for p in peer.inbox), ANSWER)
+    if peer.closed:
+        raise Inconclusive(f"the broker closes the connection on any message of QoS {qos}")
 
 
 def _register() -> None:

@@ -8,7 +8,7 @@ from html import escape
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, rule_of
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -114,7 +114,13 @@ def _details(result: Result, quotes: Mapping[str, str], *, opened: bool = False)
         out.append(f"<dt>{name} ({rule.level}, section {rule.section})<dd>{escape(rule.meaning)}")
         if name in quotes:
             out.append(f"<blockquote>{escape(quotes[name])}</blockquote>")
-    for label, text in (("verdict", result.message), ("expected", result.expected), ("seen", result.seen)):
+    broken = rule_of(result) if result.verdict is Verdict.FAIL and len(result.case.statements) > 1 else ""
+    for label, text in (
+        ("broken", broken),
+        ("verdict", result.message),
+        ("expected", result.expected),
+        ("seen", result.seen),
+    ):
         if text:
             out.append(f"<dt>{label}<dd>{escape(text[:2000])}")
     out += [f"<dt>note<dd>{escape(note[:2000])}" for note in result.notes if note not in result.message]

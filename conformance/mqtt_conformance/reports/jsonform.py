@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mqtt_conformance.case import VERSION_NAMES
-from mqtt_conformance.reports.summary import counts
+from mqtt_conformance.reports.summary import counts, rule_of
 from mqtt_conformance.runner import Result
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
@@ -47,6 +47,7 @@ SCHEMA: Final[dict[str, Any]] = {
                     "expected": {"type": "string"},
                     "seen": {"type": "string"},
                     "breach": {"type": "string", "description": "the rule broken first, if none of the case's own"},
+                    "rule": {"type": "string", "description": "the rule that a failure is held to break"},
                     "seconds": {"type": "number", "minimum": 0},
                     "notes": {"type": "array", "items": {"type": "string"}},
                     "trace": {
@@ -97,6 +98,7 @@ def _result(result: Result) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "notes": result.notes,
         **({"breach": result.breach} if result.breach else {}),
+        **({"rule": rule_of(result)} if result.verdict is Verdict.FAIL else {}),
     }
     if result.verdict not in (Verdict.PASS, Verdict.UNSUPPORTED):
         out["trace"] = [

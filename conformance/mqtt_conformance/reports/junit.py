@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import section_of
+from mqtt_conformance.reports.summary import rule_of, section_of
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 
@@ -50,6 +50,8 @@ def _case(suite: ElementTree.Element, result: Result, version: int) -> None:
     for statement in result.case.statements:
         ElementTree.SubElement(properties, "property", name="statement", value=statement)
     ElementTree.SubElement(properties, "property", name="verdict", value=result.verdict)
+    if result.verdict is Verdict.FAIL:
+        ElementTree.SubElement(properties, "property", name="rule", value=rule_of(result))
     if result.breach:
         ElementTree.SubElement(properties, "property", name="breach", value=result.breach)
     for note in result.notes:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, strangers
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, rule_of, strangers
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -27,8 +27,8 @@ def render(results: Sequence[Result]) -> str:
     if broken:
         out += ["", "### Failures", ""]
         for result in broken:
-            rule = STATEMENTS[result.case.statements[0]]
-            out.append(f"- **{result.case.id}**: {rule.meaning}<br>{_cell(result.message)}")
+            rule = STATEMENTS[rule_of(result)]
+            out.append(f"- **{result.case.id}** ({rule.id}): {rule.meaning}<br>{_cell(result.message)}")
             if result.expected:
                 out.append(f"  <br>expected {_cell(result.expected)}; seen {_cell(result.seen)}")
     return plain("\n".join([*out, ""]))

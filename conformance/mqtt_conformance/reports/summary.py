@@ -12,7 +12,7 @@ from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
 
-__all__ = ["by_section", "counts", "failures", "headline", "plain", "section_of", "strangers"]
+__all__ = ["by_section", "counts", "failures", "headline", "plain", "rule_of", "section_of", "strangers"]
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:
@@ -27,9 +27,15 @@ def failures(results: Iterable[Result]) -> list[Result]:
 
 
 def section_of(result: Result) -> str:
-    """The chapter and section of the first rule of a case: `3.1`, `4.7`."""
-    parts = STATEMENTS[result.case.statements[0]].section.split(".")
+    """The chapter and section of the rule that was broken, else of the first one of the case: `3.1`, `4.7`."""
+    parts = STATEMENTS[rule_of(result)].section.split(".")
     return ".".join(parts[:2])
+
+
+def rule_of(result: Result) -> str:
+    """The rule that a result stands for: the one that was broken where the broker is accused, else the first."""
+    accused = result.verdict in (Verdict.FAIL, Verdict.NON_STRICT)
+    return result.rule if accused and result.rule else result.case.statements[0]
 
 
 def by_section(results: Iterable[Result]) -> dict[tuple[int, str], list[Result]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.reports.steps import lines
-from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, strangers
+from mqtt_conformance.reports.summary import by_section, counts, failures, headline, plain, rule_of, strangers
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.wire.statements import STATEMENTS
@@ -43,6 +43,8 @@ def failure_lines(result: Result, quotes: Mapping[str, str]) -> list[str]:
         out.append(f"  {name} ({rule.level}, section {rule.section}): {rule.meaning}")
         if name in quotes:
             out.append(f"    the standard: {quotes[name]}")
+    if result.verdict is Verdict.FAIL and len(result.case.statements) > 1:
+        out.append(f"  broken: {rule_of(result)}")
     out.append(f"  {result.message}")
     if result.expected:
         out.append(f"  expected: {result.expected}")

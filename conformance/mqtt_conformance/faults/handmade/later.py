@@ -29,7 +29,7 @@ def faults() -> Iterator[Fault]:
     yield by_hand("later/retained-ends-with-publisher", "MQTT311-3.1.2-7 X5-retained-outlive-session", up=_withdrawn)
     yield by_hand("later/unsubscribed-is-dropped", "MQTT5-3.10.4-3 MQTT311-3.10.4-3", up=_leaving, down=_unfinished)
     yield by_hand("later/shared-not-finished", "MQTT5-4.8.2-4", down=drop(Publish, when=lambda talk, p: p.dup))
-    yield by_hand("later/qos0-waits-for-quota", "MQTT5-3.3.4-10 X5-quota-qos0", up=_acknowledged, down=_held)
+    yield by_hand("later/answers-wait-for-quota", "MQTT5-3.3.4-10 MQTT5-4.9.0-3", up=_acknowledged, down=_held)
     yield by_hand("later/dup-is-old", "MQTT5-4.3.2-5", up=drop(Publish, when=lambda talk, p: p.dup and p.qos == 1))
     yield by_hand("later/refused-ends-all", "X5-negative-ack-alone", up=_refused,
                   down=drop(Publish, when=lambda talk, p: "refused" in talk.here))  # fmt: skip
@@ -76,12 +76,12 @@ def _acknowledged(talk: Talk, packet: Any) -> None:
     talk.here["open"] = talk.here.get("open", 0) - 1
 
 
-@on(Publish)
+@on(Publish, Puback)
 def _held(talk: Talk, packet: Any) -> Out:
-    if packet.qos:
-        talk.here["open"] = talk.here.get("open", 0) + 1
-    elif talk.here.get("open", 0) > 0:
-        return ()
+    """With a message unacknowledged no PUBACK goes out."""
+    if isinstance(packet, Puback):
+        return () if talk.here.get("open", 0) > 0 else (packet,)
+    talk.here["open"] = talk.here.get("open", 0) + bool(packet.qos)
     return (packet,)
 
 
