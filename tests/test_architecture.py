@@ -16,6 +16,7 @@ import pytest
 import mqtt_ref
 from mqtt_ref import AllowAll, Server
 from mqtt_ref.engine import connection
+from mqtt_ref.oracle.facade import AsyncOracle
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Connack, Connect, Puback, Publish, Suback, Subscribe, Subscription
@@ -66,7 +67,9 @@ async def client(server: Server, name: str) -> Client:
     return made
 
 
-def calls_of(scene: Callable[[Server, Callable[[], None]], Coroutine[Any, Any, None]]) -> list[Call]:
+def calls_of(
+    scene: Callable[[Any, Callable[[], None]], Coroutine[Any, Any, None]], broker: Callable[[], Any] | None = None
+) -> list[Call]:
     """Every call of our functions from the moment at which the scene begins to watch."""
     calls: list[Call] = []
 
@@ -77,7 +80,8 @@ def calls_of(scene: Callable[[Server, Callable[[], None]], Coroutine[Any, Any, N
                 calls.append((frame.f_code.co_qualname, path.relative_to(PACKAGE).as_posix()))
 
     async def run() -> None:
-        async with Server(hooks=[AllowAll()]) as server, asyncio.timeout(20):
+        made = Server(hooks=[AllowAll()]) if broker is None else broker()
+        async with made as server, asyncio.timeout(20):
             try:
                 await scene(server, lambda: sys.setprofile(note))
             finally:
@@ -129,6 +133,18 @@ def test_a_subscribe_with_retained_messages() -> None:
         await sub.take(Publish)
 
     follow(walk(3), calls_of(scene))
+
+
+def test_a_finding_of_the_oracle() -> None:
+    async def scene(oracle: AsyncOracle, watch: Callable[[], None]) -> None:
+        bad = Client(*await asyncio.open_connection("127.0.0.1", oracle.port))
+        await bad.ask(Connect("a"), Connack)
+        watch()
+        twice = encode(5, Publish("t", b"", 1, packet_id=1))
+        bad.writer.write(twice)  # the same Packet Identifier again, before it is acknowledged
+        await bad.ask(Publish("t", b"", 1, packet_id=1), Puback)
+
+    follow(walk(4), calls_of(scene, lambda: AsyncOracle(check=False)))
 
 
 def test_a_page_that_is_not_true_fails() -> None:
