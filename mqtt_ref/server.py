@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -28,8 +29,10 @@ from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
+    from mqtt_ref.net.channel import Layers
     from mqtt_ref.net.clock import Clock
     from mqtt_ref.net.inline import Messages
+    from mqtt_ref.net.layer import Layer
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
@@ -45,8 +48,9 @@ class Server:
 
     Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
     on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one;
-    `clock` is the time that the broker goes by.
+    makes one that breaks them. `layers` makes what stands between the transport and the broker for each
+    accepted connection, besides what its listener needs (see `mqtt_ref.net.layer`); `clock` is the time that the broker
+    goes by.
 
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
@@ -60,13 +64,13 @@ class Server:
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
-        channels: Callable[[Driver, Listener], Channel] | None = None,
+        layers: Layers | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
-        self.channels = channels
+        self.layers = layers
         self._clock = clock
         self._now: Callable[[], int] = monotonic_ns if clock is None else clock.now
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
@@ -317,13 +321,18 @@ class Server:
             driver.schedule()
 
     def _channel(self) -> Callable[[Driver, Listener], Channel]:
-        if self.channels is not None:
-            return self.channels
         if self.trace is None:
-            return Channel
-        from mqtt_ref.net.trace import traced
+            return partial(Channel, layers=self.layers)
+        from mqtt_ref.net.trace import TraceLayer
 
-        return traced(self.trace)
+        trace, others = self.trace, self.layers
+
+        def layers(channel: Channel) -> Iterable[Layer]:
+            yield TraceLayer(trace, channel)
+            if others is not None:
+                yield from others(channel)
+
+        return partial(Channel, layers=layers)
 
     async def __aenter__(self) -> Server:
         await self.start()

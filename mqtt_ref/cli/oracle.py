@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["configure", "run"]
 
 FINE, FINDINGS, USAGE = 0, 1, 2
+APART: Final = (
+    "what a session carries from one connection of a client to the next, for one between may be missing in the "
+    "capture; --complete says that none is"
+)
 SHOWN: Final = 20
 """Holes of a recording that are told line by line."""
 VERSIONS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
@@ -57,6 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("record", "close"),
         help="go on behind a packet that breaks a rule, or close as the standard asks (default: record)",
     )
+    serve.add_argument(
+        "--far",
+        action="store_true",
+        help="clients come through a proxy or a tunnel: none is near because of its address, all may be delayed",
+    )
     serve.add_argument("--script", type=Path, metavar="FILE", help="YAML or JSON: rules that disturb, limits, a clock")
     serve.add_argument("--record", metavar="FILE", help="write each finding to FILE, one JSON object per line")
     serve.add_argument("--trace", nargs="?", const="text", choices=("text", "jsonl"), help="print each packet too")
@@ -64,6 +73,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     check = commands.add_parser("check", help="judge recorded traffic")
     check.add_argument("file", metavar="FILE|PCAP", help="a JSONL trace or a capture; `-` reads standard input")
+    check.add_argument(
+        "--complete",
+        action="store_true",
+        help="no connection is missing in the capture: follow sessions from one to the next",
+    )
     report = commands.add_parser("report", help="show the findings that `serve --record` wrote")
     report.add_argument("file", metavar="FILE", help="the JSONL record; `-` reads standard input")
     for one in (check, report):
@@ -96,12 +110,13 @@ def _read(name: str) -> bytes:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.oracle.recorded import judge_recording
     from mqtt_ref.wire.pcap import CaptureError
     from mqtt_ref.wire.recording import RecordingError
 
     try:
-        judge = judge_recording(_read(args.file))
+        judge = judge_recording(_read(args.file), Judge(complete=args.complete))
     except (OSError, RecordingError, CaptureError) as error:
         print(f"mqtt-ref oracle check: {plainly(error)}", file=sys.stderr)
         return USAGE
@@ -109,6 +124,8 @@ def _check(args: argparse.Namespace) -> int:
         print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
         return USAGE
     code = _show(args, judge.findings, judge.connections, judge.unjudged, list(judge.holes.values()))
+    if judge.apart and not args.json:
+        print(f"not judged: {APART}")
     return USAGE if code == FINE and judge.unjudged == judge.connections else code
 
 
@@ -250,14 +267,15 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
         script = read_plan(args.script)
         if args.on_violation is not None:
             script = replace(script, policy=args.on_violation)
-        bench = script.bench(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
-        return bench.server, bench.judge
-    judge = Judge(found)
+        oracle = script.oracle(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
+        oracle.judge.far = args.far
+        return oracle.server, oracle.judge
+    judge = Judge(found, far=args.far)
     server = Server(
         made.options,
         made.listeners,
         hooks=made.hooks,
         tables=policy(args.on_violation or "record"),
-        channels=Live(judge, trace).channel,
+        layers=Live(judge, trace).layers,
     )
     return server, judge

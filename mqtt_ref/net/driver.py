@@ -16,7 +16,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import ASKED, RESTING
+from mqtt_ref.net.channel import ASKED, BIG, RESTING
 from mqtt_ref.net.process import outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
@@ -94,12 +94,15 @@ class Driver:
         counters = broker.counters
         counters.received_bytes += self.taken
         self.taken = 0
-        effects = broker.tick(self.now())
+        now = self.now()
+        effects = broker.tick(now)
         dirty = broker.dirty
         if dirty:
             broker.dirty = []
             channels = self.channels
             packets = sent = 0
+            if self.clock is not None:
+                now = monotonic_ns()  # layers go by the time of the world
             for connection in dirty:
                 out = connection.take()
                 channel = channels.get(connection)
@@ -107,10 +110,13 @@ class Driver:
                     continue
                 try:
                     if out:
-                        data = out[0] if len(out) == 1 else b"".join(out)
                         packets += len(out)
-                        sent += len(data)
-                        channel.write(data)
+                        if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                            sent += channel.send(out, now)
+                        else:
+                            data = out[0] if len(out) == 1 else b"".join(out)
+                            sent += len(data)
+                            channel.transport.write(data)
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:

@@ -28,7 +28,7 @@ __all__ = ["after_sent", "answered", "closed", "got_publish", "got_pubrel"]
 def after_sent(talk: Talk, packet: Packet) -> None:
     """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
-        talk.early = True
+        talk.early = talk.memory.eager = True
     if isinstance(packet, Publish):
         if packet.qos:
             _sent_message(talk, packet)
@@ -79,7 +79,9 @@ def _sent_message(talk: Talk, publish: Publish) -> None:
         memory.count += 1
         # With DUP, it is not for the first time that it is sent: nobody knows where in the order that was.
         order = 0 if publish.dup else memory.count
-        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, talk.number, talk.now)
+        # Packets of a connection that was given up may come behind those of the next one.
+        behind = talk.behind if talk.knows() else 0
+        memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, behind, talk.number, talk.now)
     talk.sent.add(number)
     talk.released.discard(number)
     talk.done.pop(number, None)
@@ -168,6 +170,7 @@ def _acknowledged(talk: Talk, number: int, code: int) -> None:
 def _accepted(talk: Talk, connack: Connack) -> None:
     talk.connack = connack
     talk.answered_at = talk.now
+    talk.behind = talk.memory.count
     connect = talk.connect
     if connect is None or connack.reason_code:
         return
@@ -199,8 +202,9 @@ def closed(talk: Talk) -> None:
     memory.aliases.update(talk.aliases)
     memory.ends_at = 0
     expiry = talk.session_expiry()
-    if not talk.certain or not talk.whole or not talk.accepted:
-        # A CONNECT that is refused, or never answered, may or may not have ended the session before it.
+    if not talk.certain or not talk.whole or not talk.accepted or not talk.timed:
+        # A CONNECT that is refused, or never answered, may or may not have ended the session before it. Where records
+        # are out of order, what belongs before the next connection may only come later.
         memory.forget()
     elif expiry == 0:
         memory.lapse(heard=talk.informed)

@@ -10,13 +10,13 @@ from typing import Any, Final
 from mqtt_ref.oracle import following
 from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
-from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
 from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
 from mqtt_ref.wire.fast import decode
+from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
@@ -95,7 +95,7 @@ class Watched:
         talk = self.talk
         talk.now = now
         framer = self.sent
-        if talk.connect is None and not framer.have and data.startswith(OTHERS):
+        if talk.connect is None and not framer.buffered and data.startswith(OTHERS):
             self.blind = True
             return
         data, frames = framer.feed(data)
@@ -116,7 +116,7 @@ class Watched:
                 self._sent(packet)
             if self.blind:
                 return
-        self.begun_at = (first if not frames else now) if framer.have else 0
+        self.begun_at = (first if not frames else now) if framer.buffered else 0
         if framer.lost:
             self._lost()
 
@@ -127,7 +127,7 @@ class Watched:
         """
         if begun:
             self.begun_at = self.begun_at or now
-        elif not self.sent.have:
+        elif not self.sent.buffered:
             self.begun_at = 0
 
     def _sent(self, packet: Packet) -> None:
@@ -168,7 +168,12 @@ class Watched:
             earlier.heir = memory
         if self.judge.strangers.get(talk.server, -1) >= memory.number:
             memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
+        elif talk.server and not self.judge.complete and memory.number:
+            memory.forget()  # or on one that the capture lacks
+            self.judge.apart += not connect.clean_start
         talk.memory = memory
+        if not talk.server:
+            talk.measure()
         memory.talk = talk
         memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
@@ -212,7 +217,7 @@ class Watched:
         """No packet's end is known from here on."""
         talk = self.talk
         if talk.whole and not self.sent.too_large:
-            data = self.sent.rest[0] if self.sent.rest else b"\x00"
+            data = self.sent.rest or b"\x00"
             talk.data, talk.pos, talk.stop = data, 0, len(data)
             reason, cites, _, _ = VBI_FOUR_BYTES
             version = talk.version or V5
@@ -237,7 +242,7 @@ class Watched:
         if framer.lost:
             return
         judge = self.judge
-        if data == judge.harmless and not framer.have and not self.aliases:
+        if data == judge.harmless and not framer.buffered and not self.aliases:
             # The same messages to one subscriber after the other: all of QoS 0, and all whole.
             talk.history.append((now, SERVER, data, 0, len(data)))
             return
@@ -404,15 +409,23 @@ class Watched:
 class Judge:
     """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
 
-    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule.
+    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule. `complete`
+    says of captures that no connection is missing in them, so that a session can be followed from one to the next;
+    `far` that the addresses of clients do not say how near they are, as there is a proxy or a tunnel between.
     """
 
-    def __init__(self, on_finding: Callable[[Finding], None] | None = None) -> None:
+    def __init__(
+        self, on_finding: Callable[[Finding], None] | None = None, complete: bool = False, far: bool = False
+    ) -> None:
         self.on_finding = on_finding
         self.findings: deque[Finding] = deque(maxlen=FINDINGS)
         self.counts: Counter[str] = Counter()
         self.talks: dict[int, Watched] = {}
         self.connections = 0
+        self.complete = complete
+        self.apart = 0
+        """Sessions of captures that were not followed from one connection to the next: one between may be missing."""
+        self.far = far
         self.harmless = b""
         """What a server sent last that holds whole messages of QoS 0 and nothing else."""
         self.unjudged = 0
@@ -434,8 +447,8 @@ class Judge:
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
-        talk.local = local
-        if local:
+        talk.local = local and not self.far
+        if talk.local:
             talk.round_trip = 0
         watched = Watched(self, talk)
         self.talks[talk.number] = watched

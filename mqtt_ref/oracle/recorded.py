@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mqtt_ref.oracle.judge import Judge, Watched
-from mqtt_ref.oracle.state import LOCAL, SECOND, SETTLE
+from mqtt_ref.oracle.state import SECOND, SETTLE
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 
@@ -111,7 +111,7 @@ class _Replay:
             self.judged and piece.local,
         )
         watched.talk.end_seen = self.judged or name in self.ended
-        if not piece.server and piece.remote.startswith(LOCAL):
+        if not piece.server and piece.local:
             watched.talk.round_trip = 0  # the broker that wrote it is on the same machine
         self.open[name] = watched
         self.opened[name] = now if piece.event == "open" else now - SETTLE

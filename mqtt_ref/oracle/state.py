@@ -7,18 +7,18 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final
 
-from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
 __all__ = [
     "FAR",
     "FRESH",
     "KEPT",
-    "LOCAL",
     "QUIET",
     "RESUMED",
     "SECOND",
     "SETTLE",
+    "SLOW",
     "UNKNOWN",
     "Memory",
     "Outgoing",
@@ -35,8 +35,8 @@ QUIET: Final = SECOND // 100
 """A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
 FAR: Final = 15 * SECOND
 """How long the link of a client on another machine may stand still: what comes late was not sent late."""
-LOCAL: Final = ("127.", "[::1]", "local")
-"""How the addresses of clients begin that are on this machine."""
+SLOW: Final = SECOND // 5
+"""A CONNECT that comes so much later than its connection may have come through something that delays."""
 KEPT: Final = 16
 """Packets of its history that a finding shows."""
 CHUNKS: Final = 8
@@ -46,7 +46,7 @@ CHUNKS: Final = 8
 class Outgoing:
     """A QoS 1 or 2 message that the client sent and that was not acknowledged, as far as was seen."""
 
-    def __init__(self, publish: Publish, topic: str, size: int, order: int, talk: int, now: int) -> None:
+    def __init__(self, publish: Publish, topic: str, size: int, order: int, behind: int, talk: int, now: int) -> None:
         self.packet_id = publish.packet_id
         self.qos = publish.qos
         self.retain = publish.retain
@@ -55,6 +55,10 @@ class Outgoing:
         self.size = size
         self.order = order
         """Its place among all messages; 0: not known, as nobody saw it when it was sent for the first time."""
+        self.behind = behind
+        """The place of the last message of earlier connections that was surely sent before it; 0: there is none."""
+        self.first = talk
+        """The connection on which it was first seen."""
         self.talk = talk
         """The connection on which it was last sent."""
         self.received = 0
@@ -130,6 +134,10 @@ class Memory:
         """Whether everything in the session was seen."""
         self.aliases: set[int] = set()
         """Topic Aliases that were set on earlier connections."""
+        self.eager = False
+        """It does not always wait for its CONNACK."""
+        self.far = False
+        """What it sends may be delayed on the way, though it seems to be near."""
         self.count = 0
         self.ends_at = 0
         """When the session is over, for the client too, if it does not come back; 0: not known, or never."""
@@ -171,6 +179,7 @@ class Talk:
         self.name = name
         self.remote = remote
         self.server = server
+        self.opened_at = now
         self.whole = whole
         """Whether it was seen from its first byte."""
         self.certain = True
@@ -190,6 +199,8 @@ class Talk:
         self.connack: Connack | None = None
         self.connected_at = 0
         self.answered_at = 0
+        self.behind = 0
+        """The place of the last message that had come when the CONNACK was sent."""
         self.acknowledged_at = 0
         """When the last exchange of a message of the client ended."""
         self.early = False
@@ -257,7 +268,7 @@ class Talk:
             return True
         if not self.answered_at or not self.certain or not self.timed:
             return False
-        waited = not self.early and self.answered_at - self.connected_at >= QUIET
+        waited = not self.is_eager() and self.answered_at - self.connected_at >= QUIET
         since = self.first_byte_at - self.answered_at
         self.informed = (waited and since >= self.round_trip) or self.has(self.answered_at)
         return self.informed
@@ -267,7 +278,31 @@ class Talk:
 
         It has shown that by its answers, or so much time has passed that it must have.
         """
-        return sent_at <= self.seen_at or (self.timed and self.first_byte_at - sent_at >= SETTLE + self.slack)
+        if sent_at <= self.seen_at:
+            return True
+        patience = SETTLE + (FAR if self.is_eager() else self.slack)
+        return self.timed and self.first_byte_at - sent_at >= patience
+
+    def is_eager(self) -> bool:
+        """Whether it is a client that does not wait for its CONNACK, here or earlier: no pause shows that it has it."""
+        return self.early or self.memory.eager
+
+    def is_far(self) -> None:
+        """What the client sends, or is sent, may be delayed on the way, even if its address is on this machine."""
+        self.memory.far = True
+        self.local = False
+        self.round_trip = SETTLE + FAR
+
+    def measure(self) -> None:
+        """See by its CONNECT how far away the client is: that is sent when the connection is there, or soon after.
+
+        Something between that passes on connections at once, and bytes later, shows by that.
+        """
+        took = self.first_byte_at - self.opened_at
+        if took >= SLOW or self.memory.far:
+            self.is_far()
+        elif took >= QUIET:
+            self.round_trip = max(self.round_trip, took)
 
     @property
     def slack(self) -> int:
@@ -278,6 +313,10 @@ class Talk:
         """Whether a PUBREL with that identifier is sent again by itself, and not because of a PUBREC that came here."""
         found = self.memory.outgoing.get(number)
         return found is not None and found.received not in (0, self.number) and found.released != self.number
+
+    def must_send(self, packet: Packet) -> bool:
+        """Whether another rule asks for it, whatever the server offers now: it is sent again [MQTT5-4.4.0-1]."""
+        return isinstance(packet, Publish) and packet.dup and self.session == RESUMED
 
     def is_fresh(self) -> bool:
         """Whether the client knows that its session has just begun."""

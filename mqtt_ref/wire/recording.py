@@ -24,6 +24,8 @@ SIDES: Final = {
 }  # fmt: skip
 """`dir` of a trace record, as a broker sees it -> who sent the packet."""
 
+LOCAL: Final = ("127.", "[::1]", "local")
+"""How the addresses of clients begin that are on this machine."""
 EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew"})
 """`dir` of the records that hold no packet; see `net.trace.Trace`."""
 VERSION: Final = 2
@@ -118,7 +120,7 @@ def _from_trace(text: str) -> Iterator[Piece]:
             remote=str(record.get("remote", "")),
             first=_number(record, "first"),
             judged=record.get("judged") is True,
-            local=record.get("local") is True,
+            local=bool(record.get("local", str(record.get("remote", "")).startswith(LOCAL))),
             protocols=tuple(map(str, offers)) if isinstance(offers, list) else (),
         )
 

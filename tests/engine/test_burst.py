@@ -27,8 +27,8 @@ class Twin:
         self.burst = burst
         self.items = 0
         if hooks == "refuse":
-            self.world.broker.set_hooks(Access(on_acl_check_publish=lambda c, topic, qos, retain: 0x87 if topic == "b" else 0), None,
-                                        Intercept(waits=False, on_publish=_choosy))  # fmt: skip
+            access = Access(on_acl_check_publish=lambda c, topic, qos, retain: 0x87 if topic == "b" else 0)
+            self.world.broker.set_hooks(access, None, Intercept(waits=False, on_publish=_choosy))
         if not burst:
             self.world.broker.burst_open = False
         self.clients = [self.world.client(f"c{n}", version) for n, version in enumerate(versions)]

@@ -13,11 +13,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from mqtt_ref.engine.options import Capabilities, Options
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.websocket import WebSocketListener
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.live import Live, policy
-from mqtt_ref.oracle.state import QUIET, SECOND
+from mqtt_ref.oracle.state import QUIET, SECOND, SLOW
 from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import LinkClosed, RawClient
 from mqtt_ref.wire.fast import encode
@@ -28,13 +29,13 @@ from mqtt_ref.wire.primitives import SERVER
 REFUSED_FLAGS = b"\xc1\x00"
 
 
-def served(play: Callable[[int], Any], name: str = "record") -> tuple[Any, Judge]:
+def served(play: Callable[[int], Any], name: str = "record", options: Options | None = None) -> tuple[Any, Judge]:
     """What `play` gives, with a judged broker at that port."""
     judge = Judge()
     live = Live(judge)
 
     async def run() -> Any:
-        async with Server(hooks=[AllowAll()], tables=policy(name), channels=live.channel) as server:
+        async with Server(options, hooks=[AllowAll()], tables=policy(name), layers=live.layers) as server:
             return await asyncio.to_thread(play, server.port)
 
     return asyncio.run(run()), judge
@@ -70,6 +71,24 @@ def test_a_broker_that_closes_does_what_the_standard_asks() -> None:
     said, judge = served(play, "close")
     assert [type(packet) for packet in said] == [Disconnect]
     assert rules(judge) == ["MQTT5-2.1.3-1"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_connect_that_comes_late_may_have_come_through_a_proxy(late: bool) -> None:
+    """Then nobody knows when the client has its CONNACK, though its address is on this machine."""
+
+    def play(port: int) -> None:
+        client = RawClient(port)
+        end = time.monotonic_ns() + (SLOW + SLOW // 5 if late else 0)
+        while time.monotonic_ns() < end:
+            time.sleep(0.01)
+        client.connect("c")
+        client.send(Publish("a", b"", 1, packet_id=1))
+        client.ping()
+        client.disconnect()
+
+    _, judge = served(play, options=Options(Capabilities(maximum_qos=0)))
+    assert rules(judge) == ([] if late else ["MQTT5-3.2.2-11"])
 
 
 def test_a_packet_without_an_end_closes_in_any_case() -> None:
@@ -166,7 +185,7 @@ def over_websocket(
         return got
 
     async def run() -> list[Any]:
-        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), channels=Live(judge).channel):
+        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), layers=Live(judge).layers):
             return await asyncio.to_thread(play)
 
     return asyncio.run(run()), judge

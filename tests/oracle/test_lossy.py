@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A thousand generated sessions of strict clients over links that delay, die and are disturbed by scripts: no finding.
+"""Generated sessions of strict clients over links that delay, die and are disturbed by scripts: no finding.
+
+`MQTT_REF_SESSIONS=1000` plays a thousand. Another author's client, in another world, is in `tests/oracle/strict`.
 
 The clients are unlike: some send before they have their CONNACK, some acknowledge late, some send again in 3.x while
 they are connected, some forget everything, some come again before the broker knows that they were gone. What they do is
@@ -28,9 +30,10 @@ from mqtt_ref.oracle.rules import Disturbance, Rule, Script
 from mqtt_ref.oracle.state import Talk
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from tests.oracle.sessions import sessions
 
 SECOND = 1_000_000_000
-SESSIONS = 1000
+SESSIONS = sessions(400)
 AT_ONCE = 50
 ACTIONS = (
     "publish", "publish", "publish", "subscribe", "break", "forget", "answer", "answer", "again", "connect",
@@ -307,7 +310,7 @@ class World:
 @pytest.mark.parametrize("first", range(0, SESSIONS, AT_ONCE))
 def test_no_strict_client_is_accused(first: int) -> None:
     accused: list[str] = []
-    for number in range(first, first + AT_ONCE):
+    for number in range(first, min(first + AT_ONCE, SESSIONS)):
         world = World(number)
         world.play()
         accused += [f"session {number}: {as_text(finding)}" for finding in world.judge.findings]
@@ -330,10 +333,11 @@ def test_the_sessions_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "after_sent", sent)
     monkeypatch.setattr(following, "answered", got)
     fired = 0
-    for number in range(0, SESSIONS, 20):
+    for number in range(0, 1000, 20):
         world = World(number)
         world.play()
         fired += sum(world.script.fired.values())
-    assert seen["again"] > 300
-    assert seen["resumed"] > 200
+    # About half of what they hold: a change of the broker or the clients may move it, the same code does not.
+    assert seen["again"] > 180
+    assert seen["resumed"] > 300
     assert fired > 100

@@ -122,6 +122,26 @@ def test_a_message_that_was_lost_itself_has_no_place_in_the_order() -> None:
     assert not line.rules
 
 
+def test_packets_of_a_connection_that_was_given_up_may_come_behind_those_of_the_next_one() -> None:
+    line = Line(local=False).open(Connack())
+    line.sent(one(1))  # on the second connection of the client
+    line.over(RESUMED)
+    line.sent(one(2))  # on its first one: it took longer
+    line.open(RESUMED)
+    line.sent(one(2, True), one(1, True))
+    assert not line.rules
+
+
+def test_what_was_sent_with_the_connack_at_hand_is_behind_what_came_before_that() -> None:
+    line = Line().open(Connack())
+    line.sent(one(1))
+    line.open(RESUMED)
+    line.sent(one(2))
+    line.open(RESUMED)
+    line.sent(one(2, True), one(1, True))
+    assert line.seen == ["Packet Identifier 1 behind a later one"]
+
+
 def test_the_others_are_still_compared() -> None:
     line = Line().open(Connack())
     line.sent(one(1), one(2), one(3))
@@ -264,6 +284,79 @@ def test_an_old_connection_may_bring_answers_when_there_is_a_new_one() -> None:
     line.got(RESUMED)
     line.sent(Pubrel(2), Puback(9), one(1, payload=b"new"))
     assert not line.rules
+
+
+def test_what_has_to_be_sent_again_is_not_held_against_the_limits_of_a_later_connack() -> None:
+    """4.4 asks for it, 3.2.2 forbids it: whichever the client does, it keeps a rule."""
+    less = Connack(session_present=True, properties=ConnackProperties(maximum_qos=0, retain_available=0))
+    line = Line().open(Connack())
+    line.sent(Publish("a", b"", 1, True, False, 1))
+    line.open(less)
+    line.sent(Publish("a", b"", 1, True, True, 1))
+    assert not line.rules
+    line.sent(Publish("b", b"", 1, False, False, 2))
+    assert line.rules == ["MQTT5-3.2.2-11"]
+
+
+# ---------------------------------------------------------------- what a near address does not say
+
+LESS = Connack(properties=ConnackProperties(receive_maximum=1, maximum_qos=1))
+BEYOND = [Publish("a", b"", 1, packet_id=1), Publish("a", b"", 1, packet_id=2), Publish("a", b"", 2, packet_id=3)]
+
+
+def play_near(judge: Judge, name: str, opened: float, gaps: list[float], early: bool = False) -> list[str]:
+    """A client on this machine sends its CONNECT so many seconds after it opened, and more than the CONNACK allows."""
+    before = len(judge.findings)
+    watched = judge.open(name, NOW, "127.0.0.1:1", local=True)
+    now = NOW + int(opened * SECOND)
+    watched.client(encode(V5, Connect("c", properties=LONG)) + (encode(V5, BEYOND[0]) if early else b""), now)
+    now += QUIET
+    watched.server(encode(V5, LESS), now)
+    for gap, packet in zip(gaps, BEYOND[early:], strict=False):
+        now += int(gap * SECOND)
+        judge.passed(now)
+        watched.client(encode(V5, packet), now)
+    watched.closed(now)
+    return [finding.rule for finding in list(judge.findings)[before:]]
+
+
+def test_a_client_that_sends_at_once_and_waits_for_its_connack_is_judged_by_it() -> None:
+    assert play_near(Judge(), "1", 0.001, [0.001, 0, 0]) == ["MQTT5-3.3.4-7", "MQTT5-3.3.4-7", "MQTT5-3.2.2-11"]
+
+
+def test_what_comes_through_a_proxy_that_delays_is_judged_as_from_far_away() -> None:
+    """It takes the connection at once, and passes on the CONNECT later: the address says nothing."""
+    assert play_near(Judge(), "1", 0.7, [0.1, 0.5, 0.7]) == []
+    assert play_near(Judge(), "1", 0.7, [0.1, 0.5, 17]) == ["MQTT5-3.3.4-7", "MQTT5-3.2.2-11"]
+
+
+def test_one_delay_is_remembered_of_the_client() -> None:
+    judge = Judge()
+    assert play_near(judge, "1", 0.7, []) == []
+    assert play_near(judge, "2", 0.0, [0.5, 0.5, 0.5]) == []
+
+
+def test_a_client_that_does_not_wait_is_not_known_to_have_its_connack() -> None:
+    judge = Judge()
+    assert play_near(judge, "1", 0.0, [0.1, 1.5], early=True) == []
+    assert play_near(judge, "2", 0.0, [0.1, 1.5]) == []  # and who did not once may not do so again
+
+
+def test_the_judge_can_be_told_that_no_client_is_near() -> None:
+    judge = Judge(far=True)
+    assert play_near(judge, "1", 0.0, [0.1, 1.5]) == []
+
+
+def test_the_keep_alive_of_a_client_behind_a_proxy() -> None:
+    for opened, broken in ((0, ["MQTT5-3.1.2-20"]), (0.5, [])):
+        line = Line()
+        line.watched = line.judge.open("1", line.now, "127.0.0.1:1", local=True)
+        line.wait(opened)
+        line.sent(Connect("c", keep_alive=2))
+        line.got(Connack())
+        line.wait(4)  # what it sent is on its way, or lost with the link
+        line.sent(Pingreq())
+        assert line.rules == broken
 
 
 # ---------------------------------------------------------------- what crossed on one connection

@@ -29,11 +29,13 @@ class Stage:
         self.client = Client(client_id, version, faults)
         self.client.now = self.now
         self.count = 0
+        self.opened_at = 0
         self.open()
 
     def open(self) -> None:
         """A new connection."""
         self.count += 1
+        self.opened_at = self.now
         self.watched = self.judge.open(str(self.count), self.now, "client", local=True)
 
     def drop(self) -> None:
@@ -46,6 +48,9 @@ class Stage:
 
     def connect(self, connack: Connack | None = None, **fields: Any) -> None:
         """CONNECT and CONNACK."""
+        if self.now > self.opened_at:
+            self.watched.closed(self.now)
+            self.open()  # a client opens its connection when it wants to send
         self.client.connect(**fields)
         self.says(connack or Connack())
 

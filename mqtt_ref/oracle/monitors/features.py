@@ -32,7 +32,7 @@ class Features(Monitor):
         if not packet.qos and not packet.retain:
             return
         told = self._told()
-        if told is None:
+        if told is None or self.talk.must_send(packet):
             return
         if told.maximum_qos is not None and packet.qos > told.maximum_qos:
             self.accuse(QOS, f"QoS up to {told.maximum_qos} (Maximum QoS)", f"a PUBLISH of QoS {packet.qos}")

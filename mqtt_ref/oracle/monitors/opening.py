@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Monitor
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
-from mqtt_ref.wire.packets import Connect, Packet
+from mqtt_ref.wire.packets import Connect, Packet, Pingreq
 from mqtt_ref.wire.primitives import V31, V311
 
 __all__ = ["Opening"]
@@ -33,13 +33,18 @@ class Opening(Monitor):
         talk = self.talk
         if talk.connect is not None:
             waits = talk.version == V31 and not talk.answered_at and not talk.overtaken
-            if waits and packet.TYPE != Connect.TYPE and talk.certain:
+            if waits and packet.TYPE != Connect.TYPE and talk.certain and not self._keeps_alive(packet):
                 what = f"{PACKET_NAMES[packet.TYPE]} before the CONNACK"
                 self.accuse(PIPELINED, "nothing until the CONNACK has come", what)
             return
         if packet.TYPE != Connect.TYPE and talk.whole:
             name = PACKET_NAMES[packet.TYPE]
             self.accuse(FIRST, "a CONNECT as the first packet", f"{name} as the first packet")
+
+    def _keeps_alive(self, packet: Packet) -> bool:
+        """Whether the Keep Alive asks for it, which begins with the CONNECT."""
+        assert self.talk.connect is not None
+        return packet.TYPE == Pingreq.TYPE and self.talk.connect.keep_alive > 0
 
     def sent_connect(self, packet: Connect) -> None:
         if self.talk.connect is not None:

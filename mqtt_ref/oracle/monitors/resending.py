@@ -36,8 +36,10 @@ class Resending(Monitor):
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
-        self.latest = -1
-        """The place of the message sent again last, in the order of their first sending, as far as that is known."""
+        self.latest: dict[int, int] = {}
+        """By the connection of their first sending: the last place of what was sent again here."""
+        self.behind = 0
+        """What was first sent on earlier connections, up to that place, was so before something sent again here."""
 
     def sent_publish(self, packet: Publish) -> None:
         if not packet.qos or not self.talk.certain:
@@ -69,9 +71,13 @@ class Resending(Monitor):
                 self.accuse(DUP, "DUP 1 when a message is sent again", f"{what} again with DUP 0")
             if not found.order:
                 return
-            if found.order < self.latest and packet.dup:
-                self.accuse(ORDER, "messages again in the order of their first sending", f"{what} behind a later one")
-            self.latest = max(self.latest, found.order)
+            latest = self.latest.get(found.first, 0)
+            if found.order < latest or found.order <= self.behind:
+                if packet.dup:
+                    expected = "messages again in the order of their first sending"
+                    self.accuse(ORDER, expected, f"{what} behind a later one")
+            self.latest[found.first] = max(latest, found.order)
+            self.behind = max(self.behind, found.behind)
 
     def _first_with_dup(self, packet: Publish) -> None:
         """DUP is set, and there is nothing unacknowledged with that identifier."""

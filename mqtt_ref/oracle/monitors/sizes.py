@@ -31,7 +31,7 @@ class Sizes(Monitor):
     def sent(self, packet: Packet) -> None:
         talk = self.talk
         limit = talk.maximum_packet_size
-        if not limit or talk.size <= limit or not talk.knows():
+        if not limit or talk.size <= limit or not talk.knows() or talk.must_send(packet):
             return
         kind = packet.TYPE
         properties: Any = getattr(packet, "properties", None)

@@ -294,8 +294,8 @@ class StrictClient:
                 self._act(now)
 
     def _ping_due(self) -> int:
-        # A client that is silent for too long is never so in less than one and a half times its Keep Alive.
-        share = 1.55 if "silent" in self.habits.faults else self.habits.ping_at
+        # A link may stand still for 15 s: a client that is silent for too long is so for longer than that.
+        share = 5.0 if "silent" in self.habits.faults else self.habits.ping_at
         return self.finished + int(self.keep_alive * share * SECOND)
 
     def _ping(self, now: int) -> None:

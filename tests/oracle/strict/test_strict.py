@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.oracle.sessions import sessions
 from tests.oracle.strict.habits import FAULTS, KINDS, Habits
 from tests.oracle.strict.link import Session
 from tests.oracle.strict.score import accusations, run, score
 from tests.oracle.strict.websocket import FRAMINGS, play_all
 
-SESSIONS = int(os.environ.get("MQTT_REF_SESSIONS", "150"))
+SESSIONS = sessions(84)
 ROUNDS = -(-SESSIONS // len(KINDS))
 RULES = {
     "resend": {"MQTT5-4.4.0-1"},

@@ -7,24 +7,25 @@ import json
 
 import pytest
 
+from mqtt_ref.oracle.fields import check_fields, matches
 from mqtt_ref.oracle.recorded import judge_recording
+from mqtt_ref.oracle.recorder import Recorder
 from mqtt_ref.testing.oracle import Oracle
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.testing.recording import Recording, check_fields, matches
 from mqtt_ref.wire.packets import Connect, ConnectProperties, Pingreq, Publish
 from mqtt_ref.wire.pcap import streams
 
 
 def test_the_oldest_go_first_and_are_counted() -> None:
-    recording = Recording(maximum_bytes=25)
+    recorder = Recorder(maximum_bytes=25)
     for number in range(4):
-        recording.packet(1, "in", Publish(str(number)), bytes(10), 5, "melon")
-    assert [one.number for one in recording.seen()] == [3, 4]
-    assert recording.dropped == 2
-    assert recording.written().startswith("(2 earlier events are not kept)\n")
-    recording.clear()
-    assert recording.seen() == []
-    assert recording.written() == ""
+        recorder.packet(1, "in", Publish(str(number)), bytes(10), 5, "melon")
+    assert [one.number for one in recorder.seen()] == [3, 4]
+    assert recorder.dropped == 2
+    assert recorder.written().startswith("(2 earlier events are not kept)\n")
+    recorder.clear()
+    assert recorder.seen() == []
+    assert recorder.written() == ""
 
 
 def test_both_forms_can_be_judged_later() -> None:
@@ -34,20 +35,20 @@ def test_both_forms_can_be_judged_later() -> None:
             client.send(b"\xc1\x00")
             client.disconnect()
         oracle.allow("MQTT5-2.1.3-1")
-        oracle.wait_for(lambda: oracle.recording.seen()[-1].way == "close")
-    jsonl = oracle.recording.written("jsonl")
+        oracle.wait_for(lambda: oracle.recorder.seen()[-1].way == "close")
+    jsonl = oracle.recorder.written("jsonl")
     assert [json.loads(line)["dir"] for line in jsonl.splitlines()] == ["open", "in", "out", "in", "in", "close"]
-    for form in (jsonl.encode(), oracle.recording.pcap()):
+    for form in (jsonl.encode(), oracle.recorder.pcap()):
         assert [one.rule for one in judge_recording(form).findings] == ["MQTT5-2.1.3-1"]
 
 
 def test_clients_without_an_address_get_one() -> None:
-    recording = Recording()
-    recording.event(1, "open", "memory:1")
-    recording.packet(1, "in", Pingreq(), b"\xc0\x00", 5, "melon")
-    recording.event(2, "open", "[::1]:40000")
-    recording.packet(2, "in", Pingreq(), b"\xc0\x00", 5, "melon")
-    found = list(streams(recording.pcap()))
+    recorder = Recorder()
+    recorder.event(1, "open", "memory:1")
+    recorder.packet(1, "in", Pingreq(), b"\xc0\x00", 5, "melon")
+    recorder.event(2, "open", "[::1]:40000")
+    recorder.packet(2, "in", Pingreq(), b"\xc0\x00", 5, "melon")
+    found = list(streams(recorder.pcap()))
     assert [(one.source, one.target, one.target_port) for one in found] == [
         ("127.0.0.1", "127.0.0.1", 1883),
         ("::1", "::1", 1883),

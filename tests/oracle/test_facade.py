@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A live broker under rules: what the client meets, what the broker knows of it, and how the bench is used."""
+"""A live broker under rules: what the client meets, what the broker knows of it, and how the oracle is used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mqtt_ref.oracle.actions import (
     Split,
     Truncate,
 )
-from mqtt_ref.oracle.bench import Bench, ThreadedBench
+from mqtt_ref.oracle.facade import AsyncOracle, Oracle
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.recorder import Condition
 from mqtt_ref.oracle.rules import Rule
@@ -63,8 +63,8 @@ class Peer:
         self.got: list[Packet | Violation] = []
 
     @classmethod
-    async def open(cls, bench: Bench, connect: Connect | None = None, version: int = 5) -> Peer:
-        reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    async def open(cls, oracle: AsyncOracle, connect: Connect | None = None, version: int = 5) -> Peer:
+        reader, writer = await asyncio.open_connection("127.0.0.1", oracle.port)
         peer = cls(reader, writer, version)
         if connect is not None:
             peer.send(connect)
@@ -91,16 +91,16 @@ class Peer:
             pass
 
 
-def run(body: Callable[[Bench], Coroutine[Any, Any, None]], *rules: Rule, **more: Any) -> None:
+def run(body: Callable[[AsyncOracle], Coroutine[Any, Any, None]], *rules: Rule, **more: Any) -> None:
     async def go() -> None:
-        async with Bench(rules=rules, **more) as bench:
-            await body(bench)
+        async with AsyncOracle(rules=rules, check=False, **more) as oracle:
+            await body(oracle)
 
     asyncio.run(go())
 
 
-async def connected(bench: Bench, name: str = "X", version: int = 5, **more: Any) -> Peer:
-    peer = await Peer.open(bench, Connect(name, version, **more), version)
+async def connected(oracle: AsyncOracle, name: str = "X", version: int = 5, **more: Any) -> Peer:
+    peer = await Peer.open(oracle, Connect(name, version, **more), version)
     connack = await peer.next()
     assert isinstance(connack, Connack)
     assert connack.reason_code == 0
@@ -108,39 +108,39 @@ async def connected(bench: Bench, name: str = "X", version: int = 5, **more: Any
 
 
 def test_the_second_pubrec_is_lost_and_the_rest_is_not() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         for packet_id in (1, 2, 3):
             peer.send(Publish("a", b"", 2, packet_id=packet_id))
         found = [await peer.next(), await peer.next()]
         assert [one.packet_id for one in found if isinstance(one, Pubrec)] == [1, 3]
-        await bench.wait(Condition(fired="lost"))
-        assert bench.script.fired == {"lost": 1}
+        await oracle.wait(Condition(fired="lost"))
+        assert oracle.script.fired == {"lost": 1}
 
     run(body, Rule(when=Match(packet="PUBREC", to="X", nth=2), do=Drop(), name="lost"))
 
 
 def test_what_a_client_sent_can_be_lost_on_its_way_too() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Publish("lost", b"", 1, packet_id=1))
         peer.send(Publish("kept", b"", 1, packet_id=2))
         answer = await peer.next()
         assert isinstance(answer, Puback)
         assert answer.packet_id == 2
-        assert bench.count(Match(packet="PUBLISH", by="X")) == 2  # both were on the wire
+        assert oracle.count(Match(packet="PUBLISH", by="X")) == 2  # both were on the wire
 
     run(body, Rule(when=Match(packet="PUBLISH", by="X", topic="lost"), do=Drop()))
 
 
 def test_a_delay_keeps_the_order_and_one_that_is_overtaken_does_not() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Publish("a", b"", 1, packet_id=1))
         peer.send(Pingreq())
         first, second = await peer.next(), await peer.next()
         assert [type(first), type(second)] == [Puback, Pingresp]
-        bench.rules = [Rule(when=Match(packet="PUBACK", to="X"), do=Delay(seconds=0.05, overtaken=True))]
+        oracle.rules = [Rule(when=Match(packet="PUBACK", to="X"), do=Delay(seconds=0.05, overtaken=True))]
         peer.send(Publish("a", b"", 1, packet_id=2))
         peer.send(Pingreq())
         first, second = await peer.next(), await peer.next()
@@ -150,8 +150,8 @@ def test_a_delay_keeps_the_order_and_one_that_is_overtaken_does_not() -> None:
 
 
 def test_reordered_packets_change_places() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         for packet_id in (1, 2, 3):
             peer.send(Publish("a", b"", 1, packet_id=packet_id))
         found = [await peer.next() for _ in range(3)]
@@ -161,8 +161,8 @@ def test_reordered_packets_change_places() -> None:
 
 
 def test_a_duplicate_comes_twice() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Pingreq())
         assert [await peer.next(), await peer.next()] == [Pingresp(), Pingresp()]
 
@@ -186,8 +186,8 @@ def test_a_duplicate_comes_twice() -> None:
     ],
 )
 def test_bytes_on_the_wire(action: Any, data: str) -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Pingreq())
         wanted = bytes.fromhex(data)
         async with asyncio.timeout(5):
@@ -199,8 +199,8 @@ def test_bytes_on_the_wire(action: Any, data: str) -> None:
 
 
 def test_a_field_of_a_packet_is_corrupted_by_its_name() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Publish("a", b"", 1, packet_id=9))
         async with asyncio.timeout(5):
             assert await peer.reader.readexactly(2) == b"\x40\x03"  # nobody had subscribed: with a Reason Code
@@ -210,8 +210,8 @@ def test_a_field_of_a_packet_is_corrupted_by_its_name() -> None:
 
 
 def test_a_connack_in_single_bytes_is_read_by_a_client_that_waits() -> None:
-    async def body(bench: Bench) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    async def body(oracle: AsyncOracle) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", oracle.port)
         writer.write(encode(4, Connect("X", 4)))
         async with asyncio.timeout(5):
             pieces = [await reader.read(100) for _ in range(4)]
@@ -224,8 +224,8 @@ def test_a_connack_in_single_bytes_is_read_by_a_client_that_waits() -> None:
 def test_a_publish_before_the_suback() -> None:
     early = {"type": "PUBLISH", "topic": "a", "payload": "early"}
 
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Subscribe(1, [Subscription("a", 1)]))
         first, second = await peer.next(), await peer.next()
         assert isinstance(first, Publish)
@@ -235,19 +235,19 @@ def test_a_publish_before_the_suback() -> None:
 
 
 def test_closing_before_and_after() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Publish("a", b"", 1, packet_id=1))
         assert isinstance(await peer.next(), Puback)
         peer.send(Pingreq())
         assert await peer.next() is None
-        again = await connected(bench)
+        again = await connected(oracle)
         again.send(Publish("a", b"", 1, packet_id=1))
         assert isinstance(await again.next(), Puback)
         again.send(Publish("a", b"", 1, packet_id=2))
         assert isinstance(await again.next(), Puback)
         assert await again.next() is None
-        await bench.wait(Condition(disconnected="X", count=2))
+        await oracle.wait(Condition(disconnected="X", count=2))
 
     run(
         body,
@@ -257,19 +257,19 @@ def test_closing_before_and_after() -> None:
 
 
 def test_nothing_comes_from_a_frozen_or_a_half_open_link() -> None:
-    async def body(bench: Bench) -> None:
-        frozen, stuck = await connected(bench, "frozen"), await connected(bench, "stuck")
+    async def body(oracle: AsyncOracle) -> None:
+        frozen, stuck = await connected(oracle, "frozen"), await connected(oracle, "stuck")
         for peer in (frozen, stuck):
             peer.send(Pingreq())
-        await bench.wait(Condition(fired="1"))
-        await bench.wait(Condition(fired="2"))
+        await oracle.wait(Condition(fired="1"))
+        await oracle.wait(Condition(fired="2"))
         for peer in (frozen, stuck):
             peer.send(Publish("a", b"", 1, packet_id=1))
             with pytest.raises(TimeoutError):
                 await peer.next(0.05)
-        assert bench.count(Match(packet="PUBLISH", by="frozen")) == 1
-        assert bench.count(Match(packet="PUBLISH", by="stuck")) == 0  # it was not even read
-        bench.server.disconnect("stuck")
+        assert oracle.count(Match(packet="PUBLISH", by="frozen")) == 1
+        assert oracle.count(Match(packet="PUBLISH", by="stuck")) == 0  # it was not even read
+        oracle.server.disconnect("stuck")
         with pytest.raises(TimeoutError):
             await stuck.next(0.05)
 
@@ -281,8 +281,8 @@ def test_nothing_comes_from_a_frozen_or_a_half_open_link() -> None:
 
 
 def test_a_link_that_is_half_open_for_a_while_comes_back() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Pingreq())
         peer.send(Publish("a", b"", 1, packet_id=1))
         assert isinstance(await peer.next(), Pingresp)
@@ -293,8 +293,8 @@ def test_a_link_that_is_half_open_for_a_while_comes_back() -> None:
 
 @pytest.mark.parametrize(("version", "code"), [(5, 0x9C), (4, 3)])
 def test_a_client_is_refused(version: int, code: int) -> None:
-    async def body(bench: Bench) -> None:
-        peer = await Peer.open(bench, Connect("X", version), version)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await Peer.open(oracle, Connect("X", version), version)
         connack = await peer.next()
         assert isinstance(connack, Connack)
         assert connack.reason_code == code
@@ -302,8 +302,8 @@ def test_a_client_is_refused(version: int, code: int) -> None:
             assert connack.properties is not None
             assert connack.properties.server_reference == "other:1883"
         assert await peer.next() is None
-        assert bench.server.client("X") is None
-        await connected(bench, "X", version)  # the rule acts once
+        assert oracle.server.client("X") is None
+        await connected(oracle, "X", version)  # the rule acts once
 
     rule = Rule(when=Match(packet="CONNECT", by="X"), do=Refuse(code=0x9C, server_reference="other:1883"), times=1)
     run(body, rule)
@@ -322,9 +322,9 @@ def test_limits_are_told_and_kept() -> None:
         server_reference="other:1883",
     )
 
-    async def body(bench: Bench) -> None:
+    async def body(oracle: AsyncOracle) -> None:
         properties = ConnectProperties(session_expiry_interval=60)
-        peer = await Peer.open(bench, Connect("", 5, keep_alive=60, properties=properties))
+        peer = await Peer.open(oracle, Connect("", 5, keep_alive=60, properties=properties))
         connack = await peer.next()
         assert isinstance(connack, Connack)
         told = connack.properties
@@ -333,79 +333,80 @@ def test_limits_are_told_and_kept() -> None:
         assert (told.topic_alias_maximum, told.maximum_packet_size, told.server_keep_alive) == (None, 100, 7)
         assert (told.session_expiry_interval, told.server_reference) == (5, "other:1883")
         assert told.assigned_client_identifier == "given"
-        client = bench.server.client("given")
+        client = oracle.server.client("given")
         assert client is not None
         assert (client.keep_alive, client.session_expiry) == (7, 5)
         peer.send(Publish("a", bytes(100)))
         gone = await peer.next()
         assert isinstance(gone, Disconnect)
         assert gone.reason_code == 0x95
-        other = await connected(bench, "other")
+        other = await connected(oracle, "other")
         other.send(Publish("a", bytes(100), 2, retain=True, packet_id=1))
         assert isinstance(await other.next(), Pubrec)
 
-    run(body, Rule(when=Match(packet="CONNECT", by=""), do=limit), policy="close")
+    run(body, Rule(when=Match(packet="CONNECT", by=""), do=limit), on_violation="close")
 
 
 def test_the_brokers_clock_goes_faster_and_leaps() -> None:
-    async def body(bench: Bench) -> None:
-        watcher = await connected(bench, "watcher")
+    async def body(oracle: AsyncOracle) -> None:
+        watcher = await connected(oracle, "watcher")
         watcher.send(Subscribe(1, [Subscription("will", 0)]))
         assert isinstance(await watcher.next(), Suback)
         will = Will("will", b"gone", properties=WillProperties(will_delay_interval=3600))
         expiry = ConnectProperties(session_expiry_interval=7200)
-        peer = await connected(bench, "X", will=will, properties=expiry)
+        peer = await connected(oracle, "X", will=will, properties=expiry)
         await peer.close()
-        await bench.wait(Condition(disconnected="X"))
-        bench.clock.jump(3599)
+        await oracle.wait(Condition(disconnected="X"))
+        oracle.clock.jump(3599)
         with pytest.raises(TimeoutError):
             await watcher.next(0.05)
-        bench.clock.jump(1)
+        oracle.clock.jump(1)
         message = await watcher.next()
         assert isinstance(message, Publish)
-        assert bench.server.client("X") is not None
-        bench.clock.scale = 100_000
+        assert oracle.server.client("X") is not None
+        oracle.clock.scale = 100_000
         async with asyncio.timeout(5):
-            while bench.server.client("X") is not None:  # noqa: ASYNC110  # the broker tells nobody
+            while oracle.server.client("X") is not None:  # noqa: ASYNC110  # the broker tells nobody
                 await asyncio.sleep(0.005)
 
     run(body, clock=Clock())
 
 
 def test_what_rules_hold_back_is_bounded() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Subscribe(1, [Subscription("a", 0)]))
         assert isinstance(await peer.next(), Suback)
         for _ in range(100):
             for _ in range(100):
-                bench.server.publish("a", b"x")
+                oracle.server.publish("a", b"x")
             await asyncio.sleep(0)
-        (channel,) = bench._channels()
-        assert 1000 < channel._disturbance.flows[SERVER].waiting < 2000
-        assert channel.choked
+        (layer,) = oracle._live.disturbed
+        assert 1000 < layer._disturbance.flows[SERVER].waiting < 2000
+        assert layer.channel.choked
         peer.writer.write(encode(5, Publish("b", b"")) * 10_000)
-        await bench.wait(Match(packet="PUBLISH", by="X"))
-        await bench.reset()
+        await oracle.wait(Match(packet="PUBLISH", by="X"))
+        await oracle.reset()
 
     run(body, Rule(when=Match(packet="PUBLISH"), do=Delay(seconds=3600)))
 
 
 def test_a_reset_leaves_nothing_behind() -> None:
-    async def body(bench: Bench) -> None:
+    async def body(oracle: AsyncOracle) -> None:
         properties = ConnectProperties(session_expiry_interval=100)
-        peer = await connected(bench, "X", properties=properties, will=Will("w", b"", retain=True))
+        peer = await connected(oracle, "X", properties=properties, will=Will("w", b"", retain=True))
         peer.send(Publish("kept", b"1", 1, retain=True, packet_id=1))
         assert isinstance(await peer.next(), Puback)
         peer.send(Connect("X"))  # a second CONNECT: the client's fault
-        await bench.wait(Condition(finding="*"))
-        bench.add(Rule(when=Match(), do=Freeze(), name="more"))
-        assert bench.findings
-        await bench.reset()
-        assert (bench.findings, bench.trace, bench.server.clients(), bench.server.retained()) == ([], [], [], [])
-        assert [rule.name for rule in bench.rules] == ["one"]
+        await oracle.wait(Condition(finding="*"))
+        oracle.add(Rule(when=Match(), do=Freeze(), name="more"))
+        assert oracle.findings
+        await oracle.reset()
+        assert (oracle.findings, oracle.records, oracle.server.clients(), oracle.server.retained()) == ([], [], [], [])
+        assert [rule.name for rule in oracle.rules] == ["one"]
+        assert isinstance(await peer.next(), Disconnect)
         assert await peer.next() is None
-        again = await connected(bench, "X")
+        again = await connected(oracle, "X")
         again.send(Pingreq())
         assert await again.next() == Pingresp()
 
@@ -413,17 +414,17 @@ def test_a_reset_leaves_nothing_behind() -> None:
 
 
 def test_waiting_ends_in_time_and_says_how_far_it_came() -> None:
-    async def body(bench: Bench) -> None:
-        await connected(bench)
+    async def body(oracle: AsyncOracle) -> None:
+        await connected(oracle)
         with pytest.raises(TimeoutError, match="1 of 2 times"):
-            await bench.wait(Condition(connected="X", count=2), within=0.02)
+            await oracle.wait(Condition(connected="X", count=2), within=0.02)
 
     run(body)
 
 
-def test_clients_on_an_undisturbed_bench_are_served_and_not_accused() -> None:
-    async def body(bench: Bench) -> None:
-        peer = await connected(bench)
+def test_clients_on_an_undisturbed_oracle_are_served_and_not_accused() -> None:
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
         peer.send(Subscribe(1, [Subscription("a", 1)]))
         assert isinstance(await peer.next(), Suback)
         peer.send(Publish("a", b"x", 1, packet_id=2))
@@ -433,26 +434,62 @@ def test_clients_on_an_undisturbed_bench_are_served_and_not_accused() -> None:
         peer.send(Puback(delivered.packet_id))
         peer.send(Disconnect())
         assert await peer.next() is None
-        await bench.wait(Condition(disconnected="X"))
-        assert bench.findings == []
-        directions = [record["dir"] for record in bench.trace]
+        await oracle.wait(Condition(disconnected="X"))
+        assert oracle.findings == []
+        directions = [record["dir"] for record in oracle.records]
         assert directions[0] == "open"
         assert directions[-1] == "close"
 
     run(body)
 
 
-def test_a_bench_in_a_thread_of_its_own() -> None:
-    with ThreadedBench(rules=[Rule(when=Match(packet="PINGRESP"), do=Duplicate())]) as bench:
-        with socket.create_connection(("127.0.0.1", bench.port), 5) as link:
+def test_one_in_a_thread_of_its_own() -> None:
+    with Oracle(rules=[Rule(when=Match(packet="PINGRESP"), do=Duplicate())]) as oracle:
+        with socket.create_connection(("127.0.0.1", oracle.port), 5) as link:
             link.sendall(encode(4, Connect("X", 4)) + encode(4, Pingreq()))
-            assert bench.wait(Condition(connected="X")).name == "X"
+            assert oracle.wait(Condition(connected="X")).name == "X"
             got = b""
             while len(got) < 8:
                 got += link.recv(100)
             assert got == bytes.fromhex("20020000d000d000")
-            assert bench.count(Match(packet="PINGRESP")) == 2
-            assert bench.findings == []
-            bench.reset()
-            assert bench.trace == []
-            assert len(bench.rules) == 1
+            assert oracle.count(Match(packet="PINGRESP")) == 2
+            assert oracle.findings == []
+            oracle.reset()
+            assert oracle.records == []
+            assert len(oracle.rules) == 1
+
+
+def test_both_faces_ask_the_same() -> None:
+    """What a test asks of an oracle in a thread, one in its own loop answers too."""
+
+    async def body(oracle: AsyncOracle) -> None:
+        peer = await connected(oracle)
+        assert (await oracle.expect(Connect, client_id="X")).client_id == "X"
+        with pytest.raises(AssertionError, match=r"no expect\(Publish\) from the client within 0.01 s"):
+            await oracle.expect(Publish, within=0.01)
+        oracle.rule(Drop(), packet="PINGRESP", name="lost")
+        peer.send(Pingreq())
+        assert await oracle.wait_for(lambda: oracle.fired("lost")) == 1
+        with pytest.raises(AssertionError, match=r"not within 0.01 s"):
+            await oracle.wait_for(lambda: oracle.fired("none"), within=0.01)
+        assert len(oracle.packets(Pingreq)) == 1
+        assert "PINGREQ" in oracle.trace
+        oracle.jump(10)
+
+    run(body)
+    public = {name for name in dir(Oracle) if not name.startswith("_")}
+    assert public - set(dir(AsyncOracle)) == {"settle"}
+    assert {name for name in dir(AsyncOracle) if not name.startswith("_")} - public == set()
+
+
+def test_the_end_of_the_block_raises_what_a_client_broke() -> None:
+    async def go(**settings: Any) -> None:
+        async with AsyncOracle(**settings) as oracle:
+            peer = await connected(oracle)
+            peer.send(Connect("X"))
+            await oracle.wait(Condition(finding="*"))
+
+    with pytest.raises(AssertionError, match="A client broke 1 rule of MQTT"):
+        asyncio.run(go())
+    asyncio.run(go(check=False))
+    asyncio.run(go(allow=["X5-connect-once"]))
