@@ -96,5 +96,5 @@ def _reactions(number: int, row: Reaction) -> Iterator[Change]:
     action = {"close": "ignore", "connack": "close", "disconnect": "close", "ignore": "close"}[row.action]
     rows = list(REACTIONS)
     rows[number] = row._replace(action=action)
-    place = f"reaction {number + 1} ({row.rule}, {row.state}, {'/'.join(map(str, row.versions))})"
+    place = f"reaction: {row.rule} x {row.state} x {'/'.join(map(str, row.versions))}"
     yield Change(f"{place}: does {action}", ("reaction", number), lambda: changed(TABLES, reaction_rows=rows))
