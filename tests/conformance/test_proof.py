@@ -23,11 +23,12 @@ from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.auth.ledger import Ledger
 from mqtt_ref.auth.ledger_hook import LedgerHook
+from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
-from mqtt_ref.hooks import AllowAll
+from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Pingresp, Puback, Publish, Pubrel
 from mqtt_ref.wire.reactions import reaction
 from tests.conformance.test_runner import made
 
@@ -46,6 +47,7 @@ def judged(
     options: Options | None = None,
     tables: Tables = TABLES,
     password: bool = False,
+    hook: Hook | None = None,
 ) -> list[Result]:
     """The cases of these slugs against our broker behind a meddler; with `password` it lets one user in."""
     cases = [c for c in load_cases().values() if c.id.partition("/")[2] in slugs.split() and c.version in versions]
@@ -54,8 +56,8 @@ def judged(
 
     async def run() -> list[Result]:
         async with AsyncExitStack() as stack:
-            hook = LedgerHook(ledger) if password else AllowAll()
-            server = await stack.enter_async_context(Server(options or Options(), hooks=[hook], tables=tables))
+            allows = hook or (LedgerHook(ledger) if password else AllowAll())
+            server = await stack.enter_async_context(Server(options or Options(), hooks=[allows], tables=tables))
             meddler = await stack.enter_async_context(Meddler(server.port, meddling or Meddling()))
             target = Target(meddler.url, factor=factor)
             if password:
@@ -215,6 +217,28 @@ def test_a_refusal_for_want_of_credentials_counts_for_nothing() -> None:
     assert all("credentials" in r.message for r in results)
     carried = judged("vector-trailing-connect", options=closes, versions=[4], password=True)
     assert [r.verdict for r in carried] == [Verdict.PASS]
+
+
+class NobodyByName(Hook):
+    """Clients without a user name are let in, and nobody who has one."""
+
+    def on_connect_authenticate(self, client: Client, connect: Connect) -> bool:
+        return connect.username is None
+
+    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
+        return True
+
+
+def test_a_made_up_name_is_no_ground_for_a_refusal_that_counts() -> None:
+    """Malformed CONNECTs have no name where the run has none; what needs one cannot be told here."""
+    row = reaction("MQTT311-1.5.3-1", 0x81, 4, "new")._replace(action="ignore")
+    tables = changed(TABLES, reactions={"MQTT311-1.5.3-1": row})
+    slug = "vector-utf8-broken-connect-client_id"
+    (accepted,) = judged(slug, tables=tables, hook=NobodyByName(), factor=0.4, versions=[4])
+    assert accepted.verdict is Verdict.FAIL
+    closes = Options(decisions={"unauthorized_connect": "close"})
+    (named,) = judged("vector-utf8-broken-connect-username", hook=NobodyByName(), options=closes, versions=[4])
+    assert (named.verdict, "credentials" in named.message) == (Verdict.INCONCLUSIVE, True)
 
 
 def ignored(*statements: str) -> Tables:
