@@ -98,6 +98,11 @@ def test_another_order_is_a_failure_when_seen_once(version: int) -> None:
     assert (broken.verdict, broken.proven) == (Verdict.FAIL, True)
 
 
+def test_3_1_has_no_rule_of_order() -> None:
+    (result,) = judged("queued-qos1", Meddling(down=shuffled), versions=[3])
+    assert (result.verdict, result.breach) == (Verdict.INCONCLUSIVE, "")
+
+
 @on(Puback, when=once(lambda p: isinstance(p, Puback)))
 def other_identifier(talk: Talk, packet: Puback) -> None:
     packet.packet_id = packet.packet_id % 65_535 + 1
