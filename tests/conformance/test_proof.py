@@ -287,3 +287,9 @@ def test_the_identifier_0_that_comes_back_is_not_what_was_broken_first() -> None
 
     result = asyncio.run(run())
     assert (result.verdict, result.breach, result.rule) == (Verdict.FAIL, "", "MQTT311-4.8.0-1")
+
+
+@pytest.mark.parametrize(("version", "verdict"), [(5, Verdict.FAIL), (4, Verdict.PASS)])
+def test_a_malformed_disconnect_may_delete_the_will_before_5_0(version: int, verdict: Verdict) -> None:
+    results = judged("disconnect-flags", Meddling(down=drop(Publish)), versions=[version], factor=0.3)
+    assert results[-1].verdict is verdict
