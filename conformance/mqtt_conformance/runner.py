@@ -35,6 +35,7 @@ __all__ = [
 
 LIMIT = 20.0
 """Seconds (times the factor) after which a case is ended, whatever it waits for."""
+BLAMES = (Verdict.FAIL, Verdict.NON_STRICT)
 PATIENT = 2
 """How often what failed has to pass, when each step is given time, to be held against nobody."""
 LAZY = 0.5
@@ -175,7 +176,7 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     client any more, which is another case's doing, or its own.
     """
     first = await run_case(case, target, profile)
-    if first.verdict is not Verdict.FAIL or first.proven:
+    if first.verdict not in BLAMES or first.proven:
         return first
     took = await pace(target, case.version)
     if took is None:
@@ -183,7 +184,7 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     slower = replace(target, factor=target.factor * min(SLOWEST, max(1.0, took / (LAZY * max(1.0, target.factor)))))
     for _ in range(PATIENT):
         again = await run_case(case, slower, profile, patient=True)
-        if again.verdict is Verdict.FAIL and not again.proven and await pace(target, case.version) is None:
+        if again.verdict in BLAMES and not again.proven and await pace(target, case.version) is None:
             return _untold(again)  # it died meanwhile
         if again.verdict not in (Verdict.PASS, Verdict.INFORMATIONAL):
             return again

@@ -56,11 +56,24 @@ def long(talk: Talk, packet: Publish) -> bool:
     return len(packet.topic) > 50_000
 
 
+@on(Pubrec)
+def puback_instead(talk: Talk, packet: Pubrec) -> Iterable[Packet]:
+    return (Puback(packet.packet_id),)
+
+
+@on(Publish, when=lambda talk, packet: packet.qos > 0)
+def dup_at_once(talk: Talk, packet: Publish) -> None:
+    packet.dup = True
+
+
 BLAMED: dict[str, tuple[str, str, Alter | None, Alter | None]] = {
     "a second CONNECT is not noticed": ("MQTT311-3.1.2-8/protocol-error", "MQTT311-3.1.0-2", first_only, None),
     "the same in 5.0": ("MQTT5-3.1.2-8/protocol-error", "MQTT5-3.1.0-2", first_only, None),
     "PUBREC never comes": ("MQTT311-3.8.4-1/behind-connect", "MQTT311-4.3.3-2", None, drop(Pubrec)),
     "PUBREC never comes to an exchange": ("MQTT5-2.2.1-3/id-in-use", "MQTT5-4.3.3-8", None, drop(Pubrec)),
+    "PUBACK for QoS 2": ("MQTT311-3.8.4-6/downgrade", "MQTT311-4.3.3-2", None, puback_instead),
+    "DUP in the first delivery": ("MQTT311-3.1.2-5/queued-qos1", "MQTT311-4.3.2-1", None, dup_at_once),
+    "the same at QoS 2": ("MQTT5-3.1.2-23/queued-qos2", "MQTT5-4.3.3-2", None, dup_at_once),
     "PUBACK never comes": ("MQTT5-3.3.1-3/dup-not-forwarded", "MQTT5-4.3.2-4", None, drop(Puback)),
     "PUBREL never comes": ("MQTT5-4.4.0-1/resend-pubrel", "MQTT5-4.3.3-4", None, drop(Pubrel)),
     "an identifier is accepted": ("MQTT311-3.1.3-9/refused-id", "MQTT311-3.1.3-8", named, None),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime
+import fnmatch
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from conftest import Require
+from mqtt_conformance.breaches import is_finding
 from mqtt_conformance.case import load_cases
 from mqtt_ref.wire.statements import STATEMENTS
 
@@ -22,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 FINDINGS = ROOT / "conformance" / "findings"
 PROFILES = ROOT / "conformance" / "profiles"
 FILES = sorted(FINDINGS.glob("*.toml"))
-KEYS = {"title", "cases", "statements", "expected", "seen", "packets", "explanation", "reproducer"}
+KEYS = {"title", "cases", "statements", "expected", "seen", "packets", "explanation"}
+OPTIONAL = {"profile", "reproducer"}
+CHANGES = {"newly found", "no longer accused", "booked elsewhere"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -36,22 +41,43 @@ def test_there_are_findings_on_three_brokers() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_findings_are_complete(path: Path) -> None:
     data = read(path)
-    cases = load_cases()
-    assert {"broker", "version", "source", "started", "steady", "counts", "finding"} <= set(data)
+    assert {"broker", "version", "date", "source", "started", "steady", "counts", "versions", "finding"} <= set(data)
     assert data["broker"] == path.stem
+    assert isinstance(data["date"], datetime.date)
     for row in data["finding"]:
-        assert set(row) - {"profile"} == KEYS, row.get("title")
+        assert set(row) - OPTIONAL == KEYS, row.get("title")
         assert (PROFILES / row.get("profile", "mosquitto.toml")).exists()
-        assert [c for c in row["cases"] if c not in cases] == []
+        assert [c for c in row["cases"] if not _exists(c)] == []
         assert [s for s in row["statements"] if s not in STATEMENTS] == []
         assert all(row[key] for key in KEYS), row["title"]
-        script = FINDINGS / path.stem / row["reproducer"]
-        compile(script.read_text(), str(script), "exec")
+        if "reproducer" in row:
+            script = FINDINGS / path.stem / row["reproducer"]
+            compile(script.read_text(), str(script), "exec")
     counted = Counter(c for row in data["finding"] for c in row["cases"])
     assert [c for c, n in counted.items() if n > 1] == []
     assert data["counts"]["fail"] == sum(len(row["cases"]) for row in data["finding"] if "profile" not in row)
-    scripts = {row["reproducer"] for row in data["finding"]}
+    assert data["counts"]["fail"] == sum(version["fail"] for version in data["versions"].values())
+    scripts = {row["reproducer"] for row in data["finding"] if "reproducer" in row}
+    assert scripts, "some of them can be shown"
     assert {p.name for p in (FINDINGS / path.stem).glob("*.py")} == scripts
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_changes_since_the_last_record_are_of_cases_that_exist(path: Path) -> None:
+    data = read(path)
+    failed = {c for row in data["finding"] for c in row["cases"]}
+    for row in data.get("changed", []):
+        assert set(row) == {"what", "cases", "why"}
+        assert row["what"] in CHANGES
+        assert row["why"]
+        for pattern in row["cases"]:
+            assert _exists(pattern) or fnmatch.filter(load_cases(), pattern), pattern
+            assert bool(fnmatch.filter(failed, pattern)) is (row["what"] != "no longer accused"), pattern
+
+
+def _exists(case: str) -> bool:
+    """Whether a row can be about it: a case, or a rule that other cases saw broken."""
+    return case in load_cases() or is_finding(case)
 
 
 def test_mosquitto_fails_what_is_listed_and_nothing_else(
@@ -66,7 +92,7 @@ def test_mosquitto_fails_what_is_listed_and_nothing_else(
     known = tmp_path / "known.toml"
     known.write_text(
         "".join(
-            f'[[failure]]\ncase = "{case}"\nreason = "{row["reproducer"]}"\n'
+            f'[[failure]]\ncase = "{case}"\nreason = "{row["title"]}"\n'
             for row in data["finding"]
             if "profile" not in row
             for case in row["cases"]

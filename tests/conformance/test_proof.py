@@ -23,12 +23,14 @@ from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.auth.ledger import Ledger
 from mqtt_ref.auth.ledger_hook import LedgerHook
+from mqtt_ref.broker.views import Client
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
-from mqtt_ref.hooks import AllowAll
+from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Pingresp, Puback, Publish, Pubrel
 from mqtt_ref.wire.reactions import reaction
+from tests.conformance.lame import lame_broker
 from tests.conformance.test_runner import made
 
 RESUMED = (
@@ -46,6 +48,7 @@ def judged(
     options: Options | None = None,
     tables: Tables = TABLES,
     password: bool = False,
+    hook: Hook | None = None,
 ) -> list[Result]:
     """The cases of these slugs against our broker behind a meddler; with `password` it lets one user in."""
     cases = [c for c in load_cases().values() if c.id.partition("/")[2] in slugs.split() and c.version in versions]
@@ -54,8 +57,8 @@ def judged(
 
     async def run() -> list[Result]:
         async with AsyncExitStack() as stack:
-            hook = LedgerHook(ledger) if password else AllowAll()
-            server = await stack.enter_async_context(Server(options or Options(), hooks=[hook], tables=tables))
+            allows = hook or (LedgerHook(ledger) if password else AllowAll())
+            server = await stack.enter_async_context(Server(options or Options(), hooks=[allows], tables=tables))
             meddler = await stack.enter_async_context(Meddler(server.port, meddling or Meddling()))
             target = Target(meddler.url, factor=factor)
             if password:
@@ -95,6 +98,11 @@ def test_another_order_is_a_failure_when_seen_once(version: int) -> None:
     assert result.verdict is Verdict.INCONCLUSIVE
     assert broken.case.statements == (ORDER[0 if version == 5 else 2],)
     assert (broken.verdict, broken.proven) == (Verdict.FAIL, True)
+
+
+def test_3_1_has_no_rule_of_order() -> None:
+    (result,) = judged("queued-qos1", Meddling(down=shuffled), versions=[3])
+    assert (result.verdict, result.breach) == (Verdict.INCONCLUSIVE, "")
 
 
 @on(Puback, when=once(lambda p: isinstance(p, Puback)))
@@ -217,6 +225,28 @@ def test_a_refusal_for_want_of_credentials_counts_for_nothing() -> None:
     assert [r.verdict for r in carried] == [Verdict.PASS]
 
 
+class NobodyByName(Hook):
+    """Clients without a user name are let in, and nobody who has one."""
+
+    def on_connect_authenticate(self, client: Client, connect: Connect) -> bool:
+        return connect.username is None
+
+    def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
+        return True
+
+
+def test_a_made_up_name_is_no_ground_for_a_refusal_that_counts() -> None:
+    """Malformed CONNECTs have no name where the run has none; what needs one cannot be told here."""
+    row = reaction("MQTT311-1.5.3-1", 0x81, 4, "new")._replace(action="ignore")
+    tables = changed(TABLES, reactions={"MQTT311-1.5.3-1": row})
+    slug = "vector-utf8-broken-connect-client_id"
+    (accepted,) = judged(slug, tables=tables, hook=NobodyByName(), factor=0.4, versions=[4])
+    assert accepted.verdict is Verdict.FAIL
+    closes = Options(decisions={"unauthorized_connect": "close"})
+    (named,) = judged("vector-utf8-broken-connect-username", hook=NobodyByName(), options=closes, versions=[4])
+    assert (named.verdict, "credentials" in named.message) == (Verdict.INCONCLUSIVE, True)
+
+
 def ignored(*statements: str) -> Tables:
     """A broker that carries on when one of these rules is broken."""
     rows = {s: reaction(s, 0x81, 5, "connected")._replace(action="ignore") for s in statements}
@@ -252,3 +282,38 @@ def test_silence_is_not_carrying_on(*, answers: bool) -> None:
     assert (result.verdict, result.notes) == ((Verdict.INFORMATIONAL, ["ignore"]) if answers else (
         Verdict.INCONCLUSIVE, []))  # fmt: skip
     assert ("not even a PINGREQ" in result.message) is not answers
+
+
+def test_the_type_of_auth_is_reserved_before_5_0() -> None:
+    """A broker that overlooks it is accused of that; there is no AUTH to try it with."""
+    case = load_cases()["X311-packet-type-reserved/vector-reserved-type-auth-fixed_header"]
+    with lame_broker() as port:
+        result = asyncio.run(run_case(case, Target(f"mqtt://127.0.0.1:{port}", factor=0.3)))
+    assert (result.verdict, result.breach, result.rule) == (Verdict.FAIL, "", "MQTT311-4.8.0-1")
+
+
+def test_the_identifier_0_that_comes_back_is_not_what_was_broken_first() -> None:
+    """A PUBLISH with a Topic Name that is no UTF-8 has the identifier 0 besides: not to refuse it is the breach."""
+
+    @on(Pingresp)
+    def acknowledges(talk: Talk, packet: Pingresp) -> Iterable[Packet | bytes]:
+        return (b"\x40\x02\x00\x00", packet)
+
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        await peer.send(Publish("fine", b"as if it were not"))
+        await expect_reaction(peer, "MQTT311-1.5.3-1", 0x81, "connected")
+
+    async def run() -> Result:
+        async with Server(hooks=[AllowAll()]) as server, Meddler(server.port, Meddling(down=acknowledges)) as meddler:
+            case = made(body, version=4, statements=("MQTT311-1.5.3-1",))
+            return await run_case(case, Target(meddler.url, factor=0.3))
+
+    result = asyncio.run(run())
+    assert (result.verdict, result.breach, result.rule) == (Verdict.FAIL, "", "MQTT311-4.8.0-1")
+
+
+@pytest.mark.parametrize(("version", "verdict"), [(5, Verdict.FAIL), (4, Verdict.PASS)])
+def test_a_malformed_disconnect_may_delete_the_will_before_5_0(version: int, verdict: Verdict) -> None:
+    results = judged("disconnect-flags", Meddling(down=drop(Publish)), versions=[version], factor=0.3)
+    assert results[-1].verdict is verdict

@@ -124,7 +124,7 @@ def _illegal(group: Sequence[Vector], *, overlooked: bool = False) -> Body:
                 )
             except Failed as failed:
                 failed.message += f" (vector {vector.id})"
-                if vector.data[0] >> 4 == Auth.TYPE:
+                if vector.version == V5 and vector.data[0] >> 4 == Auth.TYPE:  # reserved in other versions
                     await _told_by_any_auth(peer, failed)
                 raise
             if outcome == "ignore":

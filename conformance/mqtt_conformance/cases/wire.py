@@ -48,9 +48,10 @@ async def no_aliases_where_none_are_allowed(peer: Peer) -> None:
     """A client that allows no Topic Aliases gets none."""
     for properties in (None, ConnectProperties(topic_alias_maximum=0)):
         await peer.connect(properties=properties)
-        await peer.subscribe(peer.topic("#"))
+        name = peer.topic("long/enough/to/be/worth/an/alias")
+        await peer.subscribe(name)
         for _ in range(3):
-            await peer.publish(peer.topic("long/enough/to/be/worth/an/alias"), b"m")
+            await peer.publish(name, b"m")
         for message in await peer.messages(3, under=DELIVERY):
             alias = message.properties.topic_alias if message.properties else None
             peer.equal(alias, None, "the Topic Alias", proven=True)
@@ -61,7 +62,8 @@ async def aliases_keep_to_the_maximum(peer: Peer) -> None:
     """Topic Aliases of the server are 1 to the client's maximum, known before they stand alone, new per connection."""
     for limit in (1, 3):
         await peer.connect(properties=ConnectProperties(topic_alias_maximum=limit))
-        await peer.subscribe(peer.topic("#"))
+        names = [peer.topic(f"name/{n}") for n in range(5)]
+        await peer.subscribe(*([peer.topic("#")] if peer.target.capabilities.wildcard else names))
         known: dict[int, str] = {}
         used = False
         for number in (0, 0, 1, 2, 3, 4, 0, 4):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""MQTT311-2.3.1-1/vector-order-subscribe-packet_id
+"""X311-packet-direction/in-other-cases
 
-A SUBSCRIBE packet_id that breaks the rule is not served (order).
+The rule is kept as well where a case is about another one.
 
-MQTT311-2.3.1-1: Each SUBSCRIBE, each UNSUBSCRIBE and each PUBLISH with QoS above 0 carries a 16-bit Packet Identifier other than zero.
+X311-packet-direction: CONNECT, SUBSCRIBE, UNSUBSCRIBE, PINGREQ and DISCONNECT go only from Client to Server; CONNACK, SUBACK, UNSUBACK and PINGRESP go only from Server to Client; PUBLISH, PUBACK, PUBREC, PUBREL and PUBCOMP go in either direction.
 
-Expected: close
-Seen:     carries on
+Expected: a legal packet
+Seen:     X311-packet-direction broken at byte 0 (fixed_header)
 """
 
 import socket
@@ -15,15 +15,18 @@ import sys
 import time
 
 HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21887
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21002
 STEPS = [
     (0.0, "client", "opened", ""),
-    (0.0, "client", "out", "101d00044d5154540402003c00116361343861393835616239636c69656e74"),  # Connect(client_id='ca48a985ab9client', protocol_version=4, keep_alive=60)
+    (0.0, "client", "out", "101d00044d5154540402003c00116339333638613133333436636c69656e74"),  # Connect(client_id='c9368a13346client', protocol_version=4, keep_alive=60)
     (0.0, "client", "in", "20020000"),  # Connack()
-    (0.0, "client", "out", "820e00000003612fff000003632f2b02"),
     (0.0, "client", "out", "c000"),  # Pingreq()
     (0.0, "client", "in", "d000"),  # Pingresp()
-    (0.1, "client", "in", "900400000002"),
+    (0.0, "other", "opened", ""),
+    (0.0, "other", "out", "101d00044d5154540402003c00116339333638613133333436636c69656e74"),  # Connect(client_id='c9368a13346client', protocol_version=4, keep_alive=60)
+    (0.0, "client", "in", "e000"),
+    (0.0, "other", "in", "20020000"),  # Connack()
+    (0.0, "client", "closed", ""),
 ]
 NAMES = (
     "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
@@ -116,5 +119,7 @@ for at, name, what, data in STEPS:
         show(name, 0.3)
     elif what in ("dropped", "reset") and name in links:
         links.pop(name).close()
+    elif what in ("restarted", "killed"):
+        input(f"-- the broker was {what} here: do it, start it again, and press Enter ")
 for name in list(links):
     show(name, 3)
