@@ -12,6 +12,7 @@ import pytest
 from mqtt_conformance import peer as peer_module
 from mqtt_conformance import runner as runner_module
 from mqtt_conformance.case import load_cases
+from mqtt_conformance.cases.vectors import _private
 from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
 from mqtt_conformance.faults.spoil import drop, on
 from mqtt_conformance.judging import reordered
@@ -27,6 +28,7 @@ from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
+from mqtt_ref.wire.generated.vectors import vectors
 from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
 from mqtt_ref.wire.reactions import reaction
 from tests.conformance.lame import lame_broker
@@ -293,3 +295,10 @@ def test_the_identifier_0_that_comes_back_is_not_what_was_broken_first() -> None
 def test_a_malformed_disconnect_may_delete_the_will_before_5_0(version: int, verdict: Verdict) -> None:
     results = judged("disconnect-flags", Meddling(down=drop(Publish)), versions=[version], factor=0.3)
     assert results[-1].verdict is verdict
+
+
+def test_vectors_that_run_at_the_same_time_never_share_a_client_identifier() -> None:
+    """Brokers end the one for the other. However often they were sent before, those of late have names of their own."""
+    vector = next(v for v in vectors() if v.version == 4 and v.data[:1] == b"\x10" and v.data.find(b"\x00\x02c1") > 0)
+    sent = [_private(vector) for _ in range(5000)]
+    assert len(set(sent[-1000:])) == 1000
