@@ -302,3 +302,10 @@ def test_vectors_that_run_at_the_same_time_never_share_a_client_identifier() -> 
     vector = next(v for v in vectors() if v.version == 4 and v.data[:1] == b"\x10" and v.data.find(b"\x00\x02c1") > 0)
     sent = [_private(vector) for _ in range(5000)]
     assert len(set(sent[-1000:])) == 1000
+
+
+def test_a_will_is_not_due_while_the_connection_that_was_taken_over_stays_open() -> None:
+    will = drop(Publish, when=lambda talk, packet: packet.payload == b"will")
+    own, broken = judged("will-at-takeover", Meddling(down=will, linger=lambda talk: True), versions=[4], factor=0.3)
+    assert own.verdict is Verdict.INCONCLUSIVE
+    assert (broken.verdict, broken.case.id) == (Verdict.FAIL, "MQTT311-3.1.4-2/in-other-cases")
