@@ -51,7 +51,7 @@ ANSWERED = {"PUBLISH": "3.3.4-1", "SUBSCRIBE": "3.8.4-1", "UNSUBSCRIBE": "3.10.4
 SENDERS = frozenset({(4, "topic-empty", "PUBLISH", "topic")})
 """Groups whose rule is one for the sender here, though it is told to servers elsewhere: these may carry on."""
 _names = itertools.cycle(itertools.product(string.ascii_letters + string.digits, repeat=2))
-"""Client Identifiers of two characters. A run that tries much again needs more than there are: the first are long free."""
+"""Client Identifiers of two characters. A long run needs more than there are: by then the first are free."""
 
 Group = tuple[int, str, str, str, str]
 
