@@ -29,7 +29,7 @@ from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
 from mqtt_ref.wire.generated.vectors import vectors
-from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel
+from mqtt_ref.wire.packets import Connack, Packet, Pingresp, Puback, Publish, Pubrel, Subscribe
 from mqtt_ref.wire.reactions import reaction
 from tests.conformance.lame import lame_broker
 from tests.conformance.test_runner import made
@@ -309,3 +309,16 @@ def test_a_will_is_not_due_while_the_connection_that_was_taken_over_stays_open()
     own, broken = judged("will-at-takeover", Meddling(down=will, linger=lambda talk: True), versions=[4], factor=0.3)
     assert own.verdict is Verdict.INCONCLUSIVE
     assert (broken.verdict, broken.case.id) == (Verdict.FAIL, "MQTT311-3.1.4-2/in-other-cases")
+
+
+@on(Subscribe)
+def unreadable(talk: Talk, packet: Subscribe) -> Iterable[bytes]:
+    talk.here["closes"] = True
+    return (b"\x00\x00",)
+
+
+def test_who_closes_without_a_connack_has_sent_nothing_ahead_of_it() -> None:
+    """A broker that has no patience with what comes behind the CONNECT: no first packet was another one."""
+    silent = drop(Connack, when=lambda talk, packet: "closes" in talk.here)
+    (result,) = judged("connack-first", Meddling(unreadable, silent), versions=[4], factor=0.3)
+    assert (result.verdict, result.breach) == (Verdict.INCONCLUSIVE, "")
