@@ -59,6 +59,10 @@ PATIENCE: Final = 0.3
 """Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
 
 
+BUSY: Final = (0x88, 0x89, 0x9F)
+"""Reason Codes of a CONNACK that refuses everybody: unavailable, busy, too many connections in too short a time."""
+UNAVAILABLE: Final = (3,)
+"""The return code of 3.1 and 3.1.1 that says so."""
 ROUNDED: Final = 1.0
 """Seconds that a session may end sooner than it was said to: a server may count whole ones."""
 
@@ -546,6 +550,7 @@ class Peer(Judging):
             raise self.blame(under, "the broker has to close the connection", expected="closed", seen=seen)
         last = next((p for p in reversed(self.inbox) if isinstance(p, (Connack, Disconnect))), None)
         self.inbox.clear()
+        self._available(last)
         return last
 
     # ---------------------------------------------------------------- inside
@@ -572,7 +577,13 @@ class Peer(Judging):
             raise self.illegal(packet)
         if isinstance(packet, (Suback, Unsuback)):
             await self._settle()
+        self._available(packet)
         return packet
+
+    def _available(self, packet: object) -> None:
+        """End the case where a CONNACK says that the broker serves nobody now, whatever it was asked."""
+        if isinstance(packet, Connack) and packet.reason_code in (BUSY if self.version == V5 else UNAVAILABLE):
+            raise Inconclusive("the broker is not available, it says", expected="CONNACK", seen=show(packet))
 
     def illegal(self, packet: Violation) -> CaseEnd:
         """How a case ends that saw an illegal packet."""

@@ -12,7 +12,7 @@ from mqtt_ref.wire.packets import Auth, Publish, Unsuback
 
 __all__ = [
     "ALIKE", "CONNACK", "DELIVERY", "DUP", "FIRST", "IN_USE", "MALFORMED", "ORDER", "PINGRESP", "PUBACK", "PUBCOMP",
-    "PUBREC", "PUBREL", "QUEUED", "RESEND", "RETAINED", "SECOND_CONNECT", "SUBACK", "WILL", "Rules",
+    "PUBREC", "PUBREL", "QUEUED", "RESEND", "RETAINED", "SECOND_CONNECT", "SUBACK", "TAKEOVER", "WILL", "Rules",
 ]  # fmt: skip
 
 Rules = tuple[str, ...]
@@ -53,6 +53,8 @@ RESEND: Final[Rules] = ("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "X31-clean-session-u
 RETAINED: Final[Rules] = ("MQTT5-3.3.1-9", "MQTT311-3.3.1-6", "X31-retain-new-subscription")
 """A new subscription brings the retained message."""
 WILL: Final[Rules] = ("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X31-will-situations")
+TAKEOVER: Final[Rules] = ("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", "X31-client-id-in-use")
+"""A second connection with a Client Identifier ends the first."""
 SECOND_CONNECT: Final[Rules] = ("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", "X31-protocol-violation")
 """A second CONNECT closes the connection."""
 MALFORMED: Final[Rules] = ("MQTT5-4.13.1-1", "MQTT311-4.8.0-1", "X31-protocol-violation")

@@ -12,6 +12,7 @@ import pytest
 from mqtt_conformance import peer as peer_module
 from mqtt_conformance import runner as runner_module
 from mqtt_conformance.case import load_cases
+from mqtt_conformance.cases.vectors import _private
 from mqtt_conformance.faults.meddler import Meddler, Meddling, Talk
 from mqtt_conformance.faults.spoil import drop, on
 from mqtt_conformance.judging import reordered
@@ -28,7 +29,8 @@ from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Connect, Packet, Pingresp, Puback, Publish, Pubrel
+from mqtt_ref.wire.generated.vectors import vectors
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Pingresp, Puback, Publish, Pubrel, Subscribe
 from mqtt_ref.wire.reactions import reaction
 from tests.conformance.lame import lame_broker
 from tests.conformance.test_runner import made
@@ -317,3 +319,30 @@ def test_the_identifier_0_that_comes_back_is_not_what_was_broken_first() -> None
 def test_a_malformed_disconnect_may_delete_the_will_before_5_0(version: int, verdict: Verdict) -> None:
     results = judged("disconnect-flags", Meddling(down=drop(Publish)), versions=[version], factor=0.3)
     assert results[-1].verdict is verdict
+
+
+def test_vectors_that_run_at_the_same_time_never_share_a_client_identifier() -> None:
+    """Brokers end the one for the other. However often they were sent before, those of late have names of their own."""
+    vector = next(v for v in vectors() if v.version == 4 and v.data[:1] == b"\x10" and v.data.find(b"\x00\x02c1") > 0)
+    sent = [_private(vector) for _ in range(5000)]
+    assert len(set(sent[-1000:])) == 1000
+
+
+def test_a_will_is_not_due_while_the_connection_that_was_taken_over_stays_open() -> None:
+    will = drop(Publish, when=lambda talk, packet: packet.payload == b"will")
+    own, broken = judged("will-at-takeover", Meddling(down=will, linger=lambda talk: True), versions=[4], factor=0.3)
+    assert own.verdict is Verdict.INCONCLUSIVE
+    assert (broken.verdict, broken.case.id) == (Verdict.FAIL, "MQTT311-3.1.4-2/in-other-cases")
+
+
+@on(Subscribe)
+def unreadable(talk: Talk, packet: Subscribe) -> Iterable[bytes]:
+    talk.here["closes"] = True
+    return (b"\x00\x00",)
+
+
+def test_who_closes_without_a_connack_has_sent_nothing_ahead_of_it() -> None:
+    """A broker that has no patience with what comes behind the CONNECT: no first packet was another one."""
+    silent = drop(Connack, when=lambda talk, packet: "closes" in talk.here)
+    (result,) = judged("connack-first", Meddling(unreadable, silent), versions=[4], factor=0.3)
+    assert (result.verdict, result.breach) == (Verdict.INCONCLUSIVE, "")

@@ -250,7 +250,7 @@ async def retained_messages_outlive_the_session(peer: Peer) -> None:
 
 @case("MQTT5-3.14.1-1", "MQTT311-3.14.1-1", slug="disconnect-flags")
 async def disconnect_with_reserved_bits(peer: Peer) -> None:
-    """A DISCONNECT whose reserved bits are set is malformed, and closes; it is no reason to drop the Will Message in 5.0.
+    """A DISCONNECT whose reserved bits are set is malformed and closes; in 5.0 the Will Message is published.
 
     3.1.1 has the server discard it on receipt of a DISCONNECT, and does not say of which.
     """

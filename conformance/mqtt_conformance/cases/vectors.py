@@ -50,7 +50,8 @@ ANSWERED = {"PUBLISH": "3.3.4-1", "SUBSCRIBE": "3.8.4-1", "UNSUBSCRIBE": "3.10.4
 """The rule, of the same number in both versions, that says how the server answers what it is sent."""
 SENDERS = frozenset({(4, "topic-empty", "PUBLISH", "topic")})
 """Groups whose rule is one for the sender here, though it is told to servers elsewhere: these may carry on."""
-_names = itertools.product(string.ascii_letters + string.digits, repeat=2)
+_names = itertools.cycle(itertools.product(string.ascii_letters + string.digits, repeat=2))
+"""Client Identifiers of two characters. A long run needs more than there are: by then the first are free."""
 
 Group = tuple[int, str, str, str, str]
 
@@ -86,7 +87,7 @@ def _private(vector: Vector) -> bytes:
     if data[0] >> 4 == Publish.TYPE:
         data[0] &= 0xFE
         return bytes(data)
-    own = "".join(next(_names, ("c", "1"))).encode()
+    own = "".join(next(_names)).encode()
     at = data.find(b"\x00\x02c1")
     if data[0] >> 4 == Connect.TYPE and at > 0:
         data[at + 2 : at + 4] = own

@@ -8,8 +8,8 @@ import time
 
 from mqtt_conformance.case import case
 from mqtt_conformance.peer import Peer
-from mqtt_conformance.rules import SECOND_CONNECT, WILL
-from mqtt_conformance.verdict import Inconclusive
+from mqtt_conformance.rules import SECOND_CONNECT, TAKEOVER, WILL
+from mqtt_conformance.verdict import Failed, Inconclusive
 from mqtt_ref.wire.packets import Pingreq, Publish, PublishProperties, Will, WillProperties
 from mqtt_ref.wire.primitives import V5
 
@@ -227,7 +227,13 @@ async def _taken_over(peer: Peer, watcher: Peer, *, expiry: int, clean: bool) ->
     await peer.connect(expiry=expiry, clean=peer.version == V5 or not expiry, will=will)
     other = peer.another(f"taker{len(peer.run.peers)}")
     await other.connect(client_id=peer.client_id, clean=clean, expiry=0)
-    await watcher.messages(1)
+    try:
+        await watcher.messages(1)
+    except Failed:
+        if peer.closed:
+            raise
+        message = "the connection that was taken over stays open, and its Will Message is not due"
+        raise peer.blame(TAKEOVER, message, expected="closed", seen="the connection stays open") from None
     await peer.drop()
     await other.disconnect()
     await other.connect(client_id=peer.client_id, clean=True)

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""MQTT311-3.3.1-6/retained
+
+A new subscription gets the retained message of each matching topic, with RETAIN 1.
+
+MQTT311-3.3.1-6: To a newly established subscription the Server sends, for each matching Topic Name, the last retained message if there is one.
+MQTT311-3.3.1-8: In a PUBLISH sent to a Client because that Client has made a new subscription, the Server sets RETAIN to 1.
+X311-new-subscription-retained: A SUBSCRIBE with a Topic Filter identical to none of the Client's existing ones creates a new Subscription, for which all matching retained messages are sent.
+
+Expected: message 1 of 2
+Seen:     nothing in time
+"""
+
+import socket
+import sys
+import time
+
+HOST = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 21006
+STEPS = [
+    (0.0, "client", "opened", ""),
+    (0.0, "client", "out", "101d00044d5154540402003c00116332343362323266366438636c69656e74"),  # Connect(client_id='c243b22f6d8client', protocol_version=4, keep_alive=60)
+    (0.0, "client", "in", "20020000"),  # Connack()
+    (0.0, "client", "out", "3323001c636f6e666f726d616e63652f323433623232663664382f742f612f310001612f31"),  # Publish(topic='conformance/243b22f6d8/t/a/1', payload=b'a/1', qos=1, retain=True, packet_id=1)
+    (0.0, "client", "in", "40020001"),  # Puback(packet_id=1)
+    (0.6, "client", "out", "3323001c636f6e666f726d616e63652f323433623232663664382f742f612f320002612f32"),  # Publish(topic='conformance/243b22f6d8/t/a/2', payload=b'a/2', qos=1, retain=True, packet_id=2)
+    (0.6, "client", "in", "40020002"),  # Puback(packet_id=2)
+    (1.2, "client", "out", "3323001c636f6e666f726d616e63652f323433623232663664382f742f622f310003622f31"),  # Publish(topic='conformance/243b22f6d8/t/b/1', payload=b'b/1', qos=1, retain=True, packet_id=3)
+    (1.2, "client", "in", "40020003"),  # Puback(packet_id=3)
+    (1.8, "client", "out", "c000"),  # Pingreq()
+    (1.8, "client", "in", "d000"),  # Pingresp()
+    (1.8, "client", "out", "82210004001c636f6e666f726d616e63652f323433623232663664382f742f612f2b00"),  # Subscribe(packet_id=4, subscriptions=[Subscription(topic_filter='conformance/243b22f6d8/t/a/+')])
+    (1.8, "client", "in", "9003000400"),  # Suback(packet_id=4, reason_codes=[0])
+]
+NAMES = (
+    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP "
+    "SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH"
+).split()
+links, rest = {}, {}
+then, now = {}, {}  # Packet Identifiers that the broker chose, when this was recorded and now
+
+
+def chosen(packet):
+    """The Packet Identifier of a PUBLISH of QoS 1 or 2."""
+    if packet[0] >> 4 != 3 or not packet[0] & 6:
+        return []
+    at = next(i for i in range(1, len(packet)) if packet[i] < 128) + 1
+    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+    return [packet[at : at + 2]]
+
+
+def adapted(name, raw):
+    """An acknowledgement with the Packet Identifier that the broker chose now."""
+    known = dict(zip(then.get(name, []), now.get(name, [])))
+    if raw and raw[0] >> 4 in (4, 5, 7) and raw[2:4] in known:
+        return raw[:2] + known[raw[2:4]] + raw[4:]
+    return raw
+
+
+def packets(name):
+    """Whole packets in what has come on this link; the remaining bytes are kept."""
+    data = rest[name]
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            at += 1
+            shift += 7
+            if data[at - 1] < 128 or at == 5:
+                break
+        else:
+            break
+        if len(data) < at + size:
+            break
+        yield data[: at + size]
+        data = data[at + size :]
+    rest[name] = data
+
+
+def show(name, seconds):
+    """Print what comes within a time, or until the broker closes."""
+    link = links.get(name)
+    if link is None:
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        link.settimeout(left)
+        try:
+            data = link.recv(65536)
+        except socket.timeout:
+            break
+        except OSError as error:
+            data = b""
+            print(f"{name}: {error}")
+        if not data:
+            print(f"{name} -- the broker closed the connection")
+            links.pop(name).close()
+            return
+        rest[name] += data
+        for packet in packets(name):
+            print(f"{name} <- {NAMES[packet[0] >> 4]} {packet.hex(' ')}")
+            now.setdefault(name, []).extend(chosen(packet))
+
+
+before = 0
+for at, name, what, data in STEPS:
+    if what != "in" and at - before > 0.5:
+        print(f"-- {at - before:.1f} seconds pass")
+        time.sleep(at - before)
+    before = at
+    if what == "opened":
+        links[name] = socket.create_connection((HOST, PORT), 5)
+        rest[name] = b""
+    elif what == "out":
+        raw = adapted(name, bytes.fromhex(data))
+        print(f"{name} -> {NAMES[raw[0] >> 4] if raw else ''} {raw.hex(' ')}")
+        try:
+            links[name].sendall(raw)
+        except (KeyError, OSError):
+            print(f"{name}: closed already")
+    elif what == "in":
+        then.setdefault(name, []).extend(chosen(bytes.fromhex(data)))
+        show(name, 0.3)
+    elif what in ("dropped", "reset") and name in links:
+        links.pop(name).close()
+    elif what in ("restarted", "killed"):
+        input(f"-- the broker was {what} here: do it, start it again, and press Enter ")
+for name in list(links):
+    show(name, 3)
