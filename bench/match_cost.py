@@ -21,7 +21,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-from mqtt_ref.broker.retained import Retained
+from mqtt_ref.broker.retained_store import RetainedStore
 from mqtt_ref.broker.router import Router
 
 __all__ = ["main"]
@@ -120,7 +120,7 @@ def fan_out() -> None:
 
 def retained() -> None:
     """Retained messages, found by filters of several widths."""
-    kept: Retained[int] = Retained()
+    kept: RetainedStore[int] = RetainedStore()
     per_put = per_call(lambda n: kept.put(f"site/{n // 10}/sensor/{n}", n, 0), 20_000)
     print(f"retained: put {per_put:,.0f} ns; with {len(kept):,} kept:")
     for topic_filter in ("site/7/sensor/77", "site/7/sensor/+", "site/7/#", "+/7/sensor/+", "#"):

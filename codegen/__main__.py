@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m codegen` writes every generated file; `--check` fails on any difference, orphan or unread row."""
+"""`python -m codegen` writes every generated file; `--check` fails on any difference, orphan or unused row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
+from codegen.carried_out import not_carried_out
+from codegen.fired import not_fired
 from codegen.load import load
 from codegen.mint import mint
 from codegen.model import Row, Spec
@@ -18,6 +20,7 @@ from codegen.tables.reader import SpecError
 
 EMITTERS = (
     "packets",
+    "codes",
     "registry",
     "fast",
     "reference",
@@ -27,6 +30,7 @@ EMITTERS = (
     "machines",
     "docs",
     "hooks",
+    "http",
 )
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"
@@ -62,13 +66,13 @@ def unread(spec: Spec) -> list[str]:
 
 
 def check(root: Path, spec: Spec) -> list[str]:
-    """What is wrong with the generated files: drift, files missing, orphans, unread rows and columns."""
+    """What is wrong: drift, files missing, orphans; unread rows; rows not carried out; hook events not fired."""
     Row.start_counting()
     wanted = generate(spec)
     for _ in mint(spec):
         pass  # the rules that the tables imply are written from them too
     Row.stop_counting()
-    problems = unread(spec)
+    problems = unread(spec) + not_carried_out(root, spec) + not_fired(root)
     for path, text in sorted(wanted.items()):
         file = root / path
         have = file.read_text() if file.exists() else ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from codegen.model import BOTH, Packet, Spec
+from codegen.shapes import packet_shapes, property_shapes
 from codegen.text import HEADER
 
 __all__ = ["emit"]
@@ -49,7 +50,7 @@ def emit(spec: Spec) -> dict[str, str]:
         "from __future__ import annotations\n",
         "from typing import Final, NamedTuple\n",
         "__all__ = [",
-        '    "PACKETS",\n    "PROPERTIES",\n    "REASONS",\n    "RETURN_CODES",',
+        '    "ATTRIBUTES",\n    "PACKETS",\n    "PROPERTIES",\n    "REASONS",\n    "RETURN_CODES",',
         '    "PacketRow",\n    "PropertyRow",\n    "ReasonRow",\n]\n',
         TYPES,
         "",
@@ -93,6 +94,11 @@ def emit(spec: Spec) -> dict[str, str]:
     out += [")", "", "RETURN_CODES: Final = ("]
     out += [f"    ({r.code}, {_text(r.name)}, {_text(r.title)})," for r in spec.return_codes]
     out += [")", '"""The return codes of a CONNACK in 3.1.1 and 3.1: code, name, title."""', ""]
+    out.append("ATTRIBUTES: Final[dict[str, dict[str, str]]] = {")
+    for shape in (*property_shapes(spec), *packet_shapes(spec)):
+        kinds = [f'        "{a.name}": "{a.type.removesuffix(" | None")}",' for a in shape.attributes]
+        out += [f'    "{shape.name}": {{', *kinds, "    },"] if kinds else [f'    "{shape.name}": {{}},']
+    out += ["}", '"""The type of each attribute of each class of packets and properties, where it is not None."""', ""]
     return {"mqtt_ref/wire/generated/catalogue.py": "\n".join(out)}
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from codegen.emit_registry import statement_order
-from codegen.model import BOTH, VERSIONS, Field, Spec
+from codegen.model import BLOCK, BOTH, VERSIONS, Field, Property, Spec
 
 __all__ = ["emit"]
 
@@ -83,7 +83,7 @@ def _field(field: Field) -> str:
 
 def _properties(spec: Spec) -> str:
     out = _page("Properties", "The 27 properties of MQTT 5.0.", spec.sources["properties.toml"])
-    out += _head("id", "name", "type", "stands in (sent by)", "repeat", "range")
+    out += _head("id", "name", "type", "stands in (sent by)", "repeat", "range", "when forwarded")
     for prop in spec.properties:
         places = ", ".join(
             f"{p.packet} ({_who(p.senders)}, {p.section}{', repeatable' if p.many else ''})" for p in prop.places
@@ -92,8 +92,19 @@ def _properties(spec: Spec) -> str:
         if prop.limits:
             limits = " or ".join(map(str, prop.limits.allowed)) or f"at least {prop.limits.minimum}"
             limits += f"; else {prop.limits.breach}"
-        out.append(_row(f"0x{prop.id:02X}", prop.title, prop.type, places, prop.repeat or "may repeat", limits))
+        repeat = prop.repeat or "may repeat"
+        out.append(_row(f"0x{prop.id:02X}", prop.title, prop.type, places, repeat, limits, _forwarded(prop)))
     return "\n".join([*out, ""])
+
+
+def _forwarded(prop: Property) -> str:
+    """What a server does with a property when it forwards the message."""
+    place = prop.place(BLOCK)
+    if place is None:
+        return ""
+    if place.belongs != "message":
+        return f"belongs to the {place.belongs}"
+    return "counts down" if place.counts_down else "tells what the payload is" if place.says_utf8 else "goes on"
 
 
 def _reasons(spec: Spec) -> str:

@@ -7,6 +7,7 @@ wrong with a packet is worked out only once something is: the straight line test
 
 from __future__ import annotations
 
+from codegen.fast.blocks import Blocks
 from codegen.fast.encoders import Encoders
 from codegen.fast.headers import Headers
 from codegen.fast.packets import Packets
@@ -23,8 +24,9 @@ PRIMITIVES = (
     "text", "vbi",
 )  # fmt: skip
 PUBLIC = (
-    "HEADERS", "HEADER_BREACHES", "PACKET_TOO_LARGE", "VBI_FOUR_BYTES", "VBI_MINIMAL", "decode", "encode",
-    "encode_publish", "header_breach",
+    "HEADERS", "HEADER_BREACHES", "PACKET_TOO_LARGE", "VBI_FOUR_BYTES", "VBI_MINIMAL", "block_for", "block_of",
+    "decode", "encode", "encode_publish", "header_breach", "outgoing", "publish_bytes", "publish_header", "read_block",
+    "will_block",
 )  # fmt: skip
 FRAMING = {"packet_too_large": "PACKET_TOO_LARGE", "vbi_long": "VBI_FOUR_BYTES", "vbi_minimal": "VBI_MINIMAL"}
 
@@ -36,6 +38,7 @@ def emit(spec: Spec) -> dict[str, str]:
     decoders = Packets(spec, constants)
     for name in sets:
         decoders.decode_properties(name)
+    decoders.read_block()
     for packet in spec.packets:
         if not packet.header_bits:  # PUBLISH stands in `decode` itself
             decoders.decode_packet(packet)
@@ -47,13 +50,16 @@ def emit(spec: Spec) -> dict[str, str]:
     for packet in spec.packets:
         encoders.encode_packet(packet)
     encoders.dispatch_encode()
+    ways = Blocks(spec, constants)
+    ways.make_blocks()
+    ways.outgoing()
     table = headers.header_table()
     for rule, name in FRAMING.items():
         row = spec.rules[rule]
         cites = f"{headers.cites(row.cites)}, {headers.cites(row.server)}"
         levels = tuple(spec.statements[row.cites[v or V5]].level if (v or V5) in row.cites else "" for v in range(6))
         table.append(f"{name}: Final = (0x{spec.reason_code(row.reason):02X}, {cites}, {_strings(levels)})")
-    classes = sorted({s.name for s in packet_shapes(spec)} | {class_name(s) for s in sets} | {"Packet"})
+    classes = sorted({s.name for s in packet_shapes(spec)} | {class_name(s) for s in sets} | {"Block", "Packet"})
     out = [
         HEADER.format(doc="The fast codec: one whole packet at a time, for a version and a sender."),
         "from __future__ import annotations\n",
@@ -74,9 +80,10 @@ def emit(spec: Spec) -> dict[str, str]:
     sizes = sorted({w.bytes for w in spec.wires.values() if w.bytes in (4, 8)})
     codes = {4: "I", 8: "Q"}
     out += [f'UNPACK_{8 * size}: Final = Struct(">{codes[size]}").unpack_from' for size in sizes]
+    out.append("BYTES: Final = tuple(bytes((value,)) for value in range(256))")
     out += [f"{name}: Final{_annotation(name)} = {value}" for name, value in sorted(constants.items())]
     out += ["", *table, "", ""]
-    lines = [*decoders.lines, *headers.lines, *encoders.lines]
+    lines = [*decoders.lines, *headers.lines, *encoders.lines, *ways.lines]
     return {"mqtt_ref/wire/generated/fast.py": "\n".join(out) + "\n".join(lines).rstrip("\n") + "\n"}
 
 

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Emits the page about hooks from the class that declares them, which is read, not imported."""
+"""Emits the page about hooks, and what the engine calls, from the class that declares the events."""
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from textwrap import dedent
 
+from codegen.events import HOOK, Declared, declared, imported
 from codegen.model import Spec
 
 __all__ = ["SOURCE", "emit"]
 
-SOURCE = Path(__file__).resolve().parent.parent / "mqtt_ref" / "hooks" / "hook.py"
-GROUP = re.compile(r"\s+# -{10,} (.+)")
+SOURCE = Path(__file__).resolve().parent.parent / HOOK
+SLOTS = "mqtt_ref/engine/generated/events.py"
 KINDS = {
     "notify": "told",
     "transform": "changes",
@@ -21,6 +21,34 @@ KINDS = {
     "load": "loads",
 }
 ANSWERS = re.compile(r"Answer\[(.*)\]")
+WORD = re.compile(r"\w+")
+SEEN = {"Client": "Connection | Session", "Selection": "Match"}
+"""What the engine has where a hook sees another type."""
+ENGINE = {
+    "Connection": "mqtt_ref.engine.connection",
+    "Match": "mqtt_ref.broker.router",
+    "Refusal": "mqtt_ref.engine.intercept",
+    "Session": "mqtt_ref.engine.session",
+}
+"""Where those types are."""
+
+MARK = '''\
+# SPDX-License-Identifier: MIT
+# Written by `python -m codegen` from `mqtt_ref/hooks/hook.py`. Change that, then run it again.
+"""Hook events as the engine sees them: a callable for each, or None where no hook has a handler."""
+
+from __future__ import annotations
+'''
+WATCH = """Notifications, each under the name of its event. What is called must neither raise nor call back.
+
+    A `Client` of the declaration is what the engine has of one here: its connection, or its session.
+    """
+INTERCEPT = """What may be changed or refused, each under the name of its event; None changes nothing and costs nothing.
+
+    Each returns what is to go on in place of its last argument, None for the same, a `Refusal`, or `LATER`: then an
+    `Ask` leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
+    Unless `waits`, none of them ever returns `LATER`.
+    """
 
 INTRO = """\
 # Hooks
@@ -79,47 +107,82 @@ denied.
 
 
 def emit(_: Spec) -> dict[str, str]:
-    """The page, by path."""
+    """The page and the slots of the engine, by path."""
     text = SOURCE.read_text(encoding="utf-8")
-    groups = {number: found[1] for number, line in enumerate(text.splitlines(), 1) if (found := GROUP.fullmatch(line))}
-    (hook,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
+    events = list(declared(text))
+    return {"docs/hooks.md": _page(events), SLOTS: _slots(events, imported(text))}
+
+
+def _page(events: list[Declared]) -> str:
     out = [INTRO]
-    title = current = ""
-    for node in hook.body:
-        if not isinstance(node, ast.FunctionDef) or not node.decorator_list:
-            continue
-        for number, name in groups.items():
-            if number < node.lineno:
-                current = name
-        if current != title:
-            title = current
-            out += [f"## {title[0].upper()}{title[1:]}", ""]
-        out += _event(node)
-    return {"docs/hooks.md": "\n".join(out)}
+    group = ""
+    for event in events:
+        if event.group != group:
+            group = event.group
+            out += [f"## {group[0].upper()}{group[1:]}", ""]
+        out += _event(event)
+    return "\n".join(out)
 
 
-def _event(node: ast.FunctionDef) -> list[str]:
-    """One event: its signature, its kind, what it is for."""
-    (mark,) = node.decorator_list
-    assert isinstance(mark, ast.Call)
-    assert isinstance(mark.func, ast.Name)
-    given = {one.arg: ast.literal_eval(one.value) for one in mark.keywords}
-    arguments = ", ".join(f"{arg.arg}: {ast.unparse(arg.annotation)}" for arg in node.args.args[1:] if arg.annotation)
-    assert node.returns is not None
-    returns = ast.unparse(node.returns)
+def _event(event: Declared) -> list[str]:
+    """One event on the page: its signature, its kind, what it is for."""
+    arguments = ", ".join(f"{name}: {kind}" for name, kind in event.arguments.items())
+    returns = event.returns
     found = ANSWERS.fullmatch(returns)
     returns = "None" if returns == "Told" else f"{found[1]} | None" if found else returns
-    facts = [KINDS[mark.func.id]]
-    if not given.get("waits", True):
+    facts = [KINDS[event.kind]]
+    if not event.options.get("waits", True):
         facts.append("plain")
-    fails = given.get("fails") or {"load": "the server does not start"}.get(mark.func.id, "nothing follows")
+    fails = event.options.get("fails") or {"load": "the server does not start"}.get(event.kind, "nothing follows")
     facts.append(f"when it raises: {fails}")
-    body = ast.get_docstring(node) or ""
     return [
-        f"### `{node.name}({arguments}) -> {returns}`",
+        f"### `{event.name}({arguments}) -> {returns}`",
         "",
         f"*{'; '.join(facts)}*",
         "",
-        dedent(body),
+        dedent(event.doc),
         "",
     ]
+
+
+def _slots(events: list[Declared], modules: dict[str, str]) -> str:
+    """The classes through which the engine calls hooks: a slot for each event, under its name."""
+    told: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    for event in events:
+        seen = [_seen(kind) for kind in event.arguments.values()]
+        if event.of_engine and event.kind == "notify":
+            told[event.name] = f"Callable[[{', '.join(seen)}], None] | None"
+        elif event.of_engine:
+            answer = f"{seen[-1]} | Refusal | None" if event.kind == "transform" else "Refusal | None"
+            changed[event.name] = f"Callable[[{', '.join(seen)}], {answer}] | None"
+    body = [_class("Watch", WATCH, told), "", "", _class("Intercept", INTERCEPT, changed, "waits: bool = True")]
+    modules = modules | ENGINE
+    imports: dict[str, set[str]] = {"collections.abc": {"Callable"}}
+    late: dict[str, set[str]] = {}
+    for name in sorted(set(WORD.findall(" ".join([*told.values(), *changed.values()]))) & modules.keys()):
+        module = modules[name]
+        (late if module.startswith("mqtt_ref") else imports).setdefault(module, set()).add(name)
+    lines = [MARK.rstrip(), "", *_imports(imports, ""), "from typing import TYPE_CHECKING", "", "if TYPE_CHECKING:"]
+    lines += [*_imports(late, "    "), "", '__all__ = ["Intercept", "Watch"]', "", "", *body]
+    return "\n".join(lines)
+
+
+def _imports(modules: dict[str, set[str]], indent: str) -> list[str]:
+    return [f"{indent}from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
+
+
+def _class(name: str, doc: str, slots: dict[str, str], *more: str) -> str:
+    """A class of callables; `more` are other arguments that it takes and keeps."""
+    others = [one.split(":")[0] for one in more]
+    lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
+    lines += [f'        "{slot}",' for slot in sorted([*slots, *others])]
+    lines += ["    )", "", "    def __init__(", "        self,", "        *,", *(f"        {one}," for one in more)]
+    lines += [f"        {slot}: {kind} = None," for slot, kind in slots.items()]
+    lines += ["    ) -> None:", *(f"        self.{slot} = {slot}" for slot in [*others, *slots])]
+    return "\n".join(lines)
+
+
+def _seen(kind: str) -> str:
+    """The type that the engine hands in for an argument of this type."""
+    return " | ".join(SEEN.get(one, one) for one in kind.split(" | "))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from codegen.model import CLIENT, SERVER, Spec
+from codegen.emit_block import block_class
+from codegen.model import BLOCK, CLIENT, SERVER, Spec
 from codegen.shapes import Attribute, Shape, packet_shapes, property_shapes
 from codegen.text import HEADER, all_list
 
@@ -26,11 +27,16 @@ def _packets(spec: Spec) -> str:
     parts = [
         HEADER.format(doc="The packet classes: one per Control Packet, for all versions, and one per property set."),
         "\nfrom __future__ import annotations\n",
-        "\nfrom typing import ClassVar, Final\n\n",
-        all_list([*names, "Packet", "PACKET_NAMES"]),
-        "\n\n",
+        "\nfrom struct import Struct",
+        "\nfrom typing import ClassVar, Final\n",
+        "\nfrom mqtt_ref.wire.primitives import read_vbi\n\n",
+        all_list([*names, "Block", "Packet", "PACKET_NAMES"]),
+        '\nUNPACK_32: Final = Struct(">I").unpack_from\n\n\n',
     ]
-    parts += [_class(s) for s in (*properties, *packets)]
+    lazy = spec.packet(BLOCK).class_name
+    parts += [_class(s) for s in properties]
+    parts.append(block_class(spec))
+    parts += [_class(s, s.name == lazy) for s in packets]
     parts.append(f"Packet = {_wrap_union(union)}\n\n")
     parts.append('PACKET_NAMES: Final = (\n    "RESERVED",\n')
     parts += [f'    "{p.name}",\n' for p in spec.packets]
@@ -43,11 +49,49 @@ def _wrap_union(union: str) -> str:
     return "(\n    " + "\n    | ".join(names) + "\n)"
 
 
-def _class(shape: Shape) -> str:
+LAZY = """
+    @property
+    def properties(self) -> {kind}:
+        \"""The properties as objects, made when they are asked for; from then on they may be changed, and count.\"""
+        given = self._given
+        if given is None and self._block is not None:
+            given = self._given = self._block.all_properties()
+        return given
+
+    @properties.setter
+    def properties(self, value: {kind}) -> None:
+        self._given = value
+        self._block = None
+
+    @property
+    def has_properties(self) -> bool:
+        \"""Whether there are properties; makes no object.\"""
+        return self._block is not None or self._given is not None
+
+    @property
+    def block(self) -> Block | None:
+        \"""The properties as bytes, as they came; None without any, and once `properties` gave them out as objects.\"""
+        return self._block if self._given is None else None
+
+    @block.setter
+    def block(self, value: Block | None) -> None:
+        self._block = value
+        self._given = None
+
+    def _look(self) -> {kind}:
+        \"""The properties, for one that neither keeps nor changes them.\"""
+        given = self._given
+        return self._block.all_properties() if given is None and self._block is not None else given
+"""
+
+
+def _class(shape: Shape, lazy: bool = False) -> str:
+    """The source of a class; of a lazy one, `properties` are held as bytes until somebody looks at them."""
     attributes = shape.attributes
     out = [f"class {shape.name}:", f'    """{shape.doc}"""', ""]
     names = [a.name for a in attributes]
-    out.append(f"    __slots__ = {_tuple(names)}")
+    slots = [n for n in names if n != "properties" or not lazy]
+    out.append(f"    __slots__ = {_tuple([*slots, '_block', '_given'] if lazy else names)}")
     out.append(f"    __match_args__: ClassVar[tuple[str, ...]] = {_tuple(names)}")
     if shape.code:
         out.append(f"    TYPE: Final = {shape.code}")
@@ -57,7 +101,10 @@ def _class(shape: Shape) -> str:
         out.append("        self,")
         out += [f"        {_parameter(a)}," for a in attributes]
         out.append("    ) -> None:")
-        out += [f"        self.{a.name} = {_value(a)}" for a in attributes]
+        out += [f"        self.{a.name} = {_value(a)}" for a in attributes if a.name in slots]
+        if lazy:
+            out += ["        self._block: Block | None = None", "        self._given = properties"]
+            out += LAZY.format(kind=attributes[-1].type).rstrip("\n").split("\n")
         out.append("")
     out.append("    def __eq__(self, other: object) -> bool:")
     out.append(f"        if not isinstance(other, {shape.name}):")
@@ -69,7 +116,9 @@ def _class(shape: Shape) -> str:
     else:
         out.append("        return (")
         out.append(f"            self.{names[0]} == other.{names[0]}")
-        out += [f"            and self.{n} == other.{n}" for n in names[1:]]
+        out += [f"            and self.{n} == other.{n}" for n in slots[1:]]
+        if lazy:
+            out.append("            and self._look() == other._look()")
         out.append("        )")
     out.append("")
     out.append("    def __hash__(self) -> int:")
@@ -81,6 +130,11 @@ def _class(shape: Shape) -> str:
     else:
         out.append("        parts: list[str] = []")
         for a in attributes:
+            if a.name not in slots:
+                out.append("        properties = self._look()")
+                out.append("        if properties is not None:")
+                out.append(f'            parts.append(f"{a.name}={{properties!r}}")')
+                continue
             if a.default == "":
                 out.append(f'        parts.append(f"{a.name}={{self.{a.name}!r}}")')
             else:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from codegen.mint import mint
 from codegen.model import Spec, Statement
-from codegen.tables.crosschecks import check_citations, check_reasons
+from codegen.tables.crosschecks import check_block, check_citations, check_reasons
 from codegen.tables.packets import read_packets
 from codegen.tables.properties import read_properties
 from codegen.tables.reactions import read_reactions
@@ -35,7 +35,7 @@ def load(root: Path) -> Spec:
     types, packets, reasons, properties, reactions = files
     rules = read_rules(types, packets)
     wires, semantics = read_types(types, rules)
-    reason_rows, return_codes = read_reasons(reasons)
+    reason_rows, return_codes, failures_from = read_reasons(reasons)
     known = wires.keys() | semantics.keys()
     packet_rows = read_packets(packets, known, rules.keys())
     sets = {f.set for p in packet_rows for f in p.fields if f.set}
@@ -53,11 +53,13 @@ def load(root: Path) -> Spec:
         unknown_property=unknown,
         reasons=reason_rows,
         return_codes=return_codes,
+        failures_from=failures_from,
         statements=statements,
         reactions=reaction_rows,
         sources=sources | more_sources,
     )
     check_reasons(spec)
+    check_block(spec)
     _add_minted(spec, statements)
     check_citations(spec)
     check_lock(root / "statements", statements)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 __all__ = [
+    "BLOCK",
     "BOTH",
     "CLIENT",
     "KINDS",
@@ -40,6 +41,8 @@ V31, V311, V5 = 3, 4, 5
 VERSIONS = {"v31": V31, "v311": V311, "v5": V5}
 CLIENT, SERVER = "client", "server"
 BOTH = frozenset({CLIENT, SERVER})
+BLOCK = "PUBLISH"
+"""The packet whose properties are kept as one block of bytes, since they are forwarded."""
 KINDS = ("length", "type", "utf8", "value", "packet", "cross_field")
 
 Cites = Mapping[int, str]
@@ -189,13 +192,20 @@ class Packet(Row):
 
 @dataclass(frozen=True, eq=False)
 class Place(Row):
-    """Where a property may stand: the property set of a packet (WILL included) and who sends it there."""
+    """Where a property may stand: the property set of a packet (WILL included) and who sends it there.
+
+    `belongs` (`message`, `connection` or `subscriber`), `counts_down` and `says_utf8` say what a server does with it
+    when it forwards the message; only the rows of `BLOCK` have them.
+    """
 
     packet: str
     senders: frozenset[str]
     section: str
     many: bool
     required: str
+    belongs: str
+    counts_down: bool
+    says_utf8: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +249,10 @@ class Property(Row):
     def place(self, packet: str) -> Place | None:
         """The row that lets this property stand in `packet`, whoever sends it."""
         return next((p for p in self.places if p.packet == packet), None)
+
+    def in_block(self) -> Place:
+        """The row that lets this property stand in `BLOCK`, where it does."""
+        return next(p for p in self.places if p.packet == BLOCK)
 
     def sent_in(self, packet: str, sender: str) -> bool:
         """Whether `sender` may put this property into `packet`."""
@@ -311,6 +325,7 @@ class Spec:
     unknown_property: Rule
     reasons: tuple[Reason, ...]
     return_codes: tuple[ReturnCode, ...]
+    failures_from: int
     statements: Mapping[str, Statement]
     reactions: tuple[Reaction, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -349,6 +364,14 @@ class Spec:
     def property_set(self, packet: str, sender: str = "") -> tuple[Property, ...]:
         """The properties that may stand in `packet`, from that sender or else from either, in id order."""
         return tuple(p for p in self.properties if (p.sent_in(packet, sender) if sender else p.place(packet)))
+
+    def block_set(self) -> tuple[tuple[int, Property, Place], ...]:
+        """The properties of `BLOCK` with their rows, each with the bit that says that it is there."""
+        return tuple((1 << at, p, p.in_block()) for at, p in enumerate(self.property_set(BLOCK)))
+
+    def will_set(self) -> tuple[Property, ...]:
+        """The properties that go on when a will is published: those that WILL and `BLOCK` share."""
+        return tuple(p for p in self.property_set(BLOCK) if p.place("WILL"))
 
     def rows(self) -> Iterator[Row]:
         """Every row of every table, nested ones included."""

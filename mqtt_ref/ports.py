@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from mqtt_ref.wire.packets import PublishProperties, Will
+from mqtt_ref.wire.packets import Will
 
 __all__ = [
     "InflightDelete",
@@ -38,7 +38,8 @@ class StoredMessage(NamedTuple):
     payload: bytes
     qos: int
     retain: bool
-    properties: PublishProperties | None
+    properties: bytes
+    """The property bytes of its PUBLISH, without their length; `mqtt_ref.wire.block.read_block` reads them."""
     publisher: str
     arrived: int
     expires_at: int

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -23,12 +24,15 @@ from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.inline import Inline
 from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
+    from mqtt_ref.net.channel import Layers
     from mqtt_ref.net.clock import Clock
     from mqtt_ref.net.inline import Messages
+    from mqtt_ref.net.layer import Layer
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
@@ -37,7 +41,6 @@ __all__ = ["GRACE", "Server"]
 LOG = logging.getLogger("mqtt_ref.net")
 GRACE: Final = 0.75
 """Seconds that clients have to take what they are told when the server stops."""
-ADMINISTRATIVE_ACTION: Final = 0x98
 
 
 class Server:
@@ -45,8 +48,9 @@ class Server:
 
     Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
     on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them. `channels` makes the channel of each accepted connection, instead of the usual one;
-    `clock` is the time that the broker goes by.
+    makes one that breaks them. `layers` makes what stands between the transport and the broker for each
+    accepted connection, besides what its listener needs (see `mqtt_ref.net.layer`); `clock` is the time that the broker
+    goes by.
 
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
@@ -60,13 +64,13 @@ class Server:
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
-        channels: Callable[[Driver, Listener], Channel] | None = None,
+        layers: Layers | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
         self.trace = trace
-        self.channels = channels
+        self.layers = layers
         self._clock = clock
         self._now: Callable[[], int] = monotonic_ns if clock is None else clock.now
         self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
@@ -178,9 +182,9 @@ class Server:
             LookupError: no client with this identifier is connected, or inline.
             ValueError: a client may not send such a packet in its version, or an inline one none but PUBLISH.
         """
-        session = self.broker.by_client_id.get(client_id)
+        session = self.broker.sessions.by_client_id.get(client_id)
         inline = self._inlines.get(client_id)
-        if inline is not None and (session is None or session.link is None):
+        if inline is not None and (session is None or session.connection is None):
             inline.inject(packet)
             return
         self.broker.inject_packet(client_id, packet, self._now())
@@ -197,25 +201,25 @@ class Server:
 
     def clients(self) -> list[Client]:
         """All clients that have a session, connected or not."""
-        return [owner_of(session) for session in self.broker.by_client_id.values()]
+        return [owner_of(session) for session in self.broker.sessions.by_client_id.values()]
 
     def client(self, client_id: str) -> Client | None:
         """A client by its identifier, if it has a session."""
-        session = self.broker.by_client_id.get(client_id)
+        session = self.broker.sessions.by_client_id.get(client_id)
         return None if session is None else owner_of(session)
 
     def subscriptions(self) -> list[SubscriptionView]:
         """The subscriptions of all sessions."""
-        return [row for session in self.broker.by_client_id.values() for row in subscriptions_of(session)]
+        return [row for session in self.broker.sessions.by_client_id.values() for row in subscriptions_of(session)]
 
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
-        return [retained_of(message) for message in self.broker.retained(topic_filter, self._now())]
+        return [retained_of(message) for message in self.broker.retained.matching(topic_filter, self._now())]
 
     def reset(self) -> None:
         """Disconnect all clients and forget their sessions and all retained messages, `$SYS` apart."""
-        self.broker.remove_sessions(self._now())
-        self.broker.remove_all_retained()
+        self.broker.sessions.remove_all(self._now())
+        self.broker.retained.remove_all()
         self._wake()
 
     def _wake(self) -> None:
@@ -317,13 +321,18 @@ class Server:
             driver.schedule()
 
     def _channel(self) -> Callable[[Driver, Listener], Channel]:
-        if self.channels is not None:
-            return self.channels
         if self.trace is None:
-            return Channel
-        from mqtt_ref.net.trace import traced
+            return partial(Channel, layers=self.layers)
+        from mqtt_ref.net.trace import TraceLayer
 
-        return traced(self.trace)
+        trace, others = self.trace, self.layers
+
+        def layers(channel: Channel) -> Iterable[Layer]:
+            yield TraceLayer(trace, channel)
+            if others is not None:
+                yield from others(channel)
+
+        return partial(Channel, layers=layers)
 
     async def __aenter__(self) -> Server:
         await self.start()

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import Received
     from mqtt_ref.broker.views import Client, RetainedView, SubscriptionView
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
-    from mqtt_ref.net.channel import Channel
+    from mqtt_ref.net.channel import Layers
     from mqtt_ref.net.clock import Clock
-    from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.wire.packets import Packet, PublishProperties
@@ -72,7 +72,7 @@ class InThread:
         self._loop = loop
         self._thread.start()
         try:
-            self._do(self._runs.start())
+            self.run(self._runs.start())
         except BaseException:
             self._end()
             raise
@@ -82,7 +82,7 @@ class InThread:
         if self._thread is None:
             return
         try:
-            self._do(self._runs.stop(grace))
+            self.run(self._runs.stop(grace))
         finally:
             self._end()
 
@@ -124,12 +124,17 @@ class InThread:
             RuntimeError: the server does not run, or this is its own thread.
         """
 
-        async def run() -> T:
+        async def work() -> T:
             return function(*args, **named)
 
-        return self._do(run())
+        return self.run(work())
 
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's event loop and return what it returns, or raise what it raises.
+
+        Raises:
+            RuntimeError: the server does not run, or this is its own thread.
+        """
         if self._loop is None:
             work.close()
             raise RuntimeError("the server does not run")
@@ -154,14 +159,20 @@ class ThreadedServer(InThread):
         hooks: Sequence[Hook] = (),
         trace: Trace | None = None,
         tables: Tables = TABLES,
-        channels: Callable[[Driver, Listener], Channel] | None = None,
+        layers: Layers | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.server = Server(
-            options, listeners, hooks=hooks, trace=trace, tables=tables, channels=channels, clock=clock
-        )
+        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, layers=layers, clock=clock)
         """The server itself, for `call`; only its own thread may touch it while it runs."""
         super().__init__(self.server)
+
+    @classmethod
+    def of(cls, server: Server) -> Self:
+        """The twin of a server that was made already, and does not run yet."""
+        made = cls.__new__(cls)
+        made.server = server
+        InThread.__init__(made, server)
+        return made
 
     @property
     def url(self) -> str:
@@ -188,11 +199,11 @@ class ThreadedServer(InThread):
 
     def add_listener(self, listener: Listener) -> None:
         """See `Server.add_listener`."""
-        self._do(self.server.add_listener(listener))
+        self.run(self.server.add_listener(listener))
 
     def close_listener(self, name: str, *, disconnect: bool = True) -> None:
         """See `Server.close_listener`."""
-        self._do(self.server.close_listener(name, disconnect=disconnect))
+        self.run(self.server.close_listener(name, disconnect=disconnect))
 
     def rules_changed(self) -> None:
         """See `Server.rules_changed`."""
@@ -245,7 +256,9 @@ class ThreadedServer(InThread):
         """See `Server.inject`."""
         self.call(self.server.inject, client_id, packet)
 
-    def disconnect(self, client_id: str, reason_code: int = 0x98, text: str = "", server_reference: str = "") -> bool:
+    def disconnect(
+        self, client_id: str, reason_code: int = ADMINISTRATIVE_ACTION, text: str = "", server_reference: str = ""
+    ) -> bool:
         """See `Server.disconnect`."""
         return self.call(self.server.disconnect, client_id, reason_code, text, server_reference)
 

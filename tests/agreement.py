@@ -76,7 +76,8 @@ def recorded_as_live(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def begun(self: Live, judge: Judge, trace: Trace | None = None, *args: Any, **more: Any) -> None:
         begin(self, judge, trace, *args, **more)
         out = io.StringIO()
-        self.trace = Tee(self.trace, Trace(out, "jsonl"))
+        written = Trace(out, "jsonl")
+        self.trace = written if self.trace is None else Tee(self.trace, written)
         runs.append((self, out, [judge]))
 
     def renewed(self: Live, judge: Judge) -> None:

@@ -35,6 +35,9 @@ from mqtt_ref.wire.violation import Violation
 
 SECOND = 1_000_000_000
 
+standard: Tables = TABLES
+"""The tables of a `World` that is given none; `tests.rows` changes them."""
+
 
 class World:
     """One broker, its clock and its effects. `auto` commits every batch at once."""
@@ -42,14 +45,14 @@ class World:
     def __init__(
         self,
         options: Options | None = None,
-        tables: Tables = TABLES,
+        tables: Tables | None = None,
         storage: Storage | None = None,
         auto: bool = True,
         now: int = 1000 * SECOND,
         **more: Any,
     ) -> None:
         self.now = now
-        self.broker = Broker(options, tables, storage, seed=7, **more)
+        self.broker = Broker(options, standard if tables is None else tables, storage, seed=7, **more)
         self.storage = storage
         self.auto = auto
         self.commits: list[Commit] = []

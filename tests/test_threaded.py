@@ -16,8 +16,8 @@ from mqtt_ref import AllowAll, Hook, Options, Server, TcpListener, ThreadedServe
 from mqtt_ref.broker.inline import Received
 from mqtt_ref.broker.views import Client
 from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.oracle.recorder import Recorder
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.testing.recording import Recording
 from mqtt_ref.wire.packets import Connect, Disconnect, Publish, PublishProperties
 
 Wait = Callable[..., object]
@@ -153,7 +153,7 @@ def test_nobody_may_connect_without_a_hook_that_says_so() -> None:
 
 
 def test_options_and_a_trace_are_handed_on() -> None:
-    recording = Recording()
+    recording = Recorder()
     options = Options()
     options.capabilities.maximum_qos = 1
     with ThreadedServer(options, hooks=[AllowAll()], trace=recording) as server, RawClient(server.port) as client:

@@ -4,10 +4,21 @@
 from __future__ import annotations
 
 from codegen.fast.writer import Writer, only_in
-from codegen.model import V31, Field, Packet
+from codegen.model import BLOCK, V31, Field, Packet
 from codegen.shapes import class_name
 
 __all__ = ["Encoders"]
+
+PARTS = """\
+    version: int,
+    topic: bytes,
+    {payload},
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: {properties},
+"""
 
 
 class Encoders(Writer):
@@ -17,20 +28,30 @@ class Encoders(Writer):
 
     def encode_properties(self, packet: str) -> None:
         cls = class_name(packet)
+        if packet == BLOCK:
+            self.add(0, f"def _{packet.lower()}_property_bytes(properties: {cls}) -> bytes:")
+            self.add(1, f'"""The properties of {packet}, without their length."""', "out: list[bytes] = []")
+            self.put_each(packet)
+            self.add(1, 'return b"".join(out)', "", "")
+            return
         self.add(0, f"def _put_{packet.lower()}_properties(properties: {cls} | None) -> bytes:")
         self.add(1, f'"""The property section of {packet}, its length included."""')
         self.add(1, "if properties is None:", '    return b"\\0"', "out: list[bytes] = []")
+        self.put_each(packet)
+        self.add(1, 'joined = b"".join(out)', "return vbi(len(joined)) + joined", "", "")
+
+    def put_each(self, packet: str) -> None:
+        """Append what every property of `properties` becomes to `out`."""
         for prop in self.spec.property_set(packet):
             wire = self.spec.wire_of(prop.type)
             if prop.repeatable(packet):
-                name = {"utf8_pair": "pair", "vbi": "number"}[wire]
+                name = {"utf8_pair": "pair", "vbi": "number"}.get(wire, f"one_{wire}")
                 self.add(1, f"for {name} in properties.{prop.name}:")
                 self.add(2, f"out.append({self.put(wire, name, prop.id)})")
             else:
                 name = {"utf8": "string", "binary": "binary"}.get(wire, "value")
                 self.add(1, f"{name} = properties.{prop.name}", f"if {name} is not None:")
                 self.add(2, f"out.append({self.put(wire, name, prop.id)})")
-        self.add(1, 'joined = b"".join(out)', "return vbi(len(joined)) + joined", "", "")
 
     def put(self, wire: str, name: str, identifier: int | None = None) -> str:
         lead = f'b"\\x{identifier:02x}" + ' if identifier is not None else ""
@@ -151,35 +172,62 @@ class Encoders(Writer):
     def encode_publish(self) -> None:
         self.add(
             0,
+            "def publish_header(",
+            *PARTS.format(payload="size: int", properties="bytes").splitlines(),
+            ") -> bytes:",
+            '    """A PUBLISH up to its payload of `size` bytes; `topic` is UTF-8, `properties` lack their length.',
+            "",
+            "    Versions before 5.0 are sent no properties (section 3.3).",
+            "",
+            "    Raises:",
+            "        ValueError: the topic, or the packet, is too long.",
+            '    """',
+            '    return _publish_joined(version, topic, size, b"", qos, retain, dup, packet_id, properties)',
+            "",
+            "",
+            "def publish_bytes(",
+            *PARTS.format(payload="payload: bytes", properties="bytes").splitlines(),
+            ") -> bytes:",
+            '    """A PUBLISH from its parts: what `publish_header` makes, then the payload.',
+            "",
+            "    Raises:",
+            "        ValueError: the topic, or the packet, is too long.",
+            '    """',
+            "    size = len(payload)",
+            "    return _publish_joined(version, topic, size, payload, qos, retain, dup, packet_id, properties)",
+            "",
+            "",
+            "def _publish_joined(",
+            *PARTS.format(payload="size: int,\n    payload: bytes", properties="bytes").splitlines(),
+            ") -> bytes:",
+            '    """A PUBLISH with a payload of `size` bytes, of which `payload` is what is written now."""',
+            "    named = len(topic)",
+            "    if named > 65_535:",
+            '        raise ValueError(f"a string has at most 65,535 bytes, not {named}")',
+            "    first = BYTES[0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)]",
+            "    remaining = 2 + named + size",
+            '    identifier = b""',
+            "    if qos:",
+            '        identifier = packet_id.to_bytes(2, "big")',
+            "        remaining += 2",
+            "    high, low = BYTES[named >> 8], BYTES[named & 255]",
+            "    if version != 5:",
+            '        return b"".join([first, vbi(remaining), high, low, topic, identifier, payload])',
+            "    length = vbi(len(properties))",
+            "    remaining += len(length) + len(properties)",
+            '    return b"".join([first, vbi(remaining), high, low, topic, identifier, length, properties, payload])',
+            "",
+            "",
             "def encode_publish(",
-            "    version: int,",
-            "    topic: bytes,",
-            "    payload: bytes,",
-            "    qos: int,",
-            "    retain: bool,",
-            "    dup: bool,",
-            "    packet_id: int,",
-            "    properties: PublishProperties | None,",
+            *PARTS.format(payload="payload: bytes", properties="PublishProperties | None").splitlines(),
             ") -> bytes:",
             '    """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""',
-            "    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)",
-            "    size = len(topic)",
-            "    if size > 65_535:",
-            '        raise ValueError(f"a string has at most 65,535 bytes, not {size}")',
-            "    if qos:",
-            '        head = size.to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")',
-            "    else:",
-            '        head = size.to_bytes(2, "big") + topic',
-            "    if version == 5:",
-            "        head += _put_publish_properties(properties)",
-            "    remaining = len(head) + len(payload)",
-            "    if remaining < 128:",
-            "        return bytes((first, remaining)) + head + payload",
-            '    return b"".join((bytes((first,)), vbi(remaining), head, payload))',
+            '    encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)',
+            "    return _publish_joined(version, topic, len(payload), payload, qos, retain, dup, packet_id, encoded)",
             "",
             "",
             "def _encode_publish(version: int, packet: Publish) -> bytes:",
-            '    """PUBLISH (section 3.3)."""',
+            '    """PUBLISH (section 3.3). What is written depends on its values alone, not on how they came."""',
             "    return encode_publish(",
             "        version,",
             "        packet.topic.encode(),",
@@ -188,7 +236,7 @@ class Encoders(Writer):
             "        packet.retain,",
             "        packet.dup,",
             "        packet.packet_id,",
-            "        packet.properties,",
+            "        packet._look(),",
             "    )",
             "",
             "",

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from codegen.fast.properties import PropertyLists
-from codegen.fast.writer import ALL, SENDERS, bit_of, has, only_in
-from codegen.model import CLIENT, SERVER, V5, Check, Field, Packet
+from codegen.fast.writer import ALL, SENDERS, bit_of, only_in
+from codegen.model import BLOCK, CLIENT, SERVER, V5, Check, Field, Packet
 from codegen.shapes import class_name
 
 __all__ = ["Packets"]
@@ -35,12 +35,16 @@ class Packets(PropertyLists):
         if any(a.name == "will" for a in self.shapes[cls].attributes):
             arguments = ", ".join(f"will_{a.name}" for a in self.shapes["Will"].attributes)
             self.add(1, "will: Will | None = None", "if will_flag:", f"    will = Will({arguments})")
-        self.add(1, f"return {self.construct(packet)}", "", "")
+        if packet.name == BLOCK:
+            self.add(1, f"made = {self.construct(packet)}", "made._block = block", "return made", "", "")
+        else:
+            self.add(1, f"return {self.construct(packet)}", "", "")
 
     def construct(self, packet: Packet) -> str:
         shape = self.shapes[packet.class_name]
         rest = {f.name for f in packet.fields if f.type == "rest"}
-        arguments = ["data[pos:end]" if a.name in rest else a.name for a in shape.attributes]
+        lazy = {f.name for f in packet.fields if f.set == BLOCK}
+        arguments = ["data[pos:end]" if a.name in rest else a.name for a in shape.attributes if a.name not in lazy]
         return f"{packet.class_name}({', '.join(arguments)})"
 
     def field(self, packet: Packet, field: Field) -> None:
@@ -71,6 +75,8 @@ class Packets(PropertyLists):
 
     def default(self, field: Field) -> str:
         kind = field.type
+        if field.set == BLOCK:
+            return "block: Block | None = None"
         if kind == "properties":
             return f"{field.name}: {class_name(field.set)} | None = None"
         if kind in ("packet_id", "reason"):
@@ -86,7 +92,7 @@ class Packets(PropertyLists):
         self, depth: int, check: Check, packet: Packet, label: str, offset: str, inside: frozenset[int] = ALL
     ) -> None:
         guard = "" if inside <= frozenset(check.cites) else only_in(frozenset(check.cites))
-        expression = has(check.expression).replace("'", '"')
+        expression = self.has(check.expression, packet.name).replace("'", '"')
         condition = (
             f"{guard} and ({expression})"
             if guard and " or " in expression

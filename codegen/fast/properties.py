@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from codegen.fast.values import Values
-from codegen.fast.writer import SENDERS, has, is_plain_text, property_rules
-from codegen.model import V5, Field, Packet, Property
+from codegen.fast.blocks import Blocks
+from codegen.fast.writer import SENDERS, is_plain_text, property_rules
+from codegen.model import BLOCK, V5, Field, Packet, Property
 from codegen.shapes import class_name
 
 __all__ = ["PropertyLists"]
 
 
-class PropertyLists(Values):
+class PropertyLists(Blocks):
     """Readers of property lists, and what a packet does with one."""
 
     def decode_properties(self, packet: str) -> None:
@@ -61,7 +61,7 @@ class PropertyLists(Values):
             self.broken(5, self.cites({V5: f"X5-{prop.name}-once"}), spec.reason_code(prop.repeat), code, "pos", field)
         self.add(4, "pos += 1")
         wire = spec.wire_of(prop.type)
-        value = "value" if prop.limits or many else f"out.{prop.name}"
+        value = "value" if prop.limits or many or wire == "vbi" else f"out.{prop.name}"
         if wire == "binary":
             self.property_span(4, code, field)
             self.add(4, f"{value} = data[pos + 2 : stop]", "pos = stop")
@@ -109,6 +109,9 @@ class PropertyLists(Values):
         self.add(depth, "stop = pos + length", "if stop > end:")
         self.truncated(depth + 1, code, "pos - 1", name)
         self.add(depth, "if length:")
+        if field.set == BLOCK:
+            self.block(depth + 1, field)
+            return
         self.add(
             depth + 1,
             f"read_{name} = _{field.set.lower()}_properties(version, sender, data, start, pos, stop)",
@@ -124,9 +127,10 @@ class PropertyLists(Values):
         for prop in spec.properties:
             if prop.needs and field.set in prop.needs_in:
                 name = field.name
-                self.add(
-                    depth, f"if {name} is not None and {name}.{prop.name} is not None and {name}.{prop.needs} is None:"
-                )
+                wrong = f"{name} is not None and {name}.{prop.name} is not None and {name}.{prop.needs} is None"
+                if field.set == BLOCK:
+                    wrong = self.has(f"has_{prop.name} and not has_{prop.needs}", BLOCK)
+                self.add(depth, f"if {wrong}:")
                 self.broken(
                     depth + 1,
                     self.cites({V5: f"X5-{prop.name}-needs"}),
@@ -138,7 +142,7 @@ class PropertyLists(Values):
         for prop in spec.properties:
             place = prop.place(field.set)
             if place is not None and place.required:
-                self.add(depth, f"if {has(f'not has_{prop.name}', field.name)}:")
+                self.add(depth, f"if {self.has(f'not has_{prop.name}', field.set, field.name)}:")
                 self.broken(
                     depth + 1,
                     self.cites({V5: f"X5-{field.set.lower()}-{prop.name}-required"}),

@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from codegen.model import CLIENT, SERVER, V5, V31, V311, Cites, Property, Spec
+from codegen.model import BLOCK, CLIENT, SERVER, V5, V31, V311, Cites, Property, Spec
 from codegen.shapes import packet_shapes
 from codegen.text import cites_tuple
 
-__all__ = ["ALL", "SENDERS", "Constants", "Writer", "bit_of", "has", "is_plain_text", "only_in", "property_rules"]
+__all__ = ["ALL", "SENDERS", "Constants", "Writer", "bit_of", "is_plain_text", "only_in", "property_rules"]
 
 TEXT_KINDS = (
     "", "utf8_ill_formed", "utf8_null", "topic_empty", "topic_wildcard", "filter_hash", "filter_plus",
@@ -84,6 +84,15 @@ class Writer:
             number += 1
         self.constants[name] = value
         return name
+
+    def has(self, expression: str, packet: str, properties: str = "properties") -> str:
+        """The expression with `has_<property>` spelled out for what a packet's properties are held in."""
+        if packet != BLOCK:
+            return has(expression, properties)
+        for bit, prop, _ in self.spec.block_set():
+            present = f"(block is not None and block.present & 0x{bit:02X} != 0)"
+            expression = re.sub(rf"\bhas_{prop.name}\b", present, expression)
+        return expression
 
     def rule(self, name: str) -> tuple[str, int]:
         rule = self.spec.rules[name]

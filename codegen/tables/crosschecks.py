@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from codegen.model import Cites, Field, Property, Spec
+from codegen.model import BLOCK, BOTH, Cites, Field, Place, Property, Spec
 from codegen.tables.reader import Origin, SpecError
 
-__all__ = ["check_citations", "check_reasons"]
+__all__ = ["check_block", "check_citations", "check_reasons"]
 
 TYPES, PACKETS, PROPERTIES = "types.toml, packets.toml", "packets.toml", "properties.toml"
 
@@ -31,6 +31,46 @@ def check_citations(spec: Spec) -> None:
     for origin, cited in _statements_cited(spec):
         if cited not in spec.statements:
             raise SpecError(*origin, f"there is no statement {cited!r}")
+
+
+def check_block(spec: Spec) -> None:
+    """Refuse rows about forwarding that no server could follow, or that the generated code has no form for."""
+    forms: dict[str, tuple[str, bool, Callable[[Place], bool]]] = {
+        "belongs = connection": ("u16", False, lambda p: p.belongs == "connection"),
+        "belongs = subscriber": ("vbi", True, lambda p: p.belongs == "subscriber"),
+        "counts_down": ("u32", False, lambda p: p.counts_down),
+        "says_utf8": ("u8", False, lambda p: p.says_utf8),
+    }
+    for prop in spec.properties:
+        for place in prop.places:
+            _check_place(spec, prop, place)
+    for column, (wire, many, marked) in forms.items():
+        rows = [(prop, place) for prop in spec.properties for place in prop.places if marked(place)]
+        if len(rows) != 1:
+            names = ", ".join(p.name for p, _ in rows) or "none"
+            raise SpecError(PROPERTIES, f"packet {BLOCK}", column, f"one property has it, not {names}")
+        prop, place = rows[0]
+        row = f"property {prop.name}"
+        if spec.wire_of(prop.type) != wire or place.many != many:
+            raise SpecError(PROPERTIES, row, column, f"has to be a {wire}, {'many' if many else 'not many'}")
+        if column == "belongs = connection" and (prop.limits is None or prop.limits.minimum < 1):
+            raise SpecError(PROPERTIES, row, "range.min", "has to be 1 or more, since 0 stands for none")
+        if column == "says_utf8" and (prop.limits is None or prop.limits.allowed != (0, 1)):
+            raise SpecError(PROPERTIES, row, "range.allowed", "has to be 0 or 1")
+
+
+def _check_place(spec: Spec, prop: Property, place: Place) -> None:
+    row = f"property {prop.name}, in {place.packet}"
+    forwarding = (place.belongs != "message", place.counts_down, place.says_utf8)
+    if any(forwarding) and place.packet != BLOCK:
+        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", f"only what stands in {BLOCK} is forwarded")
+    if sum(forwarding) > 1:
+        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", "only one of them can be")
+    if place.packet == BLOCK and place.belongs == "message" and place.senders != BOTH:
+        raise SpecError(PROPERTIES, row, "from", "what belongs to the message is sent by both, since it goes on")
+    other = prop.place("WILL")
+    if place.packet == BLOCK and other is not None and other.many != place.many:
+        raise SpecError(PROPERTIES, row, "many", f"has to be the same in WILL, which becomes a {BLOCK}")
 
 
 def _reasons_named(spec: Spec) -> Iterator[tuple[Origin, str]]:

@@ -37,6 +37,8 @@ class Machine:
     states: dict[str, str]
     inputs: dict[str, tuple[int, str]]
     actions: dict[str, str]
+    silent: frozenset[str]
+    """Actions that do nothing: only the next state counts."""
     pairs: dict[tuple[str, str], Pair]
     otherwise: Pair
 
@@ -72,13 +74,21 @@ def _machine(path: Path, known: Set[str] | None) -> Machine:
     if file.take("start", str) != next(iter(states), ""):
         raise file.error("start", "the first state is where it starts")
     rest = file.table("otherwise")
+    actions: dict[str, str] = {}
+    silent: set[str] = set()
+    for r in file.rows("action"):
+        action = r.name()
+        actions[action] = r.take("meaning", str)
+        if r.take("nothing", bool, False):
+            silent.add(action)
     machine = Machine(
         name=name,
         title=file.take("title", str),
         file=file.file,
         states=states,
         inputs=_inputs(file),
-        actions={r.name(): r.take("meaning", str) for r in file.rows("action")},
+        actions=actions,
+        silent=frozenset(silent),
         pairs={},
         otherwise=Pair("", "", rest.cited("cites", known), rest.take("reason", str), ""),
     )

@@ -10,6 +10,8 @@ from codegen.tables.reader import SENDERS, Reader, SpecError, TableFile, unique
 
 __all__ = ["read_properties"]
 
+OWNERS = ("message", "connection", "subscriber")
+
 
 def read_properties(file: TableFile, types: Set[str], sets: Set[str]) -> tuple[Rule, tuple[Property, ...]]:
     """The rule that an unknown property breaks, and the properties: of these types, in these property sets."""
@@ -79,6 +81,9 @@ def _place(r: Reader, sets: Set[str]) -> Place:
         section=r.take("section", str),
         many=r.take("many", bool, False),
         required=r.take("required", str, ""),
+        belongs=r.one_of("belongs", OWNERS, "message"),
+        counts_down=r.take("counts_down", bool, False),
+        says_utf8=r.take("says_utf8", bool, False),
     )
 
 

@@ -10,6 +10,8 @@ from codegen.tables.reader import Reader, TableFile
 
 __all__ = ["read_reactions"]
 
+SERVER_ACTIONS = ("close", "connack", "disconnect", "ignore")
+"""What `mqtt_ref.engine.reacting` carries out."""
 ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "suback", "unsuback", "ignore")
 
 
@@ -32,6 +34,9 @@ def _reaction(r: Reader, reasons: Set[str]) -> Reaction:
         allowed=tuple(r.take("allowed", list)),
         cites=r.cite("cites"),
     )
+    if row.receiver == "server" and row.action not in SERVER_ACTIONS:
+        carried = ", ".join(SERVER_ACTIONS)
+        raise r.error("action", f"{row.action!r} is nothing that the server carries out; it can {carried}")
     for outcome in row.allowed:
         if outcome.split(":")[0] not in ACTIONS:
             raise r.error("allowed", f"{outcome!r} is not an outcome; they start with {', '.join(ACTIONS)}")

@@ -9,11 +9,12 @@ from codegen.tables.reader import SENDERS, Reader, TableFile, unique
 __all__ = ["read_reasons"]
 
 
-def read_reasons(file: TableFile) -> tuple[tuple[Reason, ...], tuple[ReturnCode, ...]]:
-    """Both, in the order of their tables."""
+def read_reasons(file: TableFile) -> tuple[tuple[Reason, ...], tuple[ReturnCode, ...], int]:
+    """Both, in the order of their tables, and the Reason Code from which on they say that something failed."""
     reasons = tuple(_reason(row) for row in file.rows("reason"))
     unique(reasons, file.file)
-    return reasons, tuple(_return_code(row) for row in file.rows("return_code", "return code"))
+    return_codes = tuple(_return_code(row) for row in file.rows("return_code", "return code"))
+    return reasons, return_codes, file.take("failures_from", int)
 
 
 def _reason(r: Reader) -> Reason:

@@ -16,7 +16,7 @@ from typing import Any
 from interop.adapters.mosquitto_tools import program
 from interop.adapters.mqtt_js import FOLDER, missing
 from interop.misbehaviour.cases import Case
-from mqtt_ref.oracle.bench import ThreadedBench
+from mqtt_ref.oracle.facade import Oracle
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.recorder import Condition
 
@@ -62,19 +62,18 @@ SUBJECTS = (
 
 def play(case: Case, subject: Subject, trace: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Let the client meet the misbehaviour, and watch it; `trace` gets the records of all packets."""
-    with ThreadedBench(rules=case.rules) as bench:
-        command = [*subject.command(), str(bench.port), "subject", str(KEEP_ALIVE)]
+    with Oracle(rules=case.rules, check=False) as oracle:
+        command = [*subject.command(), str(oracle.port), "subject", str(KEEP_ALIVE)]
         env = {**os.environ, "MQTT_JS_FOLDER": str(FOLDER)}
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
         ) as child:
             try:
-                bench.wait(Condition(packet=Match(packet="CONNECT", by="*")), START)
+                oracle.wait(Condition(packet=Match(packet="CONNECT", by="*")), START)
                 end = time.monotonic() + case.last
-                if _within(bench, Match(packet="SUBSCRIBE", by="*"), case.last):
+                if _within(oracle, Match(packet="SUBSCRIBE", by="*"), case.last):
                     for payload, qos in (("first", 2), ("second", 1)):
-                        publish = bench.bench.server.publish
-                        bench.call(publish, "to/client", payload, qos=qos)
+                        oracle.server.publish("to/client", payload, qos=qos)
                 time.sleep(max(0.0, end - time.monotonic()))
                 told, errors = child.communicate(timeout=10)
             except BaseException:
@@ -83,17 +82,17 @@ def play(case: Case, subject: Subject, trace: list[dict[str, Any]] | None = None
         events = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
         if errors.strip():
             events.append({"event": "error", "reason": errors.strip().splitlines()[-1][:200]})
-        records = bench.trace
+        records = oracle.records
         if trace is not None:
             trace += records
         seen = _facts(records, case.last)
-        rules = sorted({finding.rule for finding in bench.findings if finding.level == "must"})
+        rules = sorted({finding.rule for finding in oracle.findings if finding.level == "must"})
     return {"case": case.name, "client": subject.name, **seen, "told": _told(events), "broke": rules}
 
 
-def _within(bench: ThreadedBench, match: Match, seconds: float) -> bool:
+def _within(oracle: Oracle, match: Match, seconds: float) -> bool:
     try:
-        bench.wait(match, seconds)
+        oracle.wait(match, seconds)
     except TimeoutError:
         return False
     return True

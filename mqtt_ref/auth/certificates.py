@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.hooks import Decision, Hook
 from mqtt_ref.log import Throttle
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
@@ -19,7 +20,6 @@ __all__ = ["SOURCES", "CertificateIdentity", "identities"]
 
 LOG = logging.getLogger("mqtt_ref.auth")
 LINES: Final = Throttle(LOG.warning)
-NOT_AUTHORIZED: Final = 0x87
 
 SOURCES: Final = {
     "common_name": ("subject", "commonName"),

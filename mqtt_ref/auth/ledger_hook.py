@@ -17,6 +17,8 @@ from mqtt_ref.auth.login import Login, Logins
 from mqtt_ref.auth.passwords import problem_of
 from mqtt_ref.hooks import Decision, Hook
 from mqtt_ref.log import Throttle
+from mqtt_ref.wire.codes import SERVER_BUSY
+from mqtt_ref.wire.reasons import REASON_TITLES
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
@@ -27,10 +29,8 @@ __all__ = ["LedgerHook"]
 LOG = logging.getLogger("mqtt_ref.auth")
 LINES: Final = Throttle(LOG.warning)
 DENIALS: Final = Throttle(LOG.warning)
-SERVER_BUSY: Final = 0x89
 _READ: Final = int(Permission.READ)
 _WRITE: Final = int(Permission.WRITE)
-_TITLES: Final = {0x86: "Bad User Name or Password", 0x87: "Not authorized", 0x89: "Server busy"}
 
 
 class LedgerHook(Hook):
@@ -102,7 +102,7 @@ class LedgerHook(Hook):
             return Decision(True)
         if LINES.passes(monotonic_ns()):
             LOG.warning("login refused: client %r, user %r at %s: %s", *facts[:2], facts[3], login.why)
-        return Decision(False, login.code, _TITLES[login.code])
+        return Decision(False, login.code, REASON_TITLES[login.code])
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
         """By the user's own filters, then by the ACL rules."""

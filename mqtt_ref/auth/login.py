@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 from mqtt_ref.auth.ledger import AuthRule, Ledger, matches, matches_remote
 from mqtt_ref.auth.passwords import is_hashed, verify
+from mqtt_ref.wire.codes import BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED
 
 __all__ = ["BAD_USER_NAME_OR_PASSWORD", "NOT_AUTHORIZED", "Login", "Logins"]
-
-BAD_USER_NAME_OR_PASSWORD = 0x86
-NOT_AUTHORIZED = 0x87
 
 
 @dataclass(frozen=True, slots=True)

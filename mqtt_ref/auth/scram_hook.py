@@ -21,6 +21,7 @@ from mqtt_ref.auth.saslprep import saslprep
 from mqtt_ref.auth.scram import ITERATIONS, METHOD, Credentials, ScramError, ServerExchange
 from mqtt_ref.hooks import Challenge, Decision, Hook
 from mqtt_ref.log import Throttle
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
@@ -29,7 +30,6 @@ __all__ = ["ScramHook", "credentials_of"]
 
 LOG = logging.getLogger("mqtt_ref.auth")
 LINES: Final = Throttle(LOG.warning)
-NOT_AUTHORIZED: Final = 0x87
 PATIENCE: Final = 120.0
 """Seconds after which an exchange that was begun is forgotten; the server itself waits for less."""
 

@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING
 from mqtt_ref.broker.topics import split_shared, valid_topic_filter, valid_topic_name
 from mqtt_ref.engine.effects import Effect
 from mqtt_ref.engine.message import PLAIN_MAXIMUM
-from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.framing import Decoder
-from mqtt_ref.wire.packets import Publish
-from mqtt_ref.wire.primitives import CLIENT, V5
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -123,8 +119,8 @@ class InlineClient:
             raise TypeError(f"a payload is bytes, not {type(payload).__name__}: {payload!r}")
         if len(payload) > PLAIN_MAXIMUM:
             raise ValueError(f"a payload has at most {PLAIN_MAXIMUM:,} bytes, not {len(payload):,}")
-        if properties is not None:
-            properties = _legal(properties)
+        if properties is not None and properties.topic_alias is not None:
+            raise ValueError(f"a Topic Alias belongs to a connection: {properties!r}")
         return self._broker.inject(
             topic, payload, now, qos=qos, retain=retain, properties=properties, publisher=self.client_id
         )
@@ -146,13 +142,13 @@ class InlineClient:
             raise TypeError(f"a handler is a function, not {handler!r}")
         self.unsubscribe(topic_filter, identifier)
         broker = self._broker
-        handle = broker.claim_handle()
+        handle = broker.sessions.claim_handle()
         made = InlineSubscription(self.client_id, handle, topic_filter, identifier, handler)
         self._subscriptions[topic_filter, identifier] = made
         broker.inline[handle] = made
         broker.router.subscribe(handle, topic_filter, 2, 0, True)
         if split_shared(topic_filter) is None:
-            for message in broker.retained(topic_filter, now):
+            for message in broker.retained.matching(topic_filter, now):
                 broker.effects.append(Deliver(made, Received(message, True, topic_filter, identifier)))
         return made
 
@@ -164,7 +160,7 @@ class InlineClient:
         broker = self._broker
         broker.router.remove(made.handle)
         del broker.inline[made.handle]
-        broker.free_handle(made.handle)
+        broker.sessions.free_handle(made.handle)
         return True
 
     def subscriptions(self) -> list[InlineSubscription]:
@@ -175,20 +171,3 @@ class InlineClient:
         """Delete all subscriptions."""
         for topic_filter, identifier in list(self._subscriptions):
             self.unsubscribe(topic_filter, identifier)
-
-
-def _legal(properties: PublishProperties) -> PublishProperties | None:
-    """A copy of properties that a client could send: they reach subscribers as they are.
-
-    Raises:
-        ValueError: a value is illegal, or belongs to a connection: a Topic Alias or Subscription Identifiers.
-    """
-    try:
-        (found,) = Decoder(V5, CLIENT).feed(encode(V5, Publish("t", properties=properties)))
-    except (TypeError, ValueError, OverflowError, IndexError) as error:
-        raise ValueError(f"not properties of a message: {properties!r}: {error}") from error
-    if not isinstance(found, Publish):
-        raise ValueError(f"not properties of a message, by {found}")
-    if properties.topic_alias is not None:
-        raise ValueError(f"a Topic Alias belongs to a connection: {properties!r}")
-    return found.properties

@@ -7,8 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.effects import Commit
-from mqtt_ref.engine.hub import Keeper
-from mqtt_ref.engine.link import Gate, Link
+from mqtt_ref.engine.outbox import Gate
 from mqtt_ref.ports import (
     InflightDelete,
     InflightPut,
@@ -27,7 +26,8 @@ from mqtt_ref.ports import (
 )
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.takeover import SessionKeeper
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Delivery, Session
 
@@ -36,22 +36,22 @@ __all__ = ["Journal"]
 _STORED = 1024
 
 
-class Journal(Keeper):
+class Journal:
     """Gathers the changes of a tick. Of a session that ends with its connection nothing but its will is stored.
 
     `utc_offset` is added to the time of the engine to get UTC, which is what is stored.
     """
 
-    def __init__(self, hub: SessionKeeper, batches: int, utc_offset: int) -> None:
+    def __init__(self, broker: Broker, batches: int, utc_offset: int) -> None:
         self.written = 0
         self.utc_offset = utc_offset
         self.batch = 1
         """The number of the batch that is open."""
         self.records: list[Record] = []
-        self._hub = hub
+        self._broker = broker
         self._most = batches
-        self._pending: dict[int, list[Link]] = {1: []}
-        """By batch, open or under way: the links that wait for it."""
+        self._pending: dict[int, list[Connection]] = {1: []}
+        """By batch, open or under way: the connections that wait for it."""
         self._sent: dict[int, list[Record]] = {}
         """By batch under way: what is in it."""
         self._lost: dict[str, None] = {}
@@ -66,10 +66,10 @@ class Journal(Keeper):
         self.records.append(record)
         self.written += 1
 
-    def touch(self, link: Link) -> None:
-        if not link.touched:
-            link.touched = self.batch
-            self._pending[self.batch].append(link)
+    def touch(self, connection: Connection) -> None:
+        if not connection.outbox.touched:
+            connection.outbox.touched = self.batch
+            self._pending[self.batch].append(connection)
 
     def session(self, session: Session) -> None:
         if session.expiry:
@@ -87,11 +87,11 @@ class Journal(Keeper):
                 session.ends_at + utc if session.ends_at else 0,
                 session.will,
                 session.will_at + utc if session.will_at else 0,
-                session.link is not None,
+                session.connection is not None,
             )
         )
-        if session.link is not None:
-            self.touch(session.link)
+        if session.connection is not None:
+            self.touch(session.connection)
 
     def session_gone(self, session: Session) -> None:
         if session.stored:
@@ -100,14 +100,14 @@ class Journal(Keeper):
     def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:
         if session.kept:
             self._add(SubscriptionPut(session.client_id, topic_filter, options, identifier))
-            if session.link is not None:
-                self.touch(session.link)
+            if session.connection is not None:
+                self.touch(session.connection)
 
     def subscription_gone(self, session: Session, topic_filter: str) -> None:
         if session.kept:
             self._add(SubscriptionDelete(session.client_id, topic_filter))
-            if session.link is not None:
-                self.touch(session.link)
+            if session.connection is not None:
+                self.touch(session.connection)
 
     def queued(self, session: Session, delivery: Delivery) -> None:
         if session.kept:
@@ -145,8 +145,8 @@ class Journal(Keeper):
                     delivery.group,
                 )
             )
-            if session.link is not None:
-                self.touch(session.link)
+            if session.connection is not None:
+                self.touch(session.connection)
 
     def inflight_gone(self, session: Session, delivery: Delivery) -> None:
         if session.kept:
@@ -155,14 +155,14 @@ class Journal(Keeper):
     def received(self, session: Session, packet_id: int) -> None:
         if session.kept:
             self._add(ReceivedPut(session.client_id, packet_id))
-            if session.link is not None:
-                self.touch(session.link)
+            if session.connection is not None:
+                self.touch(session.connection)
 
     def received_gone(self, session: Session, packet_id: int) -> None:
         if session.kept:
             self._add(ReceivedDelete(session.client_id, packet_id))
-            if session.link is not None:
-                self.touch(session.link)
+            if session.connection is not None:
+                self.touch(session.connection)
 
     def retained(self, message: Message) -> None:
         """A message is kept for its topic."""
@@ -183,7 +183,7 @@ class Journal(Keeper):
                 message.payload,
                 message.qos,
                 message.retain,
-                message.properties,
+                b"" if message.block is None else message.block.data,
                 message.publisher,
                 message.arrived + utc,
                 message.expires_at + utc if message.expires_at else 0,
@@ -205,43 +205,43 @@ class Journal(Keeper):
 
         Only connections that the batch touches wait, and those that wait already, so that their output keeps its order.
         """
-        hub = self._hub
+        broker = self._broker
         if self.records and (self._lost or self._lost_topics):
             self._mend()
-        dirty = hub.dirty
-        if dirty and (self._pending[self.batch] or any(link.gates is not None for link in dirty)):
-            free: list[Link] = []
-            for link in dirty:
-                if link.touched or link.gates is not None:
-                    self._hold(link)
-                if link.queued:
-                    free.append(link)
-            hub.dirty = free
-        for link in self._pending[self.batch]:
-            link.touched = 0
+        dirty = broker.dirty
+        if dirty and (self._pending[self.batch] or any(connection.outbox.gates is not None for connection in dirty)):
+            free: list[Connection] = []
+            for connection in dirty:
+                if connection.outbox.touched or connection.outbox.gates is not None:
+                    self._hold(connection)
+                if connection.outbox.queued:
+                    free.append(connection)
+            broker.dirty = free
+        for connection in self._pending[self.batch]:
+            connection.outbox.touched = 0
         if self.records and self.under_way < self._most:
-            hub.effects.append(Commit(self.batch, self.records))
+            broker.effects.append(Commit(self.batch, self.records))
             self._sent[self.batch] = self.records
-            hub.counters.commits += 1
+            broker.counters.commits += 1
             self.records = []
             self.batch += 1
             self._pending[self.batch] = []
             self._messages.clear()
 
-    def _hold(self, link: Link) -> None:
+    def _hold(self, connection: Connection) -> None:
         """Move the output of this tick behind the batch it waits for."""
-        gates = link.gates
+        gates = connection.outbox.gates
         if gates is None:
-            gates = link.gates = deque()
-        batch = link.touched or gates[-1].batch
+            gates = connection.outbox.gates = deque()
+        batch = connection.outbox.touched or gates[-1].batch
         if gates and gates[-1].batch == batch:
-            gates[-1].out += link.out
-            gates[-1].acks += link.acks
+            gates[-1].out += connection.outbox.packets
+            gates[-1].acks += connection.outbox.acks
         else:
-            gates.append(Gate(batch, link.out, link.acks))
-        link.out = []
-        link.acks = 0
-        link.queued = link.ready is not None
+            gates.append(Gate(batch, connection.outbox.packets, connection.outbox.acks))
+        connection.outbox.packets = []
+        connection.outbox.acks = 0
+        connection.outbox.queued = connection.outbox.ready is not None
 
     def committed(self, batch: int) -> None:
         """The store has the batch: what waited for it alone goes out, in order."""
@@ -249,11 +249,11 @@ class Journal(Keeper):
         if batch not in pending or batch == self.batch:
             return
         del self._sent[batch]
-        for link in pending.pop(batch):
-            self._release(link)
+        for connection in pending.pop(batch):
+            self._release(connection)
 
-    def failed(self, batch: int) -> list[Link]:
-        """The store does not have the batch: the links that waited for it, without what they were to be sent."""
+    def failed(self, batch: int) -> list[Connection]:
+        """The store does not have the batch: the connections that waited for it, without what they were to be sent."""
         pending = self._pending
         if batch not in pending or batch == self.batch:
             return []
@@ -264,12 +264,12 @@ class Journal(Keeper):
                 self._lost_topics[record.topic] = None
             else:
                 self._lost[record.client_id] = None
-        links = pending.pop(batch)
-        for link in links:
-            link.gates = None
-            link.ready = None
-            link.out = []
-        return links
+        connections = pending.pop(batch)
+        for connection in connections:
+            connection.outbox.gates = None
+            connection.outbox.ready = None
+            connection.outbox.packets = []
+        return connections
 
     def _mend(self) -> None:
         """Store anew what a batch that failed was about.
@@ -277,14 +277,14 @@ class Journal(Keeper):
         The state of the broker went on: a message of that batch waits for its subscribers, and a repeat of its QoS 2
         packet identifier is acknowledged without another word to the store.
         """
-        hub = self._hub
+        broker = self._broker
         lost = self._lost
         topics = self._lost_topics
         self._lost = {}
         self._lost_topics = {}
         for client_id in lost:
             self._add(SessionDelete(client_id))
-            session = hub.by_client_id.get(client_id)
+            session = broker.sessions.by_client_id.get(client_id)
             if session is None:
                 continue
             self.session(session)
@@ -298,25 +298,25 @@ class Journal(Keeper):
             for packet_id in session.received:
                 self.received(session, packet_id)
         for topic in topics:
-            message = hub.retained_messages.get(topic)
+            message = broker.retained.store.get(topic)
             if message is None:
                 self.retained_gone(topic)
             else:
                 self.retained(message)
 
-    def _release(self, link: Link) -> None:
-        gates = link.gates
+    def _release(self, connection: Connection) -> None:
+        gates = connection.outbox.gates
         if gates is None:
             return
-        released: list[bytes] | None = link.ready
+        released: list[bytes] | None = connection.outbox.ready
         while gates and gates[0].batch not in self._pending:
             gate = gates.popleft()
             released = gate.out if released is None else released + gate.out
-            link.unsettled -= gate.acks
+            connection.outbox.unsettled -= gate.acks
         if not gates:
-            link.gates = None
+            connection.outbox.gates = None
         if released is not None:
-            link.ready = released
-            if not link.queued:
-                link.queued = True
-                self._hub.dirty.append(link)
+            connection.outbox.ready = released
+            if not connection.outbox.queued:
+                connection.outbox.queued = True
+                self._broker.dirty.append(connection)

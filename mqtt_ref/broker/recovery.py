@@ -21,42 +21,46 @@ from mqtt_ref.ports import (
     StoredMessage,
     SubscriptionPut,
 )
+from mqtt_ref.wire.block import read_block
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.takeover import SessionKeeper
+    from mqtt_ref.broker.broker import Broker
 
 __all__ = ["restore"]
 
 
-def restore(hub: SessionKeeper, records: Iterable[Record], now: int, utc_offset: int) -> None:
+def restore(broker: Broker, records: Iterable[Record], now: int, utc_offset: int) -> None:
     """Make the state that the records describe; nobody is connected in it [MQTT5-3.1.2-23, X31-retain-restart]."""
-    _Restorer(hub, now, utc_offset).run(records)
+    _Restorer(broker, now, utc_offset).run(records)
 
 
 class _Restorer:
     """One run over the records of a store."""
 
-    def __init__(self, hub: SessionKeeper, now: int, utc_offset: int) -> None:
-        self.hub = hub
+    def __init__(self, broker: Broker, now: int, utc_offset: int) -> None:
+        self.broker = broker
         self.now = now
         self.utc = utc_offset
         self.messages: dict[int, Message] = {}
 
     def run(self, records: Iterable[Record]) -> None:
         """Sessions come first in the records; what belongs to none is left out."""
-        hub = self.hub
+        broker = self.broker
         for record in records:
             if isinstance(record, SessionPut):
                 self.session(record)
             elif isinstance(record, RetainedPut):
                 self.retained(record)
             elif isinstance(record, SubscriptionPut | QueuePut | InflightPut | ReceivedPut):
-                session = hub.by_client_id.get(record.client_id)
+                session = broker.sessions.by_client_id.get(record.client_id)
                 if session is None:
                     continue
                 if isinstance(record, SubscriptionPut):
                     session.subscriptions[record.topic_filter] = (record.options, record.identifier)
-                    hub.subscribe(session, record.topic_filter, record.options, record.identifier)
+                    shared = broker.router.is_shared(record.topic_filter, session.version)
+                    broker.router.subscribe(
+                        session.handle, record.topic_filter, record.options, record.identifier, shared
+                    )
                 elif isinstance(record, QueuePut):
                     self.queued(session, record)
                 elif isinstance(record, InflightPut):
@@ -70,13 +74,13 @@ class _Restorer:
         So one that was to end with its connection ends at once, with all that the store has of it
         [X5-will-defer-on-shutdown, X311-will-deferred].
         """
-        hub = self.hub
-        session = hub.create(record.client_id, record.version)
+        broker = self.broker
+        session = broker.sessions.create(record.client_id, record.version)
         session.kept = session.stored = True
         session.state = DORMANT
         session.username = record.username
         session.expiry = record.expiry
-        if record.expiry < hub.limits.session_expiry_never:
+        if record.expiry < broker.limits.session_expiry_never:
             session.ends_at = record.ends_at - self.utc if record.ends_at else self.now + record.expiry * SECOND
         will = record.will
         if will is not None:
@@ -89,7 +93,7 @@ class _Restorer:
                 if will.properties is not None:
                     delay = will.properties.will_delay_interval or 0
                 session.will_at = self.now + delay * SECOND
-        hub.watch_over(session)
+        broker.sessions.watch_over(session)
 
     def message(self, stored: StoredMessage) -> Message:
         """The message itself, one object however many sessions it waits for."""
@@ -101,21 +105,20 @@ class _Restorer:
                 stored.payload,
                 stored.qos,
                 stored.retain,
-                stored.properties,
+                read_block(stored.properties),
                 stored.publisher,
                 stored.arrived - self.utc,
                 max(1, stored.expires_at - self.utc) if stored.expires_at else 0,
             )
             self.messages[stored.ident] = message
-            self.hub.last_message = max(self.hub.last_message, stored.ident)
+            self.broker.last_message = max(self.broker.last_message, stored.ident)
         return message
 
     def retained(self, record: RetainedPut) -> None:
         message = self.message(record.message)
         if message.expires_at and message.expires_at <= self.now:
             return
-        self.hub.retained_messages.put(message.topic, message, message.expires_at)
-        self.hub.watch_retained()
+        self.broker.retained.restore(message)
 
     def queued(self, session: Session, record: QueuePut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
@@ -125,7 +128,7 @@ class _Restorer:
             session.queue = deque()
         session.queue.append(delivery)
         session.queued_bytes += delivery.message.size
-        counters = self.hub.counters
+        counters = self.broker.counters
         counters.messages_queued += 1
         counters.queued_bytes += delivery.message.size
 
@@ -135,6 +138,6 @@ class _Restorer:
         delivery.state = record.state
         delivery.order = record.order
         session.inflight[record.packet_id] = delivery
-        self.hub.counters.messages_inflight += 1
+        self.broker.counters.messages_inflight += 1
         session.next_order = max(session.next_order, record.order + 1)
         session.next_packet_id = record.packet_id + 1 if record.packet_id < 65_535 else 1

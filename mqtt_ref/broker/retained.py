@@ -1,158 +1,109 @@
 # SPDX-License-Identifier: MIT
-"""Retained messages: one for each topic, found by filter, gone when they expire."""
+"""The retained messages of the broker: kept, found, removed, expired, and told to the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from heapq import heapify, heappop, heappush
-from itertools import islice
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-from mqtt_ref.broker.topics import is_wildcard
-from mqtt_ref.broker.tree import LevelTree
+from mqtt_ref.broker.retained_store import RetainedStore
 
-__all__ = ["Retained"]
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.message import Message
 
-M = TypeVar("M")
+__all__ = ["RetainedMessages"]
 
-_SLACK: Final = 64
-_OWN: Final = "$SYS/"
-"""What the topics of the server itself begin with."""
+OWN = "$SYS/"
+"""What the topics of the server itself begin with: they are not stored."""
 
 
-class Retained(Generic[M]):
-    """The retained messages. At most `maximum` are kept (0: any number), those under `$SYS` not counted.
+class RetainedMessages:
+    """One message for each topic. `store` holds them; this part tells the journal, the timers and the hooks."""
 
-    `size` is what they come to, each as `measure` says.
+    def __init__(self, broker: Broker, maximum: int) -> None:
+        self._broker = broker
+        self.store: RetainedStore[Message] = RetainedStore(maximum, measure=_size)
+        self._wake_at = 0
+        """When the timer is set to, or 0."""
 
-    Nothing here looks at the time: `expire` what has expired before you read.
-    """
+    def keep(self, message: Message, now: int) -> None:
+        """Replace the retained message of the topic, or remove it if the payload is empty.
 
-    __slots__ = ("_deadlines", "_heap", "_messages", "_own", "_topics", "maximum", "measure", "size")
+        [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
+        MQTT311-3.3.1-11, MQTT311-3.3.1-12]. A message that expires at once is not kept.
+        [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
+        """
+        broker = self._broker
+        message.limit_expiry(broker.options.bounds.message_expiry)
+        if not message.payload or (message.expires_at and message.expires_at <= now):
+            if not self.remove(message.topic):
+                return
+            stored = False
+        elif self.store.put(message.topic, message, message.expires_at):
+            if broker.journal is not None and not message.topic.startswith(OWN):
+                broker.journal.retained(message)
+            self.watch_over()
+            stored = True
+        else:
+            broker.counters.retained_refused += 1
+            return
+        watch = broker.watch
+        if watch.on_retain_message is not None:
+            watch.on_retain_message(broker.sessions.publisher(message), message, stored)
 
-    def __init__(
-        self,
-        maximum: int = 0,
-        dollar_apart: bool = True,
-        parent_too: bool = True,
-        measure: Callable[[M], int] | None = None,
-    ) -> None:
-        self.maximum: int = maximum
-        self.measure: Callable[[M], int] | None = measure
-        self.size: int = 0
-        self._messages: dict[str, M] = {}
-        self._own: int = 0
-        self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
-        self._deadlines: dict[str, int] = {}
-        # Every deadline there is, and some that no longer hold; `_deadlines` knows.
-        self._heap: list[tuple[int, str]] = []
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    @property
-    def counted(self) -> int:
-        """How many there are, those under `$SYS` left out."""
-        return len(self._messages) - self._own
+    def restore(self, message: Message) -> None:
+        """Keep a message that the store already has."""
+        self.store.put(message.topic, message, message.expires_at)
+        self.watch_over()
 
     def full(self, topic: str) -> bool:
-        """Whether there is no room for a message of this topic, which has none."""
-        return 0 < self.maximum <= self.counted and topic not in self._messages and not topic.startswith(_OWN)
+        """True if the store is full and has no message for this topic."""
+        return self.store.full(topic)
 
-    def put(self, topic: str, message: M, expires_at: int) -> bool:
-        """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic.
-
-        It expires at `expires_at` (nanoseconds; 0 or less: never).
-        """
-        if self.full(topic):
-            return False
-        messages = self._messages
-        before = messages.get(topic)
-        if before is None:
-            if topic.startswith(_OWN):
-                self._own += 1
-            self._topics.insert(topic, topic)
-        if self.measure is not None:
-            self.size += self.measure(message) - (0 if before is None else self.measure(before))
-        messages[topic] = message
-        self._set_deadline(topic, expires_at)
-        return True
+    def matching(self, topic_filter: str, now: int) -> list[Message]:
+        """The messages that match the filter and have not expired."""
+        self.expire(now)
+        return [message for _, message in self.store.match(topic_filter)]
 
     def remove(self, topic: str) -> bool:
-        """Remove the message of a topic [MQTT5-3.3.1-6]; False if there was none."""
-        before = self._messages.pop(topic, None)
-        if before is None:
+        """Remove the message of a topic; its subscribers are not told. False if there is none."""
+        if not self.store.remove(topic):
             return False
-        if self.measure is not None:
-            self.size -= self.measure(before)
-        if topic.startswith(_OWN):
-            self._own -= 1
-        self._topics.remove(topic)
-        self._set_deadline(topic, 0)
-        if not self._messages:
-            # An emptied dict keeps its memory, a cleared one does not.
-            self._messages.clear()
+        if self._broker.journal is not None:
+            self._broker.journal.retained_gone(topic)
         return True
 
-    def get(self, topic: str) -> M | None:
-        """The message of a topic."""
-        return self._messages.get(topic)
+    def remove_all(self) -> int:
+        """Remove all messages but those of `$SYS`; returns how many there were."""
+        topics = [topic for topic, _ in self.store.scan(0, len(self.store)) if not topic.startswith(OWN)]
+        return sum([self.remove(topic) for topic in topics])
 
-    def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
-        """The messages of all topics that match, ordered by topic.
+    def expire(self, now: int) -> None:
+        """Drop the messages whose expiry interval has passed [X5-retained-expired]."""
+        when = self.store.next_expiry()
+        if when and when <= now:
+            broker = self._broker
+            watch = broker.watch
+            for topic in self.store.expire(now):
+                broker.counters.dropped_expired += 1
+                if broker.journal is not None:
+                    broker.journal.retained_gone(topic)
+                if watch.on_retained_expired is not None:
+                    watch.on_retained_expired(topic)
 
-        The topics are those of the first step; a message that is replaced while you iterate comes in its new form, one
-        that is removed is left out.
-        """
-        if is_wildcard(topic_filter):
-            topics = self._topics.matched(topic_filter)
-            assert topics is not None
-            topics.sort()
-        else:
-            topics = [topic_filter]
-        for topic in topics:
-            message = self._messages.get(topic)
-            if message is not None:
-                yield topic, message
+    def watch_over(self) -> None:
+        """Be woken when the first message expires; one timer is enough for all."""
+        when = self.store.next_expiry()
+        if when and (not self._wake_at or when < self._wake_at):
+            self._wake_at = when
+            self._broker.timers.add_retained(when)
 
-    def scan(self, start: int, count: int) -> list[tuple[str, M]]:
-        """At most `count` messages from the place `start` on, in the order in which their topics were first retained.
+    def on_deadline(self, now: int) -> None:
+        """The timer went off."""
+        self._wake_at = 0
+        self.expire(now)
+        self.watch_over()
 
-        To look through all of them bit by bit: what is removed meanwhile makes others move up.
-        """
-        return list(islice(self._messages.items(), start, start + count))
 
-    def expire(self, now: int) -> list[str]:
-        """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""
-        gone: list[str] = []
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            at, topic = heappop(heap)
-            if self._deadlines.get(topic, 0) == at:
-                self.remove(topic)
-                gone.append(topic)
-        return gone
-
-    def next_expiry(self) -> int:
-        """When the next message expires; 0 for never."""
-        heap = self._heap
-        while heap:
-            at, topic = heap[0]
-            if self._deadlines.get(topic, 0) == at:
-                return at
-            heappop(heap)
-        return 0
-
-    def _set_deadline(self, topic: str, at: int) -> None:
-        deadlines = self._deadlines
-        before = deadlines.get(topic, 0)
-        if at <= 0:
-            if before:
-                del deadlines[topic]
-        elif at != before:
-            deadlines[topic] = at
-            heappush(self._heap, (at, topic))
-        if len(self._heap) > 2 * len(deadlines) + _SLACK:
-            # A topic that is retained again and again must not fill the heap with deadlines that no longer hold.
-            self._heap = [(then, name) for name, then in deadlines.items()]
-            heapify(self._heap)
+def _size(message: Message) -> int:
+    return message.size

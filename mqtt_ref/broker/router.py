@@ -10,6 +10,7 @@ from mqtt_ref.broker.shared import Group
 from mqtt_ref.broker.subscription import Entry, Merged, Subscribed
 from mqtt_ref.broker.topics import is_wildcard, split_shared
 from mqtt_ref.broker.tree import LevelTree
+from mqtt_ref.wire.primitives import V5
 
 __all__ = ["Entry", "Group", "Match", "Merged", "Router", "Subscribed"]
 
@@ -163,6 +164,7 @@ class Router:
         "given_up",
         "misses",
         "refine",
+        "shared_for_v3",
     )
 
     def __init__(
@@ -171,8 +173,10 @@ class Router:
         refine: Callable[[str, Match], Match] | None = None,
         dollar_apart: bool = True,
         parent_too: bool = True,
+        shared_for_v3: bool = False,
     ) -> None:
         self.refine: Callable[[str, Match], Match] | None = refine
+        self.shared_for_v3: bool = shared_for_v3
         self.misses: int = 0
         self.dropped: int = 0
         self.given_up: int = 0
@@ -187,6 +191,15 @@ class Router:
         self._patience: int = _PATIENCE
         self._young: _Generation = self._generation()
         self._old: _Generation = self._generation()
+
+    def is_shared(self, topic_filter: str, version: int) -> bool:
+        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1].
+
+        [X5-shared-filter-syntax, X5-shared-match-prefix]
+        """
+        if not topic_filter.startswith("$share/"):
+            return False
+        return version == V5 or (self.shared_for_v3 and split_shared(topic_filter) is not None)
 
     def __len__(self) -> int:
         """The number of subscriptions."""

@@ -153,8 +153,8 @@ class SysTopics:
         self._sample(now)
         texts = {topic: _text(topic, value) for topic, value in self.values(now, outside).items()}
         watch = self._broker.watch
-        if watch is not None and watch.sys_info is not None:
-            watch.sys_info(texts)
+        if watch.on_sys_info_tick is not None:
+            watch.on_sys_info_tick(texts)
         for topic, text in texts.items():
             if self._told.get(topic) != text:
                 self._told[topic] = text
@@ -189,8 +189,8 @@ class SysTopics:
         """The values as they are now, by topic; the loads as they were last worked out."""
         broker = self._broker
         counters = broker.counters
-        sessions = len(broker.by_client_id)
-        held = broker.retained_messages
+        sessions = len(broker.sessions.by_client_id)
+        held = broker.retained.store
         kept = len(held) + counters.messages_queued
         totals = self._totals()
         found: dict[str, Value] = {
@@ -198,8 +198,8 @@ class SysTopics:
             "time": outside.utc // SECOND,
             "started": self._started_utc // SECOND,
             "uptime": (now - self._started) // SECOND,
-            "clients/connected": broker.clients_connected,
-            "clients/disconnected": sessions - broker.clients_connected,
+            "clients/connected": broker.sessions.connected,
+            "clients/disconnected": sessions - broker.sessions.connected,
             "clients/total": sessions,
             "clients/maximum": counters.clients_maximum,
             "clients/expired": counters.sessions_expired,

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""Time limits: one heap for links, sessions, wills and retained messages; nothing here is per message."""
+"""Time limits: one heap for connections, sessions, questions and retained messages; none is per message."""
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["LINK", "QUESTION", "RETAINED", "SESSION", "Timers"]
+if TYPE_CHECKING:
+    from mqtt_ref.engine.connection import Connection
 
-LINK: Final = 0
+__all__ = ["CONNECTION", "QUESTION", "RETAINED", "SESSION", "Timers"]
+
+CONNECTION: Final = 0
 SESSION: Final = 1
 RETAINED: Final = 2
 QUESTION: Final = 3
 
 
 class Timers:
-    """When something wants to be looked at. Entries are not taken out: who is woken looks whether it is time."""
+    """When something wants to be looked at. Entries are not taken out: what is woken looks whether it is time.
+
+    An entry is a time, a kind, and a number: the serial of a connection, the handle of a session, or a question.
+    """
 
     __slots__ = ("_heap",)
 
@@ -25,12 +31,27 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap)
 
-    def add(self, when: int, kind: int, subject: int) -> None:
-        """Wake `subject` (the serial of a link, the handle of a session, the number of a question) at `when`."""
-        heappush(self._heap, (when, kind, subject))
+    def wake(self, connection: Connection, when: int) -> None:
+        """Wake a connection; one entry for each is enough: a later limit is found when an earlier one is looked at."""
+        if connection.deadline and connection.deadline <= when:
+            return
+        connection.deadline = when
+        heappush(self._heap, (when, CONNECTION, connection.serial))
+
+    def add_session(self, when: int, handle: int) -> None:
+        """Wake a session."""
+        heappush(self._heap, (when, SESSION, handle))
+
+    def add_retained(self, when: int) -> None:
+        """Wake the retained messages."""
+        heappush(self._heap, (when, RETAINED, 0))
+
+    def add_question(self, when: int, question: int) -> None:
+        """Be told when the time for an answer is over."""
+        heappush(self._heap, (when, QUESTION, question))
 
     def next(self) -> int | None:
-        """When the first is due."""
+        """When the first is due, or None."""
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: int) -> tuple[int, int, int] | None:

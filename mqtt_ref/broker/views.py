@@ -7,14 +7,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from mqtt_ref.broker.subscription import NO_LOCAL, QOS, RETAIN_AS_PUBLISHED
+from mqtt_ref.engine.connection import Connection
 from mqtt_ref.wire.packets import PublishProperties
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
-__all__ = ["Client", "RetainedView", "SubscriptionView", "client_of", "owner_of", "retained_of", "subscriptions_of"]
+__all__ = [
+    "Client",
+    "RetainedView",
+    "SubscriptionView",
+    "client_of",
+    "owner_of",
+    "retained_of",
+    "subscriptions_of",
+    "view_of",
+]
 
 
 class Client:
@@ -23,10 +32,10 @@ class Client:
     What describes the connection stays as it was when the connection is over.
     """
 
-    __slots__ = ("_link", "_session")
+    __slots__ = ("_connection", "_session")
 
-    def __init__(self, link: Link | None, session: Session | None) -> None:
-        self._link = link
+    def __init__(self, connection: Connection | None, session: Session | None) -> None:
+        self._connection = connection
         self._session = session
 
     def __repr__(self) -> str:
@@ -35,59 +44,59 @@ class Client:
     @property
     def session(self) -> Session | None:
         """What the broker holds for it; for those who know the broker from within."""
-        if self._session is None and self._link is not None:
-            self._session = self._link.session
+        if self._session is None and self._connection is not None:
+            self._session = self._connection.session
         return self._session
 
     @property
     def id(self) -> str:
         """The Client Identifier; empty before the CONNECT."""
-        if self._link is not None:
-            return self._link.client_id
+        if self._connection is not None:
+            return self._connection.client_id
         return "" if self._session is None else self._session.client_id
 
     @property
     def username(self) -> str:
         """The user name: of the CONNECT, or what authentication made of it; empty before that."""
-        if self._link is not None:
-            return self._link.username
+        if self._connection is not None:
+            return self._connection.username
         return "" if self._session is None else self._session.username
 
     @property
     def remote(self) -> str:
         """Where it connects from (`127.0.0.1:5000`); empty if it has not connected since the server started."""
-        if self._link is not None:
-            return self._link.remote
+        if self._connection is not None:
+            return self._connection.remote
         return "" if self._session is None else self._session.remote
 
     @property
     def listener(self) -> str:
         """The name of the listener that it came by, or empty."""
-        if self._link is not None:
-            return self._link.listener
+        if self._connection is not None:
+            return self._connection.listener
         return "" if self._session is None else self._session.listener
 
     @property
     def protocol_version(self) -> int:
         """3 (3.1), 4 (3.1.1) or 5 (5.0); 0 before the CONNECT."""
-        if self._link is not None:
-            return self._link.version
+        if self._connection is not None:
+            return self._connection.version
         return 0 if self._session is None else self._session.version
 
     @property
     def clean_start(self) -> bool:
         """Clean Start (3.x: Clean Session) of its CONNECT."""
-        return self._link is not None and self._link.clean_start
+        return self._connection is not None and self._connection.agreement.clean_start
 
     @property
     def keep_alive(self) -> int:
         """Seconds of the Keep Alive that holds; 0: none."""
-        return 0 if self._link is None else self._link.keep_alive_seconds
+        return 0 if self._connection is None else self._connection.agreement.keep_alive_seconds
 
     @property
     def connected(self) -> bool:
         """Whether it is connected."""
-        return self._link is not None and self._link.session is not None
+        return self._connection is not None and self._connection.session is not None
 
     @property
     def session_expiry(self) -> int:
@@ -98,7 +107,7 @@ class Client:
     @property
     def certificate(self) -> Mapping[str, object] | None:
         """The certificate that it showed, as `ssl.SSLSocket.getpeercert` gives it, or None."""
-        return None if self._link is None else self._link.peer_certificate
+        return None if self._connection is None else self._connection.peer_certificate
 
     @property
     def subscriptions(self) -> Mapping[str, tuple[int, int]]:
@@ -119,21 +128,29 @@ class Client:
         return 0 if session is None else session.queued
 
 
-def client_of(link: Link) -> Client:
+def client_of(connection: Connection) -> Client:
     """The client on a connection, always the same object."""
-    view = link.view
+    view = connection.view
     if isinstance(view, Client):
         return view
-    client = Client(link, link.session)
-    link.view = client
+    client = Client(connection, connection.session)
+    connection.view = client
     return client
 
 
 def owner_of(session: Session) -> Client:
     """The client that a session belongs to: as it is connected, else as it was last seen."""
-    if session.link is not None:
-        return client_of(session.link)
+    if session.connection is not None:
+        return client_of(session.connection)
     return Client(None, session)
+
+
+def view_of(subject: Connection | Session | None) -> Client | None:
+    """The client of whatever the engine has of it."""
+    if isinstance(subject, Connection):
+        view = subject.view
+        return view if isinstance(view, Client) else client_of(subject)
+    return None if subject is None else owner_of(subject)
 
 
 class SubscriptionView(NamedTuple):

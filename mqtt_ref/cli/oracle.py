@@ -267,15 +267,15 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
         script = read_plan(args.script)
         if args.on_violation is not None:
             script = replace(script, policy=args.on_violation)
-        bench = script.bench(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
-        bench.judge.far = args.far
-        return bench.server, bench.judge
+        oracle = script.oracle(made.options, listeners=made.listeners, hooks=made.hooks, trace=trace, on_finding=found)
+        oracle.judge.far = args.far
+        return oracle.server, oracle.judge
     judge = Judge(found, far=args.far)
     server = Server(
         made.options,
         made.listeners,
         hooks=made.hooks,
         tables=policy(args.on_violation or "record"),
-        channels=Live(judge, trace).channel,
+        layers=Live(judge, trace).layers,
     )
     return server, judge

@@ -8,6 +8,7 @@ from mqtt_ref.config.check import Report
 from mqtt_ref.config.model import Config
 from mqtt_ref.engine import options as broker
 from mqtt_ref.engine.generated.decisions import DECISIONS
+from mqtt_ref.wire.codes import SERVER_MOVED, USE_ANOTHER_SERVER
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE
 
 __all__ = ["VERSIONS", "broker_options"]
@@ -61,7 +62,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
             report((*at, "refused_filters", place), f"is {name!r}, which is no Topic Filter")
     redirect = None
     if asked.redirect is not None:
-        code = 0x9D if asked.redirect.permanent else 0x9C
+        code = SERVER_MOVED if asked.redirect.permanent else USE_ANOTHER_SERVER
         redirect = broker.Redirect(code, asked.redirect.server_reference)
     return broker.Options(
         capabilities=capabilities,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
@@ -39,32 +39,41 @@ class Verdict:
 class Access:
     """The decisions of an embedder, each a callable or None; None allows and costs nothing.
 
-    `authenticate(link, connect)` answers at once with a `Verdict`, or with None: then an `Ask` effect leaves and the
-    answer comes back through `Broker.answer`. `methods` are the Authentication Methods that are supported;
-    `exchange(link, connect, method, data, renewal)` answers each step of them in the same way. `publish(link, topic,
-    qos, retain)` and `subscribe(link, filter, qos)` return 0 or a Reason Code of 0x80 or above; `read(session, topic)`
-    is asked for every topic delivered and its answers are kept until `Broker.rules_changed`.
-    `publish` and `subscribe` may return `intercept.ASK` if `waits` says so: then the question leaves too.
+    Each is named after its event. `on_connect_authenticate(connection, connect)` answers at once with a `Verdict`, or
+    with None: then an `Ask` effect leaves and the answer comes back through `Broker.answer`. `methods` are the
+    Authentication Methods that are supported; `on_auth_packet(connection, method, data, renewal)` answers each step of
+    them in the same way. `on_acl_check` is asked in three places. `on_acl_check_publish(connection, topic, qos,
+    retain)` and `on_acl_check_subscribe(connection, filter, qos)` return 0 or a Reason Code of 0x80 or above, or
+    `intercept.ASK` if `waits` says so: then the question leaves too. `on_acl_check_read(session, topic)` is asked for
+    every topic delivered and its answers are kept until `Broker.rules_changed`.
     [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
     """
 
-    __slots__ = ("authenticate", "exchange", "methods", "publish", "read", "subscribe", "waits")
+    __slots__ = (
+        "methods",
+        "on_acl_check_publish",
+        "on_acl_check_read",
+        "on_acl_check_subscribe",
+        "on_auth_packet",
+        "on_connect_authenticate",
+        "waits",
+    )
 
     def __init__(
         self,
         *,
-        authenticate: Callable[[Link, Connect], Verdict | None] | None = None,
+        on_connect_authenticate: Callable[[Connection, Connect], Verdict | None] | None = None,
         methods: frozenset[str] = frozenset(),
-        exchange: Callable[[Link, Connect, str, bytes | None, bool], Verdict | None] | None = None,
-        publish: Callable[[Link, str, int, bool], int] | None = None,
-        subscribe: Callable[[Link, str, int], int] | None = None,
-        read: Callable[[Session, str], bool] | None = None,
+        on_auth_packet: Callable[[Connection, str, bytes | None, bool], Verdict | None] | None = None,
+        on_acl_check_publish: Callable[[Connection, str, int, bool], int] | None = None,
+        on_acl_check_subscribe: Callable[[Connection, str, int], int] | None = None,
+        on_acl_check_read: Callable[[Session, str], bool] | None = None,
         waits: bool = False,
     ) -> None:
-        self.authenticate = authenticate
+        self.on_connect_authenticate = on_connect_authenticate
         self.methods = methods
-        self.exchange = exchange
-        self.publish = publish
-        self.subscribe = subscribe
-        self.read = read
+        self.on_auth_packet = on_auth_packet
+        self.on_acl_check_publish = on_acl_check_publish
+        self.on_acl_check_subscribe = on_acl_check_subscribe
+        self.on_acl_check_read = on_acl_check_read
         self.waits = waits

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.generated.decisions import ACKNOWLEDGEMENT_PROPERTIES_INHERIT
+from mqtt_ref.wire.codes import DISCONNECT_WITH_WILL_MESSAGE, FAILURE, PUBACK, PUBREC, PUBREL, UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
     Auth,
@@ -29,21 +30,24 @@ from mqtt_ref.wire.primitives import V5
 from mqtt_ref.wire.reasons import REASON_TITLES, DisconnectReason
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.wire.packets import Packet
 
 __all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "suback", "unsuback"]
 
-DISCONNECT_WITH_WILL = 0x04
-UNSPECIFIED_ERROR = 0x80
-_DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL}
+_DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL_MESSAGE}
 
 HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
 """By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
 
 
 def answer(
-    link: Link, kind: int, packet_id: int, code: int, text: str = "", inherited: list[tuple[str, str]] | None = None
+    connection: Connection,
+    kind: int,
+    packet_id: int,
+    code: int,
+    text: str = "",
+    inherited: list[tuple[str, str]] | None = None,
 ) -> bool:
     """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
 
@@ -54,32 +58,32 @@ def answer(
     X5-pubrel-short-sent, X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone,
     X31-pubrel-flags]
     """
-    if inherited and link.version == V5 and link.problem_information:
-        if fit(link, _ack(kind, packet_id, code, "", inherited), None):
+    if inherited and connection.version == V5 and connection.agreement.problem_information:
+        if fit(connection, _ack(kind, packet_id, code, "", inherited), None):
             return True
-    if code == 0 or link.version != V5:
+    if code == 0 or connection.version != V5:
         data = HEADS[kind] + packet_id.to_bytes(2, "big")
-        if len(data) > link.limit:
+        if len(data) > connection.agreement.packet_limit:
             return False
-        link.send(data)
+        connection.send(data)
         return True
-    if not _says_why(link, code):
-        return fit(link, _ack(kind, packet_id, code, ""), None)
-    return fit(link, _ack(kind, packet_id, code, text or _title(code)), _ack(kind, packet_id, code, ""))
+    if not _says_why(connection, code):
+        return fit(connection, _ack(kind, packet_id, code, ""), None)
+    return fit(connection, _ack(kind, packet_id, code, text or _title(code)), _ack(kind, packet_id, code, ""))
 
 
-def _says_why(link: Link, code: int) -> bool:
+def _says_why(connection: Connection, code: int) -> bool:
     """Whether an acknowledgement has a Reason String [X5-request-problem-information-one]."""
-    return code >= 0x80 and link.problem_information and link.hub.options.reason_strings
+    return code >= FAILURE and connection.agreement.problem_information and connection.broker.options.reason_strings
 
 
 def _title(code: int) -> str:
     return REASON_TITLES.get(code, "")
 
 
-def inherited(link: Link, user_properties: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+def inherited(connection: Connection, user_properties: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
     """The User Properties that an acknowledgement takes over from what it answers, if it is so decided."""
-    if user_properties and link.hub.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
+    if user_properties and connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
         return user_properties
     return None
 
@@ -87,37 +91,37 @@ def inherited(link: Link, user_properties: list[tuple[str, str]]) -> list[tuple[
 def _ack(
     kind: int, packet_id: int, code: int, text: str, user_properties: list[tuple[str, str]] | None = None
 ) -> Packet:
-    if kind == 4:
+    if kind == PUBACK:
         ack = PubackProperties(reason_string=text or None, user_property=user_properties)
         return Puback(packet_id, code, ack if text or user_properties else None)
-    if kind == 5:
+    if kind == PUBREC:
         rec = PubrecProperties(reason_string=text or None, user_property=user_properties)
         return Pubrec(packet_id, code, rec if text or user_properties else None)
-    if kind == 6:
+    if kind == PUBREL:
         return Pubrel(packet_id, code, PubrelProperties(reason_string=text) if text else None)
     return Pubcomp(packet_id, code, PubcompProperties(reason_string=text) if text else None)
 
 
-def fit(link: Link, packet: Packet, shorter: Packet | None) -> bool:
+def fit(connection: Connection, packet: Packet, shorter: Packet | None) -> bool:
     """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24].
 
     What is sent here has no User Properties in the first place [MQTT5-3.2.2-20].
     [X5-packet-size-definition]
     """
-    limit = link.limit
-    data = encode(link.version, packet)
+    limit = connection.agreement.packet_limit
+    data = encode(connection.version, packet)
     if len(data) > limit:
         if shorter is None:
             return False
-        data = encode(link.version, shorter)
+        data = encode(connection.version, shorter)
         if len(data) > limit:
             return False
-    link.send(data)
+    connection.send(data)
     return True
 
 
 def suback(
-    link: Link, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
+    connection: Connection, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
 ) -> bool:
     """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
 
@@ -126,16 +130,21 @@ def suback(
     [MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
     """
     plain = Suback(packet_id, codes)
-    if inherited and link.version == V5 and link.problem_information:
-        return fit(link, Suback(packet_id, codes, SubackProperties(user_property=inherited)), plain)
-    if text and link.version == V5 and link.problem_information and link.hub.options.reason_strings:
+    if inherited and connection.version == V5 and connection.agreement.problem_information:
+        return fit(connection, Suback(packet_id, codes, SubackProperties(user_property=inherited)), plain)
+    if (
+        text
+        and connection.version == V5
+        and connection.agreement.problem_information
+        and connection.broker.options.reason_strings
+    ):
         # [MQTT5-3.9.2-1]
-        return fit(link, Suback(packet_id, codes, SubackProperties(reason_string=text)), plain)
-    return fit(link, plain, None)
+        return fit(connection, Suback(packet_id, codes, SubackProperties(reason_string=text)), plain)
+    return fit(connection, plain, None)
 
 
 def unsuback(
-    link: Link, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
+    connection: Connection, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
 ) -> bool:
     """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
 
@@ -143,28 +152,28 @@ def unsuback(
     X5-unsuback-reason-codes]
     [X311-unsuback-no-payload, X31-unsuback-no-payload]
     """
-    if link.version != V5:
-        return fit(link, Unsuback(packet_id, []), None)
+    if connection.version != V5:
+        return fit(connection, Unsuback(packet_id, []), None)
     plain = Unsuback(packet_id, codes)
-    if inherited and link.problem_information:
-        return fit(link, Unsuback(packet_id, codes, UnsubackProperties(user_property=inherited)), plain)
-    if text and link.problem_information and link.hub.options.reason_strings:
+    if inherited and connection.agreement.problem_information:
+        return fit(connection, Unsuback(packet_id, codes, UnsubackProperties(user_property=inherited)), plain)
+    if text and connection.agreement.problem_information and connection.broker.options.reason_strings:
         # [MQTT5-3.11.2-1]
-        return fit(link, Unsuback(packet_id, codes, UnsubackProperties(reason_string=text)), plain)
-    return fit(link, plain, None)
+        return fit(connection, Unsuback(packet_id, codes, UnsubackProperties(reason_string=text)), plain)
+    return fit(connection, plain, None)
 
 
-def auth(link: Link, code: int, method: str, data: bytes | None) -> bool:
+def auth(connection: Connection, code: int, method: str, data: bytes | None) -> bool:
     """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5].
 
     It has neither Reason String nor User Properties [MQTT5-3.15.2-2, MQTT5-3.15.2-3].
     [X5-authentication-data-sent]
     """
     properties = AuthProperties(authentication_method=method, authentication_data=data)
-    return fit(link, Auth(code, properties), None)
+    return fit(connection, Auth(code, properties), None)
 
 
-def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> None:
+def disconnect(connection: Connection, code: int, text: str, server_reference: str = "") -> None:
     """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits.
 
     It has no User Properties [MQTT5-3.14.2-4] and no Session Expiry Interval [MQTT5-3.14.2-2]. A code that a server
@@ -176,13 +185,13 @@ def disconnect(link: Link, code: int, text: str, server_reference: str = "") -> 
     shortest = Disconnect(code)
     reference = server_reference or None
     if not text and reference is None:
-        fit(link, shortest, None)
+        fit(connection, shortest, None)
         return
-    if link.hub.options.reason_strings and text:
+    if connection.broker.options.reason_strings and text:
         full = Disconnect(code, DisconnectProperties(reason_string=text, server_reference=reference))
-        if fit(link, full, None):
+        if fit(connection, full, None):
             return
     if reference is not None:
-        fit(link, Disconnect(code, DisconnectProperties(server_reference=reference)), shortest)
+        fit(connection, Disconnect(code, DisconnectProperties(server_reference=reference)), shortest)
         return
-    fit(link, shortest, None)
+    fit(connection, shortest, None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
 
 __all__ = ["ABOVE_MAXIMUM", "UNKNOWN", "assign", "forget", "resolve"]
 
@@ -14,7 +14,7 @@ ABOVE_MAXIMUM: Final = "\0above"
 UNKNOWN: Final = "\0unknown"
 
 
-def resolve(link: Link, topic: str, alias: int) -> str:
+def resolve(connection: Connection, topic: str, alias: int) -> str:
     """The full name of a PUBLISH with an alias; a name sets the alias, an empty one uses it.
 
     Every alias from 1 to the maximum that the CONNACK told is taken [MQTT5-3.3.2-12], none above it
@@ -22,12 +22,12 @@ def resolve(link: Link, topic: str, alias: int) -> str:
     [X5-topic-alias-invalid, X5-topic-alias-known-empty, X5-topic-alias-known-name, X5-topic-alias-unknown-name,
     X5-topic-alias-remapped, X5-topic-alias-directions]
     """
-    if alias > link.alias_in_maximum or alias == 0:
+    if alias > connection.agreement.alias_in_maximum or alias == 0:
         return ABOVE_MAXIMUM
-    known = link.alias_in
+    known = connection.alias_in
     if topic:
         if known is None:
-            known = link.alias_in = {}
+            known = connection.alias_in = {}
         known[alias] = topic
         return topic
     if known is None:
@@ -35,24 +35,24 @@ def resolve(link: Link, topic: str, alias: int) -> str:
     return known.get(alias, UNKNOWN)
 
 
-def assign(link: Link, topic: str) -> int:
+def assign(connection: Connection, topic: str) -> int:
     """The alias of a topic towards a client, negative where this PUBLISH sets it and carries the name; 0 for none.
 
     No alias is above what the client allows [MQTT5-3.1.2-26, MQTT5-3.1.2-27, MQTT5-3.3.2-11].
     """
-    known = link.alias_out
+    known = connection.alias_out
     if known is None:
-        known = link.alias_out = {}
+        known = connection.alias_out = {}
     alias = known.get(topic)
     if alias is not None:
         return alias
-    if len(known) >= link.alias_out_maximum:
+    if len(known) >= connection.agreement.alias_out_maximum:
         return 0
     known[topic] = len(known) + 1
     return -len(known)
 
 
-def forget(link: Link, topic: str) -> None:
+def forget(connection: Connection, topic: str) -> None:
     """Take back the newest alias: the PUBLISH that was to set it is not sent."""
-    if link.alias_out is not None:
-        link.alias_out.pop(topic, None)
+    if connection.alias_out is not None:
+        connection.alias_out.pop(topic, None)

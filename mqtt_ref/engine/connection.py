@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""The protocol on one Network Connection: bytes in, one pass over their packets, output for one write."""
+"""One Network Connection: decodes packets, looks each step up in the table, and calls the handler of its action."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from mqtt_ref.engine import auth, connecting, publishing, qos_receive, qos_send, subscribing
-from mqtt_ref.engine.access import Verdict
-from mqtt_ref.engine.generated.auth import UNUSED
+from mqtt_ref.engine import (
+    authenticate,
+    burst,
+    connect,
+    disconnect,
+    publish,
+    qos_receive,
+    qos_send,
+    subscribe,
+    unsubscribe,
+)
+from mqtt_ref.engine.agreement import Agreement
+from mqtt_ref.engine.effects import Note
+from mqtt_ref.engine.ends import LOST
 from mqtt_ref.engine.generated.connection import (
     AUTHENTICATING,
     AWAIT_CONNECT,
@@ -21,38 +32,35 @@ from mqtt_ref.engine.generated.connection import (
     DO_AUTH,
     DO_CONNECT,
     DO_DISCONNECT,
-    DO_EXPEL,
     DO_HOLD,
+    DO_IGNORE,
     DO_PINGRESP,
     DO_PUBLISH,
-    DO_REACT,
-    DO_REFUSE,
     DO_RELEASE,
     DO_SUBSCRIBE,
     DO_UNSUBSCRIBE,
-    ON_DISMISSED,
+    ON_LOST,
     ON_PUBACK,
     ON_PUBLISH,
     ON_TIMEOUT,
-    ON_VIOLATION,
+    WIDTH,
 )
-from mqtt_ref.engine.intercept import (
-    CONNECT,
-    LATER,
-    PUBLISH,
-    PUBLISH_ACCESS,
-    READ,
-    SUBSCRIBE,
-    SUBSCRIBE_ACCESS,
-    UNSUBSCRIBE,
-    WILL_ACCESS,
-    Pending,
-    Refusal,
-)
-from mqtt_ref.engine.link import GOODBYE, LOST, Link
+from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
-from mqtt_ref.engine.reacting import breach, expel, react, refuse, stop
+from mqtt_ref.engine.outbox import Outbox
+from mqtt_ref.engine.reacting import breach, dismiss, leave, react
+from mqtt_ref.engine.waiting import Suspended, Waiting
+from mqtt_ref.wire.codes import (
+    KEEP_ALIVE_TIMEOUT,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PROTOCOL_ERROR,
+    PUBACK,
+    QUOTA_EXCEEDED,
+    UNSPECIFIED_ERROR,
+)
 from mqtt_ref.wire.fast import PINGRESP
+from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
     Auth,
     Connect,
@@ -66,302 +74,538 @@ from mqtt_ref.wire.packets import (
     Subscribe,
     Unsubscribe,
 )
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, V5
 from mqtt_ref.wire.violation import Violation
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.access import Verdict
+    from mqtt_ref.engine.authenticate import Authentication
+    from mqtt_ref.engine.options import Capabilities
+    from mqtt_ref.engine.session import Session
 
 __all__ = ["Connection"]
 
-PROTOCOL_ERROR = 0x82
-UNSPECIFIED_ERROR = 0x80
-NOT_AUTHORIZED = 0x87
-KEEP_ALIVE_TIMEOUT = 0x8D
-PACKET_TOO_LARGE = 0x95
-QUOTA_EXCEEDED = 0x97
+
+READ = 0
+"""Stage of a suspended packet: `on_packet_read` was asked. Every other stage belongs to the packet's pipeline."""
 
 
-class Connection(Link):
-    """One link and the protocol on it. The driver calls; output is in `out`, `closing` says when to close."""
+class Connection:
+    """One link and the protocol on it.
 
-    __slots__ = ()
+    The driver calls `receive`, `lost`, `choke` and `unchoke`. It writes what `take` returns, and closes the link if
+    `closing` says so.
+    """
+
+    __slots__ = (
+        "agreement",
+        "alias_in",
+        "alias_out",
+        "auth",
+        "base",
+        "broker",
+        "client_id",
+        "connect_by",
+        "deadline",
+        "decoder",
+        "heard",
+        "how",
+        "listener",
+        "opened",
+        "outbox",
+        "peer_certificate",
+        "quota",
+        "reason_code",
+        "reason_text",
+        "receiving",
+        "remote",
+        "serial",
+        "session",
+        "state",
+        "username",
+        "version",
+        "view",
+        "waiting",
+    )
+
+    def __init__(
+        self, broker: Broker, serial: int, now: int, listener: str, remote: str, offered: Capabilities | None = None
+    ) -> None:
+        capabilities = broker.options.capabilities
+        self.broker = broker
+        self.serial = serial
+        self.listener = listener
+        self.remote = remote
+        self.opened = now
+        self.peer_certificate: dict[str, object] | None = None
+        """The client's certificate, as `ssl` gives it, if one was asked for and sent."""
+        self.view: object | None = None
+        """What others see of it (`broker.views.Client`), once somebody has looked."""
+
+        self.state: int = AWAIT_CONNECT
+        self.base: int = AWAIT_CONNECT * WIDTH
+        """`state` times the width of the table."""
+        self.version = 0
+        self.client_id = ""
+        self.username = ""
+        self.session: Session | None = None
+        self.decoder = Decoder(0, CLIENT, capabilities.maximum_packet_size, broker.tables.go_on)
+        self.agreement = Agreement(capabilities if offered is None else offered)
+        self.outbox = Outbox()
+        self.waiting: Waiting | None = None
+        self.auth: Authentication | None = None
+        """From the CONNECT to its answer; with an Authentication Method, to the end."""
+
+        self.quota = 0
+        """QoS 1 and 2 messages that may be sent to the client now."""
+        self.receiving = 0
+        """QoS 2 messages of the client that are not completed."""
+        self.alias_in: dict[int, str] | None = None
+        self.alias_out: dict[str, int] | None = None
+
+        self.connect_by = 0
+        """When the CONNECT has to be here, or 0."""
+        self.heard = now
+        self.deadline = 0
+        """When the timer wakes it, or 0."""
+        self.how: int = LOST
+        """How it ends, by the constants of `ends`."""
+        self.reason_code = 0
+        self.reason_text = ""
+        """Why it ended, in the words of the log."""
+
+    def __repr__(self) -> str:
+        return f"Connection({self.serial}, {self.client_id!r}, {self.remote!r})"
+
+    # ---------------------------------------------------------------- the table
+
+    def step(self, event: int) -> int:
+        """Feed an input to the table and enter the next state; returns the place of the row.
+
+        `closed` is not entered yet, so that the action can still send: `done` does that.
+        """
+        at = self.base + event
+        after = self.broker.tables.connection_next[at]
+        if after != CLOSED:
+            self.state = after
+            self.base = after * WIDTH
+        return at
+
+    def done(self, at: int, now: int) -> None:
+        """The action of a step is over; if the step leads to `closed`, close the connection.
+
+        Nothing is read any more, and nothing follows what is queued [MQTT5-3.14.4-1]. [X5-will-on-server-close]
+        """
+        after = self.broker.tables.connection_next[at]
+        if after != CLOSED or self.state == CLOSED:
+            return
+        self.state = after
+        self.base = after * WIDTH
+        broker = self.broker
+        waiting = self.waiting
+        if waiting is not None:
+            waiting.held = None
+            waiting.behind = None
+        self.shut()
+        broker.counters.connections_closed += 1
+        broker.questions.withdraw(self)
+        broker.closed(self)
+        broker.sessions.settle(self, now)
+
+    # ---------------------------------------------------------------- input
 
     def receive(self, data: bytes, now: int) -> None:
-        """Handle all packets of a read in one pass; any chunking of the stream does.
+        """Handle all packets of a read in one pass, however the stream was cut.
 
         [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
         """
         packets = self.decoder.feed(data)
         if not packets:
-            if self.state != CONNECTED or self.pending is not None:
+            if self.state != CONNECTED or self.suspended is not None:
                 self._bound_waiting(len(data), now)
             return
         self.heard = now
-        hub = self.hub
-        hub.counters.packets_received += len(packets)
-        if hub.tapped or self.pending is not None or self.behind is not None:
+        broker = self.broker
+        broker.counters.packets_received += len(packets)
+        if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
             return
-        actions = hub.tables.connection_action
-        done = 0
+        tables = broker.tables
+        actions = tables.connection_action
+        nexts = tables.connection_next
+        next_at = 0
         for at, packet in enumerate(packets):
-            if at < done:
+            if at < next_at:
                 continue
             session = self.session
-            if session is None:
-                self._handle(packet, now)
-            elif isinstance(packet, Publish) and actions[self.base + ON_PUBLISH] == DO_PUBLISH:
-                done = publishing.publish_plain(self, session, packet, packets, at, now)
-                if done == at:
-                    publishing.publish(self, session, packet, now)
-            elif isinstance(packet, Puback) and actions[self.base + ON_PUBACK] == DO_ACKNOWLEDGE:
-                qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
+            # The two kinds of which there are many, without a call for what their rows almost always say.
+            if session is not None and isinstance(packet, Publish):
+                row = self.base + ON_PUBLISH
+                if actions[row] == DO_PUBLISH and nexts[row] == self.state:
+                    if packet.qos == 0 and broker.burst_open:
+                        next_at = burst.take(self, session, packet, packets, at, now)
+                        if next_at != at:
+                            continue
+                    publish.publish(self, session, packet, now)
+                    continue
+            elif session is not None and isinstance(packet, Puback):
+                row = self.base + ON_PUBACK
+                if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
+                    qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
+                    continue
+            self.handle(packet, now)
+            if self.sated and at + 1 < len(packets):
+                self._wait_behind(packets[at + 1 :])
+                self._go_on_later(now)
+                break
+        self._after_read(len(data), now)
+
+    def handle(self, packet: Packet | Violation, now: int) -> None:
+        """Handle one packet as its row in the table says.
+
+        A row may only name an action that its packet has, and one that needs a session only where there is one: what
+        else it names fails.
+        """
+        if isinstance(packet, Violation):
+            react(self, packet, now)
+            return
+        tables = self.broker.tables
+        at = self.base + packet.TYPE
+        stays = tables.connection_next[at] == self.state
+        if not stays:
+            self.step(packet.TYPE)
+        action = tables.connection_action[at]
+        session = self.session
+        if action == DO_PUBLISH:
+            publish.publish(self, cast("Session", session), cast("Publish", packet), now)
+        elif action == DO_ACKNOWLEDGE:
+            if isinstance(packet, (Puback, Pubrec, Pubcomp)):
+                code = packet.reason_code
+                qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
+        elif action == DO_RELEASE:
+            qos_receive.released(self, cast("Session", session), cast("Pubrel", packet).packet_id, now)
+        elif action == DO_PINGRESP:
+            self.send(PINGRESP)  # [MQTT5-3.12.4-1, MQTT311-3.12.4-1]
+        elif action == DO_SUBSCRIBE:
+            subscribe.subscribe(self, cast("Session", session), cast("Subscribe", packet), now)
+        elif action == DO_UNSUBSCRIBE:
+            unsubscribe.unsubscribe(self, cast("Session", session), cast("Unsubscribe", packet), now)
+        elif action == DO_CONNECT:
+            connect.connect(self, cast("Connect", packet), now)
+        elif action == DO_DISCONNECT:
+            disconnect.disconnect(self, cast("Disconnect", packet), now)
+        elif action == DO_AUTH:
+            authenticate.received(self, cast("Auth", packet), now)
+        elif action == DO_HOLD:
+            self._hold(packet)
+        elif action == BREACH:
+            version = 0 if self.state == AWAIT_CONNECT else self.version
+            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
+        if not stays:
+            self.done(at, now)
+
+    def inject(self, packet: Packet, now: int) -> None:
+        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
+        self.heard = now
+        self.broker.counters.packets_received += 1
+        waiting = self.waiting
+        if waiting is not None and waiting.held is not None:
+            waiting.held.append(packet)
+        else:
+            self.handle(packet, now)
+
+    # ---------------------------------------------------------------- output
+
+    def send(self, data: bytes) -> None:
+        """Queue a packet for the write at the end of the tick."""
+        outbox = self.outbox
+        outbox.packets.append(data)
+        if not outbox.queued:
+            outbox.queued = True
+            self.broker.dirty.append(self)
+
+    def take(self) -> list[bytes]:
+        """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
+        outbox = self.outbox
+        out = outbox.packets
+        outbox.packets = []
+        outbox.burst = 0
+        outbox.queued = False
+        if outbox.ready is not None:
+            out = outbox.ready + out
+            outbox.ready = None
+        if self.gone:
+            return []
+        output = self.broker.output
+        return out if output is None or not out else output(self, out)
+
+    def shut(self) -> None:
+        """Close the link once what is queued was written."""
+        outbox = self.outbox
+        if not outbox.ending:
+            outbox.ending = True
+            outbox.plain = 0
+            if not outbox.queued:
+                outbox.queued = True
+                self.broker.dirty.append(self)
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing follows what is queued."""
+        return self.outbox.ending
+
+    @property
+    def closing(self) -> bool:
+        """Whether the link is to be closed once what `take` gave was written."""
+        return self.outbox.closing
+
+    @property
+    def sated(self) -> bool:
+        """Whether it is to be written to before more of its packets, which may ask for more, are looked at."""
+        size = self.outbox.burst
+        return size > 0 and size > self.broker.options.bounds.hard_limit
+
+    def refresh(self) -> None:
+        """Work out whether plain QoS 0 messages may be queued for this connection as they are."""
+        agreement = self.agreement
+        outbox = self.outbox
+        if (
+            outbox.ending
+            or outbox.choked
+            or agreement.alias_out_maximum
+            or agreement.packet_limit < MAXIMUM_PACKET_SIZE
+        ):
+            outbox.plain = 0
+        else:
+            outbox.plain = 2 if self.version == V5 else 1
+
+    def choke(self) -> None:
+        """The transport holds as much as it may: queue nothing that can wait or be dropped."""
+        outbox = self.outbox
+        outbox.choked = True
+        outbox.plain = 0
+        if self.session is not None:
+            self.broker.router.wake(self.session.handle)
+
+    def unchoke(self, now: int) -> None:
+        """The transport takes more again."""
+        self.outbox.choked = False
+        if self.state != CONNECTED:
+            return
+        self.refresh()
+        session = self.session
+        if session is not None:
+            self.broker.router.wake(session.handle)
+            if session.queue or session.resending:
+                qos_send.pump(self, session, now)
+        self.drain(now)
+
+    # ---------------------------------------------------------------- waiting
+
+    @property
+    def suspended(self) -> Suspended | None:
+        """The packet whose handling is interrupted, if there is one."""
+        waiting = self.waiting
+        return None if waiting is None else waiting.suspended
+
+    def suspend(self, suspended: Suspended, now: int, subject: Packet, topic: str = "", write: bool = False) -> None:
+        """Interrupt the handling of a packet: a question about it leaves as an effect, `resume` gets the answer."""
+        waiting = self.waiting
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        waiting.suspended = suspended
+        self.broker.questions.ask_about(self, suspended, now, subject, topic, write)
+
+    def resume(self, outcome: object, now: int) -> None:
+        """Go on where a packet was suspended, with the answer, then with what came after it."""
+        waiting = self.waiting
+        suspended = None if waiting is None else waiting.suspended
+        if waiting is None or suspended is None or self.state == CLOSED:
+            return
+        waiting.suspended = None
+        packet = suspended.packet
+        session = self.session
+        if suspended.stage == READ:
+            self._go_on_read(packet, outcome, now)
+            self.drain(now)
+            return
+        if isinstance(packet, Connect):
+            connect.go_on(self, packet, suspended, outcome, now)
+        elif session is not None:
+            if isinstance(packet, Publish):
+                publish.publish(self, session, packet, now, suspended.stage, suspended.topic, outcome)
+            elif isinstance(packet, Subscribe):
+                subscribe.go_on(self, session, packet, suspended, outcome, now)
+            elif isinstance(packet, Unsubscribe):
+                unsubscribe.go_on(self, session, packet, outcome, now)
+        self._tell_processed(packet)
+        self.drain(now)
+
+    def answered(self, verdict: Verdict, now: int) -> None:
+        """The answer to the question whether this client may connect, or of its Authentication Method."""
+        if self.state == CLOSED:
+            return
+        authenticate.answered(self, verdict, now)
+        self.drain(now)
+
+    @property
+    def gone(self) -> int:
+        """When the link is lost and an answer is still awaited: until when; else 0."""
+        waiting = self.waiting
+        return 0 if waiting is None else waiting.gone
+
+    def drain(self, now: int) -> None:
+        """Handle what waited, in order, until something has to wait again."""
+        waiting = self.waiting
+        if waiting is None:
+            return
+        while not self._waits() and self.state != CLOSED:
+            held = waiting.held
+            behind = waiting.behind
+            if held is not None and self.state == CONNECTED:
+                packet = held.popleft()
+                if not held:
+                    waiting.held = None
+                self._finish(packet, now)
+            elif behind is not None:
+                packet = behind.popleft()
+                if not behind:
+                    waiting.behind = None
+                self._take_in(packet, now)
             else:
-                self._handle(packet, now)
-                if self.sated and at + 1 < len(packets):
-                    self.behind = deque(packets[at + 1 :])
-                    self._go_on_later(now)
-                    break
-        if self.held is not None or self.behind is not None:
-            self._bound_waiting(len(data), now)
+                break
+        self._go_on_later(now)
+        if waiting.held is None and waiting.behind is None:
+            waiting.held_bytes = 0
+            if waiting.gone and waiting.suspended is None and self.state != CLOSED:
+                self._lose(now)
+            elif waiting.idle:
+                self.waiting = None
 
     def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
-        """The long way of `receive`: hooks see each packet, and what is behind one that waits, waits too."""
+        """The long way of `receive`: hooks see each packet, and what comes after one that waits, waits too."""
         for packet in packets:
-            if self.behind is not None:
-                self.behind.append(packet)
+            waiting = self.waiting
+            if waiting is not None and waiting.behind is not None:
+                waiting.behind.append(packet)
             elif self._waits():
-                self.behind = deque([packet])
+                self._wait_behind([packet])
             else:
                 self._take_in(packet, now)
         self._go_on_later(now)
-        if self.held is not None or self.behind is not None:
-            self._bound_waiting(size, now)
+        self._after_read(size, now)
+
+    def _after_read(self, size: int, now: int) -> None:
+        """Bound what has to wait after a read of `size` bytes."""
+        waiting = self.waiting
+        if waiting is not None:
+            if waiting.held is not None or waiting.behind is not None:
+                self._bound_waiting(size, now)
+            elif waiting.idle and self.state == CONNECTED:
+                self.waiting = None
 
     def _waits(self) -> bool:
         """Whether nothing more may be looked at before a question is answered, or before it is written to."""
-        return self.pending is not None or (self.question != 0 and self.state != CONNECTED) or self.sated
+        auth = self.auth
+        return (
+            self.suspended is not None
+            or (auth is not None and auth.question != 0 and self.state != CONNECTED)
+            or self.sated
+        )
+
+    def _wait_behind(self, packets: list[Packet | Violation]) -> None:
+        waiting = self.waiting
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        waiting.behind = deque(packets)
+
+    def _hold(self, packet: Packet) -> None:
+        """Keep a packet until the client is accepted."""
+        waiting = self.waiting
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        if waiting.held is None:
+            waiting.held = deque()
+        waiting.held.append(packet)
 
     def _go_on_later(self, now: int) -> None:
         """See to it that what waits for a write is looked at after it, when the others had their turn."""
-        if self.behind is not None and self.sated:
-            self.hub.wake(self, now + 1)
+        waiting = self.waiting
+        if waiting is not None and waiting.behind is not None and self.sated:
+            self.broker.timers.wake(self, now + 1)
 
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
         """Show a packet to the hooks that read, then handle it."""
         if self.state == CLOSED:
             return
-        intercept = self.hub.intercept
-        if intercept is not None and intercept.read is not None and not isinstance(packet, Violation):
-            outcome = intercept.read(self, packet)
-            if outcome is not None:
-                if outcome is LATER:
-                    self.hub.suspend(self, Pending(READ, packet), "on_packet_read", now, packet)
-                elif isinstance(outcome, Refusal):
-                    self._unread(packet, outcome, now)
-                else:
-                    self._finish(outcome, now)
-                return
+        intercept = self.broker.intercept
+        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
+            outcome = intercept.on_packet_read(self, packet)
+            if outcome is LATER:
+                self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
+            else:
+                self._go_on_read(packet, outcome, now)
+            return
         self._finish(packet, now)
 
-    def _unread(self, packet: Packet, refusal: Refusal, now: int) -> None:
-        """A hook takes no notice of a packet, or ends the connection for it."""
-        if refusal.dropped:
-            return
-        code = refusal.code or UNSPECIFIED_ERROR
-        if self.session is not None:
-            expel(self, code, refusal.text or "A packet was refused", now)
-        else:
-            if isinstance(packet, Connect):
+    def _go_on_read(self, packet: Packet, outcome: object, now: int) -> None:
+        """Handle a packet that the hooks have read: as it is, changed, passed over, or as the end of the connection."""
+        if not isinstance(outcome, Refusal):
+            self._finish(packet if outcome is None else cast("Packet", outcome), now)
+        elif not outcome.dropped:
+            if isinstance(packet, Connect) and self.session is None:
                 self.version = packet.protocol_version
                 self.client_id = packet.client_id
-            refuse(self, code, refusal.text or "A packet was refused", now)
+            text = outcome.text or "A packet was refused"
+            if self.state == AWAIT_CONNECT:
+                connect.refused(self, outcome.code or UNSPECIFIED_ERROR, text, now)
+            else:
+                dismiss(self, outcome.code or UNSPECIFIED_ERROR, text, now)
 
     def _finish(self, packet: Packet | Violation, now: int) -> None:
         """Handle a packet, and say so once nothing of it is left to do."""
-        self._handle(packet, now)
-        self._done(packet)
+        self.handle(packet, now)
+        self._tell_processed(packet)
 
-    def _done(self, packet: Packet | Violation) -> None:
+    def _tell_processed(self, packet: Packet | Violation) -> None:
         """Say that a packet was dealt with, unless something of it is left to do."""
-        if self.pending is not None:
+        if self.suspended is not None:
             return
-        watch = self.hub.watch
-        if watch is not None and watch.processed is not None and not isinstance(packet, Violation):
-            watch.processed(self, packet)
-
-    def resume(self, outcome: object, now: int) -> None:
-        """The answer to the question that was pending: go on where it was asked, then with what came behind."""
-        pending = self.pending
-        if pending is None or self.state == CLOSED:
-            return
-        self.pending = None
-        packet = pending.packet
-        stage = pending.stage
-        session = self.session
-        refusal = outcome if isinstance(outcome, Refusal) else None
-        code = outcome if isinstance(outcome, int) else NOT_AUTHORIZED
-        if stage == READ:
-            if refusal is not None:
-                self._unread(packet, refusal, now)
-            else:
-                self._finish(packet if outcome is None else cast("Packet", outcome), now)
-            self.drain(now)
-            return
-        if isinstance(packet, Connect):
-            if stage == CONNECT:
-                connecting.introduced(self, packet, refusal, now)
-            elif stage == WILL_ACCESS:
-                connecting.will_judged(self, packet, pending.verdict, code, now)
-        elif session is not None:
-            if isinstance(packet, Publish):
-                if stage == PUBLISH_ACCESS:
-                    publishing.permitted(self, session, packet, pending.topic, code, now)
-                elif stage == PUBLISH:
-                    changed = outcome if isinstance(outcome, Publish) else None
-                    publishing.offered(self, session, packet, pending.topic, changed, refusal, now)
-            elif isinstance(packet, Subscribe):
-                if stage == SUBSCRIBE:
-                    other = outcome if isinstance(outcome, Subscribe) else packet
-                    subscribing.offered(self, session, other, refusal, now)
-                elif stage == SUBSCRIBE_ACCESS:
-                    pending.codes.append(code)
-                    subscribing.permit(self, session, packet, pending.codes, now)
-            elif isinstance(packet, Unsubscribe) and stage == UNSUBSCRIBE:
-                fewer = outcome if isinstance(outcome, Unsubscribe) else packet
-                subscribing.unsubscribe_offered(self, session, fewer, refusal, now)
-        self._done(packet)
-        self.drain(now)
-
-    def drain(self, now: int) -> None:
-        """Handle what was held, in order, until something has to wait again."""
-        while not self._waits() and self.state != CLOSED:
-            held = self.held
-            behind = self.behind
-            if held is not None and self.state == CONNECTED:
-                packet = held.popleft()
-                if not held:
-                    self.held = None
-                self._finish(packet, now)
-            elif behind is not None:
-                packet = behind.popleft()
-                if not behind:
-                    self.behind = None
-                self._take_in(packet, now)
-            else:
-                break
-        self._go_on_later(now)
-        if self.held is None and self.behind is None:
-            self.held_bytes = 0
-            if self.gone and self.pending is None and self.state != CLOSED:
-                stop(self, now, LOST)
-
-    def _handle(self, packet: Packet | Violation, now: int) -> None:
-        """One packet, by the table of connections."""
-        at = self.base + (ON_VIOLATION if isinstance(packet, Violation) else packet.TYPE)
-        action = self.hub.tables.connection_action[at]
-        session = self.session
-        if session is not None:
-            if action == DO_ACKNOWLEDGE:
-                if isinstance(packet, Pubrec):
-                    qos_send.acknowledged(self, session, packet.packet_id, 5, packet.reason_code, now)
-                elif isinstance(packet, Pubcomp):
-                    qos_send.acknowledged(self, session, packet.packet_id, 7, packet.reason_code, now)
-                elif isinstance(packet, Puback):
-                    qos_send.acknowledged(self, session, packet.packet_id, 4, packet.reason_code, now)
-                return
-            if action == DO_PUBLISH:
-                assert isinstance(packet, Publish)
-                publishing.publish(self, session, packet, now)
-                return
-            if action == DO_RELEASE:
-                assert isinstance(packet, Pubrel)
-                qos_receive.released(self, session, packet.packet_id, now)
-                return
-            if action == DO_SUBSCRIBE:
-                assert isinstance(packet, Subscribe)
-                subscribing.subscribe(self, session, packet, now)
-                return
-            if action == DO_UNSUBSCRIBE:
-                assert isinstance(packet, Unsubscribe)
-                subscribing.unsubscribe(self, session, packet, now)
-                return
-        if action == DO_PINGRESP:
-            self.send(PINGRESP)  # [MQTT5-3.12.4-1, MQTT311-3.12.4-1]
-        elif action == DO_CONNECT:
-            assert isinstance(packet, Connect)
-            connecting.connect(self, packet, now)
-        elif action == DO_DISCONNECT:
-            assert isinstance(packet, Disconnect)
-            self._goodbye(packet, now)
-        elif action == DO_AUTH:
-            assert isinstance(packet, Auth)
-            auth.received(self, packet, now)
-        elif action == DO_HOLD:
-            if self.held is None:
-                self.held = deque()
-            self.held.append(packet)
-        elif action == DO_REACT:
-            if isinstance(packet, Violation):
-                react(self, packet, now)
-        elif action == BREACH:
-            assert not isinstance(packet, Violation)
-            version = 0 if self.state == AWAIT_CONNECT else self.version
-            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
+        watch = self.broker.watch
+        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
+            watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
-        """What comes before a client is accepted is held up to a bound: a CONNECT without end, and what follows it."""
-        bounds = self.hub.options.bounds
-        if self.state == AWAIT_CONNECT and self.pending is None:
+        """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""
+        bounds = self.broker.options.bounds
+        waiting = self.waiting
+        if self.state == AWAIT_CONNECT and self.suspended is None:
             if self.decoder.buffered > bounds.connect_bytes:
                 self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
             return
-        self.held_bytes += size
-        if self.held_bytes > bounds.held_bytes:
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        waiting.held_bytes += size
+        if waiting.held_bytes > bounds.held_bytes:
             if self.state == CONNECTED:
-                expel(self, QUOTA_EXCEEDED, "Too much was sent while a packet waited for an answer", now)
+                text = "Too much was sent while a packet waited for an answer"
             else:
-                refuse(self, QUOTA_EXCEEDED, "Too much was sent before the CONNACK", now)
+                text = "Too much was sent before the CONNACK"
+            if self.state == AWAIT_CONNECT:
+                connect.refused(self, QUOTA_EXCEEDED, text, now)
+            else:
+                dismiss(self, QUOTA_EXCEEDED, text, now)
 
-    def _goodbye(self, packet: Disconnect, now: int) -> None:
-        """DISCONNECT: with reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
+    # ---------------------------------------------------------------- the end
 
-        The Session Expiry Interval may be set anew [X5-disconnect-session-expiry], but not from 0 to more
-        [X5-disconnect-session-expiry-after-zero].
-        [X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
-        X31-disconnect-server-closes, X5-reason-string-not-parsed]
-        """
-        session = self.session
-        if session is not None and packet.properties is not None and self.version == V5:
-            expiry = packet.properties.session_expiry_interval
-            if expiry is not None:
-                if expiry and not self.lasting:
-                    cites = ("X5-disconnect-session-expiry-after-zero",)
-                    breach(self, cites, PROTOCOL_ERROR, 14, now, "A Session Expiry Interval after none in the CONNECT")
-                    return
-                session.expiry = min(expiry, self.offered.maximum_session_expiry)
-                if self.hub.keeper is not None:
-                    self.hub.keeper.session(session)
-        if packet.reason_code:
-            self.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
-        stop(self, now, GOODBYE if packet.reason_code == 0 or self.version != V5 else LOST)
-
-    def inject(self, packet: Packet, now: int) -> None:
-        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
-        self.heard = now
-        self.hub.counters.packets_received += 1
-        if self.held is not None:
-            self.held.append(packet)
-        else:
-            self._handle(packet, now)
-
-    def answered(self, verdict: Verdict, now: int) -> None:
-        """The answer to the question that this connection waits for."""
-        if self.state == CLOSED:
-            return
-        if self.auth_state != UNUSED:
-            auth.answered(self, verdict, now)
-        else:
-            connecting.answered(self, verdict, now)
-        self.drain(now)
+    def note(self, text: str, code: int = 0, statement: str = "") -> None:
+        """Say in one line of the log why this connection is refused or closed."""
+        broker = self.broker
+        self.reason_code = code
+        self.reason_text = text
+        if broker.options.notes:
+            broker.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
 
     def lost(self, now: int) -> None:
         """The link is gone: no packet can be sent any more.
@@ -369,72 +613,59 @@ class Connection(Link):
         What came before that and waits for an answer is still handled, if the answer comes in time.
         [X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations]
         """
-        waits = self.pending is not None or self.behind is not None
-        if self.session is not None and waits and not self.gone:
-            self.gone = now + int(self.hub.options.bounds.hook_timeout * SECOND)
-            self.burst = 0
+        waiting = self.waiting
+        outbox = self.outbox
+        if (
+            self.session is not None
+            and waiting is not None
+            and (waiting.suspended is not None or waiting.behind is not None)
+            and not waiting.gone
+        ):
+            waiting.gone = now + int(self.broker.options.bounds.hook_timeout * SECOND)
+            outbox.burst = 0
             self.choke()
-            self.hub.wake(self, self.gone)
+            self.broker.timers.wake(self, waiting.gone)
             self.drain(now)
-        elif self.state != CLOSED:
-            stop(self, now, LOST)
-        self.out = []
-        self.ready = None
-        self.gates = None
+        else:
+            self._lose(now)
+        outbox.packets = []
+        outbox.ready = None
+        outbox.gates = None
+
+    def _lose(self, now: int) -> None:
+        """End the connection because its link is gone."""
+        leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1].
 
         The operator may do it to a client that he finds inactive [X311-inactive-client].
         """
-        action = self.hub.tables.connection_action[self.base + ON_DISMISSED]
-        if action == DO_EXPEL:
-            expel(self, code, text, now, how, server_reference)
-        elif action == DO_REFUSE:
-            refuse(self, code, text, now, server_reference)
-        else:
-            stop(self, now, how)
+        dismiss(self, code, text, now, how, server_reference)
 
     def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
-        """Close the link without a word; the log says why. If no CONNECT came yet it counts as refused."""
-        if self.state == CLOSED:
-            return
-        self.note(text, code, statement)
-        if self.session is None:
-            self.hub.counters.connections_refused += 1
-        stop(self, now, LOST)
+        """Close the link without a packet; the log says why. If no CONNECT came yet it counts as refused."""
+        at = self.step(ON_LOST)
+        if self.broker.tables.connection_action[at] != DO_IGNORE:
+            self.note(text, code, statement)
+            if self.session is None:
+                self.broker.counters.connections_refused += 1
+        leave(self, at, code or UNSPECIFIED_ERROR, text, now)
 
-    def choke(self) -> None:
-        """The transport holds as much as it may: queue nothing that can wait or be dropped."""
-        self.choked = True
-        self.fast = 0
-        if self.session is not None:
-            self.hub.online(self.session)
-
-    def unchoke(self, now: int) -> None:
-        """The transport takes more again."""
-        self.choked = False
-        if self.state != CONNECTED:
-            return
-        self.refresh()
-        session = self.session
-        if session is not None:
-            self.hub.online(session)
-            if session.queue or session.resending:
-                qos_send.pump(self, session, now)
-        self.drain(now)
+    # ---------------------------------------------------------------- time
 
     def due(self) -> int:
         """When the next time limit of this connection ends, or 0."""
         if self.state == CLOSED:
             return 0
-        if self.gone:
-            return self.gone
+        waiting = self.waiting
+        if waiting is not None and waiting.gone:
+            return waiting.gone
         if self.state == AWAIT_CONNECT:
-            return 0 if self.pending is not None else self.connect_by
-        when = self.auth_deadline
-        if self.state == CONNECTED and self.keep_alive:
-            silent = self.heard + self.keep_alive
+            return 0 if self.suspended is not None else self.connect_by
+        when = 0 if self.auth is None else self.auth.deadline
+        if self.state == CONNECTED and self.agreement.keep_alive:
+            silent = self.heard + self.agreement.keep_alive
             if not when or silent < when:
                 when = silent
         return when
@@ -444,25 +675,34 @@ class Connection(Link):
 
         [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout]
         """
-        if self.behind is not None and not self.choked:
+        waiting = self.waiting
+        if waiting is not None and waiting.behind is not None and not self.outbox.choked:
             self.drain(now)
+            waiting = self.waiting
         when = self.due()
         if not when:
             return
         if now < when:
-            self.hub.wake(self, when)
+            self.broker.timers.wake(self, when)
             return
-        action = self.hub.tables.connection_action[self.base + ON_TIMEOUT]
-        if self.gone:
-            stop(self, now, LOST)
-        elif self.state == AWAIT_CONNECT:
-            self.turn_away("No CONNECT within the connect timeout", now)
-        elif self.state == DECIDING:
-            refuse(self, NOT_AUTHORIZED, "The authentication took too long", now)
-        elif self.state == AUTHENTICATING or (self.auth_deadline and now >= self.auth_deadline):
-            auth.timed_out(self, now)
-        elif action == DO_EXPEL:
-            self.hub.counters.keep_alive_timeouts += 1
-            expel(self, KEEP_ALIVE_TIMEOUT, "Nothing was heard for one and a half times the Keep Alive", now)
+        if waiting is not None and waiting.gone:
+            self._lose(now)
+            return
+        auth = self.auth
+        if self.state == CONNECTED and auth is not None and auth.deadline and now >= auth.deadline:
+            authenticate.timed_out(self, now)
+            return
+        code = NOT_AUTHORIZED
+        if self.state == AWAIT_CONNECT:
+            code = 0
+            text = "No CONNECT within the connect timeout"
+        elif self.state in (DECIDING, AUTHENTICATING):
+            text = "The authentication took too long"
         else:
-            stop(self, now, LOST)
+            code = KEEP_ALIVE_TIMEOUT
+            text = "Nothing was heard for one and a half times the Keep Alive"
+            self.broker.counters.keep_alive_timeouts += 1
+        self.note(text, code)
+        if self.session is None:
+            self.broker.counters.connections_refused += 1
+        leave(self, self.step(ON_TIMEOUT), code, text, now)

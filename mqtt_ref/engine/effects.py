@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Packet, Will
 
@@ -42,13 +42,13 @@ class Ask(Effect):
     `subject` is the packet, or the will; for authentication the CONNECT, also for every AUTH that follows it.
     """
 
-    __slots__ = ("data", "event", "link", "method", "question", "renewal", "session", "subject", "topic", "write")
+    __slots__ = ("connection", "data", "event", "method", "question", "renewal", "session", "subject", "topic", "write")
 
     def __init__(
         self,
         question: int,
         event: str,
-        link: Link | None,
+        connection: Connection | None,
         session: Session | None,
         subject: Packet | Will,
         *,
@@ -60,7 +60,7 @@ class Ask(Effect):
     ) -> None:
         self.question = question
         self.event = event
-        self.link = link
+        self.connection = connection
         self.session = session
         self.subject = subject
         self.method = method
@@ -70,7 +70,7 @@ class Ask(Effect):
         self.write = write
 
     def __repr__(self) -> str:
-        return f"Ask(question={self.question}, event={self.event!r}, link={self.link!r})"
+        return f"Ask(question={self.question}, event={self.event!r}, connection={self.connection!r})"
 
 
 class Withdraw(Effect):

@@ -1,33 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What an embedder may change on its way, and the questions that are answered later."""
+"""The answers of `Intercept` that are no changed packet: a refusal, or that the answer comes later."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from mqtt_ref.engine.access import Verdict
-    from mqtt_ref.engine.link import Link
-    from mqtt_ref.engine.session import Session
-    from mqtt_ref.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe, Will
-
-__all__ = [
-    "ASK",
-    "CONNECT",
-    "LATER",
-    "PUBLISH",
-    "PUBLISH_ACCESS",
-    "READ",
-    "SUBSCRIBE",
-    "SUBSCRIBE_ACCESS",
-    "UNSUBSCRIBE",
-    "WILL",
-    "WILL_ACCESS",
-    "Intercept",
-    "Pending",
-    "Refusal",
-]
+__all__ = ["ASK", "LATER", "Refusal"]
 
 
 class Refusal:
@@ -48,65 +26,3 @@ LATER: Final = Refusal(0, "later")
 """Not an answer: let the question leave as an effect."""
 ASK: Final = -1
 """The same from a callable that returns a Reason Code."""
-
-# What a connection waits for an answer to, and so where it goes on.
-READ: Final = 1
-CONNECT: Final = 2
-WILL_ACCESS: Final = 3
-PUBLISH_ACCESS: Final = 4
-PUBLISH: Final = 5
-SUBSCRIBE: Final = 6
-SUBSCRIBE_ACCESS: Final = 7
-UNSUBSCRIBE: Final = 8
-WILL: Final = 9
-
-
-class Pending:
-    """What is half done while a question is open."""
-
-    __slots__ = ("codes", "packet", "question", "stage", "topic", "verdict")
-
-    def __init__(
-        self,
-        stage: int,
-        packet: Packet,
-        topic: str = "",
-        codes: list[int] | None = None,
-        verdict: Verdict | None = None,
-    ) -> None:
-        self.stage = stage
-        self.packet = packet
-        self.topic = topic
-        self.codes: list[int] = [] if codes is None else codes
-        self.verdict = verdict
-        self.question = 0
-
-
-class Intercept:
-    """What may be changed, each a callable or None; None changes nothing and costs nothing.
-
-    Each returns what is to go on in place of what it got, None for the same, a `Refusal`, or `LATER`: then an `Ask`
-    leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal. Unless
-    `waits`, none of them ever returns `LATER`.
-    """
-
-    __slots__ = ("connect", "publish", "read", "subscribe", "unsubscribe", "waits", "will")
-
-    def __init__(
-        self,
-        *,
-        waits: bool = True,
-        connect: Callable[[Link, Connect], Refusal | None] | None = None,
-        read: Callable[[Link, Packet], Packet | Refusal | None] | None = None,
-        publish: Callable[[Link, Publish], Publish | Refusal | None] | None = None,
-        subscribe: Callable[[Link, Subscribe], Subscribe | Refusal | None] | None = None,
-        unsubscribe: Callable[[Link, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
-        will: Callable[[Session, Will], Will | Refusal | None] | None = None,
-    ) -> None:
-        self.connect = connect
-        self.read = read
-        self.publish = publish
-        self.subscribe = subscribe
-        self.unsubscribe = unsubscribe
-        self.will = will
-        self.waits = waits

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.wire.block import Block, outgoing
+from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
@@ -22,19 +23,20 @@ PLAIN_MAXIMUM: Final = 268_000_000
 class Message:
     """One Application Message: full topic name, payload, and the properties that are forwarded.
 
-    `properties` holds neither a Topic Alias nor Subscription Identifiers; those belong to one connection or one
-    subscriber. The Message Expiry Interval in it is the one received; `arrived` and `expires_at` say when it counts
-    from and ends. `publisher` is the client id that No Local compares with.
+    `block` holds the properties as the bytes that came, without a Topic Alias or Subscription Identifiers; those belong
+    to one connection or one subscriber. The Message Expiry Interval in it is the one received; `arrived` and
+    `expires_at` say when it counts from and ends. `publisher` is the Client Identifier that No Local compares with.
     """
 
     __slots__ = (
         "_forms",
+        "_halves",
         "arrived",
+        "block",
         "encoded_topic",
         "expires_at",
         "ident",
         "payload",
-        "properties",
         "publisher",
         "qos",
         "retain",
@@ -49,7 +51,7 @@ class Message:
         payload: bytes,
         qos: int,
         retain: bool,
-        properties: PublishProperties | None,
+        block: Block | None,
         publisher: str,
         arrived: int,
         expires_at: int = NEVER,
@@ -60,15 +62,22 @@ class Message:
         self.payload = payload
         self.qos = qos
         self.retain = retain
-        self.properties = properties
+        self.block = block
         self.publisher = publisher
         self.arrived = arrived
         self.expires_at = expires_at
         self.size = len(self.encoded_topic) + len(payload)
         self._forms: list[bytes] | None = None
+        self._halves: list[bytes] | None = None
+        """Of forms that are sent more than once: what comes before the packet identifier, and what comes after it."""
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+    @property
+    def properties(self) -> PublishProperties | None:
+        """The properties as new objects, for people to look at; None if there are none."""
+        return None if self.block is None else self.block.properties()
 
     def form(self, version: int, qos: int, retain: bool) -> bytes:
         """The PUBLISH within a second of its arrival, without identifiers or alias; its packet identifier is 0.
@@ -85,21 +94,41 @@ class Message:
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         form = forms[at]
         if not form:
-            form = forms[at] = _encoded(
-                version, self.encoded_topic, self.payload, qos, retain, False, 0, self.properties
-            )
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            form = forms[at] = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
-        """The same form with its packet identifier filled in; only two bytes differ between subscribers."""
-        form = self.form(version, qos, retain)
+        """The same form with a packet identifier; only two bytes of it differ between subscribers."""
+        forms = self._forms
+        if forms is None:
+            forms = self._forms = [b""] * 12
+        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        form = forms[at]
+        topic = self.encoded_topic
         if not form:
+            # The first one as it is: only whoever comes next has two bytes to change.
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            form = forms[at] = _encoded(version, topic, self.payload, qos, retain, False, packet_id, properties)
             return form
-        at = 2
-        while form[at - 1] > 127:
-            at += 1
-        at += 2 + len(self.encoded_topic)
-        return form[:at] + packet_id.to_bytes(2, "big") + form[at + 2 :]
+        halves = self._halves
+        if halves is None:
+            halves = self._halves = [b""] * 24
+        head = halves[at]
+        if not head:
+            number = 4 + len(topic)
+            while form[number - len(topic) - 3] > 127:
+                number += 1
+            head = halves[at] = form[:number]
+            halves[at + 12] = form[number + 2 :]
+        return head + packet_id.to_bytes(2, "big") + halves[at + 12]
+
+    def limit_expiry(self, seconds: int) -> None:
+        """Bound how long the message is kept, whatever its publisher said; 0: no bound."""
+        if seconds:
+            latest = self.arrived + seconds * SECOND
+            if self.expires_at == NEVER or self.expires_at > latest:
+                self.expires_at = latest
 
     def waited(self, now: int) -> int:
         """Whole seconds since it arrived."""
@@ -124,27 +153,7 @@ class Message:
         The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
         [X5-message-expiry-absent]
         """
-        properties = self.properties
-        if version == V5:
-            if properties is None:
-                if identifiers or alias:
-                    properties = PublishProperties(
-                        subscription_identifier=list(identifiers), topic_alias=alias if alias else None
-                    )
-            else:
-                interval = properties.message_expiry_interval
-                if interval is not None:
-                    interval = max(0, interval - waited)
-                properties = PublishProperties(
-                    properties.payload_format_indicator,
-                    interval,
-                    properties.content_type,
-                    properties.response_topic,
-                    properties.correlation_data,
-                    list(identifiers),
-                    alias if alias else None,
-                    properties.user_property,
-                )
+        properties = outgoing(self.block, waited, identifiers, alias) if version == V5 else b""
         topic = self.encoded_topic if named else b""
         return _encoded(version, topic, self.payload, qos, retain, dup, packet_id, properties)
 
@@ -157,11 +166,11 @@ def _encoded(
     retain: bool,
     dup: bool,
     packet_id: int,
-    properties: PublishProperties | None,
+    properties: bytes,
 ) -> bytes:
+    if len(payload) <= PLAIN_MAXIMUM - len(properties):
+        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     try:
-        return encode_publish(version, topic, payload, qos, retain, dup, packet_id, properties)
+        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     except ValueError:
-        if len(payload) <= PLAIN_MAXIMUM:
-            raise
-        return b""
+        return b""  # there can be no packet of that size

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from mqtt_ref.wire.codes import USE_ANOTHER_SERVER
+
 __all__ = ["Bounds", "Capabilities", "Options", "Redirect", "Terms"]
 
 
@@ -126,7 +128,7 @@ class Terms:
 class Redirect:
     """Send clients elsewhere (section 4.11 of 5.0): 0x9C for now, 0x9D for good."""
 
-    code: int = 0x9C
+    code: int = USE_ANOTHER_SERVER
     server_reference: str = ""
     """Where to, as clients get it: servers parted by spaces [X5-server-reference-list]."""
 

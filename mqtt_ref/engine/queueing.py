@@ -22,26 +22,27 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
 
     [X5-session-state-qos0, X31-qos0-not-stored]
     """
-    hub = session.hub
-    if hub.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
-        hub.counters.dropped_offline += 1
-        hub.tell_dropped(session, message, "offline")
+    broker = session.broker
+    if broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
+        broker.counters.dropped_offline += 1
+        if broker.watch.on_publish_dropped is not None:
+            broker.watch.on_publish_dropped(session, message, "offline")
         return
     enqueue(session, Delivery(message, 0, retain, identifiers), now)
 
 
 def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
-    hub = session.hub
+    broker = session.broker
     message = delivery.message
-    hub.limit_expiry(message)
+    message.limit_expiry(broker.options.bounds.message_expiry)
     if message.expires_at != NEVER and now >= message.expires_at:
         dropped(session, message, "expired")
         return
     queue = session.queue
     if queue is None:
         queue = session.queue = deque()
-    bounds = hub.options.bounds
+    bounds = broker.options.bounds
     size = message.size
     while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
         if not _make_room(session, now):
@@ -51,22 +52,22 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     session.next_order += 1
     queue.append(delivery)
     session.queued_bytes += size
-    hub.counters.messages_queued += 1
-    hub.counters.queued_bytes += size
-    keeper = hub.keeper
-    if keeper is not None:
-        keeper.queued(session, delivery)
+    broker.counters.messages_queued += 1
+    broker.counters.queued_bytes += size
+    journal = broker.journal
+    if journal is not None:
+        journal.queued(session, delivery)
 
 
 def _make_room(session: Session, now: int) -> bool:
     """Drop what has expired from the head of the queue, or the oldest message where that is decided."""
-    hub = session.hub
+    broker = session.broker
     queue = session.queue
     if not queue:
         return False
     oldest = queue[0]
     expired = oldest.message.expires_at != NEVER and now >= oldest.message.expires_at
-    if not expired and hub.decisions.queue_full == QUEUE_FULL_NEWEST:
+    if not expired and broker.decisions.queue_full == QUEUE_FULL_NEWEST:
         return False
     take(session, queue)
     dropped(session, oldest.message, "expired" if expired else "queue_full")
@@ -75,20 +76,20 @@ def _make_room(session: Session, now: int) -> bool:
 
 def take(session: Session, queue: deque[Delivery]) -> None:
     """Take the first message out of the queue of a session."""
-    hub = session.hub
+    broker = session.broker
     delivery = queue.popleft()
     size = delivery.message.size
     session.queued_bytes -= size
-    hub.counters.messages_queued -= 1
-    hub.counters.queued_bytes -= size
-    if hub.keeper is not None:
-        hub.keeper.unqueued(session, delivery)
+    broker.counters.messages_queued -= 1
+    broker.counters.queued_bytes -= size
+    if broker.journal is not None:
+        broker.journal.unqueued(session, delivery)
 
 
 def drop_queue(session: Session) -> list[Delivery]:
     """Empty the queue of a session that ends; returns what was in it."""
     queue = session.queue
-    counters = session.hub.counters
+    counters = session.broker.counters
     counters.messages_queued -= session.queued
     counters.queued_bytes -= session.queued_bytes
     session.queue = None
@@ -98,7 +99,7 @@ def drop_queue(session: Session) -> list[Delivery]:
 
 def dropped(session: Session, message: Message, why: str) -> None:
     """Count a message that its subscriber does not get."""
-    counters = session.hub.counters
+    counters = session.broker.counters
     if why == "slow":
         counters.dropped_slow += 1
     elif why == "too_large":
@@ -107,4 +108,5 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_queue_full += 1
     else:
         counters.dropped_expired += 1
-    session.hub.tell_dropped(session, message, why)
+    if session.broker.watch.on_publish_dropped is not None:
+        session.broker.watch.on_publish_dropped(session, message, why)

@@ -11,8 +11,8 @@ from mqtt_ref.engine.generated.session import ABSENT
 from mqtt_ref.engine.generated.will import NONE
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.hub import Hub
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Will
 
@@ -60,14 +60,14 @@ class Session:
     """
 
     __slots__ = (
+        "broker",
         "client_id",
+        "connection",
         "ends_at",
         "expiry",
         "handle",
-        "hub",
         "inflight",
         "kept",
-        "link",
         "listener",
         "next_order",
         "next_packet_id",
@@ -87,8 +87,8 @@ class Session:
         "will_state",
     )
 
-    def __init__(self, hub: Hub, handle: int, client_id: str, version: int) -> None:
-        self.hub = hub
+    def __init__(self, broker: Broker, handle: int, client_id: str, version: int) -> None:
+        self.broker = broker
         self.handle = handle
         self.client_id = client_id
         self.version = version
@@ -97,7 +97,7 @@ class Session:
         self.listener = ""
         """Where its last connection came from, and by which listener, once that is over."""
         self.state: int = ABSENT
-        self.link: Link | None = None
+        self.connection: Connection | None = None
         self.expiry = 0
         """Seconds that it outlives its connection; 4294967295: for ever."""
         self.kept = False
@@ -113,7 +113,7 @@ class Session:
         self.inflight: dict[int, Delivery] = {}
         """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
         self.received: dict[int, int] = {}
-        """Packet identifiers of QoS 2 messages that await PUBREL, with the serial of the link that counted them."""
+        """Packet Identifiers of QoS 2 messages that await PUBREL; by which connection they were counted, as serial."""
         self.queue: deque[Delivery] | None = None
         self.queued_bytes = 0
         self.resending: deque[int] | None = None
@@ -130,7 +130,7 @@ class Session:
     @property
     def connected(self) -> bool:
         """Whether its client is connected."""
-        return self.link is not None
+        return self.connection is not None
 
     @property
     def queued(self) -> int:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Final, SupportsIndex, overload
 
 from mqtt_ref.engine.generated import auth, connection, qos_receive, qos_send, session, subscription, will
 from mqtt_ref.engine.generated.decisions import DECISIONS, LIMITS, Decisions, Limits
-from mqtt_ref.wire.reactions import Reaction, reaction
+from mqtt_ref.wire.reactions import REACTIONS, Reaction, reaction
 
 __all__ = ["MACHINES", "TABLES", "Tables", "changed", "decided", "recording"]
 
@@ -36,8 +37,10 @@ class Tables:
         self.subscription_next: list[int] = subscription.NEXT
         self.limits = Limits()
         self.decisions = Decisions()
+        self.reaction_rows: Sequence[Reaction] = REACTIONS
+        """The reaction table: the first row that fits decides."""
         self.reactions: dict[str, Reaction] = {}
-        """What to do instead of the reaction table, by statement; empty in the standard."""
+        """What to do instead of what the reaction table says, by statement; empty in the standard."""
         self.go_on = False
         """Whether a packet of a connected client that breaks a rule is noted and passed over, for a judge that records.
 
@@ -50,7 +53,7 @@ class Tables:
             other = self.reactions.get(statement)
             if other is not None:
                 return other
-        return reaction(statement, reason, version, state)
+        return reaction(statement, reason, version, state, "server", self.reaction_rows)
 
 
 TABLES: Final = Tables()
@@ -61,11 +64,12 @@ def _copy(tables: Tables) -> Tables:
     new = Tables()
     for name in MACHINES:
         for part in ("action", "next"):
-            setattr(new, f"{name}_{part}", list(getattr(tables, f"{name}_{part}")))
+            setattr(new, f"{name}_{part}", copy(getattr(tables, f"{name}_{part}")))
     for name in LIMITS:
         setattr(new.limits, name, getattr(tables.limits, name))
     for name in DECISIONS:
         setattr(new.decisions, name, getattr(tables.decisions, name))
+    new.reaction_rows = copy(tables.reaction_rows)
     new.reactions = dict(tables.reactions)
     new.go_on = tables.go_on
     return new
@@ -81,6 +85,7 @@ def changed(
     next: str | None = None,  # noqa: A002
     limits: dict[str, int] | None = None,
     reactions: dict[str, Reaction] | None = None,
+    reaction_rows: Sequence[Reaction] | None = None,
     go_on: bool | None = None,
 ) -> Tables:
     """A copy of `tables` in which one transition, some numbers or some reactions differ.
@@ -104,6 +109,8 @@ def changed(
             raise ValueError(f"no number is called {name!r}")
         setattr(new.limits, name, value)
     new.reactions.update(reactions or {})
+    if reaction_rows is not None:
+        new.reaction_rows = reaction_rows
     if go_on is not None:
         new.go_on = go_on
     return new

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtt_ref.engine.ends import GOODBYE, TAKEN
 from mqtt_ref.engine.generated.will import (
     DO_DELAY,
     DO_DELETE,
@@ -21,9 +22,8 @@ from mqtt_ref.engine.generated.will import (
     ON_TAKEN_OVER,
     WIDTH,
 )
-from mqtt_ref.engine.link import GOODBYE, TAKEN
 from mqtt_ref.engine.message import NEVER, SECOND, Message
-from mqtt_ref.wire.packets import PublishProperties
+from mqtt_ref.wire.block import Block, will_block
 from mqtt_ref.wire.primitives import V5
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ __all__ = ["arm", "closed", "due", "message_of", "step"]
 
 def arm(session: Session, will: Will | None) -> None:
     """Keep the Will Message of an accepted CONNECT with the session [MQTT5-3.1.2-7, MQTT311-3.1.2-8]."""
-    if step(session, ON_STORED if will is not None else ON_ABSENT) == DO_STORE:
+    action = step(session, ON_STORED if will is not None else ON_ABSENT)
+    if action == DO_STORE:
         session.will = will
+    else:
+        _taken(session, action)
 
 
 def closed(session: Session, how: int, now: int) -> Will | None:
@@ -61,7 +64,7 @@ def closed(session: Session, how: int, now: int) -> Will | None:
     action = step(session, event)
     if action == DO_DELAY:
         # The session's end comes first if it is earlier [X5-will-delay-first-event].
-        session.will_at = now + delay * SECOND * session.hub.limits.will_delay_percent // 100
+        session.will_at = now + delay * SECOND * session.broker.limits.will_delay_percent // 100
     return _taken(session, action)
 
 
@@ -72,20 +75,18 @@ def due(session: Session, event: int) -> Will | None:
 
 def _taken(session: Session, action: int) -> Will | None:
     """The will leaves the session once it is published or deleted [MQTT5-3.1.2-10, MQTT311-3.1.2-10]."""
+    if action not in (DO_PUBLISH, DO_DELETE):
+        return None
     will = session.will
-    if action == DO_PUBLISH:
-        session.will = None
-        session.will_at = 0
-        return will
-    if action == DO_DELETE:
-        session.will = None
-        session.will_at = 0
-    return None
+    assert will is not None, "a row of the state `none` takes the will that is not there"
+    session.will = None
+    session.will_at = 0
+    return will if action == DO_PUBLISH else None
 
 
 def step(session: Session, event: int) -> int:
     """One transition of the will machine; returns the action."""
-    tables = session.hub.tables
+    tables = session.broker.tables
     at = session.will_state * WIDTH + event
     session.will_state = tables.will_next[at]
     return tables.will_action[at]
@@ -98,25 +99,14 @@ def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -
     [X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
     X31-will-message-published]
     """
-    given = will.properties
-    properties: PublishProperties | None = None
+    block: Block | None = None
     expires = NEVER
-    if given is not None and version == V5:
-        properties = PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            given.correlation_data,
-            None,
-            None,
-            given.user_property,
-        )
-        if given.message_expiry_interval is not None:
-            expires = max(now + given.message_expiry_interval * SECOND, 1)
-        if properties == PublishProperties():
-            properties = None
-    return Message(ident, will.topic, will.payload, will.qos, will.retain, properties, client_id, now, expires)
+    if version == V5:
+        block = will_block(will.properties)
+        interval = -1 if block is None else block.expiry()
+        if interval >= 0:
+            expires = max(now + interval * SECOND, 1)
+    return Message(ident, will.topic, will.payload, will.qos, will.retain, block, client_id, now, expires)
 
 
 # The events that the broker around the session gives.

@@ -13,7 +13,6 @@ from mqtt_ref.hooks.chain import Chain, Handler
 from mqtt_ref.hooks.changing import CHANGES, FAILED
 from mqtt_ref.hooks.deciding import (
     NOBODY,
-    NOT_AUTHORIZED,
     V,
     denial,
     entitled,
@@ -24,6 +23,7 @@ from mqtt_ref.hooks.deciding import (
     unshared,
 )
 from mqtt_ref.hooks.outcomes import Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -68,9 +68,9 @@ class Asker:
         waiting.task.cancel()
 
     async def _run(self, ask: Ask, chain: Chain, waiting: _Open) -> None:
-        link = ask.link
-        if link is not None:
-            client = client_of(link)
+        connection = ask.connection
+        if connection is not None:
+            client = client_of(connection)
         else:
             assert ask.session is not None
             client = owner_of(ask.session)
@@ -78,7 +78,7 @@ class Asker:
         if ask.event in CHANGES:
             answer = await self._change(ask.event, chain, waiting, client, ask.subject)
         elif ask.event == "on_acl_check":
-            topic = ask.topic if ask.write or link is None else unshared(self.broker, link, ask.topic)
+            topic = ask.topic if ask.write or connection is None else unshared(self.broker, connection, ask.topic)
             answer = await _first(chain, waiting, read_acl, NOT_AUTHORIZED, client, topic, ask.write)
         elif ask.event == "on_auth_packet":
             able = entitled(chain, ask.method)
@@ -99,6 +99,8 @@ class Asker:
                 answer = await _called(handler, waiting, client, value)
                 if answer is not None:
                     value = change.check(self.broker, version, mark, answer)
+                    if change.decides:
+                        return None
                     changed = True
             except Reject as no:
                 return Refusal(no.reason_code or FAILED.code, no.text)

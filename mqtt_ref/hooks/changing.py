@@ -4,28 +4,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from mqtt_ref.broker.views import Client, client_of, owner_of
-from mqtt_ref.engine.intercept import LATER, Intercept, Refusal
+from mqtt_ref.broker.views import Client, view_of
+from mqtt_ref.engine.generated.events import Intercept
+from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
+from mqtt_ref.hooks.declare import ENGINE, EVENTS
 from mqtt_ref.hooks.outcomes import Drop, Reject
+from mqtt_ref.hooks.selecting import select_of
+from mqtt_ref.wire.codes import NOT_AUTHORIZED, UNSPECIFIED_ERROR
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
-from mqtt_ref.wire.packets import Connect, Publish, Will
+from mqtt_ref.wire.packets import Connect, Packet, Publish, Will
 from mqtt_ref.wire.primitives import CLIENT, V5
 from mqtt_ref.wire.reasons import REASON_TITLES
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
-    from mqtt_ref.wire.packets import Packet
 
 __all__ = ["CHANGES", "Change", "fold", "intercept_of", "legal"]
 
-FAILED: Final = Refusal(0x80, "A hook failed")
+FAILED: Final = Refusal(UNSPECIFIED_ERROR, "A hook failed")
 DROPPED: Final = Refusal(0, "", True)
 
 
@@ -34,6 +38,8 @@ class Change:
 
     failed: Refusal | None = FAILED
     droppable = False
+    decides = False
+    """Whether the first answer ends the asking."""
 
     def mark(self, value: Any) -> tuple[object, ...]:
         """What of a value has to stay the same; taken before a handler sees it."""
@@ -57,7 +63,20 @@ class Change:
             raise unfit(answer, f"a {_name(mark[0])} or None")
         if self.mark(answer) != mark:
             raise ValueError(f"it changed more than it may: {answer!r}")
-        return legal(answer, version, CLIENT)
+        return legal(answer, version, CLIENT) if isinstance(answer, Packet) else answer
+
+
+class Decide(Change):
+    """Nothing can be changed: the first answer decides whether it goes on."""
+
+    decides = True
+
+    def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Any:
+        if answer is False:
+            raise Reject(NOT_AUTHORIZED)
+        if answer is not True:
+            raise unfit(answer, "True, False or None")
+        return None
 
 
 class _Connect(Change):
@@ -125,7 +144,7 @@ class _Will(Change):
         return carrier.will
 
 
-CHANGES: Final[dict[str, Change]] = {
+SPECIAL: Final[dict[str, Change]] = {
     "on_connect": _Connect(),
     "on_packet_read": _Read(),
     "on_publish": _Publish(),
@@ -133,7 +152,12 @@ CHANGES: Final[dict[str, Change]] = {
     "on_unsubscribe": _Unsubscribe(),
     "on_will": _Will(),
 }
-"""By event."""
+CHANGES: Final[dict[str, Change]] = {
+    event.name: SPECIAL.get(event.name) or (Change() if event.kind == "transform" else Decide())
+    for event in EVENTS.values()
+    if event.by == ENGINE and event.kind in ("transform", "decide") and event.name != "on_select_subscribers"
+}
+"""By event, all that the engine shows to hooks; who gets a message is another matter (`selecting`)."""
 
 
 def legal(packet: Packet, version: int, sender: int) -> Packet:
@@ -157,60 +181,53 @@ def _name(kind: object) -> str:
     return getattr(kind, "__name__", str(kind))
 
 
-def fold(chain: Chain, broker: Broker, event: str, client: Client, value: Any) -> Any:
-    """What the handlers make of a value; None if it stays as it is."""
+def fold(chain: Chain, broker: Broker, event: str, *arguments: Any) -> Any:
+    """What the handlers make of the last argument; None if it stays as it is."""
     change = CHANGES[event]
-    mark = change.mark(value)
+    mark = change.mark(arguments[-1])
     changed = False
     for handler in chain:
         try:
-            answer = handler.call(client, value)
+            answer = handler.call(*arguments)
             if answer is not None:
-                value = change.check(broker, client.protocol_version, mark, answer)
+                client = arguments[0]
+                version = client.protocol_version if isinstance(client, Client) else V5
+                value = change.check(broker, version, mark, answer)
+                if change.decides:
+                    return None
+                arguments = (*arguments[:-1], value)
                 changed = True
         except Reject as no:
             return Refusal(no.reason_code or FAILED.code, no.text)
         except Exception as error:
             return change.given_up(handler, error)
-    return value if changed else None
+    return arguments[-1] if changed else None
 
 
-def intercept_of(chains: Chains, broker: Broker) -> Intercept | None:
-    """What the engine is to show these hooks; None if none of them wants to change anything."""
-    seams: dict[str, Callable[..., Any]] = {}
-    for event in CHANGES:
-        chain = chains[event]
-        if chain:
-            seams[event] = _seam(chain, broker, event)
-    if not seams:
-        return None
+def intercept_of(chains: Chains, broker: Broker) -> Intercept:
+    """What the engine is to show these hooks: a callable for each event that one of them has a handler of."""
     waits = any(handler.waits for event in CHANGES for handler in chains[event])
-    return Intercept(
-        waits=waits,
-        connect=seams.get("on_connect"),
-        read=seams.get("on_packet_read"),
-        publish=seams.get("on_publish"),
-        subscribe=seams.get("on_subscribe"),
-        unsubscribe=seams.get("on_unsubscribe"),
-        will=seams.get("on_will"),
-    )
+    intercept = Intercept(waits=waits, on_select_subscribers=select_of(chains, broker))
+    for event in CHANGES:
+        if chains[event]:
+            setattr(intercept, event, _seam(chains[event], broker, event))
+    return intercept
 
 
 def _seam(chain: Chain, broker: Broker, event: str) -> Callable[..., Any]:
     if any(handler.waits for handler in chain):
         return _later
-    if event == "on_will":
 
-        def of_session(session: Session, value: Any) -> Any:
-            return fold(chain, broker, event, owner_of(session), value)
+    def of_client(subject: Connection | Session | None, value: Any) -> Any:
+        return fold(chain, broker, event, view_of(subject), value)
 
-        return of_session
+    def of_client_and_more(subject: Connection | Session | None, *rest: Any) -> Any:
+        return fold(chain, broker, event, view_of(subject), *rest)
 
-    def of_link(link: Link, value: Any) -> Any:
-        return fold(chain, broker, event, client_of(link), value)
+    if not EVENTS[event].of_client:
+        return partial(fold, chain, broker, event)
+    return of_client if len(EVENTS[event].arguments) == 2 else of_client_and_more
 
-    return of_link
 
-
-def _later(subject: object, value: object) -> Refusal:
+def _later(*_: object) -> Refusal:
     return LATER

@@ -13,17 +13,16 @@ from mqtt_ref.engine.intercept import ASK
 from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.hooks.chain import Chain, Chains, unfit
 from mqtt_ref.hooks.outcomes import Challenge, Decision, Reject
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Connect
 
 __all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
-NOT_AUTHORIZED: Final = 0x87
-UNSPECIFIED_ERROR: Final = 0x80
 NOBODY: Final = "no hook says who may connect"
 V = TypeVar("V", Verdict, int)
 """What an answer comes to for the engine."""
@@ -40,12 +39,12 @@ def access_of(chains: Chains, broker: Broker) -> Access | None:
     if open_door and free and not methods:
         return None
     return Access(
-        authenticate=None if open_door else _authenticate(connect),
+        on_connect_authenticate=None if open_door else _authenticate(connect),
         methods=methods,
-        exchange=_exchange(steps) if methods else None,
-        publish=None if free else _publish(acl),
-        subscribe=None if free else _subscribe(acl, broker),
-        read=None if free else _read(acl),
+        on_auth_packet=_exchange(steps) if methods else None,
+        on_acl_check_publish=None if free else _publish(acl),
+        on_acl_check_subscribe=None if free else _subscribe(acl, broker),
+        on_acl_check_read=None if free else _read(acl),
         waits=any(handler.waits for handler in acl),
     )
 
@@ -55,23 +54,23 @@ def _always(chain: Chain) -> bool:
     return bool(chain) and getattr(type(chain[0].hook), chain[0].event) is getattr(AllowAll, chain[0].event)
 
 
-def _authenticate(chain: Chain) -> Callable[[Link, Connect], Verdict | None]:
+def _authenticate(chain: Chain) -> Callable[[Connection, Connect], Verdict | None]:
     waits = any(handler.waits for handler in chain)
 
-    def authenticate(link: Link, connect: Connect) -> Verdict | None:
+    def authenticate(connection: Connection, connect: Connect) -> Verdict | None:
         if waits:
             return None
-        return first(chain, read_decision, denial(NOBODY), client_of(link), connect)
+        return first(chain, read_decision, denial(NOBODY), client_of(connection), connect)
 
     return authenticate
 
 
-def _exchange(chain: Chain) -> Callable[[Link, Connect, str, bytes | None, bool], Verdict | None]:
-    def exchange(link: Link, connect: Connect, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
+def _exchange(chain: Chain) -> Callable[[Connection, str, bytes | None, bool], Verdict | None]:
+    def exchange(connection: Connection, method: str, data: bytes | None, renewal: bool) -> Verdict | None:
         able = entitled(chain, method)
         if any(handler.waits for handler in able):
             return None
-        return first(able, read_step, denial(), client_of(link), method, data, renewal)
+        return first(able, read_step, denial(), client_of(connection), method, data, renewal)
 
     return exchange
 
@@ -81,12 +80,12 @@ def entitled(chain: Chain, method: str) -> Chain:
     return tuple(handler for handler in chain if method in handler.hook.auth_methods)
 
 
-def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
+def _publish(chain: Chain) -> Callable[[Connection, str, int, bool], int]:
     if any(handler.waits for handler in chain):
         return lambda link, topic, qos, retain: ASK
 
-    def publish(link: Link, topic: str, qos: int, retain: bool) -> int:
-        client = client_of(link)
+    def publish(connection: Connection, topic: str, qos: int, retain: bool) -> int:
+        client = client_of(connection)
         for handler in chain:
             try:
                 answer = handler.call(client, topic, True)
@@ -102,21 +101,21 @@ def _publish(chain: Chain) -> Callable[[Link, str, int, bool], int]:
     return publish
 
 
-def _subscribe(chain: Chain, broker: Broker) -> Callable[[Link, str, int], int]:
+def _subscribe(chain: Chain, broker: Broker) -> Callable[[Connection, str, int], int]:
     if any(handler.waits for handler in chain):
         return lambda link, topic_filter, qos: ASK
 
-    def subscribe(link: Link, topic_filter: str, qos: int) -> int:
-        name = unshared(broker, link, topic_filter)
-        return first(chain, read_acl, NOT_AUTHORIZED, client_of(link), name, False)
+    def subscribe(connection: Connection, topic_filter: str, qos: int) -> int:
+        name = unshared(broker, connection, topic_filter)
+        return first(chain, read_acl, NOT_AUTHORIZED, client_of(connection), name, False)
 
     return subscribe
 
 
-def unshared(broker: Broker, link: Link, topic_filter: str) -> str:
+def unshared(broker: Broker, connection: Connection, topic_filter: str) -> str:
     """A filter without `$share/name/`, if that is what it means on this connection."""
-    session = link.session
-    if session is not None and broker.is_shared(session, topic_filter):
+    session = connection.session
+    if session is not None and broker.router.is_shared(topic_filter, session.version):
         share = split_shared(topic_filter)
         if share is not None:
             return share[1]

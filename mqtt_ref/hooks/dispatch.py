@@ -15,7 +15,6 @@ from mqtt_ref.hooks.deciding import access_of
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.later import Later
-from mqtt_ref.hooks.selecting import select_of
 from mqtt_ref.hooks.sending import output_of
 from mqtt_ref.hooks.telling import watch_of
 
@@ -89,12 +88,12 @@ class Dispatcher:
             hook._brokers = (*hook._brokers, broker)
         self.hooks = hooks
         self.chains = chains
+        watch = watch_of(chains, self.later)
         broker.set_hooks(
             access_of(chains, broker),
-            watch_of(chains, broker, self.later),
+            watch,
             intercept_of(chains, broker),
-            select_of(chains, broker),
-            output_of(chains, self.later),
+            output_of(chains, watch),
         )
 
     # ---------------------------------------------------------------- the server's life
@@ -122,8 +121,10 @@ class Dispatcher:
             Exception: whatever one of them raises: without what was kept, the server must not start.
         """
         records: list[Record] = []
-        for event in ("stored_clients", "stored_subscriptions", "stored_inflight_messages", "stored_retained_messages"):
-            records.extend(await self._load(event) or ())
+        records.extend(await self._load("stored_clients") or ())
+        records.extend(await self._load("stored_subscriptions") or ())
+        records.extend(await self._load("stored_inflight_messages") or ())
+        records.extend(await self._load("stored_retained_messages") or ())
         counters = await self._load("stored_sys_info")
         return records, {} if counters is None else dict(counters)
 

@@ -59,11 +59,11 @@ class Hook:
 
     # ---------------------------------------------------------------- the server
 
-    @notify()
+    @notify(by="server")
     def on_started(self) -> Told:
         """The server is started and its listeners are open, or the hook was added to one that runs."""
 
-    @notify()
+    @notify(by="server")
     def on_stopped(self) -> Told:
         """The server has stopped, or the hook was removed from one that runs."""
 
@@ -77,14 +77,14 @@ class Hook:
     def on_connect(self, client: Client, connect: Connect) -> Told:
         """A CONNECT came that is legal; nobody has been asked yet who the client is. Raise `Reject` to refuse it."""
 
-    @decide(fails="denied")
+    @decide(fails="denied", by="access")
     def on_connect_authenticate(self, client: Client, connect: Connect) -> Answer[bool | Decision]:
         """May this client connect? `True`, `False` or a `Decision`; None leaves it to the next hook.
 
         When no hook decides, the answer is no. Not asked for clients with an Authentication Method: `on_auth_packet`.
         """
 
-    @decide(fails="denied")
+    @decide(fails="denied", by="access")
     def on_auth_packet(
         self, client: Client, method: str, data: bytes | None, renewal: bool
     ) -> Answer[Challenge | Decision]:
@@ -94,7 +94,7 @@ class Hook:
         that the client is connected and authenticates again.
         """
 
-    @decide(fails="denied")
+    @decide(fails="denied", by="access")
     def on_acl_check(self, client: Client, topic: str, write: bool) -> Answer[bool]:
         """May this client publish to the topic (`write`), or read it? None leaves it to the next hook.
 
@@ -133,7 +133,7 @@ class Hook:
         CONNECT, the client is not known by its identifier yet.
         """
 
-    @transform(fails="the packet goes out unchanged", waits=False)
+    @transform(fails="the packet goes out unchanged", waits=False, by="output")
     def on_packet_encode(self, client: Client, packet: Packet) -> Packet | None:
         """A packet is about to be sent. Return another one of its kind, with the same identifier and QoS, to change it.
 

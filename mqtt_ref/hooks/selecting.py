@@ -13,6 +13,7 @@ from mqtt_ref.hooks.chain import Chains, unfit
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.intercept import Refusal
     from mqtt_ref.engine.message import Message
 
 __all__ = ["select_of"]
@@ -21,7 +22,7 @@ LARGEST: Final = 268_435_455
 """Of Subscription Identifiers."""
 
 
-def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match] | None:
+def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match | Refusal | None] | None:
     """What the router's answers go through; None if no hook chooses."""
     chain = chains["on_select_subscribers"]
     if not chain:
@@ -51,11 +52,11 @@ def _shown(broker: Broker, match: Match) -> Selection:
     """What a hook sees."""
     selection = Selection()
     for entry in match.plain:
-        session = broker.sessions[entry.subscriber]
+        session = broker.sessions.by_handle[entry.subscriber]
         if session is not None:
             selection.clients.append(_recipient(session.client_id, entry))
     for group in match.shared:
-        members = (broker.sessions[member.subscriber] for member in group.members())
+        members = (broker.sessions.by_handle[member.subscriber] for member in group.members())
         selection.groups[_filter(group)] = [session.client_id for session in members if session is not None]
     return selection
 
@@ -78,7 +79,7 @@ def _meant(broker: Broker, match: Match, selection: Selection) -> Match:
     # Inline subscriptions are the embedding program's own, and no client's: they are neither shown nor left out.
     plain = {handle: entry for handle, entry in before.items() if handle in broker.inline}
     for wanted in selection.clients:
-        session = broker.by_client_id.get(wanted.client_id)
+        session = broker.sessions.by_client_id.get(wanted.client_id)
         if session is None:
             raise ValueError(f"there is no client {wanted.client_id!r}")
         if session.handle in plain:
@@ -114,7 +115,7 @@ def _group(broker: Broker, group: Group, members: list[str]) -> Group:
     """The group itself if all its members may get the message, whose turn it is then; else one of those that may."""
     chosen = Group(group.name, group.topic_filter)
     for client_id in members:
-        session = broker.by_client_id.get(client_id)
+        session = broker.sessions.by_client_id.get(client_id)
         member = None if session is None else group.member(session.handle)
         if member is None:
             raise ValueError(f"client {client_id!r} is no member of {_filter(group)}")

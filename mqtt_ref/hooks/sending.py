@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from mqtt_ref.broker.views import Client, client_of
 from mqtt_ref.hooks.chain import Chain, Chains, Handler, unfit
 from mqtt_ref.hooks.changing import legal
-from mqtt_ref.hooks.telling import tell_of
 from mqtt_ref.wire.fast import decode, encode
 from mqtt_ref.wire.framing import head_size
 from mqtt_ref.wire.primitives import SERVER
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.link import Link
-    from mqtt_ref.hooks.later import Later
+    from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.generated.events import Watch
     from mqtt_ref.wire.packets import Packet
 
 __all__ = ["output_of"]
@@ -26,45 +25,46 @@ FIXED = ("packet_id", "qos")
 """What of a packet that goes out the engine counts on."""
 
 
-def output_of(chains: Chains, later: Later) -> Callable[[Link, list[bytes]], list[bytes]] | None:
+def output_of(chains: Chains, watch: Watch) -> Callable[[Connection, list[bytes]], list[bytes]] | None:
     """What the packets of a connection go through before they are written; None if no hook wants to see them."""
     encoding = chains["on_packet_encode"]
-    sent = tell_of(chains, "on_packet_sent", later)
-    if not encoding and sent is None:
+    if not encoding and watch.on_packet_sent is None:
         return None
 
-    def output(link: Link, out: list[bytes]) -> list[bytes]:
-        client = client_of(link)
+    def output(connection: Connection, out: list[bytes]) -> list[bytes]:
+        client = client_of(connection)
         changed: list[bytes] = []
         for data in out:
-            packet = decode(link.version, SERVER, data, 0, head_size(data), len(data))
+            packet = decode(connection.version, SERVER, data, 0, head_size(data), len(data))
             if not isinstance(packet, Violation):
-                packet, data = _encode(encoding, client, link, packet, data)
-                if sent is not None:
-                    sent(client, packet, data)
+                packet, data = _encode(encoding, client, connection, packet, data)
+                if watch.on_packet_sent is not None:
+                    watch.on_packet_sent(connection, packet, data)
             changed.append(data)
         return changed
 
     return output
 
 
-def _encode(chain: Chain, client: Client, link: Link, packet: Packet, data: bytes) -> tuple[Packet, bytes]:
+def _encode(chain: Chain, client: Client, connection: Connection, packet: Packet, data: bytes) -> tuple[Packet, bytes]:
     """The packet as the handlers want it; what one of them gets wrong is left out."""
     kept = [getattr(packet, name, 0) for name in FIXED]
     for handler in chain:
         try:
             answer = handler.call(client, packet)
             if answer is not None:
-                packet, data = _checked(handler, link, packet, kept, answer)
+                packet, data = _checked(handler, connection, packet, kept, answer)
         except Exception as error:
             handler.failed(error)
-            found = decode(link.version, SERVER, data, 0, head_size(data), len(data))
+            found = decode(connection.version, SERVER, data, 0, head_size(data), len(data))
             assert not isinstance(found, Violation)
             packet = found
     return packet, data
 
 
-def _checked(handler: Handler, link: Link, packet: Packet, kept: list[object], answer: Packet) -> tuple[Packet, bytes]:
+def _checked(
+    handler: Handler, connection: Connection, packet: Packet, kept: list[object], answer: Packet
+) -> tuple[Packet, bytes]:
     """The changed packet and its bytes.
 
     Raises:
@@ -75,8 +75,8 @@ def _checked(handler: Handler, link: Link, packet: Packet, kept: list[object], a
         raise unfit(answer, f"a {type(packet).__name__} or None")
     if [getattr(answer, name, 0) for name in FIXED] != kept:
         raise ValueError(f"it changed the packet identifier or the QoS: {answer!r}")
-    legal(answer, link.version, SERVER)
-    data = encode(link.version, answer)
-    if len(data) > link.limit:
+    legal(answer, connection.version, SERVER)
+    data = encode(connection.version, answer)
+    if len(data) > connection.agreement.packet_limit:
         raise ValueError(f"the client takes no packet of {len(data)} bytes")
     return answer, data

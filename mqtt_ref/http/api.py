@@ -18,8 +18,11 @@ from mqtt_ref.http.listing import (
     sessions,
     subscriptions,
 )
-from mqtt_ref.http.models import Client, Form, Message, Page, Published, Publishing, Reset, Retained, Session
+from mqtt_ref.http.models import Client, Message, Page, Published, Publishing, Reset, Retained, Session
+from mqtt_ref.http.properties import properties_of
+from mqtt_ref.http.values import bytes_of
 from mqtt_ref.wire import packets
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.primitives import CLIENT, V5
@@ -28,7 +31,6 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["add_api"]
 
 V1: Final = "/api/v1"
-ADMINISTRATIVE_ACTION: Final = 0x98
 OWN: Final = "$SYS/"
 
 
@@ -47,10 +49,10 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/clients/{{client_id}}", summary="A client that is connected", response=Client, errors=missing)
     def one_client(request: Request) -> Client:
-        session = request.driver.broker.by_client_id.get(request.params["client_id"])
-        if session is None or session.link is None:
+        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
+        if session is None or session.connection is None:
             raise HttpError(404, f"no client {request.params['client_id']!r} is connected")
-        return client_form(session, session.link, request.driver.now())
+        return client_form(session, session.connection, request.driver.now())
 
     @app.get(f"{V1}/sessions", summary="Sessions", query=models.SessionsQuery, response=Page[Session])
     def list_sessions(request: Request) -> Page[Session]:
@@ -60,7 +62,7 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/sessions/{{client_id}}", summary="A session", response=Session, errors=missing)
     def one_session(request: Request) -> Session:
-        session = request.driver.broker.by_client_id.get(request.params["client_id"])
+        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
         if session is None:
             raise HttpError(404, f"there is no session {request.params['client_id']!r}")
         return session_form(session, request.driver.now())
@@ -90,8 +92,8 @@ def _add_lists(app: App) -> None:
     def one_retained(request: Request) -> Message:
         """In the path, a slash of the topic is written `%2F`."""
         broker, now = request.driver.broker, request.driver.now()
-        broker.expire_retained(now)
-        message = broker.retained_messages.get(request.params["topic"])
+        broker.retained.expire(now)
+        message = broker.retained.store.get(request.params["topic"])
         if message is None:
             raise HttpError(404, f"nothing is retained for {request.params['topic']!r}")
         return message_form(message, now)
@@ -107,7 +109,7 @@ def _add_changes(app: App) -> None:
         if not broker.disconnect(client_id, ADMINISTRATIVE_ACTION, "Disconnected by an administrator", now):
             raise HttpError(404, f"no client {client_id!r} is connected")
         if request.query.end_session:
-            broker.remove_session(client_id, now)
+            broker.sessions.remove(client_id, now)
 
     missing = {404: "There is no such session"}
 
@@ -115,7 +117,7 @@ def _add_changes(app: App) -> None:
     def end_session(request: Request) -> None:
         """If its client is connected, it is disconnected."""
         client_id = request.params["client_id"]
-        if not request.driver.broker.remove_session(client_id, request.driver.now()):
+        if not request.driver.broker.sessions.remove(client_id, request.driver.now()):
             raise HttpError(404, f"there is no session {client_id!r}")
 
     missing = {404: "Nothing is retained there"}
@@ -126,7 +128,7 @@ def _add_changes(app: App) -> None:
         topic = request.params["topic"]
         if topic.startswith(OWN):
             raise HttpError(403, "what is under $SYS is the broker's own")
-        if not request.driver.broker.remove_retained(topic):
+        if not request.driver.broker.retained.remove(topic):
             raise HttpError(404, f"nothing is retained for {topic!r}")
 
     @app.post(f"{V1}/publish", summary="Publish a message", body=Publishing, response=Published)
@@ -147,8 +149,8 @@ def _add_changes(app: App) -> None:
     def reset(request: Request) -> Reset:
         """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
         broker, now = request.driver.broker, request.driver.now()
-        sessions = broker.remove_sessions(now) if request.query.sessions else 0
-        return Reset(sessions, broker.remove_all_retained() if request.query.retained else 0)
+        sessions = broker.sessions.remove_all(now) if request.query.sessions else 0
+        return Reset(sessions, broker.retained.remove_all() if request.query.retained else 0)
 
     @app.post(
         f"{V1}/reload",
@@ -173,25 +175,13 @@ def _packet(wanted: Publishing) -> packets.Publish:
     Raises:
         HttpError: 400, no client could send it.
     """
-    given = wanted.properties
-    properties = None
-    if given is not None:
-        correlation = None if given.correlation_data is None else _bytes(given.correlation_data)
-        properties = packets.PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            correlation,
-            user_property=given.user_property,
-        )
     packet = packets.Publish(
         wanted.topic,
-        _bytes(wanted.payload),
+        bytes_of(wanted.payload),
         wanted.qos,
         retain=wanted.retain,
         packet_id=1 if wanted.qos else 0,
-        properties=properties,
+        properties=None if wanted.properties is None else properties_of(wanted.properties),
     )
     try:
         (found,) = Decoder(V5, CLIENT).feed(encode(V5, packet))
@@ -200,7 +190,3 @@ def _packet(wanted: Publishing) -> packets.Publish:
     if isinstance(found, Violation):
         raise HttpError(400, f"body: not a message that could be sent, by {found.statement}")
     return packet
-
-
-def _bytes(form: str | Form) -> bytes:
-    return form.encode() if isinstance(form, str) else bytes.fromhex(form.hex)

@@ -8,12 +8,14 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import h11
 
 from mqtt_ref.http.app import JSON, HttpError, Request, Response, Route
+from mqtt_ref.net.layer import Stack
 
 if TYPE_CHECKING:
     from mqtt_ref.http.listener import HttpListener
@@ -29,12 +31,11 @@ DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class HttpChannel(asyncio.Protocol):
+class HttpChannel(Stack):
     """Answers requests in order, one for each turn of the loop, and closes whoever is too slow, too large or wrong."""
 
-    transport: asyncio.Transport
-
     def __init__(self, driver: Driver, listener: HttpListener) -> None:
+        self.compose(listener.layers(self))
         self.listener = listener
         self.driver = driver
         self.limits = listener.limits
@@ -59,11 +60,10 @@ class HttpChannel(asyncio.Protocol):
         self._ending = False
         """Whether it is being closed: what still comes is not looked at."""
 
-    # ---------------------------------------------------------------- from the transport
+    # ---------------------------------------------------------------- from the layers
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
+    def opened(self, now: int) -> None:
+        peer = self.transport.get_extra_info("peername")
         self.remote = str(peer[0]) if isinstance(peer, tuple) else ""
         self.transport.set_write_buffer_limits(0)  # `choked` is: something was not sent yet
         self._arm(self.limits.request, self._too_slow)
@@ -73,10 +73,10 @@ class HttpChannel(asyncio.Protocol):
             if idle is None:
                 self._respond(HttpError(503, "there are too many connections").response(), last=True)
             else:
-                idle.finish()
+                idle.leave()
         channels.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def receive(self, data: bytes, now: int) -> None:
         if self._ending:
             return
         self._h11.receive_data(data)
@@ -90,15 +90,15 @@ class HttpChannel(asyncio.Protocol):
             self._arm(self.limits.request, self._too_slow)
         self._advance()
 
-    def eof_received(self) -> bool:
+    def ended(self, now: int) -> bool:
         self._eof = True
         if not self._ending:
             self._h11.receive_data(b"")
             if self._task is None and not self._choked and self._turn is None:
                 self._advance()
-        return self.transport.can_write_eof()
+        return self.top.can_write_eof()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, now: int, error: Exception | None) -> None:
         self._ending = True
         self._disarm()
         if self._turn is not None:
@@ -125,17 +125,13 @@ class HttpChannel(asyncio.Protocol):
         """Whether it waits for a request that has not begun to come."""
         return not (self._reading or self._ending or self._choked or self._task is not None)
 
-    def finish(self) -> asyncio.Task[None] | None:
+    def leave(self) -> asyncio.Task[None] | None:
         """Close as soon as the request under way was answered; gives what to wait for, if it is being answered."""
         if self._task is not None:
             self._last = True
         elif not self._ending:
             self._end()
         return self._task
-
-    def abort(self) -> None:
-        """Cut the connection now."""
-        self.transport.abort()
 
     # ---------------------------------------------------------------- requests
 
@@ -147,7 +143,7 @@ class HttpChannel(asyncio.Protocol):
                 event = self._h11.next_event()
                 if event is h11.NEED_DATA:
                     if self._h11.they_are_waiting_for_100_continue:
-                        self.transport.write(self._h11.send(CONTINUE) or b"")
+                        self.top.write([self._h11.send(CONTINUE) or b""], monotonic_ns())
                     return
                 if isinstance(event, h11.Request):
                     self._begin(event)
@@ -271,7 +267,7 @@ class HttpChannel(asyncio.Protocol):
         if response.body and (request is None or request.method != "HEAD"):
             out += http.send(h11.Data(data=response.body)) or b""
         out += http.send(h11.EndOfMessage()) or b""
-        self.transport.write(out)
+        self.top.write([out], monotonic_ns())
         if last or self._last or http.our_state is not h11.DONE or http.their_state is not h11.DONE:
             self._end()
             return
@@ -297,16 +293,16 @@ class HttpChannel(asyncio.Protocol):
     def _end(self) -> None:
         """Close so that the last answer arrives: unread input would reset the connection, so it is read and ignored."""
         idle, self._ending = self.idle, True
-        transport = self.transport
+        transport, top = self.transport, self.top
         if transport.is_closing():
             return
         if not self._choked:
             self._arm(self.limits.linger, transport.abort)
-        if idle or self._eof or not transport.can_write_eof():
-            transport.close()
+        if idle or self._eof or not top.can_write_eof():
+            top.close()
             return
         try:
-            transport.write_eof()
+            top.write_eof()
         except OSError:  # the client has gone already
             transport.abort()
         else:

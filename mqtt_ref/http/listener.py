@@ -62,7 +62,7 @@ class HttpListener(TcpListener):
     async def close(self) -> None:
         """Serve nobody any more: requests under way are finished within `limits.closing` seconds or dropped."""
         await super().close()
-        left = [channel.finish() for channel in list(self.channels)]
+        left = [channel.leave() for channel in list(self.channels)]
         tasks = [task for task in left if task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=self.limits.closing)

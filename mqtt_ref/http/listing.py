@@ -11,11 +11,12 @@ from mqtt_ref.broker.views import Client as View
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.http import models
 from mqtt_ref.http.models import Client, Message, Page, Retained, Session, Subscription
-from mqtt_ref.wire.jsonform import bytes_to_json
+from mqtt_ref.http.properties import properties_form
+from mqtt_ref.http.values import bytes_form
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.link import Link
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message as Held
     from mqtt_ref.engine.session import Session as State
 
@@ -35,16 +36,16 @@ def clients(broker: Broker, query: models.ClientsQuery, now: int) -> Page[Client
     """Clients that are connected."""
 
     def form(session: State) -> Client | None:
-        link = session.link
+        connection = session.connection
         if (
-            link is None
+            connection is None
             or not fits(query.client_id, session.client_id)
-            or not fits(query.username, link.username)
-            or not fits(query.remote, link.remote)
-            or not fits(query.listener, link.listener)
+            or not fits(query.username, connection.username)
+            or not fits(query.remote, connection.remote)
+            or not fits(query.listener, connection.listener)
         ):
             return None
-        return client_form(session, link, now)
+        return client_form(session, connection, now)
 
     return _of_sessions(broker, query, form)
 
@@ -67,16 +68,16 @@ def sessions(broker: Broker, query: models.SessionsQuery, now: int) -> Page[Sess
 def _of_sessions(broker: Broker, query: models.Listing, form: Callable[[State], T | None]) -> Page[T]:
     """A page of what `form` makes of sessions, in the order of their handles."""
     start, _ = _place(query.after)
-    stop = min(start + SCAN, len(broker.sessions))
+    stop = min(start + SCAN, len(broker.sessions.by_handle))
     items: list[T] = []
     for handle in range(start, stop):
-        session = broker.sessions[handle]
+        session = broker.sessions.by_handle[handle]
         item = None if session is None else form(session)
         if item is not None:
             if len(items) == query.limit:
                 return Page(items, str(handle))
             items.append(item)
-    return Page(items, str(stop) if stop < len(broker.sessions) else None)
+    return Page(items, str(stop) if stop < len(broker.sessions.by_handle) else None)
 
 
 def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subscription]:
@@ -84,8 +85,8 @@ def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subs
     handle, skipped = _place(query.after)
     looked = 0
     items: list[Subscription] = []
-    while handle < len(broker.sessions):
-        session = broker.sessions[handle]
+    while handle < len(broker.sessions.by_handle):
+        session = broker.sessions.by_handle[handle]
         looked += 1
         if session is not None and fits(query.client_id, session.client_id):
             for number, (topic_filter, (options, identifier)) in enumerate(session.subscriptions.items()):
@@ -101,7 +102,7 @@ def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subs
                 items.append(_subscription(session.client_id, topic_filter, options, identifier))
         handle += 1
         skipped = 0
-        if looked >= SCAN and handle < len(broker.sessions):
+        if looked >= SCAN and handle < len(broker.sessions.by_handle):
             return Page(items, str(handle))
     return Page(items, None)
 
@@ -129,8 +130,8 @@ def _subscription(client_id: str, topic_filter: str, options: int, identifier: i
 
 def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Retained]:
     """Retained messages, in the order in which their topics were first retained."""
-    broker.expire_retained(now)
-    held = broker.retained_messages
+    broker.retained.expire(now)
+    held = broker.retained.store
     wanted = query.topic_filter
     if not is_wildcard(wanted):
         message = held.get(wanted)
@@ -145,9 +146,9 @@ def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Reta
     return Page(items, str(start + SCAN) if start + SCAN < len(held) else None)
 
 
-def client_form(session: State, link: Link, now: int) -> Client:
+def client_form(session: State, connection: Connection, now: int) -> Client:
     """A client as it is shown."""
-    view = View(link, session)
+    view = View(connection, session)
     return Client(
         session.client_id,
         view.username,
@@ -156,7 +157,7 @@ def client_form(session: State, link: Link, now: int) -> Client:
         view.protocol_version,
         view.clean_start,
         view.keep_alive,
-        (now - link.opened) / SECOND,
+        (now - connection.opened) / SECOND,
         view.session_expiry,
         len(session.subscriptions),
         view.inflight,
@@ -186,7 +187,7 @@ def _retained(message: Held, now: int) -> Retained:
         message.topic,
         message.qos,
         len(payload),
-        _bytes(payload) if len(payload) <= SHOWN else None,
+        bytes_form(payload) if len(payload) <= SHOWN else None,
         message.publisher,
         _left(message.expires_at, now),
     )
@@ -195,26 +196,14 @@ def _retained(message: Held, now: int) -> Retained:
 def message_form(message: Held, now: int) -> Message:
     """A retained message as it is shown by itself."""
     payload = message.payload
-    given = message.properties
-    properties = models.PublishProperties()
-    if given is not None:
-        correlation = given.correlation_data
-        properties = models.PublishProperties(
-            given.payload_format_indicator,
-            given.message_expiry_interval,
-            given.content_type,
-            given.response_topic,
-            None if correlation is None else _bytes(correlation),
-            list(given.user_property),
-        )
     return Message(
         message.topic,
         message.qos,
         len(payload),
-        _bytes(payload) if len(payload) <= WHOLE else None,
+        bytes_form(payload) if len(payload) <= WHOLE else None,
         message.publisher,
         _left(message.expires_at, now),
-        properties,
+        properties_form(message.properties),
     )
 
 
@@ -231,8 +220,3 @@ def _place(after: str) -> tuple[int, int]:
 def _left(at: int, now: int) -> float | None:
     """Seconds until then; None for never."""
     return max(0, at - now) / SECOND if at else None
-
-
-def _bytes(data: bytes) -> str | models.Form:
-    form = bytes_to_json(data)
-    return form if isinstance(form, str) else models.Form(form["hex"])

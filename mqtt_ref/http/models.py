@@ -6,9 +6,11 @@ from __future__ import annotations
 from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 from mqtt_ref.broker.sys_topics import SYS_TOPICS
+from mqtt_ref.http.generated.properties import PublishProperties
+from mqtt_ref.http.values import Bytes, Form, Topic
 
 __all__ = [
     "Client",
@@ -39,13 +41,6 @@ PATTERN: Final = "the whole of it, or its beginning with * behind"
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many at most")]
 After = Annotated[str, Meta(pattern=r"^[0-9]{0,15}(\.[0-9]{1,15})?$", description="The `next` of the page before")]
 Pattern = Annotated[str, Meta(description=PATTERN)]
-Text = Annotated[str, Meta(max_length=65_535, pattern=r"^[^\u0000]*$", description="At most 65535 bytes as UTF-8")]
-Topic = Annotated[
-    str,
-    Meta(
-        min_length=1, max_length=65_535, pattern=r"^[^+#\u0000]*$", description="A Topic Name, at most 65535 bytes long"
-    ),
-]
 
 
 def info_name(topic: str) -> str:
@@ -64,15 +59,6 @@ Info = msgspec.defstruct(
     [(info_name(topic), Annotated[_info_type(topic), Meta(description=text)]) for topic, text in SYS_TOPICS.items()],
     namespace={"__doc__": "What the broker says about itself: the `$SYS` values."},
 )
-
-
-class Form(msgspec.Struct, forbid_unknown_fields=True):
-    """Bytes that are no printable text."""
-
-    hex: Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$")]
-
-
-Bytes = str | Form
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -180,17 +166,6 @@ class Retained(msgspec.Struct):
     payload: Bytes | None
     publisher: Annotated[str, Meta(description="The client identifier of its publisher; empty: the broker")]
     expires_in: float | None
-
-
-class PublishProperties(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """The properties of a message."""
-
-    payload_format_indicator: Annotated[int, Meta(ge=0, le=1)] | None = None
-    message_expiry_interval: Annotated[int, Meta(ge=0, le=4_294_967_295)] | None = None
-    content_type: Text | None = None
-    response_topic: Topic | None = None
-    correlation_data: Bytes | None = None
-    user_property: list[tuple[Text, Text]] = field(default_factory=list)
 
 
 class Message(msgspec.Struct):

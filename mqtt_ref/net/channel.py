@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable, Iterable
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
 
-from mqtt_ref.net.pace import PACED, Pacer
+from mqtt_ref.net.layer import Layer, Stack
+from mqtt_ref.net.pace import PACED, Pace
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from mqtt_ref.engine.connection import Connection
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.net.listener import Listener
 
 __all__ = [
     "ASKED",
+    "BIG",
     "CHOKED",
     "LINGER",
     "PACED",
@@ -22,6 +27,7 @@ __all__ = [
     "RESTING",
     "TURN",
     "Channel",
+    "Layers",
     "peer_name",
 ]
 
@@ -29,6 +35,8 @@ READ: Final = 64 * 1024
 """Bytes of one read at most, where the loop lets us choose."""
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
+BIG: Final = 64 * 1024
+"""Bytes of a packet that is not copied into one write with others. Joining small ones is quicker than many parts."""
 PATIENCE: Final = 5.0
 """Seconds that a client has to close a connection itself, where that is left to it."""
 LINGER: Final = 1.0
@@ -44,99 +52,66 @@ ASKED: Final = 8
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 
-class Channel(asyncio.Protocol):
-    """A stream of packets, whatever carries it [X5-any-transport]: the transport is a socket's or one that looks alike.
+Layers = Callable[["Channel"], Iterable[Layer]]
+"""Makes the layers of a channel, from the bottom to the top."""
 
-    `write` and `receive` are attributes, so that the usual way between the transport and the connection has nothing
-    in between.
+
+class Channel(Stack):
+    """A stream of packets, whatever carries it [X5-any-transport]: a stack with a connection of the broker on top.
+
+    The layers are those of the listener (TLS, WebSocket), then `layers`, then the pace if the terms of the listener
+    have one. Without any, bytes go from the transport to the connection, and packets to the transport, directly.
     """
 
     __slots__ = (
         "choked",
         "connection",
+        "direct",
         "driver",
+        "greeted",
         "halted",
         "lingering",
         "listener",
-        "pacer",
-        "receive",
         "remote",
-        "transport",
-        "write",
     )
 
-    notes_arrivals = False
-    """Whether it wants to know what is on its way, and is not given on by a layer before it is whole."""
-    transport: asyncio.Transport
-    write: Callable[[bytes], object]
-    receive: Callable[[bytes, int], None]
+    connection: Connection
+    """There once the stack is open."""
 
-    def __init__(self, driver: Driver, listener: Listener) -> None:
+    def __init__(self, driver: Driver, listener: Listener, layers: Layers | None = None) -> None:
         self.driver = driver
         self.listener = listener
         self.remote = ""
         self.choked = False
         self.halted = 0
         self.lingering = False
-        self.pacer: Pacer | None = None
+        self.greeted = False
+        """Whether the first bytes came."""
+        self.direct = False
+        """Whether what comes from the transport is for the connection: they were MQTT, and there is no layer."""
+        terms = listener.terms
+        pace = (Pace(self),) if terms.bytes_per_second or terms.packets_per_second else ()
+        self.compose((*listener.layers(self), *(() if layers is None else layers(self)), *pace))
 
     # ---------------------------------------------------------------- from the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        bounds = self.driver.broker.options.bounds
-        self.transport.set_write_buffer_limits(bounds.write_buffer)
         if hasattr(transport, "max_size"):
-            transport.max_size = bounds.read_buffer
-        self.write = self.transport.write
-        self.remote = peer_name(transport.get_extra_info("peername"))
-        driver = self.driver
-        terms = self.listener.terms
-        now = driver.now()
-        self.connection = driver.broker.connect(now, self.listener.name, self.remote, terms)
-        self.connection.peer_certificate = transport.get_extra_info("peercert") or None
-        self.receive = self._first
-        if terms.bytes_per_second or terms.packets_per_second:
-            self.pacer = Pacer(self, terms, now)
-        driver.channels[self.connection] = self
-        if not driver.scheduled:
-            driver.schedule()
+            transport.max_size = self.driver.broker.options.bounds.read_buffer
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """One pass over all packets of this read; one flush per turn of the loop."""
-        self.receive(data, self.driver.now())
+        if not self.direct:
+            (self.layers[0] if self.layers else self).receive(data, monotonic_ns())
+            return
         driver = self.driver
+        self.connection.receive(data, driver.now())
         driver.taken += len(data)
         if driver.taken >= TURN:
             driver.pace(self)
         elif not driver.scheduled:
             driver.schedule()
-
-    def _first(self, data: bytes, now: int) -> None:
-        """The first bytes: what can't be MQTT gets a line that says what it looks like."""
-        self.receive = self.connection.receive if self.pacer is None else self.pacer.receive
-        if data[:2] == b"\x16\x03":
-            self.connection.turn_away("TLS came to a listener without TLS", now)
-        elif data.startswith(HTTP):
-            self.connection.turn_away("HTTP came to a listener for plain MQTT; WebSocket has its own", now)
-        else:
-            self.receive(data, now)
-
-    def eof_received(self) -> bool:
-        """The client sends nothing more: it gets what it has coming, and the link is closed."""
-        if self.pacer is not None:
-            self.pacer.finish(self.driver.now())
-        if not self.lingering:
-            self.driver.flush()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        driver = self.driver
-        if self.pacer is not None:
-            self.pacer.finish(self.driver.now())
-        driver.forget(self, exc)
-        self.connection.lost(self.driver.now())
-        driver.schedule()
 
     def pause_writing(self) -> None:
         self.choked = True
@@ -148,19 +123,77 @@ class Channel(asyncio.Protocol):
         self.connection.unchoke(self.driver.now())
         self.driver.schedule()
 
-    # ---------------------------------------------------------------- from a WebSocket in between
+    # ---------------------------------------------------------------- the upper end
 
-    def offered(self, protocols: tuple[str, ...]) -> bool:
-        """The sub-protocols that the client offers; whether it is let in though none of them is that of MQTT."""
+    def opened(self, now: int) -> None:
+        """Make the connection."""
+        driver = self.driver
+        listener = self.listener
+        self.transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
+        self.remote = peer_name(self.transport.get_extra_info("peername"))
+        self.connection = driver.broker.connect(driver.now(), listener.name, self.remote, listener.terms)
+        self.connection.peer_certificate = self.top.get_extra_info("peercert") or None
+        driver.channels[self.connection] = self
+        driver.schedule()
+
+    def receive(self, data: bytes, now: int) -> None:
+        """Bytes for the connection. The first ones may be of another protocol: the log says which."""
+        driver = self.driver
+        other = "" if self.greeted else _other_protocol(data)
+        self.greeted = True
+        self.direct = not self.layers
+        if other:
+            self.connection.turn_away(other, driver.now())
+        else:
+            self.connection.receive(data, driver.now())
+        driver.taken += len(data)
+        if driver.taken >= TURN:
+            driver.pace(self)
+        elif not driver.scheduled:
+            driver.schedule()
+
+    def ended(self, now: int) -> bool:
+        """The client gets what it has coming, and the link is closed."""
+        if not self.lingering:
+            self.driver.flush()
         return False
 
-    def text_frame(self, data: bytes) -> None:
-        """A data frame came that is not binary; the link is closed because of it."""
+    def lost(self, now: int, error: Exception | None) -> None:
+        """Tell the broker."""
+        driver = self.driver
+        driver.forget(self, error)
+        self.connection.lost(driver.now())
+        driver.schedule()
 
-    # ---------------------------------------------------------------- from any layer in between
+    # ---------------------------------------------------------------- the lower end
 
-    def arriving(self, begun: bool) -> None:
-        """Whether more of what holds packets has begun to come, not yet whole; layers call it if `notes_arrivals`."""
+    def write(self, parts: list[bytes], now: int) -> None:
+        """Give them to the transport, which may take several without a copy."""
+        if len(parts) == 1:
+            self.transport.write(parts[0])
+        else:
+            self.transport.writelines(parts)
+
+    def finish(self, said: bool) -> None:
+        """Close the stream so that the last packet arrives, within the time there is for it."""
+        transport, top = self.transport, self.top
+        if self.connection.outbox.patient:
+            self.driver.loop.call_later(PATIENCE, top.close)
+        elif said and top.can_write_eof():
+            # Closing with unread input would reset the connection, and the client might never see what we said.
+            # So it is read on; the broker takes no notice of it.
+            try:
+                top.write_eof()
+            except OSError:  # the client has gone already
+                transport.abort()
+                return
+            if self.halted and not transport.is_closing():
+                transport.resume_reading()
+            self.driver.loop.call_later(LINGER, transport.abort)
+        else:
+            top.close()
+            if transport.get_write_buffer_size():
+                self.driver.loop.call_later(LINGER, transport.abort)
 
     # ---------------------------------------------------------------- reading
 
@@ -179,6 +212,14 @@ class Channel(asyncio.Protocol):
 
     # ---------------------------------------------------------------- from the driver
 
+    def send(self, out: list[bytes], now: int) -> int:
+        """Send the packets of a turn; gives their size. The driver does it itself where no layer and nothing big is."""
+        if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
+            out = [b"".join(out)]
+        size = len(out[0]) if len(out) == 1 else sum(map(len, out))
+        (self.layers[-1] if self.layers else self).write(out, now)
+        return size
+
     def settle(self, said: bool) -> None:
         """After a write: close the link if the broker wants that, or stop reading from a client that takes nothing.
 
@@ -189,32 +230,16 @@ class Channel(asyncio.Protocol):
                 self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True
-            self.close(said)
+            self.top.finish(said)
 
-    def close(self, said: bool) -> None:
-        """Close the stream so that the last packet arrives, within the time there is for it."""
-        transport = self.transport
-        if self.connection.patient:
-            self.driver.loop.call_later(PATIENCE, transport.close)
-        elif said and transport.can_write_eof():
-            # Closing with unread input would reset the connection, and the client might never see what we said.
-            # So it is read on; the broker takes no notice of it.
-            try:
-                transport.write_eof()
-            except OSError:  # the client has gone already
-                transport.abort()
-                return
-            if self.halted and not transport.is_closing():
-                transport.resume_reading()
-            self.driver.loop.call_later(LINGER, transport.abort)
-        else:
-            transport.close()
-            if transport.get_write_buffer_size():
-                self.driver.loop.call_later(LINGER, transport.abort)
 
-    def abort(self) -> None:
-        """Cut the link now."""
-        self.transport.abort()
+def _other_protocol(data: bytes) -> str:
+    """What the first bytes look like that are of no MQTT client; empty for all others."""
+    if data[:2] == b"\x16\x03":
+        return "TLS came to a listener without TLS"
+    if data.startswith(HTTP):
+        return "HTTP came to a listener for plain MQTT; WebSocket has its own"
+    return ""
 
 
 def peer_name(peer: Any) -> str:

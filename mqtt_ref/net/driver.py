@@ -16,20 +16,18 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import ASKED, RESTING
+from mqtt_ref.net.channel import ASKED, BIG, RESTING
 from mqtt_ref.net.process import outside
+from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.connection import Connection
-    from mqtt_ref.engine.link import Link
     from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.clock import Clock
 
 __all__ = ["Driver"]
 
-SERVER_SHUTTING_DOWN: Final = 0x8B
-UNSPECIFIED_ERROR: Final = 0x80
 AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 HANDLERS: Final = 10_000
@@ -55,7 +53,7 @@ class Driver:
         if clock is not None:
             clock.on_change = self._rearm
         self.loop = asyncio.get_running_loop() if loop is None else loop
-        self.channels: dict[Link, Channel] = {}
+        self.channels: dict[Connection, Channel] = {}
         self.scheduled = False
         self.taken = 0
         """Bytes that were read since the last flush."""
@@ -96,12 +94,15 @@ class Driver:
         counters = broker.counters
         counters.received_bytes += self.taken
         self.taken = 0
-        effects = broker.tick(self.now())
+        now = self.now()
+        effects = broker.tick(now)
         dirty = broker.dirty
         if dirty:
             broker.dirty = []
             channels = self.channels
             packets = sent = 0
+            if self.clock is not None:
+                now = monotonic_ns()  # layers go by the time of the world
             for connection in dirty:
                 out = connection.take()
                 channel = channels.get(connection)
@@ -109,10 +110,13 @@ class Driver:
                     continue
                 try:
                     if out:
-                        data = out[0] if len(out) == 1 else b"".join(out)
                         packets += len(out)
-                        sent += len(data)
-                        channel.write(data)
+                        if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                            sent += channel.send(out, now)
+                        else:
+                            data = out[0] if len(out) == 1 else b"".join(out)
+                            sent += len(data)
+                            channel.transport.write(data)
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
@@ -212,13 +216,13 @@ class Driver:
 
     def _rest(self, ask: Ask) -> None:
         """Read no more from a client while a question about it is open: what it sends would only be held."""
-        channel = None if ask.link is None else self.channels.get(ask.link)
+        channel = None if ask.connection is None else self.channels.get(ask.connection)
         if channel is not None and not channel.transport.is_closing():
             channel.halt(ASKED)
             self._asked[ask.question] = channel
 
     def _read_on(self, channel: Channel | None) -> None:
-        if channel is not None and channel.connection.pending is None:
+        if channel is not None and channel.connection.suspended is None:
             channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
@@ -242,7 +246,7 @@ class Driver:
 
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
-        if connection.pending is not None:
+        if connection.suspended is not None:
             return  # what it sent last is still being looked at
         if connection.decoder.buffered:
             text += ", in the middle of a packet"

@@ -7,13 +7,14 @@ import asyncio
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import Channel
-from mqtt_ref.net.tls import Handshakes, TlsSettings
+from mqtt_ref.net.layer import Layer, Stack
+from mqtt_ref.net.tls import Handshakes, Tls, TlsSettings
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -40,7 +41,8 @@ class Listener:
     A listener of your own overrides `open` and `close`. For each client that comes it calls `channel(driver, self)`,
     which gives an `asyncio.Protocol`, and lets a transport drive that protocol in the event loop of the driver, by
     itself or through `loop.create_server` and the like. A transport of your own needs what `asyncio.Transport` has for
-    writing, reading and closing; `MemoryListener` is a short example.
+    writing, reading and closing; `MemoryListener` is a short example. Override `layers` if
+    something stands between its transports and MQTT, as TLS and WebSocket do.
     """
 
     def __init__(self, name: str = "", terms: Terms | None = None) -> None:
@@ -64,6 +66,10 @@ class Listener:
     async def close(self) -> None:
         """Accept no more connections; those that exist stay."""
         raise NotImplementedError
+
+    def layers(self, stack: Stack) -> Iterable[Layer]:
+        """The lowest layers of a connection that is accepted here, from the bottom to the top; see `net.layer`."""
+        return ()
 
     def reload(self) -> None:
         """Read certificates and revocation lists again, for the connections to come; those that exist stay.
@@ -105,10 +111,6 @@ class StreamListener(Listener):
         """
         raise NotImplementedError
 
-    def protocol(self, channel: Channel) -> asyncio.Protocol:
-        """What stands between the stream and the channel: nothing, usually."""
-        return channel
-
     def explain(self, error: OSError) -> str:
         """Why it cannot be listened on."""
         return f"cannot listen on {self.name}: {error.strerror or error}"
@@ -119,12 +121,9 @@ class StreamListener(Listener):
         Raises:
             ListenerError: the address or the certificates cannot be used.
         """
-        factory: Callable[[], asyncio.Protocol] = partial(channel, driver, self)
-        if type(self).protocol is not StreamListener.protocol:
-            factory = partial(self._wrapped, channel, driver)
+        factory = partial(channel, driver, self)
         if self.tls is not None:
-            self._handshakes = Handshakes(self, driver, self._context(), factory)
-            factory = self._handshakes.accept
+            self._handshakes = Handshakes(self, driver, self._context())
         sockets = self.bind()
         try:
             for bound in sockets:
@@ -147,6 +146,10 @@ class StreamListener(Listener):
             self._handshakes.close()
             self._handshakes = None
 
+    def layers(self, stack: Stack) -> Iterable[Layer]:
+        """TLS, if there is any."""
+        return () if self._handshakes is None else (Tls(self._handshakes, stack),)
+
     def renewal(self) -> Callable[[], None]:
         """A context that was handed in is the owner's to change."""
         handshakes = self._handshakes
@@ -167,9 +170,6 @@ class StreamListener(Listener):
                 raise ListenerError(f"{self.name}: {error}") from error
         assert self.tls is not None
         return self.tls
-
-    def _wrapped(self, channel: Callable[[Driver, Listener], Channel], driver: Driver) -> asyncio.Protocol:
-        return self.protocol(channel(driver, self))
 
 
 async def _serve(

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.net.layer import Layer
+
 if TYPE_CHECKING:
-    from mqtt_ref.engine.options import Terms
     from mqtt_ref.net.channel import Channel
 
-__all__ = ["PACED", "Bucket", "Pacer"]
+__all__ = ["PACED", "Bucket", "Pace"]
 
 PACED: Final = 4
 """Why nothing is read from a client (see `channel`): it had its share of this second."""
@@ -48,8 +50,8 @@ class Bucket:
         return max(0, -(-count * SECOND // self.rate) - self._credit) / SECOND
 
 
-class Pacer:
-    """Gives a connection what its client sent no faster than the terms of its listener say.
+class Pace(Layer):
+    """Lets a connection have what its client sent no faster than the terms of its listener say, in the broker's time.
 
     What is above is held here, one read at most, and nothing more is read meanwhile. A client that has to wait is not
     silent: its Keep Alive begins anew with each part.
@@ -57,7 +59,8 @@ class Pacer:
 
     __slots__ = ("_bytes", "_channel", "_held", "_packets", "_timer")
 
-    def __init__(self, channel: Channel, terms: Terms, now: int) -> None:
+    def __init__(self, channel: Channel) -> None:
+        terms, now = channel.listener.terms, channel.driver.now()
         self._channel = channel
         self._bytes = Bucket(terms.bytes_per_second, now) if terms.bytes_per_second else None
         self._packets = Bucket(terms.packets_per_second, now) if terms.packets_per_second else None
@@ -65,24 +68,33 @@ class Pacer:
         self._timer: TimerHandle | None = None
 
     def receive(self, data: bytes, now: int) -> None:
-        """Bytes of the client: pass on what may pass, and make the rest wait."""
+        """Pass on what may pass, and make the rest wait."""
         self._held = self._held + data if self._held else data
         if self._timer is None:
-            self._pass_on(now)
+            self._pass_on()
 
-    def finish(self, now: int) -> None:
+    def ended(self, now: int) -> bool:
+        self._finish(now)
+        return super().ended(now)
+
+    def lost(self, now: int, error: Exception | None) -> None:
+        self._finish(now)
+        super().lost(now, error)
+
+    def _finish(self, now: int) -> None:
         """The client sends nothing more: what it sent passes at once."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._held:
             data, self._held = self._held, b""
-            self._channel.connection.receive(data, now)
+            self.above.receive(data, now)
 
-    def _pass_on(self, now: int) -> None:
+    def _pass_on(self) -> None:
         channel = self._channel
         connection = channel.connection
         counters = channel.driver.broker.counters
+        now = channel.driver.now()
         data = self._held
         pos = 0
         while pos < len(data) and not connection.ending:
@@ -96,7 +108,7 @@ class Pacer:
             if not size:
                 break
             before = counters.packets_received
-            connection.receive(data[pos : pos + size], now)
+            self.above.receive(data[pos : pos + size], monotonic_ns())
             pos += size
             if self._bytes is not None:
                 self._bytes.take(size)
@@ -123,7 +135,5 @@ class Pacer:
 
     def _go_on(self) -> None:
         self._timer = None
-        now = self._channel.driver.now()
-        self._channel.connection.heard = now
-        self._pass_on(now)
-        self._channel.driver.schedule()
+        self._channel.connection.heard = self._channel.driver.now()
+        self._pass_on()

@@ -7,13 +7,14 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.net.channel import READ, peer_name
-from mqtt_ref.net.layer import Layer, Units
+from mqtt_ref.net.layer import Layer, Stack, Units, joined
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -23,6 +24,8 @@ __all__ = ["PENDING", "Handshakes", "Tls", "TlsError", "TlsSettings", "explain"]
 
 PENDING: Final = 2000
 """Handshakes of one listener that are under way at once."""
+HANDSHAKE: Final = 1 << 20
+"""Bytes above all that the server writes in a handshake."""
 LOG = logging.getLogger("mqtt_ref.net")
 APPLICATION_DATA: Final = 23
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -145,18 +148,11 @@ class Handshakes:
     replaced: connections that exist keep the one they began with.
     """
 
-    def __init__(
-        self, listener: Listener, driver: Driver, context: ssl.SSLContext, factory: Callable[[], asyncio.Protocol]
-    ) -> None:
+    def __init__(self, listener: Listener, driver: Driver, context: ssl.SSLContext) -> None:
         self.listener = listener
         self.driver = driver
         self.context = context
-        self.factory = factory
         self.pending: dict[Tls, None] = {}
-
-    def accept(self) -> asyncio.Protocol:
-        """The protocol of a connection that was accepted just now."""
-        return Tls(self)
 
     def begin(self, tls: Tls) -> asyncio.TimerHandle | None:
         """A client came; what ends its time, if that is limited, is returned."""
@@ -186,83 +182,77 @@ class Records(Units):
         return int.from_bytes(head[3:5]) if len(head) == 5 else None
 
 
-class Tls(asyncio.Protocol):
-    """One TLS connection, between the stream below and the protocol above, which comes into being with it."""
+class Tls(Layer):
+    """One TLS connection. The layers above hear of it when its handshake is done."""
 
-    def __init__(self, handshakes: Handshakes) -> None:
+    __slots__ = ("_ended", "_handshakes", "_incoming", "_object", "_open", "_outgoing", "_records", "_stack", "_timer")
+
+    def __init__(self, handshakes: Handshakes, stack: Stack) -> None:
         self._handshakes = handshakes
+        self._stack = stack
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object: ssl.SSLObject | None = None
-        self._protocol: asyncio.Protocol | None = None
+        self._open = False
+        """Whether the handshake is done."""
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._records: Records | None = Records()
-        self._arriving: Callable[[bool], None] | None = None
-        self.stream: asyncio.Transport
 
-    # ---------------------------------------------------------------- from the stream
+    # ---------------------------------------------------------------- upwards
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.stream = cast("asyncio.Transport", transport)
+    def opened(self, now: int) -> None:
+        transport = self._stack.transport
         if hasattr(transport, "max_size"):
             transport.max_size = READ
+        # A handshake writes little, and there is nobody yet who could be told that the client does not take it.
+        transport.set_write_buffer_limits(HANDSHAKE)
         self._timer = self._handshakes.begin(self)
 
-    def data_received(self, data: bytes) -> None:
+    def receive(self, data: bytes, now: int) -> None:
         self._incoming.write(data)
         begun = self._records is not None and self._records.feed(data)
         if self._object is None:
             # Not before the first byte: connections that are opened and left alone cost little.
             self._object = self._handshakes.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        if self._protocol is None and not self._shake_hands(self._object):
+        if not self._open and not self._shake_hands(self._object, now):
             return
-        self._read(self._object)
-        if self._arriving is not None:
-            self._arriving(begun)
+        self._read(self._object, now)
+        if self._records is not None:
+            self.above.arriving(begun, now)
 
-    def eof_received(self) -> bool:
+    def ended(self, now: int) -> bool:
         """The client sends nothing more; without an end of TLS it is the same to MQTT."""
-        if not self._ended and self._protocol is not None:
+        if not self._ended and self._open:
             self._ended = True
-            self._protocol.eof_received()
+            self.above.ended(now)
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, now: int, error: Exception | None) -> None:
         self._settle()
-        if self._protocol is not None:
-            self._protocol.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        if self._protocol is not None:
-            self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        if self._protocol is not None:
-            self._protocol.resume_writing()
+        if self._open:
+            self.above.lost(now, error)
 
     # ---------------------------------------------------------------- the handshake
 
-    def _shake_hands(self, tls: ssl.SSLObject) -> bool:
-        """Go on with the handshake; True once it is over and the protocol above has its connection."""
-        if self.stream.is_closing():
+    def _shake_hands(self, tls: ssl.SSLObject, now: int) -> bool:
+        """Go on with the handshake; True once it is over and the layers above are open."""
+        if self._stack.transport.is_closing():
             return False
         try:
             tls.do_handshake()
         except ssl.SSLWantReadError:
-            self._flush()
+            self._flush(now)
             return False
         except ssl.SSLError as error:
-            self._flush()  # the client is told too
+            self._flush(now)  # the client is told too
             self.refuse(explain(error))
             return False
-        self._flush()
+        self._flush(now)
         self._settle()
-        self._protocol = self._handshakes.factory()
-        self._protocol.connection_made(_Transport(self))
-        if getattr(self._protocol, "notes_arrivals", False):
-            self._arriving = self._protocol.arriving  # type: ignore[attr-defined]
-        else:
+        self._open = True
+        self.above.opened(now)
+        if not self._stack.notes_arrivals:
             self._records = None
         return True
 
@@ -270,13 +260,13 @@ class Tls(asyncio.Protocol):
         """Close a connection whose handshake does not come to its end."""
         handshakes = self._handshakes
         handshakes.driver.broker.counters.connections_refused += 1
-        handshakes.driver.tell(why, peer_name(self.stream.get_extra_info("peername")), handshakes.listener.name)
+        handshakes.driver.tell(why, self._peer(), handshakes.listener.name)
         self.give_up()
 
     def give_up(self) -> None:
         """Close it without a word."""
         self._settle()
-        self.stream.close()
+        self.below.close()
 
     def _settle(self) -> None:
         """It is no handshake under way any more."""
@@ -287,10 +277,8 @@ class Tls(asyncio.Protocol):
 
     # ---------------------------------------------------------------- bytes
 
-    def _read(self, tls: ssl.SSLObject) -> None:
-        """Give the protocol above everything that came, in one piece."""
-        protocol = self._protocol
-        assert protocol is not None
+    def _read(self, tls: ssl.SSLObject, now: int) -> None:
+        """Give the layer above everything that came, in one piece."""
         parts: list[bytes] = []
         ended = False
         failure: ssl.SSLError | None = None
@@ -306,35 +294,55 @@ class Tls(asyncio.Protocol):
         except ssl.SSLError as error:
             failure = error
         if self._outgoing.pending:
-            self._flush()
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._flush(now)
+        data = joined(parts)
         if data and not self._ended:
-            protocol.data_received(data)
+            self.above.receive(data, now)
         if failure is not None:
-            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), failure)
-            self.stream.abort()
+            LOG.info("%s: TLS failed: %s", self._peer(), failure)
+            self._stack.abort()
         elif ended and not self._ended:
             self._ended = True
-            if not protocol.eof_received():
+            if not self.above.ended(now):
                 self.close()
 
-    def write(self, data: bytes) -> None:
-        """Encrypt and send; ignored once the connection is closing."""
+    # ---------------------------------------------------------------- downwards
+
+    def write(self, parts: list[bytes], now: int) -> None:
+        """Encrypt and send; ignored once the connection is closing. Each part would be a record, so they are joined."""
         tls = self._object
         assert tls is not None
-        if self.stream.is_closing():
+        if self._stack.transport.is_closing():
             return
         try:
-            rest = memoryview(data)
+            rest = memoryview(joined(parts))
             while rest:
                 rest = rest[tls.write(rest) :]
         except ssl.SSLError as error:
-            LOG.info("%s: TLS failed: %s", peer_name(self.stream.get_extra_info("peername")), error)
-            self.stream.abort()
+            LOG.info("%s: TLS failed: %s", self._peer(), error)
+            self._stack.abort()
             return
-        self._flush()
+        self._flush(now)
 
-    def finish(self) -> None:
+    def close(self) -> None:
+        if not self._stack.transport.is_closing():
+            self._say_goodbye()
+        self.below.close()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self._say_goodbye()
+        self.below.write_eof()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """`peercert` is what the client's certificate says, if it sent one that was asked for."""
+        if name == "peercert":
+            return (None if self._object is None else self._object.getpeercert()) or default
+        return self.below.get_extra_info(name, default)
+
+    def _say_goodbye(self) -> None:
         """Tell the client that nothing more comes, by the way of TLS."""
         tls = self._object
         assert tls is not None
@@ -342,46 +350,15 @@ class Tls(asyncio.Protocol):
             tls.unwrap()
         except ssl.SSLError:  # the client has not said so yet, or there is no TLS any more
             pass
-        self._flush()
+        self._flush(monotonic_ns())
 
-    def close(self) -> None:
-        """Close the connection, by the way of TLS."""
-        if not self.stream.is_closing():
-            self.finish()
-        self.stream.close()
-
-    def peer_certificate(self) -> object:
-        """What the client's certificate says, if it sent one that was asked for."""
-        return None if self._object is None else self._object.getpeercert()
-
-    def _flush(self) -> None:
+    def _flush(self, now: int) -> None:
         data = self._outgoing.read()
-        if data and not self.stream.is_closing():
-            self.stream.write(data)
+        if data and not self._stack.transport.is_closing():
+            self.below.write([data], now)
 
-
-class _Transport(Layer):
-    """What the protocol above sees of the stream."""
-
-    def __init__(self, tls: Tls) -> None:
-        super().__init__(tls.stream, tls.write)
-        self._tls = tls
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "peercert":
-            return self._tls.peer_certificate() or default
-        return super().get_extra_info(name, default)
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        """Close this direction; what the client sends is still read."""
-        self._tls.finish()
-        self.stream.write_eof()
-
-    def close(self) -> None:
-        self._tls.close()
+    def _peer(self) -> str:
+        return peer_name(self._stack.transport.get_extra_info("peername"))
 
 
 def explain(error: ssl.SSLError) -> str:

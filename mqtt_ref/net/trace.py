@@ -1,39 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Every packet that passes, as a readable line or as a JSON record; channels that are not traced know nothing of it."""
+"""Every packet that passes, as a readable line or as a JSON record."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from mqtt_ref.net.channel import Channel
+from mqtt_ref.net.layer import Layer, joined
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
+from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.packets import Connect, Packet
-from mqtt_ref.wire.primitives import CLIENT, SERVER, read_vbi
+from mqtt_ref.wire.primitives import CLIENT, MAXIMUM_PACKET_SIZE, SERVER
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from mqtt_ref.net.driver import Driver
-    from mqtt_ref.net.listener import Listener
+    from mqtt_ref.net.channel import Channel
 
 __all__ = [
     "FORMS",
+    "LOCAL",
     "NEVER",
     "VERSION",
     "Trace",
-    "TracedChannel",
+    "TraceLayer",
+    "TracedLink",
     "When",
     "event_record",
     "note_record",
     "packet_record",
-    "traced",
 ]
 
 FORMS: Final = ("text", "jsonl")
@@ -179,136 +176,134 @@ def packet_record(conn: int, way: str, packet: Packet | Violation | None, raw: b
     return record
 
 
-class Framer:
-    """Cuts a stream into packets with their bytes; the trace shows both."""
+class TracedLink:
+    """One connection in a trace. Bytes of either side come in, in any chunks; records go out."""
 
-    def __init__(self, sender: int) -> None:
-        self.sender = sender
-        self.version = 0
-        self.rest = b""
-        self.lost = False
-
-    def feed(self, data: bytes) -> list[tuple[Packet | Violation, bytes]]:
-        """The packets that are whole now."""
-        found: list[tuple[Packet | Violation, bytes]] = []
-        if self.lost:
-            return found
-        data = self.rest + data
-        pos = 0
-        while len(data) - pos >= 2:
-            packed = read_vbi(data, pos + 1, min(len(data), pos + 5), False)
-            if packed < 0:
-                self.lost = packed != -1
-                break
-            body = pos + 1 + (packed & 7)
-            stop = body + (packed >> 3)
-            if stop > len(data):
-                break
-            packet = decode(self.version, self.sender, data, pos, body, stop)
-            if isinstance(packet, Connect):
-                self.version = packet.protocol_version
-            found.append((packet, data[pos:stop]))
-            pos = stop
-        self.rest = data[pos:]
-        return found
-
-
-class TracedChannel(Channel):
-    """A channel that shows what passes."""
-
-    __slots__ = ("_begun_at", "_left", "_name", "_number", "_opened_at", "_raw", "_received", "_sent", "_trace")
-
-    judged = False
-    """Whether a judge sees what passes, too."""
-
-    def __init__(self, trace: Trace, driver: Driver, listener: Listener) -> None:
-        super().__init__(driver, listener)
+    def __init__(self, trace: Trace, number: int) -> None:
         self._trace = trace
-        self._received = Framer(CLIENT)
-        self._sent = Framer(SERVER)
+        self._number = number
+        self._version = 0
         self._name = ""
-        self._number = 0
-        self._opened_at = 0
+        self._client = Framer(MAXIMUM_PACKET_SIZE)
+        self._server = Framer(MAXIMUM_PACKET_SIZE)
         self._begun_at = 0
         """When the packet of the client that is not whole yet began to come; 0: there is none."""
+
+    def client(self, data: bytes, now: int) -> None:
+        """Bytes of the client; `now` is when they came."""
+        if self._trace.sink is None:
+            return
+        first, self._begun_at = self._begun_at, 0
+        framer = self._client
+        left = self._packets("in", CLIENT, framer, data, first, now)
+        if framer.buffered and not framer.lost:
+            self._begun_at = left or now
+            if not left:
+                self._trace.note(self._number, "begin", {"at": now})
+
+    def server(self, data: bytes, now: int) -> None:
+        """Bytes of the broker; `now` is when they passed."""
+        if self._trace.sink is not None:
+            self._packets("out", SERVER, self._server, data, 0, now)
+
+    def arriving(self, begun: bool, now: int) -> None:
+        """Whether bytes of the client have come that a layer below holds; they may be the beginning of a packet."""
+        if self._trace.sink is None:
+            return
+        if begun:
+            if not self._begun_at:
+                self._begun_at = now
+                self._trace.note(self._number, "begin", {"at": now})
+        elif self._begun_at and not self._client.buffered:
+            self._begun_at = 0
+            self._trace.note(self._number, "idle", {"at": now})
+
+    def closed(self, now: int, what: str = "closed", by: str | None = None) -> None:
+        """The connection is gone."""
+        for way, framer, first in (("in", self._client, self._begun_at), ("out", self._server, 0)):
+            self._rest(way, framer, "incomplete", When(first, now))
+        self._trace.event(self._number, "close", what, self._name, {"at": now, "by": by})
+
+    def _packets(self, way: str, sender: int, framer: Framer, data: bytes, first: int, now: int) -> int:
+        """Show the packets that are whole now. Returns when the first byte came of what is left, if it was earlier."""
+        if framer.lost:
+            return 0
+        data, frames = framer.feed(data)
+        for pos, body, stop in frames:
+            packet = decode(self._version, sender, data, pos, body, stop)
+            if isinstance(packet, Connect) and sender == CLIENT:
+                self._version = packet.protocol_version
+                self._name = packet.client_id if packet.client_id.isprintable() else repr(packet.client_id)
+            raw = data[pos:stop]
+            self._trace.packet(self._number, way, packet, raw, self._version, self._name, When(first, now))
+            first = 0
+        if framer.lost:
+            self._rest(way, framer, "no packet", When(first, now))
+        return first
+
+    def _rest(self, way: str, framer: Framer, what: str, when: When) -> None:
+        rest = framer.drop()
+        if rest:
+            self._trace.rest(self._number, way, rest, what, self._name, when)
+
+
+class TraceLayer(Layer):
+    """Shows what passes. `judged`: a judge sees it too; `far`: the address of a client does not say that it is near."""
+
+    __slots__ = ("_channel", "_far", "_judged", "_left", "_link", "_trace")
+
+    _link: TracedLink
+
+    def __init__(self, trace: Trace, channel: Channel, judged: bool = False, far: bool = False) -> None:
+        self._trace = trace
+        self._channel = channel
+        self._judged = judged
+        self._far = far
         self._left = False
         """The client sends nothing more."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._number = self.connection.serial
-        self._opened_at = monotonic_ns()
+    def opened(self, now: int) -> None:
+        super().opened(now)
+        channel = self._channel
+        number = channel.connection.serial
+        self._link = TracedLink(self._trace, number)
         more = {
             "v": VERSION,
-            "at": self._opened_at,
-            "local": self.is_local(),
-            "transport": self.listener.name,
-            "judged": self.judged,
+            "at": now,
+            "local": channel.remote.startswith(LOCAL) and not self._far,
+            "transport": channel.listener.name,
+            "judged": self._judged,
         }
-        self._trace.event(self._number, "open", self.remote, more=more)
-        self._raw = self.write
-        self.write = self._traced_write
+        self._trace.event(number, "open", channel.remote, more=more)
 
-    def is_local(self) -> bool:
-        """Whether the client is on this machine."""
-        return self.remote.startswith(LOCAL)
+    def receive(self, data: bytes, now: int) -> None:
+        self._link.client(data, now)
+        self.above.receive(data, now)
 
-    def _traced_write(self, data: bytes) -> None:
-        self._pass_on(data, monotonic_ns())
+    def write(self, parts: list[bytes], now: int) -> None:
+        data = joined(parts)
+        self._link.server(data, now)
+        self.below.write([data], now)
 
-    def _pass_on(self, data: bytes, now: int) -> None:
-        """Write it, and show it."""
-        self._show("out", self._sent, data, now)
-        self._raw(data)
+    def arriving(self, begun: bool, now: int) -> None:
+        self._link.arriving(begun, now)
+        super().arriving(begun, now)
 
-    def data_received(self, data: bytes) -> None:
-        self._arrived(data, monotonic_ns())
-
-    def _arrived(self, data: bytes, now: int) -> None:
-        """Bytes came at that time."""
-        self._show("in", self._received, data, now)
-        super().data_received(data)
-
-    def eof_received(self) -> bool:
+    def ended(self, now: int) -> bool:
         self._left = True
-        return super().eof_received()
+        return super().ended(now)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._show_end(exc, monotonic_ns())
-        super().connection_lost(exc)
+    def lost(self, now: int, error: Exception | None) -> None:
+        by = "client" if self._left else "broker" if error is None and self._channel.connection.closing else None
+        self._link.closed(now, f"closed: {error}" if error else "closed", by)
+        super().lost(now, error)
 
-    def _show_end(self, exc: Exception | None, now: int) -> None:
-        for way, framer in (("in", self._received), ("out", self._sent)):
-            if framer.rest:
-                first = self._begun_at if way == "in" else 0
-                self._trace.rest(self._number, way, framer.rest, "incomplete", self._name, When(first, now))
-                framer.rest = b""
-        by = "client" if self._left else "broker" if exc is None and self.connection.closing else None
-        what = f"closed: {exc}" if exc else "closed"
-        self._trace.event(self._number, "close", what, self._name, {"at": now, "by": by})
+    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
+        if self._judged:
+            self._trace.note(self._channel.connection.serial, "offered", {"at": now, "protocols": list(protocols)})
+        return super().offered(protocols, now)
 
-    def _show(self, way: str, framer: Framer, data: bytes, now: int) -> None:
-        if self._trace.sink is None:
-            return
-        first = 0
-        if framer is self._received:
-            first, self._begun_at = self._begun_at, 0
-        found = framer.feed(data)
-        for packet, raw in found:
-            if isinstance(packet, Connect):
-                self._sent.version = packet.protocol_version
-                self._name = packet.client_id if packet.client_id.isprintable() else repr(packet.client_id)
-            self._trace.packet(self._number, way, packet, raw, framer.version, self._name, When(first, now))
-            first = 0
-        if framer.lost and framer.rest:
-            self._trace.rest(self._number, way, framer.rest, "no packet", self._name, When(first, now))
-            framer.rest = b""
-        elif framer.rest and framer is self._received:
-            self._begun_at = first or now
-            if not first:
-                self._trace.note(self._number, "begin", {"at": now})
-
-
-def traced(trace: Trace) -> Callable[[Driver, Listener], Channel]:
-    """What makes channels that are shown by `trace`."""
-    return partial(TracedChannel, trace)
+    def text_frame(self, data: bytes, now: int) -> None:
+        if self._judged:
+            self._trace.note(self._channel.connection.serial, "text", {"at": now, "hex": data.hex()})
+        super().text_frame(data, now)

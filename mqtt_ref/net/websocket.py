@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from time import monotonic_ns
 from typing import Final, cast
 
 from websockets.exceptions import InvalidOrigin, NegotiationError
@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, LINGER, Channel
-from mqtt_ref.net.layer import Layer, Units
+from mqtt_ref.net.layer import Layer, Stack, Units, joined
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
@@ -67,9 +67,10 @@ class WebSocketListener(TcpListener):
         super().__init__(host, port, name, tls, terms)
         self.origins = origins
 
-    def protocol(self, channel: Channel) -> asyncio.Protocol:
-        """Takes the frames apart for the channel."""
-        return WebSocket(channel, self.origins)
+    def layers(self, stack: Stack) -> Iterable[Layer]:
+        """WebSocket, above TLS if there is any."""
+        yield from super().layers(stack)
+        yield WebSocket(cast("Channel", stack), self.origins)
 
 
 class Frames(Units):
@@ -103,15 +104,26 @@ class Frames(Units):
         return int.from_bytes(head[2 : 2 + extended]) if extended else short
 
 
-class WebSocket(asyncio.Protocol):
-    """One WebSocket connection, between the stream below and the channel above."""
+class WebSocket(Layer):
+    """One WebSocket connection."""
+
+    __slots__ = ("_channel", "_frames", "_origins", "_received", "_waited_for", "protocol")
+
+    protocol: ServerProtocol
 
     def __init__(self, channel: Channel, origins: Sequence[str | re.Pattern[str]] | None = None) -> None:
-        self.channel = channel
+        self._channel = channel
+        self._origins = origins
         bounds = channel.driver.broker.options.bounds
         self._waited_for = bounds.connect_bytes + bounds.held_bytes
         """Bytes that are read at most before the client is accepted; 0 afterwards."""
         self._received = 0
+        self._frames: Frames | None = None
+
+    # ---------------------------------------------------------------- upwards
+
+    def opened(self, now: int) -> None:
+        channel, origins = self._channel, self._origins
         largest = channel.driver.broker.options.capabilities.maximum_packet_size
         self.protocol = ServerProtocol(
             origins=None if origins is None else [*map(_origin, origins), None],
@@ -121,19 +133,11 @@ class WebSocket(asyncio.Protocol):
             max_size=largest + SLACK,
             logger=LOG,
         )
-        self.notes_arrivals = getattr(channel, "notes_arrivals", False)
-        self._frames = Frames() if self.notes_arrivals else None
-        self.stream: asyncio.Transport
+        if channel.notes_arrivals:
+            self._frames = Frames()
+        self.above.opened(now)
 
-    # ---------------------------------------------------------------- from the stream
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.stream = cast("asyncio.Transport", transport)
-        if hasattr(transport, "max_size"):
-            transport.max_size = self.channel.driver.broker.options.bounds.read_buffer
-        self.channel.connection_made(_Transport(self))
-
-    def data_received(self, data: bytes) -> None:
+    def receive(self, data: bytes, now: int) -> None:
         protocol = self.protocol
         if self._waited_for and not self._may_wait(data):
             return
@@ -153,93 +157,93 @@ class WebSocket(asyncio.Protocol):
                 break
         if payloads:
             # [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
-            data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
+            data = joined(payloads)
             if data:
-                self.channel.data_received(data)
+                self.above.receive(data, now)
         if self._frames is not None:
-            self.channel.arriving(self._frames.feed(came))
+            self.above.arriving(self._frames.feed(came), now)
         if text is not None:
-            self.channel.text_frame(text)
+            self.above.text_frame(text, now)
             # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
-            self.channel.driver.flush()
+            self._channel.driver.flush()
             protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
             self._turn_away("A text frame: MQTT is sent in binary frames", "MQTT5-6.0.0-1")
         elif protocol.parser_exc is not None:
             self._turn_away(f"WebSocket: {protocol.parser_exc}")
         elif protocol.state is State.CONNECTING and protocol.handshake_exc is not None:
             self._turn_away(f"The WebSocket handshake is refused: {_why(protocol.handshake_exc)}")
-        self.flush()
+        self._flush(now)
 
-    def eof_received(self) -> bool:
-        """The client sends nothing more, without a word of WebSocket."""
-        self.channel.eof_received()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.channel.connection_lost(exc)
-
-    def arriving(self, begun: bool) -> None:
-        """What the layer below says: more may be on its way than the frames that have come."""
+    def arriving(self, begun: bool, now: int) -> None:
+        """More may be on its way in the layer below than the frames that have come."""
         if self._frames is not None:
-            self.channel.arriving(begun or self._frames.begun)
+            self.above.arriving(begun or self._frames.begun, now)
 
-    def pause_writing(self) -> None:
-        self.channel.pause_writing()
-
-    def resume_writing(self) -> None:
-        self.channel.resume_writing()
-
-    # ---------------------------------------------------------------- to the stream
+    # ---------------------------------------------------------------- downwards
 
     @property
     def _open(self) -> bool:
         """Whether frames may be sent: not behind an end that was decided on before the handshake was answered."""
         return self.protocol.state is State.OPEN and not self.protocol.eof_sent
 
-    def write(self, data: bytes) -> None:
+    def write(self, parts: list[bytes], now: int) -> None:
         """Packets, in binary frames."""
         protocol = self.protocol
         if not self._open:
             return
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         if len(data) <= FRAME:
             protocol.send_binary(data)
         else:
             for start in range(0, len(data), FRAME):
                 protocol.send_binary(data[start : start + FRAME])
-        self.stream.write(b"".join(protocol.data_to_send()))
+        self.below.write(protocol.data_to_send(), now)
 
-    def flush(self) -> None:
+    def _send(self, writes: list[bytes], now: int) -> bool:
+        """Write what the protocol gave; gives whether nothing follows it."""
+        last = b"" in writes  # so websockets marks the end
+        parts = [part for part in writes if part] if last else writes
+        if parts:
+            self.below.write(parts, now)
+        return last
+
+    def _flush(self, now: int) -> None:
         """Write what the rules of WebSocket want written: an answer to the handshake, a pong, a close frame."""
-        stream = self.stream
+        channel = self._channel
         writes = self.protocol.data_to_send()
         if not writes:
             return
-        stream.write(b"".join(writes))
-        if b"" in writes:  # nothing follows
+        if self._send(writes, now):
             self._end()
-        elif stream.get_write_buffer_size() > self.channel.driver.broker.options.bounds.hard_limit:
-            self.channel.halt(CHOKED)
+        elif channel.transport.get_write_buffer_size() > channel.driver.broker.options.bounds.hard_limit:
+            channel.halt(CHOKED)
+
+    def can_write_eof(self) -> bool:
+        return False
 
     def close(self) -> None:
         """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
         if self._open:
             self.protocol.send_close(NORMAL)
-            self.stream.write(b"".join(self.protocol.data_to_send()))
-            self.channel.driver.loop.call_later(LINGER, self.stream.abort)
+            self._send(self.protocol.data_to_send(), monotonic_ns())
+            self._abort_later()
         elif not self.protocol.eof_sent:
-            self.stream.close()
+            self.below.close()
 
     def _end(self) -> None:
         """Close the stream so that what was written arrives; a client that closed first sends nothing more."""
-        if self.protocol.close_rcvd is None and self.stream.can_write_eof():
+        if self.protocol.close_rcvd is None and self.below.can_write_eof():
             try:
-                self.stream.write_eof()
+                self.below.write_eof()
             except OSError:
-                self.stream.abort()
+                self._channel.abort()
                 return
-            self.channel.driver.loop.call_later(LINGER, self.stream.abort)
+            self._abort_later()
         else:
-            self.stream.close()
+            self.below.close()
+
+    def _abort_later(self) -> None:
+        self._channel.driver.loop.call_later(LINGER, self._channel.transport.abort)
 
     # ---------------------------------------------------------------- the handshake
 
@@ -247,12 +251,12 @@ class WebSocket(asyncio.Protocol):
         response = self.protocol.accept(request)
         self.protocol.send_response(response)
         if self.protocol.subprotocol == SUBPROTOCOL_V31:
-            connection = self.channel.connection
-            connection.offered = Terms(versions=(V31,)).offered(connection.offered)
+            connection = self._channel.connection
+            connection.agreement.offered = Terms(versions=(V31,)).offered(connection.agreement.offered)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""
-        passed_over = self.channel.offered(tuple(offered))
+        passed_over = self.above.offered(tuple(offered), monotonic_ns())
         for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
             if one in offered:
                 return one
@@ -263,7 +267,7 @@ class WebSocket(asyncio.Protocol):
 
     def _may_wait(self, data: bytes) -> bool:
         """Whether a client that was not accepted yet may have this held; the engine sees only whole frames."""
-        if self.channel.connection.session is not None:
+        if self._channel.connection.session is not None:
             self._waited_for = 0
             return True
         if not self._received and not data[:1].isupper():
@@ -277,22 +281,8 @@ class WebSocket(asyncio.Protocol):
         return True
 
     def _turn_away(self, why: str, statement: str = "") -> None:
-        self.channel.connection.turn_away(why, self.channel.driver.now(), 0, statement)
-        self.channel.driver.schedule()
-
-
-class _Transport(Layer):
-    """What the channel sees of the stream."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        super().__init__(websocket.stream, websocket.write)
-        self._websocket = websocket
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self._websocket.close()
+        self._channel.connection.turn_away(why, self._channel.driver.now(), 0, statement)
+        self._channel.driver.schedule()
 
 
 def _origin(site: str | re.Pattern[str]) -> Origin | re.Pattern[str]:

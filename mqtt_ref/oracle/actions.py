@@ -12,6 +12,7 @@ from mqtt_ref.oracle.illegal import illegal, known
 from mqtt_ref.oracle.limiting import Limit
 from mqtt_ref.oracle.matching import Passing
 from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.wire.codes import NOT_AUTHORIZED
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.jsonform import packet_from_json
 from mqtt_ref.wire.packets import (
@@ -25,6 +26,7 @@ from mqtt_ref.wire.packets import (
     PublishProperties,
 )
 from mqtt_ref.wire.primitives import CLIENT, V5
+from mqtt_ref.wire.reasons import RETURN_CODE_TITLES, RETURN_CODES, ReturnCode
 from mqtt_ref.wire.violation import Violation
 
 __all__ = [
@@ -48,8 +50,6 @@ __all__ = [
 ]
 
 SECOND: Final = 1_000_000_000
-REASONS_V3: Final = {0x81: 1, 0x84: 1, 0x85: 2, 0x86: 4, 0x87: 5, 0x88: 3, 0x89: 3}
-"""By Reason Code of 5.0: the nearest return code of 3.x."""
 
 Seconds = Annotated[float, Meta(description="Seconds", ge=0, le=86_400)]
 
@@ -281,7 +281,7 @@ class Refuse(_Deed, frozen=True, tag="refuse"):
     `code` is a Reason Code of 5.0, for 3.x clients the nearest one that they know, or a return code of 3.x (1 to 5).
     """
 
-    code: Annotated[int, Meta(ge=1, le=255)] = 0x87
+    code: Annotated[int, Meta(ge=1, le=255)] = NOT_AUTHORIZED
     server_reference: str = ""
     reason_string: str = ""
 
@@ -290,7 +290,9 @@ class Refuse(_Deed, frozen=True, tag="refuse"):
             return steps
         version = passing.packet.protocol_version
         if version != V5:
-            code = self.code if self.code <= 5 else REASONS_V3.get(self.code, 3)
+            code = self.code
+            if code not in RETURN_CODE_TITLES:
+                code = RETURN_CODES.get(code, ReturnCode.SERVER_UNAVAILABLE)
             return [Reply(encode(version, Connack(code))), Stop("close")]
         properties = None
         if self.server_reference or self.reason_string:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from mqtt_ref.wire.generated.packets import Publish
+from mqtt_ref.wire.codes import NO_MATCHING_SUBSCRIBERS, PUBLISH, SUBSCRIBE, SUCCESS, UNSUBSCRIBE
+from mqtt_ref.wire.generated.catalogue import REASONS
 from mqtt_ref.wire.generated.vectors import Vector, vectors
 from mqtt_ref.wire.primitives import CLIENT, V5, V31, V311
 from mqtt_ref.wire.statements import STATEMENTS
@@ -29,16 +30,16 @@ IN_TOPICS: Final = {
 }
 """The same for what is said of strings in general, and of Topic Names and Topic Filters once more."""
 BY_CODE: Final = {
-    ("MQTT5-3.4.2-1", 0x10): "X5-puback-no-subscribers-server",
-    ("MQTT5-3.5.2-1", 0x10): "X5-pubrec-no-subscribers-server",
-    ("MQTT5-3.15.2-1", 0x00): "X5-auth-success-server",
+    ("MQTT5-3.4.2-1", NO_MATCHING_SUBSCRIBERS): "X5-puback-no-subscribers-server",
+    ("MQTT5-3.5.2-1", NO_MATCHING_SUBSCRIBERS): "X5-pubrec-no-subscribers-server",
+    ("MQTT5-3.15.2-1", SUCCESS): "X5-auth-success-server",
     **{
         ("MQTT5-3.14.2-1", code): "X5-disconnect-server-codes"
-        for code in (0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x9A, *range(0x9C, 0xA3))
+        for code in (row.code for row in REASONS if ("DISCONNECT", "server") in row.places)
     },
 }
 """The same for Reason Codes that are the server's alone."""
-TOPIC_PACKETS: Final = frozenset({Publish.TYPE, 8, 10})
+TOPIC_PACKETS: Final = frozenset({PUBLISH, SUBSCRIBE, UNSUBSCRIBE})
 
 
 def also(violation: Violation, data: bytes) -> tuple[str, ...]:

@@ -19,13 +19,15 @@ from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
-    from mqtt_ref.oracle.bench import Bench
+    from mqtt_ref.oracle.facade import AsyncOracle
     from mqtt_ref.oracle.recorder import Happening
 
 __all__ = ["MAXIMUM", "Control"]
 
 MAXIMUM: Final = 64
 """Brokers at once, when nobody says otherwise."""
+KEPT: Final = 10_000
+"""Events that are kept of each broker."""
 JSONL: Final = "application/jsonl"
 VERSIONS: Final = {"": None, "5": 5, "3.1.1": 4, "3.1": 3}
 MISSING: Final = {404: "There is no such broker"}
@@ -44,7 +46,7 @@ class Control(Hook):
         self.host = host
         self.first_port = first_port
         self.maximum = maximum
-        self.benches: dict[str, Bench] = {}
+        self.oracles: dict[str, AsyncOracle] = {}
         self.app = App("mqtt_ref oracle", __version__, "Brokers to test MQTT clients on: judged, traced, disturbed.")
         self._started = 0
         self._add_brokers()
@@ -58,9 +60,9 @@ class Control(Hook):
 
     async def on_stopped(self) -> None:
         """The server ends, and all brokers with it."""
-        while self.benches:
-            _, bench = self.benches.popitem()
-            await bench.stop()
+        while self.oracles:
+            _, oracle = self.oracles.popitem()
+            await oracle.stop()
 
     # ---------------------------------------------------------------- routes
 
@@ -69,7 +71,7 @@ class Control(Hook):
 
         @app.get("/v1/brokers", summary="The brokers that run", response=models.Brokers)
         def brokers(request: Request) -> models.Brokers:
-            return models.Brokers([_form(name, bench) for name, bench in self.benches.items()], self.maximum)
+            return models.Brokers([_form(name, oracle) for name, oracle in self.oracles.items()], self.maximum)
 
         @app.post(
             "/v1/brokers",
@@ -81,7 +83,7 @@ class Control(Hook):
         )
         async def start(request: Request) -> models.Broker:
             """It shares nothing with the others, and listens when this is answered."""
-            if len(self.benches) >= self.maximum:
+            if len(self.oracles) >= self.maximum:
                 raise HttpError(429, f"{self.maximum} brokers run, and no more may: delete one")
             try:
                 return await self._start(request.body)
@@ -90,18 +92,18 @@ class Control(Hook):
 
         @app.get("/v1/brokers/{id}", summary="A broker", response=models.Broker, errors=MISSING)
         def broker(request: Request) -> models.Broker:
-            return _form(request.params["id"], self._bench(request))
+            return _form(request.params["id"], self._oracle(request))
 
         @app.delete("/v1/brokers/{id}", summary="Stop a broker", errors=MISSING)
         async def stop(request: Request) -> None:
-            bench = self._bench(request)
-            del self.benches[request.params["id"]]
-            await bench.stop()
+            oracle = self._oracle(request)
+            del self.oracles[request.params["id"]]
+            await oracle.stop()
 
         @app.post("/v1/brokers/{id}/reset", summary="Make a broker as it was when it started", errors=MISSING)
         async def reset(request: Request) -> None:
             """No clients, sessions, messages, trace and findings; the rules and the clock it was started with."""
-            await self._bench(request).reset()
+            await self._oracle(request).reset()
 
     def _add_rules(self) -> None:
         app = self.app
@@ -109,35 +111,35 @@ class Control(Hook):
 
         @app.get("/v1/brokers/{id}/rules", summary="The rules that hold", response=models.RulesNow, errors=MISSING)
         def rules(request: Request) -> models.RulesNow:
-            script = self._bench(request).script
+            script = self._oracle(request).script
             return models.RulesNow(script.rules, dict(script.fired))
 
         @app.put("/v1/brokers/{id}/rules", summary="Other rules", body=models.Rules, errors=errors)
         def put(request: Request) -> None:
             """They take the place of those that there were, and counting begins again."""
-            bench = self._bench(request)
+            oracle = self._oracle(request)
             try:
-                bench.rules = request.body.rules
+                oracle.rules = request.body.rules
             except ValueError as error:
                 raise HttpError(409, str(error)) from None
 
         @app.post("/v1/brokers/{id}/rules", summary="More rules", body=models.Rules, errors=errors)
         def post(request: Request) -> None:
             """They come behind those that there are."""
-            bench = self._bench(request)
+            oracle = self._oracle(request)
             try:
-                bench.add(*request.body.rules)
+                oracle.add(*request.body.rules)
             except ValueError as error:
                 raise HttpError(409, str(error)) from None
 
         @app.post("/v1/brokers/{id}/clock", summary="Change the broker's time", body=models.ClockChange, errors=MISSING)
         def clock(request: Request) -> None:
             """That of its clients goes on as it does."""
-            bench = self._bench(request)
+            oracle = self._oracle(request)
             if request.body.scale is not None:
-                bench.clock.scale = request.body.scale
+                oracle.clock.scale = request.body.scale
             if request.body.jump:
-                bench.clock.jump(request.body.jump)
+                oracle.clock.jump(request.body.jump)
 
         @app.post(
             "/v1/brokers/{id}/publish",
@@ -149,7 +151,7 @@ class Control(Hook):
         def publish(request: Request) -> models.Published:
             message: models.Message = request.body
             try:
-                matched = self._bench(request).server.publish(
+                matched = self._oracle(request).server.publish(
                     message.topic, message.payload, qos=message.qos, retain=message.retain
                 )
             except ValueError as error:
@@ -171,7 +173,7 @@ class Control(Hook):
             waiting: models.Waiting = request.body
             condition = Condition(**{name: getattr(waiting, name) for name in Condition.__struct_fields__})
             try:
-                happening = await self._bench(request).recorder.wait(condition, waiting.within)
+                happening = await self._oracle(request).wait(condition, waiting.within)
             except TimeoutError as error:
                 raise HttpError(408, str(error)) from None
             return _waited(happening)
@@ -179,19 +181,19 @@ class Control(Hook):
         @app.get("/v1/brokers/{id}/trace", summary="All packets", response=str, media=JSONL, errors=MISSING)
         def trace(request: Request) -> Response:
             """One JSON record in a line, as `mqtt-ref serve --trace=jsonl` writes them."""
-            lines = [json.dumps(record) + "\n" for record in self._bench(request).trace]
+            lines = [json.dumps(record) + "\n" for record in self._oracle(request).records]
             return Response(200, "".join(lines).encode(), JSONL)
 
         @app.get("/v1/brokers/{id}/verdict", summary="What the judge says", response=models.Verdict, errors=MISSING)
         def verdict(request: Request) -> models.Verdict:
-            bench = self._bench(request)
-            found = bench.findings
+            oracle = self._oracle(request)
+            found = oracle.findings
             must = sum(1 for finding in found if finding.level == "must")
             return models.Verdict(
                 clean=not must,
                 must=must,
                 should=len(found) - must,
-                connections=bench.judge.connections,
+                connections=oracle.judge.connections,
                 findings=[finding_to_json(finding) for finding in found],
             )
 
@@ -214,28 +216,28 @@ class Control(Hook):
             )
 
     async def _start(self, wanted: models.Wanted) -> models.Broker:
-        bench = wanted.bench(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()])
+        oracle = wanted.oracle(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()], kept=KEPT)
         self._started += 1
         name = str(self._started)
-        self.benches[name] = bench
+        self.oracles[name] = oracle
         try:
-            await bench.start()
+            await oracle.start()
         except BaseException:
-            del self.benches[name]
+            del self.oracles[name]
             raise
-        return _form(name, bench)
+        return _form(name, oracle)
 
-    def _bench(self, request: Request) -> Bench:
-        bench = self.benches.get(request.params["id"])
-        if bench is None:
+    def _oracle(self, request: Request) -> AsyncOracle:
+        oracle = self.oracles.get(request.params["id"])
+        if oracle is None:
             raise HttpError(404, f"there is no broker {request.params['id']!r}")
-        return bench
+        return oracle
 
 
-def _form(name: str, bench: Bench) -> models.Broker:
-    broker = bench.server.broker
+def _form(name: str, oracle: AsyncOracle) -> models.Broker:
+    broker = oracle.server.broker
     return models.Broker(
-        id=name, url=bench.url, port=bench.port, clients=broker.clients_connected, clock=bench.clock.scale
+        id=name, url=oracle.url, port=oracle.port, clients=broker.sessions.connected, clock=oracle.clock.scale
     )
 
 

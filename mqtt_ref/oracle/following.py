@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mqtt_ref.oracle.state import FRESH, RESUMED, SECOND, Memory, Outgoing, Owed, Talk
+from mqtt_ref.wire.codes import FAILURE
 from mqtt_ref.wire.packets import (
     Connack,
     Connect,
@@ -38,7 +39,7 @@ def after_sent(talk: Talk, packet: Packet) -> None:
     elif isinstance(packet, Pubrec):
         _answers(talk, talk.owes_pubrec, packet.packet_id)
         # Until the PUBCOMP, the exchange may go on in a later connection.
-        if packet.reason_code < 0x80:
+        if packet.reason_code < FAILURE:
             talk.recorded.add(packet.packet_id)
     elif isinstance(packet, Pubcomp):
         _answers(talk, talk.owes_pubcomp, packet.packet_id)
@@ -112,7 +113,7 @@ def answered(talk: Talk, packet: Packet) -> None:
     if isinstance(packet, Puback):
         _acknowledged(talk, packet.packet_id, packet.reason_code)
     elif isinstance(packet, Pubrec):
-        if packet.reason_code >= 0x80:
+        if packet.reason_code >= FAILURE:
             _acknowledged(talk, packet.packet_id, packet.reason_code)
         else:
             talk.owes_pubrel.add(packet.packet_id, talk.now)
@@ -152,7 +153,7 @@ def _late(talk: Talk, heir: Memory, packet: Packet) -> None:
         found = heir.outgoing.get(packet.packet_id)
         if found is None or found.talk != talk.number:
             return
-        if isinstance(packet, Pubrec) and packet.reason_code < 0x80:
+        if isinstance(packet, Pubrec) and packet.reason_code < FAILURE:
             found.received = found.received or talk.number
         else:
             del heir.outgoing[packet.packet_id]

@@ -10,12 +10,13 @@ from typing import Any, Final
 from mqtt_ref.oracle import following
 from mqtt_ref.oracle.codec import also, is_private
 from mqtt_ref.oracle.finding import SHOWN, Event, Finding
-from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
 from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
+from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
 from mqtt_ref.wire.fast import decode
+from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.generated.fast import VBI_FOUR_BYTES, VBI_MINIMAL
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
@@ -94,7 +95,7 @@ class Watched:
         talk = self.talk
         talk.now = now
         framer = self.sent
-        if talk.connect is None and not framer.have and data.startswith(OTHERS):
+        if talk.connect is None and not framer.buffered and data.startswith(OTHERS):
             self.blind = True
             return
         data, frames = framer.feed(data)
@@ -115,7 +116,7 @@ class Watched:
                 self._sent(packet)
             if self.blind:
                 return
-        self.begun_at = (first if not frames else now) if framer.have else 0
+        self.begun_at = (first if not frames else now) if framer.buffered else 0
         if framer.lost:
             self._lost()
 
@@ -126,7 +127,7 @@ class Watched:
         """
         if begun:
             self.begun_at = self.begun_at or now
-        elif not self.sent.have:
+        elif not self.sent.buffered:
             self.begun_at = 0
 
     def _sent(self, packet: Packet) -> None:
@@ -200,7 +201,9 @@ class Watched:
             return
         self._accuse_wire(violation)
         # What the packet would have done is not known, and what the server makes of it is its own affair.
-        if kind in (4, 5, 7) or (kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)):
+        if kind in (PUBACK, PUBREC, PUBCOMP) or (
+            kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)
+        ):
             talk.certain = False
 
     def _minimal(self, packet: Packet, at: int) -> None:
@@ -214,7 +217,7 @@ class Watched:
         """No packet's end is known from here on."""
         talk = self.talk
         if talk.whole and not self.sent.too_large:
-            data = self.sent.rest[0] if self.sent.rest else b"\x00"
+            data = self.sent.rest or b"\x00"
             talk.data, talk.pos, talk.stop = data, 0, len(data)
             reason, cites, _, _ = VBI_FOUR_BYTES
             version = talk.version or V5
@@ -239,7 +242,7 @@ class Watched:
         if framer.lost:
             return
         judge = self.judge
-        if data == judge.harmless and not framer.have and not self.aliases:
+        if data == judge.harmless and not framer.buffered and not self.aliases:
             # The same messages to one subscriber after the other: all of QoS 0, and all whole.
             talk.history.append((now, SERVER, data, 0, len(data)))
             return
@@ -266,7 +269,7 @@ class Watched:
         if isinstance(packet, Publish):
             if packet.qos:
                 following.got_publish(talk, packet.qos, packet.packet_id)
-        elif packet.TYPE == 6:
+        elif packet.TYPE == PUBREL:
             following.got_pubrel(talk, packet.packet_id)  # type: ignore[union-attr]
         else:
             following.answered(talk, packet)

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The judge on a running broker: channels that show it what passes."""
+"""The judge on a running broker: layers that show it what passes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.tables import TABLES, Tables, changed
-from mqtt_ref.net.channel import Channel
-from mqtt_ref.net.trace import Trace, TracedChannel
-from mqtt_ref.oracle.judge import Judge
+from mqtt_ref.net.layer import Layer, joined
+from mqtt_ref.net.trace import LOCAL, Trace, TraceLayer
+from mqtt_ref.oracle.judge import Judge, Watched
 from mqtt_ref.oracle.state import QUIET, SECOND
 
 if TYPE_CHECKING:
-    from mqtt_ref.net.driver import Driver
-    from mqtt_ref.net.listener import Listener
+    from mqtt_ref.net.channel import Channel
 
-__all__ = ["POLICIES", "JudgedChannel", "Live", "policy"]
+__all__ = ["POLICIES", "HoldLayer", "JudgeLayer", "Live", "policy"]
 
 TICK: Final = SECOND // 5
 """How often it is looked who has been silent for too long."""
@@ -36,38 +36,48 @@ def policy(name: str, tables: Tables = TABLES) -> Tables:
 
 
 class Live:
-    """Makes judged channels for a server: `Server(channels=live.channel)`.
+    """Layers that judge the clients of a server: `Server(layers=live.layers)`.
 
     `hold` is how long a CONNACK is kept back, in nanoseconds after the CONNECT. A client may send before it has its
     CONNACK, and then cannot know what that says; one that sent nothing in this time waits for it, and is judged by it.
+    `trace` shows what passes, and what the judge is told besides.
     """
 
     def __init__(self, judge: Judge, trace: Trace | None = None, hold: int = QUIET) -> None:
         self.judge = judge
-        if trace is None:
-            trace = Trace(_NoSink())
-            trace.sink = None
         self.trace = trace
         self.hold = hold
         self.looked = 0
-        self.channels: set[JudgedChannel] = set()
+        self.watching: set[JudgeLayer] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def channel(self, driver: Driver, listener: Listener) -> Channel:
-        """The channel of a connection that was accepted."""
-        return JudgedChannel(self, driver, listener)
+    def layers(self, channel: Channel) -> Iterable[Layer]:
+        """The layers of a connection that was accepted, from the bottom to the top.
+
+        What comes in is told to the judge first: it looks at the time before. What goes out is held back first.
+        """
+        judge = JudgeLayer(self, channel)
+        yield judge
+        if self.trace is not None:
+            yield TraceLayer(self.trace, channel, judged=True, far=self.judge.far)
+        if self.hold:
+            yield HoldLayer(judge, channel, self.hold)
+
+    def note(self, number: int | None, way: str, now: int) -> None:
+        """Have in the trace what the judge was told, of one connection or of all."""
+        if self.trace is not None:
+            self.trace.note(number, way, {"at": now})
 
     def renew(self, judge: Judge) -> None:
         """Another judge from now on, who knows no client."""
         judge.far = self.judge.far
         self.judge = judge
-        self.trace.note(None, "anew", {"at": monotonic_ns()})
+        self.note(None, "anew", monotonic_ns())
 
-    def add(self, channel: JudgedChannel) -> None:
+    def add(self, layer: JudgeLayer, loop: asyncio.AbstractEventLoop) -> None:
         """It is watched from now on."""
-        self.channels.add(channel)
-        loop = channel.driver.loop
+        self.watching.add(layer)
         if self._timer is None or loop is not self._loop:  # a server that is started again may have another loop
             self._loop = loop
             self.looked = monotonic_ns()
@@ -77,122 +87,110 @@ class Live:
         """See who has been silent for too long; if we were not there for a while ourselves, nobody has."""
         now = monotonic_ns()
         if now - self.looked > 2 * TICK and self.judge.excuse(now):
-            self.trace.note(None, "excuse", {"at": now})
+            self.note(None, "excuse", now)
         self.looked = now
-        for channel in self.channels:
-            if channel.halted and channel.watched.excuse(now):
-                self.trace.note(channel.number, "excuse", {"at": now})
+        for layer in self.watching:
+            if layer.channel.halted and layer.watched.excuse(now):
+                self.note(layer.channel.connection.serial, "excuse", now)
         if self.judge.passed(now):
-            self.trace.note(None, "look", {"at": now})
+            self.note(None, "look", now)
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self.look()
-        self._timer = loop.call_later(TICK / SECOND, self._ring, loop) if self.channels else None
+        self._timer = loop.call_later(TICK / SECOND, self._ring, loop) if self.watching else None
 
 
-class _NoSink:
-    def write(self, text: str, /) -> None: ...
+class JudgeLayer(Layer):
+    """Tells the judge what passes, in both directions."""
 
-    def flush(self) -> None: ...
+    __slots__ = ("_live", "channel", "watched")
 
-
-class JudgedChannel(TracedChannel):
-    """A channel whose packets are judged, in both directions."""
-
-    __slots__ = ("_answered", "_held", "_live", "watched")
-
-    judged = True
     notes_arrivals = True
+    watched: Watched
 
-    def __init__(self, live: Live, driver: Driver, listener: Listener) -> None:
-        super().__init__(live.trace, driver, listener)
+    def __init__(self, live: Live, channel: Channel) -> None:
         self._live = live
-        self._answered = False
-        self._held: list[bytes] = []
+        self.channel = channel
 
-    @property
-    def number(self) -> int:
-        """The connection's number in the trace, and of its findings."""
-        return self._number
+    def opened(self, now: int) -> None:
+        super().opened(now)
+        channel = self.channel
+        judge = self._live.judge
+        local = channel.remote.startswith(LOCAL) and not judge.far
+        self.watched = judge.open(str(channel.connection.serial), now, channel.remote, local=local)
+        self._live.add(self, channel.driver.loop)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.watched = self._live.judge.open(str(self._number), self._opened_at, self.remote, local=self.is_local())
-        self._live.add(self)
-        self.write = self._judged_write
-
-    def is_local(self) -> bool:
-        return super().is_local() and not self._live.judge.far
-
-    def data_received(self, data: bytes) -> None:
-        now = monotonic_ns()
+    def receive(self, data: bytes, now: int) -> None:
         live = self._live
         if now - live.looked > 2 * TICK:
             live.look()
         self.watched.client(data, now)
-        self._arrived(data, now)
+        self.above.receive(data, now)
 
-    def arriving(self, begun: bool) -> None:
+    def write(self, parts: list[bytes], now: int) -> None:
+        data = joined(parts)
+        self.watched.server(data, now)
+        self.below.write([data], now)
+
+    def arriving(self, begun: bool, now: int) -> None:
         if begun:
-            self.connection.heard = self.driver.now()  # to the broker it is alive too
-        watched = self.watched
-        before = watched.begun_at
-        watched.arriving(monotonic_ns(), begun)
-        self._begun_at = watched.begun_at
-        if watched.begun_at != before:
-            if watched.begun_at:
-                self._trace.note(self._number, "begin", {"at": watched.begun_at})
-            else:
-                self._trace.note(self._number, "idle", {"at": monotonic_ns()})
+            self.channel.connection.heard = self.channel.driver.now()  # to the broker it is alive too
+        self.watched.arriving(now, begun)
+        super().arriving(begun, now)
 
-    def offered(self, protocols: tuple[str, ...]) -> bool:
-        self._trace.note(self._number, "offered", {"at": monotonic_ns(), "protocols": list(protocols)})
+    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
         self.watched.offered(protocols)
-        return self.driver.broker.tables.go_on
+        super().offered(protocols, now)
+        return self.channel.driver.broker.tables.go_on
 
-    def text_frame(self, data: bytes) -> None:
-        now = monotonic_ns()
+    def text_frame(self, data: bytes, now: int) -> None:
         self.watched.text_frame(data, now)
-        self._trace.note(self._number, "text", {"at": now, "hex": data.hex()})
+        super().text_frame(data, now)
 
-    def _judged_write(self, data: bytes) -> None:
+    def lost(self, now: int, error: Exception | None) -> None:
+        self.watched.closed(now)
+        self._live.watching.discard(self)
+        super().lost(now, error)
+
+
+class HoldLayer(Layer):
+    """Keeps a CONNACK back, and all behind it, for some time after the CONNECT."""
+
+    __slots__ = ("_answered", "_channel", "_held", "_judge", "_time")
+
+    def __init__(self, judge: JudgeLayer, channel: Channel, time: int) -> None:
+        self._judge = judge
+        self._channel = channel
+        self._time = time
+        self._answered = False
+        self._held: list[bytes] = []
+
+    def write(self, parts: list[bytes], now: int) -> None:
         if self._held:
-            self._held.append(data)
+            self._held += parts
             return
-        now = monotonic_ns()
-        talk = self.watched.talk
+        talk = self._judge.watched.talk
         if not self._answered and talk.connect is not None:
             self._answered = True
-            if talk.connected_at + self._live.hold > now:
-                self._held.append(data)
+            if talk.connected_at + self._time > now:
+                self._held += parts
                 self._wait()
                 return
-        self.watched.server(data, now)
-        self._pass_on(data, now)
+        self.below.write(parts, now)
+
+    def finish(self, said: bool) -> None:
+        self._release()
+        super().finish(said)
 
     def _wait(self) -> None:
         """Release the CONNACK when it has been held long enough; a timer may be early by the time its loop was busy."""
-        left = self.watched.talk.connected_at + self._live.hold - monotonic_ns()
+        left = self._judge.watched.talk.connected_at + self._time - monotonic_ns()
         if left > 0:
-            self.driver.loop.call_later(left / SECOND + 0.0005, self._wait)
+            self._channel.driver.loop.call_later(left / SECOND + 0.0005, self._wait)
         else:
             self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []
-        if held and not self.transport.is_closing():
-            data = b"".join(held)
-            now = monotonic_ns()
-            self.watched.server(data, now)
-            self._pass_on(data, now)
-
-    def close(self, said: bool) -> None:
-        self._release()
-        super().close(said)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        now = monotonic_ns()
-        self.watched.closed(now)
-        self._live.channels.discard(self)
-        self._show_end(exc, now)
-        Channel.connection_lost(self, exc)
+        if held and not self._channel.transport.is_closing():
+            self.below.write(held, monotonic_ns())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a bench is made of, as a file or a request says it: rules, limits, policy, clock."""
+"""What an oracle is made of, as a file or a request says it: rules, limits, policy, clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mqtt_ref.oracle.limiting import Limit
 from mqtt_ref.oracle.rules import Rule, Script
 
 if TYPE_CHECKING:
-    from mqtt_ref.oracle.bench import Bench
+    from mqtt_ref.oracle.facade import AsyncOracle
 
 __all__ = ["Limits", "Plan", "read_plan"]
 
@@ -61,12 +61,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         Script(self.rules)
 
-    def bench(self, options: Options | None = None, **more: Any) -> Bench:
-        """The bench that it comes to, on a broker with these options; `more` are further settings of `Bench`."""
-        from mqtt_ref.oracle.bench import Bench
+    def oracle(self, options: Options | None = None, **more: Any) -> AsyncOracle:
+        """The oracle that it comes to, on a broker with these options; `more` are further settings of it."""
+        from mqtt_ref.oracle.facade import AsyncOracle
 
         limited = self.limits.options(options)
-        return Bench(rules=self.rules, options=limited, policy=self.policy, clock=Clock(self.clock), **more)
+        return AsyncOracle(limited, rules=self.rules, on_violation=self.policy, clock=Clock(self.clock), **more)
 
 
 def read_plan(path: Path) -> Plan:

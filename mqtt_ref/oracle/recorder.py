@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What happened on a broker, kept as trace records and as events that somebody may wait for."""
+"""What happened on a broker, kept: to ask for, to wait for, to print, to write as a trace or a capture."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from msgspec import Meta, Struct
@@ -15,19 +19,44 @@ from msgspec import Meta, Struct
 from mqtt_ref.net.trace import NEVER, Trace, When, event_record, note_record, packet_record
 from mqtt_ref.oracle.matching import Match, Passing
 from mqtt_ref.oracle.saying import check_said
-from mqtt_ref.wire.packets import Connack, Connect, Publish
+from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
+from mqtt_ref.wire.pcap import Chunk
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.oracle.finding import Finding
     from mqtt_ref.oracle.rules import Fired
-    from mqtt_ref.wire.packets import Packet
 
-__all__ = ["Condition", "Happening", "Recorder"]
+__all__ = ["KEPT", "MAXIMUM_BYTES", "Condition", "Happening", "Recorder", "Seen"]
 
-KEPT: Final = 10_000
-"""Records and events that are kept, the newest."""
+KEPT: Final = 100_000
+"""Events that are kept; the oldest go first, and are counted."""
+MAXIMUM_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of packets that are kept."""
+WAYS: Final = frozenset({"in", "out", "open", "close"})
+MQTT_PORT: Final = 1883
+LOOPBACK: Final = "127.0.0.1"
+
+
+class Seen(NamedTuple):
+    """One event: a connection opened or closed, a packet passed, or bytes that are no packet.
+
+    `time` is UTC in nanoseconds, `way` is `in` (from a client), `out` (to one), `open` or `close`; others are for the
+    judge of the recording.
+    """
+
+    time: int
+    number: int
+    connection: int
+    way: str
+    packet: Packet | Violation | None
+    data: bytes
+    version: int
+    client_id: str
+    text: str
+    when: When = NEVER
+    more: Mapping[str, Any] | None = None
 
 
 class Happening(NamedTuple):
@@ -106,35 +135,46 @@ class _Nowhere:
 
 
 class Recorder(Trace):
-    """A trace that is kept in memory: `records` in the form of JSONL traces, `happenings` to wait for."""
+    """A trace that is kept instead of written. The broker's thread writes it, any thread may read it.
 
-    def __init__(self, kept: int = KEPT, also: Trace | None = None) -> None:
+    `also` is another trace that is told the same.
+    """
+
+    def __init__(self, kept: int = KEPT, also: Trace | None = None, maximum_bytes: int = MAXIMUM_BYTES) -> None:
         super().__init__(_Nowhere(), "jsonl")
-        self.records: deque[dict[str, Any]] = deque(maxlen=kept)
+        self.changed = threading.Condition()
+        """Notified at each event; holds the lock of all that is recorded."""
+        self.dropped = 0
+        """Events that are not kept any more, since there were too many."""
         self.happenings: deque[Happening] = deque(maxlen=kept)
         self.number = 0
         """Of the last happening."""
         self.also = also
-        self.on_record: Callable[[dict[str, Any]], object] | None = None
+        self._kept = kept
+        self._maximum = maximum_bytes
+        self._size = 0
+        self._count = 0
+        self._seen: deque[Seen] = deque()
         self._peers: dict[int, _Peer] = {}
         self._visits: dict[str, int] = {}
         self._waiters: list[_Waiter] = []
 
     def clear(self) -> None:
         """Forget everything but the connections that are open; numbers go on."""
-        self.records.clear()
-        self.happenings.clear()
-        self._visits.clear()
+        with self.changed:
+            self._seen.clear()
+            self._size = self.dropped = 0
+            self.happenings.clear()
+            self._visits.clear()
 
-    # ---------------------------------------------------------------- from the channels
+    # ---------------------------------------------------------------- from the layers
 
     def event(self, conn: int, way: str, what: str, name: str = "", more: Mapping[str, Any] | None = None) -> None:
         """A connection opened or closed."""
-        record = {"t": time.time_ns(), **event_record(conn, way, what, more)}
+        self._add(conn, way, text=what, name=name, more=more)
         if way == "open":
             self._peers[conn] = _Peer()
-        self._keep(record)
-        if way == "close":
+        elif way == "close":
             peer = self._peers.pop(conn, None)
             if peer is not None and peer.accepted:
                 self.happened("disconnected", peer.client_id)
@@ -143,7 +183,7 @@ class Recorder(Trace):
 
     def note(self, conn: int | None, way: str, more: Mapping[str, Any]) -> None:
         """Something that only the judge of the recording needs."""
-        self._keep({"t": time.time_ns(), **note_record(conn, way, more)})
+        self._add(-1 if conn is None else conn, way, more=more)
         if self.also is not None:
             self.also.note(conn, way, more)
 
@@ -158,7 +198,7 @@ class Recorder(Trace):
         when: When = NEVER,
     ) -> None:
         """A packet passed, or something that is none."""
-        self._keep({"t": time.time_ns(), **packet_record(conn, way, packet, raw, when)})
+        self._add(conn, way, packet, raw, version, name, when=when)
         peer = self._peers.setdefault(conn, _Peer())
         sender = CLIENT if way == "in" else SERVER
         if isinstance(packet, Connect) and not peer.version:
@@ -180,7 +220,7 @@ class Recorder(Trace):
 
     def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
         """Bytes that are no packet, or not a whole one."""
-        self._keep({"t": time.time_ns(), **packet_record(conn, way, None, raw, when)})
+        self._add(conn, way, None, raw, 0, name, what, when)
         if self.also is not None:
             self.also.rest(conn, way, raw, what, name, when)
 
@@ -191,6 +231,83 @@ class Recorder(Trace):
     def found(self, finding: Finding) -> None:
         """The client broke a rule."""
         self.happened("finding", finding.rule)
+
+    def _add(
+        self,
+        conn: int,
+        way: str,
+        packet: Packet | Violation | None = None,
+        raw: bytes = b"",
+        version: int = 0,
+        name: str = "",
+        text: str = "",
+        when: When = NEVER,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        with self.changed:
+            self._count += way in WAYS
+            self._seen.append(
+                Seen(time.time_ns(), self._count, conn, way, packet, raw, version, name, text, when, more)
+            )
+            self._size += len(raw)
+            while self._size > self._maximum or len(self._seen) > self._kept:
+                self._size -= len(self._seen.popleft().data)
+                self.dropped += 1
+            self.changed.notify_all()
+
+    # ---------------------------------------------------------------- what is kept
+
+    def seen(self) -> list[Seen]:
+        """All events so far, without what only the judge of the recording needs."""
+        return [one for one in self._all() if one.way in WAYS]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """All events as records of a JSONL trace."""
+        return [_record(one) for one in self._all()]
+
+    def written(self, form: str = "text") -> str:
+        """The trace as `mqtt-ref serve --trace` prints it: `text`, or `jsonl` for `mqtt-ref oracle check`."""
+        if form == "jsonl":
+            return "".join(json.dumps(record) + "\n" for record in self.records)
+        out = io.StringIO()
+        at = 0
+        trace = Trace(out, form, lambda: at)
+        for one in self.seen():
+            at = one.time
+            if one.packet is not None:
+                trace.packet(one.connection, one.way, one.packet, one.data, one.version, one.client_id)
+            elif one.way in ("open", "close"):
+                trace.event(one.connection, one.way, one.text, one.client_id, one.more)
+            else:
+                trace.rest(one.connection, one.way, one.data, one.text, one.client_id)
+        if self.dropped:
+            return f"({self.dropped} earlier events are not kept)\n{out.getvalue()}"
+        return out.getvalue()
+
+    def pcap(self) -> bytes:
+        """The packets as a capture, MQTT without TLS or WebSocket around it, and the broker at port 1883.
+
+        Wireshark knows MQTT by that port; the broker's own is a free one that it would have to be told.
+        """
+        from mqtt_ref.wire.capture import capture
+
+        chunks: list[Chunk] = []
+        clients: dict[int, tuple[str, int]] = {}
+        for one in self.seen():
+            if one.way == "open":
+                clients[one.connection] = _address(one.text, one.connection)
+            if not one.data:
+                continue
+            client = clients.setdefault(one.connection, (LOOPBACK, 49_152 + one.connection % 16_384))
+            server = ("::1" if ":" in client[0] else LOOPBACK), MQTT_PORT
+            (source, sent_by), (target, sent_to) = (client, server) if one.way == "in" else (server, client)
+            chunks.append(Chunk(one.time, one.connection, source, target, sent_by, sent_to, one.data))
+        return capture(chunks)
+
+    def _all(self) -> list[Seen]:
+        with self.changed:
+            return list(self._seen)
 
     # ---------------------------------------------------------------- waiting
 
@@ -225,10 +342,25 @@ class Recorder(Trace):
         finally:
             self._waiters.remove(waiter)
 
-    def _keep(self, record: dict[str, Any]) -> None:
-        self.records.append(record)
-        if self.on_record is not None:
-            self.on_record(record)
+
+def _record(seen: Seen) -> dict[str, Any]:
+    """The event as a record of a JSONL trace."""
+    if seen.way not in WAYS:
+        record = note_record(None if seen.connection < 0 else seen.connection, seen.way, seen.more or {})
+    elif seen.way in ("open", "close"):
+        record = event_record(seen.connection, seen.way, seen.text, seen.more)
+    else:
+        record = packet_record(seen.connection, seen.way, seen.packet, seen.data, seen.when)
+    return {"t": seen.time, **record}
+
+
+def _address(remote: str, connection: int) -> tuple[str, int]:
+    """Address and port of a client; one that has none, in memory say, gets one on loopback."""
+    host, _, port = remote.rpartition(":")
+    try:
+        return str(ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        return LOOPBACK, 49_152 + connection % 16_384
 
 
 def _topic(publish: Publish, topics: dict[int, str]) -> str:

@@ -12,10 +12,10 @@ from msgspec import Meta, Struct
 
 from mqtt_ref.oracle.actions import Action, Limit, Refuse
 from mqtt_ref.oracle.flow import Flow, Offer, Pause, Step
-from mqtt_ref.oracle.framer import Framer
 from mqtt_ref.oracle.matching import Match, Passing
 from mqtt_ref.oracle.saying import check_said
 from mqtt_ref.wire.fast import decode
+from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation

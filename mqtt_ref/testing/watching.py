@@ -13,9 +13,9 @@ import pytest
 
 from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks.allow import AllowAll
+from mqtt_ref.oracle.facade import GRACE, Oracle
+from mqtt_ref.oracle.recorder import Recorder
 from mqtt_ref.oracle.report import one_line
-from mqtt_ref.testing.oracle import GRACE, Oracle
-from mqtt_ref.testing.recording import Recording
 from mqtt_ref.testing.settings import options as options_of
 from mqtt_ref.threaded import ThreadedServer
 
@@ -29,8 +29,8 @@ __all__ = ["Brokers", "Watch", "watched_broker", "watched_oracle"]
 class Watch:
     """What is seen of one broker during one test."""
 
-    def __init__(self, recording: Recording, oracle: Oracle | None = None) -> None:
-        self.recording = recording
+    def __init__(self, recorder: Recorder, oracle: Oracle | None = None) -> None:
+        self.recorder = recorder
         self.oracle = oracle
 
     def judge(self) -> None:
@@ -41,7 +41,7 @@ class Watch:
 
     def attach(self, item: pytest.Item, when: str) -> None:
         """Put the trace, and what the judge has found, into the report of a test that fails."""
-        trace = self.recording.written()
+        trace = self.recorder.written()
         if trace:
             item.add_report_section(when, "MQTT trace", trace)
         findings = [] if self.oracle is None else self.oracle.findings
@@ -85,17 +85,17 @@ def watched_broker(item: pytest.Item, watches: list[Watch]) -> Generator[Threade
     """The broker of a test: as its markers want it."""
     options, more = _marked(item)
     hooks = more.get("hooks")
-    recording = Recording()
-    server = ThreadedServer(options, hooks=[AllowAll()] if hooks is None else hooks, trace=recording)
+    recorder = Recorder()
+    server = ThreadedServer(options, hooks=[AllowAll()] if hooks is None else hooks, trace=recorder)
     server.start()
-    watch = Watch(recording)
+    watch = Watch(recorder)
     watches.append(watch)
     try:
         yield server
     finally:
         watches.remove(watch)
         server.stop(GRACE)
-        _write(item, recording)
+        _write(item, recorder)
 
 
 @contextmanager
@@ -104,14 +104,14 @@ def watched_oracle(item: pytest.Item, watches: list[Watch]) -> Generator[Oracle]
     options, more = _marked(item)
     oracle = Oracle(options, allow=[rule for marker in item.iter_markers("mqtt_allow") for rule in marker.args], **more)
     oracle.start()
-    watch = Watch(oracle.recording, oracle)
+    watch = Watch(oracle.recorder, oracle)
     watches.append(watch)
     try:
         yield oracle
     finally:
         watches.remove(watch)
         oracle.stop()
-        _write(item, oracle.recording)
+        _write(item, oracle.recorder)
     try:
         watch.judge()
     except BaseException:
@@ -137,11 +137,11 @@ def _chosen(options: Options | None, settings: dict[str, Any]) -> Options | None
     return options_of(**settings) if settings else options
 
 
-def _write(item: pytest.Item, recording: Recording) -> None:
+def _write(item: pytest.Item, recorder: Recorder) -> None:
     """The capture of a test, if one is wanted."""
     folder = item.config.getoption("mqtt_pcap")
     if folder:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.\[\]-]+", "_", item.nodeid).strip("_")
-        (path / f"{name[-200:]}.pcap").write_bytes(recording.pcap())
+        (path / f"{name[-200:]}.pcap").write_bytes(recorder.pcap())

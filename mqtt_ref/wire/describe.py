@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from mqtt_ref.wire.codes import CONNACK, DISCONNECT, SUBACK, UNSPECIFIED_ERROR
 from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet
 from mqtt_ref.wire.generated.reasons import REASON_TITLES, RETURN_CODE_TITLES
 from mqtt_ref.wire.primitives import V5
@@ -16,11 +17,9 @@ SHOWN: Final = 40
 """Bytes of a payload, and characters of a string, that are shown."""
 ALWAYS: Final = frozenset({"client_id", "qos", "reason_code", "reason_codes", "topic"})
 SHORT: Final = {"packet_id": "id", "reason_code": "reason", "reason_codes": "reasons"}
-CONNACK: Final = 2
-SUBACK: Final = 9
 LEVELS: Final = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 # 0x00 has three names; the packet says which.
-ZERO: Final = {SUBACK: "Granted QoS 0", 14: "Normal disconnection"}
+ZERO: Final = {SUBACK: "Granted QoS 0", DISCONNECT: "Normal disconnection"}
 
 SECRET: Final = ("password", "authentication_data")
 
@@ -79,6 +78,6 @@ def _reason(code: int, kind: int, version: int) -> str:
         title = RETURN_CODE_TITLES.get(code, "unknown")
         return f"{code} ({title})"
     if version != V5 and kind == SUBACK:
-        return f"0x{code:02X} (Failure)" if code == 0x80 else f"0x{code:02X} (Granted QoS {code})"
+        return f"0x{code:02X} (Failure)" if code == UNSPECIFIED_ERROR else f"0x{code:02X} (Granted QoS {code})"
     title = (ZERO.get(kind) or "Success") if code == 0 else REASON_TITLES.get(code, "unknown")
     return f"0x{code:02X} ({title})"

@@ -5,9 +5,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqtt_ref.wire.generated.fast import decode, encode, encode_publish
+from mqtt_ref.wire.generated.fast import decode, encode, encode_publish, publish_bytes, publish_header
 
-__all__ = ["PINGRESP", "decode", "encode", "encode_publish", "puback", "pubcomp", "pubrec", "pubrel"]
+__all__ = [
+    "PINGRESP",
+    "decode",
+    "encode",
+    "encode_publish",
+    "puback",
+    "pubcomp",
+    "publish_bytes",
+    "publish_header",
+    "pubrec",
+    "pubrel",
+]
 
 PINGRESP: Final = b"\xd0\x00"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Any chunking of bytes in, whole packets and violations out."""
+"""Any chunking of bytes in, whole packets out: decoded by `Decoder`, or as places in the bytes by `Framer`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,120 @@ from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Decoder", "head_size"]
+__all__ = ["HELD", "Decoder", "Framer", "head_size"]
 
 SPAN: Final = 4096
 """Bytes from which a PUBLISH that came in several chunks has its payload joined straight from them."""
+HELD: Final = 16 * 1024 * 1024
+"""Bytes of one packet that a `Framer` holds, unless it is told otherwise."""
+PLAIN: Final = 0x30
+"""The first byte of a PUBLISH of QoS 0, without DUP and RETAIN."""
 
 
-class Decoder:
+class Partial:
+    """The beginning of a packet that is not whole yet, as it came."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes | memoryview] = []
+        self._have = 0
+        self._need = 0
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for a packet that is not complete yet."""
+        return self._have
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are missing of a packet whose length is known; 0 between packets."""
+        return self._need - self._have if self._need else 0
+
+    def _add(self, data: bytes) -> bool:
+        """More of it; whether that may be all."""
+        self._rest.append(data)
+        self._have += len(data)
+        return self._have >= self._need
+
+    def _take(self) -> list[bytes | memoryview]:
+        """What is held, which is held no more."""
+        rest = self._rest
+        self._rest = []
+        self._have = 0
+        self._need = 0
+        return rest
+
+    def _keep(self, data: bytes, pos: int) -> None:
+        """Hold what follows `pos`. If that is long it is not copied: its payload is copied once, when it is whole."""
+        left = len(data) - pos
+        self._rest = [memoryview(data)[pos:] if left >= SPAN else data[pos:]]
+        self._have = left
+
+
+class Framer(Partial):
+    """Finds the packets in one direction of a stream, legal or not, for those who watch it.
+
+    `lost` says that the end of no further packet is known: a Remaining Length is malformed, or a packet has more than
+    `largest` bytes, which is `too_large`.
+    """
+
+    def __init__(self, largest: int = HELD) -> None:
+        super().__init__()
+        self.largest = largest
+        self.lost = False
+        self.too_large = False
+        self.whole = 0
+        """Where the last whole packet ends, in the bytes that `feed` gave back."""
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes that belong to no whole packet."""
+        return b"".join(self._rest)
+
+    def feed(self, data: bytes, all_packets: bool = True) -> tuple[bytes, list[tuple[int, int, int]]]:
+        """The packets that `data` completes, as places in the bytes that come with them: begin, variable header, end.
+
+        Without `all_packets`, a PUBLISH of QoS 0 is left out.
+        """
+        frames: list[tuple[int, int, int]] = []
+        self.whole = 0
+        if self.lost:
+            return data, frames
+        if self._have:
+            if not self._add(data):
+                return b"", frames
+            data = b"".join(self._take())
+        pos = 0
+        end = len(data)
+        while end - pos >= 2:
+            length = data[pos + 1]
+            body = pos + 2
+            if length > 127:
+                packed = read_vbi(data, pos + 1, min(end, pos + 5), False)
+                if packed < 0:
+                    self.lost = packed != -1
+                    break
+                length = packed >> 3
+                body = pos + 1 + (packed & 7)
+            stop = body + length
+            if stop > end:
+                if stop - pos > self.largest:
+                    self.lost = self.too_large = True
+                self._need = stop - pos
+                break
+            if all_packets or data[pos] & 0xF6 != PLAIN:
+                frames.append((pos, body, stop))
+            pos = stop
+        self.whole = pos
+        if pos < end:
+            self._keep(data, pos)
+        return data, frames
+
+    def drop(self) -> bytes:
+        """The bytes that belong to no whole packet, which are forgotten."""
+        return b"".join(self._take())
+
+
+class Decoder(Partial):
     """Turns a byte stream into packets.
 
     `version` is the protocol level that the stream speaks (3, 4, 5), or 0 while it is not known: a CONNECT sets it.
@@ -29,25 +136,13 @@ class Decoder:
     def __init__(
         self, version: int = 0, sender: int = 0, maximum_packet_size: int = MAXIMUM_PACKET_SIZE, go_on: bool = False
     ) -> None:
+        super().__init__()
         self.version = version
         self.sender = sender
         self.maximum_packet_size = maximum_packet_size
         self.go_on = go_on
         self.broken = False
-        self._rest: list[bytes | memoryview] = []
-        self._have = 0
-        self._need = 0
         self._skip = 0
-
-    @property
-    def buffered(self) -> int:
-        """Bytes held for a packet that is not complete yet."""
-        return self._have
-
-    @property
-    def missing(self) -> int:
-        """Bytes that are missing of a packet whose length is known; 0 between packets."""
-        return self._need - self._have if self._need else 0
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
         """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.
@@ -64,20 +159,17 @@ class Decoder:
             data = data[self._skip :]
             self._skip = 0
         if self._have:
-            self._rest.append(data)
-            self._have += len(data)
-            if self._have < self._need:
+            if not self._add(data):
                 return out
-            rest = self._rest
-            self._rest = []
-            if self._need >= SPAN and rest[0][0] >> 4 == Publish.TYPE:
-                data = self._spanning(rest, out)
+            have = self._have
+            need = self._need
+            rest = self._take()
+            if need >= SPAN and rest[0][0] >> 4 == Publish.TYPE:
+                data = self._spanning(rest, have, need, out)
                 if self.broken:
                     return out
             else:
                 data = b"".join(rest)
-            self._have = 0
-            self._need = 0
         self._whole(data, out)
         return out
 
@@ -137,13 +229,13 @@ class Decoder:
                 return
             pos = stop
         if pos < end:
-            # A long rest is looked at, not copied: its payload is copied once, when it is whole.
-            self._rest = [memoryview(data)[pos:] if end - pos >= SPAN else data[pos:]]
-            self._have = end - pos
+            self._keep(data, pos)
 
-    def _spanning(self, chunks: list[bytes | memoryview], out: list[Packet | Violation]) -> bytes:
-        """Decode a PUBLISH that fills several chunks, its payload copied once; returns the bytes behind it."""
-        need = self._need
+    def _spanning(self, chunks: list[bytes | memoryview], have: int, need: int, out: list[Packet | Violation]) -> bytes:
+        """Decode a PUBLISH that fills several chunks, its payload copied once; returns the bytes behind it.
+
+        The chunks hold `have` bytes, of which the first `need` are the PUBLISH.
+        """
         size = SPAN
         while True:
             head = b"".join(_slices(chunks, 0, min(size, need)))
@@ -160,7 +252,7 @@ class Decoder:
         out.append(found)
         if isinstance(found, Violation) and not self.go_on:
             self._stop()
-        return b"".join(_slices(chunks, need, self._have))
+        return b"".join(_slices(chunks, need, have))
 
     def _judge_length(self, packet: Packet | Violation, data: bytes, pos: int, body: int) -> Packet | Violation:
         """A CONNECT of 5.0 whose Remaining Length is longer than needed breaks that rule first [MQTT5-1.5.5-1]."""
@@ -207,9 +299,7 @@ class Decoder:
     def _stop(self) -> None:
         """Nothing more is decoded."""
         self.broken = True
-        self._rest = []
-        self._have = 0
-        self._need = 0
+        self._take()
 
 
 def head_size(data: bytes) -> int:

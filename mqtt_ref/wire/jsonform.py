@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mqtt_ref.wire.generated import packets
-from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet, Subscription, Will
+from mqtt_ref.wire.generated.catalogue import ATTRIBUTES
+from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet
 from mqtt_ref.wire.violation import Violation
 
 __all__ = ["FORM", "bytes_from_json", "bytes_to_json", "packet_from_json", "packet_to_json", "violation_to_json"]
@@ -22,23 +23,7 @@ FORM: Final = 1
 """The version of the form. It goes up when a reader of the old form would misread the new one."""
 
 CLASSES: Final[dict[str, Any]] = {PACKET_NAMES[c.TYPE]: c for c in Packet.__args__}
-BYTES: Final = frozenset({"payload", "password", "correlation_data", "authentication_data"})
-TEXT: Final = frozenset(
-    {
-        "assigned_client_identifier",
-        "authentication_method",
-        "client_id",
-        "content_type",
-        "reason_string",
-        "response_information",
-        "response_topic",
-        "server_reference",
-        "topic",
-        "topic_filter",
-        "username",
-    }
-)
-FLAGS: Final = frozenset({"clean_start", "dup", "no_local", "retain", "retain_as_published", "session_present"})
+SCALARS: Final[dict[str, Any]] = {"str": str, "int": int, "bool": bool}
 
 
 def packet_to_json(packet: Packet) -> dict[str, Any]:
@@ -105,55 +90,47 @@ def _side(sender: int) -> str:
 
 def _attributes(thing: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    may_lack = type(thing).__name__.endswith("Properties")
     for name in thing.__match_args__:
         value = getattr(thing, name)
-        if value is None or (value == [] and name in ("user_property", "subscription_identifier")):
+        if value is None or (value == [] and may_lack):
             continue
-        out[name] = _value(name, value)
+        out[name] = _value(value)
     return out
 
 
-def _value(name: str, value: Any) -> Any:
-    if name in BYTES:
+def _value(value: Any) -> Any:
+    if isinstance(value, bytes):
         return bytes_to_json(value)
-    if name in ("properties", "will"):
-        return _attributes(value)
-    if name == "subscriptions":
-        return [_attributes(item) for item in value]
-    if name == "user_property":
-        return [list(pair) for pair in value]
-    return list(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if isinstance(value, tuple):
+        return list(value)
+    return _attributes(value) if type(value).__name__ in ATTRIBUTES else value
 
 
 def _object(make: Any, values: Mapping[str, Any], where: str) -> Any:
+    kinds = ATTRIBUTES[make.__name__]
     for name in values:
-        if name not in make.__match_args__:
-            raise ValueError(f"{where} has no {name!r}; it has {', '.join(make.__match_args__) or 'nothing'}")
+        if name not in kinds:
+            raise ValueError(f"{where} has no {name!r}; it has {', '.join(kinds) or 'nothing'}")
     try:
-        return make(**{name: _read(make, name, value, where) for name, value in values.items()})
+        return make(**{name: _read(kinds[name], value, f"{where}.{name}") for name, value in values.items()})
     except TypeError:
-        raise ValueError(f"{where} lacks what it cannot be without; it has {', '.join(make.__match_args__)}") from None
+        raise ValueError(f"{where} lacks what it cannot be without; it has {', '.join(kinds)}") from None
 
 
-def _read(make: Any, name: str, value: Any, where: str) -> Any:
-    path = f"{where}.{name}"
-    if name in BYTES:
+def _read(kind: str, value: Any, path: str) -> Any:
+    """The value of an attribute of this type."""
+    if kind == "bytes":
         return bytes_from_json(value)
-    if name in TEXT:
-        return _typed(value, str, path)
-    if name in FLAGS:
-        return _typed(value, bool, path)
-    if name == "will":
-        return _object(Will, _typed(value, Mapping, path), path)
-    if name == "properties":
-        return _object(getattr(packets, f"{make.__name__}Properties"), _typed(value, Mapping, path), path)
-    if name == "subscriptions":
-        return [_object(Subscription, _typed(item, Mapping, path), path) for item in _typed(value, list, path)]
-    if name == "user_property":
-        return [_pair(item, path) for item in _typed(value, list, path)]
-    if isinstance(value, list):
-        return [_typed(item, str if name == "topic_filters" else int, path) for item in value]
-    return _typed(value, int, path)
+    if kind.startswith("list["):
+        return [_read(kind[5:-1], item, path) for item in _typed(value, list, path)]
+    if kind.startswith("tuple["):
+        return _pair(value, path)
+    if kind in ATTRIBUTES:
+        return _object(getattr(packets, kind), _typed(value, Mapping, path), path)
+    return _typed(value, SCALARS[kind], path)
 
 
 def _pair(item: Any, path: str) -> tuple[str, str]:

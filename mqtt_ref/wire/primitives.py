@@ -49,6 +49,10 @@ NAMES: Final[dict[bytes, str]] = {}
 _KEPT: Final = 4096
 _LONGEST: Final = 128
 _SHARE: Final = b"$share/"
+_SHORT: Final = tuple(bytes((value,)) for value in range(128))
+"""The Variable Byte Integers of one byte."""
+_LONGER: Final = tuple(bytes((value | 128,)) for value in range(128))
+"""The same bytes where another follows."""
 
 
 def vbi(value: int) -> bytes:
@@ -58,9 +62,9 @@ def vbi(value: int) -> bytes:
         ValueError: the value is negative or above 268,435,455.
     """
     if 0 <= value < 128:
-        return bytes((value,))
+        return _SHORT[value]
     if 0 <= value < 16_384:
-        return bytes((value & 127 | 128, value >> 7))
+        return _LONGER[value & 127] + _SHORT[value >> 7]
     if 0 <= value < 2_097_152:
         return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
     if 0 <= value < 268_435_456:

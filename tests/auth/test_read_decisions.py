@@ -15,7 +15,7 @@ KEPT = ConnectProperties(session_expiry_interval=100)
 
 
 def melons_only() -> Access:
-    return Access(read=lambda session, topic: session.username == "melon" or topic != "secret")
+    return Access(on_acl_check_read=lambda session, topic: session.username == "melon" or topic != "secret")
 
 
 def login(world: World, username: str) -> Client:
@@ -45,7 +45,7 @@ def test_a_session_taken_up_by_another_user_has_that_ones_rights(topic_filter: s
 def test_only_the_topics_of_that_session_are_asked_for_again() -> None:
     asked: list[str] = []
     world = World()
-    world.broker.set_access(Access(read=lambda session, topic: asked.append(topic) or True))  # type: ignore[func-returns-value]
+    world.broker.set_access(Access(on_acl_check_read=lambda session, topic: asked.append(topic) or True))  # type: ignore[func-returns-value]
     sender = world.client("b")
     sender.subscribe("other")
     login(world, "melon").subscribe("secret")
@@ -63,7 +63,7 @@ def test_so_does_who_authenticates_again_as_another_user() -> None:
     world = World()
     access = melons_only()
     access.methods = frozenset({"M"})
-    access.exchange = lambda *_: Verdict(ACCEPT, username=next(names))
+    access.on_auth_packet = lambda *_: Verdict(ACCEPT, username=next(names))
     world.broker.set_access(access)
     link = world.link()
     link.send(Connect("a", properties=ConnectProperties(authentication_method="M")))
@@ -76,7 +76,7 @@ def test_so_does_who_authenticates_again_as_another_user() -> None:
     assert link.one(Auth).reason_code == 0
     sender.publish("secret", b"2")
     assert link.payloads() == []
-    assert world.broker.by_client_id["a"].username == "peach"
+    assert world.broker.sessions.by_client_id["a"].username == "peach"
 
 
 class Moody(Hook):
@@ -148,5 +148,5 @@ def test_a_group_gives_nothing_to_a_member_that_may_not_read_it(qos: int, connec
         assert [packet.payload for packet in got if packet.topic == "secret"] == [b"%d" % n for n in range(5)]
     for peach in peaches:
         assert all(packet.topic == "open" for packet in peach.read() if isinstance(packet, Publish))
-    waiting = [session for name, session in world.broker.by_client_id.items() if name.startswith("p")]
+    waiting = [session for name, session in world.broker.sessions.by_client_id.items() if name.startswith("p")]
     assert all(delivery.message.topic == "open" for session in waiting for delivery in session.queue or ())

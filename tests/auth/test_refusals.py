@@ -33,7 +33,7 @@ def world(access: Access, **decisions: str) -> World:
 
 
 def refusing(code: int) -> Access:
-    return Access(authenticate=lambda link, connect: Verdict(REFUSE, code))
+    return Access(on_connect_authenticate=lambda link, connect: Verdict(REFUSE, code))
 
 
 # ---------------------------------------------------------------- CONNECT
@@ -68,7 +68,7 @@ def test_or_nothing(version: int, code: int) -> None:
 
 @pytest.mark.parametrize(("choice", "told"), [("tell", 1), ("close", 0)])
 def test_so_it_is_with_enhanced_authentication(choice: str, told: int) -> None:
-    access = Access(methods=frozenset({"M"}), exchange=lambda *_: Verdict(REFUSE, 0x87))
+    access = Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: Verdict(REFUSE, 0x87))
     link = world(access, unauthorized_connect=choice).link()
     link.send(Connect("a", properties=ConnectProperties(authentication_method="M")))
     assert len(link.read()) == told
@@ -83,7 +83,7 @@ def test_other_refusals_are_told_all_the_same() -> None:
 
 # ---------------------------------------------------------------- will
 
-WILL_DENIED = Access(publish=lambda link, topic, qos, retain: 0x87 if topic == "no" else 0)
+WILL_DENIED = Access(on_acl_check_publish=lambda link, topic, qos, retain: 0x87 if topic == "no" else 0)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -140,7 +140,7 @@ def test_a_publish_that_is_not_authorized(version: int, qos: int, choice: str, s
 
 
 def test_other_codes_of_a_refused_publish_stay_as_they_are() -> None:
-    access = Access(publish=lambda link, topic, qos, retain: 0x97)
+    access = Access(on_acl_check_publish=lambda link, topic, qos, retain: 0x97)
     here = world(access, unauthorized_publish="close", not_authorized="obscure")
     link = here.client("a")
     assert link.publish("t", b"", 1).reason_code == 0x97
@@ -153,7 +153,7 @@ def test_other_codes_of_a_refused_publish_stay_as_they_are() -> None:
 @pytest.mark.parametrize("said", ["tell", "obscure"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_subscribe_that_is_not_authorized(version: int, said: str) -> None:
-    access = Access(subscribe=lambda link, topic_filter, qos: 0x87 if topic_filter.startswith("no") else 0)
+    access = Access(on_acl_check_subscribe=lambda link, topic_filter, qos: 0x87 if topic_filter.startswith("no") else 0)
     here = world(access, not_authorized=said)
     link = here.client("a", version)
     link.send(Subscribe(1, [Subscription("no/+", 1), Subscription("yes", 1), Subscription("no", 2)]))

@@ -304,7 +304,7 @@ def test_maximum_packet_size_of_the_client() -> None:  # MQTT5-3.1.2-24, 3.1.2-2
     assert world.broker.counters.dropped_too_large == 2
     pub.publish("t", b"y", 1)
     assert sub.payloads() == [b"y"]
-    assert world.broker.sessions[sub.connection.session.handle].inflight == {}  # type: ignore[union-attr]
+    assert world.broker.sessions.by_handle[sub.connection.session.handle].inflight == {}  # type: ignore[union-attr]
 
 
 def test_reason_string_gives_way_to_maximum_packet_size() -> None:  # MQTT5-3.4.2-2, 3.2.2-19

@@ -260,7 +260,7 @@ def test_without_a_store_nothing_is_gathered() -> None:
     sub = world.client("sub", properties=KEEP)
     sub.subscribe("t", 1)
     world.client("pub").publish("t", b"1", 1)
-    assert world.broker.keeper is None
+    assert world.broker.journal is None
     assert world.commits == []
     assert sub.payloads() == [b"1"]
 
@@ -287,7 +287,7 @@ def test_everything_comes_back_after_a_restart() -> None:
     assert message.properties == PublishProperties(
         message_expiry_interval=90, content_type="c", user_property=[("k", "v")]
     )
-    assert again.broker.sessions[again.broker.by_client_id["sub"].handle] is not None
+    assert again.broker.sessions.by_handle[again.broker.sessions.by_client_id["sub"].handle] is not None
     again.pass_time(51)
     sub = again.client("sub", clean_start=False, properties=KEEP)
     queued, will = sub.messages()
@@ -323,7 +323,7 @@ def test_a_session_that_was_to_end_with_its_connection_ends_at_the_restart() -> 
     third = World(storage=store)
     a = third.client("a", clean_start=False, properties=KEEP)
     assert a.connack.session_present
-    session = third.broker.by_client_id["a"]
+    session = third.broker.sessions.by_client_id["a"]
     assert (session.subscriptions, session.received) == ({}, {})
 
 

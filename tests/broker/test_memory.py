@@ -22,7 +22,7 @@ from mqtt_ref.ports import (
     SubscriptionPut,
 )
 
-MESSAGE = StoredMessage(1, "t", b"x", 1, False, None, "pub", 5, 0)
+MESSAGE = StoredMessage(1, "t", b"x", 1, False, b"", "pub", 5, 0)
 SESSION = SessionPut("a", 5, "", 60, 0, None, 0, True)
 PUTS: list[Record] = [
     SubscriptionPut("a", "t", 1, 0),

@@ -11,8 +11,8 @@ import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.broker.sys_topics import COUNTS, SYS_TOPICS, Outside, SysTopics, Value
+from mqtt_ref.engine.generated.events import Watch
 from mqtt_ref.engine.options import Options
-from mqtt_ref.engine.watch import Watch
 from mqtt_ref.wire.packets import ConnectProperties, Will
 from tests.sansio import SECOND, World
 
@@ -97,13 +97,13 @@ def test_nothing_is_published_without_an_interval(world: World) -> None:
     topics = Topics(world, 0)
     topics.due()
     topics.due(1000)
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
     assert topics["uptime"] == 1000
 
 
 def test_who_wants_to_know_is_told_the_values(world: World, topics: Topics) -> None:
     ticks: list[Mapping[str, str]] = []
-    world.broker.watch = Watch(sys_info=ticks.append)
+    world.broker.watch = Watch(on_sys_info_tick=ticks.append)
     topics.due()
     topics.due(3)
     topics.due(7)

@@ -17,34 +17,34 @@ from mqtt_ref import AllowAll, TcpListener, ThreadedServer, WebSocketListener
 from mqtt_ref.cli.main import main
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.oracle.actions import Refuse, Replace
-from mqtt_ref.oracle.bench import ThreadedBench
+from mqtt_ref.oracle.facade import Oracle
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.recorder import Condition
 from mqtt_ref.oracle.rules import Rule
 
 
 @pytest.fixture
-def bench() -> Iterator[ThreadedBench]:
-    with ThreadedBench() as found:
+def oracle() -> Iterator[Oracle]:
+    with Oracle() as found:
         yield found
 
 
 @pytest.mark.parametrize("version", ["5", "311", "31"])
-def test_a_broker_that_takes_it(bench: ThreadedBench, version: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ping", "-V", version, bench.url]) == 0
+def test_a_broker_that_takes_it(oracle: Oracle, version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ping", "-V", version, oracle.url]) == 0
     assert "accepted within" in capsys.readouterr().out
-    bench.wait(Condition(packet=Match(packet="DISCONNECT", by="ping*")))
-    assert bench.findings == []
-    assert main(["ping", "-q", bench.url]) == 0
+    oracle.wait(Condition(packet=Match(packet="DISCONNECT", by="ping*")))
+    assert oracle.findings == []
+    assert main(["ping", "-q", oracle.url]) == 0
     assert capsys.readouterr().out == ""
 
 
-def test_a_broker_that_does_not(bench: ThreadedBench, capsys: pytest.CaptureFixture[str]) -> None:
-    bench.rules = [Rule(when=Match(packet="CONNECT", by="*"), do=Refuse(code=5))]
-    assert main(["ping", bench.url]) == 1
+def test_a_broker_that_does_not(oracle: Oracle, capsys: pytest.CaptureFixture[str]) -> None:
+    oracle.rules = [Rule(when=Match(packet="CONNECT", by="*"), do=Refuse(code=5))]
+    assert main(["ping", oracle.url]) == 1
     assert "reason_code=5" in capsys.readouterr().err
-    bench.rules = [Rule(when=Match(packet="CONNACK"), do=Replace(hex="d000"))]
-    assert main(["ping", bench.url]) == 1
+    oracle.rules = [Rule(when=Match(packet="CONNACK"), do=Replace(hex="d000"))]
+    assert main(["ping", oracle.url]) == 1
     assert "Pingresp()" in capsys.readouterr().err
 
 
@@ -67,9 +67,9 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_peer_without_tls_and_one_with_a_certificate_of_nobody(
-    bench: ThreadedBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    oracle: Oracle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["ping", bench.url.replace("mqtt:", "mqtts:")]) == 2
+    assert main(["ping", oracle.url.replace("mqtt:", "mqtts:")]) == 2
     pem = tmp_path / "server.pem"
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
     tls = TlsSettings(pem)

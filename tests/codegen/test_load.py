@@ -89,6 +89,50 @@ CASES = {
         ("properties.toml", f'{KEEP_ALIVE},\n]\nrepeat = {{ breach = "PROTOCOL_ERROR" }}', f"{KEEP_ALIVE},\n]"),
         ("properties.toml", "property server_keep_alive", "repeat", "breach"),
     ),
+    "property that belongs to nobody known": (
+        ("properties.toml", 'belongs = "connection"', 'belongs = "server"'),
+        ("properties.toml", "property topic_alias, in PUBLISH", "belongs", "'server'"),
+    ),
+    "no property that belongs to the connection": (
+        ("properties.toml", ', belongs = "connection"', ""),
+        ("properties.toml", "packet PUBLISH", "belongs = connection", "not none"),
+    ),
+    "two properties that count down": (
+        ("properties.toml", 'section = "3.3.2.3.9" }', 'section = "3.3.2.3.9", counts_down = true }'),
+        ("properties.toml", "packet PUBLISH", "counts_down", "message_expiry_interval, content_type"),
+    ),
+    "text that counts down": (
+        ("properties.toml", 'title  = "Message Expiry Interval"\ntype   = "u32"', 'title  = "Expiry"\ntype   = "utf8"'),
+        ("properties.toml", "property message_expiry_interval", "counts_down", "u32"),
+    ),
+    "subscriber's property that may stand once": (
+        ("properties.toml", 'many = true, belongs = "subscriber"', 'belongs = "subscriber"'),
+        ("properties.toml", "property subscription_identifier", "belongs = subscriber", "many"),
+    ),
+    "alias that may be 0": (
+        ("properties.toml", 'min = 1, breach = "TOPIC_ALIAS_INVALID"', 'breach = "TOPIC_ALIAS_INVALID"'),
+        ("properties.toml", "property topic_alias", "range.min", "1 or more"),
+    ),
+    "payload format that may be 2": (
+        ("properties.toml", "range  = { allowed = [0, 1],", "range  = { allowed = [0, 1, 2],"),
+        ("properties.toml", "property payload_format_indicator", "range.allowed", "0 or 1"),
+    ),
+    "property of a connection that counts down": (
+        ("properties.toml", 'belongs = "connection"', 'belongs = "connection", counts_down = true'),
+        ("properties.toml", "property topic_alias, in PUBLISH", "belongs, counts_down, says_utf8", "only one"),
+    ),
+    "property forwarded from a packet that is not": (
+        ("properties.toml", KEEP_ALIVE, KEEP_ALIVE.replace(" }", ", counts_down = true }")),
+        ("properties.toml", "property server_keep_alive, in CONNACK", "belongs, counts_down, says_utf8", "PUBLISH"),
+    ),
+    "property that goes on, but that no server may send": (
+        ("properties.toml", 'from = "both", section = "3.3.2.3.9"', 'from = "client", section = "3.3.2.3.9"'),
+        ("properties.toml", "property content_type, in PUBLISH", "from", "goes on"),
+    ),
+    "property of a will that may stand more often than in a PUBLISH": (
+        ("properties.toml", 'section = "3.1.3.2.5" }', 'section = "3.1.3.2.5", many = true }'),
+        ("properties.toml", "property content_type, in PUBLISH", "many", "WILL"),
+    ),
     "property needed that does not exist": (
         ("properties.toml", 'needs  = { property = "authentication_method"', 'needs  = { property = "authentication"'),
         ("properties.toml", "property authentication_data", "needs", "'authentication'"),
@@ -198,7 +242,7 @@ CASES = {
         ("properties.toml", "property topic_alias", "size", "not a column"),
     ),
     "unknown column of a place": (
-        ("properties.toml", 'section = "3.3.2.3.4" }', 'section = "3.3.2.3.4", often = true }'),
+        ("properties.toml", 'section = "3.3.2.3.4", belongs', 'section = "3.3.2.3.4", often = true, belongs'),
         ("properties.toml", "property topic_alias, in PUBLISH", "often", "not a column"),
     ),
     "unknown column of a reason": (

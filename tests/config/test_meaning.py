@@ -142,9 +142,9 @@ def test_maximum_session_expiry_interval(made: Made) -> None:
     client.drop()
     old.drop()
     world.pass_time(59)
-    assert {"a", "b"} <= world.broker.by_client_id.keys()
+    assert {"a", "b"} <= world.broker.sessions.by_client_id.keys()
     world.pass_time(2)
-    assert not {"a", "b"} & world.broker.by_client_id.keys()
+    assert not {"a", "b"} & world.broker.sessions.by_client_id.keys()
 
 
 # ---------------------------------------------------------------- what is offered
@@ -416,10 +416,10 @@ def test_bounds_of_5_0_hold_for_older_clients(made: Made, version: int) -> None:
     world.pass_time(61)
     again = world.client("old", version, clean_start=False)
     assert again.payloads() == [b"1"]  # it was in flight; what waited has expired
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
     again.drop()
     world.pass_time(301)
-    assert "old" not in world.broker.by_client_id
+    assert "old" not in world.broker.sessions.by_client_id
 
 
 # ---------------------------------------------------------------- options beside the capabilities

@@ -21,7 +21,7 @@ SAMPLE = (
     "connection/connected/pingreq/does-ignore",
     "connection/await_connect/publish/does-ignore",
     "session/dormant/connect_resume/does-create",
-    "qos_send/await_puback/resumed/does-drop",
+    "qos_send/await_puback/resumed/does-ignore",
     "qos_send/await_pubrec/pubrec/does-ignore",
     "qos_receive/held/publish_qos2/does-deliver_pubrec",
     "will/armed/closed/does-nothing",

@@ -38,7 +38,7 @@ def link(version: int = 5, limit: int = 0, options: Options | None = None) -> Cl
     world = World(options)
     client = world.client("a", version)
     if limit:
-        client.connection.limit = limit
+        client.connection.agreement.packet_limit = limit
     return client
 
 
@@ -63,7 +63,7 @@ def test_refusals_say_why_if_there_is_room(kind: int) -> None:  # MQTT5-3.4.2-2,
         (0, True, False, False),
     ):
         client = link(5, limit, Options(reason_strings=wish))
-        client.connection.problem_information = problem
+        client.connection.agreement.problem_information = problem
         assert acks.answer(client.connection, kind, 7, code)
         client.world.turn()
         got = client.one()
@@ -76,13 +76,13 @@ def test_one_that_does_not_fit_is_not_sent(kind: int) -> None:
     client = link(5, 3)
     assert not acks.answer(client.connection, kind, 7, 0)
     assert not acks.answer(client.connection, kind, 7, 0x92)
-    assert client.connection.out == []
+    assert client.connection.outbox.packets == []
 
 
 def test_the_limit_itself_fits() -> None:  # ambiguity 23
     client = link(5, 4)
     assert acks.answer(client.connection, 4, 7, 0)
-    client.connection.limit = 5
+    client.connection.agreement.packet_limit = 5
     assert acks.answer(client.connection, 4, 7, 0x87)
 
 
@@ -94,7 +94,7 @@ def test_suback_and_unsuback() -> None:
     got = client.read()
     assert got[0] == Suback(1, [0, 0x87], SubackProperties(reason_string="why"))
     assert got[1].properties.reason_string == "why"
-    client.connection.limit = 10
+    client.connection.agreement.packet_limit = 10
     assert acks.suback(client.connection, 1, [0, 0x87], "a long reason")
     assert acks.unsuback(client.connection, 2, [0, 0x11], "a long reason")
     client.world.turn()
@@ -105,7 +105,7 @@ def test_disconnect_is_cut_down_step_by_step() -> None:  # MQTT5-3.14.2-3
     client = link()
     sizes: list[list[Any]] = []
     for limit in (100, 14, 8, 3, 2):
-        client.connection.limit = limit
+        client.connection.agreement.packet_limit = limit
         acks.disconnect(client.connection, 0x9C, "a reason that is long", "ref")
         client.world.turn()
         sizes.append([(p.reason_code, p.properties) for p in client.read() if isinstance(p, Disconnect)])

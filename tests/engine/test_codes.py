@@ -24,7 +24,7 @@ from tests.sansio import World
 @pytest.mark.parametrize(("code", "said"), [(0x87, 0x87), (0x8E, 0x80), (0x9E, 0x80), (0x8B, 0x88), (0x04, 0x80)])
 def test_connack(code: int, said: int) -> None:  # MQTT5-3.2.2-8
     world = World()
-    world.broker.set_access(Access(authenticate=lambda link, connect: Verdict(REFUSE, code)))
+    world.broker.set_access(Access(on_connect_authenticate=lambda link, connect: Verdict(REFUSE, code)))
     link = world.link()
     link.send(Connect("a"))
     assert link.one(Connack).reason_code == said
@@ -37,8 +37,8 @@ def test_a_shutdown_while_a_client_is_being_judged(version: int, said: int) -> N
     world.broker.set_access(
         Access(
             methods=frozenset({"m"}),
-            exchange=lambda link, connect, method, data, renewal: None,
-            authenticate=lambda link, connect: None,
+            on_auth_packet=lambda link, method, data, renewal: None,
+            on_connect_authenticate=lambda link, connect: None,
         )
     )
     link = world.link(version)
@@ -55,7 +55,7 @@ def test_a_shutdown_while_a_client_is_being_judged(version: int, said: int) -> N
 def test_puback_and_pubrec(qos: int) -> None:  # MQTT5-3.4.2-1, MQTT5-3.5.2-1
     for code, said in ((0x87, 0x87), (0x97, 0x97), (0x8A, 0x80), (0x9B, 0x80), (0x02, 0x80)):
         world = World()
-        world.broker.set_access(Access(publish=lambda link, topic, qos, retain, code=code: code))  # type: ignore[misc]
+        world.broker.set_access(Access(on_acl_check_publish=lambda link, topic, qos, retain, code=code: code))  # type: ignore[misc]
         got = world.client("a").ask(Publish("t", b"", qos, packet_id=1))
         assert isinstance(got, Puback if qos == 1 else Pubrec)
         assert got.reason_code == said
@@ -63,7 +63,7 @@ def test_puback_and_pubrec(qos: int) -> None:  # MQTT5-3.4.2-1, MQTT5-3.5.2-1
 
 def test_suback() -> None:  # MQTT5-3.9.3-2
     world = World()
-    world.broker.set_access(Access(subscribe=lambda link, name, qos: int(name, 16)))
+    world.broker.set_access(Access(on_acl_check_subscribe=lambda link, name, qos: int(name, 16)))
     a = world.client("a")
     wanted = [Subscription(name) for name in ("87", "8f", "90", "8a", "03", "0")]
     got = a.ask(Subscribe(1, wanted))

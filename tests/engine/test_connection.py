@@ -46,7 +46,9 @@ PACKETS: dict[str, Packet] = {
     "disconnect": Disconnect(),
     "auth": Auth(0x18, AuthProperties(authentication_method="M")),
 }
-LATER = Access(authenticate=lambda link, connect: None, methods=frozenset({"M"}), exchange=lambda *_: None)
+LATER = Access(
+    on_connect_authenticate=lambda link, connect: None, methods=frozenset({"M"}), on_auth_packet=lambda *_: None
+)
 
 
 def reach(world: World, state: str) -> Client:
@@ -160,7 +162,7 @@ def test_the_same_bytes_are_queued_for_all() -> None:
         sub.subscribe("t", 1)
     pub = world.client("pub")
     pub.connection.receive(encode(5, Publish("t", b"payload")), world.now)
-    queued = [sub.connection.out for sub in subs]
+    queued = [sub.connection.outbox.packets for sub in subs]
     assert all(len(out) == 1 for out in queued)
     assert len({id(out[0]) for out in queued}) == 2
     world.turn()
@@ -255,7 +257,7 @@ def test_nothing_held_is_processed_after_a_refusal() -> None:  # MQTT5-3.1.4-6, 
     assert a.one(Connack).reason_code == 0x86
     assert a.closed
     assert watch.read() == []
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
 
 
 def test_what_is_held_is_bounded() -> None:
@@ -287,7 +289,7 @@ def test_a_link_lost_while_the_question_is_open() -> None:
     a.send(Connect("a"))
     a.drop()
     assert not world.broker.answer(world.asks[0].question, Verdict(), world.now)
-    assert world.broker.by_client_id == {}
+    assert world.broker.sessions.by_client_id == {}
 
 
 def test_a_connect_that_does_not_end_is_not_waited_for() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.wire.block import block_of
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Packet, Publish, PublishProperties
@@ -39,7 +40,7 @@ def test_the_number_is_all_that_differs(
 
 
 def test_a_form_is_made_once() -> None:
-    message = Message(1, "t", b"x", 2, True, PublishProperties(content_type="c"), "", 0)
+    message = Message(1, "t", b"x", 2, True, block_of(PublishProperties(content_type="c")), "", 0)
     for version in (4, 5):
         for qos in (0, 1, 2):
             for retain in (False, True):
@@ -50,7 +51,7 @@ def test_a_form_is_made_once() -> None:
 
 def test_what_belongs_to_one_subscriber() -> None:
     given_ = PublishProperties(message_expiry_interval=10, user_property=[("a", "b")])
-    message = Message(1, "t", b"x", 1, False, given_, "", 5 * SECOND, 15 * SECOND)
+    message = Message(1, "t", b"x", 1, False, block_of(given_), "", 5 * SECOND, 15 * SECOND)
     data = message.encode(5, 1, False, True, 7, (3, 3), 2, False, message.waited(8 * SECOND + 1))
     got = decoded(5, data)
     assert isinstance(got, Publish)
@@ -67,6 +68,6 @@ def test_what_belongs_to_one_subscriber() -> None:
 
 
 def test_old_clients_get_no_properties() -> None:
-    message = Message(1, "t", b"x", 0, False, PublishProperties(content_type="c"), "", 0, NEVER)
+    message = Message(1, "t", b"x", 0, False, block_of(PublishProperties(content_type="c")), "", 0, NEVER)
     assert decoded(4, message.form(4, 0, False)) == Publish("t", b"x")
     assert decoded(4, message.encode(4, 0, False, False, 0, (), 0, True, 0)) == Publish("t", b"x")

@@ -63,7 +63,7 @@ def test_every_state_with_every_input(version: int, state: str, name: str) -> No
     assert pub.closed == (action == "in_use" and not v5)
     assert sub.payloads() == ([b"1"] if action.startswith("deliver") else [])
     if not pub.closed:
-        held = 5 in world.broker.by_client_id["pub"].received
+        held = 5 in world.broker.sessions.by_client_id["pub"].received
         assert held == (machine.STATES[machine.NEXT[at]] == "held")
 
 
@@ -123,10 +123,10 @@ def test_pubacks_that_wait_for_the_store_count() -> None:
     pub = world.client("pub")
     pub.send(Publish("t", b"1", 1, packet_id=1), Publish("t", b"2", 1, packet_id=2))
     assert pub.read() == []
-    assert pub.connection.unsettled == 2
+    assert pub.connection.outbox.unsettled == 2
     world.commit()
     assert pub.read() == [Puback(1), Puback(2)]
-    assert pub.connection.unsettled == 0
+    assert pub.connection.outbox.unsettled == 0
     pub.send(*(Publish("t", b"", 1, packet_id=n) for n in (3, 4, 5)))
     while world.commits:
         world.commit()

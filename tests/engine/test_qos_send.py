@@ -75,7 +75,7 @@ def test_every_state_with_every_input(state: str, name: str) -> None:
         for packet in got:
             packet.properties = None
         assert got == expected[action]
-    session = world.broker.by_client_id["sub"]
+    session = world.broker.sessions.by_client_id["sub"]
     assert (packet_id in session.inflight) == (after != "idle")
     if after != "idle":
         assert machine.STATES[session.inflight[packet_id].state] == after
@@ -141,7 +141,7 @@ def test_packet_identifiers_wrap_and_skip_those_in_use() -> None:  # MQTT5-2.2.1
     world = World()
     sub = world.client("sub")
     sub.subscribe("t", 1)
-    session = world.broker.by_client_id["sub"]
+    session = world.broker.sessions.by_client_id["sub"]
     session.next_packet_id = 65_535
     pub = world.client("pub")
     for n in range(3):
@@ -173,7 +173,7 @@ def test_a_client_that_does_not_read_costs_bounded_memory() -> None:
         pub.publish("t", b"x" * 99, 0)
         pub.publish("t", b"x" * 99, 1)
     counters = world.broker.counters
-    assert sub.connection.out == []
+    assert sub.connection.outbox.packets == []
     assert counters.dropped_slow == 50
     assert counters.dropped_queue_full == 40
     assert len(other.payloads()) == 100
@@ -254,10 +254,10 @@ def test_what_is_too_large_after_a_resume_is_given_up() -> None:  # MQTT5-3.1.2-
     small = ConnectProperties(session_expiry_interval=99, maximum_packet_size=50)
     sub = world.client("sub", clean_start=False, properties=small)
     assert sub.inbox == []
-    assert world.broker.by_client_id["sub"].inflight == {}
+    assert world.broker.sessions.by_client_id["sub"].inflight == {}
     world.client("pub").publish("t", b"y", 1)
     assert sub.payloads() == [b"y"]
-    assert sub.connection.quota == sub.connection.quota_maximum
+    assert sub.connection.quota == sub.connection.agreement.quota_maximum
 
 
 @pytest.mark.parametrize("interval", [None, 100])

@@ -68,7 +68,7 @@ def test_what_came_before_the_link_was_lost_counts(world: World, version: int) -
     assert watch.read() == []
     client.drop()
     assert watch.payloads() == [b"last"]
-    assert "a" not in world.broker.by_client_id
+    assert "a" not in world.broker.sessions.by_client_id
 
 
 def test_a_link_lost_in_the_middle_is_lost(world: World) -> None:
@@ -79,7 +79,7 @@ def test_a_link_lost_in_the_middle_is_lost(world: World) -> None:
     client.drop()
     assert watch.payloads() == [b"gone"]
     world.pass_time(1)
-    assert client.connection.out == []
+    assert client.connection.outbox.packets == []
 
 
 def test_one_subscribe_asks_for_no_more_than_may_wait(world: World) -> None:
@@ -89,5 +89,5 @@ def test_one_subscribe_asks_for_no_more_than_may_wait(world: World) -> None:
     got = client.read()
     assert got[0].reason_codes == [0, 0, 0x97, 0x97, 0x97]
     assert len(got) == 1 + 2 * RETAINED
-    assert set(world.broker.by_client_id["a"].subscriptions) == {"#", "+/+"}
+    assert set(world.broker.sessions.by_client_id["a"].subscriptions) == {"#", "+/+"}
     assert client.subscribe("none") == 0

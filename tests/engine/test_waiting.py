@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mqtt_ref.engine.access import ACCEPT, CHALLENGE, REFUSE, Access, Verdict
-from mqtt_ref.engine.intercept import ASK, LATER, Intercept, Refusal
+from mqtt_ref.engine.generated.events import Intercept, Watch
+from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.engine.watch import Watch
 from mqtt_ref.wire.packets import (
     Auth,
     AuthProperties,
@@ -62,7 +62,7 @@ def publisher(world: World) -> tuple[Client, Client]:
 
 
 def test_what_comes_behind_is_held_and_keeps_its_order() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client, watch = publisher(world)
     client.send(Publish("t", b"1"), Publish("t", b"2"), Pingreq())
     client.send(Publish("t", b"3", 1, packet_id=7))
@@ -71,13 +71,13 @@ def test_what_comes_behind_is_held_and_keeps_its_order() -> None:
     for payload in (b"1", b"2", b"3"):
         assert watch.messages() == []
         asked = world.answer(None)
-        assert (asked.event, asked.link) == ("on_publish", client.connection)
+        assert (asked.event, asked.connection) == ("on_publish", client.connection)
         assert watch.payloads() == [payload]
     assert [type(packet) for packet in client.read()] == [Pingresp, Puback]
 
 
 def test_others_do_not_wait() -> None:
-    world = world_with(publish=lambda link, packet: LATER if packet.topic == "slow" else None)
+    world = world_with(on_publish=lambda link, packet: LATER if packet.topic == "slow" else None)
     client, watch = publisher(world)
     client.send(Publish("slow", b"1"))
     world.client("other").publish("t", b"2")
@@ -87,7 +87,7 @@ def test_others_do_not_wait() -> None:
 
 
 def test_who_waits_gets_its_messages() -> None:
-    world = world_with(publish=lambda link, packet: LATER if packet.topic == "slow" else None)
+    world = world_with(on_publish=lambda link, packet: LATER if packet.topic == "slow" else None)
     client, _ = publisher(world)
     client.subscribe("t")
     client.send(Publish("slow"))
@@ -97,7 +97,7 @@ def test_who_waits_gets_its_messages() -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_any_chunking_gives_the_same(size: int) -> None:
-    world = world_with(publish=later, read=later)
+    world = world_with(on_publish=later, on_packet_read=later)
     watch = world.link()
     watch.send(Connect("watch"), Subscribe(1, [Subscription("#")]))
     world.answer(None)
@@ -117,7 +117,7 @@ def test_any_chunking_gives_the_same(size: int) -> None:
 
 
 def test_nobody_hooks_any_more_while_one_waits() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client, watch = publisher(world)
     client.send(Publish("t", b"1"))
     world.broker.set_hooks(None, None, None)
@@ -129,8 +129,8 @@ def test_nobody_hooks_any_more_while_one_waits() -> None:
 
 def test_processed_is_told_when_it_is_done() -> None:
     told: list[str] = []
-    watch = Watch(processed=lambda link, packet: told.append(type(packet).__name__))
-    world = world_with(watch=watch, publish=later)
+    watch = Watch(on_packet_processed=lambda link, packet: told.append(type(packet).__name__))
+    world = world_with(watch=watch, on_publish=later)
     client = world.client("c")
     client.send(Publish("t"), Pingreq())
     assert told == ["Connect"]
@@ -142,7 +142,7 @@ def test_processed_is_told_when_it_is_done() -> None:
 
 
 def test_publish_changed_refused_and_dropped() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client, watch = publisher(world)
     for n, answer in enumerate((Publish("other", b"changed", 1, packet_id=1), REFUSED, DROPPED), 1):
         client.send(Publish("t", b"x", 1, packet_id=n))
@@ -152,7 +152,7 @@ def test_publish_changed_refused_and_dropped() -> None:
 
 
 def test_access_to_publish() -> None:
-    world = world_with(Access(publish=ask, waits=True))
+    world = world_with(Access(on_acl_check_publish=ask, waits=True))
     client, watch = publisher(world)
     for n, code in enumerate((0, 0x87), 1):
         client.send(Publish("t", bytes([n]), 1, packet_id=n))
@@ -163,7 +163,7 @@ def test_access_to_publish() -> None:
 
 
 def test_access_then_publish() -> None:
-    world = world_with(Access(publish=ask, waits=True), publish=later)
+    world = world_with(Access(on_acl_check_publish=ask, waits=True), on_publish=later)
     client, watch = publisher(world)
     client.send(Publish("t", b"1"))
     assert world.answer(0).event == "on_acl_check"
@@ -172,7 +172,7 @@ def test_access_then_publish() -> None:
 
 
 def test_subscribe() -> None:
-    world = world_with(subscribe=later)
+    world = world_with(on_subscribe=later)
     client = world.client("c")
     client.send(Subscribe(1, [Subscription("a", 1)]), Pingreq())
     world.answer(Subscribe(1, [Subscription("b", 2)]))
@@ -188,7 +188,7 @@ def test_subscribe() -> None:
 
 
 def test_access_to_subscribe_is_asked_filter_by_filter() -> None:
-    world = world_with(Access(subscribe=ask, waits=True))
+    world = world_with(Access(on_acl_check_subscribe=ask, waits=True))
     client = world.client("c")
     client.send(Subscribe(1, [Subscription("a", 1), Subscription("b", 2), Subscription("c")]), Pingreq())
     topics = [world.answer(code).topic for code in (0, 0x87, 0)]
@@ -199,7 +199,7 @@ def test_access_to_subscribe_is_asked_filter_by_filter() -> None:
 
 
 def test_unsubscribe() -> None:
-    world = world_with(unsubscribe=later)
+    world = world_with(on_unsubscribe=later)
     client = world.client("c")
     for answer, codes in ((Unsubscribe(3, ["a"]), [0]), (REFUSED, [0x80]), (None, [0x11])):
         client.subscribe("a")
@@ -209,7 +209,7 @@ def test_unsubscribe() -> None:
 
 
 def test_connect() -> None:
-    world = world_with(connect=later)
+    world = world_with(on_connect=later)
     client = world.link()
     client.send(Connect("c"), Pingreq())
     assert world.answer(None).event == "on_connect"
@@ -222,8 +222,8 @@ def test_connect() -> None:
 
 
 def test_connect_then_authentication_then_will() -> None:
-    access = Access(authenticate=lambda link, connect: None, publish=ask, waits=True)
-    world = world_with(access, connect=later)
+    access = Access(on_connect_authenticate=lambda link, connect: None, on_acl_check_publish=ask, waits=True)
+    world = world_with(access, on_connect=later)
     client = world.link()
     client.send(Connect("c", will=Will("w")), Pingreq())
     events = [world.answer(answer).event for answer in (None, Verdict(ACCEPT), 0)]
@@ -233,7 +233,7 @@ def test_connect_then_authentication_then_will() -> None:
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_a_will_that_may_not_be(version: int) -> None:
-    world = world_with(Access(publish=ask, waits=True))
+    world = world_with(Access(on_acl_check_publish=ask, waits=True))
     client = world.link(version)
     client.send(Connect("c", protocol_version=version, will=Will("w")))
     world.answer(0x87)
@@ -242,8 +242,8 @@ def test_a_will_that_may_not_be(version: int) -> None:
 
 
 def test_nothing_is_read_before_it_is_known_who_sent_it() -> None:
-    access = Access(authenticate=lambda link, connect: None, publish=ask, waits=True)
-    world = world_with(access, read=later)
+    access = Access(on_connect_authenticate=lambda link, connect: None, on_acl_check_publish=ask, waits=True)
+    world = world_with(access, on_packet_read=later)
     client = world.link()
     client.send(Connect("c", will=Will("w")), Pingreq(), Publish("t", qos=1, packet_id=1))
     answers: list[object] = [None, Verdict(ACCEPT), 0, None, None, 0]
@@ -260,10 +260,10 @@ def test_nothing_is_read_before_it_is_known_who_sent_it() -> None:
 
 def test_what_was_held_before_there_were_hooks_goes_first() -> None:
     world = World()
-    world.broker.set_access(Access(authenticate=lambda link, connect: None))
+    world.broker.set_access(Access(on_connect_authenticate=lambda link, connect: None))
     client = world.link()
     client.send(Connect("c"), Pingreq())
-    world.broker.set_hooks(world.broker.access, None, Intercept(publish=later))
+    world.broker.set_hooks(world.broker.access, None, Intercept(on_publish=later))
     client.send(Publish("t", qos=1, packet_id=1))
     world.answer(Verdict(ACCEPT))
     world.answer(None)
@@ -271,8 +271,8 @@ def test_what_was_held_before_there_were_hooks_goes_first() -> None:
 
 
 def test_an_exchange_whose_packets_are_read() -> None:
-    access = Access(methods=frozenset({"M"}), exchange=lambda *_: None)
-    world = world_with(access, read=later)
+    access = Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
+    world = world_with(access, on_packet_read=later)
     client = world.link()
     client.send(Connect("c", properties=ConnectProperties(authentication_method="M")))
     world.answer(None)
@@ -286,7 +286,7 @@ def test_an_exchange_whose_packets_are_read() -> None:
 
 
 def test_read_refused_and_dropped() -> None:
-    world = world_with(read=lambda link, packet: None if isinstance(packet, Connect) else LATER)
+    world = world_with(on_packet_read=lambda link, packet: None if isinstance(packet, Connect) else LATER)
     client = world.client("c")
     client.send(Pingreq(), Pingreq(), Publish("t"), Pingreq())
     world.answer(DROPPED)
@@ -300,13 +300,13 @@ def test_read_refused_and_dropped() -> None:
 
 
 def test_wills_wait_for_nobody() -> None:
-    world = world_with(will=later)
+    world = world_with(on_will=later)
     _, watch = publisher(world)
     for answer, payloads in ((None, [b"gone"]), (Will("w", b"changed"), [b"changed"]), (REFUSED, []), (DROPPED, [])):
         world.client("c", will=Will("w", b"gone")).drop()
         assert watch.messages() == []
         asked = world.answer(answer)
-        assert (asked.event, asked.link) == ("on_will", None)
+        assert (asked.event, asked.connection) == ("on_will", None)
         assert watch.payloads() == payloads
 
 
@@ -316,11 +316,11 @@ def test_wills_wait_for_nobody() -> None:
 @pytest.mark.parametrize(
     ("slots", "sent", "code"),
     [
-        ({"publish": later}, Publish("t", qos=1, packet_id=1), 0x80),
-        ({"access": Access(publish=ask, waits=True)}, Publish("t", qos=1, packet_id=1), 0x87),
-        ({"subscribe": later}, Subscribe(1, [Subscription("t")]), [0x80]),
-        ({"access": Access(subscribe=ask, waits=True)}, Subscribe(1, [Subscription("t")]), [0x87]),
-        ({"unsubscribe": later}, Unsubscribe(1, ["t"]), [0x11]),
+        ({"on_publish": later}, Publish("t", qos=1, packet_id=1), 0x80),
+        ({"access": Access(on_acl_check_publish=ask, waits=True)}, Publish("t", qos=1, packet_id=1), 0x87),
+        ({"on_subscribe": later}, Subscribe(1, [Subscription("t")]), [0x80]),
+        ({"access": Access(on_acl_check_subscribe=ask, waits=True)}, Subscribe(1, [Subscription("t")]), [0x87]),
+        ({"on_unsubscribe": later}, Unsubscribe(1, ["t"]), [0x11]),
     ],
 )
 def test_too_late_is_no(slots: dict[str, Any], sent: Packet, code: int | list[int]) -> None:
@@ -340,10 +340,10 @@ def test_too_late_is_no(slots: dict[str, Any], sent: Packet, code: int | list[in
 @pytest.mark.parametrize(
     ("slots", "code"),
     [
-        ({"read": later}, 0x80),
-        ({"connect": later}, 0x80),
-        ({"access": Access(authenticate=lambda link, connect: None)}, 0x87),
-        ({"access": Access(publish=ask, waits=True)}, 0x87),
+        ({"on_packet_read": later}, 0x80),
+        ({"on_connect": later}, 0x80),
+        ({"access": Access(on_connect_authenticate=lambda link, connect: None)}, 0x87),
+        ({"access": Access(on_acl_check_publish=ask, waits=True)}, 0x87),
     ],
 )
 def test_too_late_to_connect(slots: dict[str, Any], code: int) -> None:
@@ -356,7 +356,7 @@ def test_too_late_to_connect(slots: dict[str, Any], code: int) -> None:
 
 
 def test_too_late_to_read_closes() -> None:
-    world = world_with(read=lambda link, packet: None if isinstance(packet, Connect) else LATER)
+    world = world_with(on_packet_read=lambda link, packet: None if isinstance(packet, Connect) else LATER)
     client = world.client("c")
     client.send(Pingreq())
     world.pass_time(5.1)
@@ -364,7 +364,7 @@ def test_too_late_to_read_closes() -> None:
 
 
 def test_too_late_for_a_will() -> None:
-    world = world_with(will=later)
+    world = world_with(on_will=later)
     _, watch = publisher(world)
     world.client("c", will=Will("w")).drop()
     world.pass_time(5.1)
@@ -373,7 +373,7 @@ def test_too_late_for_a_will() -> None:
 
 
 def test_the_time_is_an_option() -> None:
-    world = world_with(options=Options(bounds=Bounds(hook_timeout=0.25)), publish=later)
+    world = world_with(options=Options(bounds=Bounds(hook_timeout=0.25)), on_publish=later)
     client = world.client("c")
     client.send(Publish("t", qos=1, packet_id=1))
     world.pass_time(0.3)
@@ -381,7 +381,7 @@ def test_the_time_is_an_option() -> None:
 
 
 def test_keep_alive_goes_on_while_one_waits() -> None:
-    world = world_with(options=Options(bounds=Bounds(hook_timeout=100)), publish=later)
+    world = world_with(options=Options(bounds=Bounds(hook_timeout=100)), on_publish=later)
     client = world.client("c", keep_alive=10)
     client.send(Publish("t"))
     world.pass_time(14)
@@ -394,7 +394,7 @@ def test_keep_alive_goes_on_while_one_waits() -> None:
 
 
 def test_the_connect_timeout_does_not_end_a_question() -> None:
-    world = world_with(options=Options(bounds=Bounds(hook_timeout=100, connect_timeout=1)), connect=later)
+    world = world_with(options=Options(bounds=Bounds(hook_timeout=100, connect_timeout=1)), on_connect=later)
     client = world.link()
     client.send(Connect("c"))
     world.pass_time(20)
@@ -406,7 +406,7 @@ def test_the_connect_timeout_does_not_end_a_question() -> None:
 
 
 def test_what_is_held_is_bounded() -> None:
-    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), publish=later)
+    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), on_publish=later)
     client = world.client("c")
     for _ in range(4):
         client.send(Publish("t", b"x" * 300))
@@ -418,7 +418,7 @@ def test_what_is_held_is_bounded() -> None:
 
 
 def test_what_is_held_before_the_connack_is_bounded() -> None:
-    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), connect=later)
+    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), on_connect=later)
     client = world.link()
     client.send(Connect("c"))
     for _ in range(4):
@@ -427,7 +427,7 @@ def test_what_is_held_before_the_connack_is_bounded() -> None:
 
 
 def test_the_bound_is_for_what_is_held_at_once() -> None:
-    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), publish=later)
+    world = world_with(options=Options(bounds=Bounds(held_bytes=1000)), on_publish=later)
     client = world.client("c")
     for _ in range(10):
         client.send(Publish("t", b"x" * 300), Publish("t", b"x" * 300))
@@ -441,22 +441,22 @@ def test_the_bound_is_for_what_is_held_at_once() -> None:
 
 def test_a_client_that_said_all_it_had_to_say_and_left() -> None:
     """It published, said goodbye and closed: both count, though the answer came after the link was gone."""
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     watch = world.client("watch")
     watch.subscribe("#")
     client = world.client("c", will=Will("w", b"gone"))
     client.send(Publish("t", b"1"), Publish("t", b"2"), Disconnect())
     client.drop()
-    assert "c" in world.broker.by_client_id
+    assert "c" in world.broker.sessions.by_client_id
     world.answer(None)
     world.answer(None)
     assert watch.payloads() == [b"1", b"2"]
-    assert "c" not in world.broker.by_client_id
+    assert "c" not in world.broker.sessions.by_client_id
     assert world.asks == []
 
 
 def test_a_client_that_left_without_a_word() -> None:
-    world = world_with(publish=lambda link, packet: LATER if packet.topic == "t" else None)
+    world = world_with(on_publish=lambda link, packet: LATER if packet.topic == "t" else None)
     watch = world.client("watch")
     watch.subscribe("#")
     client = world.client("c", will=Will("w", b"gone"))
@@ -469,7 +469,7 @@ def test_a_client_that_left_without_a_word() -> None:
 
 
 def test_a_client_that_left_is_not_waited_for_long() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     watch = world.client("watch")
     watch.subscribe("#")
     client = world.client("c", will=Will("w", b"gone"))
@@ -477,13 +477,14 @@ def test_a_client_that_left_is_not_waited_for_long() -> None:
     world.pass_time(3)
     client.drop()
     world.pass_time(10)
-    assert "c" not in world.broker.by_client_id
+    assert "c" not in world.broker.sessions.by_client_id
     assert [m.topic for m in watch.messages()] == ["w"]
-    assert not client.connection.held_bytes or client.connection.behind is None
+    waiting = client.connection.waiting
+    assert waiting is None or waiting.behind is None
 
 
 def test_a_takeover_ends_what_was_pending() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client, watch = publisher(world)
     client.send(Publish("t", b"1"))
     world.client("c")
@@ -494,17 +495,17 @@ def test_a_takeover_ends_what_was_pending() -> None:
 
 
 def test_a_link_that_is_lost_before_the_connack() -> None:
-    world = world_with(connect=later)
+    world = world_with(on_connect=later)
     client = world.link()
     client.send(Connect("c"))
     client.drop()
     assert [one.question for one in world.withdrawn] == [world.asks[0].question]
     assert not world.broker.answer(world.asks[0].question, None, world.now)
-    assert world.broker.by_client_id == {}
+    assert world.broker.sessions.by_client_id == {}
 
 
 def test_shutdown_while_one_waits() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client = world.client("c")
     client.send(Publish("t"))
     world.broker.shutdown(world.now)
@@ -514,7 +515,7 @@ def test_shutdown_while_one_waits() -> None:
 
 
 def test_a_violation_behind_waits_too() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client, watch = publisher(world)
     client.send(Publish("t", b"1"))
     client.send_raw(b"\xf1\x00")
@@ -528,7 +529,7 @@ def test_a_violation_behind_waits_too() -> None:
 
 
 def test_an_answer_of_the_wrong_kind() -> None:
-    world = world_with(Access(authenticate=lambda link, connect: None))
+    world = world_with(Access(on_connect_authenticate=lambda link, connect: None))
     world.link().send(Connect("c"))
     with pytest.raises(TypeError, match="Verdict"):
         world.broker.answer(world.asks[0].question, True, world.now)
@@ -539,7 +540,7 @@ def test_an_answer_that_nobody_asked_for() -> None:
 
 
 def test_a_late_refusal_of_authentication() -> None:
-    world = world_with(Access(authenticate=lambda link, connect: None))
+    world = world_with(Access(on_connect_authenticate=lambda link, connect: None))
     client = world.link()
     client.send(Connect("c"))
     world.answer(Verdict(REFUSE, 0x86))
@@ -547,8 +548,8 @@ def test_a_late_refusal_of_authentication() -> None:
 
 
 def test_renewal_goes_on_beside_a_pending_publish() -> None:
-    access = Access(methods=frozenset({"M"}), exchange=lambda *_: None)
-    world = world_with(access, publish=later)
+    access = Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: None)
+    world = world_with(access, on_publish=later)
     client = world.link()
     client.send(Connect("c", properties=ConnectProperties(authentication_method="M")))
     world.answer(Verdict(ACCEPT))
@@ -563,7 +564,7 @@ def test_renewal_goes_on_beside_a_pending_publish() -> None:
 
 
 def test_effects_say_what_they_are() -> None:
-    world = world_with(publish=later)
+    world = world_with(on_publish=later)
     client = world.client("c")
     client.send(Publish("t"))
     world.pass_time(6)

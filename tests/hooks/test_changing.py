@@ -156,7 +156,7 @@ def test_a_dropped_publish_is_acknowledged_and_delivered_to_nobody() -> None:
     assert client.publish("t", qos=1).reason_code == 0
     assert client.publish("t", qos=2, retain=True).reason_code == 0
     assert client.messages() == []
-    assert len(world.broker.retained_messages) == 0
+    assert len(world.broker.retained.store) == 0
     assert world.broker.counters.dropped_by_hook == 3
 
 
@@ -272,7 +272,7 @@ def test_a_packet_is_changed_as_it_is_read() -> None:
     world = world_with("on_packet_read", change)
     client = world.client("c")
     assert client.subscribe("t", 0) == 1
-    assert list(world.broker.by_client_id["c"].subscriptions) == ["other"]
+    assert list(world.broker.sessions.by_client_id["c"].subscriptions) == ["other"]
 
 
 def test_every_packet_is_read() -> None:
@@ -292,7 +292,7 @@ def test_a_connect_may_be_changed_as_it_is_read() -> None:
 
     world = world_with("on_packet_read", rename)
     world.client("c", 4)
-    assert list(world.broker.by_client_id) == ["tenant/c"]
+    assert list(world.broker.sessions.by_client_id) == ["tenant/c"]
 
 
 def test_a_dropped_packet_is_as_if_it_had_not_come() -> None:
@@ -345,7 +345,7 @@ def test_a_subscription_may_be_changed() -> None:
     world = world_with("on_subscribe", lower)
     client = world.client("c")
     assert client.subscribe("t", 2) == 0
-    assert world.broker.by_client_id["c"].subscriptions == {"c/t": (0, 5)}
+    assert world.broker.sessions.by_client_id["c"].subscriptions == {"c/t": (0, 5)}
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_all_filters_are_refused(answer: Any, code: int) -> None:
     suback = client.ask(Subscribe(1, [Subscription("x"), Subscription("y")]))
     assert isinstance(suback, Suback)
     assert suback.reason_codes == [code, code]
-    assert world.broker.by_client_id["c"].subscriptions == {}
+    assert world.broker.sessions.by_client_id["c"].subscriptions == {}
 
 
 def test_access_is_checked_for_what_a_hook_made_of_it() -> None:
@@ -390,7 +390,7 @@ def test_an_unsubscribe_may_be_changed() -> None:
     client.subscribe("a")
     client.subscribe("b")
     client.unsubscribe("a")
-    assert list(world.broker.by_client_id["c"].subscriptions) == ["a"]
+    assert list(world.broker.sessions.by_client_id["c"].subscriptions) == ["a"]
 
 
 @pytest.mark.parametrize(("given", "told"), [(0x87, 0x87), (0x97, 0x80)])
@@ -402,7 +402,7 @@ def test_an_unsubscribe_may_be_refused(given: int, told: int) -> None:
         unsuback = client.ask(Unsubscribe(3, ["a"]))
         assert isinstance(unsuback, Unsuback)
         assert unsuback.reason_codes == codes
-        assert list(world.broker.by_client_id["c"].subscriptions) == ["a"]
+        assert list(world.broker.sessions.by_client_id["c"].subscriptions) == ["a"]
 
 
 @pytest.mark.parametrize("wrong", [ValueError("a bug"), Unsubscribe(9, ["a"]), Unsubscribe(2, ["a", "b"]), Drop()])

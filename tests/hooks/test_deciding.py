@@ -95,7 +95,7 @@ def test_a_decision_may_change_the_user_name() -> None:
     seen = Says(Decision(True, username="carol"), True)
     world = world_with(seen)
     world.client("c", username="certificate 7")
-    session = world.broker.by_client_id["c"]
+    session = world.broker.sessions.by_client_id["c"]
     assert session.username == "carol"
 
 
@@ -271,7 +271,7 @@ def test_an_exchange_and_its_renewal() -> None:
     assert isinstance(connack, Connack)
     assert connack.properties is not None
     assert (connack.reason_code, connack.properties.authentication_data) == (0, b"welcome")
-    assert world.broker.by_client_id["c"].username == "carol"
+    assert world.broker.sessions.by_client_id["c"].username == "carol"
     assert client.ask(auth(0x19, b"start")).reason_code == 0x18
     assert client.ask(auth(0x18, b"cba")).reason_code == 0
     assert [row[3] for row in hook.seen] == [False, False, True, True]

@@ -357,7 +357,7 @@ def test_a_client_that_never_completes_does_not_hang_the_broker() -> None:
         sent = [packet for packet in client.read() if isinstance(packet, Publish)]
         client.send(*(Pubrec(packet.packet_id) for packet in sent))
         client.drop()
-    assert len(world.broker.by_client_id["c"].inflight) == 8
+    assert len(world.broker.sessions.by_client_id["c"].inflight) == 8
     assert told
 
 
@@ -378,7 +378,7 @@ def test_clients_that_expire() -> None:
     world.client("c", properties=KEEP).drop()
     world.client("d").drop()
     world.client("e", properties=KEEP).drop()
-    world.broker.remove_session("e", world.now)
+    world.broker.sessions.remove("e", world.now)
     world.pass_time(200)
     assert told == [("client_expired", "c")]
 

@@ -233,7 +233,7 @@ def test_reset(site: Site, client: RawClient) -> None:
     assert site.get(f"{V1}/sessions").json["items"] == site.get(f"{V1}/retained").json["items"] == []
     state = site.get("/info").json
     assert (state["clients_total"], state["retained"], state["subscriptions"]) == (0, 0, 0)
-    assert site.server.broker.retained_messages.get("$SYS/broker/version") is not None
+    assert site.server.broker.retained.store.get("$SYS/broker/version") is not None
 
 
 def test_reload(site: Site) -> None:

@@ -81,7 +81,7 @@ def test_the_server_publishes_sys_topics(serve: Serve) -> None:
 
 def test_no_sys_topics_are_wished(serve: Serve) -> None:
     site = serve(HttpListener(port=0), options=Options(sys_topic_resend_interval=0))
-    assert len(site.server.broker.retained_messages) == 0
+    assert len(site.server.broker.retained.store) == 0
     assert site.get("/info").json["uptime"] >= 0
 
 

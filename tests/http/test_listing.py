@@ -27,8 +27,8 @@ def world() -> World:
         if number % 3 == 0:
             client.drop()
     for number in range(6):
-        world.broker.remove_session(f"c{number * 5:02}", world.now)
-        world.broker.remove_retained(f"r/{number * 5:02}")
+        world.broker.sessions.remove(f"c{number * 5:02}", world.now)
+        world.broker.retained.remove(f"r/{number * 5:02}")
     return world
 
 

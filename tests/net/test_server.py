@@ -122,7 +122,7 @@ def test_a_callback_that_fails_costs_its_connection_only(caplog: pytest.LogCaptu
             assert not good.inbox
 
     with caplog.at_level(logging.CRITICAL, "asyncio"):
-        beside(deciding(Access(publish=publish)), client)
+        beside(deciding(Access(on_acl_check_publish=publish)), client)
 
 
 def test_a_question_that_nobody_answers_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
@@ -130,13 +130,13 @@ def test_a_question_that_nobody_answers_is_a_no(caplog: pytest.LogCaptureFixture
         with RawClient(port) as one:
             return one.connect("who").reason_code
 
-    server = deciding(Access(authenticate=lambda link, connect: None))
+    server = deciding(Access(on_connect_authenticate=lambda link, connect: None))
     assert beside(server, client) >= 0x80
 
 
 def test_a_question_is_answered_later() -> None:
     async def run() -> int:
-        server = deciding(Access(authenticate=lambda link, connect: None))
+        server = deciding(Access(on_connect_authenticate=lambda link, connect: None))
         async with server:
             driver = server.driver
 

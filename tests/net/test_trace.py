@@ -5,42 +5,69 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 
-from mqtt_ref.net.trace import Framer, Trace
+from mqtt_ref.net.trace import NEVER, Trace, TracedLink, When
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Publish
-from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation
 
 STREAM = [Connect("me"), Publish("t", b"x" * 300, qos=1, packet_id=3), Pingreq()]
 
 
+class Shown(Trace):
+    """Keeps what a link shows."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.packets: list[tuple[Any, bytes, int]] = []
+        self.rests: list[tuple[str, bytes]] = []
+        self.link = TracedLink(self, 1)
+
+    def packet(self, conn: int, way: str, packet: Any, raw: bytes, version: int, name: str, when: When = NEVER) -> None:
+        self.packets.append((packet, raw, version))
+
+    def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
+        self.rests.append((what, raw))
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 1000])
 def test_packets_with_their_bytes_in_any_chunking(size: int) -> None:
     data = b"".join(encode(5, packet) for packet in STREAM)
-    framer = Framer(CLIENT)
-    found = [pair for at in range(0, len(data), size) for pair in framer.feed(data[at : at + size])]
-    assert [packet for packet, _ in found] == STREAM
-    assert b"".join(raw for _, raw in found) == data
-    assert framer.version == 5
+    shown = Shown()
+    for at in range(0, len(data), size):
+        shown.link.client(data[at : at + size], at + 1)
+    assert [packet for packet, _, _ in shown.packets] == STREAM
+    assert b"".join(raw for _, raw, _ in shown.packets) == data
+    assert {version for _, _, version in shown.packets} == {5}
+    assert not shown.rests
 
 
 def test_it_goes_on_after_a_broken_packet() -> None:
-    framer = Framer(SERVER)
-    framer.version = 5
-    found = framer.feed(b"\x20\x01\x00" + encode(5, Connack()))
-    assert isinstance(found[0][0], Violation)
-    assert found[1][0] == Connack()
+    shown = Shown()
+    shown.link.client(encode(5, Connect("me")), 1)
+    shown.link.server(b"\x20\x01\x00" + encode(5, Connack()), 2)
+    assert isinstance(shown.packets[1][0], Violation)
+    assert shown.packets[2][0] == Connack()
 
 
-def test_what_has_no_end_is_kept_apart() -> None:
-    framer = Framer(CLIENT)
-    assert framer.feed(b"\x10\xff\xff\xff\xff\x01abc") == []
-    assert framer.lost
-    assert framer.rest == b"\x10\xff\xff\xff\xff\x01abc"
-    assert framer.feed(b"more") == []
+def test_what_has_no_end_is_shown_once_as_it_is() -> None:
+    shown = Shown()
+    shown.link.client(b"\x10\xff\xff\xff\xff\x01abc", 1)
+    shown.link.client(b"more", 2)
+    shown.link.closed(3)
+    assert not shown.packets
+    assert shown.rests == [("no packet", b"\x10\xff\xff\xff\xff\x01abc")]
+
+
+def test_what_is_not_whole_at_the_end_is_shown_too() -> None:
+    shown = Shown()
+    shown.link.client(b"\x30\x05\x00", 1)
+    shown.link.server(b"\x20", 2)
+    shown.link.closed(3)
+    assert shown.rests == [("incomplete", b"\x30\x05\x00"), ("incomplete", b"\x20")]
 
 
 def test_records() -> None:

@@ -26,6 +26,7 @@ from websockets.uri import parse_uri
 
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.options import Bounds, Capabilities, Options
+from mqtt_ref.net.layer import Stack
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.net.websocket import FRAME, LOCAL_PAGES, WebSocket, WebSocketListener
@@ -171,22 +172,20 @@ class Transport:
         return None
 
 
-class Channel:
-    """A channel that keeps what comes."""
+class Top(Stack):
+    """A WebSocket, and on top of it what keeps the bytes that come."""
 
     def __init__(self) -> None:
         self.driver = self
         self.broker = Broker()
         self.loop = self
         self.received = b""
+        self.compose([WebSocket(self)])  # type: ignore[arg-type]
 
-    def offered(self, protocols: tuple[str, ...]) -> bool:
-        return False
-
-    def connection_made(self, transport: Any) -> None:
+    def opened(self, now: int) -> None:
         self.connection = self.broker.connect(1)
 
-    def data_received(self, data: bytes) -> None:
+    def receive(self, data: bytes, now: int) -> None:
         assert data
         self.received += data
 
@@ -206,11 +205,10 @@ def test_any_frames_in_any_reads_give_the_same_stream(
 ) -> None:
     """Bytes cut into frames, fragmented messages and reads in every way, with pings between; not one is lost."""
     client = ClientProtocol(parse_uri("ws://127.0.0.1/"), subprotocols=MQTT)
-    channel, transport = Channel(), Transport()
-    websocket = WebSocket(channel)  # type: ignore[arg-type]
-    websocket.connection_made(transport)  # type: ignore[arg-type]
+    stack, transport = Top(), Transport()
+    stack.connection_made(transport)  # type: ignore[arg-type]
     client.send_request(client.connect())
-    websocket.data_received(b"".join(client.data_to_send()))
+    stack.data_received(b"".join(client.data_to_send()))
     client.receive_data(transport.written)
     left = stream
     within = False
@@ -227,11 +225,11 @@ def test_any_frames_in_any_reads_give_the_same_stream(
     before = len(transport.written)
     for size in reads:
         if raw:
-            websocket.data_received(raw[:size])
+            stack.data_received(raw[:size])
             raw = raw[size:]
     if raw:
-        websocket.data_received(raw)
-    assert channel.received == stream
+        stack.data_received(raw)
+    assert stack.received == stream
     client.receive_data(transport.written[before:])
     assert [event.opcode for event in client.events_received()[1:]] == [Opcode.PONG] * pings
 
@@ -239,12 +237,11 @@ def test_any_frames_in_any_reads_give_the_same_stream(
 @given(st.binary(min_size=1, max_size=3 * FRAME))
 def test_what_is_written_arrives_in_frames_that_every_client_takes(data: bytes) -> None:
     client = ClientProtocol(parse_uri("ws://127.0.0.1/"), subprotocols=MQTT, max_size=FRAME)
-    channel, transport = Channel(), Transport()
-    websocket = WebSocket(channel)  # type: ignore[arg-type]
-    websocket.connection_made(transport)  # type: ignore[arg-type]
+    stack, transport = Top(), Transport()
+    stack.connection_made(transport)  # type: ignore[arg-type]
     client.send_request(client.connect())
-    websocket.data_received(b"".join(client.data_to_send()))
-    websocket.write(data)
+    stack.data_received(b"".join(client.data_to_send()))
+    stack.top.write([data[:10], data[10:]] if len(data) > 10 else [data], 1)
     client.receive_data(transport.written)
     frames = [event for event in client.events_received() if isinstance(event, Frame)]
     assert {frame.opcode for frame in frames} == {Opcode.BINARY}

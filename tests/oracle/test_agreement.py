@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from mqtt_ref.oracle.bench import ThreadedBench
+from mqtt_ref.oracle.facade import Oracle
 from mqtt_ref.oracle.faults import __main__ as played  # noqa: F401  (it registers the faults)
 from mqtt_ref.oracle.faults.catalogue import FAULTS, Fault, from_vectors
 from mqtt_ref.oracle.faults.stage import Stage
@@ -108,22 +108,22 @@ def test_any_bytes_in_any_pieces(seed: int) -> None:
 
 def test_silence_and_a_packet_that_comes_slowly() -> None:
     """What depends on time alone is the same: the trace says when it was looked, and when a packet began."""
-    with ThreadedBench() as bench:
-        with socket.create_connection(("127.0.0.1", bench.port), 5) as slow:
+    with Oracle(check=False) as oracle:
+        with socket.create_connection(("127.0.0.1", oracle.port), 5) as slow:
             slow.sendall(encode(V5, Connect("slow", keep_alive=1)))
-            with socket.create_connection(("127.0.0.1", bench.port), 5) as silent:
+            with socket.create_connection(("127.0.0.1", oracle.port), 5) as silent:
                 silent.sendall(encode(V5, Connect("silent", keep_alive=1)))
                 data = encode(V5, Publish("a", bytes(50)))
                 for at in range(0, len(data), 10):
                     slow.sendall(data[at : at + 10])
                     time.sleep(0.3)
                 end = time.monotonic() + 10
-                while not bench.findings and time.monotonic() < end:
+                while not oracle.findings and time.monotonic() < end:
                     time.sleep(0.05)
-        trace = "\n".join(map(json.dumps, bench.trace))
-        assert [finding.client_id for finding in bench.findings] == ["silent"]
+        trace = "\n".join(map(json.dumps, oracle.records))
+        assert [finding.client_id for finding in oracle.findings] == ["silent"]
         assert [json.loads(line)["dir"] for line in trace.splitlines()].count("begin") == 1
-        check_trace(trace, bench.findings)
+        check_trace(trace, oracle.findings)
 
 
 def test_a_trace_of_the_first_form_is_read() -> None:

@@ -192,8 +192,8 @@ def test_no_client_that_is_sending_is_silent(tmp_path: Path) -> None:
             client.link.close()
 
     async def run() -> None:
-        channels = Live(judge).channel
-        async with Server(listeners=listeners, hooks=[AllowAll()], tables=policy("record"), channels=channels):
+        layers = Live(judge).layers
+        async with Server(listeners=listeners, hooks=[AllowAll()], tables=policy("record"), layers=layers):
             await asyncio.to_thread(play)
 
     asyncio.run(run())

@@ -48,7 +48,7 @@ def api() -> Iterator[Api]:
     listener = HttpListener(port=0, app=control.app, guard=Guard(TOKEN))
     with ThreadedServer(listeners=[listener], hooks=[control]):
         yield Api(listener.port)
-    assert control.benches == {}
+    assert control.oracles == {}
 
 
 def link(port: int, *packets: Any) -> socket.socket:

@@ -19,7 +19,7 @@ from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.net.unix import UnixListener
 from mqtt_ref.net.websocket import WebSocketListener
 from mqtt_ref.oracle.actions import Close, Drop, Freeze, Limit
-from mqtt_ref.oracle.bench import ThreadedBench
+from mqtt_ref.oracle.facade import Oracle
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.recorder import Condition
 from mqtt_ref.oracle.rules import Rule
@@ -102,8 +102,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[List
 
 def test_rules_act(place: tuple[Listener, str | None]) -> None:
     listener, authority = place
-    with ThreadedBench(rules=RULES, listeners=[listener]) as bench:
-        pipe = Pipe(bench.url, authority)
+    with Oracle(rules=RULES, listeners=[listener], check=False) as oracle:
+        pipe = Pipe(oracle.url, authority)
         pipe.send(SENT)
         connack, puback, first, second = Decoder(5, SERVER).feed(pipe.rest())
         pipe.close()
@@ -112,17 +112,17 @@ def test_rules_act(place: tuple[Listener, str | None]) -> None:
         assert connack.properties.receive_maximum == 7
         assert isinstance(puback, Puback)
         assert (puback.packet_id, first, second) == (2, Pingresp(), Pingresp())
-        bench.wait(Condition(disconnected="X"))
+        oracle.wait(Condition(disconnected="X"))
 
 
 def test_a_frozen_link_is_cut_by_a_reset(place: tuple[Listener, str | None]) -> None:
     listener, authority = place
     rule = Rule(when=Match(packet="CONNECT", by="X"), do=Freeze())
-    with ThreadedBench(rules=[rule], listeners=[listener]) as bench:
-        pipe = Pipe(bench.url, authority)
+    with Oracle(rules=[rule], listeners=[listener], check=False) as oracle:
+        pipe = Pipe(oracle.url, authority)
         pipe.send(encode(5, Connect("X")))
-        bench.wait(Condition(fired="1"))
-        bench.reset()
+        oracle.wait(Condition(fired="1"))
+        oracle.reset()
         try:
             assert pipe.rest() == b""
         except (OSError, ConnectionClosedError):

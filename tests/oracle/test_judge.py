@@ -367,7 +367,7 @@ def test_a_huge_packet_is_not_held() -> None:
     watched.client(b"\x30\xff\xff\xff\x7f" + bytes(100), NOW + SETTLE)
     assert watched.blind
     assert not judge.findings
-    assert watched.sent.have < 1000
+    assert watched.sent.buffered < 1000
 
 
 # ---------------------------------------------------------------- how it goes on, and what it keeps

@@ -35,7 +35,7 @@ def served(play: Callable[[int], Any], name: str = "record", options: Options | 
     live = Live(judge)
 
     async def run() -> Any:
-        async with Server(options, hooks=[AllowAll()], tables=policy(name), channels=live.channel) as server:
+        async with Server(options, hooks=[AllowAll()], tables=policy(name), layers=live.layers) as server:
             return await asyncio.to_thread(play, server.port)
 
     return asyncio.run(run()), judge
@@ -185,7 +185,7 @@ def over_websocket(
         return got
 
     async def run() -> list[Any]:
-        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), channels=Live(judge).channel):
+        async with Server(listeners=[listener], hooks=[AllowAll()], tables=policy(name), layers=Live(judge).layers):
             return await asyncio.to_thread(play)
 
     return asyncio.run(run()), judge

@@ -51,9 +51,9 @@ def test_a_script(tmp_path: Path) -> None:
         policy="close",
         clock=10.0,
     )
-    bench = read_plan(path).bench()
-    assert bench.server.options.capabilities.receive_maximum == 1
-    assert bench.clock.scale == 10
+    oracle = read_plan(path).oracle()
+    assert oracle.server.options.capabilities.receive_maximum == 1
+    assert oracle.clock.scale == 10
 
 
 def test_everything_that_is_wrong_is_said_with_its_place(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from time import monotonic
 
 import pytest
 
-from mqtt_ref.oracle.bench import ThreadedBench
 from mqtt_ref.oracle.coverage import scenarios
+from mqtt_ref.oracle.facade import Oracle
 from mqtt_ref.oracle.matching import Match
 from mqtt_ref.oracle.plan import read_plan
 from mqtt_ref.oracle.recorder import Condition
@@ -47,9 +47,9 @@ class Peer:
     """A client of MQTT 5 that has been accepted."""
 
     def __init__(
-        self, bench: ThreadedBench, name: str, clean_start: bool = True, properties: ConnectProperties = KEPT
+        self, oracle: Oracle, name: str, clean_start: bool = True, properties: ConnectProperties = KEPT
     ) -> None:
-        self.link = socket.create_connection(("127.0.0.1", bench.port), 5)
+        self.link = socket.create_connection(("127.0.0.1", oracle.port), 5)
         self.decoder = Decoder(5, SERVER, go_on=True)
         self.got: list[Packet | Violation] = []
         self.send(Connect(name, 5, clean_start, properties=properties))
@@ -69,8 +69,8 @@ class Peer:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[ThreadedBench]:
-    with ThreadedBench(rules=read_plan(FILE).rules) as found:
+def oracle() -> Iterator[Oracle]:
+    with Oracle(rules=read_plan(FILE).rules, check=False) as found:
         yield found
 
 
@@ -78,12 +78,12 @@ Arrive = Callable[..., Peer]
 
 
 @pytest.fixture
-def arrive(bench: ThreadedBench) -> Iterator[Arrive]:
+def arrive(oracle: Oracle) -> Iterator[Arrive]:
     """Clients that come, and are gone behind the test."""
     peers: list[Peer] = []
 
     def come(name: str, clean_start: bool = True, properties: ConnectProperties = KEPT) -> Peer:
-        peers.append(Peer(bench, name, clean_start, properties))
+        peers.append(Peer(oracle, name, clean_start, properties))
         return peers[-1]
 
     yield come
@@ -102,11 +102,11 @@ def test_quota_held(arrive: Arrive) -> None:
     assert peer.next() == Pingresp()
 
 
-def test_qos2_again(bench: ThreadedBench, arrive: Arrive) -> None:
+def test_qos2_again(oracle: Oracle, arrive: Arrive) -> None:
     peer = arrive("qos2-again-1")
     peer.send(Subscribe(1, [Subscription("q", 2)]))
     assert isinstance(peer.next(), Suback)
-    bench.call(bench.bench.server.publish, "q", "x", qos=2)
+    oracle.server.publish("q", "x", qos=2)
     first = peer.next()
     assert isinstance(first, Publish)
     peer.send(Pubrec(first.packet_id))
@@ -178,17 +178,17 @@ def test_malformed_to_client(arrive: Arrive) -> None:
     assert isinstance(peer.next(), Violation)
 
 
-def test_frames_cut(bench: ThreadedBench, arrive: Arrive) -> None:
+def test_frames_cut(oracle: Oracle, arrive: Arrive) -> None:
     peer = arrive("frames-cut-1")
     peer.send(Pingreq())
     assert peer.next() == Pingresp()
-    bench.wait(Match(packet="PINGRESP", to="frames-cut-1"))
+    oracle.wait(Match(packet="PINGRESP", to="frames-cut-1"))
 
 
-def test_open_after_goodbye(bench: ThreadedBench, arrive: Arrive) -> None:
+def test_open_after_goodbye(oracle: Oracle, arrive: Arrive) -> None:
     peer = arrive("open-after-goodbye-1")
     peer.send(Disconnect(), Pingreq())
-    bench.wait(Condition(fired="open-after-goodbye"))
+    oracle.wait(Condition(fired="open-after-goodbye"))
     assert peer.next() == Pingresp()  # it is still there
 
 

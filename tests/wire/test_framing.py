@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The framer: any chunking gives the same packets, limits hold before anything is held, a payload is copied once."""
+"""Framing: any chunking gives the same packets, limits hold before anything is held, a payload is copied once."""
 
 from __future__ import annotations
 
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.framing import Decoder
+from mqtt_ref.wire.framing import Decoder, Framer
 from mqtt_ref.wire.packets import Connect, Pingreq, Publish, PublishProperties, Subscribe, Subscription
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
 from mqtt_ref.wire.violation import Violation
@@ -141,3 +143,76 @@ def test_long_topic_and_properties_across_chunks() -> None:
     data = encode(V5, packet)
     for size in (1000, 4097, 30_000):
         assert decode_all(Decoder(V5, CLIENT), split(data, size)) == [packet]
+
+
+# ---------------------------------------------------------------- for those who watch
+
+
+def frames_of(framer: Framer, chunks: list[bytes], all_packets: bool = True) -> list[bytes]:
+    found: list[bytes] = []
+    for chunk in chunks:
+        data, frames = framer.feed(chunk, all_packets)
+        for pos, body, stop in frames:
+            assert pos + 2 <= body <= stop
+            found.append(data[pos:stop])
+        assert framer.whole <= len(data)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 4095, 4096, 50_000, len(BYTES)])
+def test_a_framer_finds_each_packet_in_any_chunks(size: int) -> None:
+    framer = Framer()
+    assert frames_of(framer, split(BYTES, size)) == [encode(V5, packet) for packet in STREAM]
+    assert (framer.lost, framer.rest, framer.buffered) == (False, b"", 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300), st.booleans()), max_size=20),
+    st.lists(st.integers(1, 200), min_size=1),
+)
+def test_a_framer_keeps_every_byte_of_what_is_not_legal(
+    packets: list[tuple[int, bytes, bool]], sizes: list[int]
+) -> None:
+    """Any first byte, and lengths of more bytes than needed, whole packets and the beginning of one more."""
+    whole = [
+        bytes([first, len(body) % 128 | 0x80, len(body) // 128 | 0x80, 0] if long else [first, *length(len(body))])
+        + body
+        for first, body, long in packets
+    ]
+    data = b"".join(whole) + b"\x30\x05ab"
+    chunks: list[bytes] = []
+    for at in range(len(data)):
+        if not data:
+            break
+        size = sizes[at % len(sizes)]
+        chunks.append(data[:size])
+        data = data[size:]
+    framer = Framer()
+    assert frames_of(framer, chunks) == whole
+    assert framer.rest == b"\x30\x05ab"
+    assert framer.drop() == b"\x30\x05ab"
+    assert frames_of(framer, [b"\xc0\x00"]) == [b"\xc0\x00"]
+
+
+def length(size: int) -> bytes:
+    return bytes([size] if size < 128 else [size % 128 | 0x80, size // 128])
+
+
+def test_a_framer_passes_over_messages_of_qos_0() -> None:
+    plain = encode(V5, Publish("t", b"x"))
+    data = plain + encode(V5, Pingreq()) + plain
+    framer = Framer()
+    assert frames_of(framer, [data, plain], all_packets=False) == [encode(V5, Pingreq())]
+    assert framer.whole == len(plain)
+
+
+@pytest.mark.parametrize(
+    ("data", "too_large"), [(b"\x30\xff\xff\xff\xff\x01abc", False), (b"\x30\x80\x01" + bytes(20), True)]
+)
+def test_a_framer_is_lost_where_no_end_is_known(data: bytes, too_large: bool) -> None:
+    framer = Framer(largest=100)
+    assert frames_of(framer, [b"\xc0\x00" + data]) == [b"\xc0\x00"]
+    assert (framer.lost, framer.too_large) == (True, too_large)
+    assert framer.rest == data
+    assert framer.feed(b"more") == (b"more", [])
+    assert framer.whole == 0

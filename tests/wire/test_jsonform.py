@@ -4,13 +4,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from codegen.load import load
-from codegen.shapes import packet_shapes, property_shapes
-from mqtt_ref.wire import jsonform
 from mqtt_ref.wire.jsonform import bytes_from_json, bytes_to_json, packet_from_json, packet_to_json, violation_to_json
 from mqtt_ref.wire.packets import (
     Auth,
@@ -128,14 +124,3 @@ def test_violation() -> None:
         "field": "fixed_header",
         "level": "must",
     }
-
-
-def test_kinds_of_attributes_are_those_of_the_tables() -> None:
-    spec = load(Path(__file__).parents[2] / "spec")
-    kinds: dict[str, set[str]] = {"bytes": set(), "str": set(), "bool": set()}
-    for shape in (*packet_shapes(spec), *property_shapes(spec)):
-        for attribute in shape.attributes:
-            kind = attribute.type.removesuffix(" | None")
-            if kind in kinds:
-                kinds[kind].add(attribute.name)
-    assert kinds == {"bytes": jsonform.BYTES, "str": jsonform.TEXT, "bool": jsonform.FLAGS}

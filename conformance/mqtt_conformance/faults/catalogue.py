@@ -55,7 +55,7 @@ def _transitions(machine: str) -> Iterator[Fault]:
         place = f"{machine}/{state}/{name}"
         fault = partial(Fault, alone=name in TIMERS, asks=state in ASKED or name in ASKED)
         elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
-        nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent", "drop")]
+        nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent")]
         for other in sorted({*elsewhere, *nothing} - {action})[:3]:
             word = module.ACTIONS[other]
             yield fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word))

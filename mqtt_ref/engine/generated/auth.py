@@ -29,7 +29,6 @@ __all__ = [
     "ON_OTHER_METHOD",
     "ON_REAUTHENTICATE",
     "ON_SUCCESS",
-    "ON_SUCCESS_CODE",
     "ON_TIMEOUT",
     "REASKED",
     "REASON",
@@ -53,11 +52,10 @@ ON_METHOD: Final = 0  # The CONNECT names a method that the server supports.
 ON_CONTINUE: Final = 1  # AUTH with reason 0x18 and the method of the CONNECT.
 ON_REAUTHENTICATE: Final = 2  # AUTH with reason 0x19 and the method of the CONNECT.
 ON_OTHER_METHOD: Final = 3  # AUTH without a method or with another one than the CONNECT.
-ON_SUCCESS_CODE: Final = 4  # AUTH with reason 0x00, which only a server may send.
-ON_CHALLENGE: Final = 5  # The mechanism answers: more is needed.
-ON_SUCCESS: Final = 6  # The mechanism answers: authenticated.
-ON_FAILURE: Final = 7  # The mechanism answers: no.
-ON_TIMEOUT: Final = 8  # The exchange took too long.
+ON_CHALLENGE: Final = 4  # The mechanism answers: more is needed.
+ON_SUCCESS: Final = 5  # The mechanism answers: authenticated.
+ON_FAILURE: Final = 6  # The mechanism answers: no.
+ON_TIMEOUT: Final = 7  # The exchange took too long.
 
 # Actions.
 BREACH: Final = 0  # The sender broke the statement that the row cites.
@@ -68,13 +66,12 @@ DO_REFUSE: Final = 4  # Refuse the CONNECT.
 DO_SEND_SUCCESS: Final = 5  # Send AUTH with 0x00: the re-authentication is done.
 DO_EXPEL: Final = 6  # Send a DISCONNECT with 0x87 and close.
 
-WIDTH: Final = 9
+WIDTH: Final = 8
 STATES: Final = (
     "unused", "asked", "challenged", "settled", "reasked", "rechallenged",
 )
 INPUTS: Final = (
-    "method", "continue", "reauthenticate", "other_method", "success_code", "challenge", "success", "failure",
-    "timeout",
+    "method", "continue", "reauthenticate", "other_method", "challenge", "success", "failure", "timeout",
 )
 ACTIONS: Final = (
     "violation", "ask", "send_continue", "accept", "refuse", "send_success", "expel",
@@ -82,28 +79,27 @@ ACTIONS: Final = (
 
 # Indexed by state * WIDTH + input.
 ACTION: list[int] = [
-    1, 0, 0, 0, 0, 0, 0, 0, 0,  # unused
-    0, 0, 0, 0, 0, 2, 3, 4, 4,  # asked
-    0, 1, 0, 0, 0, 0, 0, 0, 4,  # challenged
-    0, 0, 1, 0, 0, 0, 0, 0, 0,  # settled
-    0, 0, 0, 0, 0, 2, 5, 6, 6,  # reasked
-    0, 1, 0, 0, 0, 0, 0, 0, 6,  # rechallenged
+    1, 0, 0, 0, 0, 0, 0, 0,  # unused
+    0, 0, 0, 0, 2, 3, 4, 0,  # asked
+    0, 1, 0, 0, 0, 0, 0, 0,  # challenged
+    0, 0, 1, 0, 0, 0, 0, 0,  # settled
+    0, 0, 0, 0, 2, 5, 6, 6,  # reasked
+    0, 1, 0, 0, 0, 0, 0, 6,  # rechallenged
 ]
 NEXT: list[int] = [
-    1, 0, 0, 0, 0, 0, 0, 0, 0,  # unused
-    1, 1, 1, 1, 1, 2, 3, 0, 0,  # asked
-    2, 1, 2, 2, 2, 2, 2, 2, 0,  # challenged
-    3, 3, 4, 3, 3, 3, 3, 3, 3,  # settled
-    4, 4, 4, 4, 4, 5, 3, 3, 3,  # reasked
-    5, 4, 5, 5, 5, 5, 5, 5, 3,  # rechallenged
+    1, 0, 0, 0, 0, 0, 0, 0,  # unused
+    1, 1, 1, 1, 2, 3, 0, 1,  # asked
+    2, 1, 2, 2, 2, 2, 2, 2,  # challenged
+    3, 3, 4, 3, 3, 3, 3, 3,  # settled
+    4, 4, 4, 4, 5, 3, 3, 3,  # reasked
+    5, 4, 5, 5, 5, 5, 5, 3,  # rechallenged
 ]
 CITES: list[tuple[str, ...]] = [
     # unused
     ("MQTT5-4.12.0-1",),
     ("MQTT5-4.12.0-7",),
     ("MQTT5-4.12.0-7",),
-    ("MQTT5-4.12.0-7",),
-    ("MQTT5-4.12.0-7",),
+    (),
     (),
     (),
     (),
@@ -113,27 +109,24 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-4.12.0-3",),
     ("MQTT5-4.12.1-1",),
     ("MQTT5-4.12.0-5",),
-    ("MQTT5-3.15.2-1",),
     ("MQTT5-4.12.0-2", "MQTT5-4.12.0-5"),
     ("MQTT5-4.12.0-5",),
     ("MQTT5-4.12.0-4",),
-    ("MQTT5-4.12.0-4",),
+    (),
     # challenged
     (),
     ("MQTT5-4.12.0-3",),
     ("MQTT5-4.12.1-1",),
     ("MQTT5-4.12.0-5",),
-    ("MQTT5-3.15.2-1",),
     (),
     (),
     (),
-    ("MQTT5-4.12.0-4",),
+    (),
     # settled
     (),
     ("MQTT5-4.12.0-3",),
     ("MQTT5-4.12.1-1",),
     ("MQTT5-4.12.0-5",),
-    ("MQTT5-3.15.2-1",),
     (),
     (),
     (),
@@ -143,7 +136,6 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-4.12.0-3",),
     ("MQTT5-4.12.1-1",),
     ("MQTT5-4.12.0-5",),
-    ("MQTT5-3.15.2-1",),
     ("MQTT5-4.12.0-2", "MQTT5-4.12.0-5"),
     ("MQTT5-4.12.1-1", "MQTT5-4.12.0-5"),
     ("MQTT5-4.12.1-2",),
@@ -153,42 +145,44 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-4.12.0-3",),
     ("MQTT5-4.12.1-1",),
     ("MQTT5-4.12.0-5",),
-    ("MQTT5-3.15.2-1",),
     (),
     (),
     (),
     ("MQTT5-4.12.1-2",),
 ]
 REASON: list[str] = [
-    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # unused
-    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # asked
-    "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # challenged
-    "", "PROTOCOL_ERROR", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # settled
-    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # reasked
-    "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # rechallenged
+    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "", "",  # unused
+    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # asked
+    "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # challenged
+    "", "PROTOCOL_ERROR", "", "PROTOCOL_ERROR", "", "", "", "",  # settled
+    "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # reasked
+    "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # rechallenged
 ]
 
 # Pairs that the engine itself never makes.
 IMPOSSIBLE: Final = frozenset(
     {
+        3,  # there is no method that it could differ from
+        4,  # nobody was asked
         5,  # nobody was asked
         6,  # nobody was asked
         7,  # nobody was asked
-        8,  # nobody was asked
-        9,  # a connection has one CONNECT
-        18,  # a connection has one CONNECT
-        23,  # nobody was asked
-        24,  # nobody was asked
-        25,  # nobody was asked
-        27,  # a connection has one CONNECT
-        32,  # nobody was asked
-        33,  # nobody was asked
-        34,  # no exchange is running
-        35,  # no exchange is running
-        36,  # a connection has one CONNECT
-        45,  # a connection has one CONNECT
-        50,  # nobody was asked
-        51,  # nobody was asked
-        52,  # nobody was asked
+        8,  # a connection has one CONNECT
+        15,  # the time for a connection to be accepted is that of the connection
+        16,  # a connection has one CONNECT
+        20,  # nobody was asked
+        21,  # nobody was asked
+        22,  # nobody was asked
+        23,  # the time for a connection to be accepted is that of the connection
+        24,  # a connection has one CONNECT
+        28,  # nobody was asked
+        29,  # nobody was asked
+        30,  # no exchange is running
+        31,  # no exchange is running
+        32,  # a connection has one CONNECT
+        40,  # a connection has one CONNECT
+        44,  # nobody was asked
+        45,  # nobody was asked
+        46,  # nobody was asked
     }
 )

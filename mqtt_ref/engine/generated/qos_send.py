@@ -15,12 +15,10 @@ __all__ = [
     "BREACH",
     "CITES",
     "DO_COMPLETE",
-    "DO_DROP",
     "DO_IGNORE",
     "DO_PUBREL_NOT_FOUND",
     "DO_RESEND_PUBLISH",
     "DO_RESEND_PUBLISH_PLAIN",
-    "DO_RESEND_PUBREL",
     "DO_SEND_PUBLISH",
     "DO_SEND_PUBREL",
     "IDLE",
@@ -61,14 +59,12 @@ ON_EXPIRED: Final = 8  # The Message Expiry Interval has passed.
 # Actions.
 BREACH: Final = 0  # The sender broke the statement that the row cites.
 DO_SEND_PUBLISH: Final = 1  # Assign an unused packet identifier and send the PUBLISH with DUP 0.
-DO_SEND_PUBREL: Final = 2  # Send a PUBREL; the content of the message is not needed any more.
+DO_SEND_PUBREL: Final = 2  # Send a PUBREL, for the first time or again; the content of the message is not needed any more.
 DO_COMPLETE: Final = 3  # The delivery is over: free the identifier, give the send quota back.
 DO_RESEND_PUBLISH: Final = 4  # Send the PUBLISH again with its identifier and DUP 1.
-DO_RESEND_PUBREL: Final = 5  # Send the PUBREL again.
-DO_PUBREL_NOT_FOUND: Final = 6  # Answer with a PUBREL that says 0x92 (a plain one in 3.x).
-DO_IGNORE: Final = 7  # Do nothing but count it.
-DO_DROP: Final = 8  # Forget the delivery without a word; no row of the standard does this.
-DO_RESEND_PUBLISH_PLAIN: Final = 9  # Send the PUBLISH again with DUP 0; no row of the standard does this.
+DO_PUBREL_NOT_FOUND: Final = 5  # Answer with a PUBREL that says 0x92 (a plain one in 3.x).
+DO_IGNORE: Final = 6  # Do nothing but count it.
+DO_RESEND_PUBLISH_PLAIN: Final = 7  # Send the PUBLISH again with DUP 0; no row of the standard does this.
 
 WIDTH: Final = 9
 STATES: Final = (
@@ -78,16 +74,16 @@ INPUTS: Final = (
     "send_qos1", "send_qos2", "puback", "puback_error", "pubrec", "pubrec_error", "pubcomp", "resumed", "expired",
 )
 ACTIONS: Final = (
-    "violation", "send_publish", "send_pubrel", "complete", "resend_publish", "resend_pubrel", "pubrel_not_found",
-    "ignore", "drop", "resend_publish_plain",
+    "violation", "send_publish", "send_pubrel", "complete", "resend_publish", "pubrel_not_found", "ignore",
+    "resend_publish_plain",
 )
 
 # Indexed by state * WIDTH + input.
 ACTION: list[int] = [
-    1, 1, 7, 7, 6, 7, 7, 0, 0,  # idle
-    0, 0, 3, 3, 0, 0, 0, 4, 7,  # await_puback
-    0, 0, 0, 0, 2, 3, 0, 4, 7,  # await_pubrec
-    0, 0, 0, 0, 5, 7, 3, 5, 7,  # await_pubcomp
+    1, 1, 6, 6, 5, 6, 6, 0, 0,  # idle
+    0, 0, 3, 3, 0, 0, 0, 4, 6,  # await_puback
+    0, 0, 0, 0, 2, 3, 0, 4, 6,  # await_pubrec
+    0, 0, 0, 0, 2, 6, 3, 2, 0,  # await_pubcomp
 ]
 NEXT: list[int] = [
     1, 2, 0, 0, 0, 0, 0, 0, 0,  # idle
@@ -135,7 +131,7 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT5-4.3.3-5",),
     ("MQTT5-4.3.3-5", "MQTT311-4.3.3-1"),
     ("MQTT5-4.4.0-1", "MQTT5-4.3.3-6", "MQTT311-4.4.0-1"),
-    ("MQTT5-4.3.3-7", "MQTT5-4.3.3-13"),
+    (),
 ]
 REASON: list[str] = [
     "", "", "", "", "", "", "", "", "",  # idle
@@ -155,5 +151,6 @@ IMPOSSIBLE: Final = frozenset(
         19,  # only an unused identifier is assigned
         27,  # only an unused identifier is assigned
         28,  # only an unused identifier is assigned
+        35,  # a PUBREL carries no message that could expire
     }
 )

@@ -73,7 +73,7 @@ ACTIONS: Final = (
 
 # Indexed by state * WIDTH + input.
 ACTION: list[int] = [
-    1, 2, 2, 2, 2, 2, 2, 2, 2,  # none
+    1, 2, 2, 2, 0, 0, 0, 2, 2,  # none
     0, 0, 3, 4, 5, 3, 0, 0, 4,  # armed
     0, 0, 0, 0, 0, 0, 4, 3, 4,  # delayed
 ]
@@ -88,9 +88,9 @@ CITES: list[tuple[str, ...]] = [
     ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
     ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
     ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
-    ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
-    ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
-    ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
+    (),
+    (),
+    (),
     ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
     ("MQTT311-3.1.2-12", "MQTT5-3.1.2-8"),
     # armed
@@ -123,6 +123,9 @@ REASON: list[str] = [
 # Pairs that the engine itself never makes.
 IMPOSSIBLE: Final = frozenset(
     {
+        4,  # a will that is not there has no Will Delay Interval
+        5,  # a will that is not there has no Will Delay Interval
+        6,  # a will that is not there has no Will Delay Interval
         9,  # the connection that armed it is still open
         10,  # the connection that armed it is still open
         15,  # the connection that armed it is still open

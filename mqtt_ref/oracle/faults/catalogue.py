@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from mqtt_ref.oracle import codec
 from mqtt_ref.oracle.faults.stage import Stage
+from mqtt_ref.wire.codes import CONNECT
 from mqtt_ref.wire.generated.vectors import Vector, vectors
 from mqtt_ref.wire.primitives import CLIENT, V5, V311
 from mqtt_ref.wire.statements import PREFIXES, STATEMENTS
 
 __all__ = ["FAULTS", "Fault", "fault", "from_vectors", "play_vector"]
 
-CONNECT = 1
 Play = Callable[[Stage], None]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
+from mqtt_ref.wire.codes import CONTINUE_AUTHENTICATION, FAILURE, RE_AUTHENTICATE
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -253,8 +254,8 @@ class Client:
         elif isinstance(packet, Disconnect):
             self.lost()
         elif isinstance(packet, Auth):
-            code = 0x19 if "renew-in-answer" in self.faults else 0x18
-            if packet.reason_code == 0x18:
+            code = RE_AUTHENTICATE if "renew-in-answer" in self.faults else CONTINUE_AUTHENTICATION
+            if packet.reason_code == CONTINUE_AUTHENTICATION:
                 self.authenticate(code, b"answer")
 
     def _accepted(self, connack: Connack) -> None:
@@ -328,7 +329,7 @@ class Client:
 
     def _recorded(self, packet: Pubrec) -> None:
         number = packet.packet_id
-        if packet.reason_code >= 0x80:
+        if packet.reason_code >= FAILURE:
             self._ended(number)
             return
         found = self.outgoing.get(number)

@@ -5,6 +5,14 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.faults.catalogue import fault
 from mqtt_ref.oracle.faults.stage import Stage
+from mqtt_ref.wire.codes import (
+    CONTINUE_AUTHENTICATION,
+    NOT_AUTHORIZED,
+    PROTOCOL_ERROR,
+    RE_AUTHENTICATE,
+    SERVER_SHUTTING_DOWN,
+    TOPIC_ALIAS_INVALID,
+)
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
     Auth,
@@ -131,14 +139,14 @@ def ping_while_authenticating(stage: Stage) -> None:
 def auth_without_method(stage: Stage) -> None:
     """Sends an AUTH that its CONNECT did not prepare."""
     stage.connect()
-    stage.client.send(Auth(0x19, AuthProperties(authentication_method="m")))
+    stage.client.send(Auth(RE_AUTHENTICATE, AuthProperties(authentication_method="m")))
 
 
 @fault("MQTT5-4.12.0-5", "X5-auth-other-method", switches=("own-method",))
 def auth_of_another_method(stage: Stage) -> None:
     """Answers with another method."""
     stage.client.connect(properties=METHOD)
-    stage.says(Auth(0x18, AuthProperties(authentication_method="m")))
+    stage.says(Auth(CONTINUE_AUTHENTICATION, AuthProperties(authentication_method="m")))
 
 
 @fault("MQTT5-4.12.1-1", "MQTT5-4.12.0-5", switches=("own-method",))
@@ -146,21 +154,21 @@ def renewal_by_another_method(stage: Stage) -> None:
     """Re-authenticates with another method."""
     told = ConnackProperties(authentication_method="m")
     stage.connect(Connack(properties=told), properties=METHOD)
-    stage.client.authenticate(0x19)
+    stage.client.authenticate(RE_AUTHENTICATE)
 
 
 @fault("MQTT5-4.12.0-3", switches=("renew-in-answer",))
 def renewal_as_the_answer(stage: Stage) -> None:
     """Answers an AUTH with 0x19."""
     stage.client.connect(properties=METHOD)
-    stage.says(Auth(0x18, AuthProperties(authentication_method="m")))
+    stage.says(Auth(CONTINUE_AUTHENTICATION, AuthProperties(authentication_method="m")))
 
 
 @fault("MQTT5-4.12.1-1")
 def renewal_before_the_connack(stage: Stage) -> None:
     """Re-authenticates what is not authenticated."""
     stage.client.connect(properties=METHOD)
-    stage.client.authenticate(0x19)
+    stage.client.authenticate(RE_AUTHENTICATE)
 
 
 @fault("X5-auth-success-server")
@@ -240,14 +248,14 @@ def open_behind_the_disconnect(stage: Stage) -> None:
 def open_behind_an_error(stage: Stage) -> None:
     """Leaves the connection open behind a DISCONNECT that names an error."""
     stage.connect()
-    stage.client.disconnect(0x82)
+    stage.client.disconnect(PROTOCOL_ERROR)
     stage.pass_time(6)
 
 
 @fault("MQTT5-4.13.2-1", switches=("go-on-when-refused",))
 def on_when_refused(stage: Stage) -> None:
     """Goes on when its CONNECT was refused."""
-    stage.connect(Connack(0x87))
+    stage.connect(Connack(NOT_AUTHORIZED))
 
 
 @fault("X5-disconnect-session-expiry-after-zero")
@@ -261,7 +269,7 @@ def session_that_comes_late(stage: Stage) -> None:
 def reason_of_a_server(stage: Stage) -> None:
     """Disconnects because the server shuts down."""
     stage.connect()
-    stage.client.send(Disconnect(0x8B))
+    stage.client.send(Disconnect(SERVER_SHUTTING_DOWN))
 
 
 @fault("MQTT5-3.3.2-10")
@@ -269,4 +277,4 @@ def alias_refused(stage: Stage) -> None:
     """Does not take an alias that it allows."""
     stage.connect(properties=ConnectProperties(topic_alias_maximum=5))
     stage.says(Publish("t", b"", properties=PublishProperties(topic_alias=5)))
-    stage.client.disconnect(0x94)
+    stage.client.disconnect(TOPIC_ALIAS_INVALID)

@@ -7,6 +7,7 @@ from typing import Any
 
 from mqtt_ref.oracle.faults.catalogue import fault
 from mqtt_ref.oracle.faults.stage import Stage
+from mqtt_ref.wire.codes import QUOTA_EXCEEDED, RE_AUTHENTICATE
 from mqtt_ref.wire.packets import (
     Auth,
     AuthProperties,
@@ -156,7 +157,7 @@ def again_after_a_refusal(stage: Stage) -> None:
     """Sends a message again that the server has refused."""
     stage.connect()
     stage.client.publish("a", b"1", 1)
-    stage.says(Puback(1, 0x97))
+    stage.says(Puback(1, QUOTA_EXCEEDED))
     stage.client.send(Publish("a", b"1", 1, False, True, 1))
 
 
@@ -210,7 +211,7 @@ def pubrel_for_a_refused_message(stage: Stage) -> None:
     """Releases a message that the server has refused."""
     stage.connect()
     stage.client.publish("a", b"1", 2)
-    stage.says(Pubrec(1, 0x97))
+    stage.says(Pubrec(1, QUOTA_EXCEEDED))
     stage.client.send(Pubrel(1))
 
 
@@ -358,7 +359,7 @@ def reasons_too_long(stage: Stage) -> None:
     stage.says(Pubrec(1))
     client.send(Pubrel(1, 0, PubrelProperties(reason_string=REASON, user_property=USER)))
     again = AuthProperties(authentication_method="m", reason_string=REASON, user_property=USER)
-    client.send(Auth(0x19, again))
+    client.send(Auth(RE_AUTHENTICATE, again))
     client.send(Disconnect(0, DisconnectProperties(reason_string=REASON, user_property=USER)))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import RESUMED, Owed, Talk
+from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
+from mqtt_ref.wire.generated.packets import PACKET_NAMES
 from mqtt_ref.wire.packets import Puback, Pubcomp, Pubrec, Pubrel
 
 __all__ = ["Answering"]
@@ -15,21 +17,20 @@ BY_QOS = {
     2: ("MQTT5-4.3.3-8", "MQTT311-4.3.3-2"),
 }
 NO_ANSWER = {
-    0x40: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
-    0x50: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
-    0x70: ("MQTT5-4.3.3-11", "MQTT5-2.2.1-5", "MQTT311-4.3.3-2", "X311-pubcomp-packet-id"),
+    PUBACK: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
+    PUBREC: ("MQTT5-2.2.1-5", "MQTT311-2.3.1-6"),
+    PUBCOMP: ("MQTT5-4.3.3-11", "MQTT5-2.2.1-5", "MQTT311-4.3.3-2", "X311-pubcomp-packet-id"),
 }
 PUBACKS = ("MQTT5-4.6.0-2", "MQTT311-4.6.0-2")
 PUBRECS = ("MQTT5-4.6.0-3", "MQTT311-4.6.0-3")
 PUBRELS = ("MQTT5-4.6.0-4", "MQTT311-4.6.0-4")
-NAMES = {0x40: "PUBACK", 0x50: "PUBREC", 0x60: "PUBREL", 0x70: "PUBCOMP"}
 
 
 class Answering(Monitor):
     """What the client owes for the server's messages and PUBRECs, and in which order."""
 
     decides = (
-        *KIND, *BY_QOS[1], *BY_QOS[2], *NO_ANSWER[0x40], *NO_ANSWER[0x70], *PUBACKS, *PUBRECS, *PUBRELS
+        *KIND, *BY_QOS[1], *BY_QOS[2], *NO_ANSWER[PUBACK], *NO_ANSWER[PUBCOMP], *PUBACKS, *PUBRECS, *PUBRELS
     )  # fmt: skip
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
@@ -39,22 +40,22 @@ class Answering(Monitor):
 
     def sent_puback(self, packet: Puback) -> None:
         talk = self.talk
-        self._answer(0x40, packet.packet_id, talk.owes_puback, talk.owes_pubrec, 2, PUBACKS)
+        self._answer(PUBACK, packet.packet_id, talk.owes_puback, talk.owes_pubrec, 2, PUBACKS)
 
     def sent_pubrec(self, packet: Pubrec) -> None:
         talk = self.talk
-        self._answer(0x50, packet.packet_id, talk.owes_pubrec, talk.owes_puback, 1, PUBRECS)
+        self._answer(PUBREC, packet.packet_id, talk.owes_pubrec, talk.owes_puback, 1, PUBRECS)
 
     def sent_pubcomp(self, packet: Pubcomp) -> None:
         talk = self.talk
-        self._answer(0x70, packet.packet_id, talk.owes_pubcomp, talk.owes_puback, 1, ())
+        self._answer(PUBCOMP, packet.packet_id, talk.owes_pubcomp, talk.owes_puback, 1, ())
 
     def sent_pubrel(self, packet: Pubrel) -> None:
         talk = self.talk
         number = packet.packet_id
         # One that is sent again, by itself or because its PUBREC came twice, has no place in the order.
         if talk.certain and number in talk.owes_pubrel and number not in talk.released and not talk.is_again(number):
-            self._in_order(0x60, number, talk.owes_pubrel, PUBRELS)
+            self._in_order(PUBREL, number, talk.owes_pubrel, PUBRELS)
 
     def _answer(self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]) -> None:
         """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""
@@ -67,15 +68,17 @@ class Answering(Monitor):
         elif talk.is_fresh() or (talk.memory.known and talk.session == RESUMED):
             if number in other:
                 asked = "a PUBACK for QoS 1" if qos == 1 else "a PUBREC for QoS 2"
-                self.accuse(KIND + BY_QOS[qos], asked, f"{NAMES[kind]} {number} for a message of QoS {qos}")
+                self.accuse(KIND + BY_QOS[qos], asked, f"{PACKET_NAMES[kind]} {number} for a message of QoS {qos}")
             elif number not in talk.recorded:
                 self.accuse(
-                    NO_ANSWER[kind], f"{NAMES[kind]} as the answer to a packet with its identifier",
-                    f"{NAMES[kind]} {number}, where nothing with it waits for one",
+                    NO_ANSWER[kind], f"{PACKET_NAMES[kind]} as the answer to a packet with its identifier",
+                    f"{PACKET_NAMES[kind]} {number}, where nothing with it waits for one",
                 )  # fmt: skip
 
     def _in_order(self, kind: int, number: int, owed: Owed, order: tuple[str, ...]) -> None:
         late = [one for one in owed.before(number) if (kind, one) not in self.passed_over]
         if late:
             self.passed_over.update((kind, one) for one in late)
-            self.accuse(order, "answers in the order of what they answer", f"{NAMES[kind]} {number} before {late[0]}")
+            self.accuse(
+                order, "answers in the order of what they answer", f"{PACKET_NAMES[kind]} {number} before {late[0]}"
+            )

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import Talk
+from mqtt_ref.wire.codes import AUTH, CONNECT, DISCONNECT
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
-from mqtt_ref.wire.packets import Auth, Connect, Packet
+from mqtt_ref.wire.packets import Auth, Packet
 from mqtt_ref.wire.primitives import V5
 
 __all__ = ["Authenticating"]
@@ -18,7 +19,7 @@ RENEWED = ("MQTT5-4.12.1-1", "MQTT5-4.12.0-5", "X5-auth-other-method")
 CONTINUE = ("MQTT5-4.12.0-3",)
 AGAIN = ("MQTT5-4.12.1-1",)
 CONTINUE_AUTHENTICATION, RE_AUTHENTICATE = 0x18, 0x19
-FREE = frozenset({Connect.TYPE, 14, 15})
+FREE = frozenset({CONNECT, DISCONNECT, AUTH})
 
 
 class Authenticating(Monitor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import SECOND, Talk
+from mqtt_ref.wire.codes import FAILURE, TOPIC_ALIAS_INVALID
 from mqtt_ref.wire.generated.packets import PACKET_NAMES
 from mqtt_ref.wire.packets import Connack, Disconnect, Packet, Publish
 from mqtt_ref.wire.primitives import V5
@@ -17,7 +18,6 @@ ERROR_CLOSE = ("MQTT5-3.14.4-2", "MQTT5-4.13.2-1")
 REFUSED = ("MQTT5-4.13.2-1",)
 EXPIRY = ("X5-disconnect-session-expiry-after-zero",)
 ALIAS = ("MQTT5-3.3.2-10",)
-TOPIC_ALIAS_INVALID = 0x94
 PATIENCE = 5 * SECOND
 """A client that has not closed so long after its DISCONNECT is not about to."""
 
@@ -41,7 +41,7 @@ class Goodbye(Monitor):
         self.told = False
 
     def got_connack(self, packet: Connack) -> None:
-        if packet.reason_code >= 0x80 and not self.talk.answered_at:  # a second CONNACK is the server's mistake
+        if packet.reason_code >= FAILURE and not self.talk.answered_at:  # a second CONNACK is the server's mistake
             self.refused = True
 
     def got_publish(self, packet: Publish) -> None:
@@ -93,6 +93,6 @@ class Goodbye(Monitor):
             return
         if now - max(talk.disconnected_at, self.since) > PATIENCE + talk.slack:
             self.told = True
-            cites = ERROR_CLOSE if self.code >= 0x80 else CLOSE
+            cites = ERROR_CLOSE if self.code >= FAILURE else CLOSE
             seen = f"it was open more than {PATIENCE // SECOND} s after that"
             self.accuse(cites, "the connection closed by the client after its DISCONNECT", seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import RESUMED, SECOND, Outgoing, Talk
+from mqtt_ref.wire.codes import DISCONNECT
 from mqtt_ref.wire.packets import Packet, Publish, Pubrel
 
 __all__ = ["PATIENCE", "Owing"]
@@ -16,7 +17,6 @@ OWED = (
 )  # fmt: skip
 EXPIRED = ("MQTT5-4.3.3-7",)
 UNEXPECTED = ("MQTT5-3.2.2-4",)
-DISCONNECT = 14
 
 
 class Owing(Monitor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mqtt_ref.oracle.monitors.monitor import Accuse, Monitor
 from mqtt_ref.oracle.state import RESUMED, Outgoing, Talk
+from mqtt_ref.wire.codes import FAILURE
 from mqtt_ref.wire.packets import Publish, Pubrel
 from mqtt_ref.wire.primitives import V5
 
@@ -87,7 +88,7 @@ class Resending(Monitor):
         if done is not None and done.is_same(packet, topic):
             # 3.x may send again on a live connection, and the acknowledgement may have crossed that.
             if talk.version == V5:
-                refused = code >= 0x80
+                refused = code >= FAILURE
                 seen = f"Packet Identifier {number} again on the same connection, where it was "
                 self.accuse(
                     REFUSED + LIVE if refused else LIVE, "messages sent again only when a session is resumed",
@@ -127,7 +128,7 @@ class Resending(Monitor):
             done, code = talk.done[number]
             if done.qos == 1:
                 self.accuse(UNASKED, ASKED, f"{what}: the message with it was of QoS 1, and is acknowledged")
-            elif code >= 0x80:
+            elif code >= FAILURE:
                 self.accuse(UNASKED, "no PUBREL behind a PUBREC that refuses", f"{what} for a refused message")
             elif number in talk.released:
                 self._released_twice(what)

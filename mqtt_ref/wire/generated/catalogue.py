@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 __all__ = [
+    "ATTRIBUTES",
     "PACKETS",
     "PROPERTIES",
     "REASONS",
@@ -398,3 +399,187 @@ RETURN_CODES: Final = (
     (5, "NOT_AUTHORIZED", "Not authorized"),
 )
 """The return codes of a CONNACK in 3.1.1 and 3.1: code, name, title."""
+
+ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
+    "ConnectProperties": {
+        "session_expiry_interval": "int",
+        "authentication_method": "str",
+        "authentication_data": "bytes",
+        "request_problem_information": "int",
+        "request_response_information": "int",
+        "receive_maximum": "int",
+        "topic_alias_maximum": "int",
+        "user_property": "list[tuple[str, str]]",
+        "maximum_packet_size": "int",
+    },
+    "WillProperties": {
+        "payload_format_indicator": "int",
+        "message_expiry_interval": "int",
+        "content_type": "str",
+        "response_topic": "str",
+        "correlation_data": "bytes",
+        "will_delay_interval": "int",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "ConnackProperties": {
+        "session_expiry_interval": "int",
+        "assigned_client_identifier": "str",
+        "server_keep_alive": "int",
+        "authentication_method": "str",
+        "authentication_data": "bytes",
+        "response_information": "str",
+        "server_reference": "str",
+        "reason_string": "str",
+        "receive_maximum": "int",
+        "topic_alias_maximum": "int",
+        "maximum_qos": "int",
+        "retain_available": "int",
+        "user_property": "list[tuple[str, str]]",
+        "maximum_packet_size": "int",
+        "wildcard_subscription_available": "int",
+        "subscription_identifier_available": "int",
+        "shared_subscription_available": "int",
+    },
+    "PublishProperties": {
+        "payload_format_indicator": "int",
+        "message_expiry_interval": "int",
+        "content_type": "str",
+        "response_topic": "str",
+        "correlation_data": "bytes",
+        "subscription_identifier": "list[int]",
+        "topic_alias": "int",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "PubackProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "PubrecProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "PubrelProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "PubcompProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "SubscribeProperties": {
+        "subscription_identifier": "int",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "SubackProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "UnsubscribeProperties": {
+        "user_property": "list[tuple[str, str]]",
+    },
+    "UnsubackProperties": {
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "DisconnectProperties": {
+        "session_expiry_interval": "int",
+        "server_reference": "str",
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "AuthProperties": {
+        "authentication_method": "str",
+        "authentication_data": "bytes",
+        "reason_string": "str",
+        "user_property": "list[tuple[str, str]]",
+    },
+    "Will": {
+        "topic": "str",
+        "payload": "bytes",
+        "qos": "int",
+        "retain": "bool",
+        "properties": "WillProperties",
+    },
+    "Connect": {
+        "client_id": "str",
+        "protocol_version": "int",
+        "clean_start": "bool",
+        "keep_alive": "int",
+        "username": "str",
+        "password": "bytes",
+        "will": "Will",
+        "properties": "ConnectProperties",
+    },
+    "Connack": {
+        "reason_code": "int",
+        "session_present": "bool",
+        "properties": "ConnackProperties",
+    },
+    "Publish": {
+        "topic": "str",
+        "payload": "bytes",
+        "qos": "int",
+        "retain": "bool",
+        "dup": "bool",
+        "packet_id": "int",
+        "properties": "PublishProperties",
+    },
+    "Puback": {
+        "packet_id": "int",
+        "reason_code": "int",
+        "properties": "PubackProperties",
+    },
+    "Pubrec": {
+        "packet_id": "int",
+        "reason_code": "int",
+        "properties": "PubrecProperties",
+    },
+    "Pubrel": {
+        "packet_id": "int",
+        "reason_code": "int",
+        "properties": "PubrelProperties",
+    },
+    "Pubcomp": {
+        "packet_id": "int",
+        "reason_code": "int",
+        "properties": "PubcompProperties",
+    },
+    "Subscription": {
+        "topic_filter": "str",
+        "qos": "int",
+        "no_local": "bool",
+        "retain_as_published": "bool",
+        "retain_handling": "int",
+    },
+    "Subscribe": {
+        "packet_id": "int",
+        "subscriptions": "list[Subscription]",
+        "properties": "SubscribeProperties",
+    },
+    "Suback": {
+        "packet_id": "int",
+        "reason_codes": "list[int]",
+        "properties": "SubackProperties",
+    },
+    "Unsubscribe": {
+        "packet_id": "int",
+        "topic_filters": "list[str]",
+        "properties": "UnsubscribeProperties",
+    },
+    "Unsuback": {
+        "packet_id": "int",
+        "reason_codes": "list[int]",
+        "properties": "UnsubackProperties",
+    },
+    "Pingreq": {},
+    "Pingresp": {},
+    "Disconnect": {
+        "reason_code": "int",
+        "properties": "DisconnectProperties",
+    },
+    "Auth": {
+        "reason_code": "int",
+        "properties": "AuthProperties",
+    },
+}
+"""The type of each attribute of each class of packets and properties, where it is not None."""

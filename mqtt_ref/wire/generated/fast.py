@@ -20,6 +20,7 @@ from mqtt_ref.wire.breach import (
 from mqtt_ref.wire.generated.packets import (
     Auth,
     AuthProperties,
+    Block,
     Connack,
     ConnackProperties,
     Connect,
@@ -72,13 +73,21 @@ __all__ = [
     "PACKET_TOO_LARGE",
     "VBI_FOUR_BYTES",
     "VBI_MINIMAL",
+    "block_for",
+    "block_of",
     "decode",
     "encode",
     "encode_publish",
     "header_breach",
+    "outgoing",
+    "publish_bytes",
+    "publish_header",
+    "read_block",
+    "will_block",
 ]
 
 UNPACK_32: Final = Struct(">I").unpack_from
+BYTES: Final = tuple(bytes((value,)) for value in range(256))
 AUTH_CLIENT_CODES: Final = frozenset({0x18, 0x19})
 AUTH_SERVER_CODES: Final = frozenset({0x00, 0x18})
 CONNACK_SERVER_CODES: Final = frozenset({0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F})
@@ -1645,6 +1654,189 @@ def _auth_properties(
     return out
 
 
+def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | None:
+    """The property list of PUBLISH in `data[start:end]` as a block, or None where a rule is broken.
+
+    Where all bytes are ASCII, no string is decoded. All zero bytes are counted at once: those that
+    no length or number accounts for are U+0000 in a string. `cut` is what goes on before `cut_at`.
+    """
+    whole = data[start:end]
+    size = end - start
+    plain = whole.isascii()
+    zeros = whole.count(0)
+    at = length = present = topic_alias = cut_at = 0
+    expiry_at = -1
+    utf8 = False
+    cut = b""
+    try:
+        while at < size:
+            before = at
+            identifier = whole[at]
+            if identifier == 0x01:  # Payload Format Indicator
+                if present & 0x01:
+                    return None
+                present |= 0x01
+                at += 1
+                value = whole[at]
+                if not value:
+                    zeros -= 1
+                at += 1
+                if value > 1:
+                    return None
+                utf8 = value == 1
+                identifier = whole[at] if at < size else 0
+            if identifier == 0x02:  # Message Expiry Interval
+                if present & 0x02:
+                    return None
+                present |= 0x02
+                at += 1
+                stop = at + 4
+                if stop > size:
+                    return None
+                zeros -= whole.count(0, at, stop)
+                expiry_at = len(cut) + at - cut_at
+                at = stop
+                identifier = whole[at] if at < size else 0
+            if identifier == 0x03:  # Content Type
+                if present & 0x04:
+                    return None
+                present |= 0x04
+                at += 1
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
+                stop = at + 2 + length
+                if stop > size:
+                    return None
+                if not plain:
+                    whole[at + 2 : stop].decode()
+                at = stop
+                identifier = whole[at] if at < size else 0
+            if identifier == 0x08:  # Response Topic
+                if present & 0x08:
+                    return None
+                present |= 0x08
+                at += 1
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
+                stop = at + 2 + length
+                if stop > size:
+                    return None
+                name = NAMES.get(whole[at + 2 : stop]) or name_text(whole, at + 2, stop)
+                if not name:
+                    return None
+                at = stop
+                identifier = whole[at] if at < size else 0
+            if identifier == 0x09:  # Correlation Data
+                if present & 0x10:
+                    return None
+                present |= 0x10
+                at += 1
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
+                stop = at + 2 + length
+                if stop > size:
+                    return None
+                zeros -= whole.count(0, at + 2, stop)
+                at = stop
+                identifier = whole[at] if at < size else 0
+            while identifier == 0x0B:  # Subscription Identifier
+                if sender != SERVER:
+                    return None
+                present |= 0x20
+                cut += whole[cut_at:at]
+                at += 1
+                value = whole[at]
+                if value > 127:
+                    packed = read_vbi(whole, at, size, True)
+                    if packed < 0:
+                        return None
+                    value = packed >> 3
+                    at += packed & 7
+                else:
+                    at += 1
+                    if not value:
+                        zeros -= 1
+                if value < 1:
+                    return None
+                cut_at = at
+                identifier = whole[at] if at < size else 0
+            if identifier == 0x23:  # Topic Alias
+                if present & 0x40:
+                    return None
+                present |= 0x40
+                cut += whole[cut_at:at]
+                at += 1
+                stop = at + 2
+                if stop > size:
+                    return None
+                zeros -= whole.count(0, at, stop)
+                value = whole[at] << 8 | whole[at + 1]
+                at = stop
+                if value < 1:
+                    return None
+                topic_alias = value
+                cut_at = at
+                identifier = whole[at] if at < size else 0
+            while identifier == 0x26:  # User Property
+                present |= 0x80
+                at += 1
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
+                stop = at + 2 + length
+                if stop > size:
+                    return None
+                if not plain:
+                    whole[at + 2 : stop].decode()
+                at = stop
+                high = whole[at]
+                length = whole[at + 1]
+                if not length:
+                    zeros -= 1
+                if high:
+                    length |= high << 8
+                else:
+                    zeros -= 1
+                stop = at + 2 + length
+                if stop > size:
+                    return None
+                if not plain:
+                    whole[at + 2 : stop].decode()
+                at = stop
+                identifier = whole[at] if at < size else 0
+            if at == before:
+                return None
+    except (IndexError, UnicodeDecodeError):  # in a length of two bytes, in a string
+        return None
+    if zeros:
+        return None
+    kept = cut + whole[cut_at:] if cut_at else whole
+    return Block(kept, whole, present, expiry_at, topic_alias, utf8)
+
+
 def _connect(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Connect | Violation:
@@ -2457,7 +2649,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
         if packet_id == 0:
             cites = C_MQTT5_2_2_1_3 if sender == CLIENT else C_MQTT5_2_2_1_4
             return broken(cites, 0x82, 3, pos - 1 - start, version, sender, "packet_id")
-    properties: PublishProperties | None = None
+    block: Block | None = None
     if version == 5:
         if pos < end and (length := data[pos]) < 128:
             pos += 1
@@ -2477,14 +2669,17 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
         if stop > end:
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, pos - 1 - start, version, sender, "properties")
         if length:
-            read_properties = _publish_properties(version, sender, data, start, pos, stop)
-            if not isinstance(read_properties, PublishProperties):
-                return read_properties
-            properties = read_properties
+            block = _publish_block(sender, data, pos, stop)
+            if block is None:
+                broke = _publish_properties(version, sender, data, start, pos, stop)
+                assert isinstance(broke, Violation)
+                return broke
             pos = stop
-        if not topic and not (properties is not None and properties.topic_alias is not None):
+        if not topic and not (block is not None and block.present & 0x40 != 0):
             return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
-    return Publish(topic, data[pos:end], qos, retain, dup, packet_id, properties)
+    made = Publish(topic, data[pos:end], qos, retain, dup, packet_id)
+    made._block = block
+    return made
 
 
 def _other(
@@ -2643,10 +2838,8 @@ def _put_connack_properties(properties: ConnackProperties | None) -> bytes:
     return vbi(len(joined)) + joined
 
 
-def _put_publish_properties(properties: PublishProperties | None) -> bytes:
-    """The property section of PUBLISH, its length included."""
-    if properties is None:
-        return b"\0"
+def _publish_property_bytes(properties: PublishProperties) -> bytes:
+    """The properties of PUBLISH, without their length."""
     out: list[bytes] = []
     value = properties.payload_format_indicator
     if value is not None:
@@ -2670,8 +2863,7 @@ def _put_publish_properties(properties: PublishProperties | None) -> bytes:
         out.append(b"\x23" + value.to_bytes(2, "big"))
     for pair in properties.user_property:
         out.append(b"\x26" + _string(pair[0]) + _string(pair[1]))
-    joined = b"".join(out)
-    return vbi(len(joined)) + joined
+    return b"".join(out)
 
 
 def _put_puback_properties(properties: PubackProperties | None) -> bytes:
@@ -2870,6 +3062,74 @@ def _encode_connack(version: int, packet: Connack) -> bytes:
     return b"\x20" + vbi(len(body)) + body
 
 
+def publish_header(
+    version: int,
+    topic: bytes,
+    size: int,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: bytes,
+) -> bytes:
+    """A PUBLISH up to its payload of `size` bytes; `topic` is UTF-8, `properties` lack their length.
+
+    Versions before 5.0 are sent no properties (section 3.3).
+
+    Raises:
+        ValueError: the topic, or the packet, is too long.
+    """
+    return _publish_joined(version, topic, size, b"", qos, retain, dup, packet_id, properties)
+
+
+def publish_bytes(
+    version: int,
+    topic: bytes,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: bytes,
+) -> bytes:
+    """A PUBLISH from its parts: what `publish_header` makes, then the payload.
+
+    Raises:
+        ValueError: the topic, or the packet, is too long.
+    """
+    size = len(payload)
+    return _publish_joined(version, topic, size, payload, qos, retain, dup, packet_id, properties)
+
+
+def _publish_joined(
+    version: int,
+    topic: bytes,
+    size: int,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    dup: bool,
+    packet_id: int,
+    properties: bytes,
+) -> bytes:
+    """A PUBLISH with a payload of `size` bytes, of which `payload` is what is written now."""
+    named = len(topic)
+    if named > 65_535:
+        raise ValueError(f"a string has at most 65,535 bytes, not {named}")
+    first = BYTES[0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)]
+    remaining = 2 + named + size
+    identifier = b""
+    if qos:
+        identifier = packet_id.to_bytes(2, "big")
+        remaining += 2
+    high, low = BYTES[named >> 8], BYTES[named & 255]
+    if version != 5:
+        return b"".join([first, vbi(remaining), high, low, topic, identifier, payload])
+    length = vbi(len(properties))
+    remaining += len(length) + len(properties)
+    return b"".join([first, vbi(remaining), high, low, topic, identifier, length, properties, payload])
+
+
 def encode_publish(
     version: int,
     topic: bytes,
@@ -2881,24 +3141,12 @@ def encode_publish(
     properties: PublishProperties | None,
 ) -> bytes:
     """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""
-    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)
-    size = len(topic)
-    if size > 65_535:
-        raise ValueError(f"a string has at most 65,535 bytes, not {size}")
-    if qos:
-        head = size.to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")
-    else:
-        head = size.to_bytes(2, "big") + topic
-    if version == 5:
-        head += _put_publish_properties(properties)
-    remaining = len(head) + len(payload)
-    if remaining < 128:
-        return bytes((first, remaining)) + head + payload
-    return b"".join((bytes((first,)), vbi(remaining), head, payload))
+    encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)
+    return _publish_joined(version, topic, len(payload), payload, qos, retain, dup, packet_id, encoded)
 
 
 def _encode_publish(version: int, packet: Publish) -> bytes:
-    """PUBLISH (section 3.3)."""
+    """PUBLISH (section 3.3). What is written depends on its values alone, not on how they came."""
     return encode_publish(
         version,
         packet.topic.encode(),
@@ -2907,7 +3155,7 @@ def _encode_publish(version: int, packet: Publish) -> bytes:
         packet.retain,
         packet.dup,
         packet.packet_id,
-        packet.properties,
+        packet._look(),
     )
 
 
@@ -3093,3 +3341,87 @@ def encode(version: int, packet: Packet) -> bytes:
     if isinstance(packet, Auth):
         return _encode_auth(version, packet)
     raise ValueError(f"not a packet: {packet!r}")
+
+
+def read_block(data: bytes, sender: int = SERVER) -> Block | None:
+    """The block of the property bytes of a PUBLISH, without their length; None if there are none.
+
+    Raises:
+        ValueError: they break a rule, says which.
+    """
+    if not data:
+        return None
+    block = _publish_block(sender, data, 0, len(data))
+    if block is None:
+        broke = _publish_properties(5, sender, data, 0, 0, len(data))
+        assert isinstance(broke, Violation)
+        raise ValueError(f"{broke.field} breaks {broke.statement}")
+    return block
+
+
+def block_of(properties: PublishProperties | None, sender: int = SERVER) -> Block | None:
+    """The block of properties that were made or changed here; None if there are none.
+
+    Raises:
+        ValueError: they break a rule, or are not what this sender may send; says which.
+    """
+    if properties is None:
+        return None
+    try:
+        data = _publish_property_bytes(properties)
+    except (AttributeError, IndexError, OverflowError, TypeError) as error:
+        raise ValueError(f"not properties that can be sent: {properties!r}: {error}") from error
+    return read_block(data, sender)
+
+
+def block_for(packet: Publish, sender: int = SERVER) -> Block | None:
+    """The block of a packet: as it came, or made of its properties where those were changed.
+
+    To look at `packet.properties` alone changes nothing.
+
+    Raises:
+        ValueError: as `block_of`.
+    """
+    came = packet._block
+    given = packet._given
+    if given is None or (came is not None and given == came.all_properties()):
+        return came
+    return block_of(given, sender)
+
+
+def will_block(properties: WillProperties | None) -> Block | None:
+    """The block of a published will: what Will Properties share with PUBLISH; None if there is none.
+
+    Raises:
+        ValueError: as `block_of`.
+    """
+    if properties is None:
+        return None
+    return block_of(
+        PublishProperties(
+            payload_format_indicator=properties.payload_format_indicator,
+            message_expiry_interval=properties.message_expiry_interval,
+            content_type=properties.content_type,
+            response_topic=properties.response_topic,
+            correlation_data=properties.correlation_data,
+            user_property=properties.user_property,
+        )
+    )
+
+
+def outgoing(block: Block | None, waited: int, identifiers: tuple[int, ...], alias: int) -> bytes:
+    """The property bytes for one subscriber, without their length.
+
+    What counts down is sent less the seconds waited, never below 0. Behind what came go the identifiers
+    of the subscriber and its alias (0: none).
+    """
+    data = b"" if block is None else block.data
+    if waited and block is not None and block.expiry_at >= 0:
+        at = block.expiry_at
+        left = max(0, block.expiry() - waited)
+        data = data[:at] + left.to_bytes(4, "big") + data[at + 4 :]
+    for identifier in identifiers:
+        data += b"\x0b" + vbi(identifier)
+    if alias:
+        data += b"\x23" + alias.to_bytes(2, "big")
+    return data

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import ClassVar, Final
+
+from mqtt_ref.wire.primitives import read_vbi
 
 __all__ = [
     "PACKET_NAMES",
     "Auth",
     "AuthProperties",
+    "Block",
     "Connack",
     "ConnackProperties",
     "Connect",
@@ -41,6 +45,8 @@ __all__ = [
     "Will",
     "WillProperties",
 ]
+
+UNPACK_32: Final = Struct(">I").unpack_from
 
 
 class ConnectProperties:
@@ -904,6 +910,104 @@ class AuthProperties:
         )
 
 
+class Block:
+    """The properties of a PUBLISH, checked, as the bytes that came. A block is not changed.
+
+    `data` goes on with the message: all of it but what belongs to the connection (Topic Alias) or to the
+    subscriber (Subscription Identifier); the length before the properties is not part of it. `whole` is everything, the
+    same object where nothing was left out. `expiry_at` is the offset in `data` of the four bytes that count down, or
+    -1. `topic_alias` is 0 where there is none. `utf8` says that the payload is called UTF-8. `present` has a bit for
+    each property in `whole`.
+    """
+
+    __slots__ = ("data", "expiry_at", "present", "topic_alias", "utf8", "whole")
+
+    def __init__(self, data: bytes, whole: bytes, present: int, expiry_at: int, topic_alias: int, utf8: bool) -> None:
+        self.data = data
+        self.whole = whole
+        self.present = present
+        self.expiry_at = expiry_at
+        self.topic_alias = topic_alias
+        self.utf8 = utf8
+
+    def properties(self) -> PublishProperties:
+        """New objects of what goes on with the message."""
+        return _read_publish(self.data)
+
+    def all_properties(self) -> PublishProperties:
+        """New objects of everything that came."""
+        return _read_publish(self.whole)
+
+    def kept(self) -> Block | None:
+        """The block of what goes on with the message alone: this one if that is everything; None if it is nothing."""
+        data = self.data
+        if data is self.whole:
+            return self
+        return Block(data, data, self.present & 0x9F, self.expiry_at, 0, self.utf8) if data else None
+
+    def expiry(self) -> int:
+        """The seconds that count down, as they came, or -1."""
+        value: int = UNPACK_32(self.data, self.expiry_at)[0] if self.expiry_at >= 0 else -1
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Block):
+            return NotImplemented
+        return self.whole == other.whole
+
+    def __hash__(self) -> int:
+        return hash(self.whole)
+
+    def __repr__(self) -> str:
+        return f"Block({self.all_properties()!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Block, (self.data, self.whole, self.present, self.expiry_at, self.topic_alias, self.utf8)
+
+
+def _read_publish(data: bytes) -> PublishProperties:
+    """The properties in bytes that were checked."""
+    out = PublishProperties()
+    at = 0
+    end = len(data)
+    while at < end:
+        identifier = data[at]
+        at += 1
+        if identifier == 0x01:  # Payload Format Indicator
+            out.payload_format_indicator = data[at]
+            at += 1
+        elif identifier == 0x02:  # Message Expiry Interval
+            out.message_expiry_interval = UNPACK_32(data, at)[0]
+            at += 4
+        elif identifier == 0x03:  # Content Type
+            stop = at + 2 + (data[at] << 8 | data[at + 1])
+            out.content_type = data[at + 2 : stop].decode()
+            at = stop
+        elif identifier == 0x08:  # Response Topic
+            stop = at + 2 + (data[at] << 8 | data[at + 1])
+            out.response_topic = data[at + 2 : stop].decode()
+            at = stop
+        elif identifier == 0x09:  # Correlation Data
+            stop = at + 2 + (data[at] << 8 | data[at + 1])
+            out.correlation_data = data[at + 2 : stop]
+            at = stop
+        elif identifier == 0x0B:  # Subscription Identifier
+            packed = read_vbi(data, at, end, False)
+            out.subscription_identifier.append(packed >> 3)
+            at += packed & 7
+        elif identifier == 0x23:  # Topic Alias
+            out.topic_alias = data[at] << 8 | data[at + 1]
+            at += 2
+        elif identifier == 0x26:  # User Property
+            stop = at + 2 + (data[at] << 8 | data[at + 1])
+            key = data[at + 2 : stop].decode()
+            at = stop
+            stop = at + 2 + (data[at] << 8 | data[at + 1])
+            out.user_property.append((key, data[at + 2 : stop].decode()))
+            at = stop
+    return out
+
+
 class Will:
     """The Will Message that a CONNECT leaves with the server."""
 
@@ -1102,7 +1206,8 @@ class Publish:
         "retain",
         "dup",
         "packet_id",
-        "properties",
+        "_block",
+        "_given",
     )
     __match_args__: ClassVar[tuple[str, ...]] = (
         "topic",
@@ -1131,7 +1236,41 @@ class Publish:
         self.retain = retain
         self.dup = dup
         self.packet_id = packet_id
-        self.properties = properties
+        self._block: Block | None = None
+        self._given = properties
+
+    @property
+    def properties(self) -> PublishProperties | None:
+        """The properties as objects, made when they are asked for; from then on they may be changed, and count."""
+        given = self._given
+        if given is None and self._block is not None:
+            given = self._given = self._block.all_properties()
+        return given
+
+    @properties.setter
+    def properties(self, value: PublishProperties | None) -> None:
+        self._given = value
+        self._block = None
+
+    @property
+    def has_properties(self) -> bool:
+        """Whether there are properties; makes no object."""
+        return self._block is not None or self._given is not None
+
+    @property
+    def block(self) -> Block | None:
+        """The properties as bytes, as they came; None without any, and once `properties` gave them out as objects."""
+        return self._block if self._given is None else None
+
+    @block.setter
+    def block(self, value: Block | None) -> None:
+        self._block = value
+        self._given = None
+
+    def _look(self) -> PublishProperties | None:
+        """The properties, for one that neither keeps nor changes them."""
+        given = self._given
+        return self._block.all_properties() if given is None and self._block is not None else given
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Publish):
@@ -1143,7 +1282,7 @@ class Publish:
             and self.retain == other.retain
             and self.dup == other.dup
             and self.packet_id == other.packet_id
-            and self.properties == other.properties
+            and self._look() == other._look()
         )
 
     def __hash__(self) -> int:
@@ -1162,8 +1301,9 @@ class Publish:
             parts.append(f"dup={self.dup!r}")
         if self.packet_id:
             parts.append(f"packet_id={self.packet_id!r}")
-        if self.properties is not None:
-            parts.append(f"properties={self.properties!r}")
+        properties = self._look()
+        if properties is not None:
+            parts.append(f"properties={properties!r}")
         return "Publish(" + ", ".join(parts) + ")"
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Emits Reason Codes and packet types as plain numbers, for code that compares them for every packet."""
+
+from __future__ import annotations
+
+from codegen.model import Spec
+from codegen.tables.reader import SpecError
+from codegen.text import HEADER, all_list
+
+__all__ = ["emit"]
+
+FAILURE = "FAILURE"
+
+
+def emit(spec: Spec) -> dict[str, str]:
+    """The files of this emitter, by path."""
+    packets = {p.name: p.code for p in spec.packets}
+    reasons = {r.name: r.code for r in spec.reasons}
+    for name in (*packets, FAILURE):
+        if name in reasons:
+            raise SpecError("reasons.toml", f"reason {name}", "name", "has another meaning already")
+    out = [
+        HEADER.format(doc="The Reason Codes and the packet types as plain numbers, which a compiler puts in place."),
+        "from __future__ import annotations\n",
+        "from typing import Final\n",
+        all_list([*packets, *reasons, FAILURE]),
+        *(f"{name}: Final = {code}" for name, code in packets.items()),
+        "",
+        *(f"{name}: Final = 0x{code:02X}" for name, code in reasons.items()),
+        "",
+        f"{FAILURE}: Final = 0x{spec.failures_from:02X}",
+        '"""Reason Codes from here on say that something failed (section 2.4); 3.1.1 has this one in a SUBACK."""',
+        "",
+    ]
+    return {"mqtt_ref/wire/generated/codes.py": "\n".join(out)}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Reads the declarations of hook events from the class `Hook`, which is read as source, not imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["HOOK", "Declared", "declared", "imported"]
+
+HOOK = "mqtt_ref/hooks/hook.py"
+KINDS = ("notify", "transform", "decide", "load")
+GROUP = re.compile(r"\s+# -{10,} (.+)")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One event as it is declared: a decorated method of `Hook`."""
+
+    name: str
+    kind: str
+    options: dict[str, object]
+    """The arguments of the decorator."""
+    arguments: dict[str, str]
+    """The types of the arguments, by name."""
+    returns: str
+    doc: str
+    group: str
+    """The heading that it stands under."""
+    line: int
+
+    @property
+    def of_engine(self) -> bool:
+        """Whether the engine fires it, through the generated slot of its name."""
+        return self.kind != "load" and self.options.get("by", "engine") == "engine"
+
+
+def declared(text: str) -> Iterator[Declared]:
+    """The events that the source of `hook.py` declares, in their order."""
+    groups = {number: found[1] for number, line in enumerate(text.splitlines(), 1) if (found := GROUP.fullmatch(line))}
+    (hook,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
+    for node in hook.body:
+        if not isinstance(node, ast.FunctionDef) or not node.decorator_list:
+            continue
+        (mark,) = node.decorator_list
+        if not (isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id in KINDS):
+            raise SystemExit(f"{HOOK}:{mark.lineno}: event {node.name}: the decorator is one of {', '.join(KINDS)}")
+        arguments = {one.arg: "" if one.annotation is None else ast.unparse(one.annotation) for one in node.args.args}
+        del arguments["self"]
+        for name, kind in arguments.items():
+            if not kind:
+                raise SystemExit(f"{HOOK}:{node.lineno}: event {node.name}: argument {name} has no type")
+        yield Declared(
+            node.name,
+            mark.func.id,
+            {one.arg or "": ast.literal_eval(one.value) for one in mark.keywords},
+            arguments,
+            "" if node.returns is None else ast.unparse(node.returns),
+            ast.get_docstring(node) or "",
+            next((groups[number] for number in sorted(groups, reverse=True) if number < node.lineno), ""),
+            node.lineno,
+        )
+
+
+def imported(text: str) -> dict[str, str]:
+    """The modules that the source imports names from, by name."""
+    return {
+        alias.asname or alias.name: node.module
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }

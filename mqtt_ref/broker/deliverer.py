@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""From a message to its subscribers: who gets it, and at which QoS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.broker.inline import Deliver, Received
+from mqtt_ref.broker.router import Entry, Group, Match
+from mqtt_ref.engine import qos_send
+from mqtt_ref.engine.generated.decisions import (
+    OFFLINE_QOS0_DROP,
+    OVERLAPPING_EACH,
+    PUBLISH_UNSUBSCRIBED_SHARED_QUEUE,
+)
+from mqtt_ref.engine.message import NEVER, Message
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.session import Delivery, Session
+
+__all__ = ["Deliverer"]
+
+
+class Deliverer:
+    """Brings each message to everyone who subscribed."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.each = broker.decisions.overlapping == OVERLAPPING_EACH
+        """Whether a client gets one copy for each of its subscriptions that match."""
+        self.one_copy = not self.each and broker.limits.granted_maximum == 2
+        """Whether a client gets one copy, at a QoS that nothing but its subscriptions bounds."""
+
+    def publish(self, message: Message, now: int) -> bool:
+        """Keep a message if it is to be retained, and deliver it; False if nobody had subscribed [MQTT5-4.5.0-1].
+
+        [MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match]
+        [MQTT5-3.3.2-3, MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation]
+        """
+        broker = self._broker
+        if message.retain:
+            broker.retained.keep(message, now)
+        match = broker.router.match(message.topic)
+        intercept = broker.intercept
+        if intercept.on_select_subscribers is not None:
+            chosen = intercept.on_select_subscribers(message, match)
+            if chosen is not None:
+                match = chosen if isinstance(chosen, Match) else Match([], [])
+        broker.counters.messages_routed += 1
+        broker.counters.payload_routed_bytes += len(message.payload)
+        by_handle = broker.sessions.by_handle
+        highest = min(message.qos, broker.limits.granted_maximum)
+        for entry in match.plain:
+            session = by_handle[entry.subscriber]
+            if session is None or entry.special or message.retain or self.each:
+                self.deliver(entry, message, now)
+            else:
+                qos = entry.qos if entry.qos < highest else highest
+                qos_send.deliver(session.connection, session, message, qos, False, entry.identifiers, now)
+        # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
+        for group in match.shared:
+            self._to_group(group, message, now)
+        matched = bool(match.plain or match.shared)
+        watch = broker.watch
+        if watch.on_published is not None:
+            watch.on_published(broker.sessions.publisher(message), message, matched)
+        return matched
+
+    def deliver(self, entry: Entry, message: Message, now: int) -> None:
+        """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
+
+        [MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1]
+        [X5-overlapping-extra-copies, X311-overlap-further-copies, X5-subscription-identifier-identical,
+        X5-subscription-identifier-foreign]
+        """
+        session = self._broker.sessions.by_handle[entry.subscriber]
+        if session is None:
+            self._hand_over(entry.subscriber, message)
+            return
+        if entry.no_local and message.publisher == session.client_id:
+            # Subscriptions without No Local of the same session still get it [MQTT5-3.8.3-3].
+            kept = entry.local()
+            if kept is None:
+                return
+            entry = kept
+        if self.each:
+            for part in entry.parts:
+                self._copy(session, part, message, "", now)
+        else:
+            self._copy(session, entry, message, "", now)
+
+    def _copy(self, session: Session, entry: Entry, message: Message, group: str, now: int) -> None:
+        """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
+
+        [MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos]
+        [X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
+        X5-subscription-identifier-shared]
+        """
+        qos = min(message.qos, entry.qos, self._broker.limits.granted_maximum)
+        retain = message.retain and entry.retain_as_published
+        qos_send.deliver(session.connection, session, message, qos, retain, entry.identifiers, now, group)
+
+    def _hand_over(self, handle: int, message: Message) -> None:
+        """Deliver to a subscriber inside this process."""
+        subscription = self._broker.inline.get(handle)
+        if subscription is not None:
+            received = Received(message, False, subscription.topic_filter, subscription.identifier)
+            self._broker.effects.append(Deliver(subscription, received))
+
+    # ---------------------------------------------------------------- shared subscriptions
+
+    def _to_group(self, group: Group, message: Message, now: int) -> None:
+        """Choose a member that may read it, is connected and has send quota, else one to queue for [X5-shared-choice].
+
+        If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
+        [X5-shared-granted-qos]
+        """
+        broker = self._broker
+        handle = group.pick(lambda subscriber: self._available(group, subscriber, message))
+        if handle < 0:
+            if broker.decisions.publish_unsubscribed_shared == PUBLISH_UNSUBSCRIBED_SHARED_QUEUE and (
+                message.qos or broker.decisions.offline_qos0 != OFFLINE_QOS0_DROP
+            ):
+                handle = group.queue_for(lambda subscriber: self._keeps(group, subscriber, message))
+            if handle < 0:
+                broker.counters.dropped_unshared += 1
+                if broker.watch.on_publish_dropped is not None:
+                    broker.watch.on_publish_dropped(None, message, "unshared")
+                return
+        member = group.member(handle)
+        session = broker.sessions.by_handle[handle]
+        if session is None:
+            self._hand_over(handle, message)
+        elif member is not None:
+            # The QoS granted to this member holds [MQTT5-4.8.2-3].
+            self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
+
+    def _available(self, group: Group, handle: int, message: Message) -> bool:
+        """Whether a member can be sent the message now; with QoS 0 it needs no send quota."""
+        broker = self._broker
+        if handle in broker.inline:
+            return True
+        connection = broker.sessions.connections[handle]
+        if connection is None or connection.outbox.choked or (connection.quota <= 0 and _qos(group, handle, message)):
+            return False
+        return self._entitled(handle, message.topic)
+
+    def _keeps(self, group: Group, handle: int, message: Message) -> bool:
+        """Whether the message would wait for a member that cannot be sent it now, and not be dropped for its QoS."""
+        if not _qos(group, handle, message):
+            broker = self._broker
+            if broker.sessions.connections[handle] is not None or broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
+                return False
+        return self._entitled(handle, message.topic)
+
+    def _entitled(self, handle: int, topic: str) -> bool:
+        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
+        broker = self._broker
+        session = broker.sessions.by_handle[handle]
+        return session is not None and broker.reading.may_read(session, topic)
+
+    def share_again(self, deliveries: list[Delivery], now: int) -> None:
+        """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
+
+        Until then it waits for its client [X5-shared-qos1-wait]. What was sent with QoS 2 is discarded [MQTT5-4.8.2-5,
+        X5-shared-qos1-session-end]. What has expired goes to nobody: for the others its delivery has not begun
+        [MQTT5-3.3.2-5].
+        """
+        broker = self._broker
+        for delivery in deliveries:
+            if not delivery.group or (delivery.packet_id and delivery.qos == 2):
+                continue
+            message = delivery.message
+            if message.expires_at != NEVER and now >= message.expires_at:
+                broker.counters.dropped_expired += 1
+                if broker.watch.on_publish_dropped is not None:
+                    broker.watch.on_publish_dropped(None, message, "expired")
+                continue
+            for group in broker.router.match(message.topic).shared:
+                if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
+                    self._to_group(group, message, now)
+
+
+def _qos(group: Group, handle: int, message: Message) -> int:
+    """The QoS at which a member of a group gets a message."""
+    member = group.member(handle)
+    return 0 if member is None else min(message.qos, member.qos)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Who may read which topics: asked for each topic delivered, and remembered with the match."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.broker.router import Entry, Match
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.session import Session
+
+__all__ = ["ReadAccess"]
+
+
+class ReadAccess:
+    """Puts the question to `Access.read`, if there is one."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def may_read(self, session: Session, topic: str) -> bool:
+        """Whether this client may have messages of this topic."""
+        access = self._broker.access
+        if access is None or access.on_acl_check_read is None:
+            return True
+        return access.on_acl_check_read(session, topic)
+
+    def refine(self, topic: str, match: Match) -> Match:
+        """Leave out subscribers that may not read the topic; the router remembers the result."""
+        access = self._broker.access
+        if access is None or access.on_acl_check_read is None:
+            return match
+        by_handle = self._broker.sessions.by_handle
+        plain: list[Entry] = []
+        for entry in match.plain:
+            session = by_handle[entry.subscriber]
+            if session is None:
+                plain.append(entry)  # inline: no rules hold for it
+            elif access.on_acl_check_read(session, topic):
+                plain.append(entry)
+        if len(plain) == len(match.plain):
+            return match
+        return Match(plain, match.shared)
+
+    def reconsider(self, session: Session) -> None:
+        """Ask again what this client may read: it may be another user, or somewhere else, than before."""
+        access = self._broker.access
+        if access is not None and access.on_acl_check_read is not None:
+            self._broker.router.reconsider(session.handle)

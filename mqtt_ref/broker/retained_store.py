@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The collection of retained messages: one for each topic, found by filter, gone when they expire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop, heappush
+from itertools import islice
+from typing import Final, Generic, TypeVar
+
+from mqtt_ref.broker.topics import is_wildcard
+from mqtt_ref.broker.tree import LevelTree
+
+__all__ = ["RetainedStore"]
+
+M = TypeVar("M")
+
+_SLACK: Final = 64
+_OWN: Final = "$SYS/"
+"""What the topics of the server itself begin with."""
+
+
+class RetainedStore(Generic[M]):
+    """The retained messages. At most `maximum` are kept (0: any number), those under `$SYS` not counted.
+
+    `size` is what they come to, each as `measure` says.
+
+    Nothing here looks at the time: `expire` what has expired before you read.
+    """
+
+    __slots__ = ("_deadlines", "_heap", "_messages", "_own", "_topics", "maximum", "measure", "size")
+
+    def __init__(
+        self,
+        maximum: int = 0,
+        dollar_apart: bool = True,
+        parent_too: bool = True,
+        measure: Callable[[M], int] | None = None,
+    ) -> None:
+        self.maximum: int = maximum
+        self.measure: Callable[[M], int] | None = measure
+        self.size: int = 0
+        self._messages: dict[str, M] = {}
+        self._own: int = 0
+        self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
+        self._deadlines: dict[str, int] = {}
+        # Every deadline there is, and some that no longer hold; `_deadlines` knows.
+        self._heap: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def counted(self) -> int:
+        """How many there are, those under `$SYS` left out."""
+        return len(self._messages) - self._own
+
+    def full(self, topic: str) -> bool:
+        """Whether there is no room for a message of this topic, which has none."""
+        return 0 < self.maximum <= self.counted and topic not in self._messages and not topic.startswith(_OWN)
+
+    def put(self, topic: str, message: M, expires_at: int) -> bool:
+        """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic.
+
+        It expires at `expires_at` (nanoseconds; 0 or less: never).
+        """
+        if self.full(topic):
+            return False
+        messages = self._messages
+        before = messages.get(topic)
+        if before is None:
+            if topic.startswith(_OWN):
+                self._own += 1
+            self._topics.insert(topic, topic)
+        if self.measure is not None:
+            self.size += self.measure(message) - (0 if before is None else self.measure(before))
+        messages[topic] = message
+        self._set_deadline(topic, expires_at)
+        return True
+
+    def remove(self, topic: str) -> bool:
+        """Remove the message of a topic [MQTT5-3.3.1-6]; False if there was none."""
+        before = self._messages.pop(topic, None)
+        if before is None:
+            return False
+        if self.measure is not None:
+            self.size -= self.measure(before)
+        if topic.startswith(_OWN):
+            self._own -= 1
+        self._topics.remove(topic)
+        self._set_deadline(topic, 0)
+        if not self._messages:
+            # An emptied dict keeps its memory, a cleared one does not.
+            self._messages.clear()
+        return True
+
+    def get(self, topic: str) -> M | None:
+        """The message of a topic."""
+        return self._messages.get(topic)
+
+    def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
+        """The messages of all topics that match, ordered by topic.
+
+        The topics are those of the first step; a message that is replaced while you iterate comes in its new form, one
+        that is removed is left out.
+        """
+        if is_wildcard(topic_filter):
+            topics = self._topics.matched(topic_filter)
+            assert topics is not None
+            topics.sort()
+        else:
+            topics = [topic_filter]
+        for topic in topics:
+            message = self._messages.get(topic)
+            if message is not None:
+                yield topic, message
+
+    def scan(self, start: int, count: int) -> list[tuple[str, M]]:
+        """At most `count` messages from the place `start` on, in the order in which their topics were first retained.
+
+        To look through all of them bit by bit: what is removed meanwhile makes others move up.
+        """
+        return list(islice(self._messages.items(), start, start + count))
+
+    def expire(self, now: int) -> list[str]:
+        """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""
+        gone: list[str] = []
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            at, topic = heappop(heap)
+            if self._deadlines.get(topic, 0) == at:
+                self.remove(topic)
+                gone.append(topic)
+        return gone
+
+    def next_expiry(self) -> int:
+        """When the next message expires; 0 for never."""
+        heap = self._heap
+        while heap:
+            at, topic = heap[0]
+            if self._deadlines.get(topic, 0) == at:
+                return at
+            heappop(heap)
+        return 0
+
+    def _set_deadline(self, topic: str, at: int) -> None:
+        deadlines = self._deadlines
+        before = deadlines.get(topic, 0)
+        if at <= 0:
+            if before:
+                del deadlines[topic]
+        elif at != before:
+            deadlines[topic] = at
+            heappush(self._heap, (at, topic))
+        if len(self._heap) > 2 * len(deadlines) + _SLACK:
+            # A topic that is retained again and again must not fill the heap with deadlines that no longer hold.
+            self._heap = [(then, name) for name, then in deadlines.items()]
+            heapify(self._heap)

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+"""All sessions: which one a connection gets, takeover, what becomes of it when the connection is over, expiry."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine import queueing, will
+from mqtt_ref.engine.ends import GOODBYE, TAKEN, TAKEN_CLEAN
+from mqtt_ref.engine.generated.session import (
+    ABSENT,
+    DO_CREATE,
+    DO_CREATE_PRESENT,
+    DO_END,
+    DO_REPLACE,
+    DO_RESUME,
+    DO_RESUME_UNANNOUNCED,
+    ON_CLOSED_ENDING,
+    ON_CLOSED_KEEPING,
+    ON_CONNECT_CLEAN,
+    ON_CONNECT_RESUME,
+    ON_EXPIRED,
+    ON_REMOVED,
+    WIDTH,
+)
+from mqtt_ref.engine.message import SECOND
+from mqtt_ref.engine.session import Delivery, Session
+from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
+from mqtt_ref.wire.primitives import V5
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.message import Message
+    from mqtt_ref.wire.packets import Connect
+
+__all__ = ["Sessions"]
+
+
+class Sessions:
+    """Sessions by Client Identifier and by handle. A handle is the number by which the router knows a subscriber."""
+
+    def __init__(self, broker: Broker, seed: int) -> None:
+        self._broker = broker
+        self._seed = seed
+        self._ids = 0
+        self.by_client_id: dict[str, Session] = {}
+        self.by_handle: list[Session | None] = []
+        self.connections: list[Connection | None] = []
+        """By handle of the session: the connection that is open."""
+        self.connected = 0
+        """Sessions whose client is connected."""
+        self._free_handles: list[int] = []
+
+    # ---------------------------------------------------------------- names and numbers
+
+    def new_client_id(self) -> str:
+        """A Client Identifier that no session has and nobody who does not know the seed can guess [MQTT5-3.2.2-16]."""
+        while True:
+            self._ids += 1
+            digest = blake2b(self._ids.to_bytes(8, "big"), digest_size=15, key=_key(self._seed)).hexdigest()
+            client_id = f"auto-{digest}"
+            if client_id not in self.by_client_id:
+                return client_id
+
+    def claim_handle(self) -> int:
+        """A handle that no subscriber has."""
+        if self._free_handles:
+            return self._free_handles.pop()
+        self.by_handle.append(None)
+        self.connections.append(None)
+        return len(self.by_handle) - 1
+
+    def free_handle(self, handle: int) -> None:
+        """The subscriber is gone: another one may have its handle."""
+        self.by_handle[handle] = None
+        self.connections[handle] = None
+        self._free_handles.append(handle)
+
+    def publisher(self, message: Message) -> Session | None:
+        """The session of the client that published a message; None if it has none any more, or the server did."""
+        return self.by_client_id.get(message.publisher) if message.publisher else None
+
+    # ---------------------------------------------------------------- a connection begins
+
+    def has_room(self, client_id: str, now: int) -> bool:
+        """Whether another client may connect, and have a session if it has none yet."""
+        session = self.by_client_id.get(client_id)
+        if session is not None and session.connection is None:
+            # What was due before this CONNECT came happens first, however late its timer is [MQTT5-4.1.0-2].
+            self.due(session, now)
+            session = self.by_client_id.get(client_id)
+        bounds = self._broker.options.bounds
+        if session is not None and session.connection is not None:
+            return True  # it is taken over
+        if bounds.clients and self.connected >= bounds.clients:
+            return False
+        return session is not None or len(self.by_client_id) < bounds.sessions
+
+    def expiry_of(self, connection: Connection, packet: Connect) -> int:
+        """Seconds that the session outlives the connection [MQTT5-3.1.2-23, X5-session-expiry-zero].
+
+        In 3.x, Clean Session 1 means none and 0 means for ever [MQTT311-3.1.2-4, MQTT311-3.1.2-6].
+        [X5-session-expiry-never, X31-clean-session-set, X31-clean-session-unset]
+        """
+        if packet.protocol_version == V5:
+            properties = packet.properties
+            asked = 0 if properties is None else properties.session_expiry_interval or 0
+        else:
+            asked = 0 if packet.clean_start else self._broker.limits.session_expiry_never
+        return min(asked, connection.agreement.offered.maximum_session_expiry)
+
+    def admit(self, connection: Connection, packet: Connect, client_id: str, now: int) -> bool:
+        """Give a connection its session; an older connection of the client is closed first. True if it is announced.
+
+        [MQTT5-3.1.4-3, MQTT5-3.1.4-4, MQTT311-3.1.4-2, MQTT311-3.1.4-3, X31-client-id-in-use]
+        [MQTT5-4.1.0-1, X311-clean-session-not-atomic]
+        """
+        broker = self._broker
+        clean = packet.clean_start
+        session = self.by_client_id.get(client_id)
+        if session is not None and session.connection is not None:
+            broker.counters.sessions_taken_over += 1
+            text = "Another connection has taken the session over"
+            session.connection.dismiss(SESSION_TAKEN_OVER, text, now, TAKEN_CLEAN if clean else TAKEN)
+            session = self.by_client_id.get(client_id)
+        state = ABSENT if session is None else session.state
+        at = state * WIDTH + (ON_CONNECT_CLEAN if clean else ON_CONNECT_RESUME)
+        action = broker.tables.session_action[at]
+        after = broker.tables.session_next[at]
+        resumed = session is not None and action in (DO_RESUME, DO_RESUME_UNANNOUNCED)
+        if session is not None and resumed:
+            broker.wills.publish(session, will.due(session, will.RESUMED), now)
+            broker.counters.sessions_resumed += 1
+        elif action in (DO_CREATE, DO_CREATE_PRESENT, DO_REPLACE):
+            journal = broker.journal
+            written = 0 if journal is None else journal.written
+            if session is not None and action != DO_CREATE:
+                self.by_client_id.pop(client_id)
+                self.end(session, "replaced", now)
+            session = self.create(client_id, packet.protocol_version)
+            if journal is not None and journal.written != written:
+                journal.touch(connection)
+        if session is None:
+            return False
+        session.state = after
+        session.version = packet.protocol_version
+        session.username = connection.username
+        session.connection = connection
+        session.ends_at = 0
+        session.expiry = self.expiry_of(connection, packet)
+        connection.session = session
+        self.connected += 1
+        broker.counters.clients_maximum = max(broker.counters.clients_maximum, self.connected)
+        self.connections[session.handle] = connection
+        if resumed:
+            broker.reading.reconsider(session)
+        will.arm(session, None if connection.agreement.will_denied else packet.will)
+        if broker.journal is not None:
+            broker.journal.session(session)
+        return action in (DO_RESUME, DO_CREATE_PRESENT)
+
+    def create(self, client_id: str, version: int) -> Session:
+        """A new session, in no state yet."""
+        handle = self.claim_handle()
+        session = Session(self._broker, handle, client_id, version)
+        self.by_handle[handle] = session
+        self.by_client_id[client_id] = session
+        self._broker.counters.sessions_created += 1
+        return session
+
+    # ---------------------------------------------------------------- a connection is over
+
+    def settle(self, connection: Connection, now: int) -> None:
+        """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
+
+        [X5-session-duration, MQTT311-4.1.0-2]
+        """
+        session = connection.session
+        if session is None:
+            return
+        broker = self._broker
+        connection.session = None
+        self.connected -= 1
+        session.connection = None
+        session.remote = connection.remote
+        session.listener = connection.listener
+        self.connections[session.handle] = None
+        session.resending = None
+        wanted = broker.wills.of_closed(session, connection.how, now)
+        action = self._step(session, ON_CLOSED_KEEPING if session.expiry else ON_CLOSED_ENDING)
+        watch = broker.watch
+        if watch.on_disconnect is not None:
+            if connection.how == GOODBYE:
+                watch.on_disconnect(connection, 0, "")
+            else:
+                watch.on_disconnect(connection, connection.reason_code, connection.reason_text or "The link was lost")
+        if not self._ended(session, action, "closed", now):
+            limits = broker.limits
+            if session.expiry < limits.session_expiry_never:
+                session.ends_at = now + session.expiry * SECOND * limits.session_expiry_percent // 100
+            self.watch_over(session)
+            if broker.journal is not None:
+                broker.journal.session(session)
+        broker.wills.publish(session, wanted, now)
+
+    def _step(self, session: Session, event: int) -> int:
+        """One transition of a session whose connection is over; returns the action."""
+        tables = self._broker.tables
+        at = session.state * WIDTH + event
+        session.state = tables.session_next[at]
+        return tables.session_action[at]
+
+    def _ended(self, session: Session, action: int, why: str, now: int) -> bool:
+        """Forget a session that is absent from now on, and discard what it holds if the action says so."""
+        if session.state == ABSENT:
+            self.by_client_id.pop(session.client_id, None)
+        if action == DO_END:
+            self.end(session, why, now)
+        return action == DO_END
+
+    def end(self, session: Session, why: str, now: int) -> None:
+        """Discard all that a session holds; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7].
+
+        [X5-retained-outlive-session, X5-shared-session-end]
+        """
+        broker = self._broker
+        handle = session.handle
+        broker.router.remove(handle)
+        self.free_handle(handle)
+        broker.counters.messages_inflight -= len(session.inflight)
+        unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
+        watch = broker.watch
+        if watch.on_qos_dropped is not None:
+            for packet_id, delivery in session.inflight.items():
+                watch.on_qos_dropped(session, delivery.message, packet_id, "session_ended")
+        session.inflight = {}
+        session.received = {}
+        session.subscriptions = {}
+        if broker.journal is not None:
+            broker.journal.session_gone(session)
+        broker.wills.publish(session, will.due(session, will.ENDED), now)
+        if why == "expired" and watch.on_client_expired is not None:
+            watch.on_client_expired(session)
+        if unfinished and any(delivery.group for delivery in unfinished):
+            broker.deliverer.share_again(unfinished, now)
+
+    # ---------------------------------------------------------------- while the client is away
+
+    def watch_over(self, session: Session) -> None:
+        """Be woken when the will or the end of a session is due, whichever is first; one entry is enough."""
+        when = session.ends_at
+        if session.will_at and (not when or session.will_at < when):
+            when = session.will_at
+        if when and (not session.wake_at or when < session.wake_at):
+            session.wake_at = when
+            self._broker.timers.add_session(when, session.handle)
+
+    def on_deadline(self, handle: int, now: int) -> None:
+        """The timer of a session went off."""
+        session = self.by_handle[handle]
+        if session is not None:
+            session.wake_at = 0
+            if session.connection is None:
+                self.due(session, now)
+
+    def due(self, session: Session, now: int) -> None:
+        """The Will Delay or the session's expiry may have passed; the earlier one comes first."""
+        if session.will_at and session.will_at <= now:
+            self._broker.wills.publish(session, will.due(session, will.ELAPSED), now)
+        if session.ends_at and session.ends_at <= now:
+            self._end_dormant(session, ON_EXPIRED, "expired", now)
+            self._broker.counters.sessions_expired += 1
+        else:
+            self.watch_over(session)
+
+    # ---------------------------------------------------------------- by hand
+
+    def remove(self, client_id: str, now: int) -> bool:
+        """End a session by hand; its connection, if there is one, is closed with 0x98. False if there is none."""
+        session = self.by_client_id.get(client_id)
+        if session is None:
+            return False
+        if session.connection is not None:
+            text = "The session was removed by an administrator"
+            session.connection.dismiss(ADMINISTRATIVE_ACTION, text, now)
+        session = self.by_client_id.get(client_id)
+        if session is not None:
+            self._end_dormant(session, ON_REMOVED, "removed", now)
+        return True
+
+    def remove_all(self, now: int) -> int:
+        """End all sessions by hand; how many there were."""
+        return sum([self.remove(client_id, now) for client_id in list(self.by_client_id)])
+
+    def _end_dormant(self, session: Session, event: int, why: str, now: int) -> None:
+        if not self._ended(session, self._step(session, event), why, now):
+            session.ends_at = 0
+
+
+def _key(seed: int) -> bytes:
+    return seed.to_bytes(max(1, (seed.bit_length() + 7) // 8), "big")[:64]

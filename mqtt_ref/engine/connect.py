@@ -1,0 +1,463 @@
+# SPDX-License-Identifier: MIT
+"""CONNECT: what is refused, what is asked, and the CONNACK that starts a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtt_ref.engine import authenticate, qos_send, topics
+from mqtt_ref.engine.access import ACCEPT, Verdict
+from mqtt_ref.engine.generated.connection import DO_WAIT, DO_WELCOME, ON_ACCEPTED, ON_ASKED
+from mqtt_ref.engine.generated.decisions import (
+    LONG_CLIENT_ID_V31_REFUSE,
+    RESPONSE_INFORMATION_ALWAYS,
+    UNAUTHORIZED_CONNECT_CLOSE,
+    UNAUTHORIZED_WILL_DROP,
+    UNAUTHORIZED_WILL_REFUSE,
+)
+from mqtt_ref.engine.intercept import ASK, LATER, Refusal
+from mqtt_ref.engine.message import SECOND
+from mqtt_ref.engine.reacting import breach, dismiss, refuse
+from mqtt_ref.engine.topics import DISALLOWED, disallowed
+from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.block import will_block
+from mqtt_ref.wire.codes import (
+    BAD_AUTHENTICATION_METHOD,
+    CLIENT_IDENTIFIER_NOT_VALID,
+    CONNECT,
+    MALFORMED_PACKET,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    PAYLOAD_FORMAT_INVALID,
+    QOS_NOT_SUPPORTED,
+    RETAIN_NOT_SUPPORTED,
+    SERVER_BUSY,
+    TOPIC_NAME_INVALID,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, ConnackProperties
+from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.wire.packets import Connect, ConnectProperties
+
+__all__ = ["accept", "answered", "connect", "deny", "go_on", "refused"]
+
+# Stages at which a CONNECT may be suspended.
+INTRODUCED = 1
+"""`on_connect` was asked."""
+WILL_JUDGED = 2
+"""`on_acl_check` was asked about the will."""
+
+
+def connect(connection: Connection, packet: Connect, now: int) -> None:
+    """Check a CONNECT, then accept, refuse or ask [MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1].
+
+    [X5-connect-version-selects, X5-authentication-method-absent, X5-authentication-basic, X311-multiple-protocols,
+    X5-multiple-protocols-one-port, X5-password-without-user-name]
+    """
+    broker = connection.broker
+    broker.counters.connects_received += 1
+    version = packet.protocol_version
+    agreement = connection.agreement
+    connection.version = version
+    connection.client_id = packet.client_id
+    connection.auth = authenticate.Authentication(packet)
+    agreement.clean_start = packet.clean_start
+    properties = packet.properties
+    if properties is not None:
+        _learn(connection, properties)
+    if version not in agreement.offered.versions:
+        # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
+        refused(connection, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
+        return
+    redirect = broker.options.redirect
+    if redirect is not None:
+        # [X5-redirect-codes, X5-redirect-reference]
+        refused(connection, redirect.code, "Use another server", now, redirect.server_reference)
+        return
+    if broker.strict_text and (
+        disallowed(packet.client_id)
+        or disallowed(packet.username or "")
+        or (packet.will is not None and disallowed(packet.will.topic))
+    ):
+        breach(connection, DISALLOWED, MALFORMED_PACKET, CONNECT, now, "A character that is not allowed")
+        return
+    if version == V31 and packet.will is not None and len(packet.will.topic) > broker.limits.topic_v31:
+        text = "A Will Topic too long for 3.1"
+        breach(connection, ("X31-topic-length",), TOPIC_NAME_INVALID, CONNECT, now, text)
+        return
+    code, text = _judge_client_id(connection, packet)
+    if not code and packet.will is not None:
+        code, text = _judge_will(connection, packet)
+    if code:
+        refused(connection, code, text, now)
+        return
+    intercept = broker.intercept
+    if intercept.on_connect is None:
+        _authenticate(connection, packet, now)
+        return
+    outcome = intercept.on_connect(connection, packet)
+    if outcome is LATER:
+        connection.suspend(Suspended("on_connect", INTRODUCED, packet), now, packet)
+    else:
+        _introduced(connection, packet, outcome, now)
+
+
+def go_on(connection: Connection, packet: Connect, suspended: Suspended, outcome: object, now: int) -> None:
+    """Go on with a CONNECT that was suspended, with the answer."""
+    if suspended.stage == INTRODUCED:
+        _introduced(connection, packet, outcome if isinstance(outcome, Refusal) else None, now)
+    else:
+        code = outcome if isinstance(outcome, int) else NOT_AUTHORIZED
+        _will_judged(connection, packet, suspended.verdict, code, now)
+
+
+def _introduced(connection: Connection, packet: Connect, refusal: Refusal | None, now: int) -> None:
+    """The hooks have seen the CONNECT: authenticate its client, unless they refuse it."""
+    if refusal is None:
+        _authenticate(connection, packet, now)
+    else:
+        refused(connection, refusal.code or NOT_AUTHORIZED, refusal.text or "Not authorized", now)
+
+
+def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
+    """Ask who the client is."""
+    broker = connection.broker
+    access = broker.access
+    properties = packet.properties
+    auth = connection.auth
+    assert auth is not None
+    if properties is not None and properties.authentication_method is not None:
+        auth.method = properties.authentication_method
+        if access is None or access.on_auth_packet is None or auth.method not in access.methods:
+            # [MQTT5-4.12.0-1]
+            refused(connection, BAD_AUTHENTICATION_METHOD, "This Authentication Method is not supported", now)
+            return
+        authenticate.begin(connection, auth, properties.authentication_data, now)
+        return
+    if access is None or access.on_connect_authenticate is None:
+        accept(connection, packet, None, now)
+        return
+    verdict = access.on_connect_authenticate(connection, packet)  # [X311-connect-checks]
+    if verdict is not None:
+        answered(connection, verdict, now)
+        return
+    at = connection.step(ON_ASKED)
+    if broker.tables.connection_action[at] == DO_WAIT:
+        auth.deadline = now + broker.options.bounds.answer_timeout * SECOND
+        broker.timers.wake(connection, auth.deadline)
+        broker.questions.ask(connection, auth, packet.password, False, now)
+    connection.done(at, now)
+
+
+def answered(connection: Connection, verdict: Verdict, now: int) -> None:
+    """The answer to the question whether this client may connect."""
+    auth = connection.auth
+    if auth is None:
+        return
+    auth.question = 0
+    auth.deadline = 0
+    if verdict.outcome == ACCEPT:
+        accept(connection, auth.connect, verdict, now)
+    else:
+        deny(connection, verdict, now)
+
+
+def deny(connection: Connection, verdict: Verdict, now: int) -> None:
+    """Who was asked does not let the client in."""
+    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+
+
+def _denied(connection: Connection, code: int, text: str, now: int) -> None:
+    """Authentication or authorization failed: say why, or nothing, as decided [MQTT5-3.1.4-2]."""
+    silent = connection.broker.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE
+    refuse(connection, code, text, now, silent=silent)
+
+
+def refused(connection: Connection, code: int, text: str, now: int, server_reference: str = "") -> None:
+    """The client may not connect [MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close].
+
+    [X5-connect-refused-connack, X311-connect-refused-connack, X5-connack-failure-code, X311-connack-attempt,
+    X311-connect-refused-close, X311-connack-code-2, X311-connack-code-3, X311-connack-code-4, X311-connack-code-5,
+    X5-closing-code-alone]
+    """
+    refuse(connection, code, text, now, server_reference)
+
+
+def _learn(connection: Connection, properties: ConnectProperties) -> None:
+    """What the client says about itself (3.1.2.11).
+
+    [X5-maximum-packet-size-absent-connect, X5-request-response-information-absent, X5-user-property-repeat-allowed]
+    """
+    broker = connection.broker
+    agreement = connection.agreement
+    if properties.session_expiry_interval:
+        agreement.lasting = True
+    if properties.maximum_packet_size is not None:
+        agreement.packet_limit = properties.maximum_packet_size + broker.limits.packet_size_allowance
+    if properties.request_problem_information is not None:
+        agreement.problem_information = properties.request_problem_information != 0
+    if properties.request_response_information is not None:
+        agreement.response_information = properties.request_response_information != 0
+    if properties.topic_alias_maximum:
+        bound = broker.options.bounds.outbound_aliases
+        if bound:
+            most = min(properties.topic_alias_maximum, bound)
+            agreement.alias_out_maximum = most + broker.limits.topic_alias_allowance
+
+
+def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]:
+    """0 or why this Client Identifier is refused [MQTT5-3.1.3-8, MQTT311-3.1.3-9].
+
+    An empty one becomes one of ours in 5.0 always and in 3.1.1 with Clean Session 1 [MQTT5-3.1.3-6,
+    MQTT311-3.1.3-6, MQTT311-3.1.3-8]; 3.1 has none, and none of more than 23 characters [X31-client-id-empty,
+    X31-client-id-too-long].
+    [MQTT5-3.1.3-5, MQTT311-3.1.3-5, X5-client-id-longer, X5-client-id-other-characters, X311-clientid-longer,
+    X311-clientid-characters]
+    """
+    broker = connection.broker
+    client_id = packet.client_id
+    version = packet.protocol_version
+    if not client_id:
+        given = connection.agreement.offered.empty_client_id
+        if version == V31 or not given or (version != V5 and not packet.clean_start):
+            return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
+    elif (
+        version == V31
+        and len(client_id) > broker.limits.client_id_v31
+        and broker.decisions.long_client_id_v31 == LONG_CLIENT_ID_V31_REFUSE
+    ):
+        return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier of 3.1 has at most 23 characters"
+    return 0, ""
+
+
+def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
+    """0 or why a CONNECT with this Will Message is refused [MQTT5-3.2.2-12, MQTT5-3.2.2-13]."""
+    will = packet.will
+    assert will is not None
+    broker = connection.broker
+    offered = connection.agreement.offered
+    if will.qos > offered.maximum_qos:
+        return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
+    if will.retain and not offered.retain_available:
+        return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
+    block = will_block(will.properties) if broker.decisions.payload_format else None
+    if block is not None and block.utf8:
+        try:
+            will.payload.decode()
+        except UnicodeDecodeError:
+            # [X5-will-payload-format-checked]
+            return PAYLOAD_FORMAT_INVALID, "The Will Payload is not UTF-8"
+    if topics.refused(broker, will.topic):
+        if _will_refused(connection, packet):
+            # 3.x has no word for it, but one for a client that may not do that.
+            code = TOPIC_NAME_INVALID if packet.protocol_version == V5 else NOT_AUTHORIZED
+            return code, "The Will Topic is refused"
+        connection.agreement.will_denied = True
+    return 0, ""
+
+
+def _will_refused(connection: Connection, packet: Connect) -> bool:
+    """Whether a CONNECT is refused for its will, and does not just lose it, as decided."""
+    choice = connection.broker.decisions.unauthorized_will
+    if choice == UNAUTHORIZED_WILL_REFUSE:
+        return True
+    return choice != UNAUTHORIZED_WILL_DROP and packet.protocol_version == V5
+
+
+def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
+    """The client may connect; ask whether its will may be published."""
+    broker = connection.broker
+    if verdict is not None and verdict.username:
+        connection.username = verdict.username
+    else:
+        connection.username = packet.username or ""
+    access = broker.access
+    will = packet.will
+    if will is None or access is None or access.on_acl_check_publish is None:
+        _welcome(connection, packet, verdict, now)
+        return
+    code = access.on_acl_check_publish(connection, will.topic, will.qos, will.retain)
+    if code == ASK:
+        suspended = Suspended("on_acl_check", WILL_JUDGED, packet, will.topic, None, verdict)
+        connection.suspend(suspended, now, packet, will.topic, True)
+    else:
+        _will_judged(connection, packet, verdict, code, now)
+
+
+def _will_judged(connection: Connection, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
+    """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
+    if code:
+        if _will_refused(connection, packet):
+            _denied(connection, code, "Not authorized to publish the Will Message", now)
+            return
+        connection.agreement.will_denied = True
+    _welcome(connection, packet, verdict, now)
+
+
+def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
+    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
+
+    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
+    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
+    """
+    broker = connection.broker
+    sessions = broker.sessions
+    agreement = connection.agreement
+    client_id = packet.client_id
+    if not client_id:
+        # [MQTT5-3.1.3-7, MQTT5-3.2.2-16, MQTT311-3.1.3-6]
+        client_id = connection.client_id = sessions.new_client_id()
+    _set_limits(connection, packet)
+    if not sessions.has_room(client_id, now):
+        refused(connection, SERVER_BUSY, "No room for another client", now)
+        return
+    connack: Connack | None = None
+    if packet.protocol_version == V5:
+        connack = _connack(connection, packet, verdict)
+        if agreement.packet_limit < MAXIMUM_PACKET_SIZE and not _fits(connection, connack):
+            # Nothing may be sent before a CONNACK [MQTT5-3.2.0-1], and without one there is no connection.
+            dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its CONNACK", now)
+            return
+    at = connection.step(ON_ACCEPTED)
+    if broker.tables.connection_action[at] == DO_WELCOME:
+        watch = broker.watch
+        if watch.on_session_establish is not None:
+            watch.on_session_establish(connection, packet)
+        present = sessions.admit(connection, packet, client_id, now)
+        session = connection.session
+        _set_keep_alive(connection, packet, now)
+        if connack is not None:
+            connack.session_present = present
+            connection.send(encode(V5, connack))
+        else:
+            # 3.1 has no Session Present [X31-connack-reserved-byte].
+            flagged = present and packet.protocol_version != V31
+            connection.send(b"\x20\x02\x01\x00" if flagged else b"\x20\x02\x00\x00")
+        if connection.auth is not None and not connection.auth.method:
+            connection.auth = None
+        connection.refresh()
+        if session is not None:
+            broker.router.wake(session.handle)
+            if watch.on_session_established is not None:
+                watch.on_session_established(connection, present)
+            if session.inflight or session.queue:
+                qos_send.resume(connection, session, now)
+    connection.done(at, now)
+
+
+def _set_limits(connection: Connection, packet: Connect) -> None:
+    """The send quota is not above the client's Receive Maximum [MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset].
+
+    [X5-receive-maximum-absent-connect]
+    """
+    broker = connection.broker
+    offered = connection.agreement.offered
+    limits = broker.limits
+    quota = limits.receive_maximum_default
+    properties = packet.properties
+    if properties is not None and properties.receive_maximum is not None:
+        quota = properties.receive_maximum
+    quota = max(1, quota * limits.send_quota_share // 100)
+    connection.agreement.quota_maximum = connection.quota = min(quota, broker.options.bounds.maximum_inflight)
+    connection.agreement.receive_maximum = offered.receive_maximum + limits.receive_allowance
+    connection.agreement.alias_in_maximum = offered.topic_alias_maximum if packet.protocol_version == V5 else 0
+
+
+def _server_keep_alive(connection: Connection, packet: Connect) -> int:
+    """The Keep Alive that the server sets instead of the client's, or -1 [MQTT5-3.2.2-22].
+
+    None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
+    """
+    offered = connection.agreement.offered
+    asked = packet.keep_alive
+    if packet.protocol_version != V5:
+        return -1
+    if offered.maximum_keep_alive and (asked == 0 or asked > offered.maximum_keep_alive):
+        return offered.maximum_keep_alive
+    if asked and asked < offered.minimum_keep_alive:
+        return offered.minimum_keep_alive
+    return -1
+
+
+def _set_keep_alive(connection: Connection, packet: Connect, now: int) -> None:
+    """Watch for silence from now on [MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start].
+
+    [X5-keep-alive-zero, X311-keep-alive-zero, X31-keep-alive-zero]
+    """
+    seconds = _server_keep_alive(connection, packet)
+    if seconds < 0:
+        seconds = packet.keep_alive
+    agreement = connection.agreement
+    connection.heard = now
+    agreement.keep_alive_seconds = seconds
+    agreement.keep_alive = seconds * SECOND * connection.broker.limits.keep_alive_percent // 100
+    if agreement.keep_alive:
+        connection.broker.timers.wake(connection, now + agreement.keep_alive)
+
+
+def _connack(connection: Connection, packet: Connect, verdict: Verdict | None) -> Connack:
+    """The CONNACK of an accepted 5.0 client, with what differs from what it may assume (3.2.2.3).
+
+    [X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
+    X5-retain-available-absent, X5-maximum-packet-size-absent-connack, X5-wildcard-subscription-absent,
+    X5-subscription-identifier-absent, X5-shared-subscription-absent, X5-assigned-client-id-reason,
+    X5-response-information-returned]. None is there twice, and those that say whether say no
+    [X5-assigned_client_identifier-once, X5-maximum_qos-once, X5-maximum_qos-range, X5-response_information-once,
+    X5-retain_available-once, X5-retain_available-range, X5-server_keep_alive-once,
+    X5-shared_subscription_available-once, X5-shared_subscription_available-range,
+    X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
+    X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
+    """
+    broker = connection.broker
+    agreement = connection.agreement
+    offered = agreement.offered
+    p = ConnackProperties()
+    asked = packet.properties
+    granted = broker.sessions.expiry_of(connection, packet)
+    if granted != (0 if asked is None else asked.session_expiry_interval or 0):
+        p.session_expiry_interval = granted  # [X5-session-expiry-changed-connack]
+    if offered.receive_maximum != 65_535:
+        p.receive_maximum = offered.receive_maximum
+    if offered.maximum_qos < 2:
+        p.maximum_qos = offered.maximum_qos  # [MQTT5-3.2.2-9]
+    if not offered.retain_available:
+        p.retain_available = 0
+    if offered.maximum_packet_size < MAXIMUM_PACKET_SIZE:
+        p.maximum_packet_size = offered.maximum_packet_size
+    if not packet.client_id:
+        p.assigned_client_identifier = connection.client_id  # [MQTT5-3.1.3-7, MQTT5-3.2.2-16]
+    if offered.topic_alias_maximum:
+        p.topic_alias_maximum = offered.topic_alias_maximum
+    if not offered.wildcard_subscription_available:
+        p.wildcard_subscription_available = 0
+    if not offered.subscription_identifier_available:
+        p.subscription_identifier_available = 0
+    if not offered.shared_subscription_available:
+        p.shared_subscription_available = 0
+    seconds = _server_keep_alive(connection, packet)
+    if seconds >= 0:
+        p.server_keep_alive = seconds
+    always = broker.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
+    if (agreement.response_information or always) and offered.response_information:
+        # Only to a client that asked for it [MQTT5-3.1.2-28].
+        p.response_information = offered.response_information.replace("{client_id}", connection.client_id)
+    auth = connection.auth
+    if auth is not None and auth.method:
+        p.authentication_method = auth.method  # [MQTT5-4.12.0-5, MQTT5-4.12.0-6]
+        if verdict is not None:
+            p.authentication_data = verdict.data
+    return Connack(0, False, p)
+
+
+def _fits(connection: Connection, connack: Connack) -> bool:
+    """Whether the client takes a CONNACK of that size; its Response Information gives way if it would not."""
+    most = connection.agreement.packet_limit
+    if len(encode(V5, connack)) <= most:
+        return True
+    if connack.properties is not None:
+        connack.properties.response_information = None
+    return len(encode(V5, connack)) <= most

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""A PUBLISH from a client: what it may not do, what it is refused, and the message that comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.engine import aliases, qos_receive, topics
+from mqtt_ref.engine.generated.decisions import (
+    ACKNOWLEDGEMENT_PROPERTIES_INHERIT,
+    NO_MATCHING_SUBSCRIBERS_TELL,
+    NOT_AUTHORIZED_OBSCURE,
+    PAYLOAD_FORMAT_CHECK,
+    UNAUTHORIZED_PUBLISH_CLOSE,
+)
+from mqtt_ref.engine.intercept import ASK, LATER, Refusal
+from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.engine.topics import DISALLOWED, disallowed
+from mqtt_ref.engine.waiting import Suspended
+from mqtt_ref.wire.block import Block, block_for
+from mqtt_ref.wire.codes import (
+    FAILURE,
+    MALFORMED_PACKET,
+    NO_MATCHING_SUBSCRIBERS,
+    NOT_AUTHORIZED,
+    PAYLOAD_FORMAT_INVALID,
+    PROTOCOL_ERROR,
+    PUBLISH,
+    QUOTA_EXCEEDED,
+    RETAIN_NOT_SUPPORTED,
+    TOPIC_ALIAS_INVALID,
+    TOPIC_NAME_INVALID,
+    UNSPECIFIED_ERROR,
+)
+from mqtt_ref.wire.packets import Publish
+from mqtt_ref.wire.primitives import CLIENT, V5, V31
+from mqtt_ref.wire.reasons import PubackReason
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.session import Session
+
+__all__ = ["PERMITTED", "carry_out", "publish", "refuse"]
+
+_ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
+"""Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
+
+# Stages of a PUBLISH. It may be suspended before the second and the third.
+RECEIVED = 1
+PERMITTED = 2
+"""`on_acl_check` was asked."""
+SEEN = 3
+"""`on_publish` was asked."""
+
+
+def publish(
+    connection: Connection,
+    session: Session,
+    packet: Publish,
+    now: int,
+    stage: int = RECEIVED,
+    topic: str = "",
+    answer: object = None,
+) -> None:
+    """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1].
+
+    The steps are those of this function, from top to bottom. One that has to wait for a hook suspends the packet;
+    then it is called again with the stage to go on with, the topic as it was resolved, and the answer.
+    [X5-topic-name-refused, X5-puback-no-subscribers-server, X5-pubrec-no-subscribers-server, X5-qos0-no-response,
+    X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
+    """
+    broker = connection.broker
+    block = block_for(packet, CLIENT)
+    qos = packet.qos
+    code = 0
+
+    if stage == RECEIVED:
+        # Rules that end the connection when they are broken. What a plain message can't break is not looked at.
+        topic = packet.topic
+        if block is not None or packet.retain or connection.version == V31 or broker.strict_text:
+            topic = _checked(connection, packet, block, now)
+            if not topic:
+                return
+        if qos and not qos_receive.counts(connection, session, qos, packet.packet_id, now):
+            return
+        # May its client publish there?
+        if (topic[0] == "$" or len(topic) >= broker.topic_levels) and topics.refused(broker, topic):
+            code = TOPIC_NAME_INVALID
+        else:
+            access = broker.access
+            if access is not None and access.on_acl_check_publish is not None:
+                code = access.on_acl_check_publish(connection, topic, qos, packet.retain)
+                if code == ASK:
+                    suspended = Suspended("on_acl_check", PERMITTED, packet, topic)
+                    connection.suspend(suspended, now, packet, topic, True)
+                    return
+    elif stage == PERMITTED:
+        code = answer if isinstance(answer, int) else NOT_AUTHORIZED
+
+    if stage != SEEN:
+        # Can it be accepted?
+        if code:
+            if code not in _ACK_CODES:
+                code = UNSPECIFIED_ERROR  # [MQTT5-3.4.2-1, MQTT5-3.5.2-1]
+        elif packet.retain or (block is not None and block.utf8):
+            code = _acceptable(connection, packet, topic, block)
+        if code:
+            refuse(connection, session, packet, code, now)
+            return
+        # Is it a repeat?
+        if qos and not qos_receive.accepts(connection, session, qos, packet.packet_id):
+            _answer(connection, session, packet, 0, now)
+            return
+        # Do the hooks want it changed, dropped or refused?
+        intercept = broker.intercept
+        if intercept.on_publish is None:
+            answer = None
+        else:
+            # Hooks get a packet of their own: what they do to it has no effect unless they return it.
+            shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
+            shown.block = None if block is None else block.kept()
+            answer = intercept.on_publish(connection, shown)
+            if answer is LATER:
+                connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
+                return
+
+    # Deliver it, and acknowledge it.
+    carry_out(connection, session, packet, block, topic, answer, now)
+
+
+def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
+    """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
+
+    [X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
+    """
+    broker = connection.broker
+    agreement = connection.agreement
+    topic = packet.topic
+    if block is not None and block.topic_alias:
+        topic = aliases.resolve(connection, topic, block.topic_alias)
+        if topic == aliases.ABOVE_MAXIMUM:
+            cites = ("MQTT5-3.2.2-18",) if agreement.alias_in_maximum == 0 else ("MQTT5-3.3.2-9", "MQTT5-3.2.2-17")
+            breach(connection, cites, TOPIC_ALIAS_INVALID, PUBLISH, now, "A Topic Alias above the maximum")
+            return ""
+        if topic == aliases.UNKNOWN:
+            cites = ("X5-topic-alias-unknown-empty",)
+            breach(connection, cites, PROTOCOL_ERROR, PUBLISH, now, "A Topic Alias that was not set")
+            return ""
+    if len(topic) > broker.limits.topic_v31 and connection.version == V31:
+        breach(connection, ("X31-topic-length",), TOPIC_NAME_INVALID, PUBLISH, now, "A Topic Name too long for 3.1")
+        return ""
+    if broker.strict_text and disallowed(topic):
+        text = "A character that is not allowed in the Topic Name"
+        breach(connection, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, text)
+        return ""
+    if packet.retain and not agreement.offered.retain_available:
+        text = "Retained messages are not supported"
+        breach(connection, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, text)
+        return ""
+    return topic
+
+
+def _acceptable(connection: Connection, packet: Publish, topic: str, block: Block | None) -> int:
+    """0, or the Reason Code for a payload that is not what it is said to be, or that cannot be retained."""
+    broker = connection.broker
+    if block is not None and block.utf8:
+        code = _judge_payload(connection, packet.payload)
+        if code:
+            return code
+    if packet.retain and packet.qos and packet.payload and connection.version == V5:
+        # What cannot be kept is not acknowledged as if it were [MQTT5-3.3.1-5]; others cannot be told.
+        if broker.retained.full(topic):
+            broker.counters.retained_refused += 1
+            return QUOTA_EXCEEDED
+    return 0
+
+
+def carry_out(
+    connection: Connection,
+    session: Session,
+    packet: Publish,
+    block: Block | None,
+    topic: str,
+    answer: object,
+    now: int,
+) -> None:
+    """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
+
+    `answer` is None, a `Publish` or a `Refusal`.
+    [X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers]
+    """
+    if isinstance(answer, Refusal):
+        if not answer.dropped:
+            refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
+            return
+        connection.broker.counters.dropped_by_hook += 1
+        if packet.qos:
+            _answer(connection, session, packet, 0, now)
+        return
+    given = packet
+    if isinstance(answer, Publish):
+        given = answer
+        topic = answer.topic
+        block = block_for(answer, CLIENT)
+    broker = connection.broker
+    journal = broker.journal
+    written = 0 if journal is None else journal.written
+    # The message inside the server has nothing that belongs to this connection alone.
+    expires = NEVER
+    if block is not None:
+        if block.expiry_at >= 0:
+            expires = max(now + block.expiry() * SECOND, 1)
+        block = block.kept()
+    broker.last_message += 1
+    message = Message(
+        broker.last_message, topic, given.payload, given.qos, given.retain, block, connection.client_id, now, expires
+    )
+    matched = broker.deliverer.publish(message, now)
+    if packet.qos:
+        if journal is not None and journal.written != written:
+            journal.touch(connection)
+        code = 0
+        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
+            code = NO_MATCHING_SUBSCRIBERS
+        if block is None and not code:
+            qos_receive.answered(connection, session, packet.qos, packet.packet_id, 0, now)
+        else:
+            _answer(connection, session, packet, code, now)
+
+
+def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
+    """Do not deliver a PUBLISH, and say so as the version of the client and its QoS allow."""
+    broker = connection.broker
+    broker.counters.publish_refused += 1
+    if code == NOT_AUTHORIZED:
+        if broker.decisions.unauthorized_publish == UNAUTHORIZED_PUBLISH_CLOSE and connection.version != V31:
+            # [MQTT311-3.3.5-2]; 3.1 allows nothing but the acknowledgement [X31-publish-unauthorized].
+            dismiss(connection, NOT_AUTHORIZED, "Not authorized to publish there", now)
+            return
+        if broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            code = UNSPECIFIED_ERROR
+    if packet.qos:
+        _answer(connection, session, packet, code, now)
+
+
+def _answer(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
+    """Send the PUBACK or PUBREC."""
+    inherited: list[tuple[str, str]] | None = None
+    if connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
+        properties = packet.properties
+        inherited = None if properties is None else properties.user_property
+    qos_receive.answered(connection, session, packet.qos, packet.packet_id, code, now, inherited)
+
+
+def _judge_payload(connection: Connection, payload: bytes) -> int:
+    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked [X5-payload-format-checked].
+
+    [X5-payload-format-utf8]
+    """
+    if connection.broker.decisions.payload_format == PAYLOAD_FORMAT_CHECK:
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            return PAYLOAD_FORMAT_INVALID
+    return 0

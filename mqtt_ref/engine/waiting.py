@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What one connection has to wait with: the packet whose handling is suspended, and what came after it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mqtt_ref.engine.access import Verdict
+    from mqtt_ref.wire.packets import Packet
+    from mqtt_ref.wire.violation import Violation
+
+__all__ = ["Suspended", "Waiting"]
+
+
+class Suspended:
+    """The handling of one packet, interrupted while a question is open.
+
+    `stage` says where its pipeline goes on; each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
+    """
+
+    __slots__ = ("codes", "event", "packet", "question", "stage", "topic", "verdict")
+
+    def __init__(
+        self,
+        event: str,
+        stage: int,
+        packet: Packet,
+        topic: str = "",
+        codes: list[int] | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        self.event = event
+        """The event of the hooks that are asked."""
+        self.stage = stage
+        self.packet = packet
+        self.topic = topic
+        """The Topic Name, with its alias resolved, or the Topic Filter that is asked about."""
+        self.codes: list[int] = [] if codes is None else codes
+        """Reason Codes of the filters that were answered before."""
+        self.verdict = verdict
+        self.question = 0
+
+
+class Waiting:
+    """Made when something of a connection has to wait, and gone when nothing does."""
+
+    __slots__ = ("behind", "gone", "held", "held_bytes", "suspended")
+
+    def __init__(self) -> None:
+        self.suspended: Suspended | None = None
+        """The packet whose handling is interrupted."""
+        self.held: deque[Packet | Violation] | None = None
+        """Packets that came before the client was accepted."""
+        self.behind: deque[Packet | Violation] | None = None
+        """Packets that came after the suspended one, or after the turn was used up; nothing has looked at them."""
+        self.held_bytes = 0
+        self.gone = 0
+        """When the link is lost: until when there is time for the answer; 0: it is not lost."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits any more."""
+        return self.suspended is None and self.held is None and self.behind is None and not self.gone

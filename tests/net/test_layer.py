@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""How layers are joined, what passes through them, and what goes past when there are none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from mqtt_ref.engine.options import Terms
+from mqtt_ref.hooks import AllowAll
+from mqtt_ref.net.channel import BIG, Channel
+from mqtt_ref.net.layer import Layer
+from mqtt_ref.net.memory import MemoryListener
+from mqtt_ref.net.pace import Pace
+from mqtt_ref.server import Server
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp
+
+CONNECT = encode(5, Connect("c"))
+
+
+class Noting(Layer):
+    """Writes down what it is told, and passes it on."""
+
+    def __init__(self, name: str, notes: list[str], channel: Channel) -> None:
+        self.name, self.notes, self.channel = name, notes, channel
+
+    def opened(self, now: int) -> None:
+        assert not hasattr(self.channel, "connection")
+        super().opened(now)
+        assert self.channel.connection is not None
+        self.notes.append(f"{self.name} opened")
+
+    def receive(self, data: bytes, now: int) -> None:
+        self.notes.append(f"{self.name} in {len(data)}")
+        super().receive(data, now)
+
+    def write(self, parts: list[bytes], now: int) -> object:
+        self.notes.append(f"{self.name} out {[part[0] >> 4 for part in parts]}")
+        return super().write(parts, now)
+
+    def ended(self, now: int) -> bool:
+        self.notes.append(f"{self.name} ended")
+        return super().ended(now)
+
+    def finish(self, said: bool) -> None:
+        self.notes.append(f"{self.name} finish {said}")
+        super().finish(said)
+
+    def lost(self, now: int, error: Exception | None) -> None:
+        self.notes.append(f"{self.name} lost")
+        super().lost(now, error)
+
+
+def test_bytes_go_up_and_packets_down() -> None:
+    notes: list[str] = []
+
+    def layers(channel: Channel) -> Iterable[Layer]:
+        return [Noting("low", notes, channel), Noting("high", notes, channel)]
+
+    async def play() -> None:
+        listener = MemoryListener(terms=Terms(bytes_per_second=1000))
+        async with Server(listeners=[listener], hooks=[AllowAll()], layers=layers) as server:
+            reader, writer = listener.connect()
+            writer.write(CONNECT)
+            assert await reader.read(100)
+            writer.write(encode(5, Disconnect()))
+            await writer.wait_closed()
+            assert not server.driver.channels
+
+    asyncio.run(play())
+    size = len(CONNECT)
+    assert notes[:6] == [
+        "high opened",
+        "low opened",
+        f"low in {size}",
+        f"high in {size}",
+        f"high out [{Connack.TYPE}]",
+        f"low out [{Connack.TYPE}]",
+    ]
+    assert notes[-6:] == ["low in 2", "high in 2", "high finish False", "low finish False", "low lost", "high lost"]
+
+
+def test_the_pace_is_on_top() -> None:
+    async def play() -> None:
+        listener = MemoryListener(terms=Terms(bytes_per_second=1000))
+        async with Server(
+            listeners=[listener], hooks=[AllowAll()], layers=lambda channel: [Noting("one", [], channel)]
+        ) as server:
+            listener.connect()
+            (channel,) = server.driver.channels.values()
+            assert [type(layer) for layer in channel.layers] == [Noting, Pace]
+            assert channel.top is channel.layers[1]
+            assert channel.lowest is channel.layers[0]
+
+    asyncio.run(play())
+
+
+class Taking:
+    """A transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.several: list[list[bytes]] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.several.append(parts)
+
+
+def plain(play: Any) -> None:
+    async def run() -> None:
+        listener = MemoryListener()
+        async with Server(listeners=[listener], hooks=[AllowAll()]) as server:
+            reader, writer = listener.connect()
+            (channel,) = server.driver.channels.values()
+            await play(channel, reader, writer)
+
+    asyncio.run(run())
+
+
+def test_without_layers_the_connection_takes_what_comes() -> None:
+    async def play(channel: Channel, reader: asyncio.StreamReader, writer: Any) -> None:
+        assert channel.layers == ()
+        assert channel.top is channel.lowest is channel
+        assert not channel.direct  # the first bytes may be of another protocol
+        writer.write(CONNECT)
+        assert channel.direct
+        writer.write(encode(5, Pingreq()))
+        await asyncio.sleep(0)
+        assert (await reader.read(100)).endswith(encode(5, Pingresp()))
+
+    plain(play)
+
+
+def test_small_packets_are_joined_and_big_ones_handed_on_as_they_are() -> None:
+    async def play(channel: Channel, reader: asyncio.StreamReader, writer: Any) -> None:
+        transport = channel.transport
+        taking = Taking()
+        channel.transport = taking  # type: ignore[assignment]
+        big = bytes(BIG)
+        assert channel.send([b"one"], 1) == 3
+        assert channel.send([b"one", b"two"] * 50, 1) == 300
+        assert channel.send([b"one", big], 1) == 3 + BIG
+        assert channel.send([big], 1) == BIG
+        channel.transport = transport
+        assert taking.written[:2] == [b"one", b"onetwo" * 50]
+        assert taking.written[2] is big
+        assert taking.several == [[b"one", big]]
+        assert taking.several[0][1] is big
+
+    plain(play)
