@@ -110,10 +110,10 @@ def test_silence_and_a_packet_that_comes_slowly() -> None:
     """What depends on time alone is the same: the trace says when it was looked, and when a packet began."""
     with Oracle(check=False) as oracle:
         with socket.create_connection(("127.0.0.1", oracle.port), 5) as slow:
-            slow.sendall(encode(V5, Connect("slow", keep_alive=1)))
+            slow.sendall(encode(V5, Connect("slow", keep_alive=3)))
             with socket.create_connection(("127.0.0.1", oracle.port), 5) as silent:
                 silent.sendall(encode(V5, Connect("silent", keep_alive=1)))
-                data = encode(V5, Publish("a", bytes(50)))
+                data = encode(V5, Publish("a", bytes(150)))  # 4.8 s: longer than one and a half times its Keep Alive
                 for at in range(0, len(data), 10):
                     slow.sendall(data[at : at + 10])
                     time.sleep(0.3)
