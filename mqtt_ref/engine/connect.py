@@ -329,6 +329,7 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
             watch.on_session_establish(connection, packet)
         present = sessions.admit(connection, packet, client_id, now)
         session = connection.session
+        assert session is not None, "a row of the session machine gives a client no session"
         _set_keep_alive(connection, packet, now)
         if connack is not None:
             connack.session_present = present
@@ -340,12 +341,11 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
         if connection.auth is not None and not connection.auth.method:
             connection.auth = None
         connection.refresh()
-        if session is not None:
-            broker.router.wake(session.handle)
-            if watch.on_session_established is not None:
-                watch.on_session_established(connection, present)
-            if session.inflight or session.queue:
-                qos_send.resume(connection, session, now)
+        broker.router.wake(session.handle)
+        if watch.on_session_established is not None:
+            watch.on_session_established(connection, present)
+        if session.inflight or session.queue:
+            qos_send.resume(connection, session, now)
     connection.done(at, now)
 
 

@@ -118,7 +118,7 @@ class Assigns(Hook):
 
     def on_session_established(self, client: Client, session_present: bool) -> None:
         assert client.session is not None
-        self.server.broker.subscribe(client.session, "assigned/#", 2, 0)
+        self.server.broker.router.subscribe(client.session.handle, "assigned/#", 2, 0)
 
 
 @asynccontextmanager

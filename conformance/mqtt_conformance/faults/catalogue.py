@@ -21,6 +21,9 @@ __all__ = ["generated"]
 TIMERS = ("elapsed", "expired", "ended", "resumed")
 """Inputs that time brings about, or makes void: a broker that does not take notice may look at the clock for ever."""
 
+OF_SESSIONS = ("acknowledge", "publish", "release", "subscribe", "unsubscribe")
+"""Actions of packets that belong to a session."""
+
 ASKED = ("deciding", "asked", "reasked")
 """States and inputs that only a broker knows which has to ask somebody else who may connect."""
 
@@ -54,19 +57,41 @@ def _transitions(machine: str) -> Iterator[Fault]:
             cites = HELD[state]
         place = f"{machine}/{state}/{name}"
         fault = partial(Fault, alone=name in TIMERS, asks=state in ASKED or name in ASKED)
-        elsewhere = {module.ACTION[s * width + at % width] for s in range(len(module.STATES))} - {action, 0}
-        nothing = [i for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent")]
-        for other in sorted({*elsewhere, *nothing} - {action})[:3]:
+        elsewhere = _elsewhere(module, machine, at, action)
+        nothing = {
+            i: state for i, a in enumerate(module.ACTIONS) if a in ("ignore", "nothing", "silent") and i != action
+        }
+        for other, after in sorted({**nothing, **elsewhere}.items())[:3]:
             word = module.ACTIONS[other]
-            yield fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word))
+            yield fault(f"{place}/does-{word}", cites, _change(machine, state, name, action=word, next=after))
         if action:
-            yield fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0]))
+            yield fault(f"{place}/refused", cites, _change(machine, state, name, action=module.ACTIONS[0], next=state))
         for number in range(len(module.STATES)):
             if number != module.NEXT[at] and action:
                 word = module.STATES[number]
                 also = DELIVERY if (machine, word) == ("subscription", "absent") else ()
                 yield fault(f"{place}/goes-to-{word}", (*cites, *also), _change(machine, state, name, next=word))
                 break
+
+
+def _elsewhere(module: Any, machine: str, at: int, action: int) -> dict[int, str]:
+    """What the input does in other states, by action: with the state that it leads to, where it leads to another.
+
+    Without a session there is nothing that a packet of a session could do.
+    """
+    width = len(module.INPUTS)
+    out: dict[int, str] = {}
+    for number in range(len(module.STATES)):
+        row = number * width + at % width
+        other, after = module.ACTION[row], module.NEXT[row]
+        if other in (0, action) or (
+            machine == "connection"
+            and module.ACTIONS[other] in OF_SESSIONS
+            and module.STATES[at // width] != "connected"
+        ):
+            continue
+        out[other] = module.STATES[at // width if after == number else after]
+    return out
 
 
 def _change(

@@ -86,7 +86,7 @@ def _accepting() -> Iterator[Fault]:
     yield by_hand(
         "connack/invented-refusal",
         "MQTT5-3.2.2-2 MQTT5-3.2.2-3",
-        down=set_(Connack, accepted, reason_code=0x88, session_present=False),
+        down=set_(Connack, accepted, reason_code=0x80, session_present=False),
         thorough=False,
     )
 
