@@ -581,7 +581,7 @@ class ExtraProperties(Quirk):
             return (packet,)
         more: Any = copy(packet)
         more.properties = copy(more.properties) if more.properties is not None else made()
-        for name in made.__slots__:
+        for name in made.__match_args__:
             if name == "user_property":
                 more.properties.user_property = [*more.properties.user_property, ("odd", "1"), ("odd", "1"), ("", "")]
             elif name == "reason_string" and more.properties.reason_string is None:

@@ -40,10 +40,6 @@ def test_known_accusations_have_a_reason() -> None:
         assert fnmatch.filter([odd.name for odd in BROKERS], row["broker"])
 
 
-@pytest.mark.skipif(
-    os.environ.get("MQTT_REF_FORM") == "compiled",
-    reason="open: on the compiled broker `odd-offer` is accused of closing on QoS 2 above its Maximum QoS in 3.1.1",
-)
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_odd_broker_is_accused(name: str) -> None:
