@@ -86,7 +86,7 @@ LAZY = """
 
 
 def _class(shape: Shape, lazy: bool = False) -> str:
-    """The source of a class; of a lazy one, `properties` are held as bytes until somebody looks at them."""
+    """The source of a class; of a lazy one, `properties` are kept as bytes until they are read."""
     attributes = shape.attributes
     out = [f"class {shape.name}:", f'    """{shape.doc}"""', ""]
     names = [a.name for a in attributes]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who we are at a broker with passwords, in a CONNECT that is malformed in another place.
 
-A broker that refuses a CONNECT because it knows nobody of that name has shown nothing about what is wrong with it.
+A broker that refuses a CONNECT because the user name is unknown has shown nothing about what is wrong with it.
 So the run's credentials are put into a malformed CONNECT where they can stand in it; where they cannot, what the
 broker does counts only if it does not refuse a sound CONNECT without the right credentials in the same way.
 """

@@ -160,7 +160,7 @@ class Driver:
                 if self.on_ask is not None:
                     self.on_ask(effect)
                 else:
-                    LOG.error("refused, since nobody answers %r", effect)
+                    LOG.error("refused: no handler answers %r", effect)
                     verdict = effect.event in AUTHENTICATION
                     no = Verdict(REFUSE, UNSPECIFIED_ERROR) if verdict else Refusal(UNSPECIFIED_ERROR)
                     self.answer(effect.question, no)
@@ -171,7 +171,7 @@ class Driver:
             elif isinstance(effect, Deliver):
                 self._hand_over(effect)
             else:
-                raise NotImplementedError(f"nobody carries out {effect!r}")
+                raise NotImplementedError(f"no code carries out the effect {effect!r}")
 
     def _hand_over(self, effect: Deliver) -> None:
         """Call an inline subscriber; what it raises concerns nobody else."""

@@ -103,7 +103,7 @@ def _carried(vector: Vector, target: Target) -> bytes | None:
     if data[0] >> 4 != Connect.TYPE:
         return data
     if vector.field == "remaining_length":
-        return data  # nobody can read as far as the credentials, and so miss them
+        return data  # a broker fails before it reads the credentials, so it cannot miss them
     return with_credentials(data, vector.version, target, rest=vector.kind == "trailing")
 
 
