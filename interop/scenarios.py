@@ -165,7 +165,10 @@ def publish_all(client: Client, messages: list[Message]) -> None:
 
 
 def exchange(stage: Stage) -> None:
-    """Messages arrive once, whole, in order, at their QoS, whatever versions meet [MQTT5-4.6.0-5, MQTT311-4.6.0-6]."""
+    """Messages arrive once, whole, in order, at their QoS, whatever versions meet.
+
+    Cites: MQTT5-4.6.0-5, MQTT311-4.6.0-6
+    """
     topic = stage.topic("gr\u00fc\u00dfe/\u6e29\u5ea6")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [topic], stage.qos)
@@ -182,7 +185,10 @@ def exchange(stage: Stage) -> None:
 
 
 def granted(stage: Stage) -> None:
-    """A message goes out at the lower of its QoS and the one granted [MQTT5-3.8.4-8, MQTT311-3.8.4-6]."""
+    """A message goes out at the lower of its QoS and the one granted.
+
+    Cites: MQTT5-3.8.4-8, MQTT311-3.8.4-6
+    """
     topic = stage.topic("granted")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [topic], stage.qos)
@@ -199,8 +205,8 @@ def granted(stage: Stage) -> None:
 def retained(stage: Stage) -> None:
     """A retained message comes with RETAIN to who subscribes later, without to who is there, and can be cleared.
 
-    [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-9, MQTT5-3.3.1-12;
-    MQTT311-3.3.1-5, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.3.1-9, MQTT311-3.3.1-10]
+    Cites: MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-9, MQTT5-3.3.1-12, MQTT311-3.3.1-5, MQTT311-3.3.1-6,
+    MQTT311-3.3.1-8, MQTT311-3.3.1-9, MQTT311-3.3.1-10
     """
     topic, end = stage.topic("retained"), stage.topic("end")
     present = stage.open(stage.subscriber)
@@ -224,7 +230,10 @@ def retained(stage: Stage) -> None:
 
 
 def will(stage: Stage) -> None:
-    """The will of a client whose link is dropped is published [MQTT5-3.1.2-8, MQTT311-3.1.2-8]."""
+    """The will of a client whose link is dropped is published.
+
+    Cites: MQTT5-3.1.2-8, MQTT311-3.1.2-8
+    """
     topic = stage.topic("will")
     witness = stage.open(stage.subscriber)
     subscribe(witness, [topic], stage.qos)
@@ -236,7 +245,10 @@ def will(stage: Stage) -> None:
 
 
 def will_discarded(stage: Stage) -> None:
-    """The will of a client that says DISCONNECT is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3]."""
+    """The will of a client that says DISCONNECT is not published.
+
+    Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3
+    """
     topic = stage.topic("will")
     witness = stage.open(stage.subscriber)
     subscribe(witness, [topic], stage.qos)
@@ -251,7 +263,7 @@ def will_discarded(stage: Stage) -> None:
 def resume(stage: Stage) -> None:
     """A session that is kept gets what was published while its client was away, in order, once.
 
-    [MQTT5-3.1.2-5, MQTT5-4.6.0-5, MQTT311-3.1.2-4, MQTT311-3.1.2-5, MQTT311-4.6.0-6]
+    Cites: MQTT5-3.1.2-5, MQTT5-4.6.0-5, MQTT311-3.1.2-4, MQTT311-3.1.2-5, MQTT311-4.6.0-6
     """
     topic = stage.topic("queued")
     client_id = stage.new_id()
@@ -323,7 +335,8 @@ def large(stage: Stage) -> None:
 def properties(stage: Stage) -> None:
     """What a publisher says about a message arrives with it, user properties in order, with the subscription's id.
 
-    [MQTT5-3.3.2-4, MQTT5-3.3.2-6, MQTT5-3.3.2-15 to MQTT5-3.3.2-20, MQTT5-3.3.4-3]
+    Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-6, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-19,
+    MQTT5-3.3.2-20, MQTT5-3.3.4-3
     """
     topic = stage.topic("properties")
     subscriber = stage.open(stage.subscriber)
@@ -336,7 +349,10 @@ def properties(stage: Stage) -> None:
 
 
 def retained_properties(stage: Stage) -> None:
-    """A retained message keeps its properties [MQTT5-3.3.2-6, MQTT5-3.3.2-17, MQTT5-3.3.2-20]."""
+    """A retained message keeps its properties.
+
+    Cites: MQTT5-3.3.2-6, MQTT5-3.3.2-17, MQTT5-3.3.2-20
+    """
     topic = stage.topic("properties")
     message = Message(topic, b"payload", stage.qos, retain=True, properties=ALL_PROPERTIES)
     publisher = stage.open(stage.publisher)
@@ -351,7 +367,10 @@ def retained_properties(stage: Stage) -> None:
 
 
 def will_properties(stage: Stage) -> None:
-    """A will is published with its properties (section 3.1.3.2), user properties in order [MQTT5-3.1.3-10]."""
+    """A will is published with its properties (section 3.1.3.2), user properties in order.
+
+    Cites: MQTT5-3.1.3-10
+    """
     topic = stage.topic("will")
     witness = stage.open(stage.subscriber)
     subscribe(witness, [topic], stage.qos)
@@ -363,7 +382,10 @@ def will_properties(stage: Stage) -> None:
 
 
 def unsubscribe(stage: Stage) -> None:
-    """After the UNSUBACK nothing new comes for that filter; others go on [MQTT5-3.10.4-1, MQTT5-3.10.4-2]."""
+    """After the UNSUBACK nothing new comes for that filter; others go on.
+
+    Cites: MQTT5-3.10.4-1, MQTT5-3.10.4-2
+    """
     off, on = stage.topic("off"), stage.topic("on")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [off, on], stage.qos)

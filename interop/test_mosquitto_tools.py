@@ -138,7 +138,10 @@ def test_will(tools: Tools, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_request_response(tools: Tools, version: int) -> None:
-    """`mosquitto_rr` asks and gets its answer; in 5.0 the Response Topic travels with the request [MQTT5-3.3.2-15]."""
+    """`mosquitto_rr` asks and gets its answer; in 5.0 the Response Topic travels with the request.
+
+    Cites: MQTT5-3.3.2-15
+    """
     answers = f"{tools.topic}/answers"
     form = "request=%p response_topic=%R" if version == V5 else "request=%p"
     server = tools.sub(version, "-t", tools.topic, "-q", "1", "-C", "1", "-F", form)

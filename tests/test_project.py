@@ -72,6 +72,28 @@ def test_every_public_module_says_what_it_offers() -> None:
     assert [name for path, name in zip(public, relative(public), strict=True) if not has_all(path)] == []
 
 
+def test_docstrings_cite_in_their_last_line() -> None:
+    """A reader gets whole sentences, and the statement ids after them. Findings are reports, with ids in their text."""
+    cited = re.compile(r"\b(?:MQTT5|MQTT311|X5|X311|X31)-[\w.-]*\w")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    wrong = []
+    for path in files("*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith(("tests/", "conformance/findings/")) or "/generated/" in name:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, documented):
+                continue
+            if name == "mqtt_ref/wire/statements.py":
+                continue  # it explains what an id is
+            text, cites, last = (ast.get_docstring(node) or "").partition("\n\nCites: ")
+            if cited.search(text) or "\n\n" in last:
+                wrong.append(f"{name}:{getattr(node, 'lineno', 1)}")
+            if cites and not all(cited.fullmatch(entry) for entry in re.split(r",\s+", last)):
+                wrong.append(f"{name}:{getattr(node, 'lineno', 1)}: {last}")
+    assert wrong == []
+
+
 def test_short_names_are_found_where_they_are_looked_for() -> None:
     for name in mqtt_ref.__all__:
         assert name in dir(mqtt_ref)

@@ -468,7 +468,9 @@ class Peer(Judging):
 
         With `again` they are sent once more on a resumed session, which may take its time.
         Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
-        allows [MQTT5-4.9.0-1].
+        allows.
+
+        Cites: MQTT5-4.9.0-1
         """
         out: list[Publish] = []
         while len(out) < count:

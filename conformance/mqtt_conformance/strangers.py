@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Messages that no case asked for: which they are, and how they are acknowledged and passed over.
 
-A server may send them: of subscriptions that it made itself [X311-assigned-subscription], at any QoS and at any moment
+A server may send them: of subscriptions that it made itself, at any QoS and at any moment
 once it has accepted the connection.
+
+Cites: X311-assigned-subscription
 """
 
 from __future__ import annotations

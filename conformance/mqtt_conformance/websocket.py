@@ -57,10 +57,12 @@ class WebSocketStream:
 
 
 async def open_websocket(target: Target, context: ssl.SSLContext | None) -> Stream:
-    """Connect with the sub-protocol `mqtt` [MQTT5-6.0.0-3].
+    """Connect with the sub-protocol `mqtt`.
 
     Raises:
         TargetError: the handshake is refused.
+
+    Cites: MQTT5-6.0.0-3
     """
     scheme = "wss" if context else "ws"
     url = f"{scheme}://{target.host}:{target.port}{target.path}"

@@ -157,7 +157,7 @@ class Broker:
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason; False if it is not connected.
 
-        [X5-redirect-temporary, X5-redirect-permanent]
+        Cites: X5-redirect-temporary, X5-redirect-permanent
         """
         session = self.sessions.by_client_id.get(client_id)
         if session is None or session.connection is None:
@@ -168,8 +168,7 @@ class Broker:
     def shutdown(self, now: int) -> None:
         """Tell every 5.0 client 0x8B and close every link; wills are published or kept as decided.
 
-        [X5-shutdown-code, X311-will-deferred]
-        [X5-will-defer-on-shutdown]
+        Cites: X5-shutdown-code, X311-will-deferred, X5-will-defer-on-shutdown
         """
         self.shutting_down = True
         keep = self.decisions.shutdown_wills == SHUTDOWN_WILLS_KEEP
@@ -222,7 +221,9 @@ class Broker:
     def on_commit_failed(self, batch: int, now: int) -> None:
         """The store does not have the batch: the connections that waited for it are closed without a word.
 
-        Nobody else notices [MQTT311-4.8.0-2, X311-transient-error-others].
+        Nobody else notices.
+
+        Cites: MQTT311-4.8.0-2, X311-transient-error-others
         """
         if self.journal is not None:
             self.store_fails = True
@@ -305,7 +306,7 @@ class Broker:
     ) -> bool:
         """Publish a message of the server itself, `$SYS` topics included; False if nobody had subscribed.
 
-        [X5-dollar-topic-server, X311-dollar-server-use]
+        Cites: X5-dollar-topic-server, X311-dollar-server-use
         """
         self.last_message += 1
         expires = NEVER

@@ -33,10 +33,10 @@ class Deliverer:
         """Whether a client gets one copy, at a QoS that nothing but its subscriptions bounds."""
 
     def publish(self, message: Message, now: int) -> bool:
-        """Keep a message if it is to be retained, and deliver it; False if nobody had subscribed [MQTT5-4.5.0-1].
+        """Keep a message if it is to be retained, and deliver it; False if nobody had subscribed.
 
-        [MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match]
-        [MQTT5-3.3.2-3, MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation]
+        Cites: MQTT5-4.5.0-1, MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match, MQTT5-3.3.2-3,
+        MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation
         """
         broker = self._broker
         if message.retain:
@@ -70,9 +70,8 @@ class Deliverer:
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
         """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
 
-        [MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1]
-        [X5-overlapping-extra-copies, X311-overlap-further-copies, X5-subscription-identifier-identical,
-        X5-subscription-identifier-foreign]
+        Cites: MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1, X5-overlapping-extra-copies,
+        X311-overlap-further-copies, X5-subscription-identifier-identical, X5-subscription-identifier-foreign
         """
         session = self._broker.sessions.by_handle[entry.subscriber]
         if session is None:
@@ -93,9 +92,9 @@ class Deliverer:
     def _copy(self, session: Session, entry: Entry, message: Message, group: str, now: int) -> None:
         """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
 
-        [MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos]
-        [X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
-        X5-subscription-identifier-shared]
+        Cites: MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos,
+        X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
+        X5-subscription-identifier-shared
         """
         qos = min(message.qos, entry.qos, self._broker.limits.granted_maximum)
         retain = message.retain and entry.retain_as_published
@@ -111,10 +110,11 @@ class Deliverer:
     # ---------------------------------------------------------------- shared subscriptions
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that may read it, is connected and has send quota, else one to queue for [X5-shared-choice].
+        """Choose a member that may read it, is connected and has send quota, else one to queue for.
 
-        If it takes no packet of that size, nobody gets the message [X5-shared-packet-too-large].
-        [X5-shared-granted-qos]
+        If it takes no packet of that size, nobody gets the message.
+
+        Cites: X5-shared-choice, X5-shared-packet-too-large, X5-shared-granted-qos
         """
         broker = self._broker
         handle = group.pick(lambda subscriber: self._available(group, subscriber, message))
@@ -163,9 +163,10 @@ class Deliverer:
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
         """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
 
-        Until then it waits for its client [X5-shared-qos1-wait]. What was sent with QoS 2 is discarded [MQTT5-4.8.2-5,
-        X5-shared-qos1-session-end]. What has expired goes to nobody: for the others its delivery has not begun
-        [MQTT5-3.3.2-5].
+        Until then it waits for its client. What was sent with QoS 2 is discarded. What has expired goes to nobody: for
+        the others its delivery has not begun.
+
+        Cites: X5-shared-qos1-wait, MQTT5-4.8.2-5, X5-shared-qos1-session-end, MQTT5-3.3.2-5
         """
         broker = self._broker
         for delivery in deliveries:

@@ -30,7 +30,10 @@ __all__ = ["restore"]
 
 
 def restore(broker: Broker, records: Iterable[Record], now: int, utc_offset: int) -> None:
-    """Make the state that the records describe; nobody is connected in it [MQTT5-3.1.2-23, X31-retain-restart]."""
+    """Make the state that the records describe; nobody is connected in it.
+
+    Cites: MQTT5-3.1.2-23, X31-retain-restart
+    """
     _Restorer(broker, now, utc_offset).run(records)
 
 
@@ -71,8 +74,9 @@ class _Restorer:
     def session(self, record: SessionPut) -> None:
         """A session whose client was connected counts its expiry from now; its will is due like after any loss.
 
-        So one that was to end with its connection ends at once, with all that the store has of it
-        [X5-will-defer-on-shutdown, X311-will-deferred].
+        So one that was to end with its connection ends at once, with all that the store has of it.
+
+        Cites: X5-will-defer-on-shutdown, X311-will-deferred
         """
         broker = self.broker
         session = broker.sessions.create(record.client_id, record.version)

@@ -29,9 +29,11 @@ class RetainedMessages:
     def keep(self, message: Message, now: int) -> None:
         """Replace the retained message of the topic, or remove it if the payload is empty.
 
-        [MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
-        MQTT311-3.3.1-11, MQTT311-3.3.1-12]. A message that expires at once is not kept.
-        [X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7, X311-retained-kept, X31-retain-delete]
+        A message that expires at once is not kept.
+
+        Cites: MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
+        MQTT311-3.3.1-11, MQTT311-3.3.1-12, X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7,
+        X311-retained-kept, X31-retain-delete
         """
         broker = self._broker
         message.limit_expiry(broker.options.bounds.message_expiry)
@@ -79,7 +81,10 @@ class RetainedMessages:
         return sum([self.remove(topic) for topic in topics])
 
     def expire(self, now: int) -> None:
-        """Drop the messages whose expiry interval has passed [X5-retained-expired]."""
+        """Drop the messages whose expiry interval has passed.
+
+        Cites: X5-retained-expired
+        """
         when = self.store.next_expiry()
         if when and when <= now:
             broker = self._broker

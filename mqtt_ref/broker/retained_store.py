@@ -60,9 +60,11 @@ class RetainedStore(Generic[M]):
         return 0 < self.maximum <= self.counted and topic not in self._messages and not topic.startswith(_OWN)
 
     def put(self, topic: str, message: M, expires_at: int) -> bool:
-        """Keep a message in place of the one before [MQTT5-3.3.1-5]; False if there is no room for another topic.
+        """Keep a message in place of the one before; False if there is no room for another topic.
 
         It expires at `expires_at` (nanoseconds; 0 or less: never).
+
+        Cites: MQTT5-3.3.1-5
         """
         if self.full(topic):
             return False
@@ -79,7 +81,10 @@ class RetainedStore(Generic[M]):
         return True
 
     def remove(self, topic: str) -> bool:
-        """Remove the message of a topic [MQTT5-3.3.1-6]; False if there was none."""
+        """Remove the message of a topic; False if there was none.
+
+        Cites: MQTT5-3.3.1-6
+        """
         before = self._messages.pop(topic, None)
         if before is None:
             return False
@@ -123,7 +128,10 @@ class RetainedStore(Generic[M]):
         return list(islice(self._messages.items(), start, start + count))
 
     def expire(self, now: int) -> list[str]:
-        """Remove all messages that have expired [MQTT5-3.3.2-5]; their topics, the earliest first."""
+        """Remove all messages that have expired; their topics, the earliest first.
+
+        Cites: MQTT5-3.3.2-5
+        """
         gone: list[str] = []
         heap = self._heap
         while heap and heap[0][0] <= now:

@@ -193,9 +193,9 @@ class Router:
         self._old: _Generation = self._generation()
 
     def is_shared(self, topic_filter: str, version: int) -> bool:
-        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision [MQTT5-4.8.2-1].
+        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision.
 
-        [X5-shared-filter-syntax, X5-shared-match-prefix]
+        Cites: MQTT5-4.8.2-1, X5-shared-filter-syntax, X5-shared-match-prefix
         """
         if not topic_filter.startswith("$share/"):
             return False
@@ -225,9 +225,11 @@ class Router:
     def subscribe(
         self, subscriber: int, topic_filter: str, options: int, identifier: int = 0, shared: bool = True
     ) -> bool:
-        """Add a subscription, or replace the one with the same filter [MQTT5-3.8.4-3]; True if it is new.
+        """Add a subscription, or replace the one with the same filter; True if it is new.
 
         With `shared=False`, `$share/` is a level like others (3.x, if it is so decided).
+
+        Cites: MQTT5-3.8.4-3
         """
         share = split_shared(topic_filter) if shared else None
         name = "" if share is None else share[0]
@@ -244,7 +246,10 @@ class Router:
         return before is None
 
     def unsubscribe(self, subscriber: int, topic_filter: str) -> bool:
-        """Remove the subscription with exactly this filter [MQTT5-3.10.4-1]; False if there is none."""
+        """Remove the subscription with exactly this filter; False if there is none.
+
+        Cites: MQTT5-3.10.4-1
+        """
         before = self.subscription(subscriber, topic_filter)
         if before is None:
             return False
@@ -353,7 +358,10 @@ class Router:
             self._changed(topic_filter)
 
     def _detach(self, subscribed: Subscribed) -> None:
-        """Let it be found by topic no more; a group without members ends [X5-shared-end]."""
+        """Let it be found by topic no more; a group without members ends.
+
+        Cites: X5-shared-end
+        """
         subscriber = subscribed.subscriber
         topic_filter = subscribed.topic_filter
         if subscribed.share:
@@ -385,7 +393,10 @@ class Router:
     # Matching
 
     def match(self, topic: str) -> Match:
-        """Who gets a message of this topic [MQTT5-3.3.4-2]."""
+        """Who gets a message of this topic.
+
+        Cites: MQTT5-3.3.4-2
+        """
         match = self._young.matches.get(topic)
         if match is not None:
             return match
@@ -480,7 +491,10 @@ class Router:
 
 
 def _together(filters: list[_Filter]) -> Match:
-    """One answer from several filters: overlapping subscriptions of a subscriber become one entry [MQTT5-3.3.4-2]."""
+    """One answer from several filters: overlapping subscriptions of a subscriber become one entry.
+
+    Cites: MQTT5-3.3.4-2
+    """
     entries: dict[int, Entry] = {}
     overlapping: dict[int, list[Subscribed]] = {}
     groups: list[Group] = []

@@ -56,7 +56,10 @@ class Sessions:
     # ---------------------------------------------------------------- names and numbers
 
     def new_client_id(self) -> str:
-        """A Client Identifier that no session has and nobody who does not know the seed can guess [MQTT5-3.2.2-16]."""
+        """A Client Identifier that no session has and nobody who does not know the seed can guess.
+
+        Cites: MQTT5-3.2.2-16
+        """
         while True:
             self._ids += 1
             digest = blake2b(self._ids.to_bytes(8, "big"), digest_size=15, key=_key(self._seed)).hexdigest()
@@ -99,10 +102,12 @@ class Sessions:
         return session is not None or len(self.by_client_id) < bounds.sessions
 
     def expiry_of(self, connection: Connection, packet: Connect) -> int:
-        """Seconds that the session outlives the connection [MQTT5-3.1.2-23, X5-session-expiry-zero].
+        """Seconds that the session outlives the connection.
 
-        In 3.x, Clean Session 1 means none and 0 means for ever [MQTT311-3.1.2-4, MQTT311-3.1.2-6].
-        [X5-session-expiry-never, X31-clean-session-set, X31-clean-session-unset]
+        In 3.x, Clean Session 1 means none and 0 means for ever.
+
+        Cites: MQTT5-3.1.2-23, X5-session-expiry-zero, MQTT311-3.1.2-4, MQTT311-3.1.2-6, X5-session-expiry-never,
+        X31-clean-session-set, X31-clean-session-unset
         """
         if packet.protocol_version == V5:
             properties = packet.properties
@@ -114,8 +119,8 @@ class Sessions:
     def admit(self, connection: Connection, packet: Connect, client_id: str, now: int) -> bool:
         """Give a connection its session; an older connection of the client is closed first. True if it is announced.
 
-        [MQTT5-3.1.4-3, MQTT5-3.1.4-4, MQTT311-3.1.4-2, MQTT311-3.1.4-3, X31-client-id-in-use]
-        [MQTT5-4.1.0-1, X311-clean-session-not-atomic]
+        Cites: MQTT5-3.1.4-3, MQTT5-3.1.4-4, MQTT311-3.1.4-2, MQTT311-3.1.4-3, X31-client-id-in-use, MQTT5-4.1.0-1,
+        X311-clean-session-not-atomic
         """
         broker = self._broker
         clean = packet.clean_start
@@ -175,7 +180,7 @@ class Sessions:
     def settle(self, connection: Connection, now: int) -> None:
         """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
 
-        [X5-session-duration, MQTT311-4.1.0-2]
+        Cites: X5-session-duration, MQTT311-4.1.0-2
         """
         session = connection.session
         if session is None:
@@ -221,9 +226,9 @@ class Sessions:
         return action == DO_END
 
     def end(self, session: Session, why: str, now: int) -> None:
-        """Discard all that a session holds; retained messages stay [MQTT5-4.1.0-2, MQTT311-3.1.2-7].
+        """Discard all that a session holds; retained messages stay.
 
-        [X5-retained-outlive-session, X5-shared-session-end]
+        Cites: MQTT5-4.1.0-2, MQTT311-3.1.2-7, X5-retained-outlive-session, X5-shared-session-end
         """
         broker = self._broker
         handle = session.handle

@@ -42,7 +42,10 @@ class Group:
         return [*self._ready.values(), *self._away.values()]
 
     def member(self, subscriber: int) -> Subscribed | None:
-        """The subscription of a member: its QoS is to be respected [MQTT5-4.8.2-3]."""
+        """The subscription of a member: its QoS is to be respected.
+
+        Cites: MQTT5-4.8.2-3
+        """
         found = self._ready.get(subscriber)
         return found if found is not None else self._away.get(subscriber)
 

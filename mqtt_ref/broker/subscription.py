@@ -17,11 +17,13 @@ class Entry:
 
     Attributes:
         subscriber: the handle that subscribed.
-        qos: the maximum granted QoS of all that match [MQTT5-3.3.4-2].
-        retain_as_published: whether any of them keeps the RETAIN flag [MQTT5-3.3.1-13].
+        qos: the maximum granted QoS of all that match.
+        retain_as_published: whether any of them keeps the RETAIN flag.
         no_local: whether any of them has No Local: ask `local()` when the message is the subscriber's own.
         special: whether there is No Local or an identifier to look at.
-        identifiers: the Subscription Identifiers of all that match and have one, repeated ones too [MQTT5-3.3.4-4].
+        identifiers: the Subscription Identifiers of all that match and have one, repeated ones too.
+
+    Cites: MQTT5-3.3.4-2, MQTT5-3.3.1-13, MQTT5-3.3.4-4
     """
 
     __slots__ = ("identifiers", "no_local", "qos", "retain_as_published", "special", "subscriber")
@@ -38,11 +40,17 @@ class Entry:
 
     @property
     def parts(self) -> tuple[Subscribed, ...]:
-        """The subscriptions that match, for one copy of the message for each [MQTT5-3.3.4-5]."""
+        """The subscriptions that match, for one copy of the message for each.
+
+        Cites: MQTT5-3.3.4-5
+        """
         raise NotImplementedError
 
     def local(self) -> Entry | None:
-        """What is left of it for the subscriber's own message: the parts without No Local [MQTT5-3.8.3-3]."""
+        """What is left of it for the subscriber's own message: the parts without No Local.
+
+        Cites: MQTT5-3.8.3-3
+        """
         raise NotImplementedError
 
 
@@ -90,7 +98,10 @@ class Subscribed(Entry):
 
 
 class Merged(Entry):
-    """Overlapping subscriptions of one subscriber as one copy of the message [MQTT5-3.3.4-2]."""
+    """Overlapping subscriptions of one subscriber as one copy of the message.
+
+    Cites: MQTT5-3.3.4-2
+    """
 
     __slots__ = ("_parts",)
 

@@ -12,10 +12,10 @@ _SHARE: Final = "$share/"
 
 
 def levels(topic: str) -> list[str]:
-    """The levels of a name or filter; empty ones are levels too, and nothing is normalized [MQTT5-4.7.3-4].
+    """The levels of a name or filter; empty ones are levels too, and nothing is normalized.
 
-    [X5-topic-level-empty, X5-topic-slash-distinct, X311-topic-separator, X311-topic-empty-level,
-    X311-topic-outer-slash, MQTT311-4.7.3-4]
+    Cites: MQTT5-4.7.3-4, X5-topic-level-empty, X5-topic-slash-distinct, X311-topic-separator, X311-topic-empty-level,
+    X311-topic-outer-slash, MQTT311-4.7.3-4
     """
     return topic.split("/")
 
@@ -28,8 +28,10 @@ def is_wildcard(topic_filter: str) -> bool:
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether a valid filter, without `$share/name/`, matches a valid name.
 
-    `+` stands for exactly one level [MQTT5-4.7.1-2]; `#` for its parent and any number of levels below
-    [MQTT5-4.7.1-1]; neither, in front, for a name that begins with `$` [MQTT5-4.7.2-1].
+    `+` stands for exactly one level; `#` for its parent and any number of levels below; neither, in front, for a name
+    that begins with `$`.
+
+    Cites: MQTT5-4.7.1-2, MQTT5-4.7.1-1, MQTT5-4.7.2-1
     """
     if topic_filter[0] in "+#" and topic[0] == "$":
         return False
@@ -48,16 +50,17 @@ def matches(topic_filter: str, topic: str) -> bool:
 def valid_topic_name(topic: str) -> bool:
     """At least one character, at most 65,535 bytes, no U+0000, no wildcard.
 
-    [MQTT5-4.7.0-1], [MQTT5-4.7.3-1], [MQTT5-4.7.3-2], [MQTT5-4.7.3-3].
+    Cites: MQTT5-4.7.0-1, MQTT5-4.7.3-1, MQTT5-4.7.3-2, MQTT5-4.7.3-3
     """
     return _valid_text(topic) and not is_wildcard(topic)
 
 
 def valid_topic_filter(topic_filter: str, shared: bool = True) -> bool:
-    """As a name, but `+` may be a whole level and `#` the whole last one; `$share/` needs a name and a filter.
+    """True for a valid Topic Filter: `+` may be a whole level and `#` the whole last one.
 
-    [MQTT5-4.7.1-1], [MQTT5-4.7.1-2], [MQTT5-4.8.2-1], [MQTT5-4.8.2-2]. With `shared=False`, as for 3.x, `$share` is a
-    level like others.
+    `$share/` needs a name and a filter. With `shared=False`, as for 3.x, `$share` is a level like others.
+
+    Cites: MQTT5-4.7.1-1, MQTT5-4.7.1-2, MQTT5-4.8.2-1, MQTT5-4.8.2-2
     """
     if not _valid_text(topic_filter):
         return False
@@ -79,7 +82,7 @@ def valid_topic_filter(topic_filter: str, shared: bool = True) -> bool:
 def split_shared(topic_filter: str) -> tuple[str, str] | None:
     """ShareName and filter of a Shared Subscription; None for any other filter, also for a malformed one.
 
-    [MQTT5-4.8.2-1], [MQTT5-4.8.2-2].
+    Cites: MQTT5-4.8.2-1, MQTT5-4.8.2-2
     """
     if not topic_filter.startswith(_SHARE):
         return None

@@ -32,8 +32,10 @@ class _Node(Generic[T]):
 class LevelTree(Generic[T]):
     """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
 
-    A faulty broker is made by leaving out a rule: `dollar_apart` is [MQTT5-4.7.2-1], `parent_too` that `#` matches its
+    A faulty broker is made by leaving out a rule: `dollar_apart` is, `parent_too` that `#` matches its
     parent level. `visits` says how many nodes the last `matched` looked at.
+
+    Cites: MQTT5-4.7.2-1
     """
 
     __slots__ = ("_count", "_root", "dollar_apart", "parent_too", "visits")
@@ -152,11 +154,13 @@ class LevelTree(Generic[T]):
 
         A level matches its equal, character by character, or stands under `+`; a chain that ends in `#` matches from
         its parent on. Nothing but the slash means anything else.
-        [MQTT5-4.7.2-1, MQTT311-4.7.2-1, MQTT5-4.7.3-4, MQTT311-4.7.3-4, X5-topic-match-exact, X311-topic-match-exact,
-        X5-multi-level-wildcard-matches, X311-multi-level-wildcard, X5-single-level-wildcard-matches,
-        X311-single-level-wildcard, X311-wildcards-supported, X5-topic-level-empty, X311-topic-separator,
-        X311-topic-empty-level, X5-topic-slash-distinct, X311-topic-outer-slash, X5-topic-only-slash,
-        X311-topic-slash-only, X5-topic-case-sensitive, X311-topic-case, X5-topic-space, X311-topic-space]
+
+        Cites: MQTT5-4.7.2-1, MQTT311-4.7.2-1, MQTT5-4.7.3-4, MQTT311-4.7.3-4, X5-topic-match-exact,
+        X311-topic-match-exact, X5-multi-level-wildcard-matches, X311-multi-level-wildcard,
+        X5-single-level-wildcard-matches, X311-single-level-wildcard, X311-wildcards-supported, X5-topic-level-empty,
+        X311-topic-separator, X311-topic-empty-level, X5-topic-slash-distinct, X311-topic-outer-slash,
+        X5-topic-only-slash, X311-topic-slash-only, X5-topic-case-sensitive, X311-topic-case, X5-topic-space,
+        X311-topic-space
         """
         found: list[T] = []
         below = self._root.below

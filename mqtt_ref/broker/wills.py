@@ -31,9 +31,9 @@ class Wills:
         return will.closed(session, how, now)
 
     def publish(self, session: Session, wanted: Will | None, now: int) -> None:
-        """Publish a Will Message as if its client had [X311-will-prompt, X5-will-published-qos].
+        """Publish a Will Message as if its client had.
 
-        [X5-will-publish-promptly]
+        Cites: X311-will-prompt, X5-will-published-qos, X5-will-publish-promptly
         """
         if wanted is None:
             return

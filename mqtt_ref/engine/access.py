@@ -46,7 +46,8 @@ class Access:
     retain)` and `on_acl_check_subscribe(connection, filter, qos)` return 0 or a Reason Code of 0x80 or above, or
     `intercept.ASK` if `waits` says so: then the question leaves too. `on_acl_check_read(session, topic)` is asked for
     every topic delivered and its answers are kept until `Broker.rules_changed`.
-    [X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional]
+
+    Cites: X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional
     """
 
     __slots__ = (

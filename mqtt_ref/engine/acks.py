@@ -51,12 +51,12 @@ def answer(
 ) -> bool:
     """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
 
-    A Reason String goes with a refusal only if the client wants it [MQTT5-3.1.2-29] and takes a packet of that size
-    [MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2]; so do User Properties of the packet that is answered,
-    if it is so decided. False if not even the short form fits.
-    [MQTT5-3.4.2-3, MQTT5-3.5.2-3, MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent,
-    X5-pubrel-short-sent, X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone,
-    X31-pubrel-flags]
+    A Reason String goes with a refusal only if the client wants it and takes a packet of that size; so do User
+    Properties of the packet that is answered, if it is so decided. False if not even the short form fits.
+
+    Cites: MQTT5-3.1.2-29, MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2, MQTT5-3.4.2-3, MQTT5-3.5.2-3,
+    MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent, X5-pubrel-short-sent,
+    X5-pubcomp-short-sent, X5-request-problem-information-absent, X5-negative-ack-alone, X31-pubrel-flags
     """
     if inherited and connection.version == V5 and connection.agreement.problem_information:
         if fit(connection, _ack(kind, packet_id, code, "", inherited), None):
@@ -73,7 +73,10 @@ def answer(
 
 
 def _says_why(connection: Connection, code: int) -> bool:
-    """Whether an acknowledgement has a Reason String [X5-request-problem-information-one]."""
+    """Whether an acknowledgement has a Reason String.
+
+    Cites: X5-request-problem-information-one
+    """
     return code >= FAILURE and connection.agreement.problem_information and connection.broker.options.reason_strings
 
 
@@ -103,10 +106,11 @@ def _ack(
 
 
 def fit(connection: Connection, packet: Packet, shorter: Packet | None) -> bool:
-    """Send the first of two packets that is not above the client's Maximum Packet Size [MQTT5-3.1.2-24].
+    """Send the first of two packets that is not above the client's Maximum Packet Size.
 
-    What is sent here has no User Properties in the first place [MQTT5-3.2.2-20].
-    [X5-packet-size-definition]
+    What is sent here has no User Properties in the first place.
+
+    Cites: MQTT5-3.1.2-24, MQTT5-3.2.2-20, X5-packet-size-definition
     """
     limit = connection.agreement.packet_limit
     data = encode(connection.version, packet)
@@ -123,11 +127,13 @@ def fit(connection: Connection, packet: Packet, shorter: Packet | None) -> bool:
 def suback(
     connection: Connection, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
 ) -> bool:
-    """Send a SUBACK with one code for each filter, in their order [MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1].
+    """Send a SUBACK with one code for each filter, in their order.
 
-    It has the identifier of the SUBSCRIBE [MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2, MQTT311-2.3.1-7].
-    User Properties go with it only if they are inherited and fit [MQTT5-3.9.2-2]. [MQTT311-3.8.4-5]
-    [MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure]
+    It has the identifier of the SUBSCRIBE.
+    User Properties go with it only if they are inherited and fit.
+
+    Cites: MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1, MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2,
+    MQTT311-2.3.1-7, MQTT5-3.9.2-2, MQTT311-3.8.4-5, MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure
     """
     plain = Suback(packet_id, codes)
     if inherited and connection.version == V5 and connection.agreement.problem_information:
@@ -146,11 +152,12 @@ def suback(
 def unsuback(
     connection: Connection, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
 ) -> bool:
-    """Send an UNSUBACK; in 3.x it has no codes [MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4].
+    """Send an UNSUBACK; in 3.x it has no codes.
 
-    User Properties go with it only if they are inherited and fit [MQTT5-3.11.2-2]. [MQTT5-3.11.3-2,
-    X5-unsuback-reason-codes]
-    [X311-unsuback-no-payload, X31-unsuback-no-payload]
+    User Properties go with it only if they are inherited and fit.
+
+    Cites: MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4, MQTT5-3.11.2-2, MQTT5-3.11.3-2, X5-unsuback-reason-codes,
+    X311-unsuback-no-payload, X31-unsuback-no-payload
     """
     if connection.version != V5:
         return fit(connection, Unsuback(packet_id, []), None)
@@ -164,21 +171,24 @@ def unsuback(
 
 
 def auth(connection: Connection, code: int, method: str, data: bytes | None) -> bool:
-    """Send an AUTH with the method of the CONNECT [MQTT5-4.12.0-5].
+    """Send an AUTH with the method of the CONNECT.
 
-    It has neither Reason String nor User Properties [MQTT5-3.15.2-2, MQTT5-3.15.2-3].
-    [X5-authentication-data-sent]
+    It has neither Reason String nor User Properties.
+
+    Cites: MQTT5-4.12.0-5, MQTT5-3.15.2-2, MQTT5-3.15.2-3, X5-authentication-data-sent
     """
     properties = AuthProperties(authentication_method=method, authentication_data=data)
     return fit(connection, Auth(code, properties), None)
 
 
 def disconnect(connection: Connection, code: int, text: str, server_reference: str = "") -> None:
-    """Send a DISCONNECT, with a Reason String if it fits [MQTT5-3.14.2-3]; nothing if not even that fits.
+    """Send a DISCONNECT, with a Reason String if it fits; nothing if not even that fits.
 
-    It has no User Properties [MQTT5-3.14.2-4] and no Session Expiry Interval [MQTT5-3.14.2-2]. A code that a server
-    does not send, which an embedder may ask for, becomes 0x80 [MQTT5-3.14.2-1].
-    [X5-server-reference-codes, X5-disconnect-with-will-client, X5-disconnect-short-sent, X5-disconnect-before-close]
+    It has no User Properties and no Session Expiry Interval. A code that a server
+    does not send, which an embedder may ask for, becomes 0x80.
+
+    Cites: MQTT5-3.14.2-3, MQTT5-3.14.2-4, MQTT5-3.14.2-2, MQTT5-3.14.2-1, X5-server-reference-codes,
+    X5-disconnect-with-will-client, X5-disconnect-short-sent, X5-disconnect-before-close
     """
     if code not in _DISCONNECT_CODES:
         code = UNSPECIFIED_ERROR

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Topic Aliases, both ways; they belong to one Network Connection and die with it [MQTT5-3.3.2-7]."""
+"""Topic Aliases, both ways; they belong to one Network Connection and die with it.
+
+Cites: MQTT5-3.3.2-7
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,11 @@ UNKNOWN: Final = "\0unknown"
 def resolve(connection: Connection, topic: str, alias: int) -> str:
     """The full name of a PUBLISH with an alias; a name sets the alias, an empty one uses it.
 
-    Every alias from 1 to the maximum that the CONNACK told is taken [MQTT5-3.3.2-12], none above it
-    [MQTT5-3.3.2-9]: then the result is `ABOVE_MAXIMUM`. For an alias that was never set it is `UNKNOWN`.
-    [X5-topic-alias-invalid, X5-topic-alias-known-empty, X5-topic-alias-known-name, X5-topic-alias-unknown-name,
-    X5-topic-alias-remapped, X5-topic-alias-directions]
+    Every alias from 1 to the maximum that the CONNACK told is taken, none above it: then the result is `ABOVE_MAXIMUM`.
+    For an alias that was never set it is `UNKNOWN`.
+
+    Cites: MQTT5-3.3.2-12, MQTT5-3.3.2-9, X5-topic-alias-invalid, X5-topic-alias-known-empty, X5-topic-alias-known-name,
+    X5-topic-alias-unknown-name, X5-topic-alias-remapped, X5-topic-alias-directions
     """
     if alias > connection.agreement.alias_in_maximum or alias == 0:
         return ABOVE_MAXIMUM
@@ -38,7 +42,9 @@ def resolve(connection: Connection, topic: str, alias: int) -> str:
 def assign(connection: Connection, topic: str) -> int:
     """The alias of a topic towards a client, negative where this PUBLISH sets it and carries the name; 0 for none.
 
-    No alias is above what the client allows [MQTT5-3.1.2-26, MQTT5-3.1.2-27, MQTT5-3.3.2-11].
+    No alias is above what the client allows.
+
+    Cites: MQTT5-3.1.2-26, MQTT5-3.1.2-27, MQTT5-3.3.2-11
     """
     known = connection.alias_out
     if known is None:

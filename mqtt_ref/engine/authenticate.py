@@ -64,7 +64,10 @@ class Authentication:
 
 
 def begin(connection: Connection, auth: Authentication, data: bytes | None, now: int) -> None:
-    """The CONNECT names a method that is supported: ask it [MQTT5-4.12.0-1]."""
+    """The CONNECT names a method that is supported: ask it.
+
+    Cites: MQTT5-4.12.0-1
+    """
     broker = connection.broker
     at = connection.step(ON_CHALLENGED)
     if broker.tables.connection_action[at] == DO_WAIT:
@@ -75,9 +78,9 @@ def begin(connection: Connection, auth: Authentication, data: bytes | None, now:
 
 
 def received(connection: Connection, packet: Auth, now: int) -> None:
-    """An AUTH of the client; it has the method of the CONNECT [MQTT5-4.12.0-5, MQTT5-4.12.1-1].
+    """An AUTH of the client; it has the method of the CONNECT.
 
-    [X5-auth-other-method, X5-reauthentication-data-first]
+    Cites: MQTT5-4.12.0-5, MQTT5-4.12.1-1, X5-auth-other-method, X5-reauthentication-data-first
     """
     properties = packet.properties
     method = None if properties is None else properties.authentication_method
@@ -105,8 +108,8 @@ def received(connection: Connection, packet: Auth, now: int) -> None:
 def answered(connection: Connection, verdict: Verdict, now: int) -> None:
     """The answer to the question who the client is, or of its Authentication Method.
 
-    [X5-authentication-accepted, X5-reauthentication-reply, X5-auth-reauthenticate-client,
-    X5-reauthentication-continue]
+    Cites: X5-authentication-accepted, X5-reauthentication-reply, X5-auth-reauthenticate-client,
+    X5-reauthentication-continue
     """
     auth = connection.auth
     if auth is None or auth.state == UNUSED:
@@ -139,7 +142,7 @@ def _step(
 ) -> None:
     """One transition of the auth machine; that of the connection stays where it is, so that other packets go on.
 
-    [X5-reauthentication-other-packets]
+    Cites: X5-reauthentication-other-packets
     """
     tables = connection.broker.tables
     at = auth.state * WIDTH + event

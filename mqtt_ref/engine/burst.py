@@ -32,7 +32,8 @@ def take(
     """Take in a plain QoS 0 PUBLISH, `packets[at]`, and with it those after it that differ in their payloads alone.
 
     Returns where the next packet is: `at` itself if this one has to go the whole way, and nothing was done.
-    [X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership]
+
+    Cites: X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership
     """
     broker = connection.broker
     topic = packet.topic
@@ -108,9 +109,11 @@ def _take_shown(
 
 
 def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int) -> None:
-    """Deliver QoS 0 messages of one topic [X5-nonshared-own-copy].
+    """Deliver QoS 0 messages of one topic.
 
     However many messages there are, they are one item in the output of each subscriber, encoded once for each version.
+
+    Cites: X5-nonshared-own-copy
     """
     broker = connection.broker
     deliverer = broker.deliverer

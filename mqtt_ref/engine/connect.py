@@ -53,10 +53,10 @@ WILL_JUDGED = 2
 
 
 def connect(connection: Connection, packet: Connect, now: int) -> None:
-    """Check a CONNECT, then accept, refuse or ask [MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1].
+    """Check a CONNECT, then accept, refuse or ask.
 
-    [X5-connect-version-selects, X5-authentication-method-absent, X5-authentication-basic, X311-multiple-protocols,
-    X5-multiple-protocols-one-port, X5-password-without-user-name]
+    Cites: MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1, X5-connect-version-selects, X5-authentication-method-absent,
+    X5-authentication-basic, X311-multiple-protocols, X5-multiple-protocols-one-port, X5-password-without-user-name
     """
     broker = connection.broker
     broker.counters.connects_received += 1
@@ -172,17 +172,20 @@ def deny(connection: Connection, verdict: Verdict, now: int) -> None:
 
 
 def _denied(connection: Connection, code: int, text: str, now: int) -> None:
-    """Authentication or authorization failed: say why, or nothing, as decided [MQTT5-3.1.4-2]."""
+    """Authentication or authorization failed: say why, or nothing, as decided.
+
+    Cites: MQTT5-3.1.4-2
+    """
     silent = connection.broker.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE
     refuse(connection, code, text, now, silent=silent)
 
 
 def refused(connection: Connection, code: int, text: str, now: int, server_reference: str = "") -> None:
-    """The client may not connect [MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close].
+    """The client may not connect.
 
-    [X5-connect-refused-connack, X311-connect-refused-connack, X5-connack-failure-code, X311-connack-attempt,
-    X311-connect-refused-close, X311-connack-code-2, X311-connack-code-3, X311-connack-code-4, X311-connack-code-5,
-    X5-closing-code-alone]
+    Cites: MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close, X5-connect-refused-connack,
+    X311-connect-refused-connack, X5-connack-failure-code, X311-connack-attempt, X311-connect-refused-close,
+    X311-connack-code-2, X311-connack-code-3, X311-connack-code-4, X311-connack-code-5, X5-closing-code-alone
     """
     refuse(connection, code, text, now, server_reference)
 
@@ -190,7 +193,8 @@ def refused(connection: Connection, code: int, text: str, now: int, server_refer
 def _learn(connection: Connection, properties: ConnectProperties) -> None:
     """What the client says about itself (3.1.2.11).
 
-    [X5-maximum-packet-size-absent-connect, X5-request-response-information-absent, X5-user-property-repeat-allowed]
+    Cites: X5-maximum-packet-size-absent-connect, X5-request-response-information-absent,
+    X5-user-property-repeat-allowed
     """
     broker = connection.broker
     agreement = connection.agreement
@@ -210,13 +214,14 @@ def _learn(connection: Connection, properties: ConnectProperties) -> None:
 
 
 def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]:
-    """0 or why this Client Identifier is refused [MQTT5-3.1.3-8, MQTT311-3.1.3-9].
+    """0 or why this Client Identifier is refused.
 
-    An empty one becomes one of ours in 5.0 always and in 3.1.1 with Clean Session 1 [MQTT5-3.1.3-6,
-    MQTT311-3.1.3-6, MQTT311-3.1.3-8]; 3.1 has none, and none of more than 23 characters [X31-client-id-empty,
-    X31-client-id-too-long].
-    [MQTT5-3.1.3-5, MQTT311-3.1.3-5, X5-client-id-longer, X5-client-id-other-characters, X311-clientid-longer,
-    X311-clientid-characters]
+    An empty one becomes one of ours in 5.0 always and in 3.1.1 with Clean Session 1; 3.1 has none, and none of more
+    than 23 characters.
+
+    Cites: MQTT5-3.1.3-8, MQTT311-3.1.3-9, MQTT5-3.1.3-6, MQTT311-3.1.3-6, MQTT311-3.1.3-8, X31-client-id-empty,
+    X31-client-id-too-long, MQTT5-3.1.3-5, MQTT311-3.1.3-5, X5-client-id-longer, X5-client-id-other-characters,
+    X311-clientid-longer, X311-clientid-characters
     """
     broker = connection.broker
     client_id = packet.client_id
@@ -235,7 +240,10 @@ def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]
 
 
 def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
-    """0 or why a CONNECT with this Will Message is refused [MQTT5-3.2.2-12, MQTT5-3.2.2-13]."""
+    """0 or why a CONNECT with this Will Message is refused.
+
+    Cites: MQTT5-3.2.2-12, MQTT5-3.2.2-13
+    """
     will = packet.will
     assert will is not None
     broker = connection.broker
@@ -299,10 +307,12 @@ def _will_judged(connection: Connection, packet: Connect, verdict: Verdict | Non
 
 
 def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
-    """Give the client its session and say so in the CONNACK [MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1].
+    """Give the client its session and say so in the CONNACK.
 
-    What is not acknowledged is then sent again, and what waited is sent [MQTT5-4.4.0-1, MQTT311-4.4.0-1].
-    [MQTT5-3.2.0-2, X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits]
+    What is not acknowledged is then sent again, and what waited is sent.
+
+    Cites: MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1, MQTT5-4.4.0-1, MQTT311-4.4.0-1, MQTT5-3.2.0-2,
+    X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits
     """
     broker = connection.broker
     sessions = broker.sessions
@@ -350,9 +360,9 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
 
 
 def _set_limits(connection: Connection, packet: Connect) -> None:
-    """The send quota is not above the client's Receive Maximum [MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset].
+    """The send quota is not above the client's Receive Maximum.
 
-    [X5-receive-maximum-absent-connect]
+    Cites: MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset, X5-receive-maximum-absent-connect
     """
     broker = connection.broker
     offered = connection.agreement.offered
@@ -368,9 +378,11 @@ def _set_limits(connection: Connection, packet: Connect) -> None:
 
 
 def _server_keep_alive(connection: Connection, packet: Connect) -> int:
-    """The Keep Alive that the server sets instead of the client's, or -1 [MQTT5-3.2.2-22].
+    """The Keep Alive that the server sets instead of the client's, or -1.
 
     None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
+
+    Cites: MQTT5-3.2.2-22
     """
     offered = connection.agreement.offered
     asked = packet.keep_alive
@@ -384,9 +396,10 @@ def _server_keep_alive(connection: Connection, packet: Connect) -> int:
 
 
 def _set_keep_alive(connection: Connection, packet: Connect, now: int) -> None:
-    """Watch for silence from now on [MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start].
+    """Watch for silence from now on.
 
-    [X5-keep-alive-zero, X311-keep-alive-zero, X31-keep-alive-zero]
+    Cites: MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start, X5-keep-alive-zero, X311-keep-alive-zero,
+    X31-keep-alive-zero
     """
     seconds = _server_keep_alive(connection, packet)
     if seconds < 0:
@@ -400,17 +413,18 @@ def _set_keep_alive(connection: Connection, packet: Connect, now: int) -> None:
 
 
 def _connack(connection: Connection, packet: Connect, verdict: Verdict | None) -> Connack:
-    """The CONNACK of an accepted 5.0 client, with what differs from what it may assume (3.2.2.3).
+    """Build the CONNACK for an accepted 5.0 client, with each limit that differs from the default (3.2.2.3).
 
-    [X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
+    No property is there twice, and the properties that are switches are sent only as 0.
+
+    Cites: X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
     X5-retain-available-absent, X5-maximum-packet-size-absent-connack, X5-wildcard-subscription-absent,
     X5-subscription-identifier-absent, X5-shared-subscription-absent, X5-assigned-client-id-reason,
-    X5-response-information-returned]. None is there twice, and those that say whether say no
-    [X5-assigned_client_identifier-once, X5-maximum_qos-once, X5-maximum_qos-range, X5-response_information-once,
-    X5-retain_available-once, X5-retain_available-range, X5-server_keep_alive-once,
+    X5-response-information-returned, X5-assigned_client_identifier-once, X5-maximum_qos-once, X5-maximum_qos-range,
+    X5-response_information-once, X5-retain_available-once, X5-retain_available-range, X5-server_keep_alive-once,
     X5-shared_subscription_available-once, X5-shared_subscription_available-range,
     X5-subscription_identifier_available-once, X5-subscription_identifier_available-range,
-    X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range].
+    X5-wildcard_subscription_available-once, X5-wildcard_subscription_available-range
     """
     broker = connection.broker
     agreement = connection.agreement

@@ -195,7 +195,9 @@ class Connection:
     def done(self, at: int, now: int) -> None:
         """The action of a step is over; if the step leads to `closed`, close the connection.
 
-        Nothing is read any more, and nothing follows what is queued [MQTT5-3.14.4-1]. [X5-will-on-server-close]
+        Nothing is read any more, and nothing follows what is queued.
+
+        Cites: MQTT5-3.14.4-1, X5-will-on-server-close
         """
         after = self.broker.tables.connection_next[at]
         if after != CLOSED or self.state == CLOSED:
@@ -218,7 +220,7 @@ class Connection:
     def receive(self, data: bytes, now: int) -> None:
         """Handle all packets of a read in one pass, however the stream was cut.
 
-        [MQTT5-6.0.0-2, MQTT311-6.0.0-2]
+        Cites: MQTT5-6.0.0-2, MQTT311-6.0.0-2
         """
         packets = self.decoder.feed(data)
         if not packets:
@@ -611,7 +613,8 @@ class Connection:
         """The link is gone: no packet can be sent any more.
 
         What came before that and waits for an answer is still handled, if the answer comes in time.
-        [X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations]
+
+        Cites: X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations
         """
         waiting = self.waiting
         outbox = self.outbox
@@ -637,9 +640,11 @@ class Connection:
         leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
-        """The server ends the connection: takeover, shutdown, administration [MQTT5-3.1.4-3, MQTT5-3.14.0-1].
+        """The server ends the connection: takeover, shutdown, administration.
 
-        The operator may do it to a client that he finds inactive [X311-inactive-client].
+        The operator may do it to a client that he finds inactive.
+
+        Cites: MQTT5-3.1.4-3, MQTT5-3.14.0-1, X311-inactive-client
         """
         dismiss(self, code, text, now, how, server_reference)
 
@@ -671,9 +676,10 @@ class Connection:
         return when
 
     def on_deadline(self, now: int) -> None:
-        """A time limit may have ended: no CONNECT, no answer, or silence [MQTT5-3.1.2-22, MQTT311-3.1.2-24].
+        """A time limit may have ended: no CONNECT, no answer, or silence.
 
-        [X5-connect-timeout, X5-keep-alive-timeout-code, X5-will-on-keep-alive-timeout]
+        Cites: MQTT5-3.1.2-22, MQTT311-3.1.2-24, X5-connect-timeout, X5-keep-alive-timeout-code,
+        X5-will-on-keep-alive-timeout
         """
         waiting = self.waiting
         if waiting is not None and waiting.behind is not None and not self.outbox.choked:

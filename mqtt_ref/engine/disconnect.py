@@ -18,12 +18,13 @@ __all__ = ["disconnect"]
 
 
 def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:
-    """With reason 0x00 the will is not published [MQTT5-3.14.4-3, MQTT311-3.14.4-3].
+    """With reason 0x00 the will is not published.
 
-    The Session Expiry Interval may be set anew [X5-disconnect-session-expiry], but not from 0 to more
-    [X5-disconnect-session-expiry-after-zero].
-    [X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
-    X31-disconnect-server-closes, X5-reason-string-not-parsed]
+    The Session Expiry Interval may be set anew, but not from 0 to more.
+
+    Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3, X5-disconnect-session-expiry, X5-disconnect-session-expiry-after-zero,
+    X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
+    X31-disconnect-server-closes, X5-reason-string-not-parsed
     """
     session = connection.session
     if session is not None and packet.properties is not None and connection.version == V5:

@@ -82,11 +82,12 @@ class Message:
     def form(self, version: int, qos: int, retain: bool) -> bytes:
         """The PUBLISH within a second of its arrival, without identifiers or alias; its packet identifier is 0.
 
-        All properties but the expiry interval, which is kept as received here, go out unaltered and in order
-        [MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20].
-        [X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2,
-        MQTT5-2.2.2-1, MQTT311-2.3.1-5]
+        All properties but the expiry interval, which is kept as received here, go out unaltered and in order.
         Empty if there can be no packet of that size: that of another version, say, had a byte less around the payload.
+
+        Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20,
+        X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
+        MQTT311-2.3.1-5
         """
         forms = self._forms
         if forms is None:
@@ -150,8 +151,9 @@ class Message:
 
         Empty if there can be no packet of that size.
 
-        The expiry interval sent is the one received less the seconds waited, never below 0 [MQTT5-3.3.2-6].
-        [X5-message-expiry-absent]
+        The expiry interval sent is the one received less the seconds waited, never below 0.
+
+        Cites: MQTT5-3.3.2-6, X5-message-expiry-absent
         """
         properties = outgoing(self.block, waited, identifiers, alias) if version == V5 else b""
         topic = self.encoded_topic if named else b""

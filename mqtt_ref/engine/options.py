@@ -64,9 +64,9 @@ class Bounds:
     hook_timeout: float = 5.0
     """Seconds that one question to a hook may take; then the answer is no."""
     topic_levels: int = 65_536
-    """Levels of a topic name or filter; by default as many as there can be [X5-topic-level-count].
+    """Levels of a topic name or filter; by default as many as there can be.
 
-    [X311-topic-levels-unlimited]
+    Cites: X5-topic-level-count, X311-topic-levels-unlimited
     """
     batches: int = 4
     """Batches that may be on their way to the store at once."""
@@ -130,7 +130,10 @@ class Redirect:
 
     code: int = USE_ANOTHER_SERVER
     server_reference: str = ""
-    """Where to, as clients get it: servers parted by spaces [X5-server-reference-list]."""
+    """Where to, as clients get it: servers parted by spaces.
+
+    Cites: X5-server-reference-list
+    """
 
 
 @dataclass

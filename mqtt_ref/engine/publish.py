@@ -63,12 +63,14 @@ def publish(
     topic: str = "",
     answer: object = None,
 ) -> None:
-    """Take a PUBLISH in: check it, deliver it, answer it by its QoS [MQTT5-3.3.4-1, MQTT311-3.3.4-1].
+    """Take a PUBLISH in: check it, deliver it, answer it by its QoS.
 
     The steps are those of this function, from top to bottom. One that has to wait for a hook suspends the packet;
     then it is called again with the stage to go on with, the topic as it was resolved, and the answer.
-    [X5-topic-name-refused, X5-puback-no-subscribers-server, X5-pubrec-no-subscribers-server, X5-qos0-no-response,
-    X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method]
+
+    Cites: MQTT5-3.3.4-1, MQTT311-3.3.4-1, X5-topic-name-refused, X5-puback-no-subscribers-server,
+    X5-pubrec-no-subscribers-server, X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership,
+    X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method
     """
     broker = connection.broker
     block = block_for(packet, CLIENT)
@@ -132,7 +134,7 @@ def publish(
 def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
     """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
 
-    [X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect]
+    Cites: X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect
     """
     broker = connection.broker
     agreement = connection.agreement
@@ -188,7 +190,8 @@ def carry_out(
     """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
 
     `answer` is None, a `Publish` or a `Refusal`.
-    [X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers]
+
+    Cites: X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers
     """
     if isinstance(answer, Refusal):
         if not answer.dropped:
@@ -254,9 +257,9 @@ def _answer(connection: Connection, session: Session, packet: Publish, code: int
 
 
 def _judge_payload(connection: Connection, payload: bytes) -> int:
-    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked [X5-payload-format-checked].
+    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked.
 
-    [X5-payload-format-utf8]
+    Cites: X5-payload-format-checked, X5-payload-format-utf8
     """
     if connection.broker.decisions.payload_format == PAYLOAD_FORMAT_CHECK:
         try:

@@ -51,9 +51,10 @@ __all__ = ["accepts", "answered", "counts", "released"]
 def counts(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
     """Hold a PUBLISH against our Maximum QoS and Receive Maximum; False, and the end of the connection, if it is above.
 
-    QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent [MQTT5-3.3.4-7]. A
+    QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent. A
     repeat of an identifier that is held counts once on each connection.
-    [X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded]
+
+    Cites: MQTT5-3.3.4-7, X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded
     """
     agreement = connection.agreement
     if qos > agreement.offered.maximum_qos:
@@ -74,8 +75,9 @@ def counts(connection: Connection, session: Session, qos: int, packet_id: int, n
 def accepts(connection: Connection, session: Session, qos: int, packet_id: int) -> bool:
     """Whether a PUBLISH is to be delivered, and is not a repeat.
 
-    A PUBLISH whose QoS 2 identifier is held is a repeat and is not delivered again [MQTT5-4.3.3-10, MQTT311-4.3.3-2].
-    [X31-dup-hint]
+    A PUBLISH whose QoS 2 identifier is held is a repeat and is not delivered again.
+
+    Cites: MQTT5-4.3.3-10, MQTT311-4.3.3-2, X31-dup-hint
     """
     state = HELD if packet_id in session.received else FREE
     at = state * WIDTH + (ON_PUBLISH_QOS1 if qos == 1 else ON_PUBLISH_QOS2)
@@ -92,10 +94,12 @@ def answered(
     now: int,
     inherited: list[tuple[str, str]] | None = None,
 ) -> None:
-    """Answer a PUBLISH with its PUBACK or PUBREC [MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1].
+    """Answer a PUBLISH with its PUBACK or PUBREC.
 
     Nothing is kept of a QoS 1 message: one that is sent again is published again, for QoS 0 too.
-    [X5-granted-qos0-duplicates, MQTT5-4.3.2-4, MQTT311-4.3.2-2, X5-packet-id-in-use]
+
+    Cites: MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1, X5-granted-qos0-duplicates, MQTT5-4.3.2-4, MQTT311-4.3.2-2,
+    X5-packet-id-in-use
     """
     tables = connection.broker.tables
     received = session.received
@@ -139,9 +143,9 @@ def answered(
 def released(connection: Connection, session: Session, packet_id: int, now: int) -> None:
     """Answer a PUBREL with a PUBCOMP of the same identifier, which is free from now on.
 
-    What has become of the message, which may have expired, makes no difference [MQTT5-4.3.3-13].
-    [MQTT5-4.3.3-11, MQTT5-4.3.3-12, MQTT311-4.3.3-2]
-    [X5-pubcomp-id-not-found]
+    What has become of the message, which may have expired, makes no difference.
+
+    Cites: MQTT5-4.3.3-13, MQTT5-4.3.3-11, MQTT5-4.3.3-12, MQTT311-4.3.3-2, X5-pubcomp-id-not-found
     """
     tables = connection.broker.tables
     state = HELD if packet_id in session.received else FREE

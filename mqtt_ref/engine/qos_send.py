@@ -58,11 +58,13 @@ def deliver(
     now: int,
     group: str = "",
 ) -> None:
-    """Bring a message to one session: send it now if its client can take it, else queue it [MQTT5-4.5.0-1].
+    """Bring a message to one session: send it now if its client can take it, else queue it.
 
-    QoS 0 is never held back by the send quota [MQTT5-3.3.4-10]; QoS 1 and 2 go behind what waits already, so that the
-    order of arrival is kept [MQTT5-4.6.0-5, MQTT311-4.6.0-6].
-    [MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0, X5-session-state-outbound, X311-clients-independent]
+    QoS 0 is never held back by the send quota; QoS 1 and 2 go behind what waits already, so that the
+    order of arrival is kept.
+
+    Cites: MQTT5-4.5.0-1, MQTT5-3.3.4-10, MQTT5-4.6.0-5, MQTT311-4.6.0-6, MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0,
+    X5-session-state-outbound, X311-clients-independent
     """
     broker = session.broker
     if session.version == V31 and len(message.topic) > broker.limits.topic_v31:
@@ -102,9 +104,9 @@ def _full(session: Session, message: Message) -> bool:
 def _send_qos0(
     connection: Connection, session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int
 ) -> None:
-    """Send a PUBLISH with QoS 0 and DUP 0 [MQTT5-4.3.1-1, MQTT5-3.3.1-2, MQTT311-4.3.1-1].
+    """Send a PUBLISH with QoS 0 and DUP 0.
 
-    [X311-qos0-no-retry, MQTT5-2.2.1-2]
+    Cites: MQTT5-4.3.1-1, MQTT5-3.3.1-2, MQTT311-4.3.1-1, X311-qos0-no-retry, MQTT5-2.2.1-2
     """
     data = _publish(connection, session, message, 0, retain, False, 0, identifiers, now)
     if data:
@@ -131,8 +133,10 @@ def _publish(
 ) -> bytes:
     """The PUBLISH as this subscriber gets it; empty if there can be none, or none that its client takes.
 
-    Then it is discarded, as if it had been sent [MQTT5-3.1.2-24, MQTT5-3.1.2-25]. Only a first sending has an alias:
+    Then it is discarded, as if it had been sent. Only a first sending has an alias:
     a retransmission carries the full name (4.4, 3.3.2.3.4).
+
+    Cites: MQTT5-3.1.2-24, MQTT5-3.1.2-25
     """
     version = connection.version
     agreement = connection.agreement
@@ -191,9 +195,8 @@ def _step(session: Session, delivery: Delivery, event: int) -> int:
 def _start(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
     """Assign a packet identifier that is not in use and send the PUBLISH; the send quota goes down by one.
 
-    [MQTT5-2.2.1-4, MQTT5-4.3.2-1, MQTT5-4.3.3-1, MQTT5-4.9.0-2, MQTT311-2.3.1-4]
-    [X5-in-flight-several, X311-qos1-in-flight, X311-qos2-in-flight, X5-packet-id-independent, X311-packet-id-spaces,
-    X31-message-id-spaces]
+    Cites: MQTT5-2.2.1-4, MQTT5-4.3.2-1, MQTT5-4.3.3-1, MQTT5-4.9.0-2, MQTT311-2.3.1-4, X5-in-flight-several,
+    X311-qos1-in-flight, X311-qos2-in-flight, X5-packet-id-independent, X311-packet-id-spaces, X31-message-id-spaces
     """
     broker = connection.broker
     message = delivery.message
@@ -233,10 +236,12 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
 
 
 def acknowledged(connection: Connection, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
-    """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier [MQTT5-2.2.1-5, MQTT311-2.3.1-6].
+    """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier.
 
-    After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted [MQTT5-4.4.0-2].
-    [X5-quota-ack, X5-quota-pubrec, X5-packet-id-reuse, X5-pubrel-id-not-found]
+    After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted.
+
+    Cites: MQTT5-2.2.1-5, MQTT311-2.3.1-6, MQTT5-4.4.0-2, X5-quota-ack, X5-quota-pubrec, X5-packet-id-reuse,
+    X5-pubrel-id-not-found
     """
     broker = connection.broker
     if kind == PUBACK:
@@ -273,17 +278,19 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
 
 
 def _pubrel(connection: Connection, packet_id: int, code: int, now: int) -> None:
-    """Send a PUBREL with the identifier of the PUBLISH [MQTT5-4.3.3-4, MQTT5-2.2.1-5]."""
+    """Send a PUBREL with the identifier of the PUBLISH.
+
+    Cites: MQTT5-4.3.3-4, MQTT5-2.2.1-5
+    """
     if not acks.answer(connection, PUBREL, packet_id, code):
         dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBREL", now)
 
 
 def resume(connection: Connection, session: Session, now: int) -> None:
     """Send again what is not acknowledged: PUBREL at once, PUBLISH in their order as the quota allows.
+    A QoS 2 message that came by a Shared Subscription stays with this client.
 
-    [MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
-    A QoS 2 message that came by a Shared Subscription stays with this client [MQTT5-4.8.2-4].
-    [X311-redelivery-not-required]
+    Cites: MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1, MQTT5-4.8.2-4, X311-redelivery-not-required
     """
     resending: deque[int] = deque()
     for packet_id, delivery in list(session.inflight.items()):
@@ -298,7 +305,10 @@ def resume(connection: Connection, session: Session, now: int) -> None:
 
 
 def pump(connection: Connection, session: Session, now: int) -> None:
-    """Send what waits, as far as the send quota allows: first what was sent before, then the queue [MQTT5-4.9.0-2]."""
+    """Send what waits, as far as the send quota allows: first what was sent before, then the queue.
+
+    Cites: MQTT5-4.9.0-2
+    """
     resending = session.resending
     if resending is not None:
         while resending and connection.quota > 0 and not connection.outbox.choked:
@@ -330,12 +340,13 @@ def pump(connection: Connection, session: Session, now: int) -> None:
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
-    """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry [MQTT5-3.3.1-1, MQTT5-4.3.3-7].
+    """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry.
 
-    DUP says that this is a retransmission, whatever it was in the PUBLISH received [MQTT5-3.3.1-3, MQTT311-3.3.1-3].
-    It has the identifiers that it was first sent with [X5-subscription-identifier-no-revert,
-    X5-subscription-identifier-retransmitted].
-    [X311-dup-meaning]
+    DUP says that this is a retransmission, whatever it was in the PUBLISH received.
+    It has the identifiers that it was first sent with.
+
+    Cites: MQTT5-3.3.1-1, MQTT5-4.3.3-7, MQTT5-3.3.1-3, MQTT311-3.3.1-3, X5-subscription-identifier-no-revert,
+    X5-subscription-identifier-retransmitted, X311-dup-meaning
     """
     broker = connection.broker
     message = delivery.message
@@ -369,7 +380,10 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:
-    """Whether the Message Expiry Interval has passed before the message was first sent [MQTT5-3.3.2-5]."""
+    """Whether the Message Expiry Interval has passed before the message was first sent.
+
+    Cites: MQTT5-3.3.2-5
+    """
     if message.expires_at == NEVER:
         return False
     percent = connection.broker.limits.expiry_percent

@@ -18,9 +18,9 @@ __all__ = ["deliver_offline", "drop_queue", "dropped", "enqueue", "take"]
 
 
 def deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
-    """QoS 0 for a client that is away: dropped, or queued where the operator decided so [X311-session-qos0-stored].
+    """QoS 0 for a client that is away: dropped, or queued where the operator decided so.
 
-    [X5-session-state-qos0, X31-qos0-not-stored]
+    Cites: X311-session-qos0-stored, X5-session-state-qos0, X31-qos0-not-stored
     """
     broker = session.broker
     if broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP or session.version == V31:
@@ -32,7 +32,10 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
 
 
 def enqueue(session: Session, delivery: Delivery, now: int) -> None:
-    """Let a message wait for the session, within the bounds of its queue [MQTT311-3.1.2-5]."""
+    """Let a message wait for the session, within the bounds of its queue.
+
+    Cites: MQTT311-3.1.2-5
+    """
     broker = session.broker
     message = delivery.message
     message.limit_expiry(broker.options.bounds.message_expiry)

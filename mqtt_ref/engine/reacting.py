@@ -63,12 +63,12 @@ def breach(
 def react(connection: Connection, violation: Violation, now: int, text: str = "") -> None:
     """Do what the reaction table says about a broken rule: pass it over, or close with the packet that it names.
 
-    [MQTT5-4.13.1-1, MQTT5-4.13.2-1, MQTT311-4.8.0-1, X31-protocol-violation]
-    [X5-error-server-disconnect, X5-error-connect-connack, X5-error-generic-codes, X5-error-other-sessions,
-    X5-second-connect-code, X5-first-packet-not-connect, X5-connect-format-connack, X5-packet-too-large-server,
-    X5-utf8-ill-formed-malformed, X5-utf8-null-malformed, X5-fixed-header-flags-malformed, X5-publish-qos-malformed,
-    X5-will-qos-malformed, X5-subscribe-empty-payload, X5-unsubscribe-empty-payload, X5-string-pair-malformed,
-    X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2]
+    Cites: MQTT5-4.13.1-1, MQTT5-4.13.2-1, MQTT311-4.8.0-1, X31-protocol-violation, X5-error-server-disconnect,
+    X5-error-connect-connack, X5-error-generic-codes, X5-error-other-sessions, X5-second-connect-code,
+    X5-first-packet-not-connect, X5-connect-format-connack, X5-packet-too-large-server, X5-utf8-ill-formed-malformed,
+    X5-utf8-null-malformed, X5-fixed-header-flags-malformed, X5-publish-qos-malformed, X5-will-qos-malformed,
+    X5-subscribe-empty-payload, X5-unsubscribe-empty-payload, X5-string-pair-malformed,
+    X5-connect-reserved-flag-malformed, MQTT311-2.2.2-2
     """
     broker = connection.broker
     if broker.tables.connection_action[connection.base + ON_VIOLATION] != DO_REACT:
@@ -102,7 +102,7 @@ def dismiss(
 ) -> None:
     """End a connection for a reason of the server's own: with a DISCONNECT if the client was accepted.
 
-    [MQTT5-3.14.4-2, MQTT5-3.14.0-1]
+    Cites: MQTT5-3.14.4-2, MQTT5-3.14.0-1
     """
     at = connection.step(ON_DISMISSED)
     if connection.broker.tables.connection_action[at] != DO_IGNORE:
@@ -118,7 +118,7 @@ def refuse(
 ) -> None:
     """The client may not connect: answer its CONNECT with a reason, unless that is to be silent, and close.
 
-    [MQTT5-3.2.2-7, MQTT311-3.2.2-5]
+    Cites: MQTT5-3.2.2-7, MQTT311-3.2.2-5
     """
     at = connection.step(ON_REFUSED)
     if connection.broker.tables.connection_action[at] != DO_IGNORE:
@@ -134,7 +134,9 @@ def leave(connection: Connection, at: int, code: int, text: str, now: int, serve
     """Carry out a step that ends the connection, and that no packet of the client caused.
 
     `expel` sends a DISCONNECT to a client of 5.0. `refuse` sends a CONNACK with a reason of 0x80 or above; 3.x gets
-    the return code that comes nearest, or none where none does [MQTT311-3.2.2-6]. Every other action sends nothing.
+    the return code that comes nearest, or none where none does. Every other action sends nothing.
+
+    Cites: MQTT311-3.2.2-6
     """
     action = connection.broker.tables.connection_action[at]
     if action == DO_EXPEL:
@@ -151,10 +153,11 @@ def _farewell(connection: Connection, code: int, text: str, server_reference: st
 
 
 def _connack(connection: Connection, code: int, text: str, server_reference: str) -> None:
-    """A CONNACK that refuses: Session Present is 0 [MQTT5-3.2.2-6, MQTT311-3.2.2-4].
+    """A CONNACK that refuses: Session Present is 0.
 
-    A code that a CONNACK cannot have becomes one that it can [MQTT5-3.2.2-8].
-    [X311-connack-codes-reserved, X31-connack-codes]
+    A code that a CONNACK cannot have becomes one that it can.
+
+    Cites: MQTT5-3.2.2-6, MQTT311-3.2.2-4, MQTT5-3.2.2-8, X311-connack-codes-reserved, X31-connack-codes
     """
     if code not in _CONNACK_CODES:
         code = SERVER_UNAVAILABLE if code == SERVER_SHUTTING_DOWN else UNSPECIFIED_ERROR

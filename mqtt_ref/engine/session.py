@@ -53,10 +53,11 @@ class Delivery:
 
 
 class Session:
-    """What the server holds for one client identifier [MQTT5-3.1.3-2, MQTT311-3.1.3-2].
+    """What the server holds for one client identifier.
 
-    [X5-session-state-existence, X5-session-state-subscriptions, X5-session-state-inbound, X5-session-state-will,
-    X5-session-state-end-time, X311-session-state-server, MQTT311-4.1.0-1]
+    Cites: MQTT5-3.1.3-2, MQTT311-3.1.3-2, X5-session-state-existence, X5-session-state-subscriptions,
+    X5-session-state-inbound, X5-session-state-will, X5-session-state-end-time, X311-session-state-server,
+    MQTT311-4.1.0-1
     """
 
     __slots__ = (

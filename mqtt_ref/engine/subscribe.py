@@ -148,10 +148,11 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
     """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
 
     `verdicts` has, for each, 0 or why this client may not have it.
-    [MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4]
-    [MQTT5-3.2.2-10, X5-granted-qos-lower, X31-subscribe-lower-qos, X5-retain-handling-only-subscribe]
     Once the retained messages for its filters come to more than may wait for a session, further filters are refused;
     and its next packets are not looked at before it is written to. Else a few bytes would ask for any amount.
+
+    Cites: MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4, MQTT5-3.2.2-10, X5-granted-qos-lower,
+    X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
     """
     broker = connection.broker
     offered = connection.agreement.offered
@@ -217,7 +218,7 @@ def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
 def _refused(connection: Connection, session: Session, name: str, verdict: int) -> int:
     """0, or the Reason Code for a filter that this client may not have; `verdict` is what those said who decide.
 
-    [X5-topic-filter-refused, X5-wildcard-refused-suback]
+    Cites: X5-topic-filter-refused, X5-wildcard-refused-suback
     """
     broker = connection.broker
     offered = connection.agreement.offered
@@ -242,11 +243,12 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
 def _put(connection: Connection, session: Session, name: str, options: int, identifier: int, handling: int) -> bool:
     """Make or replace one subscription; True if retained messages are to be sent.
 
-    A filter that is there already is replaced, and no message is lost by it [MQTT5-3.8.4-3, MQTT5-3.8.4-4,
-    MQTT311-3.8.4-3]. A Shared Subscription gets no retained messages [X5-shared-no-retained].
-    [X5-subscription-created, X5-shared-created, X5-shared-joined, X5-shared-subscribed-twice,
-    X5-subscription-identifier-stored, X5-subscription-identifier-removed, X5-nonshared-own-session,
-    X311-new-subscription-retained]
+    A filter that is there already is replaced, and no message is lost by it. A Shared Subscription gets no retained
+    messages.
+
+    Cites: MQTT5-3.8.4-3, MQTT5-3.8.4-4, MQTT311-3.8.4-3, X5-shared-no-retained, X5-subscription-created,
+    X5-shared-created, X5-shared-joined, X5-shared-subscribed-twice, X5-subscription-identifier-stored,
+    X5-subscription-identifier-removed, X5-nonshared-own-session, X311-new-subscription-retained
     """
     broker = connection.broker
     tables = broker.tables
@@ -276,7 +278,7 @@ def enter(connection: Connection, session: Session, name: str, after: int, optio
 def _spoken(connection: Connection, codes: list[int]) -> list[int]:
     """The codes as the client's version has them: 3.1.1 knows 0x80 alone, 3.1 no failure at all.
 
-    [MQTT5-3.9.3-2, MQTT311-3.9.3-2, X31-subscribe-unauthorized, X31-suback-codes]
+    Cites: MQTT5-3.9.3-2, MQTT311-3.9.3-2, X31-subscribe-unauthorized, X31-suback-codes
     """
     if connection.version == V5:
         return codes
@@ -300,8 +302,8 @@ def _send_retained(
 ) -> None:
     """Send retained messages with RETAIN 1 at the lower of their QoS and the granted one.
 
-    [MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6]
-    [X5-retained-on-subscribe, X5-retained-retain-flag]
+    Cites: MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6,
+    X5-retained-on-subscribe, X5-retained-retain-flag
     """
     broker = connection.broker
     hide = no_local and broker.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY

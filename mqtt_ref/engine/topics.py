@@ -34,7 +34,7 @@ def disallowed(text: str) -> bool:
 def refused(broker: Broker, topic: str) -> bool:
     """Whether no client may publish to this topic: a `$` topic, where that is decided, or one of too many levels.
 
-    [X5-dollar-topic-clients, X311-dollar-exchange]
+    Cites: X5-dollar-topic-clients, X311-dollar-exchange
     """
     if topic[0] == "$" and broker.decisions.dollar_publish == DOLLAR_PUBLISH_REFUSE:
         return True

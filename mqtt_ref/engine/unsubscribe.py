@@ -48,10 +48,12 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
 def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer: object, now: int) -> None:
     """Delete subscriptions whose filters are equal character by character, and answer with one UNSUBACK.
 
-    What was sent already is completed [MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6,
-    MQTT311-3.10.4-1, MQTT311-3.10.4-3, MQTT311-3.10.4-6].
-    [X5-unsuback-no-subscription, X5-unsubscribe-no-match, X5-unsubscribe-shared, X5-shared-unsubscribe-filter,
-    X5-shared-outlives-creator, X5-unsubscribe-buffered, X311-unsubscribe-buffered, X311-unsubscribe-in-progress]
+    What was sent already is completed.
+
+    Cites: MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6, MQTT311-3.10.4-1, MQTT311-3.10.4-3,
+    MQTT311-3.10.4-6, X5-unsuback-no-subscription, X5-unsubscribe-no-match, X5-unsubscribe-shared,
+    X5-shared-unsubscribe-filter, X5-shared-outlives-creator, X5-unsubscribe-buffered, X311-unsubscribe-buffered,
+    X311-unsubscribe-in-progress
     """
     broker = connection.broker
     tables = broker.tables

@@ -34,7 +34,10 @@ __all__ = ["arm", "closed", "due", "message_of", "step"]
 
 
 def arm(session: Session, will: Will | None) -> None:
-    """Keep the Will Message of an accepted CONNECT with the session [MQTT5-3.1.2-7, MQTT311-3.1.2-8]."""
+    """Keep the Will Message of an accepted CONNECT with the session.
+
+    Cites: MQTT5-3.1.2-7, MQTT311-3.1.2-8
+    """
     action = step(session, ON_STORED if will is not None else ON_ABSENT)
     if action == DO_STORE:
         session.will = will
@@ -45,9 +48,11 @@ def arm(session: Session, will: Will | None) -> None:
 def closed(session: Session, how: int, now: int) -> Will | None:
     """The connection is over: the will that is to be published now, if any.
 
-    A goodbye deletes it [MQTT5-3.14.4-3, MQTT311-3.14.4-3]; a takeover that goes on with the session deletes one that
-    has a Will Delay [MQTT5-3.1.3-9]; a session that ends with its connection publishes it at once [MQTT5-3.1.2-8].
-    [X5-takeover-will, X5-takeover-will-no-delay, X5-takeover-will-session-end, X5-will-delay-absent]
+    A goodbye deletes it; a takeover that goes on with the session deletes one that
+    has a Will Delay; a session that ends with its connection publishes it at once.
+
+    Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3, MQTT5-3.1.3-9, MQTT5-3.1.2-8, X5-takeover-will, X5-takeover-will-no-delay,
+    X5-takeover-will-session-end, X5-will-delay-absent
     """
     will = session.will
     delay = 0
@@ -74,7 +79,10 @@ def due(session: Session, event: int) -> Will | None:
 
 
 def _taken(session: Session, action: int) -> Will | None:
-    """The will leaves the session once it is published or deleted [MQTT5-3.1.2-10, MQTT311-3.1.2-10]."""
+    """The will leaves the session once it is published or deleted.
+
+    Cites: MQTT5-3.1.2-10, MQTT311-3.1.2-10
+    """
     if action not in (DO_PUBLISH, DO_DELETE):
         return None
     will = session.will
@@ -95,9 +103,9 @@ def step(session: Session, event: int) -> int:
 def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -> Message:
     """The Will Message as an Application Message, without the Will Delay, its User Properties in their order.
 
-    [MQTT5-3.1.2-14, MQTT5-3.1.2-15, MQTT5-3.1.3-10, MQTT311-3.1.2-16, MQTT311-3.1.2-17, X311-will-qos]
-    [X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
-    X31-will-message-published]
+    Cites: MQTT5-3.1.2-14, MQTT5-3.1.2-15, MQTT5-3.1.3-10, MQTT311-3.1.2-16, MQTT311-3.1.2-17, X311-will-qos,
+    X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
+    X31-will-message-published
     """
     block: Block | None = None
     expires = NEVER

@@ -57,10 +57,12 @@ Layers = Callable[["Channel"], Iterable[Layer]]
 
 
 class Channel(Stack):
-    """A stream of packets, whatever carries it [X5-any-transport]: a stack with a connection of the broker on top.
+    """A stream of packets, whatever carries it: a stack with a connection of the broker on top.
 
     The layers are those of the listener (TLS, WebSocket), then `layers`, then the pace if the terms of the listener
     have one. Without any, bytes go from the transport to the connection, and packets to the transport, directly.
+
+    Cites: X5-any-transport
     """
 
     __slots__ = (

@@ -34,7 +34,8 @@ class TcpListener(StreamListener):
     """A TCP listener. Port 0 takes a free one: `port` and `urls` say which, once it is open.
 
     Without a port it is the one that is registered: 1883, or 8883 with TLS.
-    [MQTT5-4.2.0-1, MQTT311-7.1.1-1, X31-transport-tcp, X31-port, X311-tls-port]
+
+    Cites: MQTT5-4.2.0-1, MQTT311-7.1.1-1, X31-transport-tcp, X31-port, X311-tls-port
     """
 
     default_port = 1883

@@ -42,10 +42,12 @@ LOG.setLevel(logging.ERROR)  # it tells each connection, which we do ourselves
 
 
 class WebSocketListener(TcpListener):
-    """A WebSocket listener, over TCP or TLS; any path will do [X5-websocket-uri, X311-websocket-uri].
+    """A WebSocket listener, over TCP or TLS; any path will do.
 
     `origins` are the web sites whose pages may connect (`https://example.org`, or a pattern of such); None: any.
     Clients that are no browsers name no origin and may always connect.
+
+    Cites: X5-websocket-uri, X311-websocket-uri
     """
 
     scheme = "ws"
@@ -255,7 +257,10 @@ class WebSocket(Layer):
             connection.agreement.offered = Terms(versions=(V31,)).offered(connection.agreement.offered)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """The sub-protocol [MQTT5-6.0.0-4, MQTT311-6.0.0-4]; no rule has one for 3.1 [X31-websocket-subprotocol]."""
+        """The sub-protocol; no rule has one for 3.1.
+
+        Cites: MQTT5-6.0.0-4, MQTT311-6.0.0-4, X31-websocket-subprotocol
+        """
         passed_over = self.above.offered(tuple(offered), monotonic_ns())
         for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
             if one in offered:

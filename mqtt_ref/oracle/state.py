@@ -262,7 +262,9 @@ class Talk:
     def knows(self) -> bool:
         """Whether the client had received its CONNACK when it sent the packet that is looked at.
 
-        It may send before that, without knowing limits and session [X5-packets-before-connack, X311-pipelining].
+        It may send before that, without knowing limits and session.
+
+        Cites: X5-packets-before-connack, X311-pipelining
         """
         if self.informed:
             return True
@@ -315,7 +317,10 @@ class Talk:
         return found is not None and found.received not in (0, self.number) and found.released != self.number
 
     def must_send(self, packet: Packet) -> bool:
-        """Whether another rule asks for it, whatever the server offers now: it is sent again [MQTT5-4.4.0-1]."""
+        """Whether another rule asks for it, whatever the server offers now: it is sent again.
+
+        Cites: MQTT5-4.4.0-1
+        """
         return isinstance(packet, Publish) and packet.dup and self.session == RESUMED
 
     def is_fresh(self) -> bool:

@@ -170,12 +170,18 @@ UNSUBACK_CODES: Final = {
 
 
 def texts() -> SearchStrategy[str]:
-    """UTF-8 encoded strings: no surrogates, no U+0000 [MQTT5-1.5.4-1, MQTT5-1.5.4-2]."""
+    """UTF-8 encoded strings: no surrogates, no U+0000.
+
+    Cites: MQTT5-1.5.4-1, MQTT5-1.5.4-2
+    """
     return st.text(CHARACTERS, max_size=LONG // 4)
 
 
 def topic_names() -> SearchStrategy[str]:
-    """Topic Names: at least one character, no wildcard [MQTT5-4.7.3-1, MQTT5-4.7.0-1]."""
+    """Topic Names: at least one character, no wildcard.
+
+    Cites: MQTT5-4.7.3-1, MQTT5-4.7.0-1
+    """
     return st.lists(LEVEL, min_size=1, max_size=MANY).map("/".join).filter(bool)
 
 

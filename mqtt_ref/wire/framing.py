@@ -147,7 +147,9 @@ class Decoder(Partial):
     def feed(self, data: bytes) -> list[Packet | Violation]:
         """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.
 
-        Of a packet that breaks several rules, the one at the first byte is told [X5-several-errors].
+        Of a packet that breaks several rules, the one at the first byte is told.
+
+        Cites: X5-several-errors
         """
         out: list[Packet | Violation] = []
         if self.broken:
@@ -255,7 +257,10 @@ class Decoder(Partial):
         return b"".join(_slices(chunks, need, have))
 
     def _judge_length(self, packet: Packet | Violation, data: bytes, pos: int, body: int) -> Packet | Violation:
-        """A CONNECT of 5.0 whose Remaining Length is longer than needed breaks that rule first [MQTT5-1.5.5-1]."""
+        """A CONNECT of 5.0 whose Remaining Length is longer than needed breaks that rule first.
+
+        Cites: MQTT5-1.5.5-1
+        """
         if data[body - 1]:
             return packet
         if isinstance(packet, Connect):

@@ -56,10 +56,12 @@ _LONGER: Final = tuple(bytes((value | 128,)) for value in range(128))
 
 
 def vbi(value: int) -> bytes:
-    """A Variable Byte Integer of the fewest bytes [MQTT5-1.5.5-1].
+    """A Variable Byte Integer of the fewest bytes.
 
     Raises:
         ValueError: the value is negative or above 268,435,455.
+
+    Cites: MQTT5-1.5.5-1
     """
     if 0 <= value < 128:
         return _SHORT[value]
@@ -97,8 +99,10 @@ def read_vbi(data: bytes, pos: int, end: int, minimal: bool) -> int:
 def text(data: bytes, start: int, end: int) -> str | None:
     """The UTF-8 string in `data[start:end]`, or None if it is ill-formed or holds U+0000.
 
-    It has any length [X5-utf8-string-any-length, X311-string-any-length], and a U+FEFF in it, in front too, is a
-    character like others [MQTT5-1.5.4-3, MQTT311-1.5.3-3].
+    It has any length, and a U+FEFF in it, in front too, is a
+    character like others.
+
+    Cites: X5-utf8-string-any-length, X311-string-any-length, MQTT5-1.5.4-3, MQTT311-1.5.3-3
     """
     try:
         value = data[start:end].decode()
@@ -164,7 +168,7 @@ def check_text(data: bytes, start: int, end: int) -> int:
 def check_name(data: bytes, start: int, end: int) -> int:
     """What a Topic Name breaks first: offset times 16 plus the kind, or 0.
 
-    [MQTT5-4.7.3-1, MQTT5-4.7.0-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul]
+    Cites: MQTT5-4.7.3-1, MQTT5-4.7.0-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul
     """
     if start == end:
         return start - 1 << 4 | EMPTY
@@ -181,7 +185,7 @@ def check_name(data: bytes, start: int, end: int) -> int:
 def check_filter(data: bytes, start: int, end: int, shared: bool) -> int:
     """What a Topic Filter breaks first: offset times 16 plus the kind, or 0.
 
-    [MQTT5-4.7.3-1, MQTT5-4.7.1-1, MQTT5-4.7.1-2, MQTT5-4.8.2-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul]
+    Cites: MQTT5-4.7.3-1, MQTT5-4.7.1-1, MQTT5-4.7.1-2, MQTT5-4.8.2-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul
     """
     if start == end:
         return start - 1 << 4 | EMPTY

@@ -137,7 +137,10 @@ class _Reading:
         return cast("Packet", assemble(form.make, {**header, **values}))
 
     def _settle_version(self) -> None:
-        """A CONNECT is decoded by the version it names [MQTT5-3.1.2-2]."""
+        """A CONNECT is decoded by the version it names.
+
+        Cites: MQTT5-3.1.2-2
+        """
         source, trace = self.source, self.source.trace
         start = source.tell()
         fields = len(trace.names) if trace is not None else 0

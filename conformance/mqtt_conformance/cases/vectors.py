@@ -168,7 +168,9 @@ def _legal(played: Sequence[tuple[Vector, Publish | Subscribe | Unsubscribe | Pi
 async def _allowed(peer: Peer, qos: int) -> None:
     """End the case where a plain message of this QoS closes the connection as well: it may be one that is not allowed.
 
-    Before 5.0 a server has no other word for that [MQTT311-3.3.5-2].
+    Before 5.0 a server has no other word for that.
+
+    Cites: MQTT311-3.3.5-2
     """
     await peer.connect()
     await peer.send(Publish(peer.topic(), b"m", qos, packet_id=1 if qos else 0), Pingreq())
