@@ -123,8 +123,8 @@ class Broker:
     def connect(self, now: int, listener: str = "", remote: str = "", terms: Terms | None = None) -> Connection:
         """A link was accepted, by a listener with its own terms or with those of the broker."""
         self._serial += 1
-        offered = None if terms is None else terms.offered(self.options.capabilities)
-        connection = Connection(self, self._serial, now, listener, remote, offered)
+        capabilities = None if terms is None else terms.limit(self.options.capabilities)
+        connection = Connection(self, self._serial, now, listener, remote, capabilities)
         self.connections[self._serial] = connection
         self.counters.connections_accepted += 1
         of_listener = self.per_listener.get(listener, 0) + 1

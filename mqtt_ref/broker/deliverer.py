@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.inline import Deliver, Received
 from mqtt_ref.broker.router import Entry, Group, Match
+from mqtt_ref.broker.subscription import subscriptions, without_no_local
 from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import (
     OFFLINE_QOS0_DROP,
@@ -79,12 +80,12 @@ class Deliverer:
             return
         if entry.no_local and message.publisher == session.client_id:
             # Subscriptions without No Local of the same session still get it [MQTT5-3.8.3-3].
-            kept = entry.local()
+            kept = without_no_local(entry)
             if kept is None:
                 return
             entry = kept
         if self.each:
-            for part in entry.parts:
+            for part in subscriptions(entry):
                 self._copy(session, part, message, "", now)
         else:
             self._copy(session, entry, message, "", now)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mqtt_ref.broker.shared import Group
-from mqtt_ref.broker.subscription import Entry, Merged, Subscribed
+from mqtt_ref.broker.subscription import Entry, Merged, Subscribed, subscriptions
 from mqtt_ref.broker.topics import is_wildcard, split_shared
 from mqtt_ref.broker.tree import LevelTree
 from mqtt_ref.wire.primitives import V5
@@ -510,8 +510,8 @@ def _together(filters: list[_Filter]) -> Match:
                 continue
             parts = overlapping.get(subscriber)
             if parts is None:
-                parts = overlapping[subscriber] = list(before.parts)
-            parts.extend(entry.parts)
+                parts = overlapping[subscriber] = list(subscriptions(before))
+            parts.extend(subscriptions(entry))
         groups.extend(match.shared)
     for subscriber, parts in overlapping.items():
         entries[subscriber] = Merged(tuple(parts))

@@ -114,7 +114,7 @@ class Sessions:
             asked = 0 if properties is None else properties.session_expiry_interval or 0
         else:
             asked = 0 if packet.clean_start else self._broker.limits.session_expiry_never
-        return min(asked, connection.agreement.offered.maximum_session_expiry)
+        return min(asked, connection.agreement.capabilities.maximum_session_expiry)
 
     def admit(self, connection: Connection, packet: Connect, client_id: str, now: int) -> bool:
         """Give a connection its session; an older connection of the client is closed first. True if it is announced.

@@ -5,7 +5,16 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NO_LOCAL", "QOS", "RETAIN_AS_PUBLISHED", "Entry", "Merged", "Subscribed"]
+__all__ = [
+    "NO_LOCAL",
+    "QOS",
+    "RETAIN_AS_PUBLISHED",
+    "Entry",
+    "Merged",
+    "Subscribed",
+    "subscriptions",
+    "without_no_local",
+]
 
 QOS: Final = 0x03
 NO_LOCAL: Final = 0x04
@@ -13,13 +22,13 @@ RETAIN_AS_PUBLISHED: Final = 0x08
 
 
 class Entry:
-    """One subscriber that gets a message, and how. Never changed: a `Match` shares it with others.
+    """One subscriber that gets a message, and how: a `Subscribed`, or a `Merged` of several. Never changed.
 
     Attributes:
         subscriber: the handle that subscribed.
         qos: the maximum granted QoS of all that match.
         retain_as_published: whether any of them keeps the RETAIN flag.
-        no_local: whether any of them has No Local: ask `local()` when the message is the subscriber's own.
+        no_local: whether any of them has No Local: see `without_no_local` when the message is the subscriber's own.
         special: whether there is No Local or an identifier to look at.
         identifiers: the Subscription Identifiers of all that match and have one, repeated ones too.
 
@@ -37,21 +46,6 @@ class Entry:
         self.no_local: bool = no_local
         self.identifiers: tuple[int, ...] = identifiers
         self.special: bool = no_local or len(identifiers) > 0
-
-    @property
-    def parts(self) -> tuple[Subscribed, ...]:
-        """The subscriptions that match, for one copy of the message for each.
-
-        Cites: MQTT5-3.3.4-5
-        """
-        raise NotImplementedError
-
-    def local(self) -> Entry | None:
-        """What is left of it for the subscriber's own message: the parts without No Local.
-
-        Cites: MQTT5-3.8.3-3
-        """
-        raise NotImplementedError
 
 
 class Subscribed(Entry):
@@ -89,13 +83,6 @@ class Subscribed(Entry):
     def retain_handling(self) -> int:
         return self.options >> 4 & 3
 
-    @property
-    def parts(self) -> tuple[Subscribed, ...]:
-        return (self,)
-
-    def local(self) -> Entry | None:
-        return None if self.no_local else self
-
 
 class Merged(Entry):
     """Overlapping subscriptions of one subscriber as one copy of the message.
@@ -103,7 +90,7 @@ class Merged(Entry):
     Cites: MQTT5-3.3.4-2
     """
 
-    __slots__ = ("_parts",)
+    __slots__ = ("parts",)
 
     def __init__(self, parts: tuple[Subscribed, ...]) -> None:
         qos = 0
@@ -116,19 +103,31 @@ class Merged(Entry):
             no_local = no_local or part.no_local
             identifiers.extend(part.identifiers)
         super().__init__(parts[0].subscriber, qos, keep, no_local, tuple(identifiers))
-        self._parts: tuple[Subscribed, ...] = parts
+        self.parts: tuple[Subscribed, ...] = parts
 
     def __repr__(self) -> str:
-        return f"Merged({self._parts!r})"
+        return f"Merged({self.parts!r})"
 
-    @property
-    def parts(self) -> tuple[Subscribed, ...]:
-        return self._parts
 
-    def local(self) -> Entry | None:
-        if not self.no_local:
-            return self
-        rest = tuple([part for part in self._parts if not part.no_local])
-        if not rest:
-            return None
-        return rest[0] if len(rest) == 1 else Merged(rest)
+def subscriptions(entry: Entry) -> tuple[Subscribed, ...]:
+    """Return the subscriptions of an entry: one copy of the message for each, if the broker sends copies.
+
+    Cites: MQTT5-3.3.4-5
+    """
+    if isinstance(entry, Merged):
+        return entry.parts
+    assert isinstance(entry, Subscribed)
+    return (entry,)
+
+
+def without_no_local(entry: Entry) -> Entry | None:
+    """Return the entry for the subscriber's own message: without the subscriptions that have No Local.
+
+    Cites: MQTT5-3.8.3-3
+    """
+    if not entry.no_local:
+        return entry
+    rest = tuple([part for part in subscriptions(entry) if not part.no_local])
+    if not rest:
+        return None
+    return rest[0] if len(rest) == 1 else Merged(rest)

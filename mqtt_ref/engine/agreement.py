@@ -19,11 +19,11 @@ class Agreement:
     __slots__ = (
         "alias_in_maximum",
         "alias_out_maximum",
+        "capabilities",
         "clean_start",
         "keep_alive",
         "keep_alive_seconds",
         "lasting",
-        "offered",
         "packet_limit",
         "problem_information",
         "quota_maximum",
@@ -32,8 +32,8 @@ class Agreement:
         "will_denied",
     )
 
-    def __init__(self, offered: Capabilities) -> None:
-        self.offered = offered
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
         """What the server offers this client: its capabilities, or fewer where its listener says so."""
         self.clean_start = False
         self.lasting = False

@@ -69,7 +69,7 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
     properties = packet.properties
     if properties is not None:
         _learn(connection, properties)
-    if version not in agreement.offered.versions:
+    if version not in agreement.capabilities.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
         refused(connection, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
         return
@@ -227,7 +227,7 @@ def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]
     client_id = packet.client_id
     version = packet.protocol_version
     if not client_id:
-        given = connection.agreement.offered.empty_client_id
+        given = connection.agreement.capabilities.empty_client_id
         if version == V31 or not given or (version != V5 and not packet.clean_start):
             return CLIENT_IDENTIFIER_NOT_VALID, "A Client Identifier is needed"
     elif (
@@ -247,10 +247,10 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
     will = packet.will
     assert will is not None
     broker = connection.broker
-    offered = connection.agreement.offered
-    if will.qos > offered.maximum_qos:
+    capabilities = connection.agreement.capabilities
+    if will.qos > capabilities.maximum_qos:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
-    if will.retain and not offered.retain_available:
+    if will.retain and not capabilities.retain_available:
         return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
     block = will_block(will.properties) if broker.decisions.payload_format else None
     if block is not None and block.utf8:
@@ -365,7 +365,7 @@ def _set_limits(connection: Connection, packet: Connect) -> None:
     Cites: MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset, X5-receive-maximum-absent-connect
     """
     broker = connection.broker
-    offered = connection.agreement.offered
+    capabilities = connection.agreement.capabilities
     limits = broker.limits
     quota = limits.receive_maximum_default
     properties = packet.properties
@@ -373,8 +373,8 @@ def _set_limits(connection: Connection, packet: Connect) -> None:
         quota = properties.receive_maximum
     quota = max(1, quota * limits.send_quota_share // 100)
     connection.agreement.quota_maximum = connection.quota = min(quota, broker.options.bounds.maximum_inflight)
-    connection.agreement.receive_maximum = offered.receive_maximum + limits.receive_allowance
-    connection.agreement.alias_in_maximum = offered.topic_alias_maximum if packet.protocol_version == V5 else 0
+    connection.agreement.receive_maximum = capabilities.receive_maximum + limits.receive_allowance
+    connection.agreement.alias_in_maximum = capabilities.topic_alias_maximum if packet.protocol_version == V5 else 0
 
 
 def _server_keep_alive(connection: Connection, packet: Connect) -> int:
@@ -384,14 +384,14 @@ def _server_keep_alive(connection: Connection, packet: Connect) -> int:
 
     Cites: MQTT5-3.2.2-22
     """
-    offered = connection.agreement.offered
+    capabilities = connection.agreement.capabilities
     asked = packet.keep_alive
     if packet.protocol_version != V5:
         return -1
-    if offered.maximum_keep_alive and (asked == 0 or asked > offered.maximum_keep_alive):
-        return offered.maximum_keep_alive
-    if asked and asked < offered.minimum_keep_alive:
-        return offered.minimum_keep_alive
+    if capabilities.maximum_keep_alive and (asked == 0 or asked > capabilities.maximum_keep_alive):
+        return capabilities.maximum_keep_alive
+    if asked and asked < capabilities.minimum_keep_alive:
+        return capabilities.minimum_keep_alive
     return -1
 
 
@@ -428,37 +428,37 @@ def _connack(connection: Connection, packet: Connect, verdict: Verdict | None) -
     """
     broker = connection.broker
     agreement = connection.agreement
-    offered = agreement.offered
+    capabilities = agreement.capabilities
     p = ConnackProperties()
     asked = packet.properties
     granted = broker.sessions.expiry_of(connection, packet)
     if granted != (0 if asked is None else asked.session_expiry_interval or 0):
         p.session_expiry_interval = granted  # [X5-session-expiry-changed-connack]
-    if offered.receive_maximum != 65_535:
-        p.receive_maximum = offered.receive_maximum
-    if offered.maximum_qos < 2:
-        p.maximum_qos = offered.maximum_qos  # [MQTT5-3.2.2-9]
-    if not offered.retain_available:
+    if capabilities.receive_maximum != 65_535:
+        p.receive_maximum = capabilities.receive_maximum
+    if capabilities.maximum_qos < 2:
+        p.maximum_qos = capabilities.maximum_qos  # [MQTT5-3.2.2-9]
+    if not capabilities.retain_available:
         p.retain_available = 0
-    if offered.maximum_packet_size < MAXIMUM_PACKET_SIZE:
-        p.maximum_packet_size = offered.maximum_packet_size
+    if capabilities.maximum_packet_size < MAXIMUM_PACKET_SIZE:
+        p.maximum_packet_size = capabilities.maximum_packet_size
     if not packet.client_id:
         p.assigned_client_identifier = connection.client_id  # [MQTT5-3.1.3-7, MQTT5-3.2.2-16]
-    if offered.topic_alias_maximum:
-        p.topic_alias_maximum = offered.topic_alias_maximum
-    if not offered.wildcard_subscription_available:
+    if capabilities.topic_alias_maximum:
+        p.topic_alias_maximum = capabilities.topic_alias_maximum
+    if not capabilities.wildcard_subscription_available:
         p.wildcard_subscription_available = 0
-    if not offered.subscription_identifier_available:
+    if not capabilities.subscription_identifier_available:
         p.subscription_identifier_available = 0
-    if not offered.shared_subscription_available:
+    if not capabilities.shared_subscription_available:
         p.shared_subscription_available = 0
     seconds = _server_keep_alive(connection, packet)
     if seconds >= 0:
         p.server_keep_alive = seconds
     always = broker.decisions.response_information == RESPONSE_INFORMATION_ALWAYS
-    if (agreement.response_information or always) and offered.response_information:
+    if (agreement.response_information or always) and capabilities.response_information:
         # Only to a client that asked for it [MQTT5-3.1.2-28].
-        p.response_information = offered.response_information.replace("{client_id}", connection.client_id)
+        p.response_information = capabilities.response_information.replace("{client_id}", connection.client_id)
     auth = connection.auth
     if auth is not None and auth.method:
         p.authentication_method = auth.method  # [MQTT5-4.12.0-5, MQTT5-4.12.0-6]

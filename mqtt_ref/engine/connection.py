@@ -130,9 +130,16 @@ class Connection:
     )
 
     def __init__(
-        self, broker: Broker, serial: int, now: int, listener: str, remote: str, offered: Capabilities | None = None
+        self,
+        broker: Broker,
+        serial: int,
+        now: int,
+        listener: str,
+        remote: str,
+        capabilities: Capabilities | None = None,
     ) -> None:
-        capabilities = broker.options.capabilities
+        if capabilities is None:
+            capabilities = broker.options.capabilities
         self.broker = broker
         self.serial = serial
         self.listener = listener
@@ -150,8 +157,8 @@ class Connection:
         self.client_id = ""
         self.username = ""
         self.session: Session | None = None
-        self.decoder = Decoder(0, CLIENT, capabilities.maximum_packet_size, broker.tables.go_on)
-        self.agreement = Agreement(capabilities if offered is None else offered)
+        self.decoder = Decoder(0, CLIENT, broker.options.capabilities.maximum_packet_size, broker.tables.go_on)
+        self.agreement = Agreement(capabilities)
         self.outbox = Outbox()
         self.waiting: Waiting | None = None
         self.auth: Authentication | None = None

@@ -35,7 +35,7 @@ def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:
                 text = "A Session Expiry Interval after none in the CONNECT"
                 breach(connection, cites, PROTOCOL_ERROR, DISCONNECT, now, text)
                 return
-            session.expiry = min(expiry, connection.agreement.offered.maximum_session_expiry)
+            session.expiry = min(expiry, connection.agreement.capabilities.maximum_session_expiry)
             if connection.broker.journal is not None:
                 connection.broker.journal.session(session)
     if packet.reason_code:

@@ -111,7 +111,7 @@ class Terms:
     packets_per_second: int | None = None
     """Packets that are read from one client; more have to wait, none is dropped."""
 
-    def offered(self, capabilities: Capabilities) -> Capabilities:
+    def limit(self, capabilities: Capabilities) -> Capabilities:
         """What the broker offers through this listener: its capabilities, or fewer."""
         if self.versions is None and self.maximum_qos is None:
             return capabilities

@@ -156,7 +156,7 @@ def _checked(connection: Connection, packet: Publish, block: Block | None, now: 
         text = "A character that is not allowed in the Topic Name"
         breach(connection, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, text)
         return ""
-    if packet.retain and not agreement.offered.retain_available:
+    if packet.retain and not agreement.capabilities.retain_available:
         text = "Retained messages are not supported"
         breach(connection, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, text)
         return ""

@@ -57,7 +57,7 @@ def counts(connection: Connection, session: Session, qos: int, packet_id: int, n
     Cites: MQTT5-3.3.4-7, X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded
     """
     agreement = connection.agreement
-    if qos > agreement.offered.maximum_qos:
+    if qos > agreement.capabilities.maximum_qos:
         breach(connection, ("MQTT5-3.2.2-11",), QOS_NOT_SUPPORTED, PUBLISH, now, "A QoS above the maximum")
         return False
     if connection.receiving + connection.outbox.unsettled < agreement.receive_maximum:

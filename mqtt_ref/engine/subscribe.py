@@ -117,23 +117,23 @@ def _permit(connection: Connection, session: Session, packet: Subscribe, codes: 
 def _possible(connection: Connection, packet: Subscribe, now: int) -> bool:
     """Whether nothing in it breaks a rule; else the connection ends."""
     broker = connection.broker
-    offered = connection.agreement.offered
+    capabilities = connection.agreement.capabilities
     if broker.strict_text:
         for wanted in packet.subscriptions:
             if disallowed(wanted.topic_filter):
                 text = "A character that is not allowed in the Topic Filter"
                 breach(connection, DISALLOWED, MALFORMED_PACKET, SUBSCRIBE, now, text)
                 return False
-    if _identifier(packet) and not offered.subscription_identifier_available:
+    if _identifier(packet) and not capabilities.subscription_identifier_available:
         _lacking(connection, SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "Subscription Identifiers are not supported", now)
         return False
     if connection.version == V5:
         for wanted in packet.subscriptions:
             name = wanted.topic_filter
-            if not offered.shared_subscription_available and broker.router.is_shared(name, V5):
+            if not capabilities.shared_subscription_available and broker.router.is_shared(name, V5):
                 _lacking(connection, SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "Shared Subscriptions are not supported", now)
                 return False
-            if not offered.wildcard_subscription_available and ("+" in name or "#" in name):
+            if not capabilities.wildcard_subscription_available and ("+" in name or "#" in name):
                 _lacking(connection, WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "Wildcards are not supported", now)
                 return False
     return True
@@ -155,7 +155,7 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
     X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
     """
     broker = connection.broker
-    offered = connection.agreement.offered
+    capabilities = connection.agreement.capabilities
     identifier = _identifier(packet)
     codes: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
@@ -176,7 +176,7 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
                 code = UNSPECIFIED_ERROR
             codes.append(code)
             continue
-        granted = min(wanted.qos, offered.maximum_qos) if offered.maximum_qos < 2 else wanted.qos
+        granted = min(wanted.qos, capabilities.maximum_qos) if capabilities.maximum_qos < 2 else wanted.qos
         codes.append(granted)
         options = (
             granted
@@ -221,7 +221,7 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
     Cites: X5-topic-filter-refused, X5-wildcard-refused-suback
     """
     broker = connection.broker
-    offered = connection.agreement.offered
+    capabilities = connection.agreement.capabilities
     refused = broker.options.refused_filters
     if refused and name in refused:
         return NOT_AUTHORIZED
@@ -233,9 +233,9 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
         return QUOTA_EXCEEDED
     if connection.version != V5:
         # [MQTT311-3.8.3-2]
-        if not offered.wildcard_subscription_available and ("+" in name or "#" in name):
+        if not capabilities.wildcard_subscription_available and ("+" in name or "#" in name):
             return WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
-        if not offered.shared_subscription_available and broker.router.is_shared(name, connection.version):
+        if not capabilities.shared_subscription_available and broker.router.is_shared(name, connection.version):
             return SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
     return 0
 

@@ -116,10 +116,10 @@ class _Publish(Change):
     def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Publish:
         if type(answer) is not Publish:
             raise unfit(answer, "a Publish or None")
-        offered = broker.options.capabilities
-        if answer.qos > offered.maximum_qos:
+        capabilities = broker.options.capabilities
+        if answer.qos > capabilities.maximum_qos:
             raise ValueError(f"QoS {answer.qos} is above the maximum")
-        if answer.retain and not offered.retain_available:
+        if answer.retain and not capabilities.retain_available:
             raise ValueError("retained messages are not supported")
         numbered = Publish(
             answer.topic, answer.payload, answer.qos, answer.retain, False, 1 if answer.qos else 0, answer.properties

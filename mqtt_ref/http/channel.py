@@ -35,7 +35,7 @@ class HttpChannel(Stack):
     """Answers requests in order, one for each turn of the loop, and closes whoever is too slow, too large or wrong."""
 
     def __init__(self, driver: Driver, listener: HttpListener) -> None:
-        self.compose(listener.layers(self))
+        self.compose(listener.layers(self), self)
         self.listener = listener
         self.driver = driver
         self.limits = listener.limits
@@ -106,6 +106,13 @@ class HttpChannel(Stack):
         if self._task is not None:
             self._task.cancel()
         self.listener.channels.discard(self)
+
+    def arriving(self, begun: bool, now: int) -> None: ...
+
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        return False
+
+    def text_frame(self, data: bytes, now: int) -> None: ...
 
     def pause_writing(self) -> None:
         self._choked = True

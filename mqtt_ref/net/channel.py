@@ -93,7 +93,7 @@ class Channel(Stack):
         """Whether what comes from the transport is for the connection: they were MQTT, and there is no layer."""
         terms = listener.terms
         pace = (Pace(self),) if terms.bytes_per_second or terms.packets_per_second else ()
-        self.compose((*listener.layers(self), *(() if layers is None else layers(self)), *pace))
+        self.compose((*listener.layers(self), *(() if layers is None else layers(self)), *pace), self)
 
     # ---------------------------------------------------------------- from the transport
 
@@ -105,7 +105,7 @@ class Channel(Stack):
     def data_received(self, data: bytes) -> None:
         """One pass over all packets of this read; one flush per turn of the loop."""
         if not self.direct:
-            (self.layers[0] if self.layers else self).receive(data, monotonic_ns())
+            self.lowest.receive(data, monotonic_ns())
             return
         driver = self.driver
         self.connection.receive(data, driver.now())
@@ -166,6 +166,16 @@ class Channel(Stack):
         driver.forget(self, error)
         self.connection.lost(driver.now())
         driver.schedule()
+
+    def arriving(self, begun: bool, now: int) -> None:
+        """Only layers want to know."""
+
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        """Refuse a WebSocket client that does not offer MQTT's sub-protocol."""
+        return False
+
+    def text_frame(self, data: bytes, now: int) -> None:
+        """Only layers want to know."""
 
     # ---------------------------------------------------------------- the lower end
 

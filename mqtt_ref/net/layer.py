@@ -4,60 +4,86 @@
 A stack is composed when a link is accepted: the layers of the listener at the bottom, then those of the server, then
 the pace. It does not change afterwards. From the bottom to the top:
 
-    transport | TLS | WebSocket | judge | trace | hold | disturber | pace | connection
+    transport | TLS | WebSocket | judge | trace | hold | disturber | pace | receiver
 
-Bytes of the client go up with `receive`, packets of the broker go down with `write`. A layer overrides what it changes;
-all else passes. `Stack` is both ends: to its lowest layer it is the transport, to its top one the connection.
+Bytes of the client go up with `receive`, packets of the broker go down with `write`. A layer overrides what it changes
+and passes on the rest. Above the highest layer is a `Receiver`, below the lowest one the `Stack`, which writes to the
+transport.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic_ns
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-__all__ = ["Layer", "Stack", "Units", "joined"]
+__all__ = ["Layer", "Receiver", "Stack", "Units", "joined"]
+
+
+class Receiver(Protocol):
+    """What is above the highest layer. `now` is as for `Layer`."""
+
+    def opened(self, now: int) -> None:
+        """The link is open."""
+
+    def receive(self, data: bytes, now: int) -> None:
+        """Bytes of the client came."""
+
+    def arriving(self, begun: bool, now: int) -> None:
+        """See `Layer.arriving`."""
+
+    def ended(self, now: int) -> bool:
+        """The client sends nothing more. Return True to keep the link open for output."""
+
+    def lost(self, now: int, error: Exception | None) -> None:
+        """The link is gone."""
+
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        """See `Layer.subprotocols`."""
+
+    def text_frame(self, data: bytes, now: int) -> None:
+        """See `Layer.text_frame`."""
 
 
 class Layer:
-    """One layer of a stack. `now` is the time of the world in nanoseconds (`time.monotonic_ns`), not the broker's."""
+    """One layer of a stack. `now` is the time of `time.monotonic_ns` in nanoseconds, not the broker's."""
 
     __slots__ = ("above", "below")
 
     notes_arrivals = False
-    """Whether it wants `arriving`."""
+    """True if it wants `arriving`."""
 
-    above: Layer | Stack
-    """The layer above, or the stack: there the connection takes the bytes."""
+    above: Receiver
+    """The layer above, or what takes the bytes in the end."""
     below: Layer | Stack
-    """The layer below, or the stack: there the transport takes the bytes."""
+    """The layer below, or the stack, which writes to the transport."""
 
     # ---------------------------------------------------------------- upwards
 
     def opened(self, now: int) -> None:
-        """The link is there. Once `above.opened` returns there is a connection; TLS calls it after the handshake."""
+        """The link is open. TLS passes it on after the handshake; when `above.opened` returns there is a connection."""
         self.above.opened(now)
 
     def receive(self, data: bytes, now: int) -> None:
-        """Bytes of the client."""
+        """Bytes of the client came."""
         self.above.receive(data, now)
 
     def arriving(self, begun: bool, now: int) -> None:
-        """Whether a unit of a layer below has begun to come that may hold packets, and is not whole yet."""
+        """A unit of a layer below (record, frame) that may hold packets has begun to arrive, or is complete."""
         self.above.arriving(begun, now)
 
     def ended(self, now: int) -> bool:
-        """The client sends nothing more. Returns whether the link stays open for output."""
+        """The client sends nothing more. Return True to keep the link open for output."""
         return self.above.ended(now)
 
     def lost(self, now: int, error: Exception | None) -> None:
         """The link is gone."""
         self.above.lost(now, error)
 
-    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
-        """The sub-protocols that a WebSocket client offers. Returns whether it may go on without that of MQTT."""
-        return self.above.offered(protocols, now)
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        """A WebSocket client offers these sub-protocols. Return True to accept it without that of MQTT."""
+        return self.above.subprotocols(offered, now)
 
     def text_frame(self, data: bytes, now: int) -> None:
         """A WebSocket data frame came that is not binary; the link is closed because of it."""
@@ -72,7 +98,7 @@ class Layer:
     def finish(self, said: bool) -> None:
         """The broker ends the connection: close the link once all output has passed.
 
-        `said` is whether the client was told something in this turn.
+        `said` is True if something was sent to the client in this turn.
         """
         self.below.finish(said)
 
@@ -81,11 +107,11 @@ class Layer:
         self.below.close()
 
     def can_write_eof(self) -> bool:
-        """Whether one direction can be closed alone."""
+        """True if one direction can be closed alone."""
         return self.below.can_write_eof()
 
     def write_eof(self) -> None:
-        """Send nothing more, and go on reading.
+        """Close the sending direction and continue to read.
 
         Raises:
             OSError: the client is gone.
@@ -93,45 +119,40 @@ class Layer:
         self.below.write_eof()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What is known of the link; see `asyncio.BaseTransport.get_extra_info`."""
+        """Return a fact about the link; see `asyncio.BaseTransport.get_extra_info`."""
         return self.below.get_extra_info(name, default)
 
 
 class Stack(asyncio.Protocol):
-    """An accepted byte stream: the transport, layers on it, and on top a subclass that takes the bytes.
+    """An accepted byte stream: the transport and the layers on it. `compose` says what takes the bytes in the end."""
 
-    The subclass implements `opened`, `receive`, `ended` and `lost`. It writes to `top`.
-    """
-
-    __slots__ = ("layers", "transport")
+    __slots__ = ("layers", "lowest", "transport")
 
     layers: tuple[Layer, ...]
+    lowest: Receiver
+    """Where input enters: the lowest layer, or the receiver if there are no layers."""
     transport: asyncio.Transport
 
-    def compose(self, layers: Iterable[Layer]) -> None:
-        """Join the layers, which come from the bottom to the top."""
+    def compose(self, layers: Iterable[Layer], receiver: Receiver) -> None:
+        """Join the layers, which come from the bottom to the top, and put the receiver above them."""
         self.layers = tuple(layers)
         below: Layer | Stack = self
         for layer in self.layers:
             layer.below = below
-            layer.above = self
+            layer.above = receiver
             if isinstance(below, Layer):
                 below.above = layer
             below = layer
+        self.lowest = self.layers[0] if self.layers else receiver
 
     @property
     def top(self) -> Layer | Stack:
-        """Where output goes in: the top layer, or the stack itself."""
+        """Where output enters: the highest layer, or the stack itself if there are no layers."""
         return self.layers[-1] if self.layers else self
 
     @property
-    def lowest(self) -> Layer | Stack:
-        """Where input goes in: the lowest layer, or the stack itself."""
-        return self.layers[0] if self.layers else self
-
-    @property
     def notes_arrivals(self) -> bool:
-        """Whether a layer wants `arriving`."""
+        """True if a layer wants `arriving`."""
         return any(layer.notes_arrivals for layer in self.layers)
 
     # ---------------------------------------------------------------- from the transport
@@ -149,38 +170,10 @@ class Stack(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lowest.lost(monotonic_ns(), exc)
 
-    # ---------------------------------------------------------------- the upper end
-
-    def opened(self, now: int) -> None:
-        """The link is there."""
-        raise NotImplementedError
-
-    def receive(self, data: bytes, now: int) -> None:
-        """Bytes of the client."""
-        raise NotImplementedError
-
-    def ended(self, now: int) -> bool:
-        """The client sends nothing more. Returns whether the link stays open for output."""
-        raise NotImplementedError
-
-    def lost(self, now: int, error: Exception | None) -> None:
-        """The link is gone."""
-        raise NotImplementedError
-
-    def arriving(self, begun: bool, now: int) -> None:
-        """See `Layer.arriving`: only layers want that."""
-
-    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
-        """See `Layer.offered`: without MQTT's sub-protocol there is no MQTT."""
-        return False
-
-    def text_frame(self, data: bytes, now: int) -> None:
-        """See `Layer.text_frame`: only layers want that."""
-
     # ---------------------------------------------------------------- the lower end
 
     def write(self, parts: list[bytes], now: int) -> object:
-        """Give them to the transport."""
+        """Write the parts to the transport."""
         self.transport.write(joined(parts))
         return None
 
@@ -207,32 +200,36 @@ class Stack(asyncio.Protocol):
 
 
 def joined(parts: list[bytes]) -> bytes:
-    """The parts as one; a single part is not copied."""
+    """Join the parts; a single part is not copied."""
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class Units:
-    """Follows what a layer cuts a stream into, records or frames, for whoever wants to know what is on its way.
+Head = Callable[[bytearray], tuple[bool, int | None]]
+"""Reads the head of a unit. Returns True if the unit may hold packets, and how many bytes follow; None: read more."""
 
-    A layer gives nothing on before such a unit is whole; with this it can tell that one has begun to come.
+
+class Units:
+    """Follows the units (records, frames) into which a layer cuts a stream, and tells when one has begun to arrive.
+
+    A layer passes nothing on before such a unit is complete.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, head: Head) -> None:
         self.begun = False
-        """Whether a unit that may hold packets has begun to come, and is not whole yet."""
+        """True if a unit that may hold packets has begun to arrive and is not complete."""
+        self._read_head = head
         self._head = bytearray()
         self._left = 0
 
     def feed(self, data: bytes) -> bool:
-        """More bytes of the stream; gives `begun` as it is behind them."""
+        """Take more bytes of the stream. Return `begun` as it is after them."""
         pos, end = 0, len(data)
         head = self._head
         while pos < end:
             if not self._left:
                 head.append(data[pos])
                 pos += 1
-                self.begun = self.holds_packets(head)
-                length = self.length(head)
+                self.begun, length = self._read_head(head)
                 if length is None:
                     continue
                 head.clear()
@@ -243,11 +240,3 @@ class Units:
             if not self._left:
                 self.begun = False
         return self.begun
-
-    def holds_packets(self, head: bytearray) -> bool:
-        """Whether a unit that begins like this may hold packets."""
-        raise NotImplementedError
-
-    def length(self, head: bytearray) -> int | None:
-        """How many bytes follow the head of a unit; None if the head is not whole yet."""
-        raise NotImplementedError

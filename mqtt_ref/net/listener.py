@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +32,7 @@ class ListenerError(Exception):
     """An address that cannot be listened on, or certificates that cannot be used; the text says why."""
 
 
-class Listener:
+class Listener(ABC):
     """A way for clients to come in. Derive from it for one of your own.
 
     `name` tells listeners of a server apart: in the log, in `Client.listener`, for `Server.close_listener`. `terms`
@@ -55,17 +56,17 @@ class Listener:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
+    @abstractmethod
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
         """Begin to accept; it may be opened again after it was closed.
 
         Raises:
             ListenerError: it cannot; the text says why.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Accept no more connections; those that exist stay."""
-        raise NotImplementedError
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
         """The lowest layers of a connection that is accepted here, from the bottom to the top; see `net.layer`."""
@@ -103,13 +104,13 @@ class StreamListener(Listener):
         self._handshakes: Handshakes | None = None
         self._servers: list[asyncio.Server] = []
 
+    @abstractmethod
     def bind(self) -> list[socket.socket]:
         """The sockets, bound.
 
         Raises:
             ListenerError: the address is taken, not one of this machine, or may not be used.
         """
-        raise NotImplementedError
 
     def explain(self, error: OSError) -> str:
         """Why it cannot be listened on."""

@@ -172,14 +172,9 @@ class Handshakes:
             tls.give_up()
 
 
-class Records(Units):
-    """The records of a TLS client (RFC 8446, section 5.1); what they hold is not known before they are whole."""
-
-    def holds_packets(self, head: bytearray) -> bool:
-        return head[0] == APPLICATION_DATA
-
-    def length(self, head: bytearray) -> int | None:
-        return int.from_bytes(head[3:5]) if len(head) == 5 else None
+def record_head(head: bytearray) -> tuple[bool, int | None]:
+    """Read the head of a TLS record (RFC 8446, section 5.1), for `Units`."""
+    return head[0] == APPLICATION_DATA, int.from_bytes(head[3:5]) if len(head) == 5 else None
 
 
 class Tls(Layer):
@@ -197,7 +192,7 @@ class Tls(Layer):
         """Whether the handshake is done."""
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
-        self._records: Records | None = Records()
+        self._records: Units | None = Units(record_head)
 
     # ---------------------------------------------------------------- upwards
 

@@ -298,10 +298,10 @@ class TraceLayer(Layer):
         self._link.closed(now, f"closed: {error}" if error else "closed", by)
         super().lost(now, error)
 
-    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
         if self._judged:
-            self._trace.note(self._channel.connection.serial, "offered", {"at": now, "protocols": list(protocols)})
-        return super().offered(protocols, now)
+            self._trace.note(self._channel.connection.serial, "offered", {"at": now, "protocols": list(offered)})
+        return super().subprotocols(offered, now)
 
     def text_frame(self, data: bytes, now: int) -> None:
         if self._judged:

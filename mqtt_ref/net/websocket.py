@@ -75,35 +75,41 @@ class WebSocketListener(TcpListener):
         yield WebSocket(cast("Channel", stack), self.origins)
 
 
-class Frames(Units):
-    """The frames of a WebSocket client, behind its request (RFC 6455, section 5.2)."""
+class Frames:
+    """The frames of a WebSocket client, which follow its HTTP request (RFC 6455, section 5.2)."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._request: bytes | None = b""
+        self._frames = Units(frame_head)
+
+    @property
+    def begun(self) -> bool:
+        """See `Units.begun`."""
+        return self._frames.begun
 
     def feed(self, data: bytes) -> bool:
+        """Take more bytes of the stream. Return True if a frame that may hold packets has begun to arrive."""
         if self._request is None:
-            return super().feed(data)
+            return self._frames.feed(data)
         data = self._request + data
         end = data.find(b"\r\n\r\n")
         if end < 0:
             self._request = data[-3:]
             return False
         self._request = None
-        return super().feed(data[end + 4 :])
+        return self._frames.feed(data[end + 4 :])
 
-    def holds_packets(self, head: bytearray) -> bool:
-        return head[0] & 0x0F < 8  # the others are control frames: a ping of WebSocket is no packet
 
-    def length(self, head: bytearray) -> int | None:
-        if len(head) < 2:
-            return None
-        short = head[1] & 0x7F
-        extended = {126: 2, 127: 8}.get(short, 0)
-        if len(head) < 2 + extended + (4 if head[1] & 0x80 else 0):
-            return None
-        return int.from_bytes(head[2 : 2 + extended]) if extended else short
+def frame_head(head: bytearray) -> tuple[bool, int | None]:
+    """Read the head of a WebSocket frame, for `Units`. A control frame holds no packets."""
+    data = head[0] & 0x0F < 8
+    if len(head) < 2:
+        return data, None
+    short = head[1] & 0x7F
+    extended = {126: 2, 127: 8}.get(short, 0)
+    if len(head) < 2 + extended + (4 if head[1] & 0x80 else 0):
+        return data, None
+    return data, int.from_bytes(head[2 : 2 + extended]) if extended else short
 
 
 class WebSocket(Layer):
@@ -254,14 +260,15 @@ class WebSocket(Layer):
         self.protocol.send_response(response)
         if self.protocol.subprotocol == SUBPROTOCOL_V31:
             connection = self._channel.connection
-            connection.agreement.offered = Terms(versions=(V31,)).offered(connection.agreement.offered)
+            agreement = connection.agreement
+            agreement.capabilities = Terms(versions=(V31,)).limit(agreement.capabilities)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The sub-protocol; no rule has one for 3.1.
 
         Cites: MQTT5-6.0.0-4, MQTT311-6.0.0-4, X31-websocket-subprotocol
         """
-        passed_over = self.above.offered(tuple(offered), monotonic_ns())
+        passed_over = self.above.subprotocols(tuple(offered), monotonic_ns())
         for one in (SUBPROTOCOL, SUBPROTOCOL_V31):
             if one in offered:
                 return one

@@ -60,10 +60,6 @@ class _Deed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         check_said(self)
 
-    def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
-        """The steps instead of `steps`, which are those of the packet that passes."""
-        raise NotImplementedError
-
 
 class Drop(_Deed, frozen=True, tag="drop"):
     """The packet does not pass."""

@@ -132,8 +132,8 @@ class DisturbLayer(Layer):
 
     def _offer(self, step: Offer) -> None:
         connection = self.channel.connection
-        connection.agreement.offered = step.limit.offered(connection.agreement.offered)
-        connection.decoder.maximum_packet_size = connection.agreement.offered.maximum_packet_size
+        connection.agreement.capabilities = step.limit.offered(connection.agreement.capabilities)
+        connection.decoder.maximum_packet_size = connection.agreement.capabilities.maximum_packet_size
 
     def _stop(self, step: Stop) -> None:
         if step.how == "freeze":

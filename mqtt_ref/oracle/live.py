@@ -138,9 +138,9 @@ class JudgeLayer(Layer):
         self.watched.arriving(now, begun)
         super().arriving(begun, now)
 
-    def offered(self, protocols: tuple[str, ...], now: int) -> bool:
-        self.watched.offered(protocols)
-        super().offered(protocols, now)
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        self.watched.offered(offered)
+        super().subprotocols(offered, now)
         return self.channel.driver.broker.tables.go_on
 
     def text_frame(self, data: bytes, now: int) -> None:

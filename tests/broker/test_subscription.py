@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mqtt_ref.broker.subscription import Merged, Subscribed
+from mqtt_ref.broker.subscription import Merged, Subscribed, subscriptions, without_no_local
 
 
 def subscribed(topic_filter: str, options: int, identifier: int = 0) -> Subscribed:
@@ -14,7 +14,7 @@ def test_options() -> None:
     one = subscribed("a", 0b0010_1110, 7)
     assert (one.qos, one.no_local, one.retain_as_published, one.retain_handling) == (2, True, True, 2)
     assert (one.identifier, one.identifiers) == (7, (7,))
-    assert one.parts == (one,)
+    assert subscriptions(one) == (one,)
     other = subscribed("a", 0b0001_0001)
     assert (other.qos, other.no_local, other.retain_as_published, other.retain_handling) == (1, False, False, 1)
     assert (other.identifier, other.identifiers) == (0, ())
@@ -27,8 +27,8 @@ def test_merging() -> None:
     both = Merged(parts)
     assert (both.subscriber, both.qos, both.retain_as_published, both.no_local) == (1, 2, True, False)
     assert both.identifiers == (5, 5, 9)
-    assert both.parts == parts
-    assert both.local() is both
+    assert subscriptions(both) == parts
+    assert without_no_local(both) is both
     assert repr(both).startswith("Merged((Subscribed(")
 
 
@@ -37,14 +37,14 @@ def test_no_local_holds_back_its_own_subscription_only() -> None:
     plain = subscribed("a", 1, 5)
     again = subscribed("+", 0, 6)
     held = subscribed("#", 2 | 4 | 8, 7)
-    assert plain.local() is plain
-    assert held.local() is None
-    assert Merged((held, held)).local() is None
-    assert Merged((held, plain)).local() is plain
+    assert without_no_local(plain) is plain
+    assert without_no_local(held) is None
+    assert without_no_local(Merged((held, held))) is None
+    assert without_no_local(Merged((held, plain))) is plain
     both = Merged((plain, held, again))
     assert both.no_local
-    left = both.local()
+    left = without_no_local(both)
     assert left is not None
     assert (left.qos, left.retain_as_published, left.identifiers) == (1, False, (5, 6))
     assert not left.no_local
-    assert left.parts == (plain, again)
+    assert subscriptions(left) == (plain, again)

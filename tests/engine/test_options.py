@@ -29,7 +29,7 @@ def client(world: World, terms: Terms, version: int = 5, listener: str = "one") 
 
 def test_without_terms_nothing_is_copied() -> None:
     capabilities = Capabilities()
-    assert Terms(maximum_connections=5, bytes_per_second=10).offered(capabilities) is capabilities
+    assert Terms(maximum_connections=5, bytes_per_second=10).limit(capabilities) is capabilities
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_without_terms_nothing_is_copied() -> None:
     ],
 )
 def test_a_listener_offers_no_more_than_the_broker(terms: Terms, versions: tuple[int, ...], qos: int) -> None:
-    offered = terms.offered(Capabilities(versions=(4, 5), maximum_qos=1, topic_alias_maximum=7))
+    offered = terms.limit(Capabilities(versions=(4, 5), maximum_qos=1, topic_alias_maximum=7))
     assert (offered.versions, offered.maximum_qos, offered.topic_alias_maximum) == (versions, qos, 7)
 
 

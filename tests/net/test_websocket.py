@@ -180,7 +180,7 @@ class Top(Stack):
         self.broker = Broker()
         self.loop = self
         self.received = b""
-        self.compose([WebSocket(self)])  # type: ignore[arg-type]
+        self.compose([WebSocket(self)], self)  # type: ignore[arg-type]
 
     def opened(self, now: int) -> None:
         self.connection = self.broker.connect(1)
@@ -188,6 +188,18 @@ class Top(Stack):
     def receive(self, data: bytes, now: int) -> None:
         assert data
         self.received += data
+
+    def arriving(self, begun: bool, now: int) -> None: ...
+
+    def ended(self, now: int) -> bool:
+        return False
+
+    def lost(self, now: int, error: Exception | None) -> None: ...
+
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        return False
+
+    def text_frame(self, data: bytes, now: int) -> None: ...
 
     def schedule(self) -> None: ...
 

@@ -17,7 +17,7 @@ import trustme
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.layer import Units
 from mqtt_ref.net.tcp import TcpListener
-from mqtt_ref.net.tls import Records, TlsSettings
+from mqtt_ref.net.tls import TlsSettings, record_head
 from mqtt_ref.net.websocket import Frames, WebSocketListener
 from mqtt_ref.oracle.judge import Judge
 from mqtt_ref.oracle.live import Live, policy
@@ -49,7 +49,7 @@ def frame(data: bytes, opcode: int = BINARY, final: bool = True) -> bytes:
 # ---------------------------------------------------------------- what is on its way
 
 
-def wholes(units: Units, data: bytes) -> list[bool]:
+def wholes(units: Units | Frames, data: bytes) -> list[bool]:
     return [units.feed(data[at : at + 1]) for at in range(len(data))]
 
 
@@ -69,7 +69,7 @@ def test_a_control_frame_is_nothing_on_its_way_even_in_the_middle_of_a_message()
 
 
 def test_a_record_with_data_is_on_its_way_and_an_alert_is_not() -> None:
-    records = Records()
+    records = Units(record_head)
     for kind, data in ((22, False), (21, False), (23, True)):
         record = bytes([kind, 3, 3]) + (300).to_bytes(2) + bytes(300)
         assert wholes(records, record) == [data] * (len(record) - 1) + [False]
