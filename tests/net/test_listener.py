@@ -120,7 +120,7 @@ def test_a_listener_of_ones_own(running: Callable[..., Any], said: Callable[...,
 
 
 def test_what_a_listener_has_to_do_is_said() -> None:
-    with pytest.raises(TypeError, match="close.*open"):
+    with pytest.raises(TypeError, match=r"close.*open"):
         Listener()  # type: ignore[abstract]
     with pytest.raises(TypeError, match="bind"):
         StreamListener("mine")  # type: ignore[abstract]
