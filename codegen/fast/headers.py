@@ -146,6 +146,15 @@ class Headers(Writer):
             "        packet = decode(5, sender, data, start, pos, end)",
             "        return packet._replace(version=0) if isinstance(packet, Violation) else packet",
         )
+        puback = next(p for p in self.spec.packets if p.code == 4)
+        self.add(
+            1,
+            f"if kind == {puback.code} and end - pos == 2:",
+            f"    # The shortest {puback.name}: one comes for each message of QoS 1.",
+            "    packet_id = data[pos] << 8 | data[pos + 1]",
+            "    if packet_id:",
+            f"        return {puback.class_name}(packet_id)",
+        )
         publish = next(p for p in self.spec.packets if p.header_bits)
         self.add(1, f"if kind != {publish.code}:", "    return _other(kind, version, sender, data, start, pos, end)")
         self.add(1, f"# {publish.name} (section {publish.section}), which is most of what comes: without another call.")

@@ -102,7 +102,7 @@ def _take_shown(
         if payloads:
             _forward(connection, topic, payloads, now)
             payloads = []
-        publish.carry_out(connection, session, packet, None, topic, answer, now)
+        publish.publish(connection, session, packet, now, publish.SEEN, topic, answer)
     if payloads:
         _forward(connection, topic, payloads, now)
     return at

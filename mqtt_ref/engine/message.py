@@ -101,28 +101,30 @@ class Message:
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """The same form with a packet identifier; only two bytes of it differ between subscribers."""
+        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        halves = self._halves
+        if halves is not None:
+            head = halves[at]
+            if head:
+                return head + packet_id.to_bytes(2, "big") + halves[at + 12]
         forms = self._forms
         if forms is None:
             forms = self._forms = [b""] * 12
-        at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         form = forms[at]
         topic = self.encoded_topic
         if not form:
-            # The first one as it is: only whoever comes next has two bytes to change.
+            # The first one as it is: only further ones have two bytes to change.
             properties = b"" if self.block is None or version != V5 else self.block.data
             form = forms[at] = _encoded(version, topic, self.payload, qos, retain, False, packet_id, properties)
             return form
-        halves = self._halves
         if halves is None:
             halves = self._halves = [b""] * 24
-        head = halves[at]
-        if not head:
-            number = 4 + len(topic)
-            while form[number - len(topic) - 3] > 127:
-                number += 1
-            head = halves[at] = form[:number]
-            halves[at + 12] = form[number + 2 :]
-        return head + packet_id.to_bytes(2, "big") + halves[at + 12]
+        number = 4 + len(topic)
+        while form[number - len(topic) - 3] > 127:
+            number += 1
+        head = halves[at] = form[:number]
+        tail = halves[at + 12] = form[number + 2 :]
+        return head + packet_id.to_bytes(2, "big") + tail
 
     def limit_expiry(self, seconds: int) -> None:
         """Bound how long the message is kept, whatever its publisher said; 0: no bound."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
 
-__all__ = ["PERMITTED", "carry_out", "publish", "refuse"]
+__all__ = ["PERMITTED", "SEEN", "publish", "refuse"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
 """Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
@@ -69,11 +69,12 @@ def publish(
     then it is called again with the stage to go on with, the topic as it was resolved, and the answer.
 
     Cites: MQTT5-3.3.4-1, MQTT311-3.3.4-1, X5-topic-name-refused, X5-puback-no-subscribers-server,
-    X5-pubrec-no-subscribers-server, X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership,
-    X311-qos1-early-puback, X311-qos2-early-ack, X311-qos2-method
+    X5-pubrec-no-subscribers-server, X5-puback-no-subscribers, X5-pubrec-no-subscribers, X5-payload-format-zero,
+    X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership, X311-qos1-early-puback, X311-qos2-early-ack,
+    X311-qos2-method
     """
     broker = connection.broker
-    block = block_for(packet, CLIENT)
+    block = block_for(packet, CLIENT) if packet.has_properties else None
     qos = packet.qos
     code = 0
 
@@ -84,8 +85,12 @@ def publish(
             topic = _checked(connection, packet, block, now)
             if not topic:
                 return
-        if qos and not qos_receive.counts(connection, session, qos, packet.packet_id, now):
-            return
+        if qos:
+            agreement = connection.agreement
+            many = connection.receiving + connection.outbox.unsettled >= agreement.receive_maximum
+            if many or qos > agreement.capabilities.maximum_qos:
+                if not qos_receive.within_limits(connection, session, qos, packet.packet_id, now):
+                    return
         # May its client publish there?
         if (topic[0] == "$" or len(topic) >= broker.topic_levels) and topics.refused(broker, topic):
             code = TOPIC_NAME_INVALID
@@ -127,8 +132,39 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    # Deliver it, and acknowledge it.
-    carry_out(connection, session, packet, block, topic, answer, now)
+    if isinstance(answer, Refusal):
+        _turn_down(connection, session, packet, answer, now)
+        return
+    given = packet
+    if isinstance(answer, Publish):
+        given = answer
+        topic = answer.topic
+        block = block_for(answer, CLIENT)
+
+    # Deliver it. The message inside the server has nothing that belongs to this connection alone.
+    expires = NEVER
+    if block is not None:
+        if block.expiry_at >= 0:
+            expires = max(now + block.expiry() * SECOND, 1)
+        block = block.kept()
+    ident = broker.last_message = broker.last_message + 1
+    client_id = connection.client_id
+    message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
+    journal = broker.journal
+    written = 0 if journal is None else journal.written
+    matched = broker.deliverer.publish(message, now)
+
+    # Acknowledge it.
+    if qos:
+        if journal is not None and journal.written != written:
+            journal.touch(connection)
+        code = 0
+        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
+            code = NO_MATCHING_SUBSCRIBERS
+        if block is None and not code:
+            qos_receive.answered(connection, session, qos, packet.packet_id, 0, now)
+        else:
+            _answer(connection, session, packet, code, now)
 
 
 def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
@@ -178,58 +214,14 @@ def _acceptable(connection: Connection, packet: Publish, topic: str, block: Bloc
     return 0
 
 
-def carry_out(
-    connection: Connection,
-    session: Session,
-    packet: Publish,
-    block: Block | None,
-    topic: str,
-    answer: object,
-    now: int,
-) -> None:
-    """Do with a PUBLISH what the hooks say: deliver it as it is or changed, refuse it, or drop it.
-
-    `answer` is None, a `Publish` or a `Refusal`.
-
-    Cites: X5-payload-format-zero, X5-puback-no-subscribers, X5-pubrec-no-subscribers
-    """
-    if isinstance(answer, Refusal):
-        if not answer.dropped:
-            refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
-            return
-        connection.broker.counters.dropped_by_hook += 1
-        if packet.qos:
-            _answer(connection, session, packet, 0, now)
+def _turn_down(connection: Connection, session: Session, packet: Publish, answer: Refusal, now: int) -> None:
+    """Refuse a PUBLISH because a hook says so, or drop it and acknowledge it as if it had been delivered."""
+    if not answer.dropped:
+        refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
         return
-    given = packet
-    if isinstance(answer, Publish):
-        given = answer
-        topic = answer.topic
-        block = block_for(answer, CLIENT)
-    broker = connection.broker
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    # The message inside the server has nothing that belongs to this connection alone.
-    expires = NEVER
-    if block is not None:
-        if block.expiry_at >= 0:
-            expires = max(now + block.expiry() * SECOND, 1)
-        block = block.kept()
-    broker.last_message += 1
-    message = Message(
-        broker.last_message, topic, given.payload, given.qos, given.retain, block, connection.client_id, now, expires
-    )
-    matched = broker.deliverer.publish(message, now)
+    connection.broker.counters.dropped_by_hook += 1
     if packet.qos:
-        if journal is not None and journal.written != written:
-            journal.touch(connection)
-        code = 0
-        if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
-            code = NO_MATCHING_SUBSCRIBERS
-        if block is None and not code:
-            qos_receive.answered(connection, session, packet.qos, packet.packet_id, 0, now)
-        else:
-            _answer(connection, session, packet, code, now)
+        _answer(connection, session, packet, 0, now)
 
 
 def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:

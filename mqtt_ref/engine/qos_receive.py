@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks
 from mqtt_ref.engine.acks import HEADS
@@ -45,11 +45,13 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
 
-__all__ = ["accepts", "answered", "counts", "released"]
+_PUBACK: Final = HEADS[PUBACK]
+
+__all__ = ["accepts", "answered", "released", "within_limits"]
 
 
-def counts(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
-    """Hold a PUBLISH against our Maximum QoS and Receive Maximum; False, and the end of the connection, if it is above.
+def within_limits(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
+    """Compare a PUBLISH with our Maximum QoS and Receive Maximum. If it is above, end the connection and return False.
 
     QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent. A
     repeat of an identifier that is held counts once on each connection.
@@ -120,7 +122,11 @@ def answered(
         connection.outbox.acks += 1
         connection.outbox.unsettled += 1
     if action == DO_DELIVER_PUBACK and not code and inherited is None and connection.agreement.packet_limit >= 4:
-        connection.send(HEADS[PUBACK] + packet_id.to_bytes(2, "big"))
+        outbox = connection.outbox
+        outbox.packets.append(_PUBACK + packet_id.to_bytes(2, "big"))
+        if not outbox.queued:
+            outbox.queued = True
+            connection.broker.dirty.append(connection)
         return
     if action in (DO_DELIVER_PUBACK, DO_REFUSE_PUBACK):
         fine = acks.answer(connection, PUBACK, packet_id, code, "", inherited)

@@ -2619,6 +2619,11 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
     if not version and kind != 1:
         packet = decode(5, sender, data, start, pos, end)
         return packet._replace(version=0) if isinstance(packet, Violation) else packet
+    if kind == 4 and end - pos == 2:
+        # The shortest PUBACK: one comes for each message of QoS 1.
+        packet_id = data[pos] << 8 | data[pos + 1]
+        if packet_id:
+            return Puback(packet_id)
     if kind != 3:
         return _other(kind, version, sender, data, start, pos, end)
     # PUBLISH (section 3.3), which is most of what comes: without another call.
