@@ -25,7 +25,7 @@ PRIMITIVES = (
 )  # fmt: skip
 PUBLIC = (
     "HEADERS", "HEADER_BREACHES", "PACKET_TOO_LARGE", "VBI_FOUR_BYTES", "VBI_MINIMAL", "block_for", "block_of",
-    "decode", "encode", "encode_publish", "header_breach", "outgoing", "publish_bytes", "publish_header", "read_block",
+    "decode", "encode", "encode_publish", "header_breach", "outgoing", "publish_bytes", "read_block",
     "will_block",
 )  # fmt: skip
 FRAMING = {"packet_too_large": "PACKET_TOO_LARGE", "vbi_long": "VBI_FOUR_BYTES", "vbi_minimal": "VBI_MINIMAL"}

@@ -51,7 +51,9 @@ class Deliverer:
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
         by_handle = broker.sessions.by_handle
-        highest = min(message.qos, broker.limits.granted_maximum)
+        highest = message.qos
+        if highest > broker.limits.granted_maximum:
+            highest = broker.limits.granted_maximum
         for entry in match.plain:
             session = by_handle[entry.subscriber]
             if session is None or entry.special or message.retain or self.each:
@@ -62,7 +64,7 @@ class Deliverer:
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
             self._to_group(group, message, now)
-        matched = bool(match.plain or match.shared)
+        matched = len(match.plain) > 0 or len(match.shared) > 0
         watch = broker.watch
         if watch.on_published is not None:
             watch.on_published(broker.sessions.publisher(message), message, matched)

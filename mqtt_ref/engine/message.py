@@ -115,7 +115,12 @@ class Message:
         if not form:
             # The first one as it is: only further ones have two bytes to change.
             properties = b"" if self.block is None or version != V5 else self.block.data
-            form = forms[at] = _encoded(version, topic, self.payload, qos, retain, False, packet_id, properties)
+            payload = self.payload
+            if len(payload) <= PLAIN_MAXIMUM - len(properties):
+                form = publish_bytes(version, topic, payload, qos, retain, False, packet_id, properties)
+            else:
+                form = _encoded(version, topic, payload, qos, retain, False, packet_id, properties)
+            forms[at] = form
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
@@ -172,9 +177,8 @@ def _encoded(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
-    if len(payload) <= PLAIN_MAXIMUM - len(properties):
-        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
+    """Encode a PUBLISH. Empty if there can be no packet of that size."""
     try:
         return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     except ValueError:
-        return b""  # there can be no packet of that size
+        return b""

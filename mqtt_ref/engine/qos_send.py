@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, aliases, queueing
 from mqtt_ref.engine.generated.qos_send import (
@@ -48,6 +48,11 @@ if TYPE_CHECKING:
 __all__ = ["acknowledged", "deliver", "pump", "resume"]
 
 
+FIRST_QOS1: Final = IDLE * WIDTH + ON_SEND_QOS1
+FIRST_QOS2: Final = IDLE * WIDTH + ON_SEND_QOS2
+"""Rows by which a message is sent for the first time."""
+
+
 def deliver(
     connection: Connection | None,
     session: Session,
@@ -81,16 +86,16 @@ def deliver(
         return
     delivery = Delivery(message, qos, retain, identifiers, group)
     if (
-        connection is None
-        or connection.quota <= 0
-        or session.queue is not None
-        or session.resending is not None
-        or connection.outbox.choked
-        or (len(session.inflight) >= broker.limits.packet_id_maximum and _full(session, message))
+        connection is not None
+        and connection.quota > 0
+        and session.queue is None
+        and session.resending is None
+        and not connection.outbox.choked
+        and (len(session.inflight) < broker.limits.packet_id_maximum or not _full(session, message))
     ):
-        queueing.enqueue(session, delivery, now)
-    else:
         _start(connection, session, delivery, now)
+    else:
+        queueing.enqueue(session, delivery, now)
 
 
 def _full(session: Session, message: Message) -> bool:
@@ -217,10 +222,20 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     if not data:
         return
     delivery.packet_id = packet_id
-    if _step(session, delivery, ON_SEND_QOS1 if qos == 1 else ON_SEND_QOS2) != DO_SEND_PUBLISH:
+    counters = broker.counters
+    # This step is that of `_step` out of `idle`, taken here because each message takes it: a call would cost.
+    tables = broker.tables
+    at = FIRST_QOS1 if qos == 1 else FIRST_QOS2
+    after = tables.qos_send_next[at]
+    if after != IDLE:
+        delivery.state = after
+        inflight[packet_id] = delivery
+        counters.messages_inflight += 1
+        if broker.journal is not None:
+            broker.journal.inflight(session, delivery)
+    if tables.qos_send_action[at] != DO_SEND_PUBLISH:
         return
     session.next_packet_id = packet_id + 1 if packet_id < largest else 1
-    counters = broker.counters
     counters.messages_sent += 1
     counters.payload_sent_bytes += len(message.payload)
     outbox = connection.outbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqtt_ref.wire.generated.fast import decode, encode, encode_publish, publish_bytes, publish_header
+from mqtt_ref.wire.generated.fast import decode, encode, encode_publish, publish_bytes
 
 __all__ = [
     "PINGRESP",
@@ -15,7 +15,6 @@ __all__ = [
     "puback",
     "pubcomp",
     "publish_bytes",
-    "publish_header",
     "pubrec",
     "pubrel",
 ]

@@ -81,7 +81,6 @@ __all__ = [
     "header_breach",
     "outgoing",
     "publish_bytes",
-    "publish_header",
     "read_block",
     "will_block",
 ]
@@ -3067,26 +3066,6 @@ def _encode_connack(version: int, packet: Connack) -> bytes:
     return b"\x20" + vbi(len(body)) + body
 
 
-def publish_header(
-    version: int,
-    topic: bytes,
-    size: int,
-    qos: int,
-    retain: bool,
-    dup: bool,
-    packet_id: int,
-    properties: bytes,
-) -> bytes:
-    """A PUBLISH up to its payload of `size` bytes; `topic` is UTF-8, `properties` lack their length.
-
-    Versions before 5.0 are sent no properties (section 3.3).
-
-    Raises:
-        ValueError: the topic, or the packet, is too long.
-    """
-    return _publish_joined(version, topic, size, b"", qos, retain, dup, packet_id, properties)
-
-
 def publish_bytes(
     version: int,
     topic: bytes,
@@ -3097,41 +3076,29 @@ def publish_bytes(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
-    """A PUBLISH from its parts: what `publish_header` makes, then the payload.
+    """Encode a PUBLISH from its parts; `topic` is UTF-8, `properties` lack their length.
+
+    Versions before 5.0 are sent no properties (section 3.3).
 
     Raises:
         ValueError: the topic, or the packet, is too long.
     """
-    size = len(payload)
-    return _publish_joined(version, topic, size, payload, qos, retain, dup, packet_id, properties)
-
-
-def _publish_joined(
-    version: int,
-    topic: bytes,
-    size: int,
-    payload: bytes,
-    qos: int,
-    retain: bool,
-    dup: bool,
-    packet_id: int,
-    properties: bytes,
-) -> bytes:
-    """A PUBLISH with a payload of `size` bytes, of which `payload` is what is written now."""
     named = len(topic)
     if named > 65_535:
         raise ValueError(f"a string has at most 65,535 bytes, not {named}")
     first = BYTES[0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)]
-    remaining = 2 + named + size
+    remaining = 2 + named + len(payload)
     identifier = b""
     if qos:
         identifier = packet_id.to_bytes(2, "big")
         remaining += 2
     high, low = BYTES[named >> 8], BYTES[named & 255]
     if version != 5:
-        return b"".join([first, vbi(remaining), high, low, topic, identifier, payload])
-    length = vbi(len(properties))
-    remaining += len(length) + len(properties)
+        length = BYTES[remaining] if remaining < 128 else vbi(remaining)
+        return b"".join([first, length, high, low, topic, identifier, payload])
+    size = len(properties)
+    length = BYTES[size] if size < 128 else vbi(size)
+    remaining += len(length) + size
     return b"".join([first, vbi(remaining), high, low, topic, identifier, length, properties, payload])
 
 
@@ -3147,7 +3114,7 @@ def encode_publish(
 ) -> bytes:
     """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""
     encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)
-    return _publish_joined(version, topic, len(payload), payload, qos, retain, dup, packet_id, encoded)
+    return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, encoded)
 
 
 def _encode_publish(version: int, packet: Publish) -> bytes:
