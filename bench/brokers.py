@@ -51,6 +51,9 @@ SCENARIOS = {  # name: the arguments of mqttload; {t} is the measured time
     "p2p-q0-16k": "p2p -c 10 -s 16384 -q 0 -w 20 -t {t}",
     "p2p-q0-sparse": "p2p -c 200 -s 64 -q 0 -w 1 -t {t}",
     "p2p-q1-sparse": "p2p -c 200 -s 64 -q 1 -w 1 -t {t}",
+    "p2p-q0-properties": "p2p -c 10 -s 64 -q 0 -w 100 --mqtt 5 --uprop 3 -t {t}",
+    "p2p-q1-properties": "p2p -c 10 -s 64 -q 1 -w 100 --mqtt 5 --uprop 3 -t {t}",
+    "fanout-q0-properties": "fanout -c 100 -s 64 -q 0 -w 20 --mqtt 5 --uprop 3 -t {t}",
     "fanout-q0": "fanout -c 100 -s 64 -q 0 -w 20 -t {t}",
     "fanout-q1": "fanout -c 100 -s 64 -q 1 -w 20 -t {t}",
     "fanout-q0-1k": "fanout -c 1000 -s 64 -q 0 -w 4 -t {t}",
@@ -292,7 +295,8 @@ def measure(broker: Broker, scenario: str, settings: Settings) -> Result:
             with broker.running(port, core, log) as leader:
                 watched = ",".join(map(str, processes(leader)))
                 command = [str(settings.load), *arguments, "--port", str(port), "--pid", watched]
-                command += ["--mqtt", str(settings.mqtt)]
+                if "--mqtt" not in arguments:
+                    command += ["--mqtt", str(settings.mqtt)]
                 with pinned(load_core):
                     process = subprocess.Popen(command, stdout=subprocess.PIPE)
                 try:

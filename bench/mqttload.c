@@ -187,7 +187,7 @@ typedef struct conn {
 
 typedef struct tmpl {
     u8 *b;
-    u32 len, pidoff, payoff, expect;
+    u32 len, pidoff, propoff, payoff, expect;
     char *topic;
     u16 tlen;
 } tmpl;
@@ -380,13 +380,16 @@ static void put4(conn *c, u8 h, u16 id) {
     c->ot += 4;
 }
 
+/* Where the values of the user properties end: each message has its number there. Of all templates the same. */
+static u32 propend[200];
+
 static void newpub_tmpl(tmpl *t, const char *topic, int size, int retain, u32 expect) {
     u32 tl = strlen(topic), pl = 0;
     u8 props[8192], *q = props;
     if (o_ver == 5)
         for (int i = 0; i < o_uprop; i++) {
             char k[24], v[24];
-            int a = sprintf(k, "key-%d", i), b = sprintf(v, "value-%d", i);
+            int a = sprintf(k, "key-%d", i), b = sprintf(v, "value-%d-000000", i);
             *q++ = 0x26;
             *q++ = 0;
             *q++ = a;
@@ -396,6 +399,7 @@ static void newpub_tmpl(tmpl *t, const char *topic, int size, int retain, u32 ex
             *q++ = b;
             memcpy(q, v, b);
             q += b;
+            propend[i] = q - props;
         }
     pl = q - props;
     int qos = retain == 2 ? 0 : retain ? o_rqos : o_qos;
@@ -414,6 +418,7 @@ static void newpub_tmpl(tmpl *t, const char *topic, int size, int retain, u32 ex
     }
     if (o_ver == 5) {
         p = putlen(p, pl);
+        t->propoff = p - t->b;
         memcpy(p, props, pl);
         p += pl;
     }
@@ -462,6 +467,12 @@ static void emit(pub *p, u64 stamp) {
         b[t->pidoff + 1] = id;
     } else
         p->acked++;
+    if (o_ver == 5)
+        for (int i = 0; i < o_uprop; i++) {
+            u8 *digit = b + t->propoff + propend[i];
+            for (u32 left = seq, k = 0; k < 6; k++, left /= 10)
+                *--digit = '0' + left % 10;
+        }
     u8 *y = b + t->payoff;
     memcpy(y, &seq, 4);
     memcpy(y + 4, &pi, 4);
