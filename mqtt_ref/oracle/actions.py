@@ -330,7 +330,7 @@ def _aliased(alias: int, topic: str) -> bytes:
 def _with_fields(data: bytes, fields: dict[str, int], passing: Passing) -> bytes:
     """Return the packet with new values in some of its parts; unchanged if it has no such part."""
     from mqtt_ref.wire.raw import RawBits, build
-    from mqtt_ref.wire.reference import raw  # slow to import, as it loads construct
+    from mqtt_ref.wire.reference import raw  # imported only when needed: it loads construct
 
     packet = passing.packet
     if packet is None or isinstance(packet, Violation) or data is not passing.data:

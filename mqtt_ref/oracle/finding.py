@@ -16,7 +16,7 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["FORM", "Event", "Finding", "finding_from_json", "finding_to_json", "packet_of"]
 
 FORM: Final = 1
-"""The version of the JSON form. It is raised when a reader of the old form would misread the new one."""
+"""The version of the JSON form. It is increased when a reader of the old form would misread the new one."""
 SIDES: Final = ("client", "server")
 SHOWN: Final = 4096
 """Maximum bytes of a packet that a finding keeps."""

@@ -87,7 +87,7 @@ class Live:
             self._timer = loop.call_later(TICK / SECOND, self._ring, loop)
 
     def look(self) -> None:
-        """Look for clients that have been silent for too long. After a stall of our own loop, excuse all clients."""
+        """Look for clients that have been silent for too long. After a stall of the event loop, excuse all clients."""
         now = monotonic_ns()
         if now - self.looked > 2 * TICK and self.judge.excuse(now):
             self.note(None, "excuse", now)

@@ -30,7 +30,7 @@ class Text(Monitor):
 
     def sent_publish(self, packet: Publish) -> None:
         topic = packet.topic
-        if not topic.isprintable():  # a quick check: control characters are not printable
+        if not topic.isprintable():  # a quick check: a disallowed character is never printable
             self._string("Topic Name", topic)
         if len(topic) > LONGEST and self.talk.version == V31:
             self.accuse(LENGTH, f"a topic name of at most {LONGEST} characters", f"{len(topic)} characters")
