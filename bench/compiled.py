@@ -73,7 +73,7 @@ def _digest(sources: list[Path], only: str) -> str:
 def _narrowed(project: str, also: tuple[str, ...], only: str) -> str:
     """The project file with the modules to compile limited and added to."""
 
-    def listed(match: re.Match[str]) -> str:
+    def listed(match: re.Subscribers[str]) -> str:
         names = [*(n for n in re.findall(r'"([^"]+)"', match[2]) if n.startswith(only)), *also]
         return match[1] + "".join(f'    "{name}",\n' for name in names) + "]"
 

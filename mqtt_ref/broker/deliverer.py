@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.inline import Deliver, Received
-from mqtt_ref.broker.router import Entry, Group, Match
+from mqtt_ref.broker.router import Entry, Group, Subscribers
 from mqtt_ref.broker.subscription import subscriptions, without_no_local
 from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import (
@@ -47,7 +47,7 @@ class Deliverer:
         if intercept.on_select_subscribers is not None:
             chosen = intercept.on_select_subscribers(message, match)
             if chosen is not None:
-                match = chosen if isinstance(chosen, Match) else Match([], [])
+                match = chosen if isinstance(chosen, Subscribers) else Subscribers([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
         by_handle = broker.sessions.by_handle

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mqtt_ref.broker.router import Entry, Match
+from mqtt_ref.broker.router import Entry, Subscribers
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -27,7 +27,7 @@ class ReadAccess:
             return True
         return access.on_acl_check_read(session, topic)
 
-    def refine(self, topic: str, match: Match) -> Match:
+    def refine(self, topic: str, match: Subscribers) -> Subscribers:
         """Leave out subscribers that may not read the topic; the router remembers the result."""
         access = self._broker.access
         if access is None or access.on_acl_check_read is None:
@@ -42,7 +42,7 @@ class ReadAccess:
                 plain.append(entry)
         if len(plain) == len(match.plain):
             return match
-        return Match(plain, match.shared)
+        return Subscribers(plain, match.shared)
 
     def reconsider(self, session: Session) -> None:
         """Ask again what this client may read: it may be another user, or somewhere else, than before."""

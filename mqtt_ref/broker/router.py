@@ -12,7 +12,7 @@ from mqtt_ref.broker.topics import is_wildcard, split_shared
 from mqtt_ref.broker.tree import LevelTree
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["Entry", "Group", "Match", "Merged", "Router", "Subscribed"]
+__all__ = ["Entry", "Group", "Merged", "Router", "Subscribed", "Subscribers"]
 
 # Longer topics are matched anew each time, so that what is remembered is bounded in bytes too.
 _LONGEST_CACHED: Final = 512
@@ -24,7 +24,7 @@ _PATIENCE_PER_TOPIC: Final = 8
 _PATIENCE: Final = 1024
 
 
-class Match:
+class Subscribers:
     """Who gets messages of a topic. Never changed, and shared by all topics with the same answer.
 
     Attributes:
@@ -41,12 +41,12 @@ class Match:
         self.weight: int = 0
 
     def __repr__(self) -> str:
-        return f"Match({self.plain!r}, {self.shared!r})"
+        return f"Subscribers({self.plain!r}, {self.shared!r})"
 
 
 _NO_ENTRIES: Final[list[Entry]] = []
 _NO_GROUPS: Final[list[Group]] = []
-_NOBODY: Final = Match(_NO_ENTRIES, _NO_GROUPS)
+_NOBODY: Final = Subscribers(_NO_ENTRIES, _NO_GROUPS)
 
 
 class _Filter:
@@ -58,7 +58,7 @@ class _Filter:
         self.only: Subscribed | None = None
         self.many: dict[int, Subscribed] | None = None
         self.groups: dict[str, Group] | None = None
-        self._match: Match | None = None
+        self._match: Subscribers | None = None
 
     def put(self, subscribed: Subscribed) -> None:
         """Add or replace the subscription of a subscriber; an older one keeps its place."""
@@ -106,7 +106,7 @@ class _Filter:
         """Whether nothing hangs on it any more."""
         return self.only is None and self.many is None and self.groups is None
 
-    def match(self) -> Match:
+    def match(self) -> Subscribers:
         """The answer for topics that no other filter matches: one object for all of them."""
         match = self._match
         if match is None:
@@ -115,7 +115,7 @@ class _Filter:
                 plain = [self.only]
             elif self.many is not None:
                 plain = list(self.many.values())
-            match = Match(plain, _NO_GROUPS if self.groups is None else list(self.groups.values()))
+            match = Subscribers(plain, _NO_GROUPS if self.groups is None else list(self.groups.values()))
             self._match = match
         return match
 
@@ -126,7 +126,7 @@ class _Generation:
     __slots__ = ("index", "matches", "room")
 
     def __init__(self, room: int) -> None:
-        self.matches: dict[str, Match] = {}
+        self.matches: dict[str, Subscribers] = {}
         self.index: LevelTree[str] | None = None
         self.room: int = room
 
@@ -140,7 +140,7 @@ class Router:
     more than it would to match everything anew, everything is forgotten: whatever clients subscribe to, a change costs
     a constant on average.
 
-    `refine(topic, match)` may return another `Match` (subscribers that may not read the topic left out); its answer is
+    `refine(topic, match)` may return another `Subscribers`, without those that may not read the topic; its answer is
     remembered with the topic until `forget()`.
 
     Attributes:
@@ -170,12 +170,12 @@ class Router:
     def __init__(
         self,
         cached: int = 16_384,
-        refine: Callable[[str, Match], Match] | None = None,
+        refine: Callable[[str, Subscribers], Subscribers] | None = None,
         dollar_apart: bool = True,
         parent_too: bool = True,
         shared_for_v3: bool = False,
     ) -> None:
-        self.refine: Callable[[str, Match], Match] | None = refine
+        self.refine: Callable[[str, Subscribers], Subscribers] | None = refine
         self.shared_for_v3: bool = shared_for_v3
         self.misses: int = 0
         self.dropped: int = 0
@@ -392,7 +392,7 @@ class Router:
 
     # Matching
 
-    def match(self, topic: str) -> Match:
+    def match(self, topic: str) -> Subscribers:
         """Who gets a message of this topic.
 
         Cites: MQTT5-3.3.4-2
@@ -417,8 +417,8 @@ class Router:
     def _generation(self) -> _Generation:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
 
-    def _missed(self, topic: str) -> Match:
-        """Match a topic, or find the answer in the older half, and remember it."""
+    def _missed(self, topic: str) -> Subscribers:
+        """Subscribers a topic, or find the answer in the older half, and remember it."""
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1
@@ -490,7 +490,7 @@ class Router:
         return True
 
 
-def _together(filters: list[_Filter]) -> Match:
+def _together(filters: list[_Filter]) -> Subscribers:
     """One answer from several filters: overlapping subscriptions of a subscriber become one entry.
 
     Cites: MQTT5-3.3.4-2
@@ -515,6 +515,6 @@ def _together(filters: list[_Filter]) -> Match:
         groups.extend(match.shared)
     for subscriber, parts in overlapping.items():
         entries[subscriber] = Merged(tuple(parts))
-    together = Match(list(entries.values()), groups)
+    together = Subscribers(list(entries.values()), groups)
     together.weight = weight
     return together

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.broker.router import Entry, Group, Match, Merged, Subscribed
+from mqtt_ref.broker.router import Entry, Group, Merged, Subscribed, Subscribers
 from mqtt_ref.broker.selection import Recipient, Selection
 from mqtt_ref.broker.subscription import NO_LOCAL, RETAIN_AS_PUBLISHED
 from mqtt_ref.hooks.chain import Chains, unfit
@@ -22,13 +22,13 @@ LARGEST: Final = 268_435_455
 """Of Subscription Identifiers."""
 
 
-def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Match | Refusal | None] | None:
+def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Subscribers], Subscribers | Refusal | None] | None:
     """What the router's answers go through; None if no hook chooses."""
     chain = chains["on_select_subscribers"]
     if not chain:
         return None
 
-    def select(message: Message, match: Match) -> Match:
+    def select(message: Message, match: Subscribers) -> Subscribers:
         found = match
         selection = _shown(broker, found)
         for handler in chain:
@@ -41,14 +41,14 @@ def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Match], Matc
                 match = _meant(broker, found, answer)
             except Exception as error:
                 handler.failed(error)
-                return Match([], [])
+                return Subscribers([], [])
             selection = answer
         return match
 
     return select
 
 
-def _shown(broker: Broker, match: Match) -> Selection:
+def _shown(broker: Broker, match: Subscribers) -> Selection:
     """What a hook sees."""
     selection = Selection()
     for entry in match.plain:
@@ -69,7 +69,7 @@ def _filter(group: Group) -> str:
     return f"$share/{group.name}/{group.topic_filter}"
 
 
-def _meant(broker: Broker, match: Match, selection: Selection) -> Match:
+def _meant(broker: Broker, match: Subscribers, selection: Selection) -> Subscribers:
     """What a hook wants.
 
     Raises:
@@ -95,7 +95,7 @@ def _meant(broker: Broker, match: Match, selection: Selection) -> Match:
         if group is None:
             raise ValueError(f"there is no group {name!r}")
         shared.append(_group(broker, group, members))
-    return Match(list(plain.values()), [group for group in shared if len(group)])
+    return Subscribers(list(plain.values()), [group for group in shared if len(group)])
 
 
 def _entry(handle: int, wanted: Recipient) -> Entry:
@@ -120,4 +120,4 @@ def _group(broker: Broker, group: Group, members: list[str]) -> Group:
         if member is None:
             raise ValueError(f"client {client_id!r} is no member of {_filter(group)}")
         chosen.add(member)
-    return group if members == _shown(broker, Match([], [group])).groups[_filter(group)] else chosen
+    return group if members == _shown(broker, Subscribers([], [group])).groups[_filter(group)] else chosen

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""The judge of clients, which says what rule was broken and where; a broker that misbehaves as it is told."""
+"""The judge of clients, which reports the rules they break, and a broker with faults injected by a script."""
 
 __all__: list[str] = []

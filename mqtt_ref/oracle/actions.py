@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a rule does with a packet. Each action turns the steps that a packet is made of into other ones."""
+"""The actions of rules. Each action transforms the steps of a packet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mqtt_ref.oracle.flow import Aside, Behind, Pause, Reply, Step, Stop
 from mqtt_ref.oracle.illegal import illegal, known
 from mqtt_ref.oracle.limiting import Limit
 from mqtt_ref.oracle.matching import Passing
-from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.oracle.validation import validate
 from mqtt_ref.wire.codes import NOT_AUTHORIZED
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.jsonform import packet_from_json
@@ -58,18 +58,18 @@ class _Deed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the actions."""
 
     def __post_init__(self) -> None:
-        check_said(self)
+        validate(self)
 
 
 class Drop(_Deed, frozen=True, tag="drop"):
-    """The packet does not pass."""
+    """Drop the packet."""
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         return []
 
 
 class Delay(_Deed, frozen=True, tag="delay"):
-    """It passes later, and what is behind it too; with `overtaken` the rest goes on meanwhile."""
+    """Delay the packet and all later ones. With `overtaken`, later packets do not wait."""
 
     seconds: Seconds
     overtaken: bool = False
@@ -80,7 +80,7 @@ class Delay(_Deed, frozen=True, tag="delay"):
 
 
 class Duplicate(_Deed, frozen=True, tag="duplicate"):
-    """It passes again, so many times more, byte for byte."""
+    """Send the packet again, byte for byte, `times` more times."""
 
     times: Annotated[int, Meta(ge=1, le=1000)] = 1
 
@@ -89,7 +89,7 @@ class Duplicate(_Deed, frozen=True, tag="duplicate"):
 
 
 class Reorder(_Deed, frozen=True, tag="reorder"):
-    """It passes behind the next packets; if they do not come, after some time."""
+    """Move the packet after the next `behind` packets. If they do not come, it passes after `within` seconds."""
 
     behind: Annotated[int, Meta(description="How many packets overtake it", ge=1, le=1000)] = 1
     within: Seconds = 5.0
@@ -99,11 +99,11 @@ class Reorder(_Deed, frozen=True, tag="reorder"):
 
 
 class Corrupt(_Deed, frozen=True, tag="corrupt"):
-    """Changes a byte, or parts of the packet by name.
+    """Change one byte, or parts of the packet by name.
 
-    `at` is the byte, from the end where it is negative; its bits in `xor` are turned over. `fields` says what stands in
-    which part of the packet instead, however illegal: `{"flags": 6, "remaining_length": 200, "topic.length": 9}`; the
-    parts are those of `mqtt_ref.wire.raw`. A packet that is too short, or has no such part, passes as it is.
+    `at` is the index of the byte, from the end if negative; its bits in `xor` are flipped. `fields` holds new values
+    for parts of the packet, which may be illegal: `{"flags": 6, "remaining_length": 200, "topic.length": 9}`. The parts
+    are those of `mqtt_ref.wire.raw`. A packet that is too short, or has no such part, passes unchanged.
     """
 
     at: int | None = None
@@ -113,7 +113,7 @@ class Corrupt(_Deed, frozen=True, tag="corrupt"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.at is None) == (not self.fields):
-            raise ValueError("what is corrupted is either a byte, `at`, or `fields`")
+            raise ValueError("`corrupt` needs exactly one of `at` (a byte) and `fields`")
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         return [self._corrupted(step, passing) if isinstance(step, bytes) else step for step in steps]
@@ -128,9 +128,9 @@ class Corrupt(_Deed, frozen=True, tag="corrupt"):
 
 
 class Truncate(_Deed, frozen=True, tag="truncate"):
-    """Only its first bytes pass; then the link is closed, unless `close` says that the stream goes on behind them."""
+    """Send only the first `length` bytes of the packet, then close the link. If `close` is false, continue."""
 
-    length: Annotated[int, Meta(description="How many bytes pass", ge=0)]
+    length: Annotated[int, Meta(description="Bytes that pass", ge=0)]
     close: bool = True
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
@@ -139,7 +139,7 @@ class Truncate(_Deed, frozen=True, tag="truncate"):
 
 
 class Split(_Deed, frozen=True, tag="split"):
-    """It passes in pieces, each written by itself."""
+    """Send the packet in pieces, each in a write of its own."""
 
     size: Annotated[int, Meta(description="Bytes of a piece", ge=1)] = 1
     pause: Annotated[float, Meta(description="Seconds between two pieces", ge=0, le=60)] = 0.001
@@ -156,27 +156,27 @@ class Split(_Deed, frozen=True, tag="split"):
 
 
 class _Other(_Deed, frozen=True):
-    """Another packet, said in one of three ways."""
+    """Base of actions with another packet, given in one of three ways."""
 
     packet: Annotated[dict[str, Any], Meta(description="In the JSON form of the trace")] | None = None
     hex: Annotated[str, Meta(description="Any bytes")] | None = None
     illegal: (
-        Annotated[str, Meta(description="What no server may send: a name that `mqtt-ref oracle illegal` lists")] | None
+        Annotated[str, Meta(description="What no server may send: a name from `mqtt-ref oracle illegal`")] | None
     ) = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if sum(one is not None for one in (self.packet, self.hex, self.illegal)) != 1:
-            raise ValueError("a packet is said in one of three ways: `packet`, `hex` or `illegal`")
+            raise ValueError("give the packet as exactly one of `packet`, `hex` and `illegal`")
         if self.packet is not None:
             encode(V5, packet_from_json(self.packet))
         if self.hex is not None:
             bytes.fromhex(self.hex)
         if self.illegal is not None and not known(self.illegal):
-            raise ValueError(f"{self.illegal!r} is no name of an illegal packet; `mqtt-ref oracle illegal` lists them")
+            raise ValueError(f"there is no illegal packet {self.illegal!r}; `mqtt-ref oracle illegal` lists them")
 
     def data(self, passing: Passing) -> bytes:
-        """Its bytes, in the version that the connection speaks."""
+        """Return the bytes of the other packet, encoded for the version of the connection."""
         if self.packet is not None:
             return encode(passing.version or V5, self.said(passing, packet_from_json(self.packet)))
         if self.hex is not None:
@@ -188,19 +188,19 @@ class _Other(_Deed, frozen=True):
             return passing.data  # this version has no such packet
 
     def said(self, passing: Passing, packet: Packet) -> Packet:
-        """The packet of `packet`, with what depends on that which passes."""
+        """Complete the packet of `packet` with values that depend on the packet in transit."""
         return packet
 
 
 class Replace(_Other, frozen=True, tag="replace"):
-    """Another packet passes instead of it."""
+    """Send another packet instead."""
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         return [self.data(passing)]
 
 
 class Insert(_Other, frozen=True, tag="insert"):
-    """Another packet passes before or after it, in the same direction."""
+    """Send another packet before or after the packet, in the same direction."""
 
     place: Literal["before", "after"] = "after"
 
@@ -210,9 +210,9 @@ class Insert(_Other, frozen=True, tag="insert"):
 
 
 class Answer(_Other, frozen=True, tag="answer"):
-    """Another packet goes back to who sent it, which itself does not pass.
+    """Drop the packet and send another packet back to its sender.
 
-    A CONNACK and an AUTH have the Authentication Method of what they answer, if they have no properties of their own.
+    A CONNACK or AUTH without properties gets the Authentication Method of the packet that it answers.
     """
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
@@ -230,12 +230,12 @@ class Answer(_Other, frozen=True, tag="answer"):
 
 
 class Aliases(_Deed, frozen=True, tag="aliases"):
-    """Behind it come messages with the Topic Aliases that the client allows.
+    """Send messages with the Topic Aliases that the client allows, after the packet.
 
-    With each one by its topic, `alias/N`, and one by the alias alone.
+    For each alias: one message with the topic `alias/N`, and one with the alias only.
     """
 
-    lowest: Annotated[int, Meta(description="So many of the lowest, and the highest", ge=0, le=65535)] = 1000
+    lowest: Annotated[int, Meta(description="Number of lowest aliases; the highest is added", ge=0, le=65535)] = 1000
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         maximum = passing.topic_alias_maximum
@@ -244,7 +244,7 @@ class Aliases(_Deed, frozen=True, tag="aliases"):
 
 
 class Close(_Deed, frozen=True, tag="close"):
-    """Closes the link before the packet passes, which it then does not, or after it has."""
+    """Close the link: before the packet, which is then lost, or after it."""
 
     place: Literal["before", "after"] = "before"
 
@@ -253,28 +253,29 @@ class Close(_Deed, frozen=True, tag="close"):
 
 
 class HalfOpen(_Deed, frozen=True, tag="half_open"):
-    """From this packet on nothing is read or written, and the link stays open: as when a cable is cut.
+    """From this packet on, read and write nothing, but keep the link open, as if a cable were cut.
 
-    With `seconds` it comes back after that time, and what was sent meanwhile arrives.
+    With `seconds` the link resumes after that time, and the data sent meanwhile arrives.
     """
 
-    seconds: Annotated[float, Meta(description="For how long; 0: for good", ge=0, le=86_400)] = 0.0
+    seconds: Annotated[float, Meta(description="For how long; 0: forever", ge=0, le=86_400)] = 0.0
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         return [Stop("half_open", int(self.seconds * SECOND)), *steps]
 
 
 class Freeze(_Deed, frozen=True, tag="freeze"):
-    """From this packet on all that the client sends is read and thrown away, and nothing is answered."""
+    """From this packet on, read and discard everything from the client, and answer nothing."""
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
         return [Stop("freeze")]
 
 
 class Refuse(_Deed, frozen=True, tag="refuse"):
-    """Answers a CONNECT with a CONNACK that refuses, and closes; the broker never hears of it.
+    """Refuse a CONNECT with a CONNACK and close the link. The broker does not receive the CONNECT.
 
-    `code` is a Reason Code of 5.0, for 3.x clients the nearest one that they know, or a return code of 3.x (1 to 5).
+    `code` is a Reason Code of 5.0, which is mapped to the nearest return code for 3.x clients, or a return code of 3.x
+    (1 to 5).
     """
 
     code: Annotated[int, Meta(ge=1, le=255)] = NOT_AUTHORIZED
@@ -323,9 +324,9 @@ def _aliased(alias: int, topic: str) -> bytes:
 
 
 def _with_fields(data: bytes, fields: dict[str, int], passing: Passing) -> bytes:
-    """The packet with other values in some of its parts; as it is where it has no such part."""
+    """Return the packet with new values in some of its parts; unchanged if it has no such part."""
     from mqtt_ref.wire.raw import RawBits, build
-    from mqtt_ref.wire.reference import raw  # which loads construct
+    from mqtt_ref.wire.reference import raw  # imported only when needed: it loads construct
 
     packet = passing.packet
     if packet is None or isinstance(packet, Violation) or data is not passing.data:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the codec finds in one packet, and which further statements the same breach breaks."""
+"""Map a breach that the codec finds in one packet to all statements that it breaks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SAME: Final = {
     "MQTT311-3.1.2-13": "MQTT311-3.1.2-11",
     "MQTT311-3.1.2-15": "MQTT311-3.1.2-11",
 }
-"""A statement that says again what another says, or a part of it."""
+"""A statement -> another one that says the same, or includes it."""
 IN_TOPICS: Final = {
     "MQTT5-1.5.4-2": "MQTT5-4.7.3-2",
     "MQTT311-1.5.3-2": "MQTT311-4.7.3-2",
     "X31-utf8-no-null": "X31-topic-nul",
 }
-"""The same for what is said of strings in general, and of Topic Names and Topic Filters once more."""
+"""The same for rules about all strings that are repeated for Topic Names and Topic Filters."""
 BY_CODE: Final = {
     ("MQTT5-3.4.2-1", NO_MATCHING_SUBSCRIBERS): "X5-puback-no-subscribers-server",
     ("MQTT5-3.5.2-1", NO_MATCHING_SUBSCRIBERS): "X5-pubrec-no-subscribers-server",
@@ -38,12 +38,12 @@ BY_CODE: Final = {
         for code in (row.code for row in REASONS if ("DISCONNECT", "server") in row.places)
     },
 }
-"""The same for Reason Codes that are the server's alone."""
+"""The same for Reason Codes that only a server may send."""
 TOPIC_PACKETS: Final = frozenset({PUBLISH, SUBSCRIBE, UNSUBSCRIBE})
 
 
 def also(violation: Violation, data: bytes) -> tuple[str, ...]:
-    """What else a broken packet breaks."""
+    """Return the further statements that a broken packet breaks."""
     statement, packet, field = violation.statement, violation.packet, violation.field
     told = _told().get((statement, packet, field), ())
     return told + _more(statement, packet, field, data[violation.offset : violation.offset + 1])
@@ -60,34 +60,34 @@ def _more(statement: str, packet: int, field: str, byte: bytes) -> tuple[str, ..
 
 
 def is_private(violation: Violation | Vector, data: bytes) -> bool:
-    """Whether it is a CONNECT of a bridge, which asks with the highest bit of a known version if it meets its like.
+    """True if it is the CONNECT of a bridge to another one: a known version with the highest bit set.
 
-    That is no version of the standard, so no rule of the standard binds it.
+    This is not a version of the standard, so no rule of the standard applies to it.
     """
     byte = data[violation.offset : violation.offset + 1]
     return violation.field == "protocol_version" and bool(byte) and byte[0] - 0x80 in (V31, V311, V5)
 
 
 def broken_by(vector: Vector) -> tuple[str, ...]:
-    """The statements that a malformed packet breaks."""
+    """Return all statements that a malformed packet breaks."""
     byte = vector.data[vector.offset : vector.offset + 1]
     return (vector.statement, *vector.also, *_more(vector.statement, vector.data[0] >> 4, vector.field, byte))
 
 
 @cache
 def _told() -> dict[tuple[str, int, str], tuple[str, ...]]:
-    """From the malformed packets: by statement, packet type and field, what else is said to be broken."""
+    """From the vectors: (statement, packet type, field) -> the other statements that they break."""
     found: dict[tuple[str, int, str], tuple[str, ...]] = {}
     for vector in _broken():
         key = vector.statement, vector.data[0] >> 4, vector.field
         before = found.get(key)
-        # What holds for some of the packets only is not said of all.
+        # Keep only statements that all packets with this key break.
         found[key] = vector.also if before is None else tuple(one for one in before if one in vector.also)
     return found
 
 
 def decided() -> set[str]:
-    """The statements of which some malformed packet of a client is found to break them."""
+    """Return the statements that at least one malformed packet of a client breaks."""
     return {one for vector in _broken() for one in broken_by(vector)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The control API: tests in any language start brokers, disturb them, wait, and read trace and verdict, over HTTP."""
+"""The control API over HTTP: start brokers, inject faults, wait for events, read trace and verdict."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["MAXIMUM", "Control"]
 
 MAXIMUM: Final = 64
-"""Brokers at once, when nobody says otherwise."""
+"""Default maximum of running brokers."""
 KEPT: Final = 10_000
-"""Events that are kept of each broker."""
+"""Events that each broker keeps."""
 JSONL: Final = "application/jsonl"
 VERSIONS: Final = {"": None, "5": 5, "3.1.1": 4, "3.1": 3}
 MISSING: Final = {404: "There is no such broker"}
 
 
 class Control(Hook):
-    """The brokers that were asked for, and the application that tells of them.
+    """The running brokers, and the HTTP application that controls them.
 
-    It is a hook of the server whose HTTP listener serves `app`: the brokers end with that server. `host` is where they
-    listen, `maximum` how many there may be at once; with `first_port` one runs from the start, there.
+    It is a hook of the server whose HTTP listener serves `app`, so the brokers stop with that server. `host` is the
+    address that they listen on, `maximum` how many may run at once. With `first_port` one broker starts with the
+    server, on that port.
     """
 
     id = "control"
@@ -47,19 +48,20 @@ class Control(Hook):
         self.first_port = first_port
         self.maximum = maximum
         self.oracles: dict[str, AsyncOracle] = {}
-        self.app = App("mqtt_ref oracle", __version__, "Brokers to test MQTT clients on: judged, traced, disturbed.")
+        about = "Brokers to test MQTT clients with: judged, traced, with injected faults."
+        self.app = App("mqtt_ref oracle", __version__, about)
         self._started = 0
         self._add_brokers()
         self._add_rules()
         self._add_observing()
 
     async def on_started(self) -> None:
-        """The server runs: start the first broker, if one is wanted."""
+        """Start the first broker, if there is a `first_port`."""
         if self.first_port is not None:
             await self._start(models.Wanted(port=self.first_port))
 
     async def on_stopped(self) -> None:
-        """The server ends, and all brokers with it."""
+        """Stop all brokers."""
         while self.oracles:
             _, oracle = self.oracles.popitem()
             await oracle.stop()
@@ -69,7 +71,7 @@ class Control(Hook):
     def _add_brokers(self) -> None:
         app = self.app
 
-        @app.get("/v1/brokers", summary="The brokers that run", response=models.Brokers)
+        @app.get("/v1/brokers", summary="The running brokers", response=models.Brokers)
         def brokers(request: Request) -> models.Brokers:
             return models.Brokers([_form(name, oracle) for name, oracle in self.oracles.items()], self.maximum)
 
@@ -79,12 +81,12 @@ class Control(Hook):
             body=models.Wanted,
             response=models.Broker,
             status=201,
-            errors={409: "The port cannot be used", 429: "There are as many brokers as there may be"},
+            errors={409: "The port cannot be used", 429: "The maximum number of brokers runs"},
         )
         async def start(request: Request) -> models.Broker:
-            """It shares nothing with the others, and listens when this is answered."""
+            """It shares nothing with the others. When the response is sent, it listens."""
             if len(self.oracles) >= self.maximum:
-                raise HttpError(429, f"{self.maximum} brokers run, and no more may: delete one")
+                raise HttpError(429, f"{self.maximum} brokers run, which is the maximum: delete one first")
             try:
                 return await self._start(request.body)
             except ListenerError as error:
@@ -100,41 +102,41 @@ class Control(Hook):
             del self.oracles[request.params["id"]]
             await oracle.stop()
 
-        @app.post("/v1/brokers/{id}/reset", summary="Make a broker as it was when it started", errors=MISSING)
+        @app.post("/v1/brokers/{id}/reset", summary="Reset a broker to its start state", errors=MISSING)
         async def reset(request: Request) -> None:
-            """No clients, sessions, messages, trace and findings; the rules and the clock it was started with."""
+            """Disconnects clients, discards sessions, messages, trace and findings, restores rules and clock."""
             await self._oracle(request).reset()
 
     def _add_rules(self) -> None:
         app = self.app
-        errors = {**MISSING, 409: "Two rules have one name"}
+        errors = {**MISSING, 409: "Two rules have the same name"}
 
-        @app.get("/v1/brokers/{id}/rules", summary="The rules that hold", response=models.RulesNow, errors=MISSING)
+        @app.get("/v1/brokers/{id}/rules", summary="The installed rules", response=models.RulesNow, errors=MISSING)
         def rules(request: Request) -> models.RulesNow:
             script = self._oracle(request).script
             return models.RulesNow(script.rules, dict(script.fired))
 
-        @app.put("/v1/brokers/{id}/rules", summary="Other rules", body=models.Rules, errors=errors)
+        @app.put("/v1/brokers/{id}/rules", summary="Replace all rules", body=models.Rules, errors=errors)
         def put(request: Request) -> None:
-            """They take the place of those that there were, and counting begins again."""
+            """Their counters begin at 0."""
             oracle = self._oracle(request)
             try:
                 oracle.rules = request.body.rules
             except ValueError as error:
                 raise HttpError(409, str(error)) from None
 
-        @app.post("/v1/brokers/{id}/rules", summary="More rules", body=models.Rules, errors=errors)
+        @app.post("/v1/brokers/{id}/rules", summary="Append rules", body=models.Rules, errors=errors)
         def post(request: Request) -> None:
-            """They come behind those that there are."""
+            """The counters of the installed rules are kept."""
             oracle = self._oracle(request)
             try:
                 oracle.add(*request.body.rules)
             except ValueError as error:
                 raise HttpError(409, str(error)) from None
 
-        @app.post("/v1/brokers/{id}/clock", summary="Change the broker's time", body=models.ClockChange, errors=MISSING)
+        @app.post("/v1/brokers/{id}/clock", summary="Change the clock", body=models.ClockChange, errors=MISSING)
         def clock(request: Request) -> None:
-            """That of its clients goes on as it does."""
+            """The time of the clients does not change."""
             oracle = self._oracle(request)
             if request.body.scale is not None:
                 oracle.clock.scale = request.body.scale
@@ -169,7 +171,7 @@ class Control(Hook):
             errors={**MISSING, 408: "It did not happen in time"},
         )
         async def wait(request: Request) -> models.Waited:
-            """What has happened already counts; `since` leaves out what was before."""
+            """Earlier events count too, unless `since` excludes them."""
             waiting: models.Waiting = request.body
             condition = Condition(**{name: getattr(waiting, name) for name in Condition.__struct_fields__})
             try:
@@ -180,7 +182,7 @@ class Control(Hook):
 
         @app.get("/v1/brokers/{id}/trace", summary="All packets", response=str, media=JSONL, errors=MISSING)
         def trace(request: Request) -> Response:
-            """One JSON record in a line, as `mqtt-ref serve --trace=jsonl` writes them."""
+            """One JSON record per line, as `mqtt-ref serve --trace=jsonl` writes them."""
             lines = [json.dumps(record) + "\n" for record in self._oracle(request).records]
             return Response(200, "".join(lines).encode(), JSONL)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the control API takes and answers."""
+"""Request and response bodies of the control API."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ __all__ = [
 
 
 class Wanted(Plan, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A broker that is to be started."""
+    """A broker to start."""
 
-    port: Annotated[int, Meta(description="0: a free one", ge=0, le=65535)] = 0
+    port: Annotated[int, Meta(description="0: a free port", ge=0, le=65535)] = 0
 
 
 class Broker(Struct, frozen=True, kw_only=True):
-    """A broker that runs."""
+    """A running broker."""
 
     id: str
     url: str
     port: int
-    clients: Annotated[int, Meta(description="Connected now")]
-    clock: Annotated[float, Meta(description="How fast its time goes")]
+    clients: Annotated[int, Meta(description="Clients that are connected now")]
+    clock: Annotated[float, Meta(description="Speed of its clock; 1: real time")]
 
 
 class Brokers(Struct, frozen=True):
-    """All that run, and how many there may be."""
+    """The running brokers, and how many may run at once."""
 
     brokers: list[Broker]
     maximum: int
@@ -59,20 +59,20 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulesNow(Struct, frozen=True):
-    """Rules that hold, and how often each has acted, by its name."""
+    """The installed rules, and how often each has acted, by name."""
 
     rules: list[Rule]
     fired: dict[str, int]
 
 
 class Waiting(Condition, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to wait for, and how long."""
+    """A condition to wait for, and the timeout."""
 
     within: Annotated[float, Meta(description="Seconds", gt=0, le=25)] = 5.0
 
 
 class Waited(Struct, frozen=True):
-    """What happened last of what was waited for. `number` serves as `since` of the next wait."""
+    """The event that met the condition. Use its `number` as `since` of the next wait."""
 
     number: int
     kind: str
@@ -81,7 +81,7 @@ class Waited(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What the judge says: `clean` when no rule was broken that must be kept."""
+    """The judge's verdict. `clean` is true if no mandatory rule was broken."""
 
     clean: bool
     must: int
@@ -91,14 +91,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class ClockChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Changes of the broker's time."""
+    """Changes of the broker's clock."""
 
-    scale: Annotated[float, Meta(description="How fast it goes from now on", gt=0, le=1_000_000)] | None = None
-    jump: Annotated[float, Meta(description="So many seconds pass at once", ge=0, le=1e10)] = 0.0
+    scale: Annotated[float, Meta(description="Its new speed; 1: real time", gt=0, le=1_000_000)] | None = None
+    jump: Annotated[float, Meta(description="Seconds to advance it at once", ge=0, le=1e10)] = 0.0
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message that the broker publishes itself."""
+    """A message that the broker itself publishes."""
 
     topic: Annotated[str, Meta(min_length=1)]
     payload: str = ""
@@ -107,20 +107,20 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Published(Struct, frozen=True):
-    """Whether anybody had subscribed."""
+    """`matched` is true if there was a matching subscription."""
 
     matched: bool
 
 
 class IllegalQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which of them."""
+    """A filter for illegal packets."""
 
     protocol: Annotated[str, Meta(description="5, 3.1.1 or 3.1; empty: all")] = ""
-    word: Annotated[str, Meta(description="In the name, the kind or the statement")] = ""
+    word: Annotated[str, Meta(description="A part of the name, the kind or the statement")] = ""
 
 
 class Illegal(Struct, frozen=True):
-    """A packet that no server may send; `name` is for `illegal` of a rule."""
+    """A packet that no server may send. `name` is the value of `illegal` in a rule."""
 
     name: str
     kind: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which statements that bind the client the oracle decides, and why it does not decide the others."""
+"""Coverage: the statements that bind clients and that the oracle decides, and why it does not decide the others."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mqtt_ref.wire.statements import Statement, binding
 __all__ = ["REASONS", "Cover", "coverage", "decided", "rows", "scenarios"]
 
 REASONS: Final = {
-    "application": "what the client does with it inside, or hands to its application, is not on the wire",
-    "indistinct": "bytes that break it read as another packet, legal or broken in another way",
-    "implied": "a client that breaks it breaks another statement, which is decided",
-    "premise": "a client that can be observed at all keeps it",
+    "application": "what the client does internally, or passes to its application, is not on the wire",
+    "indistinct": "bytes that break it are decoded as another packet, which is legal or breaks another rule",
+    "implied": "a client that breaks it also breaks another statement, which is decided",
+    "premise": "every client that can be observed keeps it",
 }
-"""The closed list of reasons for which a statement has neither detector nor scenario."""
+"""The only reasons why a statement may have neither a detector nor a scenario."""
 
 
 class Cover(NamedTuple):
-    """How a statement is covered: by detectors (monitors, or `codec`), by a scenario of the server, or not, and why."""
+    """How a statement is covered: by detectors (monitors or `codec`), by a scenario of the server, or not and why."""
 
     statement: Statement
     detectors: tuple[str, ...]
@@ -40,7 +40,7 @@ def _tables() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def decided() -> dict[str, tuple[str, ...]]:
-    """Each statement that can be found broken, with what finds it: `codec`, or the names of monitors."""
+    """Return each statement that has detectors, with their names: `codec`, or modules of monitors."""
     found: dict[str, list[str]] = {one: ["codec"] for one in codec.decided()}
     for monitor in MONITORS:
         for one in dict.fromkeys(monitor.decides):
@@ -49,17 +49,19 @@ def decided() -> dict[str, tuple[str, ...]]:
 
 
 def scenarios() -> dict[str, str]:
-    """What the server has to do so that a statement can be decided: name -> description."""
+    """Return the scenarios, name -> description: what a server must do so that a statement can be decided."""
     return {name: row["does"] for name, row in _tables()["scenario"].items()}
 
 
 def rows() -> dict[str, dict[str, str]]:
-    """What is said by hand: statement -> `scenario` or `reason`, with a `note`."""
+    """Return the hand-written rows: statement -> `scenario` or `reason`, with a `note`."""
     return _tables()["statement"]
 
 
 def coverage(version: int, minted: bool = False) -> list[Cover]:
-    """Every statement of a version that binds the client; those without a number in the standard only if asked for.
+    """Return the coverage of all statements of a version that bind the client.
+
+    Statements without a number in the standard are included only if `minted` is true.
 
     Raises:
         LookupError: a statement has no detector, no scenario and no reason.

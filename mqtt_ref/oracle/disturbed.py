@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Connections under a script of misbehaviour."""
+"""Layers that inject the faults of a script into connections."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["DisturbLayer", "DisturbedLive"]
 
 STUCK: Final = 16
-"""Why nothing is read: the link is half-open."""
+"""Reason to stop reading: the link is half-open."""
 FULL: Final = 32
-"""Why nothing is read: as many packets wait as may."""
+"""Reason to stop reading: the maximum number of packets waits."""
 MOST: Final = 1000
-"""Packets that rules may hold in one direction before the broker sends no more, or nothing more is read."""
+"""Packets that rules may hold back per direction. Above that, back pressure stops the broker or the client."""
 
 
 class DisturbedLive(Live):
-    """Layers that judge the clients of a server, and disturb them by a script."""
+    """Layers that judge the clients of a server, and inject the faults of a script."""
 
     def __init__(
         self, judge: Judge, trace: Trace, script: Script, on_fired: Callable[[Fired], None] | None = None
@@ -41,16 +41,16 @@ class DisturbedLive(Live):
         super().__init__(judge, trace, hold=0)
         self.script = script
         self.on_fired = on_fired
-        """Told of each rule that acted."""
+        """Called each time a rule has acted."""
         self.disturbed: set[DisturbLayer] = set()
 
     def layers(self, channel: Channel) -> Iterable[Layer]:
-        """The judge and the trace, which see what is on the wire; the rules above them."""
+        """Return judge and trace, which see what is on the wire, and above them the layer that applies the rules."""
         yield from super().layers(channel)
         yield DisturbLayer(self, channel)
 
     def cut(self) -> None:
-        """Cut the links that would not end by themselves: those that are frozen or half-open."""
+        """Cut the links that are frozen or half-open, as they would not close by themselves."""
         for layer in self.disturbed:
             if layer.frozen or layer.stuck:
                 layer.channel.abort()
@@ -62,7 +62,7 @@ class DisturbedLive(Live):
 
 
 class DisturbLayer(Layer):
-    """Lets rules hold, change and lose packets, in both directions."""
+    """Applies rules, which delay, change and drop packets in both directions."""
 
     __slots__ = ("_disturbance", "_full", "_leaving", "_live", "_timer", "channel", "frozen", "stuck")
 
@@ -74,9 +74,9 @@ class DisturbLayer(Layer):
         self._leaving: bool | None = None
         self._full = False
         self.frozen = False
-        """Whether all that comes is thrown away, and nothing is answered."""
+        """True if everything from the client is discarded and nothing is answered."""
         self.stuck = False
-        """Whether nothing is read or written."""
+        """True if nothing is read or written."""
 
     def opened(self, now: int) -> None:
         super().opened(now)
@@ -108,7 +108,7 @@ class DisturbLayer(Layer):
         self._arm()
 
     def _bound(self) -> None:
-        """Let no more packets wait than may."""
+        """Apply back pressure while more than `MOST` packets wait in one direction."""
         channel = self.channel
         received, sent = (flow.waiting for flow in self._disturbance.flows)
         if received > MOST:
@@ -155,7 +155,7 @@ class DisturbLayer(Layer):
         self._ring()
 
     def _arm(self) -> None:
-        """Have what waits taken when its time has come."""
+        """Set the timer for the next packet that waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -175,11 +175,11 @@ class DisturbLayer(Layer):
     # ---------------------------------------------------------------- the end
 
     def _holds(self) -> bool:
-        """Whether the client has not got yet what the broker sent; with a link that is frozen or half-open, never."""
+        """True if packets for the client still wait, or if the link is frozen or half-open."""
         return self.frozen or self.stuck or not self._disturbance.flows[SERVER].idle
 
     def finish(self, said: bool) -> None:
-        """The broker closes: once what waits for the client has passed; a link that is frozen or half-open stays."""
+        """Close once all waiting packets have been sent to the client. A frozen or half-open link stays open."""
         if self._holds():
             self._leaving = said
         else:

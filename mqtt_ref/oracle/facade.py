@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker to test clients on: isolated, judged, recorded, disturbed by rules, and as new after `reset`.
+"""A broker to test clients with: isolated, judged and recorded. Rules inject faults; `reset` restores the start state.
 
 `Oracle` runs in a thread, for programs and tests without an event loop. `AsyncOracle` runs in the caller's loop.
 """
@@ -42,27 +42,27 @@ __all__ = ["GRACE", "PATIENCE", "AsyncOracle", "Oracle"]
 
 T = TypeVar("T")
 PATIENCE: Final = 5.0
-"""Seconds to wait for what a client should do, if nothing else is said."""
+"""Default timeout in seconds for something that a client should do."""
 GRACE: Final = 0.1
-"""Seconds that clients have to leave when the broker stops."""
+"""Seconds that clients have to disconnect when the broker stops."""
 LEAVING: Final = 0.2
-"""Seconds that clients have to leave at a reset before their links are cut."""
+"""Seconds that clients have to disconnect at a reset, before their links are cut."""
 CUT: Final = 1.0
-"""Seconds within which links are gone that were cut."""
+"""Seconds to wait for cut links to be closed."""
 POLL: Final = 0.005
 SHOWN: Final = 30
-"""Lines of the trace in the message of an expectation that was not met."""
+"""Lines of the trace in the error text of a failed expectation."""
 WAYS: Final = {"client": "in", "broker": "out"}
 
 
 class Facade:
-    """What both faces have in common.
+    """Common base of `Oracle` and `AsyncOracle`.
 
-    `on_violation` is `record` (go on after a packet that breaks a rule, so that more can be seen) or `close` (as the
-    standard asks). `hooks` decide who may do what: everybody everything when none are given. `rules` disturb; they may
-    change at any time, and those given here come back with `reset`. `allow` names rules of the standard that clients
-    may break. Without `check`, the end of a `with` block does not raise. `clock` is the broker's time. `kept` events
-    are recorded at most, and `trace` is told them too. `on_finding` is called with each finding.
+    `on_violation` is `record` (continue after a packet that breaks a rule, to find more) or `close` (as the standard
+    requires). `hooks` authorize clients; without hooks everything is allowed. `rules` inject faults. They can be
+    changed at any time, and `reset` restores those given here. `allow` names rules of the standard that clients may
+    break. If `check` is false, the end of a `with` block does not raise. `clock` is the broker's clock. At most `kept`
+    events are recorded; `trace` receives all of them too. `on_finding` is called with each finding.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class Facade:
         on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
         self.clock = Clock() if clock is None else clock
-        """The broker's time: `jump` lets some of it pass, `scale` makes it faster."""
+        """The broker's clock: `jump` advances it, `scale` makes it run faster."""
         self.recorder = Recorder(kept, trace)
-        """All that passed and happened."""
+        """All packets and events."""
         self.script = Script(rules)
-        """The rules that disturb, and how often each acted."""
+        """The rules that inject faults, and how often each has acted."""
         self._on_finding = on_finding
         self._check = check
         self._rules = list(self.script.rules)
@@ -106,14 +106,14 @@ class Facade:
         self.allow(*allow)
 
     def _call(self, function: Callable[..., T], *args: object) -> T:
-        """Call a function where the broker runs."""
+        """Call a function in the thread of the broker."""
         return function(*args)
 
-    # ---------------------------------------------------------------- where it is
+    # ---------------------------------------------------------------- the address
 
     @property
     def url(self) -> str:
-        """Where clients connect, as a URL."""
+        """The URL that clients connect to."""
         return self._server.url
 
     @property
@@ -130,24 +130,24 @@ class Facade:
 
     @property
     def judge(self) -> Judge:
-        """The judge; another one after `reset`."""
+        """The judge. `reset` replaces it."""
         return self._live.judge
 
     @property
     def findings(self) -> list[Finding]:
-        """What clients did wrong so far, but for rules that are allowed to be broken.
+        """The findings so far, without those of rules that clients may break (`allow`).
 
-        Findings whose `level` is `should` are advice that was not taken: they fail no test.
+        A finding whose `level` is `should` is a recommendation that was not followed. It fails no test.
         """
         self._call(self._look)
         with self.recorder.changed:
             return [one for one in self._findings if one.rule not in self._allowed]
 
     def allow(self, *rules: str) -> None:
-        """Let clients break these rules, also if they did so already.
+        """Allow clients to break these rules, including earlier findings.
 
-        A rule is named by its id, as reports show it, or in the standard's own spelling (MQTT-3.1.2-11), which means
-        it in every version.
+        Give the id of a rule as reports show it, or the standard's own label (MQTT-3.1.2-11), which stands for the
+        rule in every version.
 
         Raises:
             ValueError: there is no such rule.
@@ -156,14 +156,16 @@ class Facade:
             named = resolve(rule)
             if not named:
                 alike = [one.id for one in find(rule)][:5]
-                raise ValueError(f"no rule is called {rule!r}" + (f"; perhaps {', '.join(alike)}" if alike else ""))
+                hint = f"; did you mean {', '.join(alike)}?" if alike else ""
+                raise ValueError(f"there is no rule {rule!r}{hint}")
             self._allowed |= {one.id for one in named}
 
     def check(self) -> None:
-        """Take stock of what clients have sent up to now.
+        """Judge what clients have sent up to now.
 
         Raises:
-            AssertionError: a client broke a rule that it must keep, which no earlier check has told; says all of it.
+            AssertionError: a client broke a mandatory rule. The text holds all findings that are new since the last
+                check.
         """
         __tracebackhide__ = True
         told = self.accusation()
@@ -171,7 +173,7 @@ class Facade:
             raise AssertionError(told)
 
     def accusation(self) -> str:
-        """What `check` would say; empty if there is nothing to say. It is said once."""
+        """Return the error text of `check`, or an empty string. Each finding is reported once."""
         self._call(self._look)
         with self.recorder.changed:
             fresh = [one for one in self._findings[self._told :] if one.rule not in self._allowed]
@@ -184,7 +186,7 @@ class Facade:
         return "\n\n".join([head, *(as_text(one, number) for number, one in enumerate(broken, 1))])
 
     def _look(self) -> None:
-        """See who has been silent for too long."""
+        """Let the judge look for clients that have been silent for too long."""
         if self._live.watching:
             self._live.look()
 
@@ -196,33 +198,33 @@ class Facade:
         if self._on_finding is not None:
             self._on_finding(finding)
 
-    # ---------------------------------------------------------------- what passed
+    # ---------------------------------------------------------------- packets
 
     @property
     def trace(self) -> str:
-        """Every packet that passed, a line each."""
+        """All packets as text, one per line."""
         return self.recorder.written()
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """All that passed, as records of a JSONL trace."""
+        """All packets and events, as records of a JSONL trace."""
         return self.recorder.records
 
     def packets(self, kind: type[T], *, client: str = "", sender: str = "client", **fields: Any) -> list[T]:
-        """The packets of that kind that were sent so far, with these fields; see `expect`."""
+        """Return the packets of this type with these fields that were sent so far; see `expect`."""
         check_fields(kind, fields)
         self._call(int)
         way = _way(sender)
         return [cast("T", one.packet) for one in self.recorder.seen() if _fits(one, kind, way, client, fields)]
 
     def count(self, condition: Condition | Match) -> int:
-        """How often it has happened; see `wait`."""
+        """Return how often the condition has been met so far; see `wait`."""
         return self._call(self.recorder.count, _condition(condition))
 
     def write_pcap(self, path: str | os.PathLike[str]) -> Path:
-        """Write all packets as a capture that Wireshark and tshark open as MQTT; its path.
+        """Write all packets to a capture file that Wireshark and tshark decode as MQTT. Return its path.
 
-        It holds MQTT as such, without TLS and WebSocket; whatever the broker's port is, the capture says 1883.
+        The capture holds plain MQTT, without TLS and WebSocket. Its port is 1883, whatever the broker's port is.
         """
         path = Path(path)
         path.write_bytes(self.recorder.pcap())
@@ -231,7 +233,7 @@ class Facade:
     async def expect_async(
         self, kind: type[T], *, within: float = PATIENCE, client: str = "", sender: str = "client", **fields: Any
     ) -> T:
-        """`expect`, for tests whose client runs on the same event loop."""
+        """Like `expect`, for tests whose client runs in the same event loop."""
         __tracebackhide__ = True
         check_fields(kind, fields)
         way = _way(sender)
@@ -243,7 +245,7 @@ class Facade:
         return cast("T", found)
 
     async def wait_for_async(self, condition: Callable[[], T], within: float = PATIENCE) -> T:
-        """`wait_for`, for tests whose client runs on the same event loop."""
+        """Like `wait_for`, for tests whose client runs in the same event loop."""
         __tracebackhide__ = True
         end = time.monotonic() + within
         while not (value := condition()):
@@ -253,7 +255,7 @@ class Facade:
         return value
 
     def _take(self, kind: type, way: str, client: str, fields: dict[str, Any]) -> object:
-        """The first packet that fits, after those that were taken from its connection."""
+        """Take the first packet that matches, after those already taken from its connection."""
         with self.recorder.changed:
             for one in self.recorder.seen():
                 if _fits(one, kind, way, client, fields) and one.number > self._taken.get(one.connection, 0):
@@ -264,21 +266,21 @@ class Facade:
     def _missing(self, kind: type, within: float, client: str, sender: str, fields: dict[str, Any]) -> str:
         wanted = ", ".join([kind.__name__, *(f"{name}={value!r}" for name, value in fields.items())])
         who = f"the {sender}" if not client else f"{client!r}" if sender == "client" else f"the broker to {client!r}"
-        return f"no expect({wanted}) from {who} within {within} s; what passed:\n{self._tail()}"
+        return f"no expect({wanted}) from {who} within {within} s; packets so far:\n{self._tail()}"
 
     def _unmet(self, condition: object, within: float) -> str:
-        return f"not within {within} s: {getattr(condition, '__name__', condition)}; what passed:\n{self._tail()}"
+        return f"not within {within} s: {getattr(condition, '__name__', condition)}; packets so far:\n{self._tail()}"
 
     def _tail(self) -> str:
         lines = self.trace.splitlines()
         cut = ["..."] if len(lines) > SHOWN else []
-        return "\n".join(cut + lines[-SHOWN:]) or "nothing"
+        return "\n".join(cut + lines[-SHOWN:]) or "none"
 
     # ---------------------------------------------------------------- misbehaviour
 
     @property
     def rules(self) -> list[Rule]:
-        """The rules that disturb. Setting them lets their counting begin again."""
+        """The rules that inject faults. Setting them resets their counters."""
         return list(self.script.rules)
 
     @rules.setter
@@ -286,43 +288,43 @@ class Facade:
         self._call(self.script.install, rules)
 
     def add(self, *rules: Rule) -> None:
-        """More rules, after those that there are.
+        """Append rules to the installed ones.
 
         Raises:
-            ValueError: one has the name of another.
+            ValueError: two rules have the same name.
         """
         self._call(self.script.add, rules)
 
     def rule(self, do: Action | list[Action], *, name: str = "", times: int = 0, **when: Any) -> Rule:
-        """Disturb the packets that `when` is about, fields of `mqtt_ref.oracle.matching.Match`, from now on.
+        """Add a rule: apply `do` to packets that match `when`, which are fields of `mqtt_ref.oracle.matching.Match`.
 
             oracle.rule(Drop(), packet="PUBREC", to="melon", nth=2)
 
-        The judge sees what is on the wire, so a client is judged by what it got. Actions are in
-        `mqtt_ref.oracle.actions`; several are done one after the other.
+        The judge sees what is on the wire, so a client is judged by what it received. Actions are in
+        `mqtt_ref.oracle.actions`; several are applied in order.
 
         Raises:
-            ValueError: a rule has that name already, or contradicts itself.
+            ValueError: the rule is invalid, or another rule has the same name.
         """
         rule = Rule(when=Match(**when), do=do, name=name, times=times)
         self.add(rule)
         return rule
 
     def fired(self, name: str) -> int:
-        """How often the rule of that name has acted; one without a name has its number, from 1."""
+        """Return how often the rule of this name has acted. An unnamed rule is named by its number, from 1."""
         return self.script.fired[name]
 
     def jump(self, seconds: float) -> None:
-        """Let so much of the broker's time pass at once: for expiry, will delay and Keep Alive.
+        """Advance the broker's clock by `seconds`, for example for expiry, Will Delay Interval and Keep Alive.
 
-        The clients' own time goes on as before.
+        The clients' own time is not changed.
         """
         self._call(self.clock.jump, seconds)
 
     # ---------------------------------------------------------------- the end
 
     async def _reset(self) -> None:
-        """Disconnect the clients and forget everything. To be run where the broker runs."""
+        """Disconnect the clients and forget everything. Must run in the event loop of the broker."""
         live = self._live
         live.cut()
         self.script.reset()
@@ -341,7 +343,7 @@ class Facade:
             self._told = 0
 
     async def _gone(self, within: float) -> None:
-        """Wait until all links have gone."""
+        """Wait until all links are closed, at most `within` seconds."""
         for _ in range(int(within / POLL)):
             if not self._live.watching:
                 return
@@ -349,31 +351,31 @@ class Facade:
 
 
 class AsyncOracle(Facade):
-    """A broker that judges whoever connects to it, in the event loop of the caller.
+    """A broker that judges its clients, in the event loop of the caller.
 
         async with AsyncOracle(rules=[Rule(when=Match(packet="PUBACK", to="*", nth=1), do=Drop())]) as oracle:
             ...                                                        # let a client connect to oracle.url
             await oracle.wait(Match(packet="PUBLISH", by="*", dup=True))
 
-    As a context manager it raises AssertionError at its end if a client broke a rule that it must keep. See `Facade`
-    for the settings.
+    As a context manager it raises AssertionError at the end if a client broke a mandatory rule. See `Facade` for the
+    settings.
     """
 
     @property
     def server(self) -> Server:
-        """The broker: it publishes, tells of its clients, takes more listeners and hooks."""
+        """The broker: to publish, to look at clients, to add listeners and hooks."""
         return self._server
 
     async def start(self) -> None:
-        """Be ready for clients when this returns.
+        """Start the broker. Clients can connect when this returns.
 
         Raises:
-            ListenerError: it cannot listen.
+            ListenerError: the broker cannot listen.
         """
         await self._server.start()
 
     async def stop(self, grace: float = GRACE) -> None:
-        """End the broker, whatever the clients do; what was seen stays."""
+        """Stop the broker; clients have `grace` seconds to disconnect. What was recorded is kept."""
         self._live.cut()
         await self._server.stop(grace)
 
@@ -390,9 +392,9 @@ class AsyncOracle(Facade):
             self.check()
 
     async def reset(self) -> None:
-        """Begin anew: clients are disconnected; sessions, retained messages, findings and the record are gone.
+        """Disconnect all clients and discard sessions, retained messages, findings and the record.
 
-        The rules and the clock are as they were at first.
+        The rules and the speed of the clock are restored.
         """
         await self._reset()
 
@@ -414,19 +416,19 @@ class AsyncOracle(Facade):
 
 
 class Oracle(Facade):
-    """A broker that judges whoever connects to it, in a thread of its own. Its methods return when they are done.
+    """A broker that judges its clients, in a thread of its own. Its methods block until they are done.
 
         with Oracle() as oracle:
             client.connect(oracle.host, oracle.port)
             oracle.expect(Connect, clean_start=True)
 
-    As a context manager it raises AssertionError at its end if a client broke a rule that it must keep. See `Facade`
-    for the settings.
+    As a context manager it raises AssertionError at the end if a client broke a mandatory rule. See `Facade` for the
+    settings.
     """
 
     @cached_property
     def server(self) -> ThreadedServer:
-        """The broker: it publishes, tells of its clients, takes more listeners and hooks."""
+        """The broker: to publish, to look at clients, to add listeners and hooks."""
         return ThreadedServer.of(self._server)
 
     def _call(self, function: Callable[..., T], *args: object) -> T:
@@ -434,15 +436,15 @@ class Oracle(Facade):
         return self.server.call(function, *args) if self.server.running else function(*args)
 
     def start(self) -> None:
-        """Be ready for clients when this returns.
+        """Start the broker. Clients can connect when this returns.
 
         Raises:
-            ListenerError: it cannot listen.
+            ListenerError: the broker cannot listen.
         """
         self.server.start()
 
     def stop(self) -> None:
-        """End the broker, within 0.2 seconds whatever the clients do; what was seen stays."""
+        """Stop the broker, within 0.2 seconds whatever the clients do. What was recorded is kept."""
         self._call(self._live.cut)
         self.server.stop(GRACE)
 
@@ -459,31 +461,32 @@ class Oracle(Facade):
             self.check()
 
     def settle(self) -> None:
-        """Wait until the broker has read what clients have sent up to now."""
+        """Wait until the broker has read everything that clients have sent so far."""
         if self.server.running:
-            # What has reached the socket is read between two turns of the loop.
+            # Data that has reached the socket is read between two iterations of the loop.
             for _ in range(3):
                 self.server.call(int)
 
     def reset(self) -> None:
-        """Begin anew: clients are disconnected; sessions, retained messages, findings and the record are gone.
+        """Disconnect all clients and discard sessions, retained messages, findings and the record.
 
-        The rules and the clock are as they were at first.
+        The rules and the speed of the clock are restored.
         """
         self.server.run(self._reset())
 
     def expect(
         self, kind: type[T], *, within: float = PATIENCE, client: str = "", sender: str = "client", **fields: Any
     ) -> T:
-        """The next packet of that kind, if it has come already or comes in time: `expect(Publish, dup=True)`.
+        """Wait for the next packet of this type and return it: `expect(Publish, dup=True)`.
 
-        `fields` are fields of the packet, or properties; a function says itself whether it likes the value. `client`
-        is the Client Identifier of whom it has to come from. `sender="broker"` looks at what the broker sent instead.
-        Each packet is given once, and on one connection in the order of the packets.
+        It may have come already. `fields` are fields of the packet or properties; a value may be a function that
+        returns true if it accepts the actual one. `client` is the Client Identifier of the sender. With
+        `sender="broker"` the packet is one that the broker sent, and `client` its receiver. Each packet is returned
+        once, and those of one connection in order.
 
         Raises:
-            AssertionError: no such packet came within `within` seconds; shows what passed instead.
-            TypeError: the packet has no such field.
+            AssertionError: no such packet came within `within` seconds. The text shows what was sent instead.
+            TypeError: the packet type has no such field.
         """
         __tracebackhide__ = True
         check_fields(kind, fields)
@@ -501,7 +504,7 @@ class Oracle(Facade):
         raise AssertionError(self._missing(kind, within, client, sender, fields))
 
     def wait_for(self, condition: Callable[[], T], within: float = PATIENCE) -> T:
-        """Wait until the condition gives something true, and return that.
+        """Wait until the condition returns a true value, and return that value.
 
         Raises:
             AssertionError: it did not within `within` seconds.
@@ -516,10 +519,10 @@ class Oracle(Facade):
         return value
 
     def wait(self, condition: Condition | Match, within: float = PATIENCE) -> Happening:
-        """Wait until it has happened, a packet say; what has happened already counts.
+        """Wait until the condition is met, for example by a packet. Earlier events count too.
 
         Raises:
-            TimeoutError: it has not within so many seconds.
+            TimeoutError: it is not met within `within` seconds.
         """
         return self.server.run(self.recorder.wait(_condition(condition), within))
 
@@ -530,7 +533,7 @@ def _condition(wanted: Condition | Match) -> Condition:
 
 def _way(sender: str) -> str:
     if sender not in WAYS:
-        raise ValueError(f"a sender is {' or '.join(WAYS)}, not {sender!r}")
+        raise ValueError(f"`sender` is {' or '.join(WAYS)}, not {sender!r}")
     return WAYS[sender]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packets by their fields and properties, as a test says what it expects."""
+"""Compare packets with the fields and properties that a test expects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["check_fields", "matches"]
 
 
 def matches(packet: object, fields: dict[str, Any]) -> bool:
-    """Whether the packet's fields, or properties of these names, are as wanted.
+    """True if the fields, or properties, of the packet have the expected values.
 
-    A value that can be called is asked. Text is compared with the bytes that it encodes to, where a field has bytes.
-    What `check_fields` refuses is taken for None.
+    An expected value may be a function, which is called with the actual value. Text is encoded before it is compared
+    with bytes. A field that does not exist is None; see `check_fields`.
     """
     for name, wanted in fields.items():
         value = _value(packet, name)
@@ -26,16 +26,16 @@ def matches(packet: object, fields: dict[str, Any]) -> bool:
 
 
 def check_fields(kind: type, fields: Iterable[str]) -> None:
-    """Whether packets of that kind can have these fields or properties.
+    """Check that packets of this type have these fields or properties.
 
     Raises:
-        TypeError: they cannot; says which there are.
+        TypeError: a field does not exist. The text lists those that do.
     """
     known = _property_names(kind)
     for name in fields:
         if not hasattr(kind, name) and name not in known:
             own = [field for field in getattr(kind, "__match_args__", ()) if field != "properties"]
-            raise TypeError(f"{kind.__name__} has no field {name!r}; there are {', '.join([*own, *known])}")
+            raise TypeError(f"{kind.__name__} has no field {name!r}; it has {', '.join([*own, *known])}")
 
 
 def _value(packet: object, name: str) -> object:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the judge says: one broken rule, with everything needed to see that it was broken."""
+"""A finding of the judge: one broken rule, with the evidence."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["FORM", "Event", "Finding", "finding_from_json", "finding_to_json", "packet_of"]
 
 FORM: Final = 1
-"""The version of the JSON form. It goes up when a reader of the old form would misread the new one."""
+"""The version of the JSON form. It is increased when a reader of the old form would misread the new one."""
 SIDES: Final = ("client", "server")
 SHOWN: Final = 4096
-"""Bytes of a packet that are kept."""
+"""Maximum bytes of a packet that a finding keeps."""
 
 
 class Event(NamedTuple):
-    """A packet of the connection's history. `size` is that of the packet, of which `data` may be the beginning."""
+    """A packet in the history of a connection. `size` is its full size; `data` may be only its beginning."""
 
     time: int
     sender: int
@@ -35,9 +35,10 @@ class Event(NamedTuple):
 class Finding:
     """One rule that the client broke.
 
-    `rule` is the statement, `also` those that say the same or follow from it. `level` is must or should. `data` are
-    the bytes of the packet that broke it (of `size` bytes), empty where it was broken by silence; `offset` is the byte
-    at which it did, -1 where it is the packet as a whole. `time` is in nanoseconds, on the clock of who watched.
+    `rule` is the statement; `also` are those that say the same or follow from it. `level` is must or should. `data` is
+    the packet that broke it, or the beginning of it; `size` is its full size. `data` is empty if the client broke the
+    rule by silence. `offset` is the byte that breaks the rule; -1: the packet as a whole. `time` is in nanoseconds, on
+    the clock of the judge's caller.
     """
 
     rule: str
@@ -57,12 +58,12 @@ class Finding:
 
     @property
     def meaning(self) -> str:
-        """What the rule says, in our words."""
+        """The rule in our own words."""
         return statement(self.rule).meaning
 
 
 def packet_of(data: bytes, version: int, sender: int) -> dict[str, Any] | None:
-    """The JSON form of the packet in `data`; None where it is not legal, or not whole."""
+    """Return the JSON form of the packet in `data`; None if it is illegal or incomplete."""
     if len(data) < 2:
         return None
     packed = read_vbi(data, 1, min(len(data), 5), False)
@@ -73,7 +74,7 @@ def packet_of(data: bytes, version: int, sender: int) -> dict[str, Any] | None:
 
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
-    """The JSON form of a finding; times in nanoseconds, bytes in hex."""
+    """Return the JSON form of a finding: times in nanoseconds, bytes in hex."""
     return {
         "v": FORM,
         "rule": finding.rule,
@@ -106,13 +107,13 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 
 
 def finding_from_json(form: Any) -> Finding:
-    """The finding of a JSON form.
+    """Read a finding from its JSON form.
 
     Raises:
-        ValueError: the form is none, or of a version that is not known.
+        ValueError: the form is invalid, or its version is unknown.
     """
     if not isinstance(form, dict) or form.get("v") != FORM or "rule" not in form:
-        raise ValueError(f"this is no finding of form {FORM}")
+        raise ValueError(f"this is not a finding: `v` has to be {FORM}, and `rule` a statement id")
     try:
         history = tuple(
             Event(int(event["t"]), SIDES.index(event["from"]), bytes.fromhex(event["hex"]), int(event["size"]))
@@ -135,4 +136,4 @@ def finding_from_json(form: Any) -> Finding:
             history,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the finding lacks something or holds what it should not: {error}") from None
+        raise ValueError(f"a field of the finding is missing or invalid: {error}") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One direction of a disturbed connection: what passes, in which order, when. Time is handed in."""
+"""One direction of a connection with injected faults: which packets pass, in which order, when. Time is an argument."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FOREVER: Final = 1 << 63
 
 @dataclass(slots=True)
 class Pause:
-    """Nothing passes for so many nanoseconds."""
+    """Nothing passes for `time` nanoseconds."""
 
     time: int
 
 
 @dataclass(slots=True)
 class Aside:
-    """Passes after so many nanoseconds; what is behind it does not wait."""
+    """The steps pass after `time` nanoseconds. Later packets do not wait for them."""
 
     time: int
     steps: list[Step]
@@ -33,7 +33,7 @@ class Aside:
 
 @dataclass(slots=True)
 class Behind:
-    """Passes once so many more packets have, or after so many nanoseconds."""
+    """The steps pass after the next `packets` packets, or at the latest after `time` nanoseconds."""
 
     packets: int
     time: int
@@ -42,23 +42,23 @@ class Behind:
 
 @dataclass(slots=True)
 class Reply:
-    """Bytes for the other direction: an answer that the broker does not know of."""
+    """Bytes for the other direction: an answer that does not come from the broker."""
 
     data: bytes
 
 
 @dataclass(slots=True)
 class Offer:
-    """What the broker offers this connection from now on."""
+    """The limits that the broker offers this connection from now on."""
 
     limit: Limit
 
 
 @dataclass(slots=True)
 class Stop:
-    """An end: `close` the link; `half_open`: no byte is read or written any more; `freeze`: all is read, nothing done.
+    """Stop the link: `close` it, `half_open` (no byte is read or written), or `freeze` (all is read and discarded).
 
-    `time` is for how many nanoseconds it lasts, where it is no end; 0: for good.
+    After `time` nanoseconds a half-open link resumes; 0: never.
     """
 
     how: str
@@ -76,9 +76,9 @@ class _Waiting:
 
 
 class Flow:
-    """A line of packets, each of which is a list of steps; `put` adds one, `take` gives the steps whose time has come.
+    """A queue of packets, each a list of steps. `put` adds a packet; `take` returns the steps that are due.
 
-    What a `Pause` holds back and what stands behind it keep their order.
+    A `Pause` delays its packet and all later ones, so their order is kept.
     """
 
     __slots__ = ("_aside", "_held", "_line", "_until")
@@ -91,24 +91,24 @@ class Flow:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits: what comes now passes at once."""
+        """True if nothing waits: a new packet passes at once."""
         return not self._line and not self._aside
 
     @property
     def waiting(self) -> int:
-        """How many packets wait."""
+        """The number of packets that wait."""
         return len(self._line) + len(self._aside)
 
     def put(self, steps: list[Step]) -> None:
-        """A packet."""
+        """Add a packet."""
         self._line.append(steps)
 
     def hold(self, until: int) -> None:
-        """Nothing passes before that; FOREVER: never."""
+        """Let nothing pass before `until`; FOREVER: never."""
         self._held = until
 
     def rest(self) -> list[Step]:
-        """All that waits, whatever it waits for."""
+        """Remove and return all steps that wait, due or not."""
         out: list[Step] = []
         waiting, self._aside = self._aside, []
         for steps in [*self._line, *(one.steps for one in waiting)]:
@@ -118,7 +118,7 @@ class Flow:
         return out
 
     def take(self, now: int) -> list[Step]:
-        """The steps whose time has come, in order: bytes, `Reply`, `Offer`, `Stop`."""
+        """Return the steps that are due, in order: bytes, `Reply`, `Offer`, `Stop`."""
         out: list[Step] = []
         if now < self._held:
             return out
@@ -134,7 +134,7 @@ class Flow:
         return out
 
     def due(self) -> int | None:
-        """When `take` has something to give without anything new, or None."""
+        """Return when `take` will next return a step without new packets; None: never."""
         times = [waiting.due for waiting in self._aside]
         if self._line:
             times.append(self._until)
@@ -143,7 +143,7 @@ class Flow:
         return max(self._held, min(times))
 
     def _pass(self, steps: list[Step], now: int, out: list[Step]) -> bool:
-        """Take the steps of a packet up to a pause; True if there is none."""
+        """Move the steps of a packet to `out`, up to a pause. Return True if none is left."""
         while steps:
             step = steps.pop(0)
             if isinstance(step, Pause):
@@ -152,7 +152,7 @@ class Flow:
                     return False
             elif isinstance(step, Stop) and step.how == "half_open":
                 out.append(step)
-                return False  # whoever takes it holds both directions
+                return False  # the caller of `take` holds both directions
             elif isinstance(step, Aside):
                 self._aside.append(_Waiting(1 << 30, now + step.time, step.steps))
             elif isinstance(step, Behind):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Brings what is known of a connection up to date with each packet, behind the monitors."""
+"""Update the observed state of a connection with each packet, after the monitors have run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["after_sent", "answered", "closed", "got_publish", "got_pubrel"]
 
 
 def after_sent(talk: Talk, packet: Packet) -> None:
-    """The client sent it. Its CONNECT is for the judge to follow, who knows all clients."""
+    """Update the state with a packet of the client. The judge handles CONNECT, as it knows all clients."""
     if talk.connect is not None and not talk.answered_at and not isinstance(packet, Connect):
         talk.early = talk.memory.eager = True
     if isinstance(packet, Publish):
@@ -38,7 +38,7 @@ def after_sent(talk: Talk, packet: Packet) -> None:
         _answers(talk, talk.owes_puback, packet.packet_id)
     elif isinstance(packet, Pubrec):
         _answers(talk, talk.owes_pubrec, packet.packet_id)
-        # Until the PUBCOMP, the exchange may go on in a later connection.
+        # Until the PUBCOMP, the exchange may continue on a later connection.
         if packet.reason_code < FAILURE:
             talk.recorded.add(packet.packet_id)
     elif isinstance(packet, Pubcomp):
@@ -71,15 +71,15 @@ def _sent_message(talk: Talk, publish: Publish) -> None:
     talk.used += 1
     if found is not None and found.is_same(publish, topic):
         if found.talk != talk.number and not found.released:
-            found.received = 0  # the client has not got that PUBREC
+            found.received = 0  # the client has not received that PUBREC
         found.talk = talk.number
     elif publish.dup and number in talk.done and talk.done[number][0].is_same(publish, topic):
-        return  # 3.x: it crossed its acknowledgement, and the identifier is free when the client has that
+        return  # 3.x: it crossed its acknowledgement; the identifier is free once that arrives
     else:
         memory.count += 1
-        # With DUP, it is not for the first time that it is sent: nobody knows where in the order that was.
+        # With DUP it was sent before, at an unknown position in the order.
         order = 0 if publish.dup else memory.count
-        # Packets of a connection that was given up may come behind those of the next one.
+        # Packets of an abandoned connection may arrive after those of the next one.
         behind = talk.behind if talk.knows() else 0
         memory.outgoing[number] = Outgoing(publish, topic, talk.size, order, behind, talk.number, talk.now)
     talk.sent.add(number)
@@ -88,7 +88,7 @@ def _sent_message(talk: Talk, publish: Publish) -> None:
 
 
 def _answers(talk: Talk, owed: Owed, number: int) -> None:
-    """Something was answered; it may also have come on an earlier connection."""
+    """Remove an answered packet from `owed`, or from those of earlier connections."""
     earlier = talk.memory.incoming
     if number in owed:
         sent_at = owed.answer(number)
@@ -101,13 +101,13 @@ def _answers(talk: Talk, owed: Owed, number: int) -> None:
 
 
 def _has_come(talk: Talk, sent_at: int) -> None:
-    """The client has what the server sent then, and everything before it."""
+    """Note that the client has received everything that the server sent up to `sent_at`."""
     talk.seen_at = max(talk.seen_at, sent_at)
     talk.informed = talk.informed or 0 < talk.answered_at <= talk.seen_at
 
 
 def answered(talk: Talk, packet: Packet) -> None:
-    """The server sent it; PUBLISH and PUBREL have their own functions."""
+    """Update the state with a packet of the server, except PUBLISH and PUBREL."""
     if talk.heir is not None:
         _late(talk, talk.heir, packet)
     if isinstance(packet, Puback):
@@ -130,13 +130,13 @@ def answered(talk: Talk, packet: Packet) -> None:
 
 
 def got_publish(talk: Talk, qos: int, number: int) -> None:
-    """The server sent a message of QoS 1 or 2."""
+    """Note a QoS 1 or QoS 2 message of the server, which the client has to acknowledge."""
     (talk.owes_puback if qos == 1 else talk.owes_pubrec).add(number, talk.now)
     _to_answer(talk, number)
 
 
 def got_pubrel(talk: Talk, number: int) -> None:
-    """The server released a message of QoS 2."""
+    """Note a PUBREL of the server, which the client has to answer."""
     talk.owes_pubcomp.add(number, talk.now)
     _to_answer(talk, number)
 
@@ -148,7 +148,7 @@ def _to_answer(talk: Talk, number: int) -> None:
 
 
 def _late(talk: Talk, heir: Memory, packet: Packet) -> None:
-    """The server answers on a connection that the client has given up for another one: it may have that, or not."""
+    """Handle an answer on a connection that was taken over: the client may have received it, or not."""
     if isinstance(packet, Puback | Pubrec | Pubcomp):
         found = heir.outgoing.get(packet.packet_id)
         if found is None or found.talk != talk.number:
@@ -164,7 +164,7 @@ def _acknowledged(talk: Talk, number: int, code: int) -> None:
     found = talk.memory.outgoing.pop(number, None)
     if found is not None and number in talk.sent:
         talk.done[number] = (found, code)
-    talk.used -= 1  # also below zero: what it was counted for may not have come yet
+    talk.used -= 1  # may be negative: the message it belongs to may not have arrived yet
 
 
 def _accepted(talk: Talk, connack: Connack) -> None:
@@ -179,7 +179,7 @@ def _accepted(talk: Talk, connack: Connack) -> None:
         if connack.session_present and not connect.clean_start:
             talk.session = RESUMED
         elif talk.version != V5 and not connect.clean_start:
-            # What a client of 3.1.1 has, it may keep and send again [MQTT311-4.4.0-1]; or it begins anew.
+            # A 3.1.1 client may keep its messages and send them again, or start anew [MQTT311-4.4.0-1].
             talk.memory.doubt(talk.number)
         else:
             if talk.session != FRESH:
@@ -193,7 +193,7 @@ def _accepted(talk: Talk, connack: Connack) -> None:
 
 
 def closed(talk: Talk) -> None:
-    """The connection is gone: what of it lives on is kept for the next one."""
+    """Handle the end of a connection: keep in the memory what matters for the next one."""
     talk.closed = True
     memory = talk.memory
     if memory.talk is not talk:
@@ -203,8 +203,8 @@ def closed(talk: Talk) -> None:
     memory.ends_at = 0
     expiry = talk.session_expiry()
     if not talk.certain or not talk.whole or not talk.accepted or not talk.timed:
-        # A CONNECT that is refused, or never answered, may or may not have ended the session before it. Where records
-        # are out of order, what belongs before the next connection may only come later.
+        # A CONNECT that was refused or never answered may or may not have ended the earlier session. If records are
+        # out of order, packets of this connection may be recorded after the next one begins.
         memory.forget()
     elif expiry == 0:
         memory.lapse(heard=talk.informed)
@@ -212,5 +212,5 @@ def closed(talk: Talk) -> None:
         for numbers in (talk.owes_puback, talk.owes_pubrec, talk.owes_pubcomp, talk.recorded):
             memory.incoming.update(numbers)
         if expiry < 0xFFFF_FFFF:
-            # The client may have known before us that the connection was gone.
+            # The client may have noticed the end of the connection earlier than the judge.
             memory.ends_at = talk.heard_at + expiry * SECOND

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is missing in a recording, and what therefore was not judged."""
+"""Holes: what is missing in a recording, and what is not judged because of that."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from mqtt_ref.wire.primitives import CLIENT
 __all__ = ["ALL", "BYTES", "ORDER", "TIMES", "Hole", "hole_to_json"]
 
 BYTES, ORDER, TIMES = "bytes", "order", "times"
-"""What may be missing: bytes of one side, the order of what the two sides sent, the times of it."""
+"""What may be missing: bytes of one side, the order between the two sides, or reliable times."""
 SIDES: Final = ("client", "server")
 ALL: Final = "nothing of this connection is judged"
-OF_CLIENT: Final = "nothing that the client did from there on is judged"
+OF_CLIENT: Final = "nothing that the client does after that is judged"
 OF_SERVER: Final = (
-    "from there on nothing is judged that depends on the server: acknowledgements, Packet Identifiers, flow control, "
+    "from there on, nothing is judged that depends on the server: acknowledgements, Packet Identifiers, flow control, "
     "sessions, Keep Alive"
 )
-OF_TIME: Final = "nothing of this connection is judged that depends on time: Keep Alive, patience"
+OF_TIME: Final = "nothing that depends on time is judged on this connection: Keep Alive, timeouts"
 
 
 @dataclass
 class Hole:
-    """What of a connection was not recorded.
+    """A part of a connection that was not recorded.
 
-    Bytes are missing behind the first `behind` bytes that `sender` sent; `size` counts all that are missing, in
-    `count` places; it is 0 where nobody knows how many. `begun` says that the CONNECT was seen before.
+    Bytes are missing after the first `behind` bytes that `sender` sent. `size` is the number of all missing bytes, in
+    `count` places; 0: unknown. `begun` is true if the CONNECT was seen before.
     """
 
     connection: str
@@ -41,7 +41,7 @@ class Hole:
 
     @property
     def unjudged(self) -> str:
-        """What nothing is said about."""
+        """What is not judged because of the hole."""
         if self.kind == TIMES:
             return OF_TIME
         if self.sender != CLIENT:
@@ -57,13 +57,13 @@ class Hole:
     def _what(self) -> str:
         side = SIDES[self.sender]
         if self.kind == TIMES:
-            return "its records are out of order, so their times are not those at which things happened"
+            return "its records are out of order, so their times are not reliable"
         if self.kind == ORDER:
-            return f"the order of what the two sides sent is not known behind byte {self.behind:,} of the {side}"
+            return f"the order between client and server is unknown after byte {self.behind:,} of the {side}"
         if not self.size:
             return f"nothing of the {side} was recorded"
         what = f"{self.size:,} byte{'' if self.size == 1 else 's'} of the {side} {'is' if self.size == 1 else 'are'}"
-        what += f" missing behind byte {self.behind:,}"
+        what += f" missing after byte {self.behind:,}"
         if self.count > 1:
             what += f" and in {self.count - 1} more place{'' if self.count == 2 else 's'}"
         return what

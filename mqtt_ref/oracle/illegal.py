@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packets that no server may send, by name: derived from the tables, each with the statement that it breaks."""
+"""Illegal packets of a server by name, derived from the tables, each with the statement that it breaks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ VERSIONS: Final = {tag: version for version, tag in TAGS.items()}
 
 
 class Illegal(NamedTuple):
-    """One packet that breaks a rule of the wire format when a server sends it.
+    """A packet that breaks a rule of the wire format when a server sends it.
 
-    `name` is `PUBACK/flags-0001`, unique in a version; `kind` groups by what is damaged.
+    `name`, such as `PUBACK/flags-0001`, is unique in a version. `kind` groups packets by what is damaged.
     """
 
     name: str
@@ -43,23 +43,23 @@ def _table() -> dict[tuple[int, str], Illegal]:
 
 
 def illegal_packets(version: int | None = None) -> Iterator[Illegal]:
-    """All of them, or those of one version."""
+    """Return all illegal packets, or those of one version."""
     return (one for one in _table().values() if version in (None, one.version))
 
 
 def illegal(name: str, version: int) -> Illegal:
-    """The packet of that name, in the version that a connection speaks.
+    """Return the packet of this name for a protocol version.
 
     Raises:
-        KeyError: there is none.
+        KeyError: the version has no packet of this name. The text lists similar ones.
     """
     found = _table().get((version, name))
     if found is None:
         near = [one.name for one in illegal_packets(version) if name.partition("/")[0] in one.name][:5]
-        raise KeyError(f"no illegal packet {name!r} of a server in {TAGS.get(version, version)}; there are {near}")
+        raise KeyError(f"no illegal packet {name!r} of a server in {TAGS.get(version, version)}; similar: {near}")
     return found
 
 
 def known(name: str) -> bool:
-    """Whether some version has a packet of that name."""
+    """True if a version has a packet of this name."""
     return any((version, name) in _table() for version in TAGS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The judge: sees both directions of each connection, live or recorded, and says what the client did wrong."""
+"""The judge: watches both directions of each connection, live or recorded, and reports what the client did wrong."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["Judge", "Watched"]
 
 CLIENTS: Final = 100_000
-"""Clients that are remembered when they are not connected; those seen last are."""
+"""Maximum number of remembered clients; the least recently seen are forgotten."""
 FINDINGS: Final = 10_000
-"""Findings that are kept; more are counted."""
+"""Findings that are kept; further ones are only counted."""
 REPEATED: Final = 20
-"""Findings of one rule on one connection that are kept; more are counted."""
+"""Findings of one rule on one connection that are kept; further ones are only counted."""
 OTHERS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"\x16\x03")
-"""How HTTP and TLS begin: a visitor that speaks those is no MQTT client."""
+"""The first bytes of HTTP and TLS: a peer that sends them is not an MQTT client."""
 TYPES: Final = (
     "", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback", "unsubscribe",
     "unsuback", "pingreq", "pingresp", "disconnect", "auth",
@@ -43,7 +43,7 @@ Handlers = list[list[tuple[int, Callable[[Any, Any], None]]]]
 
 
 def _handlers(prefix: str, every: str, ordinary: bool = False) -> Handlers:
-    """By packet type: which monitors look at it, each with the function that does; `ordinary` leaves out the idle."""
+    """By packet type: the monitors that handle it, with their methods. With `ordinary`, without the `idle` methods."""
     table: Handlers = []
     for name in TYPES:
         row: list[tuple[int, Callable[[Any, Any], None]]] = []
@@ -63,13 +63,13 @@ ORDINARY: Final = _handlers("sent", "sent", ordinary=True)
 PLAIN: Final = [
     (at, function) for at, function in ORDINARY[Publish.TYPE] if function.__name__ not in MONITORS[at].idle_in_plain
 ]
-"""Who looks at a PUBLISH of QoS 0 without RETAIN and properties, on a connection that is ordinary."""
+"""The methods for a QoS 0 PUBLISH without RETAIN and properties, on an ordinary connection."""
 GOT: Final = _handlers("got", "got")
 TIMED: Final = [at for at, monitor in enumerate(MONITORS) if monitor.passed is not Monitor.passed]
 
 
 class Watched:
-    """A connection under watch: what is known of it, and the monitors that look at it."""
+    """A watched connection: its observed state, and its monitors."""
 
     def __init__(self, judge: Judge, talk: Talk) -> None:
         self.judge = judge
@@ -77,19 +77,19 @@ class Watched:
         self.sent = Framer()
         self.got = Framer()
         self.blind = False
-        """Nothing can be said any more: it began midway, or bytes are missing."""
+        """True if nothing can be judged any more: the beginning or other bytes are missing."""
         self.aliases = False
         self.unknown = False
-        """Its CONNECT is missing in the record."""
+        """True if its CONNECT is missing in the recording."""
         self.begun_at = 0
-        """When the packet that is not whole yet began to come; 0: there is none."""
+        """When the first byte of an incomplete packet arrived; 0: there is none."""
         self.monitors: list[Monitor] = [monitor(talk, self.accuse) for monitor in MONITORS]
         self.offers: tuple[str, ...] | None = None
 
     # ---------------------------------------------------------------- what the client sent
 
     def client(self, data: bytes, now: int) -> None:
-        """Bytes of the client, in order; `now` is when they came."""
+        """Handle bytes of the client, in order; `now` is when they arrived."""
         if self.blind or not data:
             return
         talk = self.talk
@@ -121,7 +121,7 @@ class Watched:
             self._lost()
 
     def arriving(self, now: int, begun: bool) -> None:
-        """Whether bytes of the client have come that cannot be looked at yet: a layer below waits for the rest of them.
+        """Note if bytes of the client have arrived that a layer below still holds, as it waits for more.
 
         They may be the beginning of a packet.
         """
@@ -145,7 +145,7 @@ class Watched:
             look(monitors[at], packet)
         if talk.connect is None:
             if not isinstance(packet, Connect):
-                self.blind = True  # what was not begun by a CONNECT is not MQTT
+                self.blind = True  # a connection that does not begin with CONNECT is not MQTT
                 if not talk.whole:
                     self.judge.stranger(talk.server, talk.number)
                 return
@@ -158,18 +158,18 @@ class Watched:
         talk.connected_at = talk.now
         talk.client_id = connect.client_id
         memory = self.judge.remember(talk.server, connect.client_id)
-        talk.whole = True  # a CONNECT can only be the beginning
+        talk.whole = True  # a CONNECT is always the first packet
         earlier = memory.talk
         if earlier is not None:
-            # The client is here now; what still comes on its old connection is of no account.
+            # The client uses the new connection; what still arrives on the old one must not count.
             following.closed(earlier)
             earlier.certain = False
             earlier.memory = Memory()
             earlier.heir = memory
         if self.judge.strangers.get(talk.server, -1) >= memory.number:
-            memory.forget()  # the client may have been here meanwhile, on a connection whose CONNECT was not seen
+            memory.forget()  # the client may have connected in between, without its CONNECT being seen
         elif talk.server and not self.judge.complete and memory.number:
-            memory.forget()  # or on one that the capture lacks
+            memory.forget()  # or on a connection that the capture lacks
             self.judge.apart += not connect.clean_start
         talk.memory = memory
         if not talk.server:
@@ -177,7 +177,7 @@ class Watched:
         memory.talk = talk
         memory.number = talk.number
         if memory.ends_at and talk.now >= memory.ends_at:
-            memory.doubt(talk.number)  # by the client's clock there is no session any more
+            memory.doubt(talk.number)  # by the client's clock the session has expired
         if connect.clean_start:
             memory.lapse()
             talk.session = FRESH
@@ -200,21 +200,21 @@ class Watched:
             self.blind = True
             return
         self._accuse_wire(violation)
-        # What the packet would have done is not known, and what the server makes of it is its own affair.
+        # The effect of the packet is unknown: the server may handle it in different ways.
         if kind in (PUBACK, PUBREC, PUBCOMP) or (
             kind == Publish.TYPE and (talk.version == V5 or talk.data[talk.pos] & 6)
         ):
             talk.certain = False
 
     def _minimal(self, packet: Packet, at: int) -> None:
-        """A Remaining Length that is longer than it need be: 5.0 forbids that."""
+        """Accuse a Remaining Length that is not minimal, which 5.0 forbids. `at` is its last byte."""
         version = packet.protocol_version if isinstance(packet, Connect) else self.talk.version
         if version == V5:
             reason, cites, _, _ = VBI_MINIMAL
             self._accuse_wire(Violation(cites[5], reason, packet.TYPE, at, V5, CLIENT, "remaining_length"))
 
     def _lost(self) -> None:
-        """No packet's end is known from here on."""
+        """Stop decoding: from here on it is unknown where packets end."""
         talk = self.talk
         if talk.whole and not self.sent.too_large:
             data = self.sent.rest or b"\x00"
@@ -228,7 +228,7 @@ class Watched:
     # ---------------------------------------------------------------- what the server sent
 
     def server(self, data: bytes, now: int) -> None:
-        """Bytes of the server, in order; `now` is when they passed."""
+        """Handle bytes of the server, in order; `now` is when they passed."""
         if self.blind or not data:
             return
         talk = self.talk
@@ -243,7 +243,7 @@ class Watched:
             return
         judge = self.judge
         if data == judge.harmless and not framer.buffered and not self.aliases:
-            # The same messages to one subscriber after the other: all of QoS 0, and all whole.
+            # The same bytes for another subscriber: complete QoS 0 messages only, so nothing to decode.
             talk.history.append((now, SERVER, data, 0, len(data)))
             return
         data, frames = framer.feed(data, self.aliases)
@@ -262,7 +262,7 @@ class Watched:
     def _got(self, packet: Packet | Violation) -> None:
         talk = self.talk
         if isinstance(packet, Violation):
-            talk.certain = False  # how the client has to take that is another question
+            talk.certain = False  # how the client must react is not judged here
             return
         for at, look in GOT[packet.TYPE]:
             look(self.monitors[at], packet)
@@ -282,11 +282,11 @@ class Watched:
     # ---------------------------------------------------------------- what happened to the connection
 
     def hole(self, sender: int, size: int = 0, behind: int = 0) -> None:
-        """Bytes of one side are missing here, behind the first `behind` that it sent; `size` 0: nobody knows how many.
+        """Handle missing bytes of one side, after the first `behind` bytes that it sent; `size` 0: unknown number.
 
-        Where packets of that side begin and end is not known any more. Of the client, nothing that follows is judged;
-        where the server's are missing, nothing that depends on what the server said. To be called at once behind the
-        last byte before the hole, for the other side may have seen what is missing any time after that.
+        From here on it is unknown where packets of that side begin. If bytes of the client are missing, nothing more is
+        judged; if bytes of the server are missing, nothing that depends on the server. Call it directly after the last
+        byte before the hole: the other side may have received the missing bytes at any time after that.
         """
         talk = self.talk
         talk.certain = False
@@ -300,16 +300,16 @@ class Watched:
         self.judge.miss(talk, sender, size, behind, BYTES if size or not behind else ORDER)
 
     def begun(self, now: int) -> None:
-        """The first bytes of a packet of the client came, which is not whole yet and is told when it is."""
+        """Note that the first bytes of a packet of the client arrived at `now`. The complete packet follows later."""
         self.begun_at = now
 
     def untimed(self) -> None:
-        """The times of the record are not those at which things happened: nothing is judged by them."""
+        """Judge nothing by time: the times of the recording are not reliable."""
         self.talk.timed = False
         self.judge.miss(self.talk, CLIENT, 0, 0, TIMES)
 
     def offered(self, protocols: tuple[str, ...]) -> None:
-        """The WebSocket Sub Protocols that the client offers; judged when its CONNECT says which version it speaks."""
+        """Handle the WebSocket sub-protocols that the client offers. They are judged once its version is known."""
         self.offers = protocols
         if self.talk.connect is not None:
             self._offered()
@@ -319,7 +319,7 @@ class Watched:
         monitor.offered(self.offers or ())
 
     def text_frame(self, data: bytes, now: int) -> None:
-        """A WebSocket data frame of the client that is not binary."""
+        """Handle a WebSocket data frame of the client that is not binary."""
         talk = self.talk
         talk.now = now
         talk.data, talk.pos, talk.stop = data, 0, len(data)
@@ -331,7 +331,7 @@ class Watched:
         next(one for one in self.monitors if isinstance(one, WebSocket)).text_frame()
 
     def passed(self, now: int) -> None:
-        """Time passes."""
+        """Let the monitors check for silence up to `now`."""
         if self.blind or self.talk.closed:
             return
         talk = self.talk
@@ -342,16 +342,16 @@ class Watched:
                 self.monitors[at].passed(now)
 
     def excuse(self, now: int) -> bool:
-        """Nobody listened to the client for a while: what came meanwhile may have waited, so it was not late.
+        """Excuse the client from being late: nothing was read for a while, so its packets may have waited.
 
-        False where that makes no difference.
+        Return False if that makes no difference.
         """
         for monitor in self.monitors:
             monitor.excuse(now)
         return self.talk.connect is not None and not self.blind
 
     def closed(self, now: int, by_client: bool = False) -> None:
-        """The connection is gone; `by_client` says that the client is known to have closed it."""
+        """Handle the end of the connection. `by_client` is true if the client is known to have closed it."""
         if self.judge.talks.pop(self.talk.number, None) is None:
             return
         self.passed(now)
@@ -369,7 +369,7 @@ class Watched:
     # ---------------------------------------------------------------- findings
 
     def accuse(self, cites: tuple[str, ...], expected: str, seen: str) -> None:
-        """A rule was broken: the first of `cites` that the version has; it has to be one that the client must keep."""
+        """Add a finding. The rule is the first of `cites` that belongs to the version; the others are its `also`."""
         prefixes = PREFIXES[self.talk.version or V5]
         rules = [one for one in cites if one.startswith(prefixes)]
         if rules:
@@ -379,7 +379,7 @@ class Watched:
         if violation.level == "may" or STATEMENTS[violation.statement].level == "may":
             return
         found = also(violation, self.talk.data[self.talk.pos : self.talk.stop])
-        expected = "a packet that keeps the rules of the wire format"
+        expected = "a packet that follows the wire format"
         seen = f"byte {violation.offset}" + (f", in {violation.field}" if violation.field else "")
         self._add(violation.statement, found, expected, seen, violation.offset)
 
@@ -395,7 +395,7 @@ class Watched:
         self.judge.add(finding, talk.number)
 
     def _history(self) -> tuple[Event, ...]:
-        """The last packets up to the one that is looked at."""
+        """Return the last packets, up to the current one."""
         talk = self.talk
         events: deque[Event] = deque(maxlen=KEPT)
         for time, sender, data, start, stop in talk.history:
@@ -407,11 +407,11 @@ class Watched:
 
 
 class Judge:
-    """Watches any number of connections. Time is handed in, in nanoseconds, on whatever clock the caller has.
+    """Judges any number of connections. All times are arguments, in nanoseconds of any clock.
 
-    `on_finding` is called with each finding; `findings` holds those of late, `counts` all of them by rule. `complete`
-    says of captures that no connection is missing in them, so that a session can be followed from one to the next;
-    `far` that the addresses of clients do not say how near they are, as there is a proxy or a tunnel between.
+    `on_finding` is called with each finding. `findings` holds the latest ones, `counts` the number of all by rule.
+    `complete` says that a capture lacks no connection, so that a session can be followed from one to the next. `far`
+    says that clients may be remote whatever their addresses are, as there is a proxy or a tunnel.
     """
 
     def __init__(
@@ -424,26 +424,26 @@ class Judge:
         self.connections = 0
         self.complete = complete
         self.apart = 0
-        """Sessions of captures that were not followed from one connection to the next: one between may be missing."""
+        """Sessions of captures that were not followed to the next connection, as one between may be missing."""
         self.far = far
         self.harmless = b""
-        """What a server sent last that holds whole messages of QoS 0 and nothing else."""
+        """The latest chunk of a server with complete QoS 0 messages and nothing else."""
         self.unjudged = 0
-        """Connections of which nothing could be said."""
+        """Connections that could not be judged."""
         self.holes: dict[tuple[int, int, str], Hole] = {}
-        """What was missing in the recording, by number of the connection, side and kind."""
+        """What is missing in the recording, by connection number, side and kind."""
         self.strangers: dict[str, int] = {}
-        """By server: somebody whose CONNECT was not seen was there, at the time of the connection of that number."""
+        """By server: the number of the last connection during which a client was there whose CONNECT was not seen."""
         self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
         self._repeated: Counter[tuple[int, str]] = Counter()
 
     def open(
         self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True, local: bool = False
     ) -> Watched:
-        """A connection: `name` is shown, `server` is the address where the client found its server.
+        """Watch a new connection. `name` is shown in findings; `server` is the address of the server.
 
-        `whole` says that it is seen from its first byte, `local` that its link cannot vanish in silence: the client is
-        on the same machine.
+        `whole` says that it is seen from its first byte. `local` says that the client is on the same machine, so that
+        the link cannot vanish unnoticed.
         """
         self.connections += 1
         talk = Talk(self.connections, name, remote, server, whole, now)
@@ -455,24 +455,24 @@ class Judge:
         return watched
 
     def passed(self, now: int) -> bool:
-        """Time passes; to be called a few times in a second of whatever clock there is. Whether that found anything."""
+        """Check for silent clients up to `now`; call it a few times per second. Return True if it found something."""
         before = self.counts.total()
         for watched in list(self.talks.values()):
             watched.passed(now)
         return self.counts.total() > before
 
     def excuse(self, now: int) -> bool:
-        """Whoever watches was not there for a while: nobody was late. False where that makes no difference."""
+        """Excuse all clients from being late, after a stall of the caller. Return False if that makes no difference."""
         return sum(watched.excuse(now) for watched in self.talks.values()) > 0
 
     def forget(self) -> None:
-        """Forget all clients that were here."""
+        """Forget all clients."""
         self._memories.clear()
 
     def remember(self, server: str, client_id: str) -> Memory:
-        """What is known of a client; nothing of one without Client Identifier, or that was at another address before.
+        """Return the memory of a client. It is new without a Client Identifier, or if the server address has changed.
 
-        Two addresses may be one server or two: what the client did at the one may or may not count at the other.
+        Two addresses may belong to one server or to two, so the session may or may not be the same.
         """
         if not client_id:
             return Memory()
@@ -485,18 +485,18 @@ class Judge:
         return found
 
     def keep(self, server: str, client_id: str, memory: Memory) -> None:
-        """Remember it for that client."""
+        """Store the memory of a client."""
         self._memories[client_id] = server, memory
         self._memories.move_to_end(client_id)
         if len(self._memories) > CLIENTS:
             self._memories.popitem(last=False)
 
     def stranger(self, server: str, number: int) -> None:
-        """Somebody was at that server whose CONNECT was not seen; connections up to that number began before."""
+        """Note a client of that server whose CONNECT was not seen. Connections up to `number` began before it."""
         self.strangers[server] = max(number, self.strangers.get(server, -1))
 
     def miss(self, talk: Talk, sender: int, size: int, behind: int, kind: str) -> None:
-        """Something is missing in the record."""
+        """Note that a part of the recording is missing."""
         key = talk.number, sender, kind
         known = self.holes.get(key)
         if known is not None:
@@ -508,7 +508,7 @@ class Judge:
             )  # fmt: skip
 
     def add(self, finding: Finding, number: int) -> None:
-        """A finding on the connection of that number."""
+        """Add a finding of the connection with this number."""
         self.counts[finding.rule] += 1
         key = number, finding.rule
         self._repeated[key] += 1

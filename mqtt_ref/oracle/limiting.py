@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits of the server for one client: told in its CONNACK, and kept by the broker."""
+"""Limits of the server for one client: sent in its CONNACK, and enforced by the broker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from mqtt_ref.engine.options import Capabilities
 from mqtt_ref.oracle.flow import Offer, Step
-from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.oracle.validation import validate
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect
 from mqtt_ref.wire.primitives import V5, V31
@@ -35,9 +35,9 @@ OFFERED: Final = (
 
 
 class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="limit"):
-    """What the broker offers a client, instead of what it offers all; belongs to a CONNECT. None: as for all.
+    """Limits for one client instead of the broker's own. The rule must match a CONNECT. None: as for all clients.
 
-    The broker keeps these limits, it does not only tell them. 3.x clients cannot be told, which is as real servers are.
+    The broker enforces these limits. It cannot announce them to 3.x clients, like any server.
     """
 
     receive_maximum: Annotated[int, Meta(ge=1, le=65535)] | None = None
@@ -51,24 +51,24 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     shared_subscription_available: bool | None = None
     server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
     assigned_client_identifier: Annotated[str, Meta(description="For clients without one", min_length=1)] | None = None
-    server_reference: Annotated[str, Meta(description="Told in a CONNACK that accepts", min_length=1)] | None = None
+    server_reference: Annotated[str, Meta(description="Sent in an accepting CONNACK", min_length=1)] | None = None
 
     def __post_init__(self) -> None:
-        check_said(self)
+        validate(self)
 
     def offered(self, before: Capabilities) -> Capabilities:
-        """The capabilities as they are for this client."""
+        """Return the capabilities with these limits."""
         found = {name: getattr(self, name) for name in OFFERED if getattr(self, name) is not None}
         if self.server_keep_alive is not None:
             found |= {"maximum_keep_alive": self.server_keep_alive, "minimum_keep_alive": self.server_keep_alive}
         return replace(before, **found)
 
     def apply(self, steps: list[Step], passing: Passing) -> list[Step]:
-        """The steps of a CONNECT, with the offer before them."""
+        """Return the steps of a CONNECT, with an `Offer` of these limits before them."""
         return [Offer(self), *(self._named(step, passing) for step in steps)]
 
     def _named(self, step: Step, passing: Passing) -> Step:
-        """The CONNECT with the identifier that the client is told it was assigned: the session has that name."""
+        """Put the Assigned Client Identifier into a CONNECT without one, so that the session gets it."""
         packet = passing.packet
         name = self.assigned_client_identifier
         if name is None or step is not passing.data or not isinstance(packet, Connect) or packet.client_id:
@@ -81,7 +81,7 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
         return encode(packet.protocol_version, named)
 
     def told(self, connack: Connack, version: int, nameless: bool) -> bytes | None:
-        """The CONNACK with what the broker does not say itself; None if there is nothing to add."""
+        """Add to the CONNACK what the broker does not send itself; None if there is nothing to add."""
         name = self.assigned_client_identifier if nameless else None
         if version != V5 or connack.reason_code or (name is None and self.server_reference is None):
             return None

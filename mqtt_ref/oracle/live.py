@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The judge on a running broker: layers that show it what passes."""
+"""Live judging: layers that pass the traffic of a running broker to the judge."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 __all__ = ["POLICIES", "HoldLayer", "JudgeLayer", "Live", "policy"]
 
 TICK: Final = SECOND // 5
-"""How often it is looked who has been silent for too long."""
+"""How often the judge looks for clients that have been silent for too long."""
 POLICIES: Final = ("record", "close")
 
 
 def policy(name: str, tables: Tables = TABLES) -> Tables:
-    """The rules of a broker that records and goes on, or that closes as the standard asks.
+    """Return the tables of a broker that records and continues, or that closes as the standard requires.
 
-    One that records passes over a packet that breaks a rule, where its end is known, and does not close because of a
-    Keep Alive that was not kept. What makes a CONNECT illegal ends the connection in any case.
+    With `record` the broker skips a packet that breaks a rule if its end is known, and does not close after an expired
+    Keep Alive. An illegal CONNECT ends the connection in any case.
+
+    Raises:
+        ValueError: there is no such policy.
     """
     if name not in POLICIES:
-        raise ValueError(f"a policy is {' or '.join(POLICIES)}, not {name!r}")
+        raise ValueError(f"`on_violation` is {' or '.join(POLICIES)}, not {name!r}")
     return changed(tables, limits={"keep_alive_percent": 1_000_000}, go_on=True) if name == "record" else tables
 
 
 class Live:
     """Layers that judge the clients of a server: `Server(layers=live.layers)`.
 
-    `hold` is how long a CONNACK is kept back, in nanoseconds after the CONNECT. A client may send before it has its
-    CONNACK, and then cannot know what that says; one that sent nothing in this time waits for it, and is judged by it.
-    `trace` shows what passes, and what the judge is told besides.
+    `hold` is the minimum time from CONNECT to CONNACK, in nanoseconds. A client may send before it has received its
+    CONNACK, without knowing its content. A client that is silent for this time waits for it, so the judge may assume
+    that it knows the content. `trace` gets the packets, and what else the judge is told.
     """
 
     def __init__(self, judge: Judge, trace: Trace | None = None, hold: int = QUIET) -> None:
@@ -53,9 +56,9 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def layers(self, channel: Channel) -> Iterable[Layer]:
-        """The layers of a connection that was accepted, from the bottom to the top.
+        """Return the layers of an accepted connection, from the bottom to the top.
 
-        What comes in is told to the judge first: it looks at the time before. What goes out is held back first.
+        Incoming data reaches the judge first, so that it checks the time before it. Outgoing data is held back first.
         """
         judge = JudgeLayer(self, channel)
         yield judge
@@ -65,26 +68,26 @@ class Live:
             yield HoldLayer(judge, channel, self.hold)
 
     def note(self, number: int | None, way: str, now: int) -> None:
-        """Have in the trace what the judge was told, of one connection or of all."""
+        """Write to the trace what the judge was told, about one connection or all."""
         if self.trace is not None:
             self.trace.note(number, way, {"at": now})
 
     def renew(self, judge: Judge) -> None:
-        """Another judge from now on, who knows no client."""
+        """Replace the judge by one that remembers no client."""
         judge.far = self.judge.far
         self.judge = judge
         self.note(None, "anew", monotonic_ns())
 
     def add(self, layer: JudgeLayer, loop: asyncio.AbstractEventLoop) -> None:
-        """It is watched from now on."""
+        """Watch a connection from now on."""
         self.watching.add(layer)
-        if self._timer is None or loop is not self._loop:  # a server that is started again may have another loop
+        if self._timer is None or loop is not self._loop:  # a restarted server may have another loop
             self._loop = loop
             self.looked = monotonic_ns()
             self._timer = loop.call_later(TICK / SECOND, self._ring, loop)
 
     def look(self) -> None:
-        """See who has been silent for too long; if we were not there for a while ourselves, nobody has."""
+        """Look for clients that have been silent for too long. After a stall of the event loop, excuse all clients."""
         now = monotonic_ns()
         if now - self.looked > 2 * TICK and self.judge.excuse(now):
             self.note(None, "excuse", now)
@@ -101,7 +104,7 @@ class Live:
 
 
 class JudgeLayer(Layer):
-    """Tells the judge what passes, in both directions."""
+    """Passes the traffic of both directions to the judge."""
 
     __slots__ = ("_live", "channel", "watched")
 
@@ -134,7 +137,7 @@ class JudgeLayer(Layer):
 
     def arriving(self, begun: bool, now: int) -> None:
         if begun:
-            self.channel.connection.heard = self.channel.driver.now()  # to the broker it is alive too
+            self.channel.connection.heard = self.channel.driver.now()  # the broker counts this for the Keep Alive too
         self.watched.arriving(now, begun)
         super().arriving(begun, now)
 
@@ -154,7 +157,7 @@ class JudgeLayer(Layer):
 
 
 class HoldLayer(Layer):
-    """Keeps a CONNACK back, and all behind it, for some time after the CONNECT."""
+    """Delays a CONNACK, and all data after it, until some time after the CONNECT."""
 
     __slots__ = ("_answered", "_channel", "_held", "_judge", "_time")
 
@@ -183,7 +186,7 @@ class HoldLayer(Layer):
         super().finish(said)
 
     def _wait(self) -> None:
-        """Release the CONNACK when it has been held long enough; a timer may be early by the time its loop was busy."""
+        """Release the CONNACK when it was held long enough; a timer may fire early after a busy turn of its loop."""
         left = self._judge.watched.talk.connected_at + self._time - monotonic_ns()
         if left > 0:
             self._channel.driver.loop.call_later(left / SECOND + 0.0005, self._wait)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which packets a rule is about: by direction, type, client, and what stands in them."""
+"""Select packets for a rule: by direction, type, client and content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from mqtt_ref.broker.topics import valid_topic_filter
-from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.oracle.validation import validate
 from mqtt_ref.wire.generated.packets import PACKET_NAMES, Packet
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -23,12 +23,12 @@ PacketName = Literal[
     "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 ]  # fmt: skip
 NAMES: Final = tuple(PACKET_NAMES)
-"""By packet type; 0 is none."""
+"""By packet type; 0 is unused."""
 
 
 @dataclass(slots=True)
 class Passing:
-    """A packet on its way, with what is known of the connection that it is on."""
+    """A packet in transit, with what is known of its connection."""
 
     sender: int
     data: bytes
@@ -36,26 +36,26 @@ class Passing:
     version: int
     client_id: str
     topic: str = ""
-    """Of a PUBLISH, also where an alias stands for it."""
+    """The topic of a PUBLISH, even if only a Topic Alias was sent."""
     connection: int = 1
-    """Which connection of this client it is on, counted from 1."""
+    """The number of this connection among those of the client, from 1."""
     listener: str = ""
     topic_alias_maximum: int = 0
-    """Topic Aliases that the client allows."""
+    """The Topic Alias Maximum of the client."""
 
     @property
     def name(self) -> str:
-        """The type of the packet; empty where the first byte names none."""
+        """The packet type; empty if the first byte holds no valid type."""
         kind = self.data[0] >> 4 if self.data else 0
         return NAMES[kind] if 0 < kind < len(NAMES) else ""
 
 
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"by": "from"}):
-    """What is said about a packet all has to hold; what is not said is not looked at.
+    """Conditions on a packet. A packet matches if all that are given hold; those left out are ignored.
 
-    `to` and `by` (in files and over HTTP: `from`) are the Client Identifier of who gets the packet or who sent it, with
-    `*` and `?` as in file names; only one of them may be there, and says the direction. `nth` counts, from 1, the
-    packets of one client that everything else holds for, over all its connections.
+    `to` and `by` (in files and over HTTP: `from`) are the Client Identifier of the receiver or the sender. `*` and `?`
+    are wildcards as in file names. At most one of the two is allowed; it also selects the direction. `nth` selects one
+    packet of a client among those for which all other conditions hold, counted from 1 over all its connections.
     """
 
     packet: Annotated[PacketName, Meta(description="Its type")] | None = None
@@ -69,17 +69,17 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     reason_code: Annotated[int, Meta(description="The Reason Code, or one of several", ge=0, le=255)] | None = None
     connection: Annotated[int, Meta(description="On this connection of the client; 0: any", ge=0)] = 0
     listener: Annotated[str, Meta(description="On the listener of this name; empty: any")] = ""
-    nth: Annotated[int, Meta(description="The how many-th of them; 0: each", ge=0)] = 0
+    nth: Annotated[int, Meta(description="The n-th of these packets, counted from 1; 0: each", ge=0)] = 0
 
     def __post_init__(self) -> None:
-        check_said(self)
+        validate(self)
         if self.to is not None and self.by is not None:
-            raise ValueError("a packet goes `to` a client or comes `from` one, not both")
+            raise ValueError("`to` and `from` (in Python: `by`) exclude each other: give at most one")
         if self.topic is not None and not valid_topic_filter(self.topic, shared=False):
-            raise ValueError(f"{self.topic!r} is no topic filter")
+            raise ValueError(f"`topic` is {self.topic!r}, which is not a valid Topic Filter")
 
     def holds(self, passing: Passing) -> bool:
-        """Whether everything but `nth` holds."""
+        """True if all conditions except `nth` hold."""
         if self.packet is not None and passing.name != self.packet:
             return False
         wanted = self.to if passing.sender == SERVER else self.by
@@ -112,12 +112,12 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
     @property
     def sender(self) -> int | None:
-        """Who sends what it is about; None: either."""
+        """The side that sends these packets; None: either."""
         return SERVER if self.to is not None else CLIENT if self.by is not None else None
 
 
 def filter_matches(topic_filter: str, topic: str) -> bool:
-    """Whether a topic filter matches a topic name (section 4.7)."""
+    """True if the Topic Filter matches the Topic Name (section 4.7)."""
     wanted, found = topic_filter.split("/"), topic.split("/")
     if found[0].startswith("$") and wanted[0] in ("#", "+"):
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an oracle is made of, as a file or a request says it: rules, limits, policy, clock."""
+"""The settings of an oracle in a script file or a request: rules, limits, policy, clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Limits", "Plan", "read_plan"]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the broker offers all its clients, of what `limit` in a rule can say for one."""
+    """What the broker offers all its clients. A rule with `limit` sets the same for one client."""
 
     receive_maximum: Annotated[int, Meta(ge=1, le=65535)] | None = None
     maximum_qos: Annotated[int, Meta(ge=0, le=2)] | None = None
@@ -37,7 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     server_keep_alive: Annotated[int, Meta(description="Seconds; 5.0 only", ge=1, le=65535)] | None = None
 
     def options(self, options: Options | None = None) -> Options:
-        """Options of a broker with these limits; what they do not say is as in `options`, which are changed."""
+        """Apply the limits that are set to `options`, which is changed, and return it."""
         said = {name: getattr(self, name) for name in self.__struct_fields__}
         if options is None:
             options = Options()
@@ -46,23 +46,21 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A broker to test clients on."""
+    """A broker to test clients with."""
 
     rules: list[Rule] = []
     limits: Limits = Limits()
     policy: Annotated[
         Literal["record", "close"],
-        Meta(description="Go on behind a packet that breaks a rule, or close as the standard asks"),
+        Meta(description="Continue after a packet that breaks a rule, or close as the standard requires"),
     ] = "record"
-    clock: Annotated[
-        float, Meta(description="How fast the broker's time goes; 1: as that of the world", gt=0, le=1_000_000)
-    ] = 1.0
+    clock: Annotated[float, Meta(description="Speed of the broker's clock; 1: real time", gt=0, le=1_000_000)] = 1.0
 
     def __post_init__(self) -> None:
         Script(self.rules)
 
     def oracle(self, options: Options | None = None, **more: Any) -> AsyncOracle:
-        """The oracle that it comes to, on a broker with these options; `more` are further settings of it."""
+        """Create the oracle, on a broker with these options. `more` are further arguments of `AsyncOracle`."""
         from mqtt_ref.oracle.facade import AsyncOracle
 
         limited = self.limits.options(options)
@@ -70,10 +68,10 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a YAML or JSON file.
+    """Read a plan from a YAML or JSON file.
 
     Raises:
-        ConfigError: with everything that is wrong with it, each with line and key path.
+        ConfigError: the file is invalid. It holds all problems, each with line and key path.
     """
     source = read(path)
     problems: list[Problem] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Judges recorded traffic: any client, any broker, from a JSONL trace or a capture."""
+"""Judge recorded traffic of any client and broker, from a JSONL trace or a capture."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from mqtt_ref.wire.recording import Piece, RecordingError, read_recording
 __all__ = ["judge_pieces", "judge_recording"]
 
 STEP: Final = SECOND // 5
-"""How often it is looked who has been silent for too long."""
+"""How often the judge looks for clients that have been silent for too long."""
 ENDS: Final = ("close", "reset")
 
 
 def judge_recording(data: bytes, judge: Judge | None = None) -> Judge:
-    """Judge what a file holds; the findings are in the judge that comes back.
+    """Judge the recording in `data`. Return the judge, which holds the findings.
 
     Raises:
-        RecordingError: the file is no recording, or does not say who sent what.
+        RecordingError: `data` is not a recording, or does not say which side sent what.
     """
     pieces = list(read_recording(data))
     if any(piece.data and piece.sender is None for piece in pieces):
-        raise RecordingError("the recording does not say which side sent what: a JSONL trace or a capture does")
+        raise RecordingError("the recording does not say which side sent what; use a JSONL trace or a capture")
     return judge_pieces(pieces, judge)
 
 
 def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
-    """The same for pieces, in the order of time."""
+    """Judge the pieces of a recording, in the order of time. Return the judge."""
     judge = judge or Judge()
     replay = _Replay(judge, pieces)
     for piece in _joined(pieces):
@@ -42,7 +42,7 @@ def judge_pieces(pieces: list[Piece], judge: Judge | None = None) -> Judge:
 
 
 def _joined(pieces: list[Piece]) -> Iterator[Piece]:
-    """Packets of one connection and side that came at once, as one piece; only times of traces tell that."""
+    """Join packets of one connection and side with the same time to one piece, as they came together."""
     held: Piece | None = None
     for piece in pieces:
         if held is not None:
@@ -57,12 +57,12 @@ def _joined(pieces: list[Piece]) -> Iterator[Piece]:
 
 
 class _Replay:
-    """Tells a judge what was recorded."""
+    """Replays a recording to a judge."""
 
     def __init__(self, judge: Judge, pieces: list[Piece]) -> None:
         self.judge = judge
         self.judged = any(piece.judged for piece in pieces)
-        """The trace is that of a judge, and says when that one looked who was silent."""
+        """True if a judge wrote the trace: it holds the times at which that judge looked for silent clients."""
         self.ended = {piece.connection for piece in pieces if piece.event in ENDS and piece.sender != SERVER}
         self.open: dict[str, Watched] = {}
         self.opened: dict[str, int] = {}
@@ -72,7 +72,7 @@ class _Replay:
         self.now = 0
 
     def take(self, piece: Piece) -> None:
-        """What happened next."""
+        """Replay the next piece."""
         self.now = now = piece.time if self.judged else max(self.now, piece.time)
         if not self.judged and now - self.looked >= STEP:
             self.looked = now
@@ -90,11 +90,11 @@ class _Replay:
                 self.said[piece.connection, piece.sender] += len(piece.data)
 
     def _watched(self, piece: Piece) -> Watched | None:
-        """The connection of a piece; None where it is over."""
+        """Return the connection of a piece; None if it has ended."""
         name = piece.connection
         watched = self.open.get(name)
         if piece.event == "open" and watched is not None:
-            watched.closed(self.now)  # another one of that number: the trace of another run
+            watched.closed(self.now)  # another connection with this number: the trace of another run
             watched = None
         if watched is not None:
             return watched
@@ -137,14 +137,14 @@ class _Replay:
         elif piece.event == "text":
             watched.text_frame(piece.data, now)
         elif piece.event in ENDS:
-            # A reset may be the work of a machine that has just started again, or of one in between.
+            # A reset may come from a restarted machine, or from one on the way.
             watched.closed(now, piece.sender == CLIENT and piece.event == "close")
             del self.open[name]
             self.gone.add(name)
         elif piece.sender == CLIENT:
             if piece.server and watched.talk.connect is None:
-                # TCP's own packets went to the client and back between the first of them and the CONNECT; where that
-                # took no time, the records are out of order.
+                # Between the first packet of the TCP handshake and the CONNECT there was one round trip. If it took no
+                # time, the records are out of order.
                 watched.talk.round_trip = min(SETTLE, now - self.opened[name]) or SETTLE
             if piece.first:
                 watched.begun(piece.first)
@@ -153,7 +153,7 @@ class _Replay:
             watched.server(piece.data, now)
 
     def end(self) -> None:
-        """Nothing more was recorded."""
+        """Handle the end of the recording."""
         if not self.judged:
             for watched in self.open.values():
                 watched.closed(self.now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happened on a broker, kept: to ask for, to wait for, to print, to write as a trace or a capture."""
+"""Record what happens on a broker: to search, to wait for, to print, or to write as a trace or a capture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from mqtt_ref.net.trace import NEVER, Trace, When, event_record, note_record, packet_record
 from mqtt_ref.oracle.matching import Match, Passing
-from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.oracle.validation import validate
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.pcap import Chunk
 from mqtt_ref.wire.primitives import CLIENT, SERVER
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["KEPT", "MAXIMUM_BYTES", "Condition", "Happening", "Recorder", "Seen"]
 
 KEPT: Final = 100_000
-"""Events that are kept; the oldest go first, and are counted."""
+"""Events that are kept. The oldest are dropped first, and counted."""
 MAXIMUM_BYTES: Final = 64 * 1024 * 1024
 """Bytes of packets that are kept."""
 WAYS: Final = frozenset({"in", "out", "open", "close"})
@@ -40,10 +40,10 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 class Seen(NamedTuple):
-    """One event: a connection opened or closed, a packet passed, or bytes that are no packet.
+    """One event: a connection was opened or closed, or a packet or other bytes passed.
 
-    `time` is UTC in nanoseconds, `way` is `in` (from a client), `out` (to one), `open` or `close`; others are for the
-    judge of the recording.
+    `time` is UTC in nanoseconds. `way` is `in` (from a client), `out` (to one), `open` or `close`; other values are
+    notes for judging the recording later.
     """
 
     time: int
@@ -62,8 +62,7 @@ class Seen(NamedTuple):
 class Happening(NamedTuple):
     """One thing that happened: `packet`, `connected`, `disconnected`, `fired` (a rule) or `finding`.
 
-    `number` counts up from 1. `name` is the Client Identifier, the rule of the script, or the
-    statement that was broken.
+    `number` counts from 1. `name` is the Client Identifier, the name of the script's rule, or the broken statement.
     """
 
     number: int
@@ -73,29 +72,29 @@ class Happening(NamedTuple):
 
 
 class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to wait for, one of these; what has happened already counts, if its number is above `since`."""
+    """What to wait for: exactly one of these. Earlier happenings with a number above `since` count too."""
 
-    packet: Annotated[Match, Meta(description="A packet was on the wire")] | None = None
+    packet: Annotated[Match, Meta(description="A packet passed")] | None = None
     connected: Annotated[str, Meta(description="A client was accepted; `*` and `?` as in file names")] | None = None
-    disconnected: Annotated[str, Meta(description="The link of a client that was accepted has gone")] | None = None
-    fired: Annotated[str, Meta(description="The rule of this name acted")] | None = None
-    finding: Annotated[str, Meta(description="The client broke the rule of this id; `*`: any")] | None = None
-    count: Annotated[int, Meta(description="So many times", ge=1)] = 1
-    since: Annotated[int, Meta(description="Only what came after the happening of this number", ge=0)] = 0
+    disconnected: Annotated[str, Meta(description="The link of an accepted client was closed")] | None = None
+    fired: Annotated[str, Meta(description="The rule of this name has acted")] | None = None
+    finding: Annotated[str, Meta(description="A client broke the rule of this id; `*`: any")] | None = None
+    count: Annotated[int, Meta(description="How many times", ge=1)] = 1
+    since: Annotated[int, Meta(description="Only happenings after this number", ge=0)] = 0
 
     def __post_init__(self) -> None:
-        check_said(self)
+        validate(self)
         wanted = (self.packet, self.connected, self.disconnected, self.fired, self.finding)
         if sum(one is not None for one in wanted) != 1:
-            raise ValueError("one of packet, connected, disconnected, fired, finding has to be there")
+            raise ValueError("give exactly one of packet, connected, disconnected, fired, finding")
 
     @property
     def times(self) -> int:
-        """How often it has to have happened."""
+        """How many happenings are needed."""
         return max(self.count, self.packet.nth if self.packet is not None else 1)
 
     def holds(self, happening: Happening) -> bool:
-        """Whether it is one of those that are counted."""
+        """True if the happening counts for this condition."""
         if happening.number <= self.since:
             return False
         if self.packet is not None:
@@ -105,9 +104,10 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Peer:
-    """What is known of a connection."""
+    """The observed state of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: str = "") -> None:
+        self.listener = listener
         self.client_id = ""
         self.version = 0
         self.nth = 1
@@ -135,20 +135,20 @@ class _Nowhere:
 
 
 class Recorder(Trace):
-    """A trace that is kept instead of written. The broker's thread writes it, any thread may read it.
+    """A trace that is kept in memory. The broker's thread writes it; any thread may read it.
 
-    `also` is another trace that is told the same.
+    `also` is another trace that gets the same events.
     """
 
     def __init__(self, kept: int = KEPT, also: Trace | None = None, maximum_bytes: int = MAXIMUM_BYTES) -> None:
         super().__init__(_Nowhere(), "jsonl")
         self.changed = threading.Condition()
-        """Notified at each event; holds the lock of all that is recorded."""
+        """Notified at each event. Its lock protects the recorded events."""
         self.dropped = 0
-        """Events that are not kept any more, since there were too many."""
+        """Events that were dropped because there were too many."""
         self.happenings: deque[Happening] = deque(maxlen=kept)
         self.number = 0
-        """Of the last happening."""
+        """The number of the last happening."""
         self.also = also
         self._kept = kept
         self._maximum = maximum_bytes
@@ -160,7 +160,7 @@ class Recorder(Trace):
         self._waiters: list[_Waiter] = []
 
     def clear(self) -> None:
-        """Forget everything but the connections that are open; numbers go on."""
+        """Forget everything except open connections. Numbering continues."""
         with self.changed:
             self._seen.clear()
             self._size = self.dropped = 0
@@ -170,10 +170,10 @@ class Recorder(Trace):
     # ---------------------------------------------------------------- from the layers
 
     def event(self, conn: int, way: str, what: str, name: str = "", more: Mapping[str, Any] | None = None) -> None:
-        """A connection opened or closed."""
+        """Record that a connection was opened or closed."""
         self._add(conn, way, text=what, name=name, more=more)
         if way == "open":
-            self._peers[conn] = _Peer()
+            self._peers[conn] = _Peer(str((more or {}).get("transport", "")))
         elif way == "close":
             peer = self._peers.pop(conn, None)
             if peer is not None and peer.accepted:
@@ -182,7 +182,7 @@ class Recorder(Trace):
             self.also.event(conn, way, what, name, more)
 
     def note(self, conn: int | None, way: str, more: Mapping[str, Any]) -> None:
-        """Something that only the judge of the recording needs."""
+        """Record a note that is needed only to judge the recording."""
         self._add(-1 if conn is None else conn, way, more=more)
         if self.also is not None:
             self.also.note(conn, way, more)
@@ -197,7 +197,7 @@ class Recorder(Trace):
         name: str,
         when: When = NEVER,
     ) -> None:
-        """A packet passed, or something that is none."""
+        """Record a packet, or a malformed one."""
         self._add(conn, way, packet, raw, version, name, when=when)
         peer = self._peers.setdefault(conn, _Peer())
         sender = CLIENT if way == "in" else SERVER
@@ -210,7 +210,7 @@ class Recorder(Trace):
             if packet.properties is not None and packet.properties.assigned_client_identifier:
                 peer.client_id = packet.properties.assigned_client_identifier
         topic = _topic(packet, peer.topics[sender]) if isinstance(packet, Publish) else ""
-        passing = Passing(sender, raw, packet, peer.version, peer.client_id, topic, peer.nth)
+        passing = Passing(sender, raw, packet, peer.version, peer.client_id, topic, peer.nth, peer.listener)
         self.happened("packet", peer.client_id, passing)
         if accepted:
             peer.accepted = True
@@ -219,17 +219,17 @@ class Recorder(Trace):
             self.also.packet(conn, way, packet, raw, version, name, when)
 
     def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
-        """Bytes that are no packet, or not a whole one."""
+        """Record bytes that are not a packet, or not a complete one."""
         self._add(conn, way, None, raw, 0, name, what, when)
         if self.also is not None:
             self.also.rest(conn, way, raw, what, name, when)
 
     def fired(self, fired: Fired) -> None:
-        """A rule acted."""
+        """Record that a rule has acted."""
         self.happened("fired", fired.rule)
 
     def found(self, finding: Finding) -> None:
-        """The client broke a rule."""
+        """Record a finding."""
         self.happened("finding", finding.rule)
 
     def _add(
@@ -258,7 +258,7 @@ class Recorder(Trace):
     # ---------------------------------------------------------------- what is kept
 
     def seen(self) -> list[Seen]:
-        """All events so far, without what only the judge of the recording needs."""
+        """Return all events so far, without the notes for judging the recording."""
         return [one for one in self._all() if one.way in WAYS]
 
     @property
@@ -267,7 +267,7 @@ class Recorder(Trace):
         return [_record(one) for one in self._all()]
 
     def written(self, form: str = "text") -> str:
-        """The trace as `mqtt-ref serve --trace` prints it: `text`, or `jsonl` for `mqtt-ref oracle check`."""
+        """Return the trace in the form of `mqtt-ref serve --trace`: `text`, or `jsonl` for `mqtt-ref oracle check`."""
         if form == "jsonl":
             return "".join(json.dumps(record) + "\n" for record in self.records)
         out = io.StringIO()
@@ -282,13 +282,13 @@ class Recorder(Trace):
             else:
                 trace.rest(one.connection, one.way, one.data, one.text, one.client_id)
         if self.dropped:
-            return f"({self.dropped} earlier events are not kept)\n{out.getvalue()}"
+            return f"({self.dropped} earlier events were dropped)\n{out.getvalue()}"
         return out.getvalue()
 
     def pcap(self) -> bytes:
-        """The packets as a capture, MQTT without TLS or WebSocket around it, and the broker at port 1883.
+        """Return the packets as a capture of plain MQTT, without TLS and WebSocket, with the broker at port 1883.
 
-        Wireshark knows MQTT by that port; the broker's own is a free one that it would have to be told.
+        Wireshark recognizes MQTT by that port. The broker's real port may be any free one.
         """
         from mqtt_ref.wire.capture import capture
 
@@ -312,7 +312,7 @@ class Recorder(Trace):
     # ---------------------------------------------------------------- waiting
 
     def happened(self, kind: str, name: str, passing: Passing | None = None) -> None:
-        """Note it, and let go who waited for it."""
+        """Record a happening, and wake up those that wait for it."""
         self.number += 1
         happening = Happening(self.number, kind, name, passing)
         self.happenings.append(happening)
@@ -320,14 +320,14 @@ class Recorder(Trace):
             waiter.see(happening)
 
     def count(self, condition: Condition) -> int:
-        """How often it has happened, as far as it is still known."""
+        """Return how often the condition has been met, among the happenings that are still kept."""
         return sum(1 for happening in self.happenings if condition.holds(happening))
 
     async def wait(self, condition: Condition, within: float = 5.0) -> Happening:
-        """Wait until it has happened; at once if it has.
+        """Wait until the condition is met. Return at once if it already is.
 
         Raises:
-            TimeoutError: not within so many seconds.
+            TimeoutError: it is not met within `within` seconds.
         """
         waiter = _Waiter(condition, asyncio.get_running_loop().create_future())
         for happening in self.happenings:
@@ -344,7 +344,7 @@ class Recorder(Trace):
 
 
 def _record(seen: Seen) -> dict[str, Any]:
-    """The event as a record of a JSONL trace."""
+    """Return the event as a record of a JSONL trace."""
     if seen.way not in WAYS:
         record = note_record(None if seen.connection < 0 else seen.connection, seen.way, seen.more or {})
     elif seen.way in ("open", "close"):
@@ -355,7 +355,7 @@ def _record(seen: Seen) -> dict[str, Any]:
 
 
 def _address(remote: str, connection: int) -> tuple[str, int]:
-    """Address and port of a client; one that has none, in memory say, gets one on loopback."""
+    """Return address and port of a client. One without an address, such as in memory, gets one on loopback."""
     host, _, port = remote.rpartition(":")
     try:
         return str(ip_address(host.strip("[]"))), int(port)
@@ -364,7 +364,7 @@ def _address(remote: str, connection: int) -> tuple[str, int]:
 
 
 def _topic(publish: Publish, topics: dict[int, str]) -> str:
-    """The topic, also where only an alias says it."""
+    """Return the topic of a PUBLISH, resolving a Topic Alias."""
     alias = None if publish.properties is None else publish.properties.topic_alias
     if alias is None:
         return publish.topic

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Findings for people and for programs: text, one JSON document, and the JSONL record of a run."""
+"""Reports of findings: text, one JSON document, and the JSONL record of a run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["as_json", "as_text", "one_line", "read_record", "summary"]
 
 PROTOCOLS: Final = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 FEW: Final = 6
-"""Packets of the history in the text; the JSON form has more."""
+"""Packets of the history in a text report. The JSON form has more."""
 
 
 def one_line(finding: Finding) -> str:
-    """What is said the moment a rule is broken."""
+    """Return a finding as one line, for live output."""
     who = repr(finding.client_id) if finding.client_id else "a client"
     mark = "" if finding.level == "must" else f" ({finding.level})"
     return f"{finding.rule}{mark}: {who} on connection {finding.connection}: {finding.seen}"
 
 
 def as_text(finding: Finding, number: int = 0) -> str:
-    """A finding in full: the rule, what was expected and seen, the packet taken apart, what went before."""
+    """Return a finding as text: the rule, what was expected and seen, the packet dissected, the packets before it."""
     rule = statement(finding.rule)
     head = f"{number}. " if number else ""
     who = repr(finding.client_id) if finding.client_id else "unknown"
@@ -53,11 +53,11 @@ def as_text(finding: Finding, number: int = 0) -> str:
 
 
 def _dissected(finding: Finding) -> list[str]:
-    """The packet's fields with offsets and hex."""
+    """Return the fields of the packet, with offsets and hex."""
     from mqtt_ref.wire.dissect import Stream, explain
 
     if len(finding.data) < finding.size:
-        return [f"{finding.size} bytes, which begin with {finding.data[:32].hex(' ')}"]
+        return [f"{finding.size} bytes, beginning with {finding.data[:32].hex(' ')}"]
     stream = Stream(finding.version, CLIENT)
     found = [*stream.feed(finding.data), *stream.rest()]
     return [line for one in found for line in explain(one).splitlines()]
@@ -79,28 +79,28 @@ def _shown(event: Event, version: int) -> str:
 
 
 def summary(findings: Iterable[Finding], connections: int, unjudged: int = 0, holes: int = 0) -> str:
-    """The last line: how much was seen, and how much of it was wrong."""
+    """Return the last line of a report: the numbers of connections and findings."""
     found = list(findings)
     must = sum(1 for one in found if one.level == "must")
     rules = len({one.rule for one in found})
-    text = f"{connections} connection{'' if connections == 1 else 's'} judged"
+    text = f"{connections} connection{'' if connections == 1 else 's'}"
     if unjudged:
-        text += f", {unjudged} of them not (they began before the recording, lack their CONNECT, or hold no MQTT)"
+        text += f", {unjudged} not judged (began before the recording, CONNECT missing, or not MQTT)"
     if holes:
-        text += f", {holes} of them in part (bytes are missing)"
+        text += f", {holes} judged in part (bytes are missing)"
     if not found:
         return f"{text}: no rule broken"
     advised = len(found) - must
     parts = [f"{must} finding{'' if must == 1 else 's'}"]
     if advised:
-        parts.append(f"{advised} of what is only advised")
+        parts.append(f"{advised} recommendation{'' if advised == 1 else 's'} not followed")
     return f"{text}: {', '.join(parts)}, of {rules} rule{'' if rules == 1 else 's'}"
 
 
 def as_json(
     findings: Iterable[Finding], connections: int, unjudged: int = 0, holes: Iterable[Hole] = ()
 ) -> dict[str, Any]:
-    """All findings as one document."""
+    """Return all findings as one JSON document."""
     found = list(findings)
     return {
         "v": FORM,
@@ -115,10 +115,10 @@ def as_json(
 
 
 def read_record(text: str) -> Iterator[Finding]:
-    """The findings of a JSONL record.
+    """Read the findings of a JSONL record.
 
     Raises:
-        ValueError: a line holds none; says which.
+        ValueError: a line is not a finding. The text has its number.
     """
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():

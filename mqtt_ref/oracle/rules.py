@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scripted misbehaviour: rules that say what happens to which packet of a live connection. No socket, no clock."""
+"""Fault injection: rules that apply actions to packets of a live connection. No socket, no clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from mqtt_ref.oracle.actions import Action, Limit, Refuse
 from mqtt_ref.oracle.flow import Flow, Offer, Pause, Step
 from mqtt_ref.oracle.matching import Match, Passing
-from mqtt_ref.oracle.saying import check_said
+from mqtt_ref.oracle.validation import validate
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
@@ -24,27 +24,27 @@ __all__ = ["Disturbance", "Fired", "Rule", "Script"]
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens to packets that `when` is about.
+    """What to do with packets that match `when`.
 
     `Rule(when=Match(packet="PUBREC", to="X", nth=2), do=Drop())`: the second PUBREC to client X is lost. `do` may be a
-    list: each action works on what the one before it made. All rules that fit a packet act on it, in their order.
+    list: each action works on the result of the one before it. All rules that match a packet act on it, in order.
     """
 
     when: Match
     do: Action | list[Action]
-    name: Annotated[str, Meta(description="Shown where it acted; its number, from 1, when empty")] = ""
-    times: Annotated[int, Meta(description="How often it acts at most; 0: always", ge=0)] = 0
+    name: Annotated[str, Meta(description="Shown when it acts; if empty, its number from 1")] = ""
+    times: Annotated[int, Meta(description="How often it acts at most; 0: no limit", ge=0)] = 0
 
     def __post_init__(self) -> None:
-        check_said(self)
+        validate(self)
         for action in self.actions:
             if isinstance(action, Limit | Refuse):
                 if self.when.packet != "CONNECT" or self.when.sender == SERVER:
-                    raise ValueError("`limit` and `refuse` belong to a CONNECT, which comes `from` a client")
+                    raise ValueError("`limit` and `refuse` need `packet: CONNECT`, and no `to`")
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """What is done, one after the other."""
+        """The actions, in order."""
         return tuple(self.do) if isinstance(self.do, list) else (self.do,)
 
 
@@ -60,7 +60,7 @@ class Fired:
 
 
 class Script:
-    """The rules of a broker, how often each acted, and how many packets each has counted; rules may change any time."""
+    """The rules of a broker with their counters. Rules may be changed at any time."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self.rules: list[Rule] = []
@@ -71,10 +71,10 @@ class Script:
         self.install(rules)
 
     def install(self, rules: Iterable[Rule]) -> None:
-        """These rules instead of those that there are; counting begins again.
+        """Replace all rules, and reset their counters.
 
         Raises:
-            ValueError: two rules have one name.
+            ValueError: two rules have the same name.
         """
         rules = list(rules)
         _unique(rules)
@@ -83,27 +83,27 @@ class Script:
         self.fired.clear()
 
     def add(self, rules: Iterable[Rule]) -> None:
-        """These rules behind those that there are, which go on counting.
+        """Append rules. The counters of the installed ones are kept.
 
         Raises:
-            ValueError: two rules have one name.
+            ValueError: two rules have the same name.
         """
         rules = [*self.rules, *rules]
         _unique(rules)
         self.rules = rules
 
     def reset(self) -> None:
-        """No rules, and no client was ever here."""
+        """Remove all rules, and forget all clients."""
         self.install(())
         self._connections.clear()
 
     def arrived(self, client_id: str) -> int:
-        """A client has come: which connection of it that is, from 1."""
+        """Count a new connection of the client, and return its number, from 1."""
         self._connections[client_id] += 1
         return self._connections[client_id]
 
     def acting(self, passing: Passing) -> list[tuple[str, Rule]]:
-        """The rules that act on a packet, with their names."""
+        """Return the rules that act on a packet, with their names."""
         found: list[tuple[str, Rule]] = []
         for at, rule in enumerate(self.rules):
             if not rule.when.holds(passing):
@@ -123,11 +123,11 @@ def _unique(rules: list[Rule]) -> None:
     names = Counter(rule.name or str(at + 1) for at, rule in enumerate(rules))
     name, count = names.most_common(1)[0] if names else ("", 0)
     if count > 1:
-        raise ValueError(f"two rules are called {name!r}")
+        raise ValueError(f"two rules have the name {name!r}; names must be unique")
 
 
 class Disturbance:
-    """One connection under a script: bytes of either side in, steps out, each when its time has come."""
+    """Apply a script to one connection: takes the bytes of both sides, returns steps when they are due."""
 
     def __init__(
         self, script: Script, listener: str = "", on_fired: Callable[[Fired], None] | None = None, hold: int = 0
@@ -136,7 +136,7 @@ class Disturbance:
         self.listener = listener
         self.on_fired = on_fired
         self.hold = hold
-        """A CONNACK comes no sooner than so many nanoseconds after its CONNECT, so that it is seen who waits for it."""
+        """Minimum nanoseconds from CONNECT to CONNACK. The delay shows if the client waits for its CONNACK."""
         self.flows = (Flow(), Flow())
         """By sender."""
         self.version = 0
@@ -150,10 +150,10 @@ class Disturbance:
         self._connected_at = 0
 
     def feed(self, sender: int, data: bytes, now: int) -> list[Step]:
-        """Bytes of one side; gives the steps that can be taken now."""
+        """Handle bytes of one side. Return the steps that are due."""
         framer, flow = self._framers[sender], self.flows[sender]
         if framer.lost:
-            flow.put([data])  # what is no packet cannot be addressed
+            flow.put([data])  # these bytes are not packets, so no rule can match them
             return flow.take(now)
         data, frames = framer.feed(data)
         for pos, body, stop in frames:
@@ -164,11 +164,11 @@ class Disturbance:
         return flow.take(now)
 
     def take(self, sender: int, now: int) -> list[Step]:
-        """Time has passed: the steps that can be taken now."""
+        """Return the steps that are due, after time has passed."""
         return self.flows[sender].take(now)
 
     def due(self) -> int | None:
-        """When there is something to `take`, or None."""
+        """Return when `take` will next return a step, or None."""
         times = [time for time in (flow.due() for flow in self.flows) if time is not None]
         return min(times, default=None)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was seen of a client: what it has sent and not had acknowledged, what it owes, what the server told it."""
+"""The observed state of a client: unacknowledged messages, answers that it owes, what the server told it."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ __all__ = [
 
 SECOND: Final = 1_000_000_000
 UNKNOWN, FRESH, RESUMED = 0, 1, 2
-"""What is known of the session of a connection."""
+"""What is known about the session of a connection."""
 SETTLE: Final = SECOND
-"""After this time a client is taken to have received its CONNACK."""
+"""After this time a client is assumed to have received its CONNACK."""
 QUIET: Final = SECOND // 100
-"""A client that sent nothing between its CONNECT and a CONNACK that came no sooner than this waited for it."""
+"""A client that is silent from its CONNECT until a CONNACK that comes at least this much later waits for it."""
 FAR: Final = 15 * SECOND
-"""How long the link of a client on another machine may stand still: what comes late was not sent late."""
+"""How long the link of a remote client may stall. A packet that arrives so late may have been sent in time."""
 SLOW: Final = SECOND // 5
-"""A CONNECT that comes so much later than its connection may have come through something that delays."""
+"""A CONNECT that comes so long after the connection was opened may have been delayed on the way."""
 KEPT: Final = 16
-"""Packets of its history that a finding shows."""
+"""Packets in the history of a finding."""
 CHUNKS: Final = 8
-"""Pieces of what came that are kept for that."""
+"""Received chunks that are kept for that history."""
 
 
 class Outgoing:
-    """A QoS 1 or 2 message that the client sent and that was not acknowledged, as far as was seen."""
+    """A QoS 1 or 2 message of the client without a visible acknowledgement."""
 
     def __init__(self, publish: Publish, topic: str, size: int, order: int, behind: int, talk: int, now: int) -> None:
         self.packet_id = publish.packet_id
@@ -54,30 +54,30 @@ class Outgoing:
         self.mark = hash(publish.payload)
         self.size = size
         self.order = order
-        """Its place among all messages; 0: not known, as nobody saw it when it was sent for the first time."""
+        """Its position among all messages; 0: unknown, as its first transmission was not seen."""
         self.behind = behind
-        """The place of the last message of earlier connections that was surely sent before it; 0: there is none."""
+        """The position of the last message of earlier connections that was certainly sent before it; 0: none."""
         self.first = talk
         """The connection on which it was first seen."""
         self.talk = talk
         """The connection on which it was last sent."""
         self.received = 0
-        """The connection on which a PUBREC accepted it, the first one; 0: none did."""
+        """The first connection on which a PUBREC accepted it; 0: none."""
         self.released = 0
-        """The connection on which its PUBREL was last sent; 0: none was."""
+        """The connection on which its PUBREL was last sent; 0: not sent."""
         expiry = publish.properties.message_expiry_interval if publish.properties is not None else None
         self.expires = 0 if expiry is None else now + expiry * SECOND
 
     def is_same(self, publish: Publish, topic: str) -> bool:
-        """Whether that packet holds this message. A topic that is not known ("") may be any."""
+        """True if the packet carries this message. An unknown topic ("") matches any topic."""
         same_topic = topic == self.topic or not topic or not self.topic
         return self.qos == publish.qos and same_topic and self.mark == hash(publish.payload)
 
 
 class Owed:
-    """Packets of the server that wait for the client's answer, by Packet Identifier, in the order in which they came.
+    """Packets of the server that wait for an answer of the client: by Packet Identifier, in the order of arrival.
 
-    What comes again with an identifier that waits already may be answered once or twice, and has no place of its own.
+    If a second packet with a waiting identifier comes, one or two answers are allowed. It has no position in the order.
     """
 
     def __init__(self) -> None:
@@ -93,11 +93,11 @@ class Owed:
                 yield from [number] * len(times)
 
     def add(self, number: int, now: int) -> None:
-        """One more is on its way to the client."""
+        """Add a packet that the server sent at `now`."""
         self._waiting.setdefault(number, []).append(now)
 
     def answer(self, number: int) -> int:
-        """The client answers one of them: gives when that was sent, if it was the earliest."""
+        """Remove the earliest packet with this identifier, which was answered. Return when it was sent."""
         if number in self._again:
             times = self._again[number]
             if len(times) == 1:
@@ -109,7 +109,7 @@ class Owed:
         return times.pop(0)
 
     def before(self, number: int) -> list[int]:
-        """Those that have to be answered before this one."""
+        """Return the identifiers that must be answered before this one."""
         found: list[int] = []
         if number not in self._waiting or number in self._again:
             return found
@@ -122,33 +122,33 @@ class Owed:
 
 
 class Memory:
-    """What is known of one client from one connection to the next."""
+    """What is remembered of a client between its connections."""
 
     def __init__(self) -> None:
         self.outgoing: dict[int, Outgoing] = {}
         self.lapsed: dict[int, Outgoing] = {}
-        """What was unacknowledged when the last session ended."""
+        """The messages that were unacknowledged when the last session ended."""
         self.incoming: Counter[int] = Counter()
-        """How often the client may have a message of the server from earlier connections, by Packet Identifier."""
+        """By Packet Identifier: how many packets of earlier connections the client may still answer."""
         self.known = False
-        """Whether everything in the session was seen."""
+        """True if the whole session was seen."""
         self.aliases: set[int] = set()
-        """Topic Aliases that were set on earlier connections."""
+        """Topic Aliases set on earlier connections."""
         self.eager = False
-        """It does not always wait for its CONNACK."""
+        """True if the client does not always wait for its CONNACK."""
         self.far = False
-        """What it sends may be delayed on the way, though it seems to be near."""
+        """True if its packets may be delayed on the way, though its address is local."""
         self.count = 0
         self.ends_at = 0
-        """When the session is over, for the client too, if it does not come back; 0: not known, or never."""
+        """When the session expires, by the client's clock too, unless it reconnects; 0: unknown, or never."""
         self.talk: Talk | None = None
         self.number = 0
-        """The connection on which the client came last."""
+        """The last connection of the client."""
 
     def lapse(self, talk: int = 0, heard: bool = True) -> None:
-        """The session ends, or a new one begins: nothing of it may be used again but what connection `talk` sent.
+        """End the session. Afterwards only what connection `talk` sent may be used again.
 
-        A client that may not have `heard` of it, now or ever, may answer what it has from the one before.
+        If the client may not have `heard` of the end, it may still answer packets of the old session.
         """
         if self.outgoing:
             here = {number: one for number, one in self.outgoing.items() if one.talk == talk}
@@ -159,12 +159,12 @@ class Memory:
         self.known = True
 
     def doubt(self, talk: int) -> None:
-        """The session may go on or not: nothing is expected but of what connection `talk` sent."""
+        """The session may have continued or not: keep only what connection `talk` sent."""
         self.outgoing = {number: one for number, one in self.outgoing.items() if one.talk == talk}
         self.known = False
 
     def forget(self) -> None:
-        """Something was not seen: nothing can be said about what is unacknowledged."""
+        """Forget all messages: packets were missed, so nothing is known of what is unacknowledged."""
         self.outgoing = {}
         self.lapsed = {}
         self.incoming = Counter()
@@ -172,7 +172,7 @@ class Memory:
 
 
 class Talk:
-    """One connection as far as it was seen. The monitors read it; the judge brings it up to date behind them."""
+    """The observed state of one connection. Monitors read it; the judge updates it after they have run."""
 
     def __init__(self, number: int, name: str, remote: str, server: str, whole: bool, now: int) -> None:
         self.number = number
@@ -181,17 +181,17 @@ class Talk:
         self.server = server
         self.opened_at = now
         self.whole = whole
-        """Whether it was seen from its first byte."""
+        """True if it was seen from its first byte."""
         self.certain = True
-        """Whether everything was seen that the server said; else nothing is accused that depends on it."""
+        """True if all packets of the server were seen. If not, no finding may depend on them."""
         self.timed = True
-        """Whether what is told to happen at a time happened then; else nothing is accused that depends on it."""
+        """True if the recorded times are reliable. If not, no finding may depend on time."""
         self.local = False
-        """Whether a client that is gone is known to be: its link cannot vanish in silence."""
+        """True if the link cannot vanish unnoticed: the end of the connection is always seen."""
         self.round_trip = SETTLE + FAR
-        """Nanoseconds that are surely enough for a packet to go to the client and its answer to come."""
+        """Nanoseconds that are certainly enough for a packet to reach the client and for its answer to arrive."""
         self.end_seen = True
-        """Whether the end of the connection is seen when it comes."""
+        """True if the end of the connection will be seen."""
         self.now = now
         self.version = 0
         self.client_id = ""
@@ -200,69 +200,69 @@ class Talk:
         self.connected_at = 0
         self.answered_at = 0
         self.behind = 0
-        """The place of the last message that had come when the CONNACK was sent."""
+        """The position of the last message that had arrived when the CONNACK was sent."""
         self.acknowledged_at = 0
-        """When the last exchange of a message of the client ended."""
+        """When a message of the client was last acknowledged completely."""
         self.early = False
-        """Something was sent between the CONNECT and the CONNACK."""
+        """True if the client sent something between CONNECT and CONNACK."""
         self.informed = False
-        """The client has shown that it received the CONNACK."""
+        """True if the client has shown that it received the CONNACK."""
         self.seen_at = 0
-        """What the server sent until then has arrived: the client has answered what was sent then."""
+        """All packets that the server sent up to this time have arrived, as an answer of the client shows."""
         self.heard_at = now
-        """When the last packet of the client came."""
+        """When the last packet of the client arrived."""
         self.accepted = False
-        """The CONNACK accepts."""
+        """True if the CONNACK accepted the connection."""
         self.overtaken = False
-        """The server sent something before the CONNACK that the client may answer."""
+        """True if the server sent a packet before the CONNACK that the client may answer."""
         self.heir: Memory | None = None
-        """What is known of the client, where another connection of it has taken over from this one."""
+        """The memory of the client, if another connection of it has taken over this one."""
         self.leaving_expiry: int | None = None
         """The Session Expiry Interval of its DISCONNECT."""
         self.ordinary = False
-        """Accepted, with a new session and no limit of size, and not at its end: some monitors find nothing in this."""
+        """True if accepted, with a new session, no size limit and no DISCONNECT yet: some monitors can be skipped."""
         self.session = UNKNOWN
         self.memory = Memory()
         self.disconnected_at = 0
         self.closed = False
         self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=CHUNKS)
-        """When and by whom bytes came, and where in them the whole packets lie."""
+        """Chunks: time, sender, bytes, and where the complete packets in them begin and end."""
         self.data = b""
         self.pos = 0
         self.stop = 0
-        """The packet that is looked at: `data[pos:stop]`."""
+        """The current packet is `data[pos:stop]`."""
         self.first_byte_at = now
-        """When the packet that is looked at began to come."""
+        """When the first byte of the current packet arrived."""
         self.maximum_packet_size = 0
         self.receive_maximum = 65_535
         self.aliases: dict[int, str] = {}
         self.sent: set[int] = set()
         """Packet Identifiers of the messages sent on this connection, acknowledged ones included."""
         self.released: set[int] = set()
-        """Packet Identifiers of the PUBRELs sent on this connection, since the last message with them."""
+        """Packet Identifiers of PUBRELs sent on this connection, since the last message with the same identifier."""
         self.done: dict[int, tuple[Outgoing, int]] = {}
-        """Packet Identifier -> the message sent on this connection whose exchange ended last, with the Reason Code."""
+        """Packet Identifier -> the last completed message of this connection, with its Reason Code."""
         self.pending: dict[int, str] = {}
-        """Packet Identifier -> SUBSCRIBE or UNSUBSCRIBE without answer."""
+        """Packet Identifier -> SUBSCRIBE or UNSUBSCRIBE that is not answered."""
         self.used = 0
-        """Messages that count against the server's Receive Maximum, less the acknowledgements that count for them."""
+        """Messages that count against the server's Receive Maximum, minus their acknowledgements."""
         self.owes_puback = Owed()
         self.owes_pubrec = Owed()
         self.owes_pubrel = Owed()
         self.owes_pubcomp = Owed()
-        """What the client has to answer, on this connection."""
+        """Packets of this connection that the client has to answer."""
         self.recorded: set[int] = set()
-        """Packet Identifiers of the server's messages that got a PUBREC here, and no PUBCOMP yet."""
+        """Packet Identifiers of server messages with a PUBREC on this connection, but no PUBCOMP yet."""
 
     @property
     def size(self) -> int:
-        """Bytes of the packet that is looked at."""
+        """The size of the current packet in bytes."""
         return self.stop - self.pos
 
     def knows(self) -> bool:
-        """Whether the client had received its CONNACK when it sent the packet that is looked at.
+        """True if the client had certainly received its CONNACK when it sent the current packet.
 
-        It may send before that, without knowing limits and session.
+        It may send packets earlier. Then it does not know the limits and the session.
 
         Cites: X5-packets-before-connack, X311-pipelining
         """
@@ -276,9 +276,9 @@ class Talk:
         return self.informed
 
     def has(self, sent_at: int) -> bool:
-        """Whether the client had what the server sent then, when it sent the packet that is looked at.
+        """True if the client, when it sent the current packet, had received what the server sent at `sent_at`.
 
-        It has shown that by its answers, or so much time has passed that it must have.
+        Its answers show that, or enough time has passed.
         """
         if sent_at <= self.seen_at:
             return True
@@ -286,19 +286,19 @@ class Talk:
         return self.timed and self.first_byte_at - sent_at >= patience
 
     def is_eager(self) -> bool:
-        """Whether it is a client that does not wait for its CONNACK, here or earlier: no pause shows that it has it."""
+        """True if the client ever sent before its CONNACK. Then a pause does not show that it waited for it."""
         return self.early or self.memory.eager
 
     def is_far(self) -> None:
-        """What the client sends, or is sent, may be delayed on the way, even if its address is on this machine."""
+        """Treat the client as remote: packets may be delayed on the way, even if its address is local."""
         self.memory.far = True
         self.local = False
         self.round_trip = SETTLE + FAR
 
     def measure(self) -> None:
-        """See by its CONNECT how far away the client is: that is sent when the connection is there, or soon after.
+        """Estimate the delay of the link from the CONNECT, which a client sends as soon as it is connected.
 
-        Something between that passes on connections at once, and bytes later, shows by that.
+        This also detects a proxy that opens connections at once but forwards bytes later.
         """
         took = self.first_byte_at - self.opened_at
         if took >= SLOW or self.memory.far:
@@ -308,36 +308,36 @@ class Talk:
 
     @property
     def slack(self) -> int:
-        """Nanoseconds by which a packet may come later than it was sent, where nobody can know."""
+        """Nanoseconds that a packet may be delayed on the way without this being visible."""
         return 0 if self.local else FAR
 
     def is_again(self, number: int) -> bool:
-        """Whether a PUBREL with that identifier is sent again by itself, and not because of a PUBREC that came here."""
+        """True if a PUBREL with this identifier is a resent one, and not the answer to a PUBREC of this connection."""
         found = self.memory.outgoing.get(number)
         return found is not None and found.received not in (0, self.number) and found.released != self.number
 
     def must_send(self, packet: Packet) -> bool:
-        """Whether another rule asks for it, whatever the server offers now: it is sent again.
+        """True if the packet is a resent PUBLISH, which is required whatever limits the server has now.
 
         Cites: MQTT5-4.4.0-1
         """
         return isinstance(packet, Publish) and packet.dup and self.session == RESUMED
 
     def is_fresh(self) -> bool:
-        """Whether the client knows that its session has just begun."""
+        """True if the client knows that its session is new."""
         if self.session != FRESH or self.connect is None:
             return False
         return self.connect.clean_start or self.knows()
 
     def topic_of(self, publish: Publish) -> str:
-        """The Topic Name of a PUBLISH, whatever way it is given; empty where it is not known."""
+        """Return the Topic Name of a PUBLISH, resolving a Topic Alias; empty if unknown."""
         if publish.topic or publish.properties is None:
             return publish.topic
         alias = publish.properties.topic_alias
         return "" if alias is None else self.aliases.get(alias, "")
 
     def session_expiry(self) -> int:
-        """Seconds that the session outlives the connection."""
+        """Return the seconds that the session outlives the connection."""
         connect, connack = self.connect, self.connack
         if connect is None:
             return 0
@@ -351,5 +351,5 @@ class Talk:
         return given or 0
 
     def tells_session(self) -> bool:
-        """Whether the server says in CONNACK if there was a session; that of 3.1 does not."""
+        """True if CONNACK has Session Present. In 3.1 it does not."""
         return self.version > V31

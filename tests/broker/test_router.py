@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mqtt_ref.broker.router import Entry, Match, Router
+from mqtt_ref.broker.router import Entry, Router, Subscribers
 from mqtt_ref.broker.subscription import subscriptions, without_no_local
 from mqtt_ref.broker.topics import matches, split_shared
 
@@ -26,11 +26,11 @@ FILTERS = st.one_of(PLAIN, PLAIN, st.builds("$share/{}/{}".format, st.sampled_fr
 DEEP = "/" * 65_535
 
 
-def who(match: Match) -> list[int]:
+def who(match: Subscribers) -> list[int]:
     return sorted(entry.subscriber for entry in match.plain)
 
 
-def groups(match: Match) -> dict[tuple[str, str], set[int]]:
+def groups(match: Subscribers) -> dict[tuple[str, str], set[int]]:
     return {(g.name, g.topic_filter): {m.subscriber for m in g.members()} for g in match.shared}
 
 
@@ -323,11 +323,11 @@ class TestForgetting:
         asked: list[str] = []
         secret = {1}
 
-        def refine(topic: str, match: Match) -> Match:
+        def refine(topic: str, match: Subscribers) -> Subscribers:
             asked.append(topic)
             if topic != "secret":
                 return match
-            return Match([e for e in match.plain if e.subscriber not in secret], match.shared)
+            return Subscribers([e for e in match.plain if e.subscriber not in secret], match.shared)
 
         router = Router(refine=refine)
         router.subscribe(1, "#", 0)

@@ -54,7 +54,7 @@ def test_check_shows_each_finding_in_full(trace: Path, capsys: pytest.CaptureFix
         "U+0007 in the Topic Name",
         "-> CONNECT client_id='lamp'",
         "c1",
-        "1 connection judged: 1 finding, 1 of what is only advised, of 2 rules",
+        "1 connection: 1 finding, 1 recommendation not followed, of 2 rules",
     ):
         assert part in out
 
@@ -93,7 +93,7 @@ def test_report_reads_what_serve_recorded(tmp_path: Path, capsys: pytest.Capture
     [
         (["check"], "zzz", "which side"),
         (["check"], "c000", "which side"),
-        (["report"], "{}", "line 1: this is no finding"),
+        (["report"], "{}", "line 1: this is not a finding"),
         (["report"], "x", "line 1"),
     ],
 )
@@ -113,7 +113,7 @@ def test_nothing_that_could_be_judged_is_not_clean(
     path = tmp_path / "trace.jsonl"
     path.write_text(text)
     assert main(["oracle", "check", str(path)]) == 2
-    assert "1 connection judged, 1 of them not" in capsys.readouterr().out
+    assert "1 connection, 1 not judged" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,12 +199,12 @@ def test_check_says_what_a_capture_lacks(tmp_path: Path, capsys: pytest.CaptureF
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("MQTT5-2.1.3-1: 'lamp'")
     assert out[1].startswith(
-        "not judged: connection 1 10.0.0.1:40000: 7 bytes of the server are missing behind byte 0; "
+        "not judged: connection 1 10.0.0.1:40000: 7 bytes of the server are missing after byte 0; "
     )
-    assert out[2] == "1 connection judged, 1 of them in part (bytes are missing): 1 finding, of 1 rule"
+    assert out[2] == "1 connection, 1 judged in part (bytes are missing): 1 finding, of 1 rule"
     assert main(["oracle", "check", "--json", str(path)]) == 1
     (hole,) = json.loads(capsys.readouterr().out)["holes"]
-    assert hole.pop("unjudged").startswith("from there on nothing is judged that depends on the server")
+    assert hole.pop("unjudged").startswith("from there on, nothing is judged that depends on the server")
     assert hole == {
         "conn": "1 10.0.0.1:40000",
         "remote": "10.0.0.1:40000",
@@ -233,7 +233,7 @@ def test_serve_records_and_ends_with_1(tmp_path: Path) -> None:
         process.kill()
     assert process.returncode == 1
     assert "MQTT5-2.1.3-1: 'lamp' on connection 1" in err
-    assert "1 connection judged: 1 finding, of 1 rule" in err
+    assert "1 connection: 1 finding, of 1 rule" in err
     assert json.loads(path.read_text())["rule"] == "MQTT5-2.1.3-1"
 
 

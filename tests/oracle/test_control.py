@@ -104,7 +104,7 @@ def test_rules_are_replaced_and_added(api: Api) -> None:
     assert api("GET", f"{path}/rules")[1]["rules"][1]["when"]["from"] == "Y"
     assert api("POST", f"{path}/rules", {"rules": [two]}) == (
         409,
-        {"status": 409, "title": "Conflict", "detail": "two rules are called 'two'"},
+        {"status": 409, "title": "Conflict", "detail": "two rules have the name 'two'; names must be unique"},
     )
     status, problem = api("PUT", f"{path}/rules", {"rules": [{"when": {}, "do": {"type": "dropp"}}]})
     assert (status, "$.rules[0].do.type" in problem["detail"]) == (400, True)
@@ -125,7 +125,7 @@ def test_the_broker_publishes_and_its_clock_leaps(api: Api) -> None:
 def test_there_are_only_so_many_brokers(api: Api) -> None:
     paths = [api.start()[0] for _ in range(3)]
     status, problem = api("POST", "/v1/brokers", {})
-    assert (status, problem["detail"]) == (429, "3 brokers run, and no more may: delete one")
+    assert (status, problem["detail"]) == (429, "3 brokers run, which is the maximum: delete one first")
     assert len(api("GET", "/v1/brokers")[1]["brokers"]) == 3
     assert api("DELETE", paths[0])[0] == 204
     _, port = api.start()

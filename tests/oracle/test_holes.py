@@ -134,9 +134,9 @@ class Hand:
 
 
 WHO = "connection 1 10.0.0.1:40000: "
-OF_CLIENT = "nothing that the client did from there on is judged"
+OF_CLIENT = "nothing that the client does after that is judged"
 OF_SERVER = (
-    "from there on nothing is judged that depends on the server: acknowledgements, Packet Identifiers, flow control, "
+    "from there on, nothing is judged that depends on the server: acknowledgements, Packet Identifiers, flow control, "
     "sessions, Keep Alive"
 )
 
@@ -149,7 +149,7 @@ def test_what_the_server_said_last_is_missing() -> None:
     hand.say(CLIENT, FLAGS)
     assert hand.judged() == (
         [RULE_OF_FLAGS],
-        [f"{WHO}8 bytes of the server are missing behind byte 5; {OF_SERVER}"],
+        [f"{WHO}8 bytes of the server are missing after byte 5; {OF_SERVER}"],
     )
 
 
@@ -170,7 +170,7 @@ def test_behind_a_hole_in_what_the_client_sent_no_packet_is_looked_for() -> None
     hand.say(SERVER, MESSAGE)
     assert hand.judged() == (
         [],
-        [f"{WHO}50 bytes of the client are missing behind byte 16; {OF_CLIENT}"],
+        [f"{WHO}50 bytes of the client are missing after byte 16; {OF_CLIENT}"],
     )
 
 
@@ -193,7 +193,7 @@ def test_a_segment_that_was_cut_short_is_a_hole() -> None:
     hand.say(CLIENT, FLAGS)
     rules, holes = hand.judged()
     assert rules == []
-    assert holes == [f"{WHO}66 bytes of the client are missing behind byte 46; {OF_CLIENT}"]
+    assert holes == [f"{WHO}66 bytes of the client are missing after byte 46; {OF_CLIENT}"]
 
 
 def test_an_answer_recorded_before_what_it_answers() -> None:
@@ -216,10 +216,10 @@ def test_one_direction_alone(side: int) -> None:
     rules, (hole,) = hand.judged()
     if side == CLIENT:
         assert rules == [RULE_OF_FLAGS]
-        assert hole == f"{WHO}13 bytes of the server are missing behind byte 0; {OF_SERVER}"
+        assert hole == f"{WHO}13 bytes of the server are missing after byte 0; {OF_SERVER}"
     else:
         assert rules == []
-        assert hole == (f"{WHO}16 bytes of the client are missing behind byte 0; nothing of this connection is judged")
+        assert hole == (f"{WHO}16 bytes of the client are missing after byte 0; nothing of this connection is judged")
 
 
 def test_a_client_that_may_have_been_here_meanwhile() -> None:

@@ -202,7 +202,7 @@ def test_a_client_may_send_again_one_by_one() -> None:
     stage.pass_time(12)
     stage.client.send(Pingreq())
     assert "MQTT5-4.4.0-1" in stage.rules()
-    assert [finding.seen for finding in stage.findings] == ["PUBLISH 3 ('c') was not, for 10 s"]
+    assert [finding.seen for finding in stage.findings] == ["PUBLISH 3 ('c') was not sent again in 10 s"]
 
 
 def test_who_is_refused_may_say_goodbye() -> None:

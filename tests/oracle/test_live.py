@@ -206,7 +206,7 @@ def test_a_client_that_does_not_offer_the_sub_protocol_goes_on_and_is_named(offe
     (finding,) = judge.findings
     assert finding.rule == RULE[version]
     assert finding.level == ("should" if version == 3 else "must")
-    assert finding.seen == f"it offers {offers[0] if offers else 'none'}"
+    assert finding.seen == f"the client offers {offers[0] if offers else 'none'}"
 
 
 def test_a_broker_that_closes_refuses_the_handshake() -> None:

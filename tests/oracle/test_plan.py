@@ -86,13 +86,13 @@ rules:
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        ("{when: {to: X, from: Y}, do: {type: drop}}", "2:6: rules[0].when: a packet goes `to` a client or comes"),
-        ("{when: {}, do: {type: replace}}", "2:16: rules[0].do: a packet is said in one of three ways"),
-        ("{when: {}, do: {type: replace, illegal: NONE}}", "'NONE' is no name of an illegal packet"),
+        ("{when: {to: X, from: Y}, do: {type: drop}}", "2:6: rules[0].when: `to` and `from` (in Python: `by`) exclude"),
+        ("{when: {}, do: {type: replace}}", "2:16: rules[0].do: give the packet as exactly one of"),
+        ("{when: {}, do: {type: replace, illegal: NONE}}", "there is no illegal packet 'NONE'"),
         ("{when: {}, do: {type: replace, packet: {type: PUBLISH}}}", "PUBLISH lacks what it cannot be without"),
-        ("{when: {}, do: {type: corrupt}}", "what is corrupted is either a byte"),
-        ("{when: {packet: PUBACK}, do: {type: refuse}}", "`limit` and `refuse` belong to a CONNECT"),
-        ("{when: {topic: a/#/b}, do: {type: drop}}", "'a/#/b' is no topic filter"),
+        ("{when: {}, do: {type: corrupt}}", "`corrupt` needs exactly one of `at`"),
+        ("{when: {packet: PUBACK}, do: {type: refuse}}", "`limit` and `refuse` need `packet: CONNECT`"),
+        ("{when: {topic: a/#/b}, do: {type: drop}}", "`topic` is 'a/#/b', which is not a valid Topic Filter"),
     ],
 )
 def test_what_its_parts_say_together_is_wrong(tmp_path: Path, rule: str, text: str) -> None:
@@ -103,4 +103,4 @@ def test_what_its_parts_say_together_is_wrong(tmp_path: Path, rule: str, text: s
 def test_two_rules_of_one_name(tmp_path: Path) -> None:
     rule = "{name: x, when: {}, do: {type: drop}}"
     (found,) = said(tmp_path, f"rules:\n  - {rule}\n  - {rule}\n")
-    assert "two rules are called 'x'" in found
+    assert "two rules have the name 'x'" in found

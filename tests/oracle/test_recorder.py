@@ -22,7 +22,7 @@ def test_the_oldest_go_first_and_are_counted() -> None:
         recorder.packet(1, "in", Publish(str(number)), bytes(10), 5, "melon")
     assert [one.number for one in recorder.seen()] == [3, 4]
     assert recorder.dropped == 2
-    assert recorder.written().startswith("(2 earlier events are not kept)\n")
+    assert recorder.written().startswith("(2 earlier events were dropped)\n")
     recorder.clear()
     assert recorder.seen() == []
     assert recorder.written() == ""
@@ -78,5 +78,5 @@ def test_a_property_that_the_packet_does_not_have() -> None:
     assert matches(Connect("melon", protocol_version=4), {"session_expiry_interval": None})
     with pytest.raises(TypeError, match="Pingreq has no field 'topic'"):
         check_fields(Pingreq, ["topic"])
-    with pytest.raises(TypeError, match=r"Publish has no field 'topik'; there are topic, .*topic_alias"):
+    with pytest.raises(TypeError, match=r"Publish has no field 'topik'; it has topic, .*topic_alias"):
         check_fields(Publish, ["topic", "topik"])

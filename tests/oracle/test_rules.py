@@ -233,7 +233,7 @@ def test_an_answer_that_a_version_does_not_have_is_none() -> None:
         (lambda: Condition(connected="X", count=0), "count of Condition: "),
     ],
 )
-def test_what_is_said_from_python_is_checked_as_a_file_is(make: Callable[[], object], said: str) -> None:
+def test_objects_built_in_python_are_validated_like_a_file(make: Callable[[], object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
 

@@ -139,7 +139,7 @@ def test_what_was_sent_with_the_connack_at_hand_is_behind_what_came_before_that(
     line.sent(one(2))
     line.open(RESUMED)
     line.sent(one(2, True), one(1, True))
-    assert line.seen == ["Packet Identifier 1 behind a later one"]
+    assert line.seen == ["Packet Identifier 1 after a later message"]
 
 
 def test_the_others_are_still_compared() -> None:
@@ -150,7 +150,7 @@ def test_the_others_are_still_compared() -> None:
     line.sent(one(1, True), one(2, True), one(3, True))
     line.open(RESUMED)
     line.sent(one(3, True), one(1, True), one(2, True))
-    assert line.seen == ["Packet Identifier 2 behind a later one"]
+    assert line.seen == ["Packet Identifier 2 after a later message"]
 
 
 # ---------------------------------------------------------------- what an earlier connection left
@@ -565,9 +565,9 @@ def test_a_ping_without_answer_may_be_followed_by_a_message_and_the_end() -> Non
 def test_a_pubrel_says_what_is_wrong_with_it(version: int) -> None:
     unasked = {V5: "MQTT5-4.3.3-4", V311: "MQTT311-4.3.3-1"}[version]
     for before, acknowledgement, seen in (
-        (one(1), None, "PUBREL 1: the message with it is of QoS 1"),
-        (one(1), Puback(1), "PUBREL 1: the message with it was of QoS 1, and is acknowledged"),
-        (one(1, qos=2), None, "PUBREL 1: the message with it has no PUBREC yet"),
+        (one(1), None, "PUBREL 1: the message with this identifier is of QoS 1"),
+        (one(1), Puback(1), "PUBREL 1: the message with this identifier was of QoS 1, and is acknowledged"),
+        (one(1, qos=2), None, "PUBREL 1: the message with this identifier has no PUBREC yet"),
     ):
         line = Line(version).open(Connack(), clean_start=True)
         line.sent(before)
@@ -587,7 +587,7 @@ def test_a_pubrel_that_is_sent_twice_is_sent_once_more() -> None:
     assert not line.rules
     line.sent(Pubrel(1))
     assert line.rules == ["MQTT5-4.4.0-1"]
-    assert line.seen == ["PUBREL 1 once more"]
+    assert line.seen == ["PUBREL 1 again"]
 
 
 def test_a_message_with_the_payload_of_another_is_not_that_one() -> None:

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""Proof that the judge can accuse: a client that keeps every rule, and what it does when it is told not to."""
+"""Faulty clients, which prove that the judge detects each breach: a correct client whose rules can be switched off."""
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m mqtt_ref.oracle.faults`: plays every faulty client, and says by rule which are caught."""
+"""`python -m mqtt_ref.oracle.faults`: play every faulty client, and report by rule which are caught."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mqtt_ref.wire.statements import STATEMENTS
 __all__ = ["as_json", "main", "score"]
 
 MODULES = (connecting, sending, receiving)
-"""Imported for the faults that they register."""
+"""Imported to register their faults."""
 BAR = 95.0
-"""Percent of the rules."""
+"""The percentage of rules that must be caught."""
 
 
 def score() -> tuple[dict[str, list[bool]], list[str]]:
-    """By statement: for each fault that breaks it, whether that was said; and the names of those that were missed."""
+    """Return by statement, for each fault that breaks it, if it was caught; and descriptions of the missed faults."""
     found: dict[str, list[bool]] = defaultdict(list)
     missed: list[str] = []
     for fault in FAULTS:
@@ -47,9 +47,9 @@ def score() -> tuple[dict[str, list[bool]], list[str]]:
 
 
 def as_json(found: dict[str, list[bool]], missed: list[str]) -> dict[str, Any]:
-    """The score as it is kept: by rule how often its faulty clients were played, and how often it was named.
+    """Return the score as JSON: by rule how often its faulty clients were played, and how often it was named.
 
-    `share` is that of the rules, of all that have a detector, whose faulty clients were all caught, in percent.
+    `share` is the percentage of rules whose faulty clients were all caught, among the rules with a detector.
     """
     unplayed = sorted(one for one in decided() if one not in found)
     caught = sum(all(named) for named in found.values())
@@ -64,10 +64,10 @@ def as_json(found: dict[str, list[bool]], missed: list[str]) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the score; 1 if it is below the bar."""
+    """Print the score. Return 1 if it is below the bar, otherwise 0."""
     parser = argparse.ArgumentParser(prog="python -m mqtt_ref.oracle.faults", description=__doc__)
-    parser.add_argument("-q", "--brief", action="store_true", help="only what was missed, and the score")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="keep the score by rule in FILE, as JSON")
+    parser.add_argument("-q", "--brief", action="store_true", help="print only missed faults and the score")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the score by rule to FILE, as JSON")
     args = parser.parse_args(argv)
     form = as_json(*score())
     rules = form["rules"]
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _text(form: dict[str, Any]) -> str:
-    """JSON with one rule in a line."""
+    """Return the JSON text, with one rule per line."""
     rules = ",\n".join(f"  {json.dumps(one)}: {json.dumps(row)}" for one, row in form["rules"].items())
     head = json.dumps({**form, "rules": {}}, indent=1)
     return head.replace('"rules": {}', f'"rules": {{\n{rules}\n }}') + "\n"

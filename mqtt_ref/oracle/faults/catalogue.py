@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The faulty clients: what each does, and the statements that it must be found to break."""
+"""The catalogue of faulty clients: what each does, and the statements that the judge must report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Play = Callable[[Stage], None]
 
 
 class Fault(NamedTuple):
-    """One faulty client: the switches it has on, what it does, and by version what it must be accused of."""
+    """One faulty client: its switches, what it does, and the statements that it breaks."""
 
     id: str
     breaks: tuple[str, ...]
@@ -28,7 +28,7 @@ class Fault(NamedTuple):
     play: Play
 
     def expected(self, version: int) -> tuple[str, ...]:
-        """The statements of that version that have to be named."""
+        """Return the statements of this version that the judge must report."""
         return tuple(one for one in self.breaks if one.startswith(PREFIXES[version]))
 
 
@@ -38,7 +38,7 @@ FAULTS: list[Fault] = []
 def fault(
     *breaks: str, switches: tuple[str, ...] = (), versions: tuple[int, ...] = (V5, V311)
 ) -> Callable[[Play], Play]:
-    """Register a fault; it runs in those versions of which it breaks a statement."""
+    """Register a fault. It runs in those of `versions` in which it breaks a statement."""
 
     def register(play: Play) -> Play:
         able = tuple(v for v in versions if any(one.startswith(PREFIXES[v]) for one in breaks))
@@ -50,20 +50,20 @@ def fault(
 
 
 def from_vectors() -> Iterator[tuple[Vector, tuple[str, ...]]]:
-    """Every malformed packet of a client, with what it breaks: the faults that are rows of the tables."""
+    """Return the faults derived from the tables: every malformed packet of a client, with the statements it breaks."""
     for vector in vectors():
         if vector.sender != CLIENT or not vector.statement or STATEMENTS[vector.statement].level == "may":
             continue
         if codec.is_private(vector, vector.data):
             continue
         if vector.version == 0 and vector.data[0] >> 4 != CONNECT:
-            yield vector, ("MQTT5-3.1.0-1",)  # whatever else is wrong with it, it comes first
+            yield vector, ("MQTT5-3.1.0-1",)  # whatever else is wrong, it is not a CONNECT
         else:
             yield vector, codec.broken_by(vector)
 
 
 def play_vector(vector: Vector) -> set[str]:
-    """Have a client send it, first thing on a connection or after a CONNECT; returns what was found broken."""
+    """Let a client send the packet, as the first one or after a CONNECT. Return the statements found broken."""
     limits: dict[str, Any] = {}
     stage = Stage(vector.version or V5)
     if vector.version:

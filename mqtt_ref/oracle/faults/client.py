@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A small client that keeps every rule that binds clients, except those that it is told to break."""
+"""A small client that follows every rule for clients, except those that are switched off."""
 
 from __future__ import annotations
 
@@ -44,29 +44,29 @@ SWITCHES: Final = frozenset(
         "wrong-identifier-in-ack",
     }
 )  # fmt: skip
-"""The rules that can be switched off, by name of what the client then does."""
+"""The rules that can be switched off, named by what the client then does."""
 
 
 class Refused(Exception):
-    """A rule of the standard forbids what the client was asked to do."""
+    """Raised if a rule of the standard forbids the requested action."""
 
 
 class Client:
-    """One client with its session, from one connection to the next; no socket, no clock.
+    """One client with its session, over several connections; no socket, no clock.
 
-    What it wants to send is in `out`; `receive` takes what comes, `tick` lets time pass. `now` is in nanoseconds.
-    `faults` are names of `SWITCHES`: rules that it does not keep.
+    `out` holds the bytes to send. `receive` handles received bytes, `tick` the passing of time. `now` is in
+    nanoseconds. `faults` are names of `SWITCHES`: rules that the client breaks.
     """
 
     def __init__(self, client_id: str = "c", version: int = V5, faults: frozenset[str] = frozenset()) -> None:
         unknown = faults - SWITCHES
         if unknown:
-            raise ValueError(f"there is no switch {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown switch {', '.join(sorted(unknown))}; see SWITCHES")
         self.client_id = client_id
         self.version = version
         self.faults = faults
         self.outgoing: dict[int, Publish | Pubrel] = {}
-        """What is not acknowledged: a PUBLISH, or the PUBREL behind it, in the order of first sending."""
+        """Unacknowledged packets: a PUBLISH, or the PUBREL that followed it, in the original order."""
         self.expiries: dict[int, int] = {}
         self.messages: list[Publish] = []
         self.now = 0
@@ -75,7 +75,7 @@ class Client:
         self._begin()
 
     def _begin(self) -> None:
-        """A new connection: what no session holds is as it was at first."""
+        """Reset the state that does not belong to the session, for a new connection."""
         self.out: list[bytes] = []
         self.decoder = Decoder(self.version, SERVER)
         self.connack: Connack | None = None
@@ -93,7 +93,7 @@ class Client:
     # ---------------------------------------------------------------- asked by the application
 
     def connect(self, **fields: Any) -> None:
-        """Begin a connection with a CONNECT; `fields` as those of `Connect`."""
+        """Begin a connection with a CONNECT; `fields` are those of `Connect`."""
         self._begin()
         self.open = True
         fields.setdefault("clean_start", True)
@@ -104,10 +104,10 @@ class Client:
         self.send(self.connect_packet)
 
     def publish(self, topic: str, payload: bytes = b"", qos: int = 0, **more: Any) -> None:
-        """Publish, or wait for the quota.
+        """Publish a message; at QoS 1 and 2, wait for quota if needed.
 
         Raises:
-            Refused: the server does not take such a message.
+            Refused: the server does not accept such a message.
         """
         packet = Publish(topic, payload, qos, **more)
         self._allowed(packet)
@@ -139,7 +139,7 @@ class Client:
                 raise Refused("the message is larger than the server takes")
 
     def publish_short(self, topic: str, payload: bytes = b"") -> None:
-        """Publish at QoS 0 by Topic Alias, set with the first message of a topic."""
+        """Publish at QoS 0 with a Topic Alias, which is set by the first message of a topic."""
         if topic in self.aliases:
             self.publish("", payload, properties=PublishProperties(topic_alias=self.aliases[topic]))
         else:
@@ -148,7 +148,7 @@ class Client:
             self.aliases[topic] = alias
 
     def subscribe(self, topic_filter: str, qos: int = 0, identifier: int = 0, **options: Any) -> None:
-        """Subscribe.
+        """Subscribe to a Topic Filter.
 
         Raises:
             Refused: the server does not offer such subscriptions.
@@ -173,23 +173,23 @@ class Client:
         self.send(packet)
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Unsubscribe."""
+        """Unsubscribe from a Topic Filter."""
         packet_id = self._take()
         self.pending.add(packet_id)
         self.send(Unsubscribe(packet_id, [topic_filter]))
 
     def ping(self) -> None:
-        """PINGREQ, if there is still a connection."""
+        """Send a PINGREQ if connected."""
         if self.open:
             self.send(Pingreq())
 
     def disconnect(self, reason_code: int = 0, **more: Any) -> None:
-        """Say goodbye, and close."""
+        """Send a DISCONNECT and close."""
         self.send(Disconnect(reason_code, **more))
         self.open = False
 
     def authenticate(self, reason_code: int, data: bytes | None = None) -> None:
-        """AUTH, with the method of the CONNECT."""
+        """Send an AUTH with the Authentication Method of the CONNECT."""
         properties = self.connect_packet.properties
         method = properties.authentication_method if properties is not None else None
         if "own-method" in self.faults:
@@ -199,30 +199,30 @@ class Client:
     # ---------------------------------------------------------------- the protocol
 
     def send(self, packet: Packet) -> None:
-        """Send it as it is."""
+        """Send a packet without any check."""
         self.send_raw(encode(self.version, packet))
 
     def send_raw(self, data: bytes) -> None:
-        """Send these bytes, packets or not."""
+        """Send any bytes."""
         self.out.append(data)
         self.last_sent = self.now
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Handle the loss of the connection."""
         self.open = False
 
     def tick(self, now: int) -> None:
-        """Time passes: a PINGREQ where nothing else was sent."""
+        """Advance the time to `now`, and send a PINGREQ if one is due."""
         self.now = now
         if self.open and self.keep_alive and "no-ping" not in self.faults and self.due() <= now:
             self.ping()
 
     def due(self) -> int:
-        """When the next packet has to be sent at the latest."""
+        """Return when the next packet has to be sent at the latest."""
         return self.last_sent + self.keep_alive * SECOND
 
     def receive(self, data: bytes, now: int) -> None:
-        """Bytes of the server."""
+        """Handle bytes of the server."""
         self.now = now
         if "no-ping-when-receiving" in self.faults:
             self.last_sent = now
@@ -283,7 +283,7 @@ class Client:
         self._flow()
 
     def resend(self) -> None:
-        """Everything that is not acknowledged, once more."""
+        """Send all unacknowledged packets again."""
         packets = list(self.outgoing.values())
         if "resend-order" in self.faults:
             packets.reverse()
@@ -296,7 +296,7 @@ class Client:
             self.send(packet)
 
     def _flow(self) -> None:
-        """Send what waits, as far as the quota goes."""
+        """Send waiting messages as far as the quota allows."""
         while self.waiting and (self.quota > 0 or "quota" in self.faults):
             packet = self.waiting.popleft()
             packet.packet_id = self._take()
@@ -309,7 +309,7 @@ class Client:
             self.send(packet)
 
     def _take(self) -> int:
-        """A Packet Identifier that is not in use."""
+        """Take a Packet Identifier that is not in use."""
         if "identifiers" in self.faults:
             return 1
         while self._next in self.outgoing or self._next in self.pending:
@@ -338,7 +338,7 @@ class Client:
         self._answer("pubrel", Pubrel(number))
 
     def _answer(self, kind: str, packet: Packet) -> None:
-        """Answer at once, or with the switch two by two, the second first."""
+        """Answer at once; with the switch, answer in pairs, the second packet first."""
         if "acks-at-will" in self.faults:
             return
         if f"{kind}-order" not in self.faults:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of the connection itself: its beginning, keep alive, authentication, text, the end."""
+"""Faults of the connection itself: beginning, Keep Alive, authentication, text, end."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def identifier_too_long(stage: Stage) -> None:
 
 @fault("X31-user-name-length", "X31-password-length", versions=(V31,))
 def long_credentials(stage: Stage) -> None:
-    """Sends more than twelve characters of each."""
+    """Sends a User Name and a Password of more than twelve characters."""
     stage.raw(encode(V31, Connect("c", protocol_version=V31, username="u" * 13, password=b"p" * 13)))
 
 
@@ -86,7 +86,7 @@ def password_alone(stage: Stage) -> None:
 
 @fault("X31-will-message-ascii", versions=(V31,))
 def will_message_of_bytes(stage: Stage) -> None:
-    """Leaves a Will Message that is not ASCII."""
+    """Sends a Will Message that is not ASCII."""
     stage.raw(encode(V31, Connect("c", protocol_version=V31, will=Will("t", b"\xff"))))
 
 
@@ -111,7 +111,7 @@ def no_ping(stage: Stage) -> None:
 
 @fault("MQTT5-3.1.2-20", "MQTT311-3.1.2-23", switches=("no-ping-when-receiving",))
 def no_ping_while_receiving(stage: Stage) -> None:
-    """Takes what it receives for a sign of its own life."""
+    """Sends no PINGREQ while it receives packets."""
     stage.connect(keep_alive=10)
     for _ in range(4):
         stage.pass_time(5)
@@ -137,7 +137,7 @@ def ping_while_authenticating(stage: Stage) -> None:
 
 @fault("MQTT5-4.12.0-7", "X5-auth-other-method")
 def auth_without_method(stage: Stage) -> None:
-    """Sends an AUTH that its CONNECT did not prepare."""
+    """Sends an AUTH after a CONNECT without Authentication Method."""
     stage.connect()
     stage.client.send(Auth(RE_AUTHENTICATE, AuthProperties(authentication_method="m")))
 
@@ -159,21 +159,21 @@ def renewal_by_another_method(stage: Stage) -> None:
 
 @fault("MQTT5-4.12.0-3", switches=("renew-in-answer",))
 def renewal_as_the_answer(stage: Stage) -> None:
-    """Answers an AUTH with 0x19."""
+    """Answers an AUTH with Reason Code 0x19."""
     stage.client.connect(properties=METHOD)
     stage.says(Auth(CONTINUE_AUTHENTICATION, AuthProperties(authentication_method="m")))
 
 
 @fault("MQTT5-4.12.1-1")
 def renewal_before_the_connack(stage: Stage) -> None:
-    """Re-authenticates what is not authenticated."""
+    """Re-authenticates before it is authenticated."""
     stage.client.connect(properties=METHOD)
     stage.client.authenticate(RE_AUTHENTICATE)
 
 
 @fault("X5-auth-success-server")
 def auth_that_succeeds(stage: Stage) -> None:
-    """Says Success, which only the server may."""
+    """Sends AUTH with Success, which only the server may."""
     stage.connect(Connack(properties=ConnackProperties(authentication_method="m")), properties=METHOD)
     stage.client.authenticate(0)
 
@@ -190,14 +190,14 @@ def control_character(stage: Stage) -> None:
 
 @fault("X5-payload-format-utf8")
 def payload_that_is_no_text(stage: Stage) -> None:
-    """Says that a payload is UTF-8 which is not."""
+    """Declares a payload as UTF-8 that is not."""
     stage.connect()
     stage.client.publish("a", b"\xff", properties=PublishProperties(payload_format_indicator=1))
 
 
 @fault("X5-will-payload-format-utf8")
 def will_that_is_no_text(stage: Stage) -> None:
-    """The same of a Will Payload."""
+    """The same with a Will Payload."""
     stage.connect(will=Will("t", b"\xff", properties=WillProperties(payload_format_indicator=1)))
 
 
@@ -230,7 +230,7 @@ def text_frame(stage: Stage) -> None:
 
 @fault("MQTT5-3.14.4-1", "MQTT311-3.14.4-2")
 def ping_behind_the_disconnect(stage: Stage) -> None:
-    """Goes on behind its DISCONNECT."""
+    """Sends a packet after its DISCONNECT."""
     stage.connect()
     stage.client.disconnect()
     stage.client.send(Pingreq())
@@ -238,7 +238,7 @@ def ping_behind_the_disconnect(stage: Stage) -> None:
 
 @fault("MQTT5-3.14.4-2", "MQTT311-3.14.4-1")
 def open_behind_the_disconnect(stage: Stage) -> None:
-    """Leaves the connection open."""
+    """Leaves the connection open after its DISCONNECT."""
     stage.connect()
     stage.client.disconnect()
     stage.pass_time(6)
@@ -246,7 +246,7 @@ def open_behind_the_disconnect(stage: Stage) -> None:
 
 @fault("MQTT5-4.13.2-1")
 def open_behind_an_error(stage: Stage) -> None:
-    """Leaves the connection open behind a DISCONNECT that names an error."""
+    """Leaves the connection open after a DISCONNECT with an error."""
     stage.connect()
     stage.client.disconnect(PROTOCOL_ERROR)
     stage.pass_time(6)
@@ -254,27 +254,27 @@ def open_behind_an_error(stage: Stage) -> None:
 
 @fault("MQTT5-4.13.2-1", switches=("go-on-when-refused",))
 def on_when_refused(stage: Stage) -> None:
-    """Goes on when its CONNECT was refused."""
+    """Sends a packet after its CONNECT was refused."""
     stage.connect(Connack(NOT_AUTHORIZED))
 
 
 @fault("X5-disconnect-session-expiry-after-zero")
 def session_that_comes_late(stage: Stage) -> None:
-    """Wants its session kept when it disconnects, but not when it connected."""
+    """Sets a Session Expiry Interval in DISCONNECT after 0 in CONNECT."""
     stage.connect()
     stage.client.disconnect(0, properties=DisconnectProperties(session_expiry_interval=10))
 
 
 @fault("X5-disconnect-server-codes")
 def reason_of_a_server(stage: Stage) -> None:
-    """Disconnects because the server shuts down."""
+    """Disconnects with the Reason Code of a server that shuts down."""
     stage.connect()
     stage.client.send(Disconnect(SERVER_SHUTTING_DOWN))
 
 
 @fault("MQTT5-3.3.2-10")
 def alias_refused(stage: Stage) -> None:
-    """Does not take an alias that it allows."""
+    """Refuses a Topic Alias that it allows."""
     stage.connect(properties=ConnectProperties(topic_alias_maximum=5))
     stage.says(Publish("t", b"", properties=PublishProperties(topic_alias=5)))
     stage.client.disconnect(TOPIC_ALIAS_INVALID)

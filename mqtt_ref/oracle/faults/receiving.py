@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of a client that receives: acknowledgements of the wrong kind, for nothing, or out of order."""
+"""Faults of a receiving client: acknowledgements of the wrong type, for no packet, or out of order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__: list[str] = []
 
 
 def message(qos: int, number: int) -> Publish:
-    """A message of the server."""
+    """Return a message of the server."""
     return Publish("t", b"", qos, packet_id=number)
 
 
@@ -63,7 +63,7 @@ def puback_twice(stage: Stage) -> None:
 
 @fault("MQTT5-4.3.3-11", "MQTT311-4.3.3-2")
 def pubcomp_unasked(stage: Stage) -> None:
-    """Sends a PUBCOMP where there was no PUBREL."""
+    """Sends a PUBCOMP without a PUBREL."""
     stage.connect()
     stage.says(message(2, 1))
     stage.client.send(Pubcomp(2))

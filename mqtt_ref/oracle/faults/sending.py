@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of a client that sends messages: identifiers, sending again, flow control, aliases, size, what is refused."""
+"""Faults of a sending client: identifiers, retransmission, flow control, aliases, size, features not offered."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ RESUMED = Connack(session_present=True)
 
 
 def lasting(stage: Stage) -> dict[str, Any]:
-    """CONNECT fields of a session that outlives the connection."""
+    """Return CONNECT fields for a session that outlives the connection."""
     if stage.version == V5:
         return {"clean_start": False, "properties": ConnectProperties(session_expiry_interval=LONG)}
     return {"clean_start": False}
 
 
 def interrupted(stage: Stage, *publishes: tuple[str, int]) -> None:
-    """Messages that are sent, and a connection that breaks before they are acknowledged."""
+    """Send messages, and break the connection before they are acknowledged."""
     stage.connect(**lasting(stage))
     for topic, qos in publishes:
         stage.client.publish(topic, topic.encode(), qos)
@@ -51,7 +51,7 @@ def interrupted(stage: Stage, *publishes: tuple[str, int]) -> None:
 
 
 def fill(stage: Stage) -> PublishProperties | None:
-    """Properties that a message of 5.0 may have."""
+    """Return properties for a message of 5.0."""
     return PublishProperties(message_expiry_interval=5) if stage.version == V5 else None
 
 
@@ -79,7 +79,7 @@ def one_identifier_for_two_qos2_messages(stage: Stage) -> None:
 
 @fault("MQTT5-4.3.3-5", "MQTT311-4.3.3-1", switches=("identifiers",))
 def identifier_again_before_pubcomp(stage: Stage) -> None:
-    """Takes an identifier again that waits for its PUBCOMP."""
+    """Reuses an identifier that waits for its PUBCOMP."""
     stage.connect()
     stage.client.publish("a", b"1", 2)
     stage.says(Pubrec(1))
@@ -110,7 +110,7 @@ def one_identifier_for_two_subscribes(stage: Stage) -> None:
     stage.client.unsubscribe("b")
 
 
-# ---------------------------------------------------------------- sending again
+# ---------------------------------------------------------------- retransmission
 
 
 @fault("MQTT5-3.3.1-1", "MQTT311-3.3.1-1", switches=("no-dup",))
@@ -145,7 +145,7 @@ def again_on_the_same_connection(stage: Stage) -> None:
 
 @fault("MQTT5-4.4.0-1")
 def again_after_the_puback(stage: Stage) -> None:
-    """Sends a message again that is acknowledged."""
+    """Sends an acknowledged message again."""
     stage.connect()
     stage.client.publish("a", b"1", 1)
     stage.says(Puback(1))
@@ -154,7 +154,7 @@ def again_after_the_puback(stage: Stage) -> None:
 
 @fault("MQTT5-4.4.0-2")
 def again_after_a_refusal(stage: Stage) -> None:
-    """Sends a message again that the server has refused."""
+    """Sends a message again after the server has refused it."""
     stage.connect()
     stage.client.publish("a", b"1", 1)
     stage.says(Puback(1, QUOTA_EXCEEDED))
@@ -163,7 +163,7 @@ def again_after_a_refusal(stage: Stage) -> None:
 
 @fault("MQTT5-4.3.3-6", "MQTT311-4.3.3-1")
 def publish_behind_its_pubrel(stage: Stage) -> None:
-    """Sends a PUBLISH again whose PUBREL was sent."""
+    """Sends a PUBLISH again after its PUBREL."""
     stage.connect(**lasting(stage))
     stage.client.publish("a", b"1", 2)
     stage.says(Pubrec(1))
@@ -183,7 +183,7 @@ def pubrel_twice(stage: Stage) -> None:
 
 @fault("MQTT5-4.4.0-1")
 def pubrel_behind_its_pubcomp(stage: Stage) -> None:
-    """Sends a PUBREL again whose PUBCOMP has come."""
+    """Sends a PUBREL again after its PUBCOMP."""
     stage.connect()
     stage.client.publish("a", b"1", 2)
     stage.says(Pubrec(1))
@@ -234,14 +234,14 @@ def pubrel_without_a_session(stage: Stage) -> None:
 
 @fault("MQTT5-3.1.2-4", "MQTT311-3.1.2-6", switches=("keep-lapsed",))
 def again_after_a_clean_start(stage: Stage) -> None:
-    """Sends messages of the session that it had the server discard."""
+    """Sends messages of the session that its Clean Start has discarded."""
     interrupted(stage, ("a", 1))
     stage.connect(clean_start=True)
 
 
 @fault("MQTT5-4.6.0-1", "MQTT311-4.6.0-1", switches=("resend-order",))
 def again_in_another_order(stage: Stage) -> None:
-    """Sends again, the last message first."""
+    """Sends messages again, the last one first."""
     interrupted(stage, ("a", 1), ("b", 2), ("c", 1))
     stage.connect(RESUMED, **lasting(stage))
 
@@ -251,7 +251,7 @@ def again_in_another_order(stage: Stage) -> None:
     switches=("forget",),
 )  # fmt: skip
 def not_again(stage: Stage) -> None:
-    """Does not send again when its session is resumed."""
+    """Does not send messages again when its session is resumed."""
     interrupted(stage, ("a", 1))
     stage.connect(RESUMED, **lasting(stage))
     stage.pass_time(11)
@@ -260,7 +260,7 @@ def not_again(stage: Stage) -> None:
 
 @fault("MQTT5-4.3.3-7", switches=("drop-expired",))
 def expired_is_not_sent_again(stage: Stage) -> None:
-    """Drops a message that it has sent, because it expired."""
+    """Drops a message that it has sent, as it has expired."""
     stage.connect(**lasting(stage))
     stage.client.publish("a", b"1", 2, properties=fill(stage))
     stage.drop()
@@ -272,7 +272,7 @@ def expired_is_not_sent_again(stage: Stage) -> None:
 
 @fault("MQTT5-3.2.2-4", switches=("go-on-with-strange-session",))
 def session_that_cannot_be(stage: Stage) -> None:
-    """Goes on when the server has a session after Clean Start 1."""
+    """Continues when the server has a session after Clean Start 1."""
     stage.connect(RESUMED, clean_start=True)
     stage.client.ping()
 
@@ -282,7 +282,7 @@ def session_that_cannot_be(stage: Stage) -> None:
 
 @fault("MQTT5-3.3.4-7", "MQTT5-4.9.0-1", "MQTT5-4.9.0-2", switches=("quota",))
 def more_than_receive_maximum(stage: Stage) -> None:
-    """Sends three messages to a server that takes two."""
+    """Sends three messages to a server whose Receive Maximum is two."""
     stage.limited(receive_maximum=2)
     for topic in "abc":
         stage.client.publish(topic, b"", 1)
@@ -293,7 +293,7 @@ def more_than_receive_maximum(stage: Stage) -> None:
 
 @fault("MQTT5-3.3.2-9", "MQTT5-3.2.2-17", "X5-topic-alias-invalid", switches=("alias-unlimited",))
 def alias_above_the_maximum(stage: Stage) -> None:
-    """Sets a third alias where the server takes two."""
+    """Sets a third alias when the server accepts two."""
     stage.limited(topic_alias_maximum=2)
     for topic in "abc":
         stage.client.publish_short(topic)
@@ -301,7 +301,7 @@ def alias_above_the_maximum(stage: Stage) -> None:
 
 @fault("MQTT5-3.2.2-18", switches=("alias-unlimited",))
 def alias_where_there_are_none(stage: Stage) -> None:
-    """Sets an alias where the server takes none."""
+    """Sets an alias when the server accepts none."""
     stage.connect()
     stage.client.publish_short("a")
 
@@ -343,7 +343,7 @@ USER = [("n", "v" * 60)]
     "MQTT5-3.2.2-15", switches=("acks-at-will",),
 )  # fmt: skip
 def reasons_too_long(stage: Stage) -> None:
-    """Explains itself at a length that the server does not take."""
+    """Sends Reason Strings and User Properties that exceed the Maximum Packet Size."""
     method = ConnectProperties(authentication_method="m")
     limit = ConnackProperties(maximum_packet_size=40)
     stage.connect(Connack(properties=limit), clean_start=True, properties=method)
@@ -368,7 +368,7 @@ def reasons_too_long(stage: Stage) -> None:
 
 @fault("MQTT5-3.2.2-11", "X5-maximum-qos-exceeded", switches=("features",))
 def qos_above_the_maximum(stage: Stage) -> None:
-    """Publishes at QoS 1 where the server takes 0."""
+    """Publishes at QoS 1 when the server accepts only 0."""
     stage.limited(maximum_qos=0)
     stage.client.publish("a", b"", 1)
 

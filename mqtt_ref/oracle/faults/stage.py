@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where a fault is played: a client, the judge between, and the server's part said by hand, on a clock of its own."""
+"""The stage for faults: a client and its judge, on a simulated clock. The fault plays the server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Stage"]
 
 SECOND: Final = 1_000_000_000
 MOMENT: Final = SECOND // 50
-"""What passes between one line and the next."""
+"""The time between two exchanges, in nanoseconds."""
 
 
 class Stage:
-    """One client and its judge. What the client sends is judged at once; what the server says, before it gets it."""
+    """One client and its judge, which sees packets of the client at once, and those of the server before the client."""
 
     def __init__(self, version: int = V5, faults: frozenset[str] = frozenset(), client_id: str = "c") -> None:
         self.version = version
@@ -33,13 +33,13 @@ class Stage:
         self.open()
 
     def open(self) -> None:
-        """A new connection."""
+        """Open a new connection."""
         self.count += 1
         self.opened_at = self.now
         self.watched = self.judge.open(str(self.count), self.now, "client", local=True)
 
     def drop(self) -> None:
-        """The connection breaks."""
+        """Break the connection, and open a new one."""
         self.turn()
         self.client.lost()
         self.watched.closed(self.now)
@@ -47,19 +47,19 @@ class Stage:
         self.open()
 
     def connect(self, connack: Connack | None = None, **fields: Any) -> None:
-        """CONNECT and CONNACK."""
+        """Let the client send CONNECT, and the server answer with CONNACK."""
         if self.now > self.opened_at:
             self.watched.closed(self.now)
-            self.open()  # a client opens its connection when it wants to send
+            self.open()  # a client opens its connection directly before the CONNECT
         self.client.connect(**fields)
         self.says(connack or Connack())
 
     def limited(self, **limits: Any) -> None:
-        """CONNECT, and a CONNACK with these properties."""
+        """Like `connect`, with these properties in the CONNACK."""
         self.connect(Connack(properties=ConnackProperties(**limits)))
 
     def says(self, *packets: Packet) -> None:
-        """The server sends."""
+        """Send packets of the server to the client."""
         self.turn()
         self._pass(MOMENT)
         for packet in packets:
@@ -70,18 +70,18 @@ class Stage:
         self.turn()
 
     def turn(self) -> None:
-        """What the client wants to send passes the judge."""
+        """Pass the bytes that the client wants to send to the judge."""
         for data in self.client.out:
             self.watched.client(data, self.now)
         self.client.out.clear()
 
     def raw(self, data: bytes) -> None:
-        """The client sends these bytes."""
+        """Let the client send these bytes."""
         self.client.send_raw(data)
         self.turn()
 
     def pass_time(self, seconds: float) -> None:
-        """Time passes; a client with a Keep Alive pings."""
+        """Advance the clock; a client with a Keep Alive sends PINGREQs."""
         until = self.now + int(seconds * SECOND)
         step = SECOND // 5
         while self.now < until:
@@ -96,10 +96,10 @@ class Stage:
 
     @property
     def findings(self) -> list[Finding]:
-        """What the judge has found."""
+        """The findings of the judge so far."""
         return list(self.judge.findings)
 
     def rules(self) -> set[str]:
-        """The statements that were found broken."""
+        """Return the statements that were found broken."""
         self.turn()
         return {one for finding in self.judge.findings for one in (finding.rule, *finding.also)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The monitors: what cannot be seen in one packet, each concern in a module of its own."""
+"""The monitors: they find breaches that one packet alone does not show. Each concern has its own module."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ MONITORS: tuple[type[Monitor], ...] = (
     WebSocket,
     Goodbye,
 )
-"""All of them, in the order in which they look at a packet."""
+"""All monitors, in the order in which they handle a packet."""

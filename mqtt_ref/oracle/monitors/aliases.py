@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topic Aliases: up to the server's maximum, set before they are used, and gone with the connection."""
+"""Topic Aliases: at most the server's maximum, set before use, and valid for one connection only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EARLIER = ("MQTT5-3.3.2-7", "X5-topic-alias-unknown-empty")
 
 
 class Aliases(Monitor):
-    """The life of the aliases that the client sets."""
+    """Checks the Topic Aliases of the client."""
 
     decides = (*ABOVE, *NONE, *UNKNOWN, *EARLIER)
     idle_in_plain = ("sent_publish",)
@@ -35,6 +35,6 @@ class Aliases(Monitor):
         if not packet.topic and alias not in talk.aliases and talk.certain:
             if alias in talk.memory.aliases:
                 seen = f"Topic Alias {alias} was set on an earlier connection, not on this one"
-                self.accuse(EARLIER, "Topic Aliases set anew on each connection", seen)
+                self.accuse(EARLIER, "Topic Aliases set again on each connection", seen)
             else:
-                self.accuse(UNKNOWN, "a Topic Name for a Topic Alias that is not set", f"Topic Alias {alias} alone")
+                self.accuse(UNKNOWN, "a Topic Name with an unknown Topic Alias", f"Topic Alias {alias} alone")

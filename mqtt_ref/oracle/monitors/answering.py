@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Acknowledgements: the kind that the QoS asks for, for a message that was sent, in the order of what they answer."""
+"""Acknowledgements: of the type that the QoS requires, only for received packets, and in the order of these."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PUBRELS = ("MQTT5-4.6.0-4", "MQTT311-4.6.0-4")
 
 
 class Answering(Monitor):
-    """What the client owes for the server's messages and PUBRECs, and in which order."""
+    """Checks the client's answers to messages, PUBRECs and PUBRELs of the server, and their order."""
 
     decides = (
         *KIND, *BY_QOS[1], *BY_QOS[2], *NO_ANSWER[PUBACK], *NO_ANSWER[PUBCOMP], *PUBACKS, *PUBRECS, *PUBRELS
@@ -36,7 +36,7 @@ class Answering(Monitor):
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.passed_over: set[tuple[int, int]] = set()
-        """What was told already to have been answered too late."""
+        """Packets that were already reported as answered too late, so that each is reported once."""
 
     def sent_puback(self, packet: Puback) -> None:
         talk = self.talk
@@ -53,15 +53,15 @@ class Answering(Monitor):
     def sent_pubrel(self, packet: Pubrel) -> None:
         talk = self.talk
         number = packet.packet_id
-        # One that is sent again, by itself or because its PUBREC came twice, has no place in the order.
+        # A PUBREL that is resent, or sent because of a second PUBREC, has no position in the order.
         if talk.certain and number in talk.owes_pubrel and number not in talk.released and not talk.is_again(number):
             self._in_order(PUBREL, number, talk.owes_pubrel, PUBRELS)
 
     def _answer(self, kind: int, number: int, owed: Owed, other: Owed, qos: int, order: tuple[str, ...]) -> None:
-        """An answer to one of `owed`; `other` is waited for by another kind, for messages of that QoS."""
+        """Check an answer to one of `owed`. The packets in `other`, of QoS `qos`, need another type of answer."""
         talk = self.talk
         if not talk.certain or not talk.whole or number in talk.memory.incoming:
-            return  # what an earlier connection brought may still be answered
+            return  # packets of an earlier connection may still be answered
         if number in owed:
             if order:
                 self._in_order(kind, number, owed, order)
@@ -71,8 +71,8 @@ class Answering(Monitor):
                 self.accuse(KIND + BY_QOS[qos], asked, f"{PACKET_NAMES[kind]} {number} for a message of QoS {qos}")
             elif number not in talk.recorded:
                 self.accuse(
-                    NO_ANSWER[kind], f"{PACKET_NAMES[kind]} as the answer to a packet with its identifier",
-                    f"{PACKET_NAMES[kind]} {number}, where nothing with it waits for one",
+                    NO_ANSWER[kind], f"{PACKET_NAMES[kind]} only as the answer to a packet with the same identifier",
+                    f"{PACKET_NAMES[kind]} {number}, but no packet with this identifier waits for it",
                 )  # fmt: skip
 
     def _in_order(self, kind: int, number: int, owed: Owed, order: tuple[str, ...]) -> None:
@@ -80,5 +80,5 @@ class Answering(Monitor):
         if late:
             self.passed_over.update((kind, one) for one in late)
             self.accuse(
-                order, "answers in the order of what they answer", f"{PACKET_NAMES[kind]} {number} before {late[0]}"
+                order, "answers in the order of the packets answered", f"{PACKET_NAMES[kind]} {number} before {late[0]}"
             )

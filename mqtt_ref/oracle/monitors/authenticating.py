@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Enhanced authentication: who may send AUTH, when, with which Reason Code and method."""
+"""Enhanced authentication: when a client may send AUTH, with which Reason Code and Authentication Method."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FREE = frozenset({CONNECT, DISCONNECT, AUTH})
 
 
 class Authenticating(Monitor):
-    """The exchange of AUTH packets, as far as the client makes it."""
+    """Checks the AUTH packets of the client."""
 
     decides = (*ONLY, *WITHOUT, *METHOD, *RENEWED, *CONTINUE, *AGAIN)
     idle = ("sent",)
@@ -31,7 +31,7 @@ class Authenticating(Monitor):
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.asked = False
-        """The last AUTH of the server has no answer yet."""
+        """True if the last AUTH of the server is not answered yet."""
         self.asked_at = 0
 
     def _method(self) -> str | None:
@@ -44,7 +44,7 @@ class Authenticating(Monitor):
             return
         if self._method() is not None and not talk.overtaken:
             what = f"{PACKET_NAMES[packet.TYPE]} before the CONNACK"
-            self.accuse(ONLY, "nothing but AUTH and DISCONNECT before the CONNACK", what)
+            self.accuse(ONLY, "only AUTH and DISCONNECT before the CONNACK", what)
 
     def sent_auth(self, packet: Auth) -> None:
         talk = self.talk
@@ -52,7 +52,7 @@ class Authenticating(Monitor):
         if talk.connect is None:
             return
         if method is None:
-            self.accuse(WITHOUT, "no AUTH, the CONNECT having no Authentication Method", "an AUTH")
+            self.accuse(WITHOUT, "no AUTH, as the CONNECT has no Authentication Method", "an AUTH")
             return
         used = packet.properties.authentication_method if packet.properties is not None else None
         code = packet.reason_code
@@ -63,7 +63,7 @@ class Authenticating(Monitor):
             return
         if code == RE_AUTHENTICATE and not talk.answered_at:
             cites = CONTINUE if self.asked else AGAIN
-            self.accuse(cites, "re-authentication only after the CONNACK", "AUTH 0x19 before it")
+            self.accuse(cites, "re-authentication only after the CONNACK", "AUTH 0x19 before the CONNACK")
         elif code == RE_AUTHENTICATE and self.asked and talk.has(self.asked_at):
             self.accuse(CONTINUE, "AUTH 0x18 as the answer to an AUTH of the server", "AUTH 0x19")
         self.asked = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the CONNACK says the server does not offer is not used."""
+"""Features that the server does not offer, according to the CONNACK, must not be used."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SHARED = ("X5-shared-not-supported",)
 
 
 class Features(Monitor):
-    """Maximum QoS, Retain Available, and the three that a subscription may need."""
+    """Checks Maximum QoS, Retain Available, and the three features of subscriptions."""
 
     decides = (*QOS, *RETAIN, *WILDCARD, *IDENTIFIER, *SHARED)
     idle_in_plain = ("sent_publish",)
 
     def _told(self) -> ConnackProperties | None:
-        """What the client knows that the server offers."""
+        """Return the CONNACK properties, if the client knows them."""
         connack = self.talk.connack
         if connack is None or connack.properties is None or not self.talk.knows():
             return None

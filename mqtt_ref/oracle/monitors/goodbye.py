@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The end: what a DISCONNECT may say, and that nothing follows it."""
+"""The end of a connection: the content of DISCONNECT, and no packet after it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ REFUSED = ("MQTT5-4.13.2-1",)
 EXPIRY = ("X5-disconnect-session-expiry-after-zero",)
 ALIAS = ("MQTT5-3.3.2-10",)
 PATIENCE = 5 * SECOND
-"""A client that has not closed so long after its DISCONNECT is not about to."""
+"""A client has to close within this time after its DISCONNECT."""
 
 
 class Goodbye(Monitor):
-    """DISCONNECT, and a refused CONNACK: the connection is over."""
+    """Checks that a DISCONNECT, or a CONNACK that refuses, ends the connection."""
 
     decides = (*BEHIND, *CLOSE, *ERROR_CLOSE, *EXPIRY, *ALIAS)
     idle = ("sent",)
@@ -32,10 +32,10 @@ class Goodbye(Monitor):
         super().__init__(talk, accuse)
         self.refused = False
         self.since = 0
-        """Since when the connection has been open behind the DISCONNECT, as far as was seen."""
+        """The start of the time that the connection may stay open after DISCONNECT, if not the DISCONNECT itself."""
         self.aliases_set: set[int] = set()
         self.aliases_kept = True
-        """Every Topic Alias of the server was one that the client allows, and set before it was used alone."""
+        """True if all Topic Aliases of the server were allowed by the client, and set before use."""
         self.aliases_used = False
         self.code = 0
         self.told = False
@@ -61,9 +61,9 @@ class Goodbye(Monitor):
         talk = self.talk
         name = PACKET_NAMES[packet.TYPE]
         if talk.disconnected_at:
-            self.accuse(BEHIND, "nothing behind a DISCONNECT", f"{name} behind the DISCONNECT")
+            self.accuse(BEHIND, "no packet after DISCONNECT", f"{name} after DISCONNECT")
         elif self.refused and talk.version == V5 and packet.TYPE != Disconnect.TYPE and talk.knows():
-            self.accuse(REFUSED, "the connection closed by a CONNACK that refuses", f"{name} behind it")
+            self.accuse(REFUSED, "no packet after a CONNACK that refuses", f"{name} after the CONNACK")
 
     def sent_disconnect(self, packet: Disconnect) -> None:
         talk = self.talk
@@ -71,19 +71,19 @@ class Goodbye(Monitor):
             return
         self.code = packet.reason_code
         if packet.reason_code == TOPIC_ALIAS_INVALID and talk.certain and self.aliases_used and self.aliases_kept:
-            self.accuse(ALIAS, "every Topic Alias up to the client's own maximum accepted", "DISCONNECT 0x94")
+            self.accuse(ALIAS, "Topic Aliases up to the client's own maximum accepted", "DISCONNECT 0x94")
         expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
         connect = talk.connect
         if expiry and connect is not None:
             before = connect.properties.session_expiry_interval if connect.properties is not None else None
             if not before:
-                self.accuse(EXPIRY, "no Session Expiry Interval, that of the CONNECT being 0", f"{expiry} s")
+                self.accuse(EXPIRY, "no Session Expiry Interval, as that of CONNECT is 0", f"{expiry} s")
 
     def excuse(self, now: int) -> None:
         self.since = now
 
     def passed(self, now: int) -> None:
-        # A client that is far away may have closed, and gone, without anybody knowing yet.
+        # The close of a remote client may not have arrived yet.
         if self.talk.local:
             self.left(now)
 
@@ -94,5 +94,5 @@ class Goodbye(Monitor):
         if now - max(talk.disconnected_at, self.since) > PATIENCE + talk.slack:
             self.told = True
             cites = ERROR_CLOSE if self.code >= FAILURE else CLOSE
-            seen = f"it was open more than {PATIENCE // SECOND} s after that"
+            seen = f"open for more than {PATIENCE // SECOND} s after DISCONNECT"
             self.accuse(cites, "the connection closed by the client after its DISCONNECT", seen)

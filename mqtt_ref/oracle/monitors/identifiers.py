@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packet Identifiers: a new SUBSCRIBE, UNSUBSCRIBE or PUBLISH takes one that is not in use."""
+"""Packet Identifiers: a new SUBSCRIBE, UNSUBSCRIBE or PUBLISH needs one that is not in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE_SET = ("X5-packet-id-single-set",)
 
 
 class Identifiers(Monitor):
-    """No identifier serves two things at once."""
+    """Checks that no Packet Identifier is used for two exchanges at once."""
 
     decides = (*IN_USE, *BY_QOS[1], *BY_QOS[2], *RELEASED, *ONE_SET)
     idle_in_plain = ("sent_publish",)
@@ -36,7 +36,7 @@ class Identifiers(Monitor):
                 return
             topic = talk.topic_of(packet)
             if found.is_same(packet, topic) and (packet.dup or found.talk != talk.number):
-                return  # sent again: another monitor's concern
+                return  # sent again: `Resending` checks it
             state = "waits for its PUBCOMP" if found.released else "is not acknowledged"
             cites = IN_USE + BY_QOS[found.qos] + (RELEASED if found.released else ())
             self._accuse(cites, number, f"the message sent to {found.topic!r} with it {state}")
@@ -56,16 +56,16 @@ class Identifiers(Monitor):
             return
         found = talk.memory.outgoing.get(number)
         if number in talk.pending:
-            if talk.version >= V5 - 1:  # 3.1 lets a client send a SUBSCRIBE again
+            if talk.version >= V5 - 1:  # in 3.1 a client may send a SUBSCRIBE again
                 self._accuse(IN_USE, number, f"the {talk.pending[number]} with it has no answer yet")
         elif found is not None and (found.talk == talk.number or self._goes_on()):
             cites = (IN_USE[0], *ONE_SET, *IN_USE[1:])
             self._accuse(cites, number, f"the message sent to {found.topic!r} with it is not acknowledged")
 
     def _goes_on(self) -> bool:
-        """Whether the client knows that what an earlier connection sent is still under way.
+        """True if the client knows that exchanges of an earlier connection continue.
 
-        One that has lost its session may take any identifier until it hears that the server has it.
+        A client that has lost its session may use any identifier until it learns that the server still has the session.
         """
         return self.talk.session != UNKNOWN and self.talk.knows()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keep Alive: never longer than that between two packets of the client, whatever the server sends meanwhile."""
+"""Keep Alive: the maximum time between two packets of the client, whatever the server sends."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ SERVERS = ("MQTT5-3.1.2-21", "MQTT5-3.2.2-21")
 
 
 def allowance(seconds: int) -> int:
-    """Nanoseconds that a packet may come late: times of arrival waver, and timers do.
+    """Return the nanoseconds that a packet may be late, as arrival times and timers are not exact.
 
-    A tenth of the Keep Alive, at least a second; of very short ones less than the half after which servers close.
+    It is a tenth of the Keep Alive, but at least a second. For a very short Keep Alive it is less than half of it, as
+    servers close after one and a half.
     """
     exact = seconds * SECOND
     return min(exact * 45 // 100, max(SECOND, exact // 10))
 
 
 class KeepAlive(Monitor):
-    """From the end of one packet to the beginning of the next."""
+    """Checks the time from the end of one packet to the beginning of the next."""
 
     decides = (*KEPT, *SERVERS)
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.last = 0
-        """When the last packet of the client was complete; 0: not known."""
+        """When the last packet of the client was complete; 0: unknown."""
         self.pinged = 0
-        """When a PINGREQ was complete that is not answered; 0: there is none."""
+        """When the unanswered PINGREQ was complete; 0: there is none."""
         self.told = False
         self.limit = 0
-        """Nanoseconds from one packet to the next that are surely too long; 0: any time is allowed."""
+        """Nanoseconds between two packets above which a check is needed; 0: no limit."""
 
     def got_connack(self, packet: Connack) -> None:
         if packet.reason_code or self.talk.answered_at:
-            return  # who is refused has nothing to keep alive; a second CONNACK says nothing
+            return  # a refused client has no Keep Alive; a second CONNACK does not count
         connect = self.talk.connect
         given = packet.properties.server_keep_alive if packet.properties is not None else None
         seconds = connect.keep_alive if given is None and connect is not None else given or 0
@@ -66,13 +67,13 @@ class KeepAlive(Monitor):
         self.pinged = 0
 
     def passed(self, now: int) -> None:
-        # A client that is far away may be gone, or cut off, without anybody knowing yet.
+        # A remote client may be gone or cut off without this being visible yet.
         if self.talk.local:
             self.left(now)
 
     def left(self, now: int) -> None:
         if self.pinged:
-            return  # it waits for the PINGRESP, or has given up waiting (3.1.2.10)
+            return  # it waits for the PINGRESP, or closes after waiting in vain (3.1.2.10)
         if self.limit and now - self.last > self.limit and self.last and not self.told:
             self._judge(now)
 
@@ -84,7 +85,7 @@ class KeepAlive(Monitor):
         own = connect.keep_alive
         connack = talk.connack
         given = None
-        # Before the CONNACK a client may not know its Keep Alive, and may not be allowed to send [MQTT5-3.1.2-30].
+        # Before the CONNACK a client may not know its Keep Alive, or may not be allowed to send [MQTT5-3.1.2-30].
         since = max(self.last, talk.answered_at)
         if connack is not None and connack.properties is not None:
             given = connack.properties.server_keep_alive

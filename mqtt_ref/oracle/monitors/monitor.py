@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a monitor is: looks at every packet of a connection for one concern."""
+"""The base class of monitors, which check the packets of a connection for one concern."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ __all__ = ["Accuse", "Monitor"]
 
 
 class Accuse(Protocol):
-    """How a monitor says that a rule was broken, by the packet that is looked at, or by silence where there is none."""
+    """Reports a broken rule: by the current packet, or by silence if there is none."""
 
     def __call__(self, cites: tuple[str, ...], expected: str, seen: str) -> None: ...
 
 
 class Monitor:
-    """Watches one connection for one concern; a subclass overrides what it wants to see.
+    """Checks one connection for one concern. A subclass overrides the methods that it needs.
 
-    `sent_...` is called with what the client sent, `got_...` with what the server did, before `Talk` is brought up to
-    date. `decides` are the statements that it can find broken. A monitor that says nothing about a packet has found
-    nothing, or could not know.
+    `sent_...` is called with packets of the client, `got_...` with those of the server, before `Talk` is updated.
+    `decides` are the statements that it can find broken. A monitor that is silent about a packet found no breach, or
+    could not decide.
     """
 
     decides: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
-    """Methods that find nothing while `Talk.ordinary` holds: then they are not called."""
+    """Methods that find nothing while `Talk.ordinary` is true, so they are not called then."""
     idle_in_plain: tuple[str, ...] = ()
-    """And those that then find nothing in a PUBLISH of QoS 0 without RETAIN and properties."""
+    """Methods that in this case find nothing in a QoS 0 PUBLISH without RETAIN and properties."""
 
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         self.talk = talk
         self.accuse = accuse
 
     def sent(self, packet: Packet) -> None:
-        """Any packet of the client."""
+        """Check any packet of the client."""
 
     def sent_connect(self, packet: Connect) -> None: ...
 
@@ -84,10 +84,10 @@ class Monitor:
     def got_auth(self, packet: Auth) -> None: ...
 
     def passed(self, now: int) -> None:
-        """Time has passed, without a packet."""
+        """Check for silence: no packet has come up to `now`."""
 
     def excuse(self, now: int) -> None:
-        """Until now nobody listened to the client, or its bytes were kept from us: it has been silent since now."""
+        """Count the client's silence from `now`: before that, its data was not read."""
 
     def left(self, now: int) -> None:
-        """The client closed its side of the connection; so it was there until now."""
+        """Handle the close by the client, which was therefore present up to `now`."""

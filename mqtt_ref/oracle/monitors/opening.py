@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The beginning: CONNECT comes first and once, with a Client Identifier that may go with what it asks for."""
+"""The beginning of a connection: CONNECT comes first and only once, with valid fields."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ USER_NAME = ("X31-user-name-length",)
 PASSWORD = ("X31-password-length",)
 PIPELINED = ("X31-pipelining",)
 ADVISED = 12
-"""Characters that 3.1 recommends for a User Name and a Password at most."""
+"""The maximum length of User Name and Password that 3.1 recommends, in characters."""
 
 
 class Opening(Monitor):
-    """What a client sends first, and what its CONNECT may hold."""
+    """Checks the first packet of a client, and the fields of its CONNECT."""
 
     decides = (*FIRST, *ONCE, *EMPTY, *LENGTH, *ALONE, *ASCII, *USER_NAME, *PASSWORD, *PIPELINED)
     idle = ("sent",)
@@ -35,14 +35,14 @@ class Opening(Monitor):
             waits = talk.version == V31 and not talk.answered_at and not talk.overtaken
             if waits and packet.TYPE != Connect.TYPE and talk.certain and not self._keeps_alive(packet):
                 what = f"{PACKET_NAMES[packet.TYPE]} before the CONNACK"
-                self.accuse(PIPELINED, "nothing until the CONNACK has come", what)
+                self.accuse(PIPELINED, "no packet before the CONNACK", what)
             return
         if packet.TYPE != Connect.TYPE and talk.whole:
             name = PACKET_NAMES[packet.TYPE]
             self.accuse(FIRST, "a CONNECT as the first packet", f"{name} as the first packet")
 
     def _keeps_alive(self, packet: Packet) -> bool:
-        """Whether the Keep Alive asks for it, which begins with the CONNECT."""
+        """True if it is a PINGREQ for the Keep Alive, which begins with the CONNECT."""
         assert self.talk.connect is not None
         return packet.TYPE == Pingreq.TYPE and self.talk.connect.keep_alive > 0
 
@@ -61,10 +61,11 @@ class Opening(Monitor):
         if not 1 <= size <= 23:
             self.accuse(LENGTH, "a Client Identifier of 1 to 23 characters", f"{size} characters")
         if packet.password is not None and packet.username is None:
-            self.accuse(ALONE, "a User Name with the Password", "a Password alone")
+            self.accuse(ALONE, "a User Name with the Password", "a Password without User Name")
         if packet.will is not None and not packet.will.payload.isascii():
             self.accuse(ASCII, "a Will Message of 7-bit ASCII characters", f"{packet.will.payload[:40]!r}")
         if packet.username is not None and len(packet.username) > ADVISED:
             self.accuse(USER_NAME, "a User Name of at most 12 characters", f"{len(packet.username)} characters")
-        if packet.password is not None and len(packet.password) > ADVISED:
-            self.accuse(PASSWORD, "a Password of at most 12 characters", f"{len(packet.password)} bytes")
+        size = 0 if packet.password is None else len(packet.password.decode("utf-8", "replace"))
+        if size > ADVISED:
+            self.accuse(PASSWORD, "a Password of at most 12 characters", f"{size} characters")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A session that is resumed: what is unacknowledged is sent again."""
+"""Resumed sessions: unacknowledged packets have to be sent again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mqtt_ref.wire.packets import Packet, Publish, Pubrel
 __all__ = ["PATIENCE", "Owing"]
 
 PATIENCE = 10 * SECOND
-"""A client that does other things for so long, has room for it and waits for nothing, will not send again any more."""
+"""A client that sends other packets for so long, with quota left and nothing pending, will not send them again."""
 OWED = (
     "MQTT5-4.4.0-1", "MQTT5-3.1.2-23", "MQTT5-4.1.0-1", "MQTT311-4.4.0-1", "MQTT311-4.1.0-1", "MQTT311-4.1.0-2"
 )  # fmt: skip
@@ -20,7 +20,7 @@ UNEXPECTED = ("MQTT5-3.2.2-4",)
 
 
 class Owing(Monitor):
-    """What a client must do, and does not, when it finds its session present."""
+    """Checks that a client does what Session Present 1 requires."""
 
     decides = (*OWED, *EXPIRED, *UNEXPECTED)
     idle = ("sent",)
@@ -29,9 +29,9 @@ class Owing(Monitor):
         super().__init__(talk, accuse)
         self.told = False
         self.full = False
-        """The quota stood at zero once, so that something may have had to wait."""
+        """True if the quota was zero once, so that packets may have had to wait."""
         self.again_at = 0
-        """When something was sent again last."""
+        """When a packet was last sent again."""
         self.since = 0
 
     def sent(self, packet: Packet) -> None:
@@ -43,7 +43,7 @@ class Owing(Monitor):
         assert talk.connect is not None
         if talk.connect.clean_start and packet.TYPE != DISCONNECT and talk.knows():
             self.told = True
-            self.accuse(UNEXPECTED, "the connection closed: there can be no session", "the client goes on")
+            self.accuse(UNEXPECTED, "the connection closed, as there can be no session", "the client continues")
             return
         if talk.used >= talk.receive_maximum:
             self.full = True
@@ -51,8 +51,8 @@ class Owing(Monitor):
             return
         if packet.TYPE == Pubrel.TYPE or (isinstance(packet, Publish) and packet.dup):
             self.again_at = talk.now
-            return  # it is about to
-        # It may send one message after the other, each when the one before is acknowledged.
+            return  # it has begun to send again
+        # It may send one message at a time, each when the previous one is acknowledged.
         since = max(talk.answered_at, talk.acknowledged_at, self.again_at, self.since)
         if packet.TYPE == DISCONNECT or talk.now < since + PATIENCE + talk.slack:
             return
@@ -66,19 +66,19 @@ class Owing(Monitor):
                 if found.qos == 2 and found.expires and found.expires < talk.now:
                     cites = EXPIRED + OWED
                 what = "PUBREL" if found.released else "PUBLISH"
-                seen = f"{what} {found.packet_id} ({found.topic!r}) was not, for {PATIENCE // SECOND} s"
-                self.accuse(cites, "what is unacknowledged sent again when the session is resumed", seen)
+                seen = f"{what} {found.packet_id} ({found.topic!r}) was not sent again in {PATIENCE // SECOND} s"
+                self.accuse(cites, "unacknowledged packets sent again when the session is resumed", seen)
 
     def excuse(self, now: int) -> None:
         self.since = now
 
     def _may_come(self, found: Outgoing) -> bool:
-        """Whether what this server takes lets the message be sent again."""
+        """True if the limits of the server and the expiry allow the message to be sent again."""
         talk = self.talk
         if found.released:
             return True
         if found.qos == 1 and found.expires and found.expires < talk.now + talk.slack + SECOND:
-            return False  # only of QoS 2 is it said that a message that was sent does not expire [MQTT5-4.3.3-7]
+            return False  # only QoS 2 messages do not expire once they were sent [MQTT5-4.3.3-7]
         if talk.maximum_packet_size and found.size > talk.maximum_packet_size:
             return False
         told = talk.connack.properties if talk.connack is not None else None

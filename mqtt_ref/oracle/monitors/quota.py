@@ -15,7 +15,7 @@ INITIAL = ("MQTT5-4.9.0-1",)
 
 
 class Quota(Monitor):
-    """Counts as section 4.9 does; what is acknowledged while the client sends counts in its favour."""
+    """Checks the send quota of section 4.9. Acknowledgements count as soon as the server has sent them."""
 
     decides = (*EXCEEDED, *INITIAL)
     idle_in_plain = ("sent_publish",)

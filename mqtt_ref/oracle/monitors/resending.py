@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sending again: only when a session is resumed, with DUP, in order, and nothing that is acknowledged or released."""
+"""Retransmission: only when a session is resumed, with DUP, in order, and not after PUBACK, PUBCOMP or PUBREL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = "a PUBREL as the answer to a PUBREC"
 
 
 class Resending(Monitor):
-    """When a PUBLISH or PUBREL may come a second time, and how."""
+    """Checks each PUBLISH and PUBREL that comes a second time."""
 
     decides = (
         *DUP, *NEW[1], *NEW[2], *LIVE, *REFUSED, *RELEASED, *LAPSED, *DISCARDED, *ORDER, *UNASKED
@@ -37,9 +37,9 @@ class Resending(Monitor):
     def __init__(self, talk: Talk, accuse: Accuse) -> None:
         super().__init__(talk, accuse)
         self.latest: dict[int, int] = {}
-        """By the connection of their first sending: the last place of what was sent again here."""
+        """By the connection of the first transmission: the highest position of the messages sent again here."""
         self.behind = 0
-        """What was first sent on earlier connections, up to that place, was so before something sent again here."""
+        """Messages of earlier connections up to this position were sent before one that was sent again here."""
 
     def sent_publish(self, packet: Publish) -> None:
         if not packet.qos or not self.talk.certain:
@@ -52,15 +52,15 @@ class Resending(Monitor):
             self._again(packet, found)
 
     def _again(self, packet: Publish, found: Outgoing) -> None:
-        """A message that is not acknowledged comes once more."""
+        """Check an unacknowledged message that is sent again."""
         talk = self.talk
         here = found.talk == talk.number
         what = f"Packet Identifier {packet.packet_id}"
-        # A client that lost its session may use the identifier anew, until it hears that the server has the session.
+        # A client that lost its session may reuse the identifier, until it learns that the server still has it.
         resumed = talk.session == RESUMED and talk.knows()
         if found.released:
             if packet.dup and (here or resumed):
-                self.accuse(RELEASED, "no PUBLISH again behind its PUBREL", f"{what} was released by a PUBREL")
+                self.accuse(RELEASED, "no PUBLISH again after its PUBREL", f"{what} was released by a PUBREL")
         elif here:
             if packet.dup:
                 self.accuse(
@@ -74,22 +74,22 @@ class Resending(Monitor):
             latest = self.latest.get(found.first, 0)
             if found.order < latest or found.order <= self.behind:
                 if packet.dup:
-                    expected = "messages again in the order of their first sending"
-                    self.accuse(ORDER, expected, f"{what} behind a later one")
+                    expected = "messages sent again in their original order"
+                    self.accuse(ORDER, expected, f"{what} after a later message")
             self.latest[found.first] = max(latest, found.order)
             self.behind = max(self.behind, found.behind)
 
     def _first_with_dup(self, packet: Publish) -> None:
-        """DUP is set, and there is nothing unacknowledged with that identifier."""
+        """Check a PUBLISH with DUP whose identifier belongs to no unacknowledged message."""
         talk = self.talk
         number = packet.packet_id
         topic = talk.topic_of(packet)
         done, code = talk.done.get(number, (None, 0))
         if done is not None and done.is_same(packet, topic):
-            # 3.x may send again on a live connection, and the acknowledgement may have crossed that.
+            # A 3.x client may send again on a live connection, and this may have crossed the acknowledgement.
             if talk.version == V5:
                 refused = code >= FAILURE
-                seen = f"Packet Identifier {number} again on the same connection, where it was "
+                seen = f"Packet Identifier {number} again on the same connection, after it was "
                 self.accuse(
                     REFUSED + LIVE if refused else LIVE, "messages sent again only when a session is resumed",
                     seen + ("refused" if refused else "acknowledged"),
@@ -99,16 +99,17 @@ class Resending(Monitor):
             return
         old = talk.memory.lapsed.get(number)
         if old is not None and old.is_same(packet, topic):
-            self._from_before(f"Packet Identifier {number} of the session before, sent again")
+            self._from_before(f"Packet Identifier {number} of the previous session, sent again")
             return
-        self.accuse(NEW[packet.qos], "DUP 0 in what is sent for the first time", f"Packet Identifier {number}, DUP 1")
+        expected = "DUP 0 when a message is sent for the first time"
+        self.accuse(NEW[packet.qos], expected, f"Packet Identifier {number}, DUP 1")
 
     def _from_before(self, seen: str) -> None:
         assert self.talk.connect is not None
         if self.talk.connect.clean_start:
-            self.accuse(DISCARDED, "nothing of the session that was discarded", seen)
+            self.accuse(DISCARDED, "no packet of the discarded session", seen)
         else:
-            self.accuse(LAPSED, "nothing of a session that the server has not (Session Present 0)", seen)
+            self.accuse(LAPSED, "no packet of a session that the server does not have (Session Present 0)", seen)
 
     def sent_pubrel(self, packet: Pubrel) -> None:
         talk = self.talk
@@ -123,13 +124,14 @@ class Resending(Monitor):
             elif not found.released and not found.received:
                 if found.talk == talk.number or (talk.session == RESUMED and talk.knows()):
                     state = "has no PUBREC yet" if found.qos == 2 else "is of QoS 1"
-                    self.accuse(UNASKED, ASKED, f"{what}: the message with it {state}")
+                    self.accuse(UNASKED, ASKED, f"{what}: the message with this identifier {state}")
         elif number in talk.done:
             done, code = talk.done[number]
             if done.qos == 1:
-                self.accuse(UNASKED, ASKED, f"{what}: the message with it was of QoS 1, and is acknowledged")
+                seen = f"{what}: the message with this identifier was of QoS 1, and is acknowledged"
+                self.accuse(UNASKED, ASKED, seen)
             elif code >= FAILURE:
-                self.accuse(UNASKED, "no PUBREL behind a PUBREC that refuses", f"{what} for a refused message")
+                self.accuse(UNASKED, "no PUBREL after a PUBREC that refuses", f"{what} for a refused message")
             elif number in talk.released:
                 self._released_twice(what)
         elif number in talk.released:
@@ -137,9 +139,9 @@ class Resending(Monitor):
         elif talk.is_fresh():
             old = talk.memory.lapsed.get(number)
             if old is not None and (old.released or old.received):
-                self._from_before(f"{what} of the session before")
+                self._from_before(f"{what} of the previous session")
             else:
-                self.accuse(UNASKED, ASKED, f"{what}: no message has it")
+                self.accuse(UNASKED, ASKED, f"{what}: no message has this identifier")
 
     def _released_twice(self, what: str) -> None:
-        self.accuse(LIVE, "a PUBREL again only when a session is resumed", f"{what} once more")
+        self.accuse(LIVE, "a PUBREL sent again only when a session is resumed", f"{what} again")

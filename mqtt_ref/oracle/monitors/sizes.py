@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The server's Maximum Packet Size."""
+"""The Maximum Packet Size of the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USER = {
 
 
 class Sizes(Monitor):
-    """No packet is larger than the server takes; Reason String and User Property do not make it so."""
+    """Checks that no packet exceeds it, in particular not because of a Reason String or User Property."""
 
     decides = ANY + tuple(one for cites in (*REASON.values(), *USER.values()) for one in cites)
     idle = ("sent",)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Text: characters that should not be sent, payloads that say they are UTF-8, topics that are too long for 3.1."""
+"""Text: disallowed characters, payloads that claim to be UTF-8, topics that are too long for 3.1."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LENGTH = ("X31-topic-length",)
 LONGEST = 32_767
 ENDS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
 FOUND = re.compile(f"[\x01-\x1f\x7f-\x9f\ufdd0-\ufdef{ENDS}]")
-"""Control characters and what Unicode defines to be no character."""
+"""Control characters and Unicode non-characters."""
 
 
 class Text(Monitor):
-    """What stands in strings, beyond what makes a packet malformed."""
+    """Checks the content of strings, beyond what makes a packet malformed."""
 
     decides = (*DISALLOWED, *PAYLOAD, *WILL, *LENGTH)
     idle_in_plain = ("sent",)
 
     def sent_publish(self, packet: Publish) -> None:
         topic = packet.topic
-        if not topic.isprintable():  # a space is printable: what is not may still be allowed
+        if not topic.isprintable():  # a quick check: a disallowed character is never printable
             self._string("Topic Name", topic)
         if len(topic) > LONGEST and self.talk.version == V31:
             self.accuse(LENGTH, f"a topic name of at most {LONGEST} characters", f"{len(topic)} characters")
@@ -77,7 +77,7 @@ class Text(Monitor):
             return
         found = FOUND.search(value)
         if found is not None and self.talk.version >= V5 - 1:
-            expected = "no control characters and non-characters in a string"
+            expected = "no control characters or non-characters in a string"
             self.accuse(DISALLOWED, expected, f"U+{ord(found.group()):04X} in the {field}")
 
 

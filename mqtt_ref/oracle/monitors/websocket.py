@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MQTT over WebSocket: the sub-protocol that a client offers, and the kind of frames that it sends."""
+"""MQTT over WebSocket: the sub-protocol that a client offers, and the type of its frames."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ NAME_31 = ("X31-websocket-subprotocol",)
 
 
 class WebSocket(Monitor):
-    """Told by whoever sees the WebSocket layer; a connection without one never calls it."""
+    """Checks the WebSocket layer. On other connections its methods are never called."""
 
     decides = (*OFFERED, *BINARY, *NAME_31)
 
     def offered(self, protocols: tuple[str, ...]) -> None:
-        """The Sub Protocols that the client offers, once it is known which version it speaks."""
-        seen = f"it offers {', '.join(protocols) or 'none'}"
+        """Check the sub-protocols that the client offers, once its version is known."""
+        seen = f"the client offers {', '.join(protocols) or 'none'}"
         if self.talk.version == V31:
-            # That name is a convention which no text confirms; `mqtt` is the one that there is a standard for.
+            # `mqttv3.1` is only a convention; `mqtt` is the standardized name.
             if not {"mqttv3.1", "mqtt"} & set(protocols):
                 self.accuse(NAME_31, "the sub-protocol mqttv3.1, or mqtt", seen)
         elif "mqtt" not in protocols:
             self.accuse(OFFERED, "the sub-protocol mqtt", seen)
 
     def text_frame(self) -> None:
-        """A data frame came that is not binary."""
+        """Report a data frame that is not binary."""
         self.accuse(BINARY, "packets in binary frames", "a text frame")
