@@ -251,7 +251,7 @@ class Hook:
 
     @load()
     def stored_inflight_messages(self) -> Answer[Iterable[InflightPut | QueuePut | ReceivedPut]]:
-        """Return their messages in flight and in queues, and the Packet Identifiers of received QoS 2 messages."""
+        """Return the in-flight and queued messages, and the Packet Identifiers of received QoS 2 messages."""
 
     @load()
     def stored_retained_messages(self) -> Answer[Iterable[RetainedPut]]:
