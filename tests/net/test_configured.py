@@ -99,14 +99,14 @@ def test_options_are_those_of_the_file(serve: Serve, tmp_path: Path) -> None:
 def test_a_file_that_names_nobody_lets_nobody_in(serve: Serve, tmp_path: Path) -> None:
     running = run(serve, tmp_path, LISTENERS)
     assert code(running) == 0x87
-    assert running.err.wait("nobody may connect: the configuration has no hooks.auth")
+    assert running.err.wait("no client may connect: the configuration has no hooks.auth")
 
 
 def test_a_file_without_listeners_is_warned_of(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "broker.yaml"
     file.write_text("listeners: []\nhooks: {auth: {allow_all: true}}\n")
     running = serve("--config", str(file), port=None)
-    assert running.err.wait("nobody can reach the broker: the configuration has no listeners")
+    assert running.err.wait("no client can reach the broker: the configuration has no listeners")
 
 
 def test_allow_all_on_the_command_line_lets_everybody_in(serve: Serve, tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_strangers_are_let_in_by_rules_only(serve: Serve, monkeypatch: pytest.Mo
     monkeypatch.setenv("MQTT_REF__LISTENERS", "[{type: tcp, address: ':0'}]")
     refused = serve(port=None)
     assert refused.wait() == 2
-    assert refused.err.having("--allow-all says that this is wanted")
+    assert refused.err.having("Use --allow-all if this is wanted")
     monkeypatch.setenv("MQTT_REF__HOOKS__AUTH__ALLOW_ALL", "true")
     running = serve(port=None)
     running.port = int(running.out.wait(r"^listening on mqtt://0\.0\.0\.0:(\d+)$")[1])
