@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
-NOBODY: Final = "no hook says who may connect"
+NOBODY: Final = "no hook decides who may connect"
 V = TypeVar("V", Verdict, int)
 """The form in which the engine gets an answer."""
 

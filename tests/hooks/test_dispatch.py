@@ -191,12 +191,12 @@ def test_mistakes_are_told_at_once() -> None:
         hooks.add(counts)
     with pytest.raises(ValueError, match="Counts cannot be removed: it was not added"):
         hooks.remove(Counts())
-    with pytest.raises(TypeError, match="no hook"):
+    with pytest.raises(TypeError, match="is not a hook"):
         hooks.add(Counts)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Wrong: on_packet_sent cannot be async def"):
         hooks.add(Wrong())
     assert hooks.hooks[1:] == (counts,)
-    with pytest.raises(TypeError, match="no hook"):
+    with pytest.raises(TypeError, match="is not a hook"):
         Server(hooks=[object()])  # type: ignore[list-item]
 
 
