@@ -188,7 +188,7 @@ def test_garbage_behind_a_broken_packet(capsys: pytest.CaptureFixture[str]) -> N
     code, out, err = decode(capsys, "-V", "5", "c100 00 00 00")
     assert code == 1
     assert out.count("breach:") == 1
-    assert "3 bytes behind a broken packet" in err
+    assert "3 bytes after a broken packet" in err
 
 
 def test_hex_bytes() -> None:
