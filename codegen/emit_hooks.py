@@ -22,11 +22,11 @@ KINDS = {
 }
 ANSWERS = re.compile(r"Answer\[(.*)\]")
 WORD = re.compile(r"\w+")
-SEEN = {"Client": "Connection | Session", "Selection": "Match"}
+SEEN = {"Client": "Connection | Session", "Selection": "Subscribers"}
 """What the engine has where a hook sees another type."""
 ENGINE = {
     "Connection": "mqtt_ref.engine.connection",
-    "Match": "mqtt_ref.broker.router",
+    "Subscribers": "mqtt_ref.broker.router",
     "Refusal": "mqtt_ref.engine.intercept",
     "Session": "mqtt_ref.engine.session",
 }

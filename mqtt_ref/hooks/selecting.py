@@ -23,7 +23,7 @@ LARGEST: Final = 268_435_455
 
 
 def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Subscribers], Subscribers | Refusal | None] | None:
-    """Build a function that passes the subscribers of a message through the hooks; None if no hook chooses recipients."""
+    """Build a function that shows the subscribers of a message to the hooks; None if no hook chooses."""
     chain = chains["on_select_subscribers"]
     if not chain:
         return None

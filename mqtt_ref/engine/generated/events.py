@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.router import Match
+    from mqtt_ref.broker.router import Subscribers
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.intercept import Refusal
     from mqtt_ref.engine.message import Message
@@ -116,7 +116,7 @@ class Intercept:
         on_connect: Callable[[Connection | Session, Connect], Refusal | None] | None = None,
         on_packet_read: Callable[[Connection | Session, Packet], Packet | Refusal | None] | None = None,
         on_subscribe: Callable[[Connection | Session, Subscribe], Subscribe | Refusal | None] | None = None,
-        on_select_subscribers: Callable[[Message, Match], Match | Refusal | None] | None = None,
+        on_select_subscribers: Callable[[Message, Subscribers], Subscribers | Refusal | None] | None = None,
         on_unsubscribe: Callable[[Connection | Session, Unsubscribe], Unsubscribe | Refusal | None] | None = None,
         on_publish: Callable[[Connection | Session, Publish], Publish | Refusal | None] | None = None,
         on_will: Callable[[Connection | Session, Will], Will | Refusal | None] | None = None,
