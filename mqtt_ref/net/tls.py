@@ -74,7 +74,7 @@ class TlsSettings:
     """The lowest accepted version of TLS: 1.2 or 1.3."""
 
     def context(self, alpn: Sequence[str] = ()) -> ssl.SSLContext:
-        """Read the files and return an `SSLContext`. `alpn` are the protocols that the server offers.
+        """Read the files and return an `SSLContext`. `alpn` are the application protocols that the server supports.
 
         Raises:
             TlsError: a file cannot be used, or the settings contradict each other.

@@ -271,7 +271,7 @@ class WebSocket(Layer):
         raise NegotiationError(f'{what}; MQTT needs "mqtt" (Sec-WebSocket-Protocol: mqtt)')
 
     def _may_wait(self, data: bytes) -> bool:
-        """True if these bytes of a client that is not accepted yet may be held. The engine sees only whole frames."""
+        """True if these bytes of a client not yet accepted may be held. The engine sees only complete frames."""
         if self._channel.connection.session is not None:
             self._waited_for = 0
             return True
