@@ -41,7 +41,7 @@ def emit(spec: Spec) -> dict[str, str]:
             value = f"list[{kind}] = field(default_factory=list)" if place.many else f"{kind} | None = None"
             fields.append(f"    {prop.name}: {value}\n")
     typing = ", ".join(name for name in ("Annotated", "Literal") if any(f"{name}[" in line for line in fields))
-    head = HEADER.format(doc="The properties of a message, as the API takes and answers them.")
+    head = HEADER.format(doc="The properties of a message in the HTTP API.")
     text = head + FRAME.format(typing=typing) + "".join(fields)
     return {"mqtt_ref/http/generated/properties.py": text}
 
