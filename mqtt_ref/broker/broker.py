@@ -104,6 +104,8 @@ class Broker:
         self.store_fails = False
         """Whether the store did not take the last batch."""
 
+        self.rules = 0
+        """Number of the access rules: it grows with each change."""
         self.last_message = 0
         """The identifier of the newest message: 64 bits, growing."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
@@ -274,7 +276,8 @@ class Broker:
         self.set_access(access)
 
     def rules_changed(self) -> None:
-        """Forget who may read what."""
+        """Forget who may read what. Messages that wait are asked about again before they are sent."""
+        self.rules += 1
         self.router.forget()
 
     def _work_out(self) -> None:

@@ -123,8 +123,8 @@ class Sessions:
         X311-clean-session-not-atomic
         """
         broker = self._broker
-        clean = packet.clean_start
         session = self.by_client_id.get(client_id)
+        clean = packet.clean_start or (session is not None and broker.reading.strange(session, connection.username))
         if session is not None and session.connection is not None:
             broker.counters.sessions_taken_over += 1
             text = "Another connection has taken the session over"

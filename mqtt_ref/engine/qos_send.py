@@ -343,7 +343,11 @@ def pump(connection: Connection, session: Session, now: int) -> None:
             return
         queueing.take(session, queue)
         message = delivery.message
-        if _expired(connection, message, now):
+        if (session.rules != broker.rules or delivery.order < session.doubted) and not broker.reading.still(
+            session, delivery
+        ):
+            _deny(session, delivery, now)
+        elif _expired(connection, message, now):
             queueing.dropped(session, message, "expired")
         elif delivery.qos:
             _start(connection, session, delivery, now)
@@ -356,6 +360,9 @@ def pump(connection: Connection, session: Session, now: int) -> None:
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
     """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry.
+
+    A message that this client may no longer read is not sent: its exchange ends as if the client had refused it. A
+    PUBREC that comes for it nevertheless is answered like any for an unknown identifier.
 
     DUP says that this is a retransmission, whatever it was in the PUBLISH received.
     It has the identifiers that it was first sent with.
@@ -376,6 +383,13 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
             if watch.on_qos_dropped is not None:
                 watch.on_qos_dropped(session, message, packet_id, "expired")
             return
+    if not broker.reading.may_read(session, message.topic):
+        # The client is another one than when it was first sent, perhaps with another user or under other rules.
+        _step(session, delivery, ON_PUBACK_ERROR if delivery.qos == 1 else ON_PUBREC_ERROR)
+        if watch.on_qos_dropped is not None:
+            watch.on_qos_dropped(session, message, packet_id, "denied")
+        _deny(session, delivery, now)
+        return
     dup = action != DO_RESEND_PUBLISH_PLAIN
     data = _publish(
         connection, session, message, delivery.qos, delivery.retain, dup, packet_id, delivery.identifiers, now
@@ -392,6 +406,14 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     broker.counters.messages_resent += 1
     if watch.on_qos_publish is not None:
         watch.on_qos_publish(session, message, packet_id, True)
+
+
+def _deny(session: Session, delivery: Delivery, now: int) -> None:
+    """Drop a message that waited and that its client may no longer read. Others of its shared group may have it."""
+    if delivery.group and (delivery.qos == 1 or not delivery.packet_id):
+        session.broker.deliverer.share_again([delivery], now)
+    else:
+        queueing.dropped(session, delivery.message, "denied")
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:

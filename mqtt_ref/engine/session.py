@@ -64,6 +64,7 @@ class Session:
         "broker",
         "client_id",
         "connection",
+        "doubted",
         "ends_at",
         "expiry",
         "handle",
@@ -77,6 +78,7 @@ class Session:
         "received",
         "remote",
         "resending",
+        "rules",
         "state",
         "stored",
         "subscriptions",
@@ -121,6 +123,10 @@ class Session:
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
         self.next_packet_id = 1
         self.next_order = 1
+        self.rules: int = broker.rules
+        """Number of the access rules by which what waits was last judged."""
+        self.doubted = 0
+        """What waits and has a lower `order` is asked about before it is sent: its client or the rules changed."""
         self.will: Will | None = None
         self.will_state: int = NONE
         self.will_at = 0
