@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +50,9 @@ RESTING: Final = 2
 """It had its share of this turn."""
 ASKED: Final = 8
 """A question about it is open: what it sends would only be held."""
+MAPPED: Final = "::ffff:"
+"""What an IPv4 address begins with on an IPv6 socket."""
+LOG = logging.getLogger("mqtt_ref.connection")
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 
@@ -132,10 +136,14 @@ class Channel(Stack):
         driver = self.driver
         listener = self.listener
         self.transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
-        self.remote = peer_name(self.transport.get_extra_info("peername"))
+        self.remote = listener.peer(self.transport)
         self.connection = driver.broker.connect(driver.now(), listener.name, self.remote, listener.terms)
         self.connection.peer_certificate = self.top.get_extra_info("peercert") or None
         driver.channels[self.connection] = self
+        if not self.remote:
+            LOG.info("%s: closed a client that cannot be named: its address is not known any more", listener.name)
+            self.connection.lost(driver.now())
+            self.transport.abort()
         driver.schedule()
 
     def receive(self, data: bytes, now: int) -> None:
@@ -255,8 +263,13 @@ def _other_protocol(data: bytes) -> str:
 
 
 def peer_name(peer: Any) -> str:
-    """`127.0.0.1:5000`, `[::1]:5000`; for a Unix socket, whose clients have no address, `local`."""
+    """Return an address as `127.0.0.1:5000` or `[::1]:5000`; empty if there is none.
+
+    An IPv4 client of a socket for both families has the same name as on one for IPv4 alone.
+    """
     if isinstance(peer, tuple) and len(peer) >= 2:
-        host, port = peer[0], peer[1]
+        host, port = str(peer[0]), peer[1]
+        if host.startswith(MAPPED) and "." in host:
+            host = host[len(MAPPED) :]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return str(peer) if peer else "local"
+    return str(peer) if peer else ""
