@@ -93,7 +93,8 @@ class WebSocketListener(MqttListener, tag_field="type", tag="ws"):
     address: Annotated[str, Meta(description="host:port; :port: every address; port 0: a free one")] = "127.0.0.1:1882"
     tls: Tls | None = None
     origins: Annotated[
-        list[str] | None, Meta(description="Sites whose pages may connect, such as https://example.org; null: any")
+        list[str] | None,
+        Meta(description="Sites whose pages may connect, such as https://example.org; *: all; null: this machine's"),
     ] = None
 
 
