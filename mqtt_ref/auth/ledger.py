@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mqtt_ref.auth.filters import Permission, filter_problem
+from mqtt_ref.wire.printable import printable
 
 __all__ = ["AclRule", "AuthRule", "Ledger", "LedgerError", "Problem", "User", "matches", "matches_remote"]
 
@@ -113,7 +114,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{_spoken(self.path)}: {self.text}" if self.path else self.text
+        return printable(f"{_spoken(self.path)}: {self.text}" if self.path else self.text)
 
 
 class LedgerError(ValueError):

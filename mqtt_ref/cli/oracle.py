@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from mqtt_ref.cli import oracle_control, planning
 from mqtt_ref.cli.failure import plainly
+from mqtt_ref.wire.printable import json_text, printable
 
 if TYPE_CHECKING:
     from mqtt_ref.cli.planning import Plan
@@ -118,7 +119,7 @@ def _check(args: argparse.Namespace) -> int:
     try:
         judge = judge_recording(_read(args.file), Judge(complete=args.complete))
     except (OSError, RecordingError, CaptureError) as error:
-        print(f"mqtt-ref oracle check: {plainly(error)}", file=sys.stderr)
+        print(printable(f"mqtt-ref oracle check: {plainly(error)}"), file=sys.stderr)
         return USAGE
     if not judge.connections:
         print("mqtt-ref oracle check: the recording has no connection", file=sys.stderr)
@@ -135,7 +136,7 @@ def _report(args: argparse.Namespace) -> int:
     try:
         found = list(read_record(_read(args.file).decode()))
     except (OSError, ValueError) as error:
-        print(f"mqtt-ref oracle report: {plainly(error)}", file=sys.stderr)
+        print(printable(f"mqtt-ref oracle report: {plainly(error)}"), file=sys.stderr)
         return USAGE
     return _show(args, found, len({finding.connection for finding in found}), 0)
 
@@ -152,12 +153,12 @@ def _show(
 
     found = list(findings)
     if args.json:
-        print(json.dumps(as_json(found, connections, unjudged, holes), indent=2, ensure_ascii=False))
+        print(json_text(as_json(found, connections, unjudged, holes), indent=2))
     else:
         for number, finding in enumerate(found, 1):
             print(one_line(finding) if args.brief else as_text(finding, number) + "\n")
         for hole in holes[:SHOWN]:
-            print(f"not judged: {hole}")
+            print(printable(f"not judged: {hole}"))
         if len(holes) > SHOWN:
             print(f"not judged: {len(holes) - SHOWN} more; --json lists them")
         partly = len({one.connection for one in holes if one.unjudged != ALL})

@@ -23,6 +23,7 @@ from mqtt_ref.net.layer import Layer, Stack, Units, joined
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
+from mqtt_ref.wire.printable import printable
 
 __all__ = ["ANY_PAGE", "FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener", "origin_problem"]
 
@@ -327,5 +328,5 @@ def _origin(site: str | re.Pattern[str]) -> Origin | re.Pattern[str]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, InvalidOrigin) and error.value:
-        return f"pages of {error.value} may not connect; `origins` of the listener names those that may"
-    return str(error)
+        return f"pages of {printable(error.value)} may not connect; `origins` of the listener names those that may"
+    return printable(str(error))

@@ -253,7 +253,9 @@ def test_what_waits_when_the_rules_change_is_judged_by_the_new_ones(connected: b
     world = World()
     rules = {"secret"}
     world.broker.set_access(Access(on_acl_check_read=lambda session, topic: session.client_id != "a" or topic in rules))
-    receiver = world.client("a", clean_start=False, properties=ConnectProperties(session_expiry_interval=100, receive_maximum=1))
+    receiver = world.client(
+        "a", clean_start=False, properties=ConnectProperties(session_expiry_interval=100, receive_maximum=1)
+    )
     receiver.subscribe("+", 1)
     sender = world.client("b")
     sender.publish("secret", b"1", 1)
