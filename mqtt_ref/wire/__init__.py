@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Bytes to packets and back: no state, no policy."""
+"""Converts bytes to packets and packets to bytes. It has no connection state and no policy."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The properties of a PUBLISH as one block of bytes, for people to import: checked once, forwarded as they came."""
+"""The properties of a PUBLISH as one block of bytes, checked once and forwarded unchanged. Import them from here."""
 
 from __future__ import annotations
 

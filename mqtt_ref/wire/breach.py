@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes the `Violation` once a packet was found to break a rule: the slow side of the fast codec."""
+"""Makes the `Violation` of a packet that breaks a rule: the slow path of the fast codec."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol"]
 
 Cites = tuple[str, str, str, str, str, str]
-"""Statements by protocol level; level 0 (not known yet) is judged as 5.0."""
+"""Statements by protocol level. Level 0 (not known yet) has those of 5.0."""
 
 TextRules = tuple[tuple[int, Cites], ...]
-"""Reason Code and citations of each kind of breach of a string, as numbered in `primitives`."""
+"""Reason Code and statements of each kind of breach of a string, indexed by the numbers in `primitives`."""
 
 
 def broken(
     cites: Cites, reason: int, packet: int, offset: int, version: int, sender: int, field: str, level: str = "must"
 ) -> Violation:
-    """The violation of the rule that `cites` names for `version`."""
+    """Return the violation of the rule that `cites` names for `version`."""
     return Violation(cites[version], reason, packet, offset, version, sender, field, level)
 
 
 def broken_text(
     found: int, rules: TextRules, packet: int, start: int, version: int, sender: int, field: str
 ) -> Violation:
-    """The violation that a check of a string found: absolute offset times 16 plus its kind."""
+    """Return the violation for the result of a string check: `found` is the absolute offset times 16 plus the kind."""
     reason, cites = rules[found & 15]
     return Violation(cites[version], reason, packet, (found >> 4) - start, version, sender, field)
 
 
 def cut_string(data: bytes, pos: int, end: int) -> int:
-    """Where it is known that a string at `pos` does not fit before `end`."""
+    """Return the offset of the first byte that shows that a string at `pos` does not fit before `end`."""
     if end - pos < 2:
         return pos
     return pos if data[pos] << 8 > end - pos - 2 else pos + 1
 
 
 def cut_vbi(pos: int, end: int) -> int:
-    """Where it is known that a Variable Byte Integer at `pos` is cut off by `end`."""
+    """Return the offset that shows that a Variable Byte Integer at `pos` is cut off by `end`."""
     return end - 1 if end > pos else pos
 
 
 def protocol(data: bytes, pos: int, end: int) -> int:
-    """The size of the protocol name field at `pos` (6: MQTT, 8: MQIsdp); or below 0 what `broken_protocol` explains."""
+    """Return the size of the protocol name field at `pos` (6: MQTT, 8: MQIsdp), or -1: see `broken_protocol`."""
     if data.startswith(b"\x00\x04MQTT", pos, end):
         return 6
     if data.startswith(b"\x00\x06MQIsdp", pos, end):
@@ -54,14 +54,14 @@ def broken_protocol(
     truncated: tuple[int, Cites], name: tuple[int, Cites], data: bytes, start: int, pos: int, end: int, version: int,
     sender: int,
 ) -> Violation:  # fmt: skip
-    """The violation of a protocol name that is none: cut off, or the first byte that differs from every known name."""
+    """Return the violation of an invalid protocol name: it is cut off, or a byte differs from every known name."""
     field = "protocol_version"
     size = data[pos] << 8 | data[pos + 1] if end - pos >= 2 else 65_535
     if pos + 2 + size > end:
         offset = cut_string(data, pos, end)
         if offset == pos or not data[pos]:
             return broken(truncated[1], truncated[0], 1, offset - start, version, sender, field)
-        # No known name is that long, which the high byte of the length says before its low byte says that it is cut.
+        # No known name is that long. The high byte of the length shows this before the low byte shows the cut.
         return broken(name[1], name[0], 1, pos - start, version, sender, field)
     known = b"\x00\x06MQIsdp" if size == 6 else b"\x00\x04MQTT"
     at = 0

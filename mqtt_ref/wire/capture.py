@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packet captures, written: what clients and broker said, as a pcap file that Wireshark and tshark open as MQTT."""
+"""Writes packet captures: the traffic of clients and broker as a pcap file that Wireshark and tshark read as MQTT."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mqtt_ref.wire.pcap import NANOSECONDS, TCP, Chunk
 __all__ = ["SEGMENT", "capture"]
 
 RAW: Final = 101
-"""The link layer of the file: IP packets, and nothing around them."""
+"""The link layer of the file: bare IP packets."""
 LONGEST: Final = 262_144
 SEGMENT: Final = 32_768
-"""Bytes of a segment; more become several."""
+"""Largest payload of a segment in bytes; a larger chunk becomes several segments."""
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 WINDOW: Final = 65_535
 _RECORD: Final = Struct("<IIII")
@@ -25,12 +25,12 @@ _TCP: Final = Struct("!HHIIBBHHH")
 
 
 def capture(chunks: Iterable[Chunk]) -> bytes:
-    """A pcap file of the chunks, which are in the order of their times; `wire.pcap.streams` gives them back.
+    """Return a pcap file of the chunks, which must be in the order of their times. `wire.pcap.streams` reads it.
 
-    Each connection gets its handshake and its end, so that nothing looks cut off. Gaps stay gaps.
+    A TCP handshake and end are added to each connection, so that it does not look cut off. Gaps remain.
 
     Raises:
-        ValueError: an address is none, or one is of IPv4 and the other of IPv6.
+        ValueError: an address is invalid, or one address is IPv4 and the other IPv6.
     """
     chunks = list(chunks)
     last = {chunk.connection: at for at, chunk in enumerate(chunks)}
@@ -52,7 +52,7 @@ def capture(chunks: Iterable[Chunk]) -> bytes:
 
 
 class _Flow:
-    """A connection as TCP would have carried it; who sends first is taken for the one that opened it."""
+    """Makes the TCP segments of a connection. The side that sends first is assumed to have opened it."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.ends = (
@@ -60,7 +60,7 @@ class _Flow:
             (ip_address(chunk.target).packed, chunk.target_port),
         )
         if len(self.ends[0][0]) != len(self.ends[1][0]):
-            raise ValueError(f"{chunk.source} and {chunk.target} are addresses of two versions of IP")
+            raise ValueError(f"{chunk.source} and {chunk.target} must both be IPv4 or both be IPv6 addresses")
         start = chunk.connection * 0x9E37_79B1 & 0xFFFF_FFFF
         self.sequence = [start, start ^ 0x8000_0000]
 
@@ -99,7 +99,7 @@ class _Flow:
 
 
 def _ip(source: bytes, target: bytes, size: int) -> bytes:
-    """The IP header of a segment of that size."""
+    """Return the IP header of a segment of `size` bytes."""
     if len(source) == 16:
         return pack("!IHBB", 6 << 28, size, TCP, 64) + source + target
     head = [pack("!BBHHHBB", 0x45, 0, 20 + size, 0, 0x4000, 64, TCP), source + target]
@@ -107,7 +107,7 @@ def _ip(source: bytes, target: bytes, size: int) -> bytes:
 
 
 def _checksum(data: bytes) -> int:
-    """The checksum of the Internet protocols."""
+    """Return the Internet checksum (RFC 1071)."""
     data += bytes(len(data) % 2)
     total: int = sum(unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A packet, or a broken rule, as one line for people."""
+"""Describes a packet or a violation in one line of text."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["describe"]
 
 SHOWN: Final = 40
-"""Bytes of a payload, and characters of a string, that are shown."""
+"""How many bytes of a payload, and characters of a string, are shown."""
 ALWAYS: Final = frozenset({"client_id", "qos", "reason_code", "reason_codes", "topic"})
 SHORT: Final = {"packet_id": "id", "reason_code": "reason", "reason_codes": "reasons"}
 LEVELS: Final = {3: "3.1", 4: "3.1.1", 5: "5.0"}
-# 0x00 has three names; the packet says which.
+# 0x00 has three names; the packet type decides.
 ZERO: Final = {SUBACK: "Granted QoS 0", DISCONNECT: "Normal disconnection"}
 
 SECRET: Final = ("password", "authentication_data")
 
 
 def describe(packet: Packet | Violation, version: int = V5) -> str:
-    """One line without control characters; `version` says what a number of 3.x means. Secrets are not shown."""
+    """Return one line without control characters. `version` decides the names of return codes. Secrets are hidden."""
     if isinstance(packet, Violation):
         name = PACKET_NAMES[packet.packet]
         title = REASON_TITLES.get(packet.reason, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Takes recorded bytes apart, packet by packet, and says in words what each holds and what is wrong with it."""
+"""Splits recorded bytes into packets, and describes the fields and the violation of each in words."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["VERSION_NAMES", "Found", "Stream", "explain", "to_json"]
 VERSION_NAMES: Final = {V5: "MQTT 5.0", V311: "MQTT 3.1.1", V31: "MQTT 3.1"}
 SIDES: Final = ("client", "server")
 SHOWN: Final = 16
-"""Bytes in one line of hex."""
+"""Number of bytes in one line of hex."""
 
 
 class Found(NamedTuple):
-    """One packet of a stream. `offset` counts from the stream's first byte; `notes` say what had to be guessed."""
+    """One packet of a stream. `offset` counts from the first byte of its sender; `notes` say what was guessed."""
 
     offset: int
     dissection: Dissection
@@ -35,8 +35,8 @@ class Found(NamedTuple):
 class Stream:
     """The packets of one connection, both directions.
 
-    `version` None means: the one that a CONNECT in the stream names, else 5.0. `sender` None means: whoever may send
-    the packet, the client where both may.
+    If `version` is None, it is the one that a CONNECT in the stream names, else 5.0. If `sender` is None, it is the
+    side that may send the packet, or the client if both may.
     """
 
     def __init__(self, version: int | None = None, sender: int | None = None) -> None:
@@ -44,14 +44,14 @@ class Stream:
         self.seen: int | None = None
         self.sender = sender
         self.unread = 0
-        """Bytes behind a broken packet at which no packet can begin: nothing behind them is decoded."""
+        """Number of bytes that were not decoded, because no packet can begin where a broken packet ends."""
         self._held: dict[int | None, bytes] = {}
         self._broken: set[int | None] = set()
         self._lost: set[int | None] = set()
         self._offsets: dict[int | None, int] = {}
 
     def feed(self, data: bytes, sender: int | None = None) -> Iterator[Found]:
-        """The packets that these bytes of `sender` complete."""
+        """Yield the packets that these bytes of `sender` complete."""
         sender = self.sender if sender is None else sender
         data = self._held.pop(sender, b"") + data
         pos = 0
@@ -70,13 +70,13 @@ class Stream:
             self._held[sender] = data[pos:]
 
     def rest(self) -> Iterator[Found]:
-        """What is left of packets that never became whole."""
+        """Yield the incomplete packets that are left at the end."""
         held, self._held = self._held, {}
         for sender, data in held.items():
             yield self._found(data, sender)
 
     def lose(self, sender: int | None) -> Iterator[Found]:
-        """Bytes of `sender` are missing here: what it had begun stays as it is."""
+        """Note that bytes of `sender` are missing here. Yields the packet that stays incomplete, if there is one."""
         data = self._held.pop(sender, b"")
         if data:
             yield self._found(data, sender)
@@ -102,7 +102,7 @@ class Stream:
 
 
 def explain(found: Found) -> str:
-    """A packet as people read it: its fields with offsets and hex; of a bad one what is wrong and where."""
+    """Return a packet as text: its fields with offsets and hex, and for a broken one what is wrong and where."""
     d = found.dissection
     side = "client" if d.sender == CLIENT else "server"
     lines = [f"{PACKET_NAMES[d.type]} ({VERSION_NAMES[d.version]}, from the {side}, {_count(len(d.data), 'byte')})"]
@@ -117,7 +117,7 @@ def explain(found: Found) -> str:
 
 
 def to_json(found: Found) -> dict[str, Any]:
-    """The same as one JSON object: the form of the packet or of the violation, and the fields."""
+    """Return a packet as a JSON object: the JSON form of the packet or of the violation, and the fields."""
     d = found.dissection
     out: dict[str, Any] = {
         "v": 1,
@@ -147,7 +147,7 @@ def _field_json(node: FieldNode) -> dict[str, Any]:
 
 
 def _size(data: bytes, pos: int) -> int | None:
-    """The size of the packet at `pos`, None while its length is not all there; all that is left if it has none."""
+    """Return the size of the packet at `pos`, None if its length is incomplete, or the rest if it is malformed."""
     length = 0
     for n in range(4):
         if pos + 1 + n >= len(data):
@@ -160,7 +160,7 @@ def _size(data: bytes, pos: int) -> int | None:
 
 
 def _either_sender(version: int, data: bytes) -> tuple[Dissection, str]:
-    """The packet by whoever may send it."""
+    """Parse a packet as sent by the side that may send it. Also returns a note, or an empty string."""
     client = reference.parse(version, CLIENT, data)
     if client.violation is None:
         return client, ""
@@ -171,11 +171,11 @@ def _either_sender(version: int, data: bytes) -> tuple[Dissection, str]:
         return server, ""
     if server.violation.statement.endswith("-packet-direction") or client.violation[:4] == server.violation[:4]:
         return client, ""
-    return client, "read as the client's; as the server's it breaks a rule too"
+    return client, "read as sent by the client; sent by the server it breaks a rule too"
 
 
 def _other_versions(dissection: Dissection, guessed: bool) -> Iterator[str]:
-    """That the version was guessed, and which others the bytes are legal in."""
+    """Yield notes: the version was guessed; the bytes are legal in other versions."""
     same: list[str] = []
     other: list[str] = []
     for version, name in VERSION_NAMES.items():
@@ -189,7 +189,7 @@ def _other_versions(dissection: Dissection, guessed: bool) -> Iterator[str]:
     if dissection.violation is not None and other:
         yield f"the bytes are legal in {' and '.join(other)}"
     elif guessed and other:
-        yield f"the bytes are legal in {' and '.join(other)} too, and mean another thing there"
+        yield f"the bytes are legal in {' and '.join(other)} too, with another meaning"
     elif guessed and same:
         yield f"the bytes are legal in {' and '.join(same)} too"
 
@@ -222,17 +222,17 @@ BITS: Final = frozenset({"type", "flags", "qos", "will_qos", "retain_handling", 
 
 
 def _broken(d: Dissection, violation: Violation) -> Iterator[str]:
-    """What is wrong, with a caret under the byte."""
+    """Yield lines that say what is wrong, with a caret under the byte."""
     rule = statement(violation.statement)
     at = violation.offset
     first = max(0, at - at % SHOWN)
     if at == len(d.data) and first == at and at:
-        first -= SHOWN  # the place behind the last byte, and that fills its line
+        first -= SHOWN  # the caret goes after the last byte, which fills its line
     line = d.data[first : first + SHOWN]
     yield ""
     yield f"  {first:>5}  {line.hex(' ')}"
     yield f"         {'   ' * (at - first)}^^"
-    where = f"byte {at}" + (f" ({d.data[at]:02x})" if at < len(d.data) else ", behind the last one")
+    where = f"byte {at}" + (f" ({d.data[at]:02x})" if at < len(d.data) else ", after the last one")
     yield f"  wrong: {where}" + (f", field {violation.field}" if violation.field else "")
     binds = "both sides" if rule.binds == "both" else f"the {rule.binds}"
     name = VERSION_NAMES[rule.version]

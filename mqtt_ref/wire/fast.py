@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The fast codec, for people to import, and the acknowledgements that a broker sends most."""
+"""The fast codec, to be imported from here, and the acknowledgements that a broker sends most often."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ PINGRESP: Final = b"\xd0\x00"
 
 
 def puback(packet_id: int) -> bytes:
-    """A PUBACK that accepts, in any version (section 3.4)."""
+    """Return a PUBACK that accepts, for any version (section 3.4)."""
     return b"\x40\x02" + packet_id.to_bytes(2, "big")
 
 
 def pubrec(packet_id: int) -> bytes:
-    """A PUBREC that accepts, in any version (section 3.5)."""
+    """Return a PUBREC that accepts, for any version (section 3.5)."""
     return b"\x50\x02" + packet_id.to_bytes(2, "big")
 
 
 def pubrel(packet_id: int) -> bytes:
-    """A PUBREL that releases, in any version (section 3.6)."""
+    """Return a PUBREL that releases, for any version (section 3.6)."""
     return b"\x62\x02" + packet_id.to_bytes(2, "big")
 
 
 def pubcomp(packet_id: int) -> bytes:
-    """A PUBCOMP that completes, in any version (section 3.7)."""
+    """Return a PUBCOMP that completes, for any version (section 3.7)."""
     return b"\x70\x02" + packet_id.to_bytes(2, "big")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A packet's bytes as named fields with offsets, broken packets up to the byte that breaks them."""
+"""The bytes of a packet as named fields with offsets. The fields of a broken packet end at the wrong byte."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Dissection", "FieldNode"]
 
 
 class FieldNode(NamedTuple):
-    """One field: the bytes `start` to `end` of the packet, their value, and the value as people read it.
+    """One field: the bytes `start` to `end` of the packet, their value, and the value as readable text.
 
-    `value` is None where the field is made of others, or where it is the field that broke.
+    `value` is None if the field consists of other fields, or if it is the broken field.
     """
 
     name: str
@@ -27,7 +27,7 @@ class FieldNode(NamedTuple):
     children: tuple[FieldNode, ...] = ()
 
     def walk(self, depth: int = 0) -> Iterator[tuple[int, FieldNode]]:
-        """The field and all below it, in wire order, each with its depth."""
+        """Yield the field and all fields inside it, in wire order, each with its depth."""
         yield depth, self
         for child in self.children:
             yield from child.walk(depth + 1)
@@ -35,10 +35,10 @@ class FieldNode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dissection:
-    """One packet's bytes, taken apart.
+    """The bytes of one packet, split into fields.
 
-    `version` is the protocol level it was judged by; for a CONNECT the one it names. Exactly one of `packet` and
-    `violation` is None. The tree is made when `fields` is asked for, and not kept.
+    `version` is the protocol level that judged it; for a CONNECT, the one that it names. Exactly one of `packet` and
+    `violation` is None. `fields` builds the tree on each access.
     """
 
     version: int
@@ -55,12 +55,12 @@ class Dissection:
         return self._tree()
 
     def walk(self) -> Iterator[tuple[int, FieldNode]]:
-        """All fields, nested ones included, each with its depth."""
+        """Yield all fields, including nested ones, each with its depth."""
         for node in self._tree():
             yield from node.walk()
 
     def field(self, path: str) -> FieldNode | None:
-        """The first field of that dotted name, or None: `properties.topic_alias`."""
+        """Return the first field with that dotted name (`properties.topic_alias`), or None."""
         nodes = self._tree()
         found: FieldNode | None = None
         for name in path.split("."):

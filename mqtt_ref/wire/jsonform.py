@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The one JSON form of packets and violations that is seen outside: traces, reports, the HTTP API, `mqtt-ref decode`.
+"""The JSON form of packets and violations in traces, reports, the HTTP API and `mqtt-ref decode`.
 
-A packet is an object with `v` (the version of this form, 1), `type` (`PUBLISH`), and the attributes of its class
-by name, `will` and `properties` nested. What is None, or an empty list that need not be there, is left out. Bytes
-are a string where they are UTF-8 without control characters (`str.isprintable`), else `{"hex": "00ff"}`; both forms
-are read for any bytes. A user property is `[name, value]`.
+A packet is an object with `v` (the version of this form, 1), `type` (`PUBLISH`), and the attributes of its class by
+name; `will` and `properties` are nested objects. Attributes of None and empty lists of properties are left out. Bytes
+are written as a string if they are printable UTF-8 (`str.isprintable`), else as `{"hex": "00ff"}`; both are accepted
+for any bytes. A user property is `[name, value]`.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["FORM", "bytes_from_json", "bytes_to_json", "packet_from_json", "packet_to_json", "violation_to_json"]
 
 FORM: Final = 1
-"""The version of the form. It goes up when a reader of the old form would misread the new one."""
+"""The version of the form. It is raised when a reader of the old form would misread the new one."""
 
 CLASSES: Final[dict[str, Any]] = {PACKET_NAMES[c.TYPE]: c for c in Packet.__args__}
 SCALARS: Final[dict[str, Any]] = {"str": str, "int": int, "bool": bool}
 
 
 def packet_to_json(packet: Packet) -> dict[str, Any]:
-    """The JSON form of a packet."""
+    """Return the JSON form of a packet."""
     return {"v": FORM, "type": PACKET_NAMES[packet.TYPE], **_attributes(packet)}
 
 
 def packet_from_json(form: Mapping[str, Any]) -> Packet:
-    """The packet of a JSON form; attributes that have a default may be left out.
+    """Return the packet of a JSON form. Attributes with a default may be left out.
 
     Raises:
-        ValueError: the form is none, says what.
+        ValueError: the form is invalid. The text says what is wrong, and where.
     """
     if not isinstance(form, Mapping):
-        raise ValueError(f"a packet is an object, not {form!r}")
+        raise ValueError(f"a packet must be an object, not {form!r}")
     values = dict(form)
     version = values.pop("v", FORM)
     if version != FORM:
-        raise ValueError(f"form {version!r} of a packet is not known, only {FORM}")
+        raise ValueError(f"version {version!r} of the packet form is not known; `v` must be {FORM}")
     name = values.pop("type", None)
     if not isinstance(name, str) or name not in CLASSES:
-        raise ValueError(f"there is no packet {name!r}; there are {', '.join(CLASSES)}")
+        raise ValueError(f"unknown packet type {name!r}; known are {', '.join(CLASSES)}")
     packet: Packet = _object(CLASSES[name], values, name)
     return packet
 
 
 def violation_to_json(violation: Violation) -> dict[str, Any]:
-    """The JSON form of a violation: its fields by name, the sender as client or server."""
+    """Return the JSON form of a violation: its fields by name, with `sender` as client or server."""
     return {
         "v": FORM,
         "violation": {
@@ -63,7 +63,7 @@ def violation_to_json(violation: Violation) -> dict[str, Any]:
 
 
 def bytes_to_json(data: bytes) -> str | dict[str, str]:
-    """Bytes as text where they are printable UTF-8, else as hex."""
+    """Return bytes as text if they are printable UTF-8, else as hex."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -72,16 +72,16 @@ def bytes_to_json(data: bytes) -> str | dict[str, str]:
 
 
 def bytes_from_json(form: Any) -> bytes:
-    """The bytes of either form.
+    """Return the bytes of either form.
 
     Raises:
-        ValueError: the form is none.
+        ValueError: the form is invalid.
     """
     if isinstance(form, str):
         return form.encode()
     if isinstance(form, Mapping) and set(form) == {"hex"} and isinstance(form["hex"], str):
         return bytes.fromhex(form["hex"])
-    raise ValueError(f"""bytes are a string or {{"hex": "..."}}, not {form!r}""")
+    raise ValueError(f"""bytes must be a string or {{"hex": "..."}}, not {form!r}""")
 
 
 def _side(sender: int) -> str:
@@ -113,15 +113,15 @@ def _object(make: Any, values: Mapping[str, Any], where: str) -> Any:
     kinds = ATTRIBUTES[make.__name__]
     for name in values:
         if name not in kinds:
-            raise ValueError(f"{where} has no {name!r}; it has {', '.join(kinds) or 'nothing'}")
+            raise ValueError(f"{where} has no attribute {name!r}; it has {', '.join(kinds) or 'none'}")
     try:
         return make(**{name: _read(kinds[name], value, f"{where}.{name}") for name, value in values.items()})
     except TypeError:
-        raise ValueError(f"{where} lacks what it cannot be without; it has {', '.join(kinds)}") from None
+        raise ValueError(f"{where}: a required attribute is missing; its attributes are {', '.join(kinds)}") from None
 
 
 def _read(kind: str, value: Any, path: str) -> Any:
-    """The value of an attribute of this type."""
+    """Return the value of an attribute of type `kind`."""
     if kind == "bytes":
         return bytes_from_json(value)
     if kind.startswith("list["):
@@ -135,11 +135,11 @@ def _read(kind: str, value: Any, path: str) -> Any:
 
 def _pair(item: Any, path: str) -> tuple[str, str]:
     if not isinstance(item, list) or len(item) != 2:
-        raise ValueError(f"{path} holds [name, value], not {item!r}")
+        raise ValueError(f"{path} must be [name, value], not {item!r}")
     return _typed(item[0], str, path), _typed(item[1], str, path)
 
 
 def _typed(value: Any, kind: Any, path: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{path} should be {kind.__name__}, is {value!r}")
+        raise ValueError(f"{path} must be {kind.__name__}, not {value!r}")
     return value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The wire types: variable byte integers, UTF-8 strings, topic names and filters, and where exactly they break."""
+"""The wire types: reads variable byte integers, strings, topic names and filters, and finds the byte that is wrong."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ V5: Final = 5
 CLIENT: Final = 0
 SERVER: Final = 1
 MAXIMUM_PACKET_SIZE: Final = 268_435_460
-"""Bytes of the largest packet there can be: 1 + 4 + 268,435,455."""
+"""Size of the largest possible packet in bytes: 1 + 4 + 268,435,455."""
 
-# What a string breaks; the numbers index the citations that generated code hands to `explain_text`.
+# The kinds of breach of a string. They index the `TextRules` that generated code passes to `broken_text`.
 FINE: Final = 0
 ILL_FORMED: Final = 1
 NULL: Final = 2
@@ -44,19 +44,19 @@ SHARE_EMPTY: Final = 7
 SHARE_FORM: Final = 8
 
 NAMES: Final[dict[bytes, str]] = {}
-"""Topic Names seen lately, already checked. `name_text` fills it, with short ones only, so the memory is bounded."""
+"""Cache of recent Topic Names that are valid. `name_text` adds short ones only, so the memory is bounded."""
 
 _KEPT: Final = 4096
 _LONGEST: Final = 128
 _SHARE: Final = b"$share/"
 _SHORT: Final = tuple(bytes((value,)) for value in range(128))
-"""The Variable Byte Integers of one byte."""
+"""Variable Byte Integers of one byte, by value."""
 _LONGER: Final = tuple(bytes((value | 128,)) for value in range(128))
-"""The same bytes where another follows."""
+"""The same bytes with the continuation bit."""
 
 
 def vbi(value: int) -> bytes:
-    """A Variable Byte Integer of the fewest bytes.
+    """Return a Variable Byte Integer with the fewest bytes.
 
     Raises:
         ValueError: the value is negative or above 268,435,455.
@@ -75,10 +75,10 @@ def vbi(value: int) -> bytes:
 
 
 def read_vbi(data: bytes, pos: int, end: int, minimal: bool) -> int:
-    """The Variable Byte Integer at `pos`: its value times 8 plus its size in bytes (1 to 4).
+    """Read the Variable Byte Integer at `pos`. Returns its value times 8 plus its size in bytes (1 to 4).
 
-    Or what breaks: -1 cut off by `end`, -2 a continuation bit in its fourth byte, -3 longer than needed (only where
-    `minimal` asks for the fewest bytes).
+    A negative result is an error: -1 it is cut off by `end`, -2 its fourth byte has a continuation bit, -3 it has
+    more bytes than needed (only if `minimal` is set).
     """
     value = 0
     size = 0
@@ -97,10 +97,9 @@ def read_vbi(data: bytes, pos: int, end: int, minimal: bool) -> int:
 
 
 def text(data: bytes, start: int, end: int) -> str | None:
-    """The UTF-8 string in `data[start:end]`, or None if it is ill-formed or holds U+0000.
+    """Return the UTF-8 string in `data[start:end]`, or None if it is ill-formed or holds U+0000.
 
-    It has any length, and a U+FEFF in it, in front too, is a
-    character like others.
+    It may have any length. U+FEFF is an ordinary character, at the beginning too.
 
     Cites: X5-utf8-string-any-length, X311-string-any-length, MQTT5-1.5.4-3, MQTT311-1.5.3-3
     """
@@ -112,9 +111,9 @@ def text(data: bytes, start: int, end: int) -> str | None:
 
 
 def name_text(data: bytes, start: int, end: int) -> str | None:
-    """The Topic Name in `data[start:end]`, or None if it is none; an empty one is left to the caller.
+    """Return the Topic Name in `data[start:end]`, or None if it is invalid. The caller must refuse an empty one.
 
-    It is in `NAMES` from then on, which is asked first where time matters.
+    A short name is added to `NAMES`; fast code looks there first.
     """
     raw = data[start:end]
     try:
@@ -131,14 +130,14 @@ def name_text(data: bytes, start: int, end: int) -> str | None:
 
 
 def filter_text(data: bytes, start: int, end: int, shared: bool) -> str | None:
-    """The Topic Filter in `data[start:end]`, or None if it is none; `shared` where `$share/` has a meaning."""
+    """Return the Topic Filter in `data[start:end]`, or None if it is invalid. `shared`: `$share/` has a meaning."""
     return None if check_filter(data, start, end, shared) else data[start:end].decode()
 
 
 def ill_formed_at(data: bytes, start: int, end: int) -> int:
-    """Where UTF-8 breaks in `data[start:end]`, or -1: the byte that cannot stand there.
+    """Return the offset of the first byte in `data[start:end]` that is invalid in UTF-8, or -1.
 
-    A lead byte that promises more bytes than the string has left is itself that byte.
+    A lead byte that needs more bytes than the string has left is itself invalid.
     """
     raw = data[start:end]
     try:
@@ -153,7 +152,7 @@ def ill_formed_at(data: bytes, start: int, end: int) -> int:
 
 
 def check_text(data: bytes, start: int, end: int) -> int:
-    """What a UTF-8 string breaks first: offset times 16 plus the kind of breach, or 0."""
+    """Find the first breach of a UTF-8 string: its offset times 16 plus its kind, or 0."""
     best = -1
     kind = FINE
     at = ill_formed_at(data, start, end)
@@ -166,7 +165,7 @@ def check_text(data: bytes, start: int, end: int) -> int:
 
 
 def check_name(data: bytes, start: int, end: int) -> int:
-    """What a Topic Name breaks first: offset times 16 plus the kind, or 0.
+    """Find the first breach of a Topic Name: its offset times 16 plus its kind, or 0.
 
     Cites: MQTT5-4.7.3-1, MQTT5-4.7.0-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul
     """
@@ -183,7 +182,7 @@ def check_name(data: bytes, start: int, end: int) -> int:
 
 
 def check_filter(data: bytes, start: int, end: int, shared: bool) -> int:
-    """What a Topic Filter breaks first: offset times 16 plus the kind, or 0.
+    """Find the first breach of a Topic Filter: its offset times 16 plus its kind, or 0.
 
     Cites: MQTT5-4.7.3-1, MQTT5-4.7.1-1, MQTT5-4.7.1-2, MQTT5-4.8.2-1, MQTT5-4.7.3-2, MQTT311-4.7.3-2, X31-topic-nul
     """
@@ -221,7 +220,7 @@ def check_filter(data: bytes, start: int, end: int, shared: bool) -> int:
         if at > first and data[at - 1] != 47:
             return at << 4 | PLUS
         if at + 1 < end and data[at + 1] != 47:
-            # The byte after the wildcard breaks the rule, unless something broke at it already or before.
+            # The byte after the wildcard breaks the rule, unless an earlier breach was found at or before it.
             return at + 1 << 4 | PLUS if at + 1 < limit else found
         at = data.find(b"+", at + 1, limit)
     return found

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-r"""A packet as a tree of raw fields in which every length, flag and byte can be set: builds illegal packets on purpose.
+r"""Builds illegal packets on purpose, from a tree of raw fields in which every length, flag and byte can be set.
 
-`mqtt_ref.wire.reference.raw(version, packet)` makes the tree of a packet; until something in it is changed it builds
-the packet's own bytes::
+`mqtt_ref.wire.reference.raw(version, packet)` makes the tree of a packet. An unchanged tree builds the bytes of the
+packet::
 
     tree = raw(V5, Publish("a/b", b"x", properties=PublishProperties(topic_alias=1)))
     tree.flags = 0b0110                               # QoS 3
-    tree.remaining_length = 5                         # whatever the fields add up to
+    tree.remaining_length = 5                         # the real length may differ
     tree["topic"].length = 9                          # a string length that does not fit
     tree["properties"].width = 4                      # a Property Length longer than needed
     tree["properties.topic_alias"].value.value = 0    # a value out of range
     tree.duplicate("properties.topic_alias")          # a property twice
-    tree.replace("payload", b"")                      # any bytes in a field's place
+    tree.replace("payload", b"")                      # any bytes in place of a field
     tree.tail = b"\0"                                 # bytes after the last field
     build(tree)
 
@@ -42,10 +42,10 @@ VBI_WIDTHS = (0x80, 0x4000, 0x20_0000, 0x1000_0000)
 
 
 def vbi_bytes(value: int, width: int = 0) -> bytes:
-    """A Variable Byte Integer in `width` bytes, or the fewest for 0; a fifth byte and more can be forced.
+    """Return a Variable Byte Integer of `width` bytes; 0 takes the fewest. The width may be illegal (5 or more).
 
     Raises:
-        ValueError: the value does not fit in `width` bytes, or in four where no width is given.
+        ValueError: the value does not fit in `width` bytes, or in four bytes if `width` is 0.
     """
     if value < 0 or value >= (1 << 7 * width if width else VBI_WIDTHS[3]):
         raise ValueError(f"{value} does not fit a variable byte integer of {width or 4} bytes")
@@ -54,32 +54,32 @@ def vbi_bytes(value: int, width: int = 0) -> bytes:
 
 
 class Raw:
-    """A raw field. Set `override` to put these bytes in its place, whatever the field says."""
+    """A raw field. Set `override` to replace the whole field with these bytes."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.override: bytes | None = None
 
     def encode(self) -> bytes:
-        """The bytes of this field."""
+        """Return the bytes of this field: `override`, or what `make` returns."""
         return self.make() if self.override is None else self.override
 
     def make(self) -> bytes:
-        """The bytes that the parts of this field give, were nothing overridden."""
+        """Return the bytes of this field without `override`."""
         raise NotImplementedError
 
     def prefix(self) -> bytes:
-        """What stands before the fields inside."""
+        """Return the bytes before the inner fields."""
         return b""
 
     def inside(self) -> list[Raw]:
-        """The fields inside, in wire order."""
+        """Return the inner fields, in wire order."""
         return []
 
     def __getitem__(self, path: str) -> Any:
-        """The field at a dotted path.
+        """Return the field at a dotted path.
 
-        Returns `Any`, so that a caller may set what this kind of field has without a cast.
+        The type is `Any`, so that a caller can set the attributes of this kind of field without a cast.
         """
         field: Raw = self
         for step in path.split("."):
@@ -107,7 +107,7 @@ class Raw:
 
 
 class RawBytes(Raw):
-    """Bytes as they are."""
+    """Plain bytes."""
 
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name)
@@ -168,7 +168,7 @@ class RawBits(Raw):
 
 
 class RawString(Raw):
-    """Bytes behind a two-byte length, a string or binary data; `length` says another length than there is."""
+    """A string or binary data: a two-byte length, then bytes. `length` replaces the real length."""
 
     def __init__(self, name: str, data: bytes, length: int | None = None) -> None:
         super().__init__(name)
@@ -183,7 +183,7 @@ class RawString(Raw):
 
 
 class RawGroup(Raw):
-    """Fields one behind another: an entry of a list, a list, a string pair."""
+    """A sequence of fields: a list, an entry of a list, a string pair."""
 
     def __init__(self, name: str, fields: Iterable[Raw] = ()) -> None:
         super().__init__(name)
@@ -212,7 +212,7 @@ class RawProperty(Raw):
 
 
 class RawProperties(RawGroup):
-    """A property list; `length` says another Property Length than there is, `width` forces its number of bytes."""
+    """A property list. `length` replaces the real Property Length, `width` forces its number of bytes."""
 
     def __init__(self, name: str, fields: Iterable[Raw] = (), length: int | None = None, width: int = 0) -> None:
         super().__init__(name, fields)
@@ -220,7 +220,7 @@ class RawProperties(RawGroup):
         self.width = width
 
     def prefix(self) -> bytes:
-        """The Property Length."""
+        """Return the Property Length."""
         length = sum(len(f.encode()) for f in self.fields) if self.length is None else self.length
         return vbi_bytes(length, self.width)
 
@@ -231,7 +231,7 @@ class RawProperties(RawGroup):
 class RawPacket(RawGroup):
     """A whole packet.
 
-    `type` and `flags` are the halves of the first byte. `remaining_length` says another length than there is, `width`
+    `type` and `flags` are the halves of the first byte. `remaining_length` replaces the real Remaining Length, `width`
     forces its number of bytes. `tail` follows the last field and is counted in the Remaining Length.
     """
 
@@ -252,7 +252,7 @@ class RawPacket(RawGroup):
         self.tail = tail
 
     def prefix(self) -> bytes:
-        """The fixed header."""
+        """Return the fixed header."""
         length = self.remaining_length
         if length is None:
             length = sum(len(f.encode()) for f in self.fields) + len(self.tail)
@@ -262,7 +262,7 @@ class RawPacket(RawGroup):
         return self.prefix() + super().make() + self.tail
 
     def span(self, path: str) -> tuple[int, int]:
-        """Where the field at `path` lies in the built bytes: its first byte, and the one behind its last."""
+        """Return the place of the field at `path` in the built bytes: offset of its first byte, and end offset."""
         field: Raw = self
         start = 0
         for step in path.split("."):
@@ -276,7 +276,7 @@ class RawPacket(RawGroup):
         return start, start + len(field.encode())
 
     def replace(self, path: str, new: Raw | bytes) -> RawPacket:
-        """Put another field, or any bytes, in a field's place. Gives the packet back, as all changes do."""
+        """Replace a field with another field or with any bytes. Returns the packet, as all changes do."""
         field: Raw = self[path]
         if isinstance(new, bytes):
             field.override = new
@@ -286,19 +286,19 @@ class RawPacket(RawGroup):
         return self
 
     def remove(self, path: str) -> RawPacket:
-        """Leave a field out."""
+        """Remove a field."""
         holder, index = self._place(path)
         del holder.fields[index]
         return self
 
     def insert(self, path: str, new: Raw) -> RawPacket:
-        """Put a field before the one at `path`."""
+        """Insert a field before the one at `path`."""
         holder, index = self._place(path)
         holder.fields.insert(index, new)
         return self
 
     def duplicate(self, path: str) -> RawPacket:
-        """Let a field stand there twice, one behind the other."""
+        """Insert a copy of a field after it."""
         holder, index = self._place(path)
         holder.fields.insert(index + 1, copy.deepcopy(holder.fields[index]))
         return self
@@ -308,14 +308,14 @@ class RawPacket(RawGroup):
         holder: Raw = self[parent] if parent else self
         field: Raw = self[path]
         if not isinstance(holder, RawGroup):
-            raise KeyError(f"{path}: {holder.name} is no list of fields; set its parts instead")
+            raise KeyError(f"{path}: {holder.name} is not a list of fields; set its attributes instead")
         return holder, next(n for n, f in enumerate(holder.fields) if f is field)
 
 
 def build(packet: RawPacket) -> bytes:
-    """The bytes of a raw packet, however illegal.
+    """Return the bytes of a raw packet. The packet may be illegal.
 
     Raises:
-        ValueError: a number does not fit the bytes it was given.
+        ValueError: a number does not fit the size of its field.
     """
     return packet.encode()

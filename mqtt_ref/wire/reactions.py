@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the receiver of a broken rule has to do, and what else it may do: one table for engine, suite and oracle."""
+"""What a receiver must do when a rule is broken, and what else it may do: one table for engine, suite and oracle."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["REACTIONS", "Reaction", "reaction"]
 class Reaction(NamedTuple):
     """One row: when it applies, what to do, and every outcome that the standards permit.
 
-    `rule` is a statement id, `breach:XX` for all rules whose breach has the Reason Code XX (hex), or `*`. `versions`
-    are protocol levels, 0 where the version is not known yet. `state` is new (nothing accepted yet), connecting (a
-    CONNECT is being answered), connected, or any. `action` is close, connack, disconnect, puback, pubrec, pubcomp,
-    suback or ignore; `code` its Reason Code, -1 for the breach's own. `allowed` holds `action`, `action:XX` (hex), or
+    `rule` is a statement id, `breach:XX` for all rules whose breach has Reason Code XX (hex), or `*`. `versions` are
+    protocol levels, 0 if the version is not known yet. `state` is new (nothing accepted yet), connecting (a CONNECT is
+    being answered), connected, or any. `action` is close, connack, disconnect, puback, pubrec, pubcomp, suback or
+    ignore. `code` is its Reason Code, -1 for that of the breach. `allowed` holds `action`, `action:XX` (hex), or
     `action:*` for any code of 0x80 or more. `cites` is the statement that obliges the receiver.
     """
 
@@ -42,10 +42,10 @@ def reaction(
     receiver: str = "server",
     table: Sequence[Reaction] = REACTIONS,
 ) -> Reaction:
-    """The row that decides when `receiver` finds that `statement` was broken; its `code` is filled in.
+    """Return the row for a receiver that finds that `statement` was broken. A `code` of -1 is replaced by `reason`.
 
-    `reason` is the Reason Code of the breach, `version` the protocol level (0 unknown), `state` new, connecting or
-    connected. `table` may be a changed copy: a broker with one reaction broken is made that way.
+    `reason` is the Reason Code of the breach, `version` the protocol level (0 if unknown), `state` new, connecting or
+    connected. `table` may be a changed copy, to make a broker with one wrong reaction.
 
     Raises:
         LookupError: the table has no row for this.

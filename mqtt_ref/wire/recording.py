@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recorded traffic of any kind (hex, bytes, JSONL trace, capture) as pieces of bytes by connection and sender."""
+"""Reads recorded traffic of any kind (hex, bytes, JSONL trace, capture) as pieces by connection and sender."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ SIDES: Final = {
     "in": CLIENT, "c2s": CLIENT, "client": CLIENT, "received": CLIENT,
     "out": SERVER, "s2c": SERVER, "server": SERVER, "sent": SERVER,
 }  # fmt: skip
-"""`dir` of a trace record, as a broker sees it -> who sent the packet."""
+"""Maps `dir` of a trace record (as the broker sees it) to the sender of the packet."""
 
 LOCAL: Final = ("127.", "[::1]", "local")
-"""How the addresses of clients begin that are on this machine."""
+"""Prefixes of the addresses of clients on the same machine."""
 EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew"})
-"""`dir` of the records that hold no packet; see `net.trace.Trace`."""
+"""Values of `dir` of records without a packet; see `net.trace.Trace`."""
 VERSION: Final = 2
-"""The latest form of a trace."""
+"""The latest version of the trace format."""
 
 
 class RecordingError(ValueError):
-    """What is given is no recording: says why."""
+    """The data is not a recording. The text says why."""
 
 
 class Piece(NamedTuple):
-    """Bytes of one direction of a connection, in order. `sender` is None where nothing tells it.
+    """Bytes of one direction of a connection, in order. `sender` is None if it is not known.
 
-    `time` is in nanoseconds, 0 where there is none; `first` that of the first byte, where it came earlier. `server` is
-    its address, and `remote` the client's, where that is recorded. A piece may be an `event`: `open`, `close`, one of
-    the marks of a `Chunk` (for a `hole`, `gap` bytes are missing here), or what a trace holds besides packets. `judged`
-    says that a judge was there who wrote down the times at which it looked, `local` that the client was on the same
-    machine; `protocols` were offered by a WebSocket.
+    `time` is in nanoseconds, 0 if it was not recorded; `first` is the time of the first byte, if that came earlier.
+    `server` and `remote` are the addresses of server and client, if they were recorded. A piece may be an `event`:
+    `open`, `close`, a mark of a `Chunk` (for a `hole`, `gap` bytes are missing here), or another event of a trace.
+    `judged` is set if a judge was there and recorded the times at which it looked, `local` if the client was on the
+    same machine. `protocols` are those that a WebSocket client offered.
     """
 
     connection: str
@@ -61,16 +61,17 @@ class Piece(NamedTuple):
 
 
 def hex_bytes(text: str) -> bytes | None:
-    """The bytes of hex digits with any of the usual separators, `0x`, and comments after `#`; None for other text."""
+    """Parse hex digits with any of the usual separators, `0x`, and comments after `#`. None for other text."""
     digits = SEPARATORS.sub("", COMMENT.sub("", text))
     return bytes.fromhex(digits) if HEX.fullmatch(digits) else None
 
 
 def read_recording(data: bytes) -> Iterator[Piece]:
-    """The pieces of a file's content, whatever kind of recording it is.
+    """Yield the pieces of a recording. The kind of recording is found from its content.
 
     Raises:
-        RecordingError: it is none.
+        RecordingError: `data` looks like a trace or a capture and cannot be read.
+        CaptureError: a capture is damaged, or its link layer is not known.
     """
     if is_capture(data):
         yield from _from_capture(data)
@@ -91,22 +92,22 @@ def _text(data: bytes) -> str | None:
 
 
 def _from_trace(text: str) -> Iterator[Piece]:
-    """A JSONL trace: records `t, conn, dir, packet, hex`, and what `net.trace` adds since form 2."""
+    """Read a JSONL trace: records `t, conn, dir, packet, hex`, and the fields that `net.trace` adds since version 2."""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             record: Any = json.loads(line)
         except (ValueError, RecursionError):
-            raise RecordingError(f"line {number} is no JSON") from None
+            raise RecordingError(f"line {number} is not JSON") from None
         if not isinstance(record, dict) or not isinstance(record.get("hex"), str):
-            raise RecordingError(f"line {number} is no trace record: it has no `hex`")
+            raise RecordingError(f"line {number} is not a trace record: it has no string `hex`")
         packed = hex_bytes(record["hex"])
         if packed is None:
-            raise RecordingError(f"line {number}: `hex` holds other things than hex digits")
+            raise RecordingError(f"line {number}: `hex` must hold pairs of hex digits only")
         version = record.get("v", 1) if "dir" in record else 1
         if not isinstance(version, int) or version > VERSION:
-            raise RecordingError(f"line {number}: form {version} of a trace is not known, only those up to {VERSION}")
+            raise RecordingError(f"line {number}: trace version {version} is not known; the latest is {VERSION}")
         way = str(record.get("dir", ""))
         event = way if way in EVENTS else ""
         side = CLIENT if event == "text" else SIDES.get(way)
@@ -131,9 +132,9 @@ def _number(record: dict[str, Any], name: str) -> int:
 
 
 def _from_capture(data: bytes) -> Iterator[Piece]:
-    """The MQTT connections in a capture: those that begin with a CONNECT, or use the port of MQTT.
+    """Read the MQTT connections of a capture: those that begin with a CONNECT, or use port 1883.
 
-    A connection whose first bytes are too few to tell is kept back until more come.
+    A connection is held back until it has enough bytes to decide.
     """
     clients: dict[int, tuple[str, int]] = {}
     waiting: dict[int, list[Chunk]] = {}
@@ -160,11 +161,11 @@ def _from_capture(data: bytes) -> Iterator[Piece]:
 
 
 def _client(chunks: Iterable[Chunk]) -> tuple[str, int] | None:
-    """The address of the side that is the client."""
+    """Return the address of the client, or None if it is not known."""
     sides: dict[tuple[str, int], bytes] = {}
     for chunk in chunks:
         side = (chunk.source, chunk.source_port)
-        # Behind a hole nothing begins: what looks like a CONNECT there may be any part of a packet.
+        # After a hole, bytes that look like a CONNECT may be any part of a packet: the 0 byte prevents a match.
         sides[side] = sides.get(side, b"") + (b"\0" if chunk.mark == "hole" else chunk.data)
         if chunk.mark == "open" and chunk.target_port not in PORTS:
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The registry of statements: what each rule of the standards asks, of whom, and where it stands."""
+"""The registry of statements: the meaning of each rule of the standards, the side that it binds, and its section."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["PREFIXES", "STATEMENTS", "Statement", "binding", "find", "resolve", 
 class Statement(NamedTuple):
     """One rule of a standard.
 
-    `id` is the standard's own label with the version in front (`MQTT5-3.1.2-11`), or one minted here (`X5-...`) for a
-    rule that the standard states without a number. `version` is the protocol level (3, 4, 5), `level` is must, should
-    or may, `binds` is client, server or both. `meaning` is our wording; the standard's own text decides.
+    `id` is the standard's own label with the version in front (`MQTT5-3.1.2-11`). A rule that the standard states
+    without a number has a minted id (`X5-...`). `version` is the protocol level (3, 4, 5), `level` is must, should or
+    may, `binds` is client, server or both. `meaning` is the wording of this project; the standard's own text decides.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Statement(NamedTuple):
 
     @property
     def minted(self) -> bool:
-        """Whether the standard gives the rule no number."""
+        """True if the standard gives the rule no number."""
         return self.id.startswith("X")
 
 
@@ -42,16 +42,19 @@ PREFIXES: Final = {V5: ("MQTT5-", "X5-"), V311: ("MQTT311-", "X311-"), V31: ("X3
 
 
 def statement(identifier: str) -> Statement:
-    """The statement of that id.
+    """Return the statement with that id.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no statement has that id.
     """
     return STATEMENTS[identifier]
 
 
 def resolve(name: str, version: int | None = None) -> list[Statement]:
-    """The statements that a user may mean by `name`: an id, or the standard's own spelling `MQTT-3.1.2-11`."""
+    """Return the statements that match `name`: an id, or the standard's own label `MQTT-3.1.2-11`.
+
+    A label may match one statement of each version; `version` selects one.
+    """
     if name in STATEMENTS:
         found = STATEMENTS[name]
         return [found] if version in (None, found.version) else []
@@ -61,11 +64,11 @@ def resolve(name: str, version: int | None = None) -> list[Statement]:
 
 
 def find(word: str) -> Iterator[Statement]:
-    """The statements whose id or meaning holds `word`, whatever its case."""
+    """Return the statements whose id or meaning contains `word`. Case is ignored."""
     word = word.lower()
     return (s for s in STATEMENTS.values() if word in s.id.lower() or word in s.meaning.lower())
 
 
 def binding(role: str, version: int) -> Iterator[Statement]:
-    """The statements of a version that bind `role` (client or server), alone or with the other side."""
+    """Return the statements of a version that bind `role` (client or server), or both sides."""
     return (s for s in STATEMENTS.values() if s.version == version and s.binds in (role, "both"))

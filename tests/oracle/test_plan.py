@@ -89,7 +89,7 @@ rules:
         ("{when: {to: X, from: Y}, do: {type: drop}}", "2:6: rules[0].when: a packet goes `to` a client or comes"),
         ("{when: {}, do: {type: replace}}", "2:16: rules[0].do: a packet is said in one of three ways"),
         ("{when: {}, do: {type: replace, illegal: NONE}}", "'NONE' is no name of an illegal packet"),
-        ("{when: {}, do: {type: replace, packet: {type: PUBLISH}}}", "PUBLISH lacks what it cannot be without"),
+        ("{when: {}, do: {type: replace, packet: {type: PUBLISH}}}", "PUBLISH: a required attribute is missing"),
         ("{when: {}, do: {type: corrupt}}", "what is corrupted is either a byte"),
         ("{when: {packet: PUBACK}, do: {type: refuse}}", "`limit` and `refuse` belong to a CONNECT"),
         ("{when: {topic: a/#/b}, do: {type: drop}}", "'a/#/b' is no topic filter"),
