@@ -91,7 +91,7 @@ class Reader:
         """Take the statement that a column cites. If the column has several, `value` is one of them."""
         value = self.take(column, str) if value is None else value
         if not isinstance(value, str) or not ID.fullmatch(value):
-            raise self.error(column, f"{value!r} is not a statement id, which begins with MQTT5-, X5- or another prefix")
+            raise self.error(column, f"{value!r} is not a statement id: it must begin with MQTT5-, X5- or the like")
         return value
 
     def cites(self, column: str) -> Cites:
