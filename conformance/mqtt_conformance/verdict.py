@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a case can come to, and how it says so."""
+"""The verdicts of a case, and the exceptions that end a case with one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Advised", "Breach", "CaseEnd", "Failed", "Inconclusive", "Unsupporte
 class Verdict(StrEnum):
     """The outcome of one case against one broker.
 
-    `NON_STRICT`: a SHOULD was not followed. `INFORMATIONAL`: passed, and which optional behaviour was seen is noted.
-    `INCONCLUSIVE`: the standard lets the broker end the case before it decides. `UNSUPPORTED`: the broker does not
-    offer what the case needs, or the runner may not configure it.
+    `NON_STRICT`: a SHOULD was not followed. `INFORMATIONAL`: passed, with a note of the optional behaviour that was
+    seen. `INCONCLUSIVE`: the standard lets the broker end the case before it decides. `UNSUPPORTED`: the broker does
+    not offer what the case needs, or the runner may not configure it.
     """
 
     PASS = "pass"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 class CaseEnd(Exception):
-    """Ends a case with a verdict of its own; `message` says why, `expected` and `seen` show it."""
+    """Ends a case with a verdict. `message` says why; `expected` and `seen` show it."""
 
     verdict = Verdict.FAIL
 
@@ -64,7 +64,7 @@ class Failed(CaseEnd):
 
 
 class Breach(Failed):
-    """The broker broke another rule than those of the case, which then cannot decide; `statement` is that rule."""
+    """The broker broke a rule that is not one of the case's, so the case cannot decide. `statement` is that rule."""
 
     def __init__(
         self, statement: str, message: str, *, expected: str = "", seen: str = "", proven: bool = False
@@ -80,7 +80,7 @@ class Advised(CaseEnd):
 
 
 class Inconclusive(CaseEnd):
-    """The broker did something legal that keeps the case from deciding."""
+    """The broker did something legal that prevents a decision."""
 
     verdict = Verdict.INCONCLUSIVE
 
