@@ -27,7 +27,7 @@ __all__ = ["main"]
 RESULTS = Path(__file__).parent / "results" / "fixtures.json"
 CONNECT = bytes.fromhex("100d00044d51545405020000000000")
 BARS = {"broker ready": 50, "oracle ready": 50, "as a process": 300, "broker stopped": 200, "oracle stopped": 200}
-"""Milliseconds."""
+"""In milliseconds."""
 CLIENTS = 10
 IMPORTS = {"import of the broker": "mqtt_ref.threaded", "import of the oracle": "mqtt_ref.testing.oracle"}
 TIMED = "import time; begin = time.perf_counter(); import {}; print((time.perf_counter() - begin) * 1000)"

@@ -114,7 +114,7 @@ def run(mode: str, rounds: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.forwarding", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--compiled", action="store_true", help="measure the compiled build too")
     parser.add_argument("--rounds", type=int, default=21)

@@ -14,7 +14,7 @@ import time
 __all__ = ["main", "measure"]
 
 BAR = 300
-"""Milliseconds."""
+"""In milliseconds."""
 CONNECT = bytes.fromhex("100c00044d515454040200000000")
 
 

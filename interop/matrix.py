@@ -91,7 +91,7 @@ def load() -> dict[str, Any]:
 
 
 def clients() -> list[ClientRow]:
-    """The clients, checked."""
+    """Return the clients, checked."""
     rows = []
     for row in load()["client"]:
         name = row["name"]

@@ -75,7 +75,7 @@ class Verdict:
 
 @functools.cache
 def notes() -> dict[str, Any]:
-    """`paho_notes.toml`."""
+    """Return the content of `paho_notes.toml`."""
     with NOTES.open("rb") as file:
         return tomllib.load(file)
 
@@ -211,7 +211,7 @@ def record(rounds: Sequence[Sequence[Verdict]], folder: Path, broker: str) -> di
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m interop.paho_suite",
         description="Run the Eclipse Paho interoperability suite (10 tests of 3.1.1, 27 of 5.0) against a broker.",
@@ -320,7 +320,7 @@ def _clone(home: str, commit: str, folder: Path) -> None:
 
 
 def recorded() -> dict[str, Any]:
-    """The committed result."""
+    """Return the committed result."""
     with RECORD.open(encoding="utf-8") as file:
         result: dict[str, Any] = json.load(file)
     return result

@@ -27,7 +27,7 @@ def test_a_client_that_loses_a_puback_with_its_link(need: Callable[[str | None],
 
 
 def test_what_is_cited_exists() -> None:
-    """And binds clients."""
+    """Every cited statement exists and binds clients."""
     cited = [name for case in CASES for name in re.findall(r"MQTT5-[\d.]+-\d+|X5-[a-z-]+", case.right)]
     assert cited
     assert [name for name in cited if name not in STATEMENTS] == []

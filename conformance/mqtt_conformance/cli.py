@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     _write(args, results, target, quotes)
     print(terminal.render(results, quotes, verbose=args.verbose))
     if not alive:
-        print("the broker no longer accepts a CONNECT: verdicts after this point mean nothing")
+        print("the broker no longer accepts a CONNECT: the verdicts after it stopped mean nothing")
         print("cases that ran when it stopped (use --jobs 1 to see which one): " + ", ".join(last_alive(results)))
         return FINDINGS
     return _findings(results, baseline, strict=args.strict)

@@ -24,8 +24,7 @@ class Judging:
     version: int
 
     def blame(self, under: Rules, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> CaseEnd:
-        """Return how a case ends if a step failed that rests on one of these rules. No rules: the case is about the
-        step.
+        """Return how a case ends after a failed step that rests on these rules. No rules: the case is about the step.
 
         If one of the rules belongs to the case, the case fails. Otherwise the broker broke another rule first, and the
         case cannot decide. If the version has no such rule, nothing is blamed. `proven` is explained at `Failed`.

@@ -227,10 +227,9 @@ class Peer(Judging):
         self._lasts = (packet.client_id, told) if told is not None and told < (asked or 0) else None
 
     async def accepted(self) -> Connack:
-        """Return the CONNACK that accepts a CONNECT already sent. A refusal makes the case inconclusive, as in
-        `connect`.
+        """Return the CONNACK that accepts a CONNECT already sent.
 
-        If the case is about CONNACK, a refusal fails it.
+        A refusal makes the case inconclusive, as in `connect`. If the case is about CONNACK, a refusal fails it.
         """
         reply = await self.expect(Connack, under=CONNACK)
         if reply.reason_code:
@@ -467,12 +466,11 @@ class Peer(Judging):
         again: bool = False,
         under: Rules = (),
     ) -> list[Publish]:
-        """Return the next `count` messages, and acknowledge them as their QoS requires. Fewer fail the case, or blame
-        `under`.
+        """Return the next `count` messages, and acknowledge them as their QoS requires.
 
-        With `again` they are expected a second time, on a resumed session, which may take its time. Without
-        `acknowledge` fewer messages make the case inconclusive: a broker may have less in flight than its client
-        allows.
+        Fewer messages fail the case, or blame `under`. With `again` they are expected a second time, on a resumed
+        session, which may take its time. Without `acknowledge` fewer messages make the case inconclusive: a broker may
+        have less in flight than its client allows.
 
         Cites: MQTT5-4.9.0-1
         """
@@ -540,10 +538,9 @@ class Peer(Judging):
             raise self.blame(under, wanted, expected="nothing", seen=show(found), proven=proven)
 
     async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
-        """Wait until the broker closes. Return the CONNACK or DISCONNECT that it sent first, if any. `under` is as in
-        `expect`.
+        """Wait until the broker closes. Return the CONNACK or DISCONNECT that it sent before, if any.
 
-        Other packets before the close are passed over, since they may have been sent earlier.
+        Other packets before the close are ignored, since they may have been sent earlier. `under` is as in `expect`.
         """
         await self._wait(lambda: self.closed, within)
         if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):

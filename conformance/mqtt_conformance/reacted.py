@@ -30,16 +30,14 @@ ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
 """The packets that can show how a broker reacted."""
 SILENT: Final = "the connection stays open, and nothing is answered"
 SLOW: Final = 1.0
-"""The time, in seconds (times the factor), that a broker has to close after a PINGRESP. It passes only if it stays
-open."""
+"""The time, in seconds (times the factor), in which a broker has to close after a PINGRESP."""
 ECHOED: Final = ("MQTT5-2.2.1-5", "MQTT5-2.2.1-6", "MQTT311-2.3.1-6", "MQTT311-2.3.1-7", "X31-message-id-zero")
 """The rules that a decoder names for an acknowledgement with the identifier 0. Here the client itself sent 0. A broker
 that answers it has failed to refuse the packet, and that is the rule to name."""
 UNAVAILABLE: Final = 3
 """The return code of 3.1 and 3.1.1 for an unavailable service."""
 UNKNOWN_LEVEL: Final = {"MQTT311-3.1.2-2": "MQTT5-3.1.2-2"}
-"""The rule of 5.0 for an unknown protocol level. A broker of both versions may follow either, as the level selects
-none."""
+"""The rule of 5.0 for an unknown protocol level. As the level selects no version, a broker may follow either."""
 
 
 async def expect_reaction(

@@ -35,8 +35,7 @@ REFUSED = {V5: "MQTT5-3.2.2-7", V311: "MQTT311-3.2.2-5", V31: "X31-connack-refus
 
 
 def concerns(topic: str, prefix: str, filters: Iterable[str]) -> bool:
-    """True if a message concerns the case: it is on one of its topics, or matches a filter that the client subscribed
-    to.
+    """True if a message concerns the case: it is on one of its topics, or matches a filter of the client.
 
     A wildcard also matches a topic that begins with `$` here. The rule against that is for cases to check.
     """
@@ -82,8 +81,7 @@ class Strangers:
             self._run.filters.setdefault(self._client_id, set()).update(s.topic_filter for s in packet.subscriptions)
 
     def sort(self, packet: Packet, size: int) -> tuple[list[Packet | Violation], Packet | None]:
-        """Return what the case is to see of a broker's packet of `size` bytes, and the answer to a packet that it is
-        not to see.
+        """Return what the case sees of a packet of `size` bytes, and the answer to a packet that it does not see.
 
         A message that the broker must not send at all is returned as the rule that it breaks.
         """

@@ -42,7 +42,7 @@ class Subject:
         return None if importlib.util.find_spec(self.module) else f"{self.name} is not installed"
 
     def command(self) -> list[str]:
-        """What starts it."""
+        """Return the command that starts it."""
         return [sys.executable if self.module else str(program("node")), str(HERE / self.script)]
 
     def version(self) -> str:

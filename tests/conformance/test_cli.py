@@ -60,7 +60,7 @@ def test_known_failures(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     ("words", "says"),
     [
         (["mqtt://127.0.0.1:1"], "cannot be reached: nobody listens there"),
-        (["http://127.0.0.1"], "the scheme is one of"),
+        (["http://127.0.0.1"], "the scheme must be one of"),
         ([], "name the broker"),
         (["mqtt://127.0.0.1:1", "--protocol", "6"], "is not one of"),
         (["mqtt://127.0.0.1:1", "--select", "MQTT5-9.9.9-9"], "no case has MQTT5-9.9.9-9"),

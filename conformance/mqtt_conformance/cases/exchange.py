@@ -40,12 +40,12 @@ async def short_acknowledgements_are_read(peer: Peer) -> None:
         message = await peer.expect(Publish, under=() if more else DELIVERY)
         await peer.send(raw(0x40, message.packet_id, *more))
         await other.publish(peer.topic(), b"two", qos=2)
-        message = await peer.expect(Publish, say="a message behind a PUBACK")
+        message = await peer.expect(Publish, say="a message after a PUBACK")
         await peer.send(raw(0x50, message.packet_id, *more))
         await peer.expect(Pubrel)
         await peer.send(raw(0x70, message.packet_id, *more))
     await other.publish(peer.topic(), b"last", qos=1)
-    await peer.expect(Publish, say="a message behind a PUBCOMP")
+    await peer.expect(Publish, say="a message after a PUBCOMP")
 
 
 @case("X5-pubrel-short-read", slug="short-pubrel", needs=["qos2"])

@@ -302,7 +302,7 @@ async def no_expiry_is_made_up(peer: Peer) -> None:
     await come_back(peer)
     (message,) = await peer.messages(1, under=QUEUED)
     left = message.properties.message_expiry_interval if message.properties else None
-    peer.advise(left is None, "a Message Expiry Interval that nobody set", expected="none", seen=left)
+    peer.advise(left is None, "a Message Expiry Interval that no client set", expected="none", seen=left)
     await forget(peer)
 
 

@@ -48,7 +48,7 @@ async def _answered(peer: Peer, kind: type[object]) -> None:
         peer.check(wrong is None, "a PUBACK answers a message of QoS 2", seen=repr(wrong), under=PUBREC)
         await peer.send(Publish(peer.topic("other"), b"later", 2, packet_id=12))
         number = (await peer.find(Pubrec, under=PUBREC)).packet_id
-    peer.check(number in (2, 3), "what comes right behind the CONNECT is not acknowledged", seen=f"identifier {number}")
+    peer.check(number in (2, 3), "packets directly after the CONNECT are not acknowledged", seen=f"identifier {number}")
 
 
 @case("MQTT5-3.8.4-1", "MQTT5-3.3.4-1", "MQTT5-3.10.4-4", "MQTT5-3.12.4-1", "MQTT5-3.1.4-5", "MQTT5-3.2.0-1",

@@ -29,16 +29,15 @@ async def matching(peer: Peer) -> None:
     """A filter gets the messages of the topics that it matches, and no others."""
     other = peer.another("publisher")
     for number, (pattern, name, wanted) in enumerate(MATCHES):
-        await (
-            other.connect()
-        )  # a new topic for each check: with pauses after each step one connection would last too long for some brokers
+        # Connect again each time: with pauses after each step one connection would last too long for some brokers.
+        await other.connect()
         await peer.connect()
         base = peer.topic(str(number))
         await peer.subscribe(f"{base}/{pattern}")
         rules = _matched_by(pattern, name)
         await other.publish(f"{base}/{name}", b"m")
         await other.send(Pingreq())
-        await other.find(Pingresp, say=f"PINGRESP behind a message to {name!r}", under=rules)
+        await other.find(Pingresp, say=f"PINGRESP after a message to {name!r}", under=rules)
         if wanted:
             message = await peer.find(Publish, say=f"a message: {pattern!r} matches {name!r}", under=rules)
             peer.equal(message.topic, f"{base}/{name}", "the Topic Name", proven=True)

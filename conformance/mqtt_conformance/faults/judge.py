@@ -25,8 +25,7 @@ from mqtt_ref.wire.packets import Connect
 __all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "broken", "cases_of", "judge", "play"]
 
 FACTOR = 0.4
-"""The share of their usual time that timeouts last. The broken broker runs in this process: it answers at once, or
-never."""
+"""The factor of all timeouts. It is small, as a broker in this process answers at once or never."""
 BATCH = 12
 """The number of cases that run at once against one broken broker."""
 PROVIDED = frozenset({"users", "enhanced_auth"})
@@ -66,8 +65,7 @@ async def broken(
     needs: frozenset[str] = frozenset(),
     asks: bool = False,
 ) -> AsyncIterator[Target]:
-    """Run a broker with these tables and settings, prepared for cases with these needs, behind a meddler if there is
-    one.
+    """Run a broker with these tables and settings, for cases with these needs, with a meddler before it if given.
 
     With `asks` it takes a moment to decide which clients may connect. Its capabilities are those of a sound broker with
     the same settings, so that the cases run even if no client can connect.
@@ -154,8 +152,7 @@ def cases_of(fault: Fault) -> list[Case]:
 
 
 async def judge(fault: Fault, healthy: Healthy) -> Outcome:
-    """Run the cases that cite the fault's rules until one fails. For a hand-made fault, go on until each rule has a
-    failure.
+    """Run the cases that cite the fault's rules until one fails, or for a hand-made fault until each rule has failed.
 
     A case that fails has to fail again, and has to pass against a sound broker.
     """

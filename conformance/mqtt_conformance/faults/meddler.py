@@ -58,7 +58,7 @@ class Meddler:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that it listens on."""
         assert self._server is not None
         return f"mqtt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 

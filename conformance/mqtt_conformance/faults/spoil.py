@@ -70,7 +70,7 @@ def set_(kind: type[Any], when: Callable[[Talk, Any], bool] | None = None, **val
 
 
 def drop(*kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None) -> Alter:
-    """Swallow packets."""
+    """Drop packets."""
     return on(*kinds, when=when)(lambda talk, packet: ())
 
 
