@@ -310,7 +310,7 @@ class Connection:
             self._hold(packet)
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
-            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
+            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that is not allowed now", version)
         if not stays:
             self.done(at, now)
 
@@ -591,7 +591,7 @@ class Connection:
         waiting = self.waiting
         if self.state == AWAIT_CONNECT and self.suspended is None:
             if self.decoder.buffered > bounds.connect_bytes:
-                self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
+                self.turn_away("The CONNECT is larger than this server accepts", now, PACKET_TOO_LARGE)
             return
         if waiting is None:
             waiting = self.waiting = Waiting()
