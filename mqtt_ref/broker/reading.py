@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Who may read which topics: asked for each topic delivered, and remembered with the match.
+"""Read permissions: asked for each topic that is delivered, and remembered by the router.
 
-A message that waits is asked about again before it is sent if its client or the rules have changed since it came.
+A waiting message is checked again before it is sent if its client or the rules have changed since it was queued.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ __all__ = ["ReadAccess"]
 
 
 class ReadAccess:
-    """Puts the question to `Access.read`, if there is one."""
+    """Asks `Access.on_acl_check_read`, if it is set."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
     def may_read(self, session: Session, topic: str) -> bool:
-        """Whether this client may have messages of this topic."""
+        """True if this client may get messages of this topic."""
         access = self._broker.access
         if access is None or access.on_acl_check_read is None:
             return True
         return access.on_acl_check_read(session, topic)
 
     def still(self, session: Session, delivery: Delivery) -> bool:
-        """True if a message that waits in the queue of a session may be sent to its client.
+        """True if a message in the queue of a session may be sent to its client.
 
-        The question is asked only if the client or the rules have changed since the message came.
+        Hooks are asked only if the client or the rules have changed since the message was queued.
         """
         if session.rules != self._broker.rules:
             session.rules = self._broker.rules
@@ -41,16 +41,15 @@ class ReadAccess:
         return delivery.order >= session.doubted or self.may_read(session, delivery.message.topic)
 
     def strange(self, session: Session, username: str) -> bool:
-        """True if a session belongs to another user, and its filters alone were checked, not each topic.
+        """True if a session belongs to another user, and hooks with `filters_only` have checked its filters.
 
-        The answers for its filters are valid for the user who subscribed. There is no way to ask again before a
-        message is sent.
+        Their answers are valid only for the user who subscribed, and they cannot be asked again for each message.
         """
         access = self._broker.access
         return access is not None and access.waits and session.username != username
 
     def refine(self, topic: str, match: Subscribers) -> Subscribers:
-        """Leave out subscribers that may not read the topic; the router remembers the result."""
+        """Leave out subscribers that may not read the topic. The router remembers the result."""
         access = self._broker.access
         if access is None or access.on_acl_check_read is None:
             return match
@@ -59,7 +58,7 @@ class ReadAccess:
         for entry in match.plain:
             session = by_handle[entry.subscriber]
             if session is None:
-                plain.append(entry)  # inline: no rules hold for it
+                plain.append(entry)  # inline: access rules do not apply to it
             elif access.on_acl_check_read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
@@ -67,7 +66,7 @@ class ReadAccess:
         return Subscribers(plain, match.shared)
 
     def reconsider(self, session: Session) -> None:
-        """Ask again what this client may read: it may be another user, or somewhere else, than before."""
+        """Ask again what this client may read: its user or its address may have changed."""
         session.doubted = session.next_order
         access = self._broker.access
         if access is not None and access.on_acl_check_read is not None:

@@ -15,7 +15,7 @@ __all__ = ["json_text", "printable"]
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Return the text with each character that is not printable written like in a Python string: `\\x9b`, `\\u202e`.
+    r"""Return the text with each character that is not printable written as in a Python string: `\x9b`, `\u202e`.
 
     Characters in `keep`, such as a newline, stay as they are.
     """
@@ -25,7 +25,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def json_text(value: object, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
-    """Return a value as JSON text. Unlike with `ensure_ascii`, printable characters are readable, others are escaped."""
+    """Return a value as JSON text. Characters that are not printable are escaped, others are not."""
     import json  # it takes 10 ms, and a broker with text lines does not need it
 
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=default)

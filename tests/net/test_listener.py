@@ -204,7 +204,9 @@ NOT_LOOPBACK = Ledger(auth=(AuthRule(remote="127.0.0.1"), AuthRule(allow=True)))
 
 @pytest.mark.parametrize("ledger", [ONLY_UNIX, NOT_LOOPBACK], ids=["only-unix", "not-loopback"])
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_tcp_client_whose_address_is_lost_is_nobody(ledger: Ledger, loop: str, require: Any) -> None:
+def test_a_tcp_client_whose_address_is_lost_is_nobody(
+    ledger: Ledger, loop: str, require: Any, wait_until: Callable[..., Any]
+) -> None:
     """With uvloop, a client that resets the link before it is accepted has no address any more."""
     factory = None if loop == "asyncio" else require.module("uvloop").new_event_loop
 
@@ -219,8 +221,8 @@ def test_a_tcp_client_whose_address_is_lost_is_nobody(ledger: Ledger, loop: str,
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             # The loop has not run since: all of them are in the queue of the kernel, without an address.
             counters = server.broker.counters
-            while counters.connections_accepted < 20 or server.broker.connections:
-                await asyncio.sleep(0.001)
+            over = lambda: counters.connections_accepted == 20 and not server.broker.connections  # noqa: E731
+            await asyncio.to_thread(wait_until, over)
             return len(stolen), bool(server.broker.sessions.by_client_id)
 
     with asyncio.Runner(loop_factory=factory) as runner:

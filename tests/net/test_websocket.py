@@ -343,7 +343,8 @@ def upgraded(url: str, origin: str | None) -> bool:
         with Ws(url, origin=origin) as client:
             client.connect("one")
     except InvalidStatus as refused:
-        assert refused.response.status_code == 403
+        if refused.response.status_code != 403:
+            raise
         return False
     return True
 
@@ -369,7 +370,7 @@ def test_which_pages_may_connect(
 
 @pytest.mark.parametrize("site", ["example.org", "https://example.org/", "https://example.org/page", "//a", ""])
 def test_an_origin_that_no_browser_sends_is_refused(site: str) -> None:
-    with pytest.raises(ValueError, match="such as https://example.org"):
+    with pytest.raises(ValueError, match=r"such as https://example\.org"):
         WebSocketListener(port=0, origins=[site])
 
 
@@ -529,7 +530,7 @@ def test_a_connect_without_end_is_not_waited_for(running: Callable[..., Any], sa
                 pass
         except ConnectionResetError:
             pass
-    said("A CONNECT of that size is not waited for")
+    said("The CONNECT is larger than this server accepts")
 
 
 def test_a_message_of_more_than_the_largest_packet_is_refused(running: Callable[..., Any]) -> None:

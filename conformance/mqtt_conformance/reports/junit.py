@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JUnit XML, with the statements of each case as properties."""
+"""Writes JUnit XML, with the statements of each case as properties."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["render"]
 
 
 def render(results: Sequence[Result]) -> str:
-    """One suite per protocol version, one test case per case."""
+    """Return one suite per protocol version, with one test case per case."""
     root = ElementTree.Element("testsuites", name="mqtt conformance")
     for version in sorted({r.case.version for r in results}, reverse=True):
         mine = [r for r in results if r.case.version == version]
@@ -66,5 +66,5 @@ def _case(suite: ElementTree.Element, result: Result, version: int) -> None:
 
 
 def _clean(text: str) -> str:
-    """XML 1.0 has no place for control characters, surrogates, U+FFFE and U+FFFF; others could act on a terminal."""
+    """Escape control characters, surrogates and non-characters. XML 1.0 does not allow most of them."""
     return printable(text, "\t\n\r")
