@@ -57,6 +57,7 @@ from mqtt_ref.wire.codes import (
     PROTOCOL_ERROR,
     PUBACK,
     QUOTA_EXCEEDED,
+    SERVER_UNAVAILABLE,
     UNSPECIFIED_ERROR,
 )
 from mqtt_ref.wire.fast import PINGRESP
@@ -711,6 +712,8 @@ class Connection:
             text = "No CONNECT within the connect timeout"
         elif self.state in (DECIDING, AUTHENTICATING):
             text = "The authentication took too long"
+            if auth is not None and auth.question:
+                code = SERVER_UNAVAILABLE  # the client did its part, and no hook has judged it
         else:
             code = KEEP_ALIVE_TIMEOUT
             text = "Nothing was heard for one and a half times the Keep Alive"
