@@ -153,6 +153,9 @@ class AuthRule(Section):
     username: Annotated[str, Meta(description="User name")] = ""
     password: Annotated[str, Meta(description="Password, plain or as `mqtt-ref hash-password` prints it")] = ""
     remote: Annotated[str, Meta(description="Address of the client, such as 127.0.0.1:*")] = ""
+    anonymous: Annotated[
+        bool | None, Meta(description="True: only clients without user name; false: only clients with one")
+    ] = None
     allow: Annotated[bool, Meta(description="This client may connect")] = False
 
 
@@ -162,9 +165,13 @@ class AclRule(Section):
     client: Annotated[str, Meta(description="Client Identifier")] = ""
     username: Annotated[str, Meta(description="User name")] = ""
     remote: Annotated[str, Meta(description="Address of the client, such as 127.0.0.1:*")] = ""
-    filters: Annotated[dict[str, Right], Meta(description="Topic Filter: deny, read, write, readwrite, or 0 to 3")] = (
-        field(default_factory=dict)
-    )
+    anonymous: Annotated[
+        bool | None, Meta(description="True: only clients without user name; false: only clients with one")
+    ] = None
+    filters: Annotated[
+        dict[str, Right],
+        Meta(description="Topic Filter (%u: user name, %c: Client Identifier) to deny, read, write, readwrite"),
+    ] = field(default_factory=dict)
 
 
 class User(Section):
@@ -172,9 +179,10 @@ class User(Section):
 
     password: Annotated[str, Meta(description="Password, plain or as `mqtt-ref hash-password` prints it")] = ""
     disallow: Annotated[bool, Meta(description="This user may not connect")] = False
-    acl: Annotated[dict[str, Right], Meta(description="Topic Filter: deny, read, write, readwrite, or 0 to 3")] = field(
-        default_factory=dict
-    )
+    acl: Annotated[
+        dict[str, Right],
+        Meta(description="Topic Filter (%u: user name, %c: Client Identifier) to deny, read, write, readwrite"),
+    ] = field(default_factory=dict)
 
 
 class Ledger(Section):

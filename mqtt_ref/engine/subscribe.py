@@ -6,7 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import acks, qos_send
-from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY, NOT_AUTHORIZED_OBSCURE
+from mqtt_ref.engine.generated.decisions import (
+    NO_LOCAL_RETAINED_APPLY,
+    NOT_AUTHORIZED_OBSCURE,
+    UNAUTHORIZED_SUBSCRIBE_GRANT,
+)
 from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_PUT_RETAINED,
@@ -151,6 +155,8 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
     exceed what may wait for a session, further filters are refused. The size also counts in `outbox.burst`, so that the
     client's next packets may have to wait for a write. Otherwise a few bytes could request any amount of output.
 
+    If so decided, the SUBACK grants filters that are not authorized. There is no subscription then.
+
     Cites: MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4, MQTT5-3.2.2-10, X5-granted-qos-lower,
     X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
     """
@@ -158,6 +164,7 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
     capabilities = connection.agreement.capabilities
     identifier = _identifier(packet)
     codes: list[int] = []
+    pretended: list[int] = []
     retained: list[tuple[list[Message], int, bool]] = []
     size = 0
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
@@ -172,7 +179,9 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
         else:
             code = _refused(connection, session, name, verdict)
         if code:
-            if code == NOT_AUTHORIZED and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            if code == NOT_AUTHORIZED and broker.decisions.unauthorized_subscribe == UNAUTHORIZED_SUBSCRIBE_GRANT:
+                pretended.append(at)
+            elif code == NOT_AUTHORIZED and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
                 code = UNSPECIFIED_ERROR
             codes.append(code)
             continue
@@ -193,7 +202,12 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
                 retained.append((messages, granted, wanted.no_local))
                 size += sum([message.size + RETAINED_COST for message in messages])
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
-    if not acks.suback(connection, packet.packet_id, _spoken(connection, codes), _why(codes), inherited):
+    told = codes
+    if pretended:
+        told = codes.copy()
+        for at in pretended:
+            told[at] = min(packet.subscriptions[at].qos, capabilities.maximum_qos)
+    if not acks.suback(connection, packet.packet_id, _spoken(connection, told), _why(told), inherited):
         dismiss(connection, PACKET_TOO_LARGE, "The SUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
