@@ -269,7 +269,8 @@ class Connection:
                 self._wait_behind(packets[at + 1 :])
                 self._go_on_later(now)
                 break
-        self._after_read(len(data), now)
+        if self.waiting is not None:
+            self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
@@ -345,7 +346,7 @@ class Connection:
         if outbox.ready is not None:
             out = outbox.ready + out
             outbox.ready = None
-        if self.gone:
+        if self.waiting is not None and self.waiting.gone:
             return []
         output = self.broker.output
         return out if output is None or not out else output(self, out)

@@ -13,6 +13,7 @@ from mqtt_ref.engine.generated.decisions import (
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
+from mqtt_ref.engine.generated.qos_receive import DO_DELIVER_PUBACK, FREE, ON_PUBLISH_QOS1, WIDTH
 from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
@@ -46,6 +47,9 @@ __all__ = ["PERMITTED", "SEEN", "publish", "refuse"]
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
 """Reason Codes that refuse a PUBLISH, the same for PUBACK and PUBREC."""
 
+FREE_QOS1: Final = FREE * WIDTH + ON_PUBLISH_QOS1
+"""Row of a QoS 1 message whose Packet Identifier is free."""
+
 # Stages of a PUBLISH. It may be suspended before the second and the third.
 RECEIVED = 1
 PERMITTED = 2
@@ -74,7 +78,7 @@ def publish(
     X311-qos2-method
     """
     broker = connection.broker
-    block = block_for(packet, CLIENT) if packet.has_properties else None
+    block = block_for(packet, CLIENT) if connection.version == V5 and packet.has_properties else None
     qos = packet.qos
     code = 0
 
@@ -115,8 +119,12 @@ def publish(
         if code:
             refuse(connection, session, packet, code, now)
             return
-        # Is it a repeat?
-        if qos and not qos_receive.accepts(connection, session, qos, packet.packet_id):
+        # Is it a repeat? The row of most QoS 1 messages is read here, without a call.
+        if (
+            qos
+            and (qos == 2 or session.received or broker.tables.qos_receive_action[FREE_QOS1] != DO_DELIVER_PUBACK)
+            and not qos_receive.is_new(connection, session, qos, packet.packet_id)
+        ):
             _answer(connection, session, packet, 0, now)
             return
         # Do the hooks want it changed, dropped or refused?
@@ -132,14 +140,15 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    if isinstance(answer, Refusal):
-        _turn_down(connection, session, packet, answer, now)
-        return
     given = packet
-    if isinstance(answer, Publish):
-        given = answer
-        topic = answer.topic
-        block = block_for(answer, CLIENT)
+    if answer is not None:
+        if isinstance(answer, Refusal):
+            _turn_down(connection, session, packet, answer, now)
+            return
+        if isinstance(answer, Publish):
+            given = answer
+            topic = answer.topic
+            block = block_for(answer, CLIENT)
 
     # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
     expires = NEVER
