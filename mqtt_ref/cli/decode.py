@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
                 print(printable(f"connection {connection}, byte {found.offset:,}"))
             print(printable(explain(found), "\n"))
     except (OSError, RecordingError, CaptureError) as error:
-        print(printable(f"mqtt-ref decode: {plainly(error)}"), file=sys.stderr)
+        print(f"mqtt-ref decode: {plainly(error)}", file=sys.stderr)
         return USAGE
     if not number:
         print("mqtt-ref decode: there are no bytes to decode", file=sys.stderr)

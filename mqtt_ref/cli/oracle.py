@@ -119,7 +119,7 @@ def _check(args: argparse.Namespace) -> int:
     try:
         judge = judge_recording(_read(args.file), Judge(complete=args.complete))
     except (OSError, RecordingError, CaptureError) as error:
-        print(printable(f"mqtt-ref oracle check: {plainly(error)}"), file=sys.stderr)
+        print(f"mqtt-ref oracle check: {plainly(error)}", file=sys.stderr)
         return USAGE
     if not judge.connections:
         print("mqtt-ref oracle check: the recording has no connection", file=sys.stderr)
@@ -136,7 +136,7 @@ def _report(args: argparse.Namespace) -> int:
     try:
         found = list(read_record(_read(args.file).decode()))
     except (OSError, ValueError) as error:
-        print(printable(f"mqtt-ref oracle report: {plainly(error)}"), file=sys.stderr)
+        print(f"mqtt-ref oracle report: {plainly(error)}", file=sys.stderr)
         return USAGE
     return _show(args, found, len({finding.connection for finding in found}), 0)
 
@@ -211,7 +211,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         made = planning.plan(args, os.environ)
     except (planning.Refused, ValueError) as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     record: TextIO | None = None
     if args.record:
@@ -231,7 +231,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         server, judge = _composed(args, made, found)
     except ValueError as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     set_up(made)
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
@@ -239,7 +239,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         run_loop(serve(server, teller(say), reload))
     except ListenerError as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     finally:
         if record is not None:
