@@ -366,6 +366,7 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     if not queue:
         session.queue = None
         session.queued_bytes = 0
+        connection.take_turn()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
