@@ -335,9 +335,14 @@ class Connection:
         """Handle a packet as if the client had sent it now. The client's protocol version must allow it."""
         self.heard = now
         self.broker.counters.packets_received += 1
+        self.broker.work = self.broker.turn
         waiting = self.waiting
         if waiting is not None and waiting.held is not None:
             waiting.held.append(packet)
+        elif waiting is not None and waiting.behind is not None:
+            waiting.behind.append(packet)
+        elif self.suspended is not None:
+            self._wait_behind([packet])
         else:
             self.handle(packet, now)
 
@@ -465,7 +470,9 @@ class Connection:
             session = self.session
             if session is not None and session.queued > REPLAYED and suspended.stage == subscribe.REPLAYING:
                 return  # `qos_send.pump` asks for the turn
-        elif held_up or self._asked() or (waiting.behind is None and waiting.held is None and not self.decoder.rest):
+        elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
+            return
+        elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
             return
         waiting.in_turn = True
         self.broker.turns.add(ConnectionTurn(self))
@@ -583,7 +590,7 @@ class Connection:
 
     def _waits(self) -> bool:
         """True if no more packets may be handled before a question is answered or output is written."""
-        return self.suspended is not None or self._asked() or self.sated
+        return self.suspended is not None or (self._asked() and self.broker.tapped) or self.sated
 
     def _asked(self) -> bool:
         """True if the question who the client is is open."""
