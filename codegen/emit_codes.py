@@ -38,7 +38,7 @@ def emit(spec: Spec) -> dict[str, str]:
         f"{SIZES}: Final[dict[int, int]] = {{",
         *(f"    0x{p.id:02X}: {BYTES[spec.wire_of(p.type)]},  # {p.title}" for p in spec.properties),
         "}",
-        '"""Property identifier -> bytes of its value. 0: a string or Binary Data, -1: two strings, -2: a variable integer."""',
+        '"""Identifier -> bytes of the value. 0: a string or Binary Data, -1: two strings, -2: a variable integer."""',
         "",
     ]
     return {"mqtt_ref/wire/generated/codes.py": "\n".join(out)}

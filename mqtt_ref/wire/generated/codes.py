@@ -165,4 +165,4 @@ PROPERTY_SIZES: Final[dict[int, int]] = {
     0x29: 1,  # Subscription Identifier Available
     0x2A: 1,  # Shared Subscription Available
 }
-"""Property identifier -> bytes of its value. 0: a string or Binary Data, -1: two strings, -2: a variable integer."""
+"""Identifier -> bytes of the value. 0: a string or Binary Data, -1: two strings, -2: a variable integer."""
