@@ -56,6 +56,8 @@ PERMITTED = 2
 """`on_acl_check` was asked."""
 SEEN = 3
 """`on_publish` was asked."""
+DELIVERING = 4
+"""Some of the subscribers have it. `answer` is the `Fanout`."""
 
 
 def publish(
@@ -109,7 +111,7 @@ def publish(
     elif stage == PERMITTED:
         code = answer if isinstance(answer, int) else NOT_AUTHORIZED
 
-    if stage != SEEN:
+    if stage < SEEN:
         # Can it be accepted?
         if code:
             if code not in _ACK_CODES:
@@ -140,32 +142,39 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    given = packet
-    if answer is not None:
-        if isinstance(answer, Refusal):
-            _turn_down(connection, session, packet, answer, now)
-            return
-        if isinstance(answer, Publish):
-            given = answer
-            topic = answer.topic
-            block = block_for(answer, CLIENT)
+    if stage == DELIVERING:
+        matched = broker.deliverer.go_on(answer, now)
+    else:
+        given = packet
+        if answer is not None:
+            if isinstance(answer, Refusal):
+                _turn_down(connection, session, packet, answer, now)
+                return
+            if isinstance(answer, Publish):
+                given = answer
+                topic = answer.topic
+                block = block_for(answer, CLIENT)
 
-    # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
-    expires = NEVER
-    if block is not None:
-        if block.expiry_at >= 0:
-            expires = max(now + block.expiry() * SECOND, 1)
-        block = block.kept()
-    ident = broker.last_message = broker.last_message + 1
-    client_id = connection.client_id
-    message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    matched = broker.deliverer.publish(message, now)
+        # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
+        expires = NEVER
+        if block is not None:
+            if block.expiry_at >= 0:
+                expires = max(now + block.expiry() * SECOND, 1)
+            block = block.kept()
+        ident = broker.last_message = broker.last_message + 1
+        client_id = connection.client_id
+        message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
+        matched = broker.deliverer.publish(message, now, True)
+        answer = broker.deliverer.fanout
+    if matched < 0:
+        # There are so many subscribers that the others come in another turn.
+        connection.suspend_work(Suspended("", DELIVERING, packet, topic), answer)
+        return
 
     # Acknowledge it.
     if qos:
-        if journal is not None and journal.written != written:
+        journal = broker.journal
+        if journal is not None and broker.deliverer.stored:
             journal.touch(connection)
         code = 0
         if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
