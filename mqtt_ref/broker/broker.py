@@ -81,7 +81,7 @@ class Broker:
         """Open connections by serial."""
         self.per_listener: dict[str, int] = {}
         """Open connections: how many there are, by the listener's name."""
-        self.timers = Timers()
+        self.timers = Timers(self)
         self.questions = Questions(self)
         self.sessions = Sessions(self, seed)
         self.wills = Wills(self)
@@ -153,6 +153,7 @@ class Broker:
                 self.per_listener[connection.listener] = left
             else:
                 del self.per_listener[connection.listener]
+            self.timers.released()
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason; False if it is not connected.
@@ -182,11 +183,17 @@ class Broker:
         """End a turn: seal the batch of what is to be stored, and hand out what is to be done."""
         if self.journal is not None:
             self.journal.seal()
+        if self.sessions.loose:
+            self.sessions.trim()
         if self.effects:
             effects = self.effects
             self.effects = []
             return effects
         return []
+
+    def waiting(self) -> int:
+        """How many timers may be needed at most: one for each connection, session and question, and one more."""
+        return len(self.connections) + len(self.sessions.by_client_id) + len(self.questions) + 1
 
     def next_deadline(self) -> int | None:
         """When `on_deadline` wants to be called, or None."""

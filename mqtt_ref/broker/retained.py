@@ -23,8 +23,8 @@ class RetainedMessages:
     def __init__(self, broker: Broker, maximum: int) -> None:
         self._broker = broker
         self.store: RetainedStore[Message] = RetainedStore(maximum, measure=_size)
-        self._wake_at = 0
-        """When the timer is set to, or 0."""
+        self.wake_at = 0
+        """The time that the timer is set to, or 0."""
 
     def keep(self, message: Message, now: int) -> None:
         """Replace the retained message of the topic, or remove it if the payload is empty.
@@ -99,13 +99,13 @@ class RetainedMessages:
     def watch_over(self) -> None:
         """Be woken when the first message expires; one timer is enough for all."""
         when = self.store.next_expiry()
-        if when and (not self._wake_at or when < self._wake_at):
-            self._wake_at = when
+        if when and (not self.wake_at or when < self.wake_at):
+            self.wake_at = when
             self._broker.timers.add_retained(when)
 
     def on_deadline(self, now: int) -> None:
         """The timer went off."""
-        self._wake_at = 0
+        self.wake_at = 0
         self.expire(now)
         self.watch_over()
 
