@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from mqtt_ref.cli.failure import plainly
-from mqtt_ref.wire.dissect import Found, Stream, explain, to_json
+from mqtt_ref.wire.dissect import Found, Stream, explain, json_line
 from mqtt_ref.wire.pcap import CaptureError
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
 from mqtt_ref.wire.recording import Piece, RecordingError, hex_bytes, read_recording
@@ -58,8 +57,7 @@ def run(args: argparse.Namespace) -> int:
             if found.dissection.violation is not None:
                 code = FINDINGS
             if args.json:
-                row = to_json(found)
-                print(json.dumps({"conn": connection, **row} if connection else row, ensure_ascii=False))
+                print(json_line(found, connection))
                 continue
             if number > 1:
                 print()
