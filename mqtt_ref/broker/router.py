@@ -388,6 +388,7 @@ class Router:
                 self._wild.remove(topic_filter)
             if not self._filters:
                 self._filters.clear()
+                self.forget()
         self._changed(topic_filter)
 
     # Matching
@@ -419,6 +420,9 @@ class Router:
 
     def _missed(self, topic: str) -> Subscribers:
         """Match a topic, or find the answer in the older half, and remember it."""
+        if not self._filters:
+            self.misses += 1
+            return _NOBODY  # it is not remembered, so that nothing is left when the last subscriber has gone
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1
