@@ -62,12 +62,14 @@ class Churn:
             access.on_connect_authenticate = lambda *_: None
             access.on_acl_check_publish = lambda *_: ASK
             access.on_acl_check_read = lambda session, topic: not topic.startswith("c")
-            self.world.broker.set_hooks(access, Watch(), Intercept(on_subscribe=lambda *_: LATER, on_will=lambda *_: LATER))
+            self.world.broker.set_hooks(
+                access, Watch(), Intercept(on_subscribe=lambda *_: LATER, on_will=lambda *_: LATER)
+            )
 
     def sizes(self) -> Counter[str]:
         """Return the sizes of all collections of the broker."""
         gc.collect()
-        return sizes(self.world.broker, self.world.storage)
+        return sizes(broker=self.world.broker, storage=self.world.storage)
 
     def round(self, steps: int) -> None:
         """Let clients come, act and go at random, then end everything that they have begun."""
