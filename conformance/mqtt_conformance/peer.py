@@ -618,15 +618,10 @@ class Peer(Judging):
     async def _read(self, stream: Stream) -> None:
         while data := await self._data(stream):
             self.run.received += len(data)
-            packets = [] if self.run.flooded else self.decoder.feed(data)
-            self.run.received += PER_PACKET * len(packets)
-            if self.run.flooded:
-                self._record("flooded")
-                stream.abort()
-                for peer in self.run.peers:
-                    peer._news.set()
-                return
-            for packet in packets:
+            for packet in [] if self.run.flooded else self.decoder.feed(data):
+                self.run.received += PER_PACKET
+                if self.run.flooded:
+                    break
                 if isinstance(packet, Violation):
                     self._record("in", data, packet)
                     if not self._is_foreign(packet, data):
@@ -644,6 +639,12 @@ class Peer(Judging):
                     self._retries.sent(answer)
                     self._record("out", raw, answer)
                     await stream.write(raw)
+            if self.run.flooded:
+                self._record("flooded")
+                stream.abort()
+                for peer in self.run.peers:
+                    peer._news.set()
+                return
             self._news.set()
         self._record("closed")
         self.closed, self._ended = True, time.monotonic()

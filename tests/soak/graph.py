@@ -25,8 +25,8 @@ def sizes(**roots: object) -> Counter[str]:
     """Return how many items all collections hold that can be reached from the roots, and how many objects there are.
 
     A collection is named by the class and the attribute that holds it (`Sessions.by_client_id`); `[]` stands for one
-    inside of another. Collections with the same name are added up, so that those of tree nodes are one number. An object
-    is counted by its class (`_Node`).
+    inside of another. Collections with the same name are added up, so that those of tree nodes are one number. An
+    object is counted by its class (`_Node`).
     """
     found: Counter[str] = Counter()
     seen: set[int] = set()

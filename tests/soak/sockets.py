@@ -46,7 +46,6 @@ FILTERS: Final = ("#", "+/b", "a/+", "a/b", "$share/g/a/#", "$share/h/+/b", "own
 TOPICS: Final = ("a/b", "a/c", "c", "d/b", "own/{}", "one/{}")
 LATEST: Final = 400_000.0
 """Seconds of broker time after which everything has expired."""
-SHORT: Final = 2.0
 SENDING: Final = 0.5
 """Seconds that a client tries to send. One that does not read is not read from."""
 
@@ -220,7 +219,7 @@ class Crowd:
 
     async def _until(self, done: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
-            while not done():
+            while not done():  # noqa: ASYNC110 -- what it waits for tells nobody
                 await asyncio.sleep(0.005)
 
 
