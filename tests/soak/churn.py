@@ -54,7 +54,6 @@ class Churn:
         self.world = World(self.options, storage=MemoryStore() if stored else None, auto=not stored)
         self.inline = InlineClient(self.world.broker, "inside")
         self.links: list[Client] = []
-        self.names: set[str] = set()
         self.steps = 0
         self.asked = asked
         if asked:
@@ -108,7 +107,6 @@ class Churn:
     def _connect(self) -> None:
         random = self.random
         name = f"c{random.randrange(30)}" if random.random() < 0.6 else f"n{random.randrange(10**9)}"
-        self.names.add(name)
         version = random.choice((5, 5, 4, 3))
         link = Client(self.world, version)
         self.links.append(link)

@@ -29,7 +29,7 @@ __all__ = ["KINDS", "MEMORY", "RESULTS", "Outcome", "churn", "crowd", "main"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RESULTS: Final = Path(__file__).resolve().with_name("results.json")
-MEMORY: Final = 192 * 1024
+MEMORY: Final = 128 * 1024
 """Bytes by which the memory of Python objects may differ from what it was after the first round."""
 STEPS: Final = 2000
 CLIENTS: Final = 200
