@@ -388,8 +388,9 @@ class Router:
                 self._wild.remove(topic_filter)
             if not self._filters:
                 self._filters.clear()
-                self.forget()
         self._changed(topic_filter)
+        if not self._filters:
+            self.forget()
 
     # Matching
 
