@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Time limits: one heap for connections, sessions, questions and retained messages; none is per message."""
+"""Time limits: one heap for connections, sessions, questions and retained messages. No message has its own timer."""
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ SLACK: Final = 64
 
 
 class Timers:
-    """When something wants to be looked at.
+    """Times at which something must be checked.
 
     An entry is a time, a kind, and a number: the serial of a connection, the handle of a session, or a question. Its
-    owner knows the time of the one entry that it needs. Other entries of it are left in the heap: `pop` drops them when
-    they are due, and `compact` drops them when they are more than the entries that may be needed, and `SLACK`.
+    owner knows the time of the one entry that it needs. Other entries of it are left in the heap: they are not `needed`
+    when they are due, and `compact` drops them when they are more than the entries that may be needed, and `SLACK`.
     """
 
     __slots__ = ("_broker", "_heap", "_limit")
@@ -40,22 +40,22 @@ class Timers:
         return len(self._heap)
 
     def wake(self, connection: Connection, when: int) -> None:
-        """Wake a connection; one entry for each is enough: a later limit is found when an earlier one is looked at."""
+        """Wake a connection at `when`. One entry is enough: a later limit is set when the earlier entry is due."""
         if connection.deadline and connection.deadline <= when:
             return
         connection.deadline = when
         self._add((when, CONNECTION, connection.serial))
 
     def add_session(self, when: int, handle: int) -> None:
-        """Wake a session, whose `wake_at` is `when`."""
+        """Wake a session at `when`, its `wake_at`."""
         self._add((when, SESSION, handle))
 
     def add_retained(self, when: int) -> None:
-        """Wake the retained messages, whose `wake_at` is `when`."""
+        """Wake the retained messages at `when`, their `wake_at`."""
         self._add((when, RETAINED, 0))
 
     def add_question(self, when: int, question: int) -> None:
-        """Be told when the time for an answer is over."""
+        """End the time for the answer to a question at `when`."""
         self._add((when, QUESTION, question))
 
     def _add(self, entry: tuple[int, int, int]) -> None:
@@ -64,16 +64,14 @@ class Timers:
             self.compact()
 
     def next(self) -> int | None:
-        """When the first is due, or None."""
+        """Return when the first entry is due, or None."""
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: int) -> tuple[int, int, int] | None:
-        """The next entry that is due and still needed, or None."""
+        """Remove and return the next entry that is due, or return None."""
         heap = self._heap
-        while heap and heap[0][0] <= now:
-            entry = heappop(heap)
-            if self._needed(entry):
-                return entry
+        if heap and heap[0][0] <= now:
+            return heappop(heap)
         return None
 
     def released(self) -> None:
@@ -84,10 +82,11 @@ class Timers:
 
     def compact(self) -> None:
         """Drop the entries that are no longer needed, and copies."""
-        self._heap = sorted({entry for entry in self._heap if self._needed(entry)})
+        self._heap = list({entry for entry in self._heap if self.needed(entry)})
+        heapify(self._heap)
         self._limit = 2 * len(self._heap) + SLACK
 
-    def _needed(self, entry: tuple[int, int, int]) -> bool:
+    def needed(self, entry: tuple[int, int, int]) -> bool:
         """True if the owner of the entry counts on it."""
         broker = self._broker
         when, kind, number = entry
