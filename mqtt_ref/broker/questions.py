@@ -38,6 +38,10 @@ class Questions:
     def __len__(self) -> int:
         return len(self._connections) + len(self._wills)
 
+    def is_open(self, question: int) -> bool:
+        """True if the question is not answered yet."""
+        return question in self._connections or question in self._wills
+
     def ask(self, connection: Connection, auth: Authentication, data: bytes | None, renewal: bool, now: int) -> None:
         """Ask for the authentication of a client. The answer goes to `Connection.answered`."""
         question = auth.question = self._number(now)

@@ -29,7 +29,7 @@ class RetainedMessages:
     def __init__(self, broker: Broker, maximum: int) -> None:
         self._broker = broker
         self.store: RetainedStore[Message] = RetainedStore(maximum, measure=_size)
-        self._wake_at = 0
+        self.wake_at = 0
         """Time that the timer is set to, or 0."""
 
     def keep(self, message: Message, now: int) -> None:
@@ -116,13 +116,13 @@ class RetainedMessages:
     def watch_over(self) -> None:
         """Set the timer for the first message that expires. One timer is enough for all."""
         when = self.store.next_expiry()
-        if when and (not self._wake_at or when < self._wake_at):
-            self._wake_at = when
+        if when and (not self.wake_at or when < self.wake_at):
+            self.wake_at = when
             self._broker.timers.add_retained(when)
 
     def on_deadline(self, now: int) -> None:
         """Handle the timer: remove expired messages and set it again."""
-        self._wake_at = 0
+        self.wake_at = 0
         self.expire(now, EXPIRED)
         self.watch_over()
 

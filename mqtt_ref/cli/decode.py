@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mqtt_ref.cli.failure import plainly
-from mqtt_ref.wire.dissect import Found, Stream, explain, to_json
+from mqtt_ref.wire.dissect import Found, Stream, explain, json_line
 from mqtt_ref.wire.pcap import CaptureError
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
-from mqtt_ref.wire.printable import json_text, printable
+from mqtt_ref.wire.printable import printable
 from mqtt_ref.wire.recording import Piece, RecordingError, hex_bytes, read_recording
 
 __all__ = ["configure", "run"]
@@ -58,8 +58,7 @@ def run(args: argparse.Namespace) -> int:
             if found.dissection.violation is not None:
                 code = FINDINGS
             if args.json:
-                row = to_json(found)
-                print(json_text({"conn": connection, **row} if connection else row))
+                print(json_line(found, connection))
                 continue
             if number > 1:
                 print()
