@@ -69,8 +69,15 @@ def _listener(wanted: object, path: KeyPath, report: Report) -> Listener | None:
             from mqtt_ref.net.websocket import WebSocketListener as WebSocket
 
             host, port = address(wanted.address)
-            origins = wanted.origins
-            return WebSocket(host, port, wanted.id, _tls(wanted.tls, path, report), _terms(wanted), origins=origins)
+            return WebSocket(
+                host,
+                port,
+                wanted.id,
+                _tls(wanted.tls, path, report),
+                _terms(wanted),
+                origins=wanted.origins,
+                handshake_size=wanted.handshake_size,
+            )
         if isinstance(wanted, TcpListener):
             host, port = address(wanted.address)
             return tcp.TcpListener(host, port, wanted.id, _tls(wanted.tls, path, report), _terms(wanted))

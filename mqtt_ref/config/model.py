@@ -95,6 +95,9 @@ class WebSocketListener(MqttListener, tag_field="type", tag="ws"):
     origins: Annotated[
         list[str] | None, Meta(description="Sites whose pages may connect, such as https://example.org; null: any")
     ] = None
+    handshake_size: Annotated[
+        int, Meta(ge=1024, description="Maximum bytes of the request line and headers of a client")
+    ] = 32_768
 
 
 class UnixListener(MqttListener, kw_only=True, tag_field="type", tag="unix"):
