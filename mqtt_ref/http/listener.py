@@ -49,7 +49,8 @@ class HttpListener(TcpListener):
         self.app = app
         self.guard = Guard() if guard is None else guard
         self.limits = Limits() if limits is None else limits
-        self.channels: set[HttpChannel] = set()
+        self.channels: dict[HttpChannel, None] = {}
+        """The open connections, the oldest first."""
 
     async def open(self, driver: Driver, channel: Callable[..., Any] | None = None) -> None:
         """Begin to serve. `channel` is for MQTT and is ignored.
