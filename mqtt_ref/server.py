@@ -8,12 +8,12 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from time import monotonic_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.views import owner_of, retained_of, subscriptions_of
+from mqtt_ref.clocks import monotonic_ns, time_ns
 from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables

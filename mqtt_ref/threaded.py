@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
+from mqtt_ref.clocks import monotonic
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
 from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
@@ -48,6 +49,14 @@ class Startable(Protocol):
         """Stop within `grace` seconds."""
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop whose timers go on while a test has frozen `time`. Those of uvloop do so anyway."""
+    loop = asyncio.new_event_loop()
+    if isinstance(loop, asyncio.BaseEventLoop):
+        loop.time = monotonic  # type: ignore[method-assign]
+    return loop
+
+
 class InThread:
     """Runs a `Startable` in its own event loop, in its own thread."""
 
@@ -67,7 +76,7 @@ class InThread:
         """
         if self._thread is not None:
             raise RuntimeError("the server runs already")
-        loop = asyncio.new_event_loop()
+        loop = _new_loop()
         self._thread = threading.Thread(target=self._run, args=(loop,), name="mqtt_ref", daemon=True)
         self._loop = loop
         self._thread.start()

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.auth.compiled import CompiledAcl
@@ -15,6 +14,7 @@ from mqtt_ref.auth.filters import Permission
 from mqtt_ref.auth.ledger import Ledger, LedgerError, Problem
 from mqtt_ref.auth.login import Login, Logins
 from mqtt_ref.auth.passwords import problem_of
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.hooks import Decision, Hook
 from mqtt_ref.log import Throttle
 from mqtt_ref.wire.codes import SERVER_BUSY

@@ -11,12 +11,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mqtt_ref import log
 from mqtt_ref.cli import planning
 from mqtt_ref.cli.planning import Plan, Refused, plan
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.hooks import Hook
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.server import Server

@@ -6,9 +6,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutine, iscoroutinefunction
-from time import monotonic_ns
 from typing import Any
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.log import Throttle

@@ -8,12 +8,12 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import h11
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.http.app import JSON, HttpError, Request, Response, Route
 from mqtt_ref.net.layer import Stack
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.layer import Layer, Stack
 from mqtt_ref.net.pace import PACED, Pace
 

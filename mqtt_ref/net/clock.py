@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Final
+
+from mqtt_ref.clocks import monotonic_ns
 
 __all__ = ["Clock"]
 

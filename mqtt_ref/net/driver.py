@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref import __version__
 from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.broker.sys_topics import SysTopics
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal

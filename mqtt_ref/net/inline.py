@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.inline import InlineClient, Received
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.wire.packets import Publish
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from mqtt_ref.clocks import time_ns
 from mqtt_ref.net.layer import Layer, joined
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
@@ -85,7 +86,7 @@ class Trace:
     If the sink fails (a closed pipe, for example), tracing ends and the broker continues.
     """
 
-    def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time_ns) -> None:
         if form not in FORMS:
             raise ValueError(f"the form of a trace must be {' or '.join(FORMS)}, not {form!r}")
         self.sink: Sink | None = sink

@@ -7,7 +7,6 @@ import logging
 import re
 import ssl
 from collections.abc import Iterable, Sequence
-from time import monotonic_ns
 from typing import Final, cast
 
 from websockets.exceptions import InvalidOrigin, NegotiationError
@@ -17,6 +16,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, LINGER, Channel
 from mqtt_ref.net.handshake import HANDSHAKE, Handshake, HandshakeError
