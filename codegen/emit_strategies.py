@@ -375,7 +375,7 @@ class _Emitter:
     def union(self) -> str:
         out = [
             "def packets(version: int = V5, sender: int = CLIENT) -> SearchStrategy[Packet]:",
-            '    """Every packet that `sender` may send in `version`."""',
+            '    """Generate any packet that `sender` may send in `version`."""',
             "    out: list[SearchStrategy[Packet]] = []",
         ]
         for packet in self.spec.packets:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a message to its subscribers: who gets it, and at which QoS."""
+"""Deliver a message: which subscribers get it, and at which QoS."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["Deliverer"]
 
 
 class Deliverer:
-    """Brings each message to everyone who subscribed."""
+    """Delivers each message to its subscribers."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.each = broker.decisions.overlapping == OVERLAPPING_EACH
-        """Whether a client gets one copy for each of its subscriptions that match."""
+        """True if a client gets one copy for each of its subscriptions that match."""
         self.one_copy = not self.each and broker.limits.granted_maximum == 2
-        """Whether a client gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        """True if a client gets one copy, at a QoS that only its subscriptions limit."""
 
     def publish(self, message: Message, now: int) -> bool:
-        """Keep a message if it is to be retained, and deliver it; False if nobody had subscribed.
+        """Store a message if it is to be retained, and deliver it. Return False if it has no subscribers.
 
         Cites: MQTT5-4.5.0-1, MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match, MQTT5-3.3.2-3,
         MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation
@@ -71,7 +71,7 @@ class Deliverer:
         return matched
 
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
-        """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
+        """Deliver to one subscriber: once at the highest granted QoS, or once for each subscription if so decided.
 
         Cites: MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1, X5-overlapping-extra-copies,
         X311-overlap-further-copies, X5-subscription-identifier-identical, X5-subscription-identifier-foreign
@@ -93,7 +93,7 @@ class Deliverer:
             self._copy(session, entry, message, "", now)
 
     def _copy(self, session: Session, entry: Entry, message: Message, group: str, now: int) -> None:
-        """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
+        """Deliver one copy at the lower of the published and the granted QoS, with RETAIN only if kept as published.
 
         Cites: MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos,
         X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
@@ -104,7 +104,7 @@ class Deliverer:
         qos_send.deliver(session.connection, session, message, qos, retain, entry.identifiers, now, group)
 
     def _hand_over(self, handle: int, message: Message) -> None:
-        """Deliver to a subscriber inside this process."""
+        """Deliver to an inline subscription."""
         subscription = self._broker.inline.get(handle)
         if subscription is not None:
             received = Received(message, False, subscription.topic_filter, subscription.identifier)
@@ -113,9 +113,9 @@ class Deliverer:
     # ---------------------------------------------------------------- shared subscriptions
 
     def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that may read it, is connected and has send quota, else one to queue for.
+        """Deliver to a member that may read it, is connected and has send quota; else queue it for one, if so decided.
 
-        If it takes no packet of that size, nobody gets the message.
+        If the message is too large for the chosen member, no other member gets it.
 
         Cites: X5-shared-choice, X5-shared-packet-too-large, X5-shared-granted-qos
         """
@@ -140,7 +140,7 @@ class Deliverer:
             self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
 
     def _available(self, group: Group, handle: int, message: Message) -> bool:
-        """Whether a member can be sent the message now; with QoS 0 it needs no send quota."""
+        """True if a member can be sent the message now. QoS 0 needs no send quota."""
         broker = self._broker
         if handle in broker.inline:
             return True
@@ -150,7 +150,7 @@ class Deliverer:
         return self._entitled(handle, message.topic)
 
     def _keeps(self, group: Group, handle: int, message: Message) -> bool:
-        """Whether the message would wait for a member that cannot be sent it now, and not be dropped for its QoS."""
+        """True if the message can be queued for a member that cannot be sent it now: QoS 0 may be dropped instead."""
         if not _qos(group, handle, message):
             broker = self._broker
             if broker.sessions.connections[handle] is not None or broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
@@ -158,16 +158,16 @@ class Deliverer:
         return self._entitled(handle, message.topic)
 
     def _entitled(self, handle: int, topic: str) -> bool:
-        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
+        """True if a member may read the topic. This is asked for each message, since only one member gets it."""
         broker = self._broker
         session = broker.sessions.by_handle[handle]
         return session is not None and broker.reading.may_read(session, topic)
 
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
-        """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
+        """Deliver messages of a member whose session ended to other members: queued ones, and those sent with QoS 1.
 
-        Until then it waits for its client. What was sent with QoS 2 is discarded. What has expired goes to nobody: for
-        the others its delivery has not begun.
+        Before its end they wait for its client. Messages sent with QoS 2 are discarded. Messages that have expired are
+        dropped, since their delivery to another member has not begun.
 
         Cites: X5-shared-qos1-wait, MQTT5-4.8.2-5, X5-shared-qos1-session-end, MQTT5-3.3.2-5
         """
@@ -187,6 +187,6 @@ class Deliverer:
 
 
 def _qos(group: Group, handle: int, message: Message) -> int:
-    """The QoS at which a member of a group gets a message."""
+    """Return the QoS at which a member of a group gets a message."""
     member = group.member(handle)
     return 0 if member is None else min(message.qos, member.qos)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SUBSCRIBE: what is granted, what is refused, and the retained messages that follow."""
+"""SUBSCRIBE: grant or refuse each filter, answer, and send the retained messages."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ PERMITTED = 2
 """`on_acl_check` was asked about one filter."""
 
 _HANDLING: Final = (ON_HANDLING_0, ON_HANDLING_1, ON_HANDLING_2)
-"""By Retain Handling: the input of the machine."""
+"""Input of the machine, by Retain Handling."""
 _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= FAILURE)
 
 RETAINED_COST = 256
-"""Bytes that a retained message counts for beside its own: a short one is work and memory too."""
+"""Bytes added to the size of a retained message when it is counted: a short one costs work and memory too."""
 
 
 def subscribe(connection: Connection, session: Session, packet: Subscribe, now: int) -> None:
-    """Let the hooks see a SUBSCRIBE, judge it as a whole, then filter by filter, and answer it."""
+    """Show a SUBSCRIBE to the hooks, check it as a whole, then filter by filter, and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
     if intercept.on_subscribe is not None:
@@ -75,7 +75,7 @@ def subscribe(connection: Connection, session: Session, packet: Subscribe, now: 
 def go_on(
     connection: Connection, session: Session, packet: Subscribe, suspended: Suspended, answer: object, now: int
 ) -> None:
-    """Go on with a SUBSCRIBE that was suspended, with the answer."""
+    """Continue a suspended SUBSCRIBE with the answer."""
     if suspended.stage == SEEN:
         _seen(connection, session, packet, answer, now)
     else:
@@ -84,9 +84,9 @@ def go_on(
 
 
 def _seen(connection: Connection, session: Session, packet: Subscribe, answer: object, now: int) -> None:
-    """The hooks have seen the SUBSCRIBE: go on with theirs, or refuse all of it.
+    """Continue after `on_subscribe`: with the packet, which a hook may have changed, or refuse all of it.
 
-    Where a filter asks for what the server has said it lacks, the connection ends and none of them takes effect.
+    If a filter needs a feature that the CONNACK declared unavailable, the connection ends and no filter takes effect.
     """
     if isinstance(answer, Refusal):
         code = answer.code if answer.code in _SUBACK_CODES else UNSPECIFIED_ERROR
@@ -99,7 +99,7 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
 
 
 def _permit(connection: Connection, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
-    """Ask who may subscribe, filter by filter, from the first that has no code yet."""
+    """Ask if the client may subscribe, filter by filter, from the first one without a code."""
     access = connection.broker.access
     if access is None or access.on_acl_check_subscribe is None:
         _make(connection, session, packet, None, now)
@@ -115,7 +115,7 @@ def _permit(connection: Connection, session: Session, packet: Subscribe, codes: 
 
 
 def _possible(connection: Connection, packet: Subscribe, now: int) -> bool:
-    """Whether nothing in it breaks a rule; else the connection ends."""
+    """True if nothing in the SUBSCRIBE breaks a rule; else the connection ends."""
     broker = connection.broker
     capabilities = connection.agreement.capabilities
     if broker.strict_text:
@@ -145,11 +145,11 @@ def _identifier(packet: Subscribe) -> int:
 
 
 def _make(connection: Connection, session: Session, packet: Subscribe, verdicts: list[int] | None, now: int) -> None:
-    """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
+    """Make the subscriptions of a SUBSCRIBE one after the other. Answer with one SUBACK.
 
-    `verdicts` has, for each, 0 or why this client may not have it.
-    Once the retained messages for its filters come to more than may wait for a session, further filters are refused;
-    and its next packets are not looked at before it is written to. Else a few bytes would ask for any amount.
+    `verdicts` has for each filter 0, or the Reason Code that refuses it. Once the retained messages for the filters
+    exceed what may wait for a session, further filters are refused. The size also counts in `outbox.burst`, so that the
+    client's next packets may have to wait for a write. Otherwise a few bytes could request any amount of output.
 
     Cites: MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4, MQTT5-3.2.2-10, X5-granted-qos-lower,
     X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
@@ -194,7 +194,7 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
                 size += sum([message.size + RETAINED_COST for message in messages])
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
     if not acks.suback(connection, packet.packet_id, _spoken(connection, codes), _why(codes), inherited):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The SUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
     if watch.on_subscribed is not None:
@@ -206,7 +206,7 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
 
 
 def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
-    """End the connection of a client that asks for what the CONNACK said is not there (3.2.2.3.11 to 3.2.2.3.13)."""
+    """End the connection: the client uses what the CONNACK declared unavailable (3.2.2.3.11 to 3.2.2.3.13)."""
     cites = {
         SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: "X5-shared-not-supported",
         SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: "X5-subscription-identifier-not-supported",
@@ -216,7 +216,7 @@ def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
 
 
 def _refused(connection: Connection, session: Session, name: str, verdict: int) -> int:
-    """0, or the Reason Code for a filter that this client may not have; `verdict` is what those said who decide.
+    """Return 0, or the Reason Code that refuses this filter. `verdict` is the answer of the access check.
 
     Cites: X5-topic-filter-refused, X5-wildcard-refused-suback
     """
@@ -241,10 +241,9 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
 
 
 def _put(connection: Connection, session: Session, name: str, options: int, identifier: int, handling: int) -> bool:
-    """Make or replace one subscription; True if retained messages are to be sent.
+    """Make or replace one subscription. Return True if retained messages are to be sent.
 
-    A filter that is there already is replaced, and no message is lost by it. A Shared Subscription gets no retained
-    messages.
+    Replacing a subscription loses no message. A Shared Subscription gets no retained messages.
 
     Cites: MQTT5-3.8.4-3, MQTT5-3.8.4-4, MQTT311-3.8.4-3, X5-shared-no-retained, X5-subscription-created,
     X5-shared-created, X5-shared-joined, X5-shared-subscribed-twice, X5-subscription-identifier-stored,
@@ -260,7 +259,7 @@ def _put(connection: Connection, session: Session, name: str, options: int, iden
 
 
 def enter(connection: Connection, session: Session, name: str, after: int, options: int, identifier: int) -> None:
-    """A subscription enters its next state: present, as it is asked for now, or absent."""
+    """Put a subscription into its next state: present, with these options, or absent."""
     broker = connection.broker
     if after == PRESENT:
         shared = broker.router.is_shared(name, connection.version)
@@ -276,7 +275,7 @@ def enter(connection: Connection, session: Session, name: str, after: int, optio
 
 
 def _spoken(connection: Connection, codes: list[int]) -> list[int]:
-    """The codes as the client's version has them: 3.1.1 knows 0x80 alone, 3.1 no failure at all.
+    """Convert the codes to the client's version: 3.1.1 has only 0x80 as a failure, 3.1 has none.
 
     Cites: MQTT5-3.9.3-2, MQTT311-3.9.3-2, X31-subscribe-unauthorized, X31-suback-codes
     """
@@ -300,7 +299,7 @@ def _send_retained(
     identifiers: tuple[int, ...],
     now: int,
 ) -> None:
-    """Send retained messages with RETAIN 1 at the lower of their QoS and the granted one.
+    """Send retained messages with RETAIN 1, at the lower of their QoS and the granted QoS.
 
     Cites: MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6,
     X5-retained-on-subscribe, X5-retained-retain-flag

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""UNSUBSCRIBE: the subscriptions that end, and the answer."""
+"""UNSUBSCRIBE: delete subscriptions and answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEEN = 1
 
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
-    """Let the hooks see an UNSUBSCRIBE, then do it and answer it."""
+    """Show an UNSUBSCRIBE to the hooks, then carry it out and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
     if intercept.on_unsubscribe is not None:
@@ -46,9 +46,9 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
 
 
 def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer: object, now: int) -> None:
-    """Delete subscriptions whose filters are equal character by character, and answer with one UNSUBACK.
+    """Delete the subscriptions whose filters are equal, character by character. Answer with one UNSUBACK.
 
-    What was sent already is completed.
+    Messages that were sent already are completed.
 
     Cites: MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6, MQTT311-3.10.4-1, MQTT311-3.10.4-3,
     MQTT311-3.10.4-6, X5-unsuback-no-subscription, X5-unsubscribe-no-match, X5-unsubscribe-shared,
@@ -80,7 +80,7 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
             codes.append(NO_SUBSCRIPTION_EXISTED if action == DO_NOT_FOUND else UNSPECIFIED_ERROR)
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
     if not acks.unsuback(connection, packet.packet_id, codes, "", inherited):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The UNSUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
     if watch.on_unsubscribed is not None:

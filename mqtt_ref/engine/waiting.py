@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one connection has to wait with: the packet whose handling is suspended, and what came after it."""
+"""What waits on one connection: the suspended packet, and the packets after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Suspended", "Waiting"]
 class Suspended:
     """The handling of one packet, interrupted while a question is open.
 
-    `stage` says where its pipeline goes on; each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
+    `stage` is where its pipeline continues. Each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
     """
 
     __slots__ = ("codes", "event", "packet", "question", "stage", "topic", "verdict")
@@ -38,13 +38,13 @@ class Suspended:
         self.topic = topic
         """The Topic Name, with its alias resolved, or the Topic Filter that is asked about."""
         self.codes: list[int] = [] if codes is None else codes
-        """Reason Codes of the filters that were answered before."""
+        """Reason Codes of the filters that are answered already."""
         self.verdict = verdict
         self.question = 0
 
 
 class Waiting:
-    """Made when something of a connection has to wait, and gone when nothing does."""
+    """Exists while something on a connection has to wait."""
 
     __slots__ = ("behind", "gone", "held", "held_bytes", "suspended")
 
@@ -54,12 +54,12 @@ class Waiting:
         self.held: deque[Packet | Violation] | None = None
         """Packets that came before the client was accepted."""
         self.behind: deque[Packet | Violation] | None = None
-        """Packets that came after the suspended one, or after the turn was used up; nothing has looked at them."""
+        """Packets after the suspended one, or after too much output for one turn. No hook has seen them yet."""
         self.held_bytes = 0
         self.gone = 0
-        """When the link is lost: until when there is time for the answer; 0: it is not lost."""
+        """Time until which the answer is awaited after the link was lost; 0: the link is not lost."""
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits any more."""
+        """True if nothing waits any more."""
         return self.suspended is None and self.held is None and self.behind is None and not self.gone

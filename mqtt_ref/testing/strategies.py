@@ -665,7 +665,7 @@ def auth(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Auth:
 
 
 def packets(version: int = V5, sender: int = CLIENT) -> SearchStrategy[Packet]:
-    """Every packet that `sender` may send in `version`."""
+    """Generate any packet that `sender` may send in `version`."""
     out: list[SearchStrategy[Packet]] = []
     if sender == CLIENT:
         out.append(connect(version))
