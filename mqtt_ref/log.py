@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from mqtt_ref.outlet import Outlet, left_out
+
 __all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
 
 FORMS = ("text", "json")
@@ -17,23 +19,31 @@ SECOND = 1_000_000_000
 logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
 
 
-def setup(level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None) -> logging.Handler:
+def setup(
+    level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None
+) -> logging.StreamHandler[Outlet]:
     """Write the log of `mqtt_ref` to a stream, by default stderr. Returns the handler, so that it can be removed.
 
-    `form` is `text`, or `json` for one object per line.
+    `form` is `text`, or `json` for one object per line. A thread writes it: see `Outlet`, the `stream` of the handler.
 
     Raises:
         ValueError: `form` is unknown.
     """
     if form not in FORMS:
         raise ValueError(f"the form of log lines must be {' or '.join(FORMS)}, not {form!r}")
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    outlet = Outlet(sys.stderr if stream is None else stream, _left_out_json if form == "json" else left_out)
+    handler = logging.StreamHandler(outlet)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger = logging.getLogger("mqtt_ref")
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
     return handler
+
+
+def _left_out_json(count: int) -> str:
+    record = logging.LogRecord("mqtt_ref.log", logging.WARNING, "", 0, left_out(count).rstrip(), None, None)
+    return JsonFormatter().format(record) + "\n"
 
 
 def _utc(record: logging.LogRecord) -> str:

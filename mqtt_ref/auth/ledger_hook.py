@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["LedgerHook"]
 
 LOG = logging.getLogger("mqtt_ref.auth")
-LINES: Final = Throttle(LOG.warning)
 DENIALS: Final = Throttle(LOG.warning)
+DENIED_READS: Final = Throttle(LOG.info)
 _READ: Final = int(Permission.READ)
 _WRITE: Final = int(Permission.WRITE)
 
@@ -99,9 +99,8 @@ class LedgerHook(Hook):
                 self._waiting -= 1
         if login.code == 0:
             return Decision(True)
-        if LINES.passes(monotonic_ns()):
-            LOG.warning("login refused: client %r, user %r at %s: %s", *facts[:2], facts[3], login.why)
-        return Decision(False, login.code, REASON_TITLES[login.code])
+        why = f"{login.why}, user {connect.username!r}"
+        return Decision(False, login.code, REASON_TITLES[login.code], why=why)
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
         """Decide by the user's own filters, then by the ACL rules."""
@@ -119,9 +118,12 @@ class LedgerHook(Hook):
 
 
 def _note_denial(client: Client, topic: str, write: bool) -> None:
-    """Log a denial. Denied reading is level INFO: it is usual to subscribe to more than may be read."""
-    level = logging.WARNING if write else logging.INFO
-    if LOG.isEnabledFor(level) and DENIALS.passes(monotonic_ns()):
+    """Log a denial. Denied reading is level INFO: it is usual to subscribe to more than may be read.
+
+    Each has its own limit of lines, so that many denied messages do not hide who may not publish.
+    """
+    level, lines = (logging.WARNING, DENIALS) if write else (logging.INFO, DENIED_READS)
+    if LOG.isEnabledFor(level) and lines.passes(monotonic_ns()):
         what = "publish to" if write else "read"
         LOG.log(
             level,

@@ -18,6 +18,7 @@ from mqtt_ref.broker.timers import CONNECTION, QUESTION, RETAINED, Timers
 from mqtt_ref.broker.wills import Wills
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.counters import Counters
+from mqtt_ref.engine.drops import Drops
 from mqtt_ref.engine.ends import LOST
 from mqtt_ref.engine.generated.decisions import (
     DISALLOWED_UNICODE_ACCEPT,
@@ -102,6 +103,8 @@ class Broker:
         self.dirty: list[Connection] = []
         """Connections with output."""
         self.effects: list[Effect] = []
+        self.drops = Drops()
+        """The dropped messages that the log has not told yet."""
         self.shutting_down = False
         self.store_fails = False
         """True if the store failed to write the last batch."""

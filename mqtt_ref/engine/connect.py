@@ -168,16 +168,17 @@ def answered(connection: Connection, verdict: Verdict, now: int) -> None:
 
 def deny(connection: Connection, verdict: Verdict, now: int) -> None:
     """Refuse a client whose authentication failed."""
-    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+    why = f"login refused: {verdict.why}" if verdict.why else ""
+    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now, why)
 
 
-def _denied(connection: Connection, code: int, text: str, now: int) -> None:
+def _denied(connection: Connection, code: int, text: str, now: int, why: str = "") -> None:
     """Refuse a client that is not authorized, with a CONNACK or silently, as decided.
 
     Cites: MQTT5-3.1.4-2
     """
     silent = connection.broker.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE
-    refuse(connection, code, text, now, silent=silent)
+    refuse(connection, code, text, now, silent=silent, routine=True, why=why)
 
 
 def refused(connection: Connection, code: int, text: str, now: int, server_reference: str = "") -> None:

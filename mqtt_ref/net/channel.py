@@ -100,6 +100,9 @@ class Channel(Stack):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if hasattr(transport, "max_size"):
             transport.max_size = self.driver.broker.options.bounds.read_buffer
+        link = transport.get_extra_info("socket")
+        if link is not None and link.fileno() >= self.driver.last_descriptor:
+            self.driver.fills_up(link.fileno())
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "TraceLayer",
     "TracedLink",
     "When",
+    "dropped_record",
     "event_record",
     "note_record",
     "packet_record",
@@ -83,7 +84,8 @@ class Trace:
     - `text`: a text frame came, in `hex`;
     - `anew`: the judge was replaced, and all clients were forgotten.
 
-    If the sink fails (a closed pipe, for example), tracing ends and the broker continues.
+    If the sink fails (a closed pipe, for example), tracing ends and the broker continues. A sink that may block should
+    be an `Outlet`, with `dropped_record` as its notice: `dropped` says then that `count` records are missing.
     """
 
     def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time_ns) -> None:
@@ -151,6 +153,12 @@ def _who(conn: int, name: str) -> str:
 
 def _arrow(way: str) -> str:
     return "->" if way == "in" else "<-"
+
+
+def dropped_record(count: int) -> str:
+    """Return the line of a `jsonl` trace that replaces `count` lines that were dropped."""
+    record = {"conn": None, "dir": "dropped", "packet": None, "hex": "", "count": count}
+    return json.dumps({"t": time_ns(), **record}) + "\n"
 
 
 def event_record(conn: int, way: str, what: str, more: Mapping[str, Any] | None) -> dict[str, Any]:
