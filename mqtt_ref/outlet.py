@@ -28,6 +28,9 @@ def left_out(count: int) -> str:
     return f"{count} lines were left out here: whoever reads them was too slow, or a disk is full\n"
 
 
+_OUTLETS: weakref.WeakSet[Outlet] = weakref.WeakSet()
+
+
 class Outlet:
     """Takes text with `write`, which never blocks, and writes it to a stream in another thread.
 
@@ -52,8 +55,8 @@ class Outlet:
         self._writing = False
         self._closed = False
         self._changed = threading.Condition()
+        _OUTLETS.add(self)
         self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
         try:
             self._descriptor = stream.fileno()
         except (OSError, ValueError, AttributeError):
@@ -80,8 +83,7 @@ class Outlet:
                 self._size += len(told)
             self._waiting.append(text)
             self._size += len(text)
-            if self._thread is None or self._pid != os.getpid():  # a forked child has no thread
-                self._pid = os.getpid()
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mqtt_ref-outlet", daemon=True)
                 self._thread.start()
             self._changed.notify()
@@ -105,7 +107,7 @@ class Outlet:
         with self._changed:
             self._closed = True
             self._changed.notify()
-            if self._thread is not None and self._pid == os.getpid():
+            if self._thread is not None:
                 self._changed.wait_for(lambda: not self._waiting and not self._writing, timeout)
 
     def _run(self) -> None:
@@ -148,6 +150,20 @@ class Outlet:
             self._waiting.clear()
             self._size = 0
             self._changed.notify_all()
+
+
+def _begin_anew() -> None:
+    """In a forked child: there is no thread, and what waits is written by the parent."""
+    for outlet in list(_OUTLETS):
+        outlet._changed = threading.Condition()
+        outlet._thread = None
+        outlet._writing = False
+        outlet._waiting = deque()
+        outlet._size = outlet._untold = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _close(reference: weakref.ref[Outlet]) -> None:

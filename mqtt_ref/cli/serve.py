@@ -156,7 +156,8 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
             server.driver.on_reload = reload
             _on_hangup(loop, reload)
         for listener in server.listeners:
-            for url in listener.urls:
+            # One line for each listener: programs read the port from it. `localhost` has two addresses with one port.
+            for url in listener.urls[:1] if listener.host == "localhost" else listener.urls:
                 ready(url)
         await stop.wait()
     return FINE

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref import __version__
@@ -19,6 +19,7 @@ from mqtt_ref.engine.effects import Ask, Dropped, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, RESTING
+from mqtt_ref.net.forked import release_in_children
 from mqtt_ref.net.process import descriptors, outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
@@ -78,6 +79,7 @@ class Driver:
         """Called with each `Ask`. Without it, each `Ask` is answered with a refusal."""
         self.on_withdraw: Callable[[Withdraw], object] | None = None
         """Called with each `Withdraw`: the answer to that question is no longer needed."""
+        release_in_children(self)
         self.serving = False
         """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
@@ -98,6 +100,11 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer fires, in the broker's time. 0: it is not set."""
+
+    def sockets(self) -> Iterable[int]:
+        """Return the descriptors of the links."""
+        links = (channel.transport.get_extra_info("socket") for channel in list(self.channels.values()))
+        return [link.fileno() for link in links if link is not None and link.fileno() >= 0]
 
     def schedule(self) -> None:
         """Make the loop call `flush` at the end of this turn."""
