@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Log lines: loggers under `mqtt_ref`, as text or as JSON, silent until `setup` is called."""
+"""Log lines: loggers under `mqtt_ref`, as text or as JSON, and errors alone until `setup` is called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,34 @@ __all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
 FORMS = ("text", "json")
 SECOND = 1_000_000_000
 
-logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
+HOOKS = "mqtt_ref.hooks"
+
+
+class _Unattended(logging.Handler):
+    """Shows errors, and warnings about hooks, on stderr while the program has not set up logging.
+
+    Python would show all warnings then, also those about clients, which a program did not ask for.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR and record.name != HOOKS:
+            return False
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return False
+            logger = logger.parent if logger.propagate else None
+        return super().handle(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except (OSError, ValueError, AttributeError):  # it is closed, or there is none (pythonw)
+            pass
+
+
+_UNATTENDED = _Unattended(logging.WARNING)
+logging.getLogger("mqtt_ref").addHandler(_UNATTENDED)
 
 
 def setup(
@@ -84,6 +111,9 @@ def _one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+_UNATTENDED.setFormatter(TextFormatter())
 
 
 class Throttle:

@@ -59,6 +59,12 @@ class TcpListener(StreamListener):
         tls: TlsSettings | ssl.SSLContext | None = None,
         terms: Terms | None = None,
     ) -> None:
+        if not isinstance(host, str):
+            raise TypeError(f"host is {host!r}; it must be a string. The port is the second argument: port={host!r}")
+        if port is not None and (isinstance(port, bool) or not isinstance(port, int)):
+            raise TypeError(f"port is {port!r}; it must be a number from 0 to 65535")
+        if port is not None and not 0 <= port <= 65_535:
+            raise ValueError(f"port is {port}; it must be from 0 to 65535")
         if port is None:
             port = self.default_port if tls is None else self.default_port_tls
         scheme = self.scheme if tls is None else self.scheme_tls
