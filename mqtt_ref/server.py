@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.broker.topics import valid_topic_filter
 from mqtt_ref.broker.views import owner_of, retained_of, subscriptions_of
 from mqtt_ref.clocks import monotonic_ns, time_ns
 from mqtt_ref.engine.counters import COUNTERS
@@ -239,6 +240,18 @@ class Server:
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """Return the retained messages whose topics match. `#` leaves out topics that begin with `$`."""
         return [retained_of(message) for message in self.broker.retained.matching(topic_filter, self._now())]
+
+    def clear_retained(self, topic_filter: str) -> int:
+        """Delete the retained messages that match, except those under `$SYS`. Return how many were deleted.
+
+        Raises:
+            ValueError: it is not a Topic Filter.
+        """
+        if not valid_topic_filter(topic_filter, shared=False):
+            raise ValueError(f"{topic_filter!r} is not a Topic Filter; + is a whole level, # the last one")
+        removed = max(self.broker.retained.clear(topic_filter), default=0)
+        self._wake()
+        return removed
 
     def reset(self) -> None:
         """Disconnect all clients. Delete their sessions, and all retained messages except those under `$SYS`."""

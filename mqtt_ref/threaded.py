@@ -308,6 +308,10 @@ class ThreadedServer(InThread):
         """See `Server.retained`."""
         return self.call(self.server.retained, topic_filter)
 
+    def clear_retained(self, topic_filter: str) -> int:
+        """See `Server.clear_retained`."""
+        return self.call(self.server.clear_retained, topic_filter)
+
     def reset(self) -> None:
         """See `Server.reset`."""
         self.call(self.server.reset)

@@ -112,6 +112,8 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.message_size = bounds.message_size
+        """The largest payload, or 0."""
         self.topic_levels = bounds.topic_levels
         """The largest number of levels. A topic of fewer characters cannot exceed it."""
         self.tapped = False
@@ -293,7 +295,8 @@ class Broker:
             or watch.on_packet_processed is not None
             or (access is not None and access.waits)
         )
-        self.burst_open = not self.strict_text and (access is None or not access.waits) and not intercept.waits
+        plain = not self.strict_text and not self.message_size
+        self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

@@ -273,6 +273,12 @@ class Capabilities(Section):
     """Features and limits of the broker."""
 
     maximum_clients: Annotated[Count, Meta(description="Maximum number of connected clients; 0: no limit")] = 0
+    maximum_connections: Annotated[
+        Positive, Meta(description="Maximum number of connections, of all MQTT listeners together")
+    ] = 1_000_000
+    maximum_message_size: Annotated[
+        Count, Meta(description="Maximum bytes of a payload; larger ones are refused with 0x97. 0: no limit")
+    ] = 0
     maximum_message_expiry_interval: Annotated[
         Word32, Meta(description="Seconds after which any message expires; 0: as set by its publisher")
     ] = 0

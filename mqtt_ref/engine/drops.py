@@ -15,6 +15,7 @@ REASONS: Final = {
     "slow": "the client reads too slowly",
     "queue_full": "its queue is full",
     "too_large": "they are larger than its Maximum Packet Size",
+    "message_size": "it publishes more than maximum_message_size",
 }
 """What the log says for each reason of `on_publish_dropped`. Other reasons are usual and are not logged."""
 

@@ -74,6 +74,8 @@ class Bounds:
     """Retained messages; 0: any number."""
     sessions: int = 10_000_000
     """Sessions, connected or not."""
+    message_size: int = 0
+    """Bytes of the payload of a PUBLISH or will; 0: no limit. A larger one is refused with 0x97 (Quota exceeded)."""
     connections: int = 1_000_000
     """Open links."""
     write_buffer: int = 256 * 1024

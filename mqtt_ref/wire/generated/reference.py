@@ -1327,7 +1327,13 @@ CONNECT_V31 = Struct(
             "clean_start": (1, 1),
             "reserved": (0, 1),
         },
-        checks=(Check(lambda this: this.will_flag and this.will_qos == 3, Rule("X31-will-qos", "value", 0x81)),),
+        checks=(
+            Check(lambda this: this.will_flag and this.will_qos == 3, Rule("X31-will-qos", "value", 0x81)),
+            Check(
+                lambda this: this.password_flag and (not this.username_flag),
+                Rule("X31-password-without-user-name", "value", 0x82),
+            ),
+        ),
         truncated=TRUNCATED_V31,
     ),
     "keep_alive" / U16_V31,

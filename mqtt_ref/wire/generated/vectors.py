@@ -3076,11 +3076,14 @@ v31/client/CONNECT/connect_flags/00000100 | legal | 10 1b 00064d5149736470 03 04
 v31/client/CONNECT/connect_flags/00001000 | legal | 10 10 00064d5149736470 03 08 003c 00026331
 v31/client/CONNECT/connect_flags/00010000 | legal | 10 10 00064d5149736470 03 10 003c 00026331
 v31/client/CONNECT/connect_flags/00100000 | legal | 10 10 00064d5149736470 03 20 003c 00026331
-v31/client/CONNECT/connect_flags/01000000 | legal | 10 16 00064d5149736470 03 40 003c 00026331 000464617461
 v31/client/CONNECT/connect_flags/10000000 | legal | 10 16 00064d5149736470 03 80 003c 00026331 000475736572
 v31/client/CONNECT/connect_flags/11111011 | legal | 10 1c 00064d5149736470 03 fb 003c 00026331 000475736572 000464617461
 v31/client/CONNECT/connect_flags/00011100 | bits | 10 10 00064d5149736470 03 1c 003c 00026331 | X31-will-qos | 81 11 connect_flags
 v31/client/CONNECT/connect_flags/11111111 | bits | 10 10 00064d5149736470 03 ff 003c 00026331 | X31-will-qos | 81 11 connect_flags
+v31/client/CONNECT/connect_flags/01000000 | bits | 10 10 00064d5149736470 03 40 003c 00026331 | X31-password-without-user-name | 82 11 connect_flags
+v31/client/CONNECT/connect_flags/01111011 | bits | 10 10 00064d5149736470 03 7b 003c 00026331 | X31-password-without-user-name | 82 11 connect_flags
+v31/client/CONNECT/connect_flags/01011100 | bits | 10 10 00064d5149736470 03 5c 003c 00026331 | X31-will-qos | 81 11 connect_flags
+v31/client/CONNECT/connect_flags/01111111 | bits | 10 10 00064d5149736470 03 7f 003c 00026331 | X31-will-qos | 81 11 connect_flags
 v31/client/CONNECT/client_id/utf8-continuation-618062 | utf8-continuation | 10 28 00064d5149736470 03 ee 003c 0003618062 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
 v31/client/CONNECT/client_id/utf8-continuation-61bf62 | utf8-continuation | 10 28 00064d5149736470 03 ee 003c 000361bf62 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
 v31/client/CONNECT/client_id/utf8-overlong-2-61c08062 | utf8-overlong-2 | 10 29 00064d5149736470 03 ee 003c 000461c08062 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
@@ -3242,19 +3245,6 @@ v31/client/CONNECT/username/username-alone-cut-at-18 | truncation | 10 12 00064d
 v31/client/CONNECT/username/username-alone-cut-at-19 | truncation | 10 13 00064d5149736470 03 82 003c 00026331 000475 | X31-field-truncated | 81 19 username
 v31/client/CONNECT/username/username-alone-cut-at-20 | truncation | 10 14 00064d5149736470 03 82 003c 00026331 00047573 | X31-field-truncated | 81 19 username
 v31/client/CONNECT/username/username-alone-cut-at-21 | truncation | 10 15 00064d5149736470 03 82 003c 00026331 0004757365 | X31-field-truncated | 81 19 username
-v31/client/CONNECT/password-alone | legal | 10 16 00064d5149736470 03 42 003c 00026331 000464617461
-v31/client/CONNECT/keep_alive/password-alone-cut-at-10 | truncation | 10 0a 00064d5149736470 03 42 | X31-field-truncated | 81 12 keep_alive
-v31/client/CONNECT/keep_alive/password-alone-cut-at-11 | truncation | 10 0b 00064d5149736470 03 42 00 | X31-field-truncated | 81 12 keep_alive
-v31/client/CONNECT/client_id/password-alone-cut-at-12 | truncation | 10 0c 00064d5149736470 03 42 003c | X31-field-truncated | 81 14 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-13 | truncation | 10 0d 00064d5149736470 03 42 003c 00 | X31-field-truncated | 81 14 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-14 | truncation | 10 0e 00064d5149736470 03 42 003c 0002 | X31-field-truncated | 81 15 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-15 | truncation | 10 0f 00064d5149736470 03 42 003c 000263 | X31-field-truncated | 81 15 client_id
-v31/client/CONNECT/password-alone-ends-before-password | legal | 10 10 00064d5149736470 03 42 003c 00026331
-v31/client/CONNECT/password/password-alone-cut-at-17 | truncation | 10 11 00064d5149736470 03 42 003c 00026331 00 | X31-field-truncated | 81 18 password
-v31/client/CONNECT/password/password-alone-cut-at-18 | truncation | 10 12 00064d5149736470 03 42 003c 00026331 0004 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-19 | truncation | 10 13 00064d5149736470 03 42 003c 00026331 000464 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-20 | truncation | 10 14 00064d5149736470 03 42 003c 00026331 00046461 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-21 | truncation | 10 15 00064d5149736470 03 42 003c 00026331 0004646174 | X31-field-truncated | 81 19 password
 v31/client/CONNECT/will-alone | legal | 10 1b 00064d5149736470 03 06 003c 00026331 0003772f74 000464617461
 v31/client/CONNECT/keep_alive/will-alone-cut-at-10 | truncation | 10 0a 00064d5149736470 03 06 | X31-field-truncated | 81 12 keep_alive
 v31/client/CONNECT/keep_alive/will-alone-cut-at-11 | truncation | 10 0b 00064d5149736470 03 06 00 | X31-field-truncated | 81 12 keep_alive
