@@ -355,13 +355,12 @@ def unsuback_properties() -> SearchStrategy[UnsubackProperties | None]:
 def disconnect_properties(sender: int = CLIENT) -> SearchStrategy[DisconnectProperties | None]:
     """The properties of DISCONNECT, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
+        "server_reference": texts(),
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
     }
     if sender == CLIENT:
         optional["session_expiry_interval"] = st.integers(0, 4_294_967_295)
-    if sender == SERVER:
-        optional["server_reference"] = texts()
     return _properties(DisconnectProperties, optional)
 
 

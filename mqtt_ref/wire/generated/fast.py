@@ -184,7 +184,6 @@ C_X5_RETAIN_AVAILABLE_ONCE: Final[Cites] = ("X5-retain_available-once", "", "", 
 C_X5_RETAIN_AVAILABLE_RANGE: Final[Cites] = ("X5-retain_available-range", "", "", "", "", "X5-retain_available-range")
 C_X5_SERVER_KEEP_ALIVE_ONCE: Final[Cites] = ("X5-server_keep_alive-once", "", "", "", "", "X5-server_keep_alive-once")
 C_X5_SERVER_REFERENCE_ONCE: Final[Cites] = ("X5-server_reference-once", "", "", "", "", "X5-server_reference-once")
-C_X5_SERVER_REFERENCE_PLACEMENT: Final[Cites] = ("X5-server_reference-placement", "", "", "", "", "X5-server_reference-placement")
 C_X5_SESSION_EXPIRY_INTERVAL_ONCE: Final[Cites] = ("X5-session_expiry_interval-once", "", "", "", "", "X5-session_expiry_interval-once")
 C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE: Final[Cites] = ("X5-shared_subscription_available-once", "", "", "", "", "X5-shared_subscription_available-once")
 C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE: Final[Cites] = ("X5-shared_subscription_available-range", "", "", "", "", "X5-shared_subscription_available-range")
@@ -1526,8 +1525,6 @@ def _disconnect_properties(
                 pos += 4
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1C:  # Server Reference
-                if sender != SERVER:
-                    return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
                 if out.server_reference is not None:
                     return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
                 pos += 1
