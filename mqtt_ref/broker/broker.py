@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
@@ -29,6 +29,7 @@ from mqtt_ref.engine.generated.events import Intercept, Watch
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
+from mqtt_ref.engine.turns import TURN, Turns
 from mqtt_ref.wire.block import block_of
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN
 from mqtt_ref.wire.fast import encode
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["Broker"]
+
+AT_ONCE: Final = 1
+"""A time that has passed."""
 
 
 class Broker:
@@ -63,6 +67,7 @@ class Broker:
         storage: Storage | None = None,
         seed: int = 0,
         utc_offset: int = 0,
+        turn: int = TURN,
     ) -> None:
         self.options = options or Options()
         self.tables = decided(tables, self.options.decisions)
@@ -79,7 +84,13 @@ class Broker:
         self.output: Callable[[Connection, list[bytes]], list[bytes]] | None = None
         """Called with the packets for the transport; it may change them."""
 
+        self.turn = turn
+        """Units of work of one turn; see `engine.turns`."""
+        self.work = turn
+        """Units that are left of this turn."""
+
         # The parts.
+        self.turns = Turns(self)
         self.connections: dict[int, Connection] = {}
         """Open connections by serial."""
         self.per_listener: dict[str, int] = {}
@@ -196,16 +207,19 @@ class Broker:
         return []
 
     def next_deadline(self) -> int | None:
-        """Return when `on_deadline` must be called, or None."""
-        return self.timers.next()
+        """Return when `on_deadline` must be called, or None. While there is work for another turn, that is at once."""
+        return AT_ONCE if self.turns else self.timers.next()
 
     def on_deadline(self, now: int) -> None:
-        """Handle all due time limits: of connections, questions and sessions, and of retained messages."""
+        """Handle due time limits of connections, questions, sessions and retained messages, and give the next turn."""
+        self.work = self.turn
         timers = self.timers
-        while True:
+        while self.work > 0:
             entry = timers.pop(now)
             if entry is None:
+                self.turns.run(now)
                 return
+            self.work -= 1
             _, kind, number = entry
             if kind == CONNECTION:
                 connection = self.connections.get(number)
@@ -259,6 +273,7 @@ class Broker:
         Raises:
             TypeError: the question is about authentication, and the answer is not a `Verdict`.
         """
+        self.work = self.turn
         return self.questions.answer(question, answer, now)
 
     def set_access(self, access: Access | None) -> None:
@@ -325,7 +340,7 @@ class Broker:
         message = Message(self.last_message, topic, payload, qos, retain, block, publisher, now, expires)
         self.counters.messages_own += 1
         self.counters.payload_own_bytes += len(payload)
-        return self.deliverer.publish(message, now)
+        return self.deliverer.publish(message, now) > 0
 
     def inject_packet(self, client_id: str, packet: Packet, now: int) -> None:
         """Handle a packet as if the client had sent it.

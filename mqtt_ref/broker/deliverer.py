@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtt_ref.broker.fanout import Fanout, OwnFanouts
 from mqtt_ref.broker.inline import Deliver, Received
 from mqtt_ref.broker.router import Entry, Group, Subscribers
 from mqtt_ref.broker.subscription import subscriptions, without_no_local
@@ -32,24 +33,46 @@ class Deliverer:
         """True if a client gets one copy for each of its subscriptions that match."""
         self.one_copy = not self.each and broker.limits.granted_maximum == 2
         """True if a client gets one copy, at a QoS that only its subscriptions limit."""
+        self._at_once = broker.turn // 4
+        """Subscribers of one message that get it in one turn, whatever is left of that."""
+        self.own = OwnFanouts(broker)
+        self.fanout: Fanout | None = None
+        """The message whose delivery `publish` did not finish."""
+        self.stored = False
+        """True if the store has to take something because of the last message."""
 
-    def publish(self, message: Message, now: int) -> bool:
-        """Store a message if it is to be retained, and deliver it. Return False if it has no subscribers.
+    def publish(self, message: Message, now: int, waits: bool = False) -> int:
+        """Store a message if it is to be retained, and deliver it. Return 0 if it has no subscribers, else 1.
+
+        A message with so many subscribers that a turn would take too long is delivered in several turns. With `waits`,
+        its publisher waits for that: the result is -1, and `go_on` continues with `fanout`.
 
         Cites: MQTT5-4.5.0-1, MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match, MQTT5-3.3.2-3,
         MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation
         """
         broker = self._broker
+        journal = broker.journal
+        written = 0 if journal is None else journal.written
         if message.retain:
             broker.retained.keep(message, now)
-        match = broker.router.match(message.topic)
+        router = broker.router
+        match = router.match(message.topic)
         intercept = broker.intercept
+        selected = False
         if intercept.on_select_subscribers is not None:
             chosen = intercept.on_select_subscribers(message, match)
             if chosen is not None:
+                selected = True
                 match = chosen if isinstance(chosen, Subscribers) else Subscribers([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
+        count = len(match.plain) + len(match.shared)
+        broker.work -= count + router.spent
+        router.spent = 0
+        if count > self._at_once or self.own:
+            later = self._in_turns(message, match, selected, waits, now)
+            if later:
+                return later
         by_handle = broker.sessions.by_handle
         highest = message.qos
         if highest > broker.limits.granted_maximum:
@@ -63,12 +86,56 @@ class Deliverer:
                 qos_send.deliver(session.connection, session, message, qos, False, entry.identifiers, now)
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
-            self._to_group(group, message, now)
-        matched = len(match.plain) > 0 or len(match.shared) > 0
+            self.to_group(group, message, now)
+        if journal is not None:
+            self.stored = journal.written != written
         watch = broker.watch
         if watch.on_published is not None:
-            watch.on_published(broker.sessions.publisher(message), message, matched)
-        return matched
+            watch.on_published(broker.sessions.publisher(message), message, count > 0)
+        return 1 if count else 0
+
+    def _in_turns(self, message: Message, match: Subscribers, selected: bool, waits: bool, now: int) -> int:
+        """Begin to deliver a message in several turns. Return 0 if that is not needed, else what `publish` returns."""
+        broker = self._broker
+        own = self.own
+        held = own.hold(message.publisher) if waits else len(own) > 0
+        count = len(match.plain) + len(match.shared)
+        if count == 0 or (not held and count <= self._at_once):
+            return 0
+        sessions: list[Session | None] | None = None
+        if selected:
+            by_handle = broker.sessions.by_handle
+            sessions = [by_handle[entry.subscriber] for entry in match.plain]
+        fanout = Fanout(message, match, sessions)
+        if message.retain and broker.journal is not None:
+            fanout.stored = True
+        broker.work += count  # it is charged as it is done
+        if not waits:
+            own.add(fanout)
+            return 1
+        self.fanout = fanout
+        return self.go_on(fanout, now)
+
+    def go_on(self, progress: object, now: int) -> int:
+        """Continue with a `Fanout`. Return -1 if it is not finished, else 1."""
+        assert isinstance(progress, Fanout)
+        if self.own.hold(progress.message.publisher) or not progress.go_on(self._broker, now):
+            return -1
+        self.published(progress, now)
+        return 1
+
+    def finish(self, progress: object) -> None:
+        """Finish a `Fanout` whose publisher has gone. Other progress ends with its connection."""
+        if isinstance(progress, Fanout):
+            self.own.add(progress)
+
+    def published(self, fanout: Fanout, now: int) -> None:
+        """Say that everyone has a message."""
+        broker = self._broker
+        self.stored = fanout.stored
+        watch = broker.watch
+        if watch.on_published is not None:
+            watch.on_published(broker.sessions.publisher(fanout.message), fanout.message, True)
 
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
         """Deliver to one subscriber: once at the highest granted QoS, or once for each subscription if so decided.
@@ -112,7 +179,7 @@ class Deliverer:
 
     # ---------------------------------------------------------------- shared subscriptions
 
-    def _to_group(self, group: Group, message: Message, now: int) -> None:
+    def to_group(self, group: Group, message: Message, now: int) -> None:
         """Deliver to a member that may read it, is connected and has send quota; else queue it for one, if so decided.
 
         If the message is too large for the chosen member, no other member gets it.
@@ -181,9 +248,9 @@ class Deliverer:
                 if broker.watch.on_publish_dropped is not None:
                     broker.watch.on_publish_dropped(None, message, "expired")
                 continue
-            for group in broker.router.match(message.topic).shared:
-                if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
-                    self._to_group(group, message, now)
+            group = broker.router.group(delivery.group)
+            if group is not None:
+                self.to_group(group, message, now)
 
 
 def _qos(group: Group, handle: int, message: Message) -> int:

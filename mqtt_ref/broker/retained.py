@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.broker.replay import Replay, Wanted
 from mqtt_ref.broker.retained_store import RetainedStore
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.message import Message
+    from mqtt_ref.engine.session import Session
 
 __all__ = ["RetainedMessages"]
 
 OWN = "$SYS/"
 """Prefix of the server's own topics, which are not stored."""
+
+
+EXPIRED: Final = 1000
+"""Messages that are dropped at once when many expire."""
 
 
 class RetainedMessages:
@@ -63,6 +69,16 @@ class RetainedMessages:
         """True if the store is full and has no message for this topic."""
         return self.store.full(topic)
 
+    def wanted(self, name: str, topic_filter: str, granted: int, no_local: bool, identifier: int) -> Wanted:
+        """Note that the messages of a filter are to be sent."""
+        return Wanted(self._broker, name, topic_filter, granted, no_local, identifier)
+
+    def replay(self, session: Session, wanted: list[Wanted], now: int) -> None:
+        """Send the messages of filters, as fast as the client takes them."""
+        if session.replay is None:
+            session.replay = Replay(self._broker, session)
+        session.replay.add(wanted, now)
+
     def matching(self, topic_filter: str, now: int) -> list[Message]:
         """Return the messages that match the filter and have not expired."""
         self.expire(now)
@@ -88,8 +104,8 @@ class RetainedMessages:
         topics = [topic for topic, _ in self.store.scan(0, len(self.store)) if not topic.startswith(OWN)]
         return sum([self.remove(topic) for topic in topics])
 
-    def expire(self, now: int) -> None:
-        """Drop the messages whose expiry interval has passed.
+    def expire(self, now: int, most: int = 0) -> None:
+        """Drop messages whose expiry interval has passed, at most `most` (0: all).
 
         Cites: X5-retained-expired
         """
@@ -97,7 +113,8 @@ class RetainedMessages:
         if when and when <= now:
             broker = self._broker
             watch = broker.watch
-            for topic in self.store.expire(now):
+            for topic in self.store.expire(now, most):
+                broker.work -= 1
                 broker.counters.dropped_expired += 1
                 if broker.journal is not None:
                     broker.journal.retained_gone(topic)
@@ -114,7 +131,7 @@ class RetainedMessages:
     def on_deadline(self, now: int) -> None:
         """Handle the timer: remove expired messages and set it again."""
         self._wake_at = 0
-        self.expire(now)
+        self.expire(now, EXPIRED)
         self.watch_over()
 
 

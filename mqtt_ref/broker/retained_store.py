@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from mqtt_ref.broker.topics import is_wildcard
-from mqtt_ref.broker.tree import LevelTree
+from mqtt_ref.broker.tree import LevelTree, Walk
 
 __all__ = ["RetainedStore"]
 
@@ -103,6 +103,10 @@ class RetainedStore(Generic[M]):
         """Return the message of a topic, or None."""
         return self._messages.get(topic)
 
+    def walk(self, topic_filter: str) -> Walk[str]:
+        """Begin a search for the topics that a filter with wildcards matches."""
+        return self._topics.walk(topic_filter)
+
     def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
         """Yield the messages of all topics that match, ordered by topic.
 
@@ -127,14 +131,14 @@ class RetainedStore(Generic[M]):
         """
         return list(islice(self._messages.items(), start, start + count))
 
-    def expire(self, now: int) -> list[str]:
-        """Remove all messages that have expired. Return their topics, the earliest first.
+    def expire(self, now: int, most: int = 0) -> list[str]:
+        """Remove messages that have expired, at most `most` (0: all). Return their topics, the earliest first.
 
         Cites: MQTT5-3.3.2-5
         """
         gone: list[str] = []
         heap = self._heap
-        while heap and heap[0][0] <= now:
+        while heap and heap[0][0] <= now and (most == 0 or len(gone) < most):
             at, topic = heappop(heap)
             if self._deadlines.get(topic, 0) == at:
                 self.remove(topic)

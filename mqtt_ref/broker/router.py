@@ -145,6 +145,7 @@ class Router:
     Attributes:
         misses: topics that were matched because the answer was not cached.
         dropped: answers dropped because a filter that matches the topic changed.
+        spent: work that matching took, in units of `engine.turns`, until it is charged.
         given_up: how often the whole cache was cleared because a search took too long.
     """
 
@@ -164,6 +165,7 @@ class Router:
         "misses",
         "refine",
         "shared_for_v3",
+        "spent",
     )
 
     def __init__(
@@ -178,6 +180,7 @@ class Router:
         self.shared_for_v3: bool = shared_for_v3
         self.misses: int = 0
         self.dropped: int = 0
+        self.spent: int = 0
         self.given_up: int = 0
         self._filters: dict[str, _Filter] = {}
         self._wild: LevelTree[_Filter] = LevelTree(dollar_apart, parent_too)
@@ -267,18 +270,39 @@ class Router:
 
     def remove(self, subscriber: int) -> None:
         """Remove all subscriptions of a subscriber."""
+        for subscribed in self.leave(subscriber):
+            self._detach(subscribed)
+
+    def leave(self, subscriber: int) -> list[Subscribed]:
+        """Let a subscriber have no subscriptions any more. Return those that were, to `detach` each later.
+
+        Until then they are found by topic, and its handle must not be another subscriber's.
+        """
         owned = self._owned.pop(subscriber, None)
-        if owned is None:
-            return
-        if isinstance(owned, Subscribed):
-            self._size -= 1
-            self._detach(owned)
-        else:
-            self._size -= len(owned)
-            for subscribed in owned.values():
-                self._detach(subscribed)
         if not self._owned:
             self._owned.clear()
+        if owned is None:
+            return []
+        left = [owned] if isinstance(owned, Subscribed) else list(owned.values())
+        self._size -= len(left)
+        return left
+
+    def detach(self, left: list[Subscribed], most: int) -> None:
+        """Take the last `most` subscriptions off a list that `leave` returned."""
+        while left and most > 0:
+            most -= 1
+            self._detach(left.pop())
+
+    def group(self, topic_filter: str) -> Group | None:
+        """Return the group of a Shared Subscription's filter, None if it has no members."""
+        share = split_shared(topic_filter)
+        at = None if share is None else self._filters.get(share[1])
+        return None if share is None or at is None or at.groups is None else at.groups.get(share[0])
+
+    def groups_of(self, subscriber: int) -> int:
+        """Return how many Shared Subscriptions a subscriber has."""
+        groups = self._sharing.get(subscriber)
+        return 0 if groups is None else len(groups)
 
     def subscription(self, subscriber: int, topic_filter: str) -> Subscribed | None:
         """Return the subscription with exactly this filter, or None."""
@@ -427,12 +451,14 @@ class Router:
             exact = self._filters.get(topic)
             if exact is not None:
                 filters.append(exact)
+            self.spent += self._wild.visits
             if not filters:
                 match = _NOBODY
             elif len(filters) == 1:
                 match = filters[0].match()
             else:
                 match = _together(filters)
+            self.spent += len(match.plain) + len(match.shared)
             if self.refine is not None:
                 refined = self.refine(topic, match)
                 if refined is not match:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from mqtt_ref.broker.leaving import Leaving
 from mqtt_ref.engine import queueing, will
 from mqtt_ref.engine.ends import GOODBYE, TAKEN, TAKEN_CLEAN
 from mqtt_ref.engine.generated.session import (
@@ -208,6 +209,8 @@ class Sessions:
             self.watch_over(session)
             if broker.journal is not None:
                 broker.journal.session(session)
+            if session.replay is not None:
+                session.replay.wake()
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:
@@ -232,8 +235,9 @@ class Sessions:
         """
         broker = self._broker
         handle = session.handle
-        broker.router.remove(handle)
-        self.free_handle(handle)
+        left = broker.router.leave(handle)
+        self.by_handle[handle] = None
+        self.connections[handle] = None
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch
@@ -243,13 +247,15 @@ class Sessions:
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
+        session.replay = None
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
-        if unfinished and any(delivery.group for delivery in unfinished):
-            broker.deliverer.share_again(unfinished, now)
+        leaving = Leaving(broker, handle, left, unfinished)
+        if len(left) + len(unfinished) > broker.turn // 8 or not leaving.step(now):
+            broker.turns.add(leaving)
 
     # ---------------------------------------------------------------- while the client is away
 

@@ -38,7 +38,7 @@ class LevelTree(Generic[T]):
     """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
 
     A faulty broker switches off a rule: `dollar_apart`, that a wildcard in front matches no `$` topic, or `parent_too`,
-    that `#` matches its parent level. `visits` is the number of nodes that the last complete `matched` looked at.
+    that `#` matches its parent level. `visits` is the number of nodes that the last complete search looked at.
 
     Cites: MQTT5-4.7.2-1
     """
@@ -158,7 +158,9 @@ class LevelTree(Generic[T]):
         """
         found: list[T] = []
         below = self._root.below
+        visits = 1
         if below is None:
+            self.visits = visits
             return found
         levels = topic.split("/")
         n = len(levels)
@@ -188,7 +190,9 @@ class LevelTree(Generic[T]):
                     at.append(i + 1)
             while True:
                 if not nodes:
+                    self.visits = visits
                     return found
+                visits += 1
                 node = nodes.pop()
                 i = at.pop()
                 if node.rest is not None:

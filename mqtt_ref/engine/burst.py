@@ -45,13 +45,19 @@ def take(
         or topic.count("/") >= broker.options.bounds.topic_levels
     ):
         return at
+    match = broker.router.match(topic)
+    subscribers = len(match.plain)
+    if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own:
+        return at
+    # What a message costs may depend on its subscribers: those that cannot get the common form.
+    last = at + max(1, 2 * broker.turn // max(subscribers, 1))
     if not broker.burst_unseen:
-        return _take_shown(connection, session, packets, at, topic, now)
+        return _take_shown(connection, session, packets, at, last, topic, now)
     payloads = [packet.payload]
     at += 1
     # A notification hook may end the connection after each message.
     watch = broker.watch
-    end = len(packets) if watch.on_published is None else at
+    end = min(len(packets), last) if watch.on_published is None else at
     while at < end:
         other = packets[at]
         if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
@@ -63,7 +69,13 @@ def take(
 
 
 def _take_shown(
-    connection: Connection, session: Session, packets: list[Packet | Violation], at: int, topic: str, now: int
+    connection: Connection,
+    session: Session,
+    packets: list[Packet | Violation],
+    at: int,
+    last: int,
+    topic: str,
+    now: int,
 ) -> int:
     """Do the same if hooks decide about each message: those that they let pass are delivered together.
 
@@ -78,7 +90,8 @@ def _take_shown(
         else access.on_acl_check_publish(connection, topic, 0, False)
     )
     payloads: list[bytes] = []
-    while at < len(packets):
+    last = min(len(packets), last)
+    while at < last:
         packet = packets[at]
         if (
             not isinstance(packet, Publish)
@@ -120,6 +133,8 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     match = broker.router.match(topic)
     watch = broker.watch
     size = sum([len(payload) for payload in payloads])
+    broker.work -= len(match.plain) + broker.router.spent
+    broker.router.spent = 0
     if (
         match.shared
         or not deliverer.one_copy
@@ -167,6 +182,7 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     counters.payload_routed_bytes += size
     counters.payload_sent_bytes += size * sent
     if others is not None:
+        broker.work -= len(others) * count
         for payload in payloads:
             broker.last_message += 1
             message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)

@@ -49,6 +49,7 @@ from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
+from mqtt_ref.engine.turns import ConnectionTurn
 from mqtt_ref.engine.waiting import Suspended, Waiting
 from mqtt_ref.wire.codes import (
     KEEP_ALIVE_TIMEOUT,
@@ -158,6 +159,8 @@ class Connection:
         self.username = ""
         self.session: Session | None = None
         self.decoder = Decoder(0, CLIENT, broker.options.capabilities.maximum_packet_size, broker.tables.go_on)
+        self.decoder.most = max(1, broker.turn // 2)
+        self.decoder.parts = broker.options.bounds.parts
         self.agreement = Agreement(capabilities)
         self.outbox = Outbox()
         self.waiting: Waiting | None = None
@@ -216,6 +219,9 @@ class Connection:
         if waiting is not None:
             waiting.held = None
             waiting.behind = None
+            if waiting.suspended is not None and not waiting.suspended.question:
+                broker.deliverer.finish(waiting.suspended.progress)
+        self.decoder.rest = b""
         self.shut()
         broker.counters.connections_closed += 1
         broker.questions.withdraw(self)
@@ -231,11 +237,14 @@ class Connection:
         """
         packets = self.decoder.feed(data)
         if not packets:
+            if self.decoder.excess:
+                self._refuse_excess(now)
             if self.state != CONNECTED or self.suspended is not None:
                 self._bound_waiting(len(data), now)
             return
         self.heard = now
         broker = self.broker
+        broker.work = broker.turn - len(packets)
         broker.counters.packets_received += len(packets)
         if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
@@ -255,20 +264,30 @@ class Connection:
                     if packet.qos == 0 and broker.burst_open:
                         next_at = burst.take(self, session, packet, packets, at, now)
                         if next_at != at:
-                            continue
+                            if broker.work > 0:
+                                continue
+                            self._wait_behind(packets[next_at:])
+                            break
                     publish.publish(self, session, packet, now)
-                    continue
+                    if broker.work > 0:
+                        continue
+                    self._wait_behind(packets[at + 1 :])
+                    break
             elif session is not None and isinstance(packet, Puback):
                 row = self.base + ON_PUBACK
                 if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
                     qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
                     continue
             self.handle(packet, now)
-            if self.sated and at + 1 < len(packets):
+            if broker.work <= 0:
                 self._wait_behind(packets[at + 1 :])
-                self._go_on_later(now)
                 break
-        self._after_read(len(data), now)
+        if self.decoder.rest:  # noqa: SIM114 - mypy knows `waiting` as it was before the packets
+            self._after_read(len(data), now)
+        elif self.waiting is not None:
+            self._after_read(len(data), now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
@@ -318,9 +337,14 @@ class Connection:
         """Handle a packet as if the client had sent it now. The client's protocol version must allow it."""
         self.heard = now
         self.broker.counters.packets_received += 1
+        self.broker.work = self.broker.turn
         waiting = self.waiting
         if waiting is not None and waiting.held is not None:
             waiting.held.append(packet)
+        elif waiting is not None and waiting.behind is not None:
+            waiting.behind.append(packet)
+        elif self.suspended is not None:
+            self._wait_behind([packet])
         else:
             self.handle(packet, now)
 
@@ -344,7 +368,7 @@ class Connection:
         if outbox.ready is not None:
             out = outbox.ready + out
             outbox.ready = None
-        if self.gone:
+        if self.waiting is not None and self.waiting.gone:
             return []
         output = self.broker.output
         return out if output is None or not out else output(self, out)
@@ -371,7 +395,7 @@ class Connection:
 
     @property
     def sated(self) -> bool:
-        """True if output must be written before more packets are handled, since those may ask for more output."""
+        """True if output must be written before more retained messages are queued."""
         size = self.outbox.burst
         return size > 0 and size > self.broker.options.bounds.hard_limit
 
@@ -408,7 +432,9 @@ class Connection:
             self.broker.router.wake(session.handle)
             if session.queue or session.resending:
                 qos_send.pump(self, session, now)
-        self.drain(now)
+            if session.replay is not None:
+                session.replay.wake()
+        self.take_turn()
 
     # ---------------------------------------------------------------- waiting
 
@@ -425,6 +451,44 @@ class Connection:
             waiting = self.waiting = Waiting()
         waiting.suspended = suspended
         self.broker.questions.ask_about(self, suspended, now, subject, topic, write)
+
+    def suspend_work(self, suspended: Suspended, progress: object) -> None:
+        """Interrupt the handling of a packet until the next turn, since its work has used this one up."""
+        waiting = self.waiting
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        suspended.progress = progress
+        waiting.suspended = suspended
+        self.take_turn()
+
+    def take_turn(self) -> None:
+        """Ask for a turn if something can be done in it."""
+        waiting = self.waiting
+        if waiting is None or waiting.in_turn or self.state == CLOSED:
+            return
+        suspended = waiting.suspended
+        held_up = self.outbox.choked and not waiting.gone
+        if suspended is not None:
+            if suspended.question:
+                return
+        elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
+            return
+        elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
+            return
+        waiting.in_turn = True
+        self.broker.turns.add(ConnectionTurn(self))
+
+    def on_turn(self, now: int) -> None:
+        """Continue where the last turn ended."""
+        waiting = self.waiting
+        if waiting is None or self.state == CLOSED:
+            return
+        waiting.in_turn = False
+        suspended = waiting.suspended
+        if suspended is None:
+            self.drain(now)
+        elif not suspended.question:
+            self.resume(suspended.progress, now)
 
     def resume(self, outcome: object, now: int) -> None:
         """Continue the suspended packet with the answer, then handle the packets after it."""
@@ -447,7 +511,7 @@ class Connection:
             elif isinstance(packet, Subscribe):
                 subscribe.go_on(self, session, packet, suspended, outcome, now)
             elif isinstance(packet, Unsubscribe):
-                unsubscribe.go_on(self, session, packet, outcome, now)
+                unsubscribe.go_on(self, session, packet, suspended, outcome, now)
         self._tell_processed(packet)
         self.drain(now)
 
@@ -469,7 +533,7 @@ class Connection:
         waiting = self.waiting
         if waiting is None:
             return
-        while not self._waits() and self.state != CLOSED:
+        while self.broker.work > 0 and not self._waits() and self.state != CLOSED:
             held = waiting.held
             behind = waiting.behind
             if held is not None and self.state == CONNECTED:
@@ -482,10 +546,18 @@ class Connection:
                 if not behind:
                     waiting.behind = None
                 self._take_in(packet, now)
+            elif self.decoder.excess:
+                self._refuse_excess(now)
+                break
+            elif self.decoder.rest:
+                packets = self.decoder.more()
+                self.broker.work -= len(packets)
+                self.broker.counters.packets_received += len(packets)
+                self._wait_behind(packets)
             else:
                 break
-        self._go_on_later(now)
-        if waiting.held is None and waiting.behind is None:
+        self.take_turn()
+        if waiting.held is None and waiting.behind is None and not self.decoder.rest:
             waiting.held_bytes = 0
             if waiting.gone and waiting.suspended is None and self.state != CLOSED:
                 self._lose(now)
@@ -498,32 +570,59 @@ class Connection:
             waiting = self.waiting
             if waiting is not None and waiting.behind is not None:
                 waiting.behind.append(packet)
-            elif self._waits():
+            elif self._waits() or self.broker.work <= 0:
                 self._wait_behind([packet])
             else:
                 self._take_in(packet, now)
-        self._go_on_later(now)
         self._after_read(size, now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def _after_read(self, size: int, now: int) -> None:
         """Check the bound on waiting bytes after a read of `size` bytes."""
         waiting = self.waiting
+        if waiting is None and self.decoder.rest:
+            waiting = self.waiting = Waiting()
         if waiting is not None:
-            if waiting.held is not None or waiting.behind is not None:
+            if waiting.held is not None or waiting.behind is not None or self.decoder.rest:
                 self._bound_waiting(size, now)
+                self.take_turn()
             elif waiting.idle and self.state == CONNECTED:
                 self.waiting = None
 
+    def _refuse_excess(self, now: int) -> None:
+        """End the connection because of a packet with too many parts, once those before it are handled."""
+        waiting = self.waiting
+        if waiting is not None and (waiting.suspended is not None or waiting.behind is not None):
+            return
+        text = f"A packet with more than {self.broker.options.bounds.parts:,} Topic Filters or User Properties"
+        if self.state == AWAIT_CONNECT:
+            self.turn_away(text, now, QUOTA_EXCEEDED)
+        else:
+            dismiss(self, QUOTA_EXCEEDED, text, now)
+
     def _waits(self) -> bool:
-        """True if no more packets may be handled before a question is answered or output is written."""
+        """True if no more packets may be handled before a question is answered, or before the next turn."""
+        return self.suspended is not None or (self._asked() and self.broker.tapped)
+
+    @property
+    def busy(self) -> bool:
+        """True if packets that came wait for another turn."""
+        waiting = self.waiting
+        if waiting is None or self.state == CLOSED:
+            return False
+        suspended = waiting.suspended
+        at_work = suspended is not None and not suspended.question
+        return at_work or waiting.behind is not None or len(self.decoder.rest) > 0
+
+    def _asked(self) -> bool:
+        """True if the question who the client is is open."""
         auth = self.auth
-        return (
-            self.suspended is not None
-            or (auth is not None and auth.question != 0 and self.state != CONNECTED)
-            or self.sated
-        )
+        return auth is not None and auth.question != 0 and self.state != CONNECTED
 
     def _wait_behind(self, packets: list[Packet | Violation]) -> None:
+        if not packets:
+            return
         waiting = self.waiting
         if waiting is None:
             waiting = self.waiting = Waiting()
@@ -537,12 +636,6 @@ class Connection:
         if waiting.held is None:
             waiting.held = deque()
         waiting.held.append(packet)
-
-    def _go_on_later(self, now: int) -> None:
-        """Set a timer for the packets that wait for a write, so that other connections have their turn first."""
-        waiting = self.waiting
-        if waiting is not None and waiting.behind is not None and self.sated:
-            self.broker.timers.wake(self, now + 1)
 
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
         """Show a packet to the hooks of `on_packet_read`, then handle it."""
@@ -629,7 +722,7 @@ class Connection:
         if (
             self.session is not None
             and waiting is not None
-            and (waiting.suspended is not None or waiting.behind is not None)
+            and (waiting.suspended is not None or waiting.behind is not None or self.decoder.rest)
             and not waiting.gone
         ):
             waiting.gone = now + int(self.broker.options.bounds.hook_timeout * SECOND)
@@ -690,9 +783,6 @@ class Connection:
         X5-will-on-keep-alive-timeout
         """
         waiting = self.waiting
-        if waiting is not None and waiting.behind is not None and not self.outbox.choked:
-            self.drain(now)
-            waiting = self.waiting
         when = self.due()
         if not when:
             return

@@ -63,8 +63,12 @@ class Bounds:
     """Subscriptions of one session."""
     hook_timeout: float = 5.0
     """Seconds that one question to a hook may take; then the answer is no."""
-    topic_levels: int = 65_536
-    """Levels of a Topic Name or Topic Filter. The default is the largest possible number.
+    parts: int = 10_000
+    """Topic Filters of a packet, or User Properties of one; 0: any number."""
+    shared_subscriptions: int = 1_000
+    """Shared Subscriptions of one session."""
+    topic_levels: int = 200
+    """Levels of a Topic Name or Topic Filter. The largest possible number is 65,536.
 
     Cites: X5-topic-level-count, X311-topic-levels-unlimited
     """

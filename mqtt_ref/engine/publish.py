@@ -14,6 +14,7 @@ from mqtt_ref.engine.generated.decisions import (
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
+from mqtt_ref.engine.generated.qos_receive import DO_DELIVER_PUBACK, FREE, ON_PUBLISH_QOS1, WIDTH
 from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
@@ -47,12 +48,17 @@ __all__ = ["PERMITTED", "SEEN", "publish", "refuse"]
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
 """Reason Codes that refuse a PUBLISH, the same for PUBACK and PUBREC."""
 
+FREE_QOS1: Final = FREE * WIDTH + ON_PUBLISH_QOS1
+"""Row of a QoS 1 message whose Packet Identifier is free."""
+
 # Stages of a PUBLISH. It may be suspended before the second and the third.
 RECEIVED = 1
 PERMITTED = 2
 """`on_acl_check` was asked."""
 SEEN = 3
 """`on_publish` was asked."""
+DELIVERING = 4
+"""Some of the subscribers have it. `answer` is the `Fanout`."""
 
 
 def publish(
@@ -75,7 +81,7 @@ def publish(
     X311-qos2-method
     """
     broker = connection.broker
-    block = block_for(packet, CLIENT) if packet.has_properties else None
+    block = block_for(packet, CLIENT) if connection.version == V5 and packet.has_properties else None
     qos = packet.qos
     code = 0
 
@@ -108,7 +114,7 @@ def publish(
     elif stage == PERMITTED:
         code = answer if isinstance(answer, int) else NOT_AUTHORIZED
 
-    if stage != SEEN:
+    if stage < SEEN:
         # Can it be accepted?
         if code:
             if code not in _ACK_CODES:
@@ -118,8 +124,12 @@ def publish(
         if code:
             refuse(connection, session, packet, code, now)
             return
-        # Is it a repeat?
-        if qos and not qos_receive.accepts(connection, session, qos, packet.packet_id):
+        # Is it a repeat? The row of most QoS 1 messages is read here, without a call.
+        if (
+            qos
+            and (qos == 2 or session.received or broker.tables.qos_receive_action[FREE_QOS1] != DO_DELIVER_PUBACK)
+            and not qos_receive.is_new(connection, session, qos, packet.packet_id)
+        ):
             _answer(connection, session, packet, 0, now)
             return
         # Do the hooks want it changed, dropped or refused?
@@ -135,31 +145,39 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    if isinstance(answer, Refusal):
-        _turn_down(connection, session, packet, answer, now)
-        return
-    given = packet
-    if isinstance(answer, Publish):
-        given = answer
-        topic = answer.topic
-        block = block_for(answer, CLIENT)
+    if stage == DELIVERING:
+        matched = broker.deliverer.go_on(answer, now)
+    else:
+        given = packet
+        if answer is not None:
+            if isinstance(answer, Refusal):
+                _turn_down(connection, session, packet, answer, now)
+                return
+            if isinstance(answer, Publish):
+                given = answer
+                topic = answer.topic
+                block = block_for(answer, CLIENT)
 
-    # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
-    expires = NEVER
-    if block is not None:
-        if block.expiry_at >= 0:
-            expires = max(now + block.expiry() * SECOND, 1)
-        block = block.kept()
-    ident = broker.last_message = broker.last_message + 1
-    client_id = connection.client_id
-    message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    matched = broker.deliverer.publish(message, now)
+        # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
+        expires = NEVER
+        if block is not None:
+            if block.expiry_at >= 0:
+                expires = max(now + block.expiry() * SECOND, 1)
+            block = block.kept()
+        ident = broker.last_message = broker.last_message + 1
+        client_id = connection.client_id
+        message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
+        matched = broker.deliverer.publish(message, now, True)
+        answer = broker.deliverer.fanout
+    if matched < 0:
+        # There are so many subscribers that the others come in another turn.
+        connection.suspend_work(Suspended("", DELIVERING, packet, topic), answer)
+        return
 
     # Acknowledge it.
     if qos:
-        if journal is not None and journal.written != written:
+        journal = broker.journal
+        if journal is not None and broker.deliverer.stored:
             journal.touch(connection)
         code = 0
         if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _PUBACK: Final = HEADS[PUBACK]
 
-__all__ = ["accepts", "answered", "released", "within_limits"]
+__all__ = ["answered", "is_new", "released", "within_limits"]
 
 
 def within_limits(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
@@ -74,7 +74,7 @@ def within_limits(connection: Connection, session: Session, qos: int, packet_id:
     return False
 
 
-def accepts(connection: Connection, session: Session, qos: int, packet_id: int) -> bool:
+def is_new(connection: Connection, session: Session, qos: int, packet_id: int) -> bool:
     """True if a PUBLISH is to be delivered.
 
     A PUBLISH whose QoS 2 identifier is held is a repeat and is not delivered again.

@@ -274,7 +274,17 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         delivery = Delivery(Message(0, "", b"", 0, False, None, "", now, NEVER), 0, False, ())
         delivery.packet_id = packet_id
     at = delivery.state * WIDTH + event
-    action = _step(session, delivery, event)
+    tables = broker.tables
+    if tables.qos_send_next[at] == IDLE and delivery.state != IDLE:
+        # The last step of each exchange is taken here, without a call of `_step`.
+        action = tables.qos_send_action[at]
+        delivery.state = IDLE
+        del session.inflight[packet_id]
+        broker.counters.messages_inflight -= 1
+        if broker.journal is not None:
+            broker.journal.inflight_gone(session, delivery)
+    else:
+        action = _step(session, delivery, event)
     if action == DO_COMPLETE:
         watch = broker.watch
         if watch.on_qos_complete is not None:
@@ -356,6 +366,8 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     if not queue:
         session.queue = None
         session.queued_bytes = 0
+        if session.replay is not None:
+            session.replay.wake()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:

@@ -32,8 +32,13 @@ __all__ = ["go_on", "unsubscribe"]
 
 _UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= FAILURE)
 
+# Stages at which an UNSUBSCRIBE may be suspended.
 SEEN = 1
-"""Stage at which an UNSUBSCRIBE may be suspended: `on_unsubscribe` was asked."""
+"""`on_unsubscribe` was asked."""
+DELETING = 2
+"""Some of the subscriptions are deleted. `codes` has their Reason Codes, `progress` the answer of the hooks."""
+COST: Final = 4
+"""Units of work of a filter."""
 
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
@@ -52,10 +57,19 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
         if outcome is LATER:
             connection.suspend(Suspended("on_unsubscribe", SEEN, packet), now, packet)
             return
-    go_on(connection, session, packet, outcome, now)
+    _delete(connection, session, packet, outcome, [], now)
 
 
-def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer: object, now: int) -> None:
+def go_on(
+    connection: Connection, session: Session, packet: Unsubscribe, suspended: Suspended, answer: object, now: int
+) -> None:
+    """Continue a suspended UNSUBSCRIBE."""
+    _delete(connection, session, packet, answer, suspended.codes, now)
+
+
+def _delete(
+    connection: Connection, session: Session, packet: Unsubscribe, answer: object, codes: list[int], now: int
+) -> None:
     """Delete the subscriptions whose filters are equal, character by character. Answer with one UNSUBACK.
 
     Messages that were sent already are completed.
@@ -67,7 +81,6 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
     """
     broker = connection.broker
     tables = broker.tables
-    codes: list[int] = []
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     refused = 0
     if packet.packet_id in session.received and connection.version == V5:
@@ -76,7 +89,11 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         refused = answer.code if answer.code in _UNSUBACK_CODES else UNSPECIFIED_ERROR
     elif isinstance(answer, Unsubscribe):
         packet = answer
-    for name in packet.topic_filters:
+    for name in packet.topic_filters[len(codes) :]:
+        if broker.work <= 0:
+            connection.suspend_work(Suspended("", DELETING, packet, codes=codes), answer)
+            return
+        broker.work -= COST
         if refused:
             codes.append(refused)
             continue

@@ -15,12 +15,12 @@ __all__ = ["Suspended", "Waiting"]
 
 
 class Suspended:
-    """The handling of one packet, interrupted while a question is open.
+    """The handling of one packet, interrupted while a question is open, or until the next turn.
 
     `stage` is where its pipeline continues. Each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
     """
 
-    __slots__ = ("codes", "event", "packet", "question", "stage", "topic", "verdict")
+    __slots__ = ("codes", "event", "packet", "progress", "question", "stage", "topic", "verdict")
 
     def __init__(
         self,
@@ -41,12 +41,15 @@ class Suspended:
         """Reason Codes of the filters that are answered already."""
         self.verdict = verdict
         self.question = 0
+        """The open question; 0 if the packet continues in the next turn."""
+        self.progress: object = None
+        """How far the work on the packet has come."""
 
 
 class Waiting:
     """Exists while something on a connection has to wait."""
 
-    __slots__ = ("behind", "gone", "held", "held_bytes", "suspended")
+    __slots__ = ("behind", "gone", "held", "held_bytes", "in_turn", "suspended")
 
     def __init__(self) -> None:
         self.suspended: Suspended | None = None
@@ -54,8 +57,10 @@ class Waiting:
         self.held: deque[Packet | Violation] | None = None
         """Packets that came before the client was accepted."""
         self.behind: deque[Packet | Violation] | None = None
-        """Packets after the suspended one, or after too much output for one turn. No hook has seen them yet."""
+        """Packets after the suspended one, or after too much work or output for one turn. No hook has seen them yet."""
         self.held_bytes = 0
+        self.in_turn = False
+        """True if it has asked for a turn that has not come."""
         self.gone = 0
         """Time until which the answer is awaited after the link was lost; 0: the link is not lost."""
 

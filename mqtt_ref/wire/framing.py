@@ -8,6 +8,7 @@ from typing import Final
 from mqtt_ref.wire.breach import Cites, broken
 from mqtt_ref.wire.generated.fast import PACKET_TOO_LARGE, VBI_FOUR_BYTES, VBI_MINIMAL, decode, header_breach
 from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
+from mqtt_ref.wire.parts import SMALLEST, too_many
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
 from mqtt_ref.wire.violation import Violation
 
@@ -132,6 +133,9 @@ class Decoder(Partial):
     `CLIENT` or `SERVER`. A packet of more than `maximum_packet_size` bytes, including its fixed header, is a violation
     as soon as its Remaining Length is read; none of it is buffered. Decoding stops after a violation. With `go_on`, it
     continues after the broken packet if the end of that packet is known.
+
+    With `most` above 0, decoding stops after so many packets. What is left is in `rest`, and `more` continues. With
+    `parts` above 0, it ends before a packet that has more Topic Filters or User Properties, and `excess` is set.
     """
 
     def __init__(
@@ -143,6 +147,10 @@ class Decoder(Partial):
         self.maximum_packet_size = maximum_packet_size
         self.go_on = go_on
         self.broken = False
+        self.most = 0
+        self.parts = 0
+        self.excess = False
+        self.rest = b""
         self._skip = 0
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
@@ -155,6 +163,9 @@ class Decoder(Partial):
         out: list[Packet | Violation] = []
         if self.broken:
             return out
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
         if self._skip:
             if len(data) <= self._skip:
                 self._skip -= len(data)
@@ -176,6 +187,15 @@ class Decoder(Partial):
         self._whole(data, out)
         return out
 
+    def more(self) -> list[Packet | Violation]:
+        """Continue with `rest`."""
+        out: list[Packet | Violation] = []
+        data = self.rest
+        self.rest = b""
+        if not self.broken:
+            self._whole(data, out)
+        return out
+
     def _whole(self, data: bytes, out: list[Packet | Violation]) -> None:
         """Decode every whole packet of `data`, and buffer the rest."""
         pos = 0
@@ -183,6 +203,8 @@ class Decoder(Partial):
         limit = self.maximum_packet_size
         version = self.version
         sender = self.sender
+        left = self.most
+        least = self.parts * SMALLEST if self.parts else MAXIMUM_PACKET_SIZE
         while pos < end:
             if end - pos < 2:
                 if self._refuse_header(data, pos, out):
@@ -220,6 +242,12 @@ class Decoder(Partial):
                     return
                 self._need = stop - pos
                 break
+            if length > least:
+                first = data[pos]
+                if too_many(version, data, first >> 4, first >> 1 & 3, body, stop, self.parts):
+                    self.excess = True
+                    self._stop()
+                    return
             packet = decode(version, sender, data, pos, body, stop)
             if body - pos > 2 and data[pos] >> 4 == Connect.TYPE:
                 packet = self._judge_length(packet, data, pos, body)
@@ -231,6 +259,10 @@ class Decoder(Partial):
                 self._stop()
                 return
             pos = stop
+            left -= 1
+            if left == 0 and pos < end:
+                self.rest = data[pos:]
+                return
         if pos < end:
             self._keep(data, pos)
 
