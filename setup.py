@@ -66,6 +66,6 @@ if "bdist_wheel" in sys.argv:
 if WISH in ("", "0"):
     setup()
 elif "bdist_wheel" not in sys.argv:
-    setup(setup_requires=["mypy>=2.4", "setuptools>=77"])  # so that an isolated build has it
+    setup(setup_requires=["mypy>=2.4", "setuptools>=77.0.3"])  # so that an isolated build has it
 elif not compiled():
     setup()

@@ -70,7 +70,7 @@ class Stamp(Hook):
         if packet.topic.startswith("admin/"):
             raise Reject(0x87, "not from here")
         if packet.topic == "hello":
-            return Publish(packet.topic, client.id.encode() + b": " + packet.payload, packet.qos)
+            return packet.replace(payload=client.id.encode() + b": " + packet.payload)
         return None
 
 

@@ -28,8 +28,9 @@ def _packets(spec: Spec) -> str:
         HEADER.format(doc="The packet classes: one per Control Packet, for all versions, and one per property set."),
         "\nfrom __future__ import annotations\n",
         "\nfrom struct import Struct",
-        "\nfrom typing import ClassVar, Final\n",
-        "\nfrom mqtt_ref.wire.primitives import read_vbi\n\n",
+        "\nfrom typing import Any, ClassVar, Final\n",
+        "\nfrom mqtt_ref.wire.primitives import read_vbi",
+        "\nfrom mqtt_ref.wire.replacing import replaced\n\n",
         all_list([*names, "Block", "Packet", "PACKET_NAMES"]),
         '\nUNPACK_32: Final = Struct(">I").unpack_from\n\n\n',
     ]
@@ -142,6 +143,7 @@ def _class(shape: Shape, lazy: bool = False) -> str:
                 out.append(f'            parts.append(f"{a.name}={{self.{a.name}!r}}")')
         out.append(f'        return "{shape.name}(" + ", ".join(parts) + ")"')
     out.append("")
+    out += _replace(shape.name, lazy)
     out.append("    def __reduce__(self) -> tuple[object, ...]:")
     values = ", ".join(f"self.{n}" for n in names)
     if len(names) == 1:
@@ -154,6 +156,31 @@ def _class(shape: Shape, lazy: bool = False) -> str:
     else:
         out.append(line)
     return "\n".join(out) + "\n\n\n"
+
+
+def _replace(name: str, lazy: bool) -> list[str]:
+    """Return the methods that copy with changes. Properties that were not looked at are not decoded."""
+    out = [
+        f"    def replace(self, **changes: Any) -> {name}:",
+        '        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""',
+    ]
+    if lazy:
+        out += [
+            '        if "properties" not in changes:',
+            f'            made = {name}(*replaced(self, {{**changes, "properties": None}}))',
+            "            made._block = self._block",
+            "            made._given = None if self._given is None else self._given.replace()",
+            "            return made",
+        ]
+    out += [
+        f"        return {name}(*replaced(self, changes))",
+        "",
+        f"    def __replace__(self, **changes: Any) -> {name}:",
+        '        """For `copy.replace`."""',
+        "        return self.replace(**changes)",
+        "",
+    ]
+    return out
 
 
 def _tuple(names: list[str]) -> str:

@@ -33,7 +33,7 @@ class Gardener(Hook):
         """Return the message to deliver instead of the published one."""
         if packet.topic.startswith("fence/"):
             raise Reject(0x87, "the fence stays as it is")
-        return Publish(packet.topic, packet.payload.upper(), packet.qos, packet_id=packet.packet_id)
+        return packet.replace(payload=packet.payload.upper())
 
 
 def tell(client: Client, userdata: object, mid: int, reason: ReasonCode, properties: object) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Log lines: loggers under `mqtt_ref`, as text or as JSON, silent until `setup` is called."""
+"""Log lines: loggers under `mqtt_ref`, as text or as JSON, and errors alone until `setup` is called."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from mqtt_ref.outlet import Outlet, left_out
 from mqtt_ref.wire.printable import json_text, printable
 
 __all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
@@ -16,26 +17,61 @@ __all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
 FORMS = ("text", "json")
 SECOND = 1_000_000_000
 
-logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
+HOOKS = "mqtt_ref.hooks"
 
 
-def setup(level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None) -> logging.Handler:
+class _Unattended(logging.Handler):
+    """Shows errors, and warnings about hooks, on stderr while the program has not set up logging.
+
+    Python would show all warnings then, also those about clients, which a program did not ask for.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR and record.name != HOOKS:
+            return False
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return False
+            logger = logger.parent if logger.propagate else None
+        return super().handle(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except (OSError, ValueError, AttributeError):  # it is closed, or there is none (pythonw)
+            pass
+
+
+_UNATTENDED = _Unattended(logging.WARNING)
+logging.getLogger("mqtt_ref").addHandler(_UNATTENDED)
+
+
+def setup(
+    level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None
+) -> logging.StreamHandler[Outlet]:
     """Write the log of `mqtt_ref` to a stream, by default stderr. Returns the handler, so that it can be removed.
 
-    `form` is `text`, or `json` for one object per line.
+    `form` is `text`, or `json` for one object per line. A thread writes it: see `Outlet`, the `stream` of the handler.
 
     Raises:
         ValueError: `form` is unknown.
     """
     if form not in FORMS:
         raise ValueError(f"the form of log lines must be {' or '.join(FORMS)}, not {form!r}")
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    outlet = Outlet(sys.stderr if stream is None else stream, _left_out_json if form == "json" else left_out)
+    handler = logging.StreamHandler(outlet)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger = logging.getLogger("mqtt_ref")
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
     return handler
+
+
+def _left_out_json(count: int) -> str:
+    record = logging.LogRecord("mqtt_ref.log", logging.WARNING, "", 0, left_out(count).rstrip(), None, None)
+    return JsonFormatter().format(record) + "\n"
 
 
 def _utc(record: logging.LogRecord) -> str:
@@ -67,6 +103,9 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             row["traceback"] = self.formatException(record.exc_info)
         return json_text(row, default=str)
+
+
+_UNATTENDED.setFormatter(TextFormatter())
 
 
 class Throttle:

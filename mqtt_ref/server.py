@@ -8,12 +8,13 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from time import monotonic_ns, time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.broker.topics import valid_topic_filter
 from mqtt_ref.broker.views import owner_of, retained_of, subscriptions_of
+from mqtt_ref.clocks import monotonic_ns, time_ns
 from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
@@ -51,6 +52,9 @@ class Server:
     that breaks them. `layers` makes additional layers between the transport and the broker, for each connection (see
     `mqtt_ref.net.layer`). `clock` is the broker's clock.
 
+    Raises:
+        TypeError: an argument has the wrong type, or a hook cannot be used.
+
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
     """
@@ -67,7 +71,11 @@ class Server:
         clock: Clock | None = None,
     ) -> None:
         self.options = Options() if options is None else options
-        self.listeners: list[Listener] = [TcpListener(port=0)] if listeners is None else list(listeners)
+        self.listeners: list[Listener] = [TcpListener(port=0)]
+        if listeners is not None:
+            self.listeners = list(_listed("listeners", listeners, "TcpListener(port=1883)"))
+        hooks = list(_listed("hooks", hooks, "AllowAll()"))
+        _check(self.options, self.listeners)
         self.trace = trace
         self.layers = layers
         self._clock = clock
@@ -76,13 +84,22 @@ class Server:
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
         self._begun = False
+        self._stopped = False
         self._inline: Inline | None = None
         self._inlines: dict[str, Inline] = {}
         """The newest inline client of each Client Identifier."""
 
     @property
     def url(self) -> str:
-        """The URL of the first listener, which is open while the server runs."""
+        """The URL of the first listener, which is open while the server runs.
+
+        Raises:
+            RuntimeError: there is none: the server has no listener, or does not run.
+        """
+        if not self.listeners:
+            raise RuntimeError("the server has no listener, so it has no URL")
+        if not self.listeners[0].urls:
+            raise RuntimeError("the server does not run: its URL is known after start()")
         return self.listeners[0].urls[0]
 
     @property
@@ -148,7 +165,7 @@ class Server:
         """
         if not self.options.inline_client:
             raise RuntimeError("this server has no inline client: `inline_client` is off in its options")
-        made = Inline(self.broker, client_id, self._wake, self._now)
+        made = Inline(self.broker, client_id, self._wake, self._now, self._check_not_stopped)
         self._inlines[client_id] = made
         return made
 
@@ -161,7 +178,11 @@ class Server:
         retain: bool = False,
         properties: PublishProperties | None = None,
     ) -> bool:
-        """Publish a message, also to `$SYS` topics. Return False if no subscription matched. See `Inline.publish`."""
+        """Publish a message, also to `$SYS` topics. Return False if no subscription matched. See `Inline.publish`.
+
+        Raises:
+            RuntimeError: the server has been stopped.
+        """
         return self.inline.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
     def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
@@ -220,11 +241,27 @@ class Server:
         """Return the retained messages whose topics match. `#` leaves out topics that begin with `$`."""
         return [retained_of(message) for message in self.broker.retained.matching(topic_filter, self._now())]
 
+    def clear_retained(self, topic_filter: str) -> int:
+        """Delete the retained messages that match, except those under `$SYS`. Return how many were deleted.
+
+        Raises:
+            ValueError: it is not a Topic Filter.
+        """
+        if not valid_topic_filter(topic_filter, shared=False):
+            raise ValueError(f"{topic_filter!r} is not a Topic Filter; + is a whole level, # the last one")
+        removed = max(self.broker.retained.clear(topic_filter), default=0)
+        self._wake()
+        return removed
+
     def reset(self) -> None:
         """Disconnect all clients. Delete their sessions, and all retained messages except those under `$SYS`."""
         self.broker.sessions.remove_all(self._now())
         self.broker.retained.remove_all()
         self._wake()
+
+    def _check_not_stopped(self) -> None:
+        if self._stopped:
+            raise RuntimeError("the server has been stopped, and nobody would get this message: publish before stop()")
 
     def _wake(self) -> None:
         """Schedule a flush, because no read does it."""
@@ -243,6 +280,7 @@ class Server:
         if self._driver is not None:
             raise RuntimeError("the server runs already")
         self._driver = driver = Driver(self.broker, asyncio.get_running_loop(), self._clock)
+        self._stopped = False
         self.broker.shutting_down = False
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
@@ -280,6 +318,7 @@ class Server:
         driver, self._driver = self._driver, None
         if driver is None:
             return
+        self._stopped = True
         await self._close_all()
         await driver.close(grace)
         await self.hooks.stopped(grace)
@@ -347,3 +386,23 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+T = TypeVar("T")
+
+
+def _listed(name: str, given: Iterable[T], example: str) -> Iterable[T]:
+    wrong: object = given
+    if isinstance(wrong, str) or not isinstance(wrong, Iterable):
+        raise TypeError(f"{name} is {given!r}; it must be a list, such as [{example}]")
+    return given
+
+
+def _check(options: object, listeners: Sequence[object]) -> None:
+    if not isinstance(options, Options):
+        raise TypeError(f"options is {options!r}; it must be an Options, as Options(capabilities=Capabilities(...))")
+    for place, listener in enumerate(listeners):
+        if not isinstance(listener, Listener):
+            raise TypeError(
+                f'listeners[{place}] is {listener!r}; it must be a Listener, such as TcpListener("127.0.0.1", 1883)'
+            )

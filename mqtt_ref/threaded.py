@@ -8,12 +8,14 @@ with ThreadedServer(hooks=[AllowAll()]) as server:
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
+from mqtt_ref.clocks import monotonic
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.server import GRACE, Server
 from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
@@ -48,6 +50,14 @@ class Startable(Protocol):
         """Stop within `grace` seconds."""
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop whose timers go on while a test has frozen `time`. Those of uvloop do so anyway."""
+    loop = asyncio.new_event_loop()
+    if isinstance(loop, asyncio.BaseEventLoop):
+        loop.time = monotonic  # type: ignore[method-assign]
+    return loop
+
+
 class InThread:
     """Runs a `Startable` in its own event loop, in its own thread."""
 
@@ -55,6 +65,7 @@ class InThread:
         self._runs = runs
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._process = 0
 
     # ---------------------------------------------------------------- its life
 
@@ -65,9 +76,12 @@ class InThread:
             ListenerError: a listener cannot be opened.
             RuntimeError: the server runs already.
         """
-        if self._thread is not None:
+        if self.running:
             raise RuntimeError("the server runs already")
-        loop = asyncio.new_event_loop()
+        if self._process not in (0, os.getpid()):
+            raise RuntimeError("this server was started before the process was forked: make a new one")
+        self._process = os.getpid()
+        loop = _new_loop()
         self._thread = threading.Thread(target=self._run, args=(loop,), name="mqtt_ref", daemon=True)
         self._loop = loop
         self._thread.start()
@@ -78,18 +92,26 @@ class InThread:
             raise
 
     def stop(self, grace: float = GRACE) -> None:
-        """Disconnect the clients and stop. It takes `grace` seconds and a little more. Ignored if it does not run."""
-        if self._thread is None:
+        """Disconnect the clients and stop. It takes `grace` seconds and a little more.
+
+        Ignored if it does not run, and in a forked child: it runs only in the process that started it.
+        """
+        if not self.running:
+            self._thread = self._loop = None
             return
         try:
-            self.run(self._runs.stop(grace))
+            self._run_for(self._runs.stop(grace), PATIENCE + grace + self._stopping())
         finally:
             self._end()
 
+    def _stopping(self) -> float:
+        """Return the seconds that `stop` may take in addition."""
+        return 0.0
+
     @property
     def running(self) -> bool:
-        """True if it was started, and not stopped since."""
-        return self._thread is not None
+        """True if it was started in this process, and not stopped since."""
+        return self._thread is not None and self._process == os.getpid()
 
     def __enter__(self) -> Self:
         self.start()
@@ -137,13 +159,16 @@ class InThread:
             RuntimeError: the server does not run, or this is its own thread.
             TimeoutError: there is no result after 30 seconds.
         """
-        if self._loop is None:
+        return self._run_for(work, PATIENCE)
+
+    def _run_for(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
+        if self._loop is None or not self.running:
             work.close()
             raise RuntimeError("the server does not run")
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("this call comes from the server's own thread: use `server.server` here")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
 
 
 class ThreadedServer(InThread):
@@ -175,6 +200,9 @@ class ThreadedServer(InThread):
         made.server = server
         InThread.__init__(made, server)
         return made
+
+    def _stopping(self) -> float:
+        return 3 * self.server.options.bounds.hook_timeout  # listeners, and hooks: twice
 
     @property
     def url(self) -> str:
@@ -279,6 +307,10 @@ class ThreadedServer(InThread):
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """See `Server.retained`."""
         return self.call(self.server.retained, topic_filter)
+
+    def clear_retained(self, topic_filter: str) -> int:
+        """See `Server.clear_retained`."""
+        return self.call(self.server.clear_retained, topic_filter)
 
     def reset(self) -> None:
         """See `Server.reset`."""

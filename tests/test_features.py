@@ -88,11 +88,12 @@ def test_debug_options() -> None:
 def collected() -> set[str]:
     """Every test there is, with its parameters."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     return {line.strip() for line in done.stdout.splitlines() if "::" in line}
 
 
+@pytest.mark.timeout(600)  # it imports all tests, which takes minutes on a slow machine
 def test_every_test_that_is_named_is_collected() -> None:
     """And there are more than 1,000 scenarios in all."""
     tests = collected()

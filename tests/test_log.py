@@ -7,6 +7,8 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -25,10 +27,49 @@ def logger() -> Generator[logging.Logger]:
     logger.setLevel(before[0])
 
 
-def test_silent_until_set_up(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_shown_until_logging_is_set_up(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is wrong with a hook, whose author has to know it."""
     logging.getLogger("mqtt_ref").propagate = False  # pytest listens at the root
-    logger.error("nobody asked")
-    assert capsys.readouterr() == ("", "")
+    logger.warning("nobody asked")
+    logger.error("bad %s", "news")
+    logging.getLogger("mqtt_ref.hooks").warning("there is no event on_publsh")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line[25:] for line in err.splitlines()] == [
+        "ERROR test: bad news",
+        "WARNING hooks: there is no event on_publsh",
+    ]
+
+
+def test_a_program_with_handlers_of_its_own_gets_no_second_line(
+    logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging.getLogger("mqtt_ref").propagate = False
+    stream = io.StringIO()
+    own = logging.StreamHandler(stream)
+    logger.addHandler(own)
+    try:
+        logger.error("once")
+    finally:
+        logger.removeHandler(own)
+    assert stream.getvalue() == "once\n"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_hook_that_fails_in_a_program_without_logging_is_seen() -> None:
+    code = """
+from mqtt_ref import AllowAll, Hook, ThreadedServer
+from mqtt_ref.testing.rawclient import RawClient
+class Broken(Hook):
+    def on_session_established(self, client, session_present):
+        raise RuntimeError("a bug")
+with ThreadedServer(hooks=[Broken(), AllowAll()]) as server, RawClient(server.port) as client:
+    client.connect("one")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "ERROR hooks: hook Broken failed in on_session_established: RuntimeError('a bug')" in done.stderr
+    assert "Traceback" in done.stderr
+    assert "WARNING" not in done.stderr
 
 
 def test_text(logger: logging.Logger) -> None:

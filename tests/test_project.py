@@ -232,3 +232,8 @@ def test_changelog_fragments_have_a_kind() -> None:
     name = re.compile(rf"(?:\d+|\+[\w-]+)\.(?:{'|'.join(kinds)})\.md")
     fragments = [path.name for path in files("changes/*") if path.name != "README.md"]
     assert [fragment for fragment in fragments if not name.fullmatch(fragment)] == []
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_are_allowed() -> None:
+    done = subprocess.run([sys.executable, ROOT / ".ci" / "lowest.py"], capture_output=True, text=True, check=True)
+    assert (ROOT / ".ci" / "lowest.txt").read_text() == done.stdout, "run: python .ci/lowest.py > .ci/lowest.txt"

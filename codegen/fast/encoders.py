@@ -167,6 +167,8 @@ class Encoders(Writer):
             local = {"binary": "secret"}.get(wire, "plain")
             self.add(depth, f"{local} = {name}", f"if {local} is not None:", f"    out.append({self.put(wire, local)})")
         else:
+            if kind == "packet_id":
+                self.add(depth, f"if not 0 < {name} < 65_536:", f"    raise _no_identifier({name})")
             self.add(depth, f"out.append({self.put(self.spec.wire_of(kind), name)})")
 
     def encode_publish(self) -> None:
@@ -212,6 +214,8 @@ class Encoders(Writer):
             "",
             "def _encode_publish(version: int, packet: Publish) -> bytes:",
             '    """Encode a PUBLISH (section 3.3). Its values alone decide the bytes, not the bytes received."""',
+            "    if packet.qos and not 0 < packet.packet_id < 65_536:",
+            "        raise _no_identifier(packet.packet_id)",
             "    return encode_publish(",
             "        version,",
             "        packet.topic.encode(),",
@@ -241,18 +245,29 @@ class Encoders(Writer):
             '    return len(value).to_bytes(2, "big") + value',
             "",
             "",
+            "def _no_identifier(value: int) -> ValueError:",
+            '    return ValueError(f"a Packet Identifier is 1 to 65,535, not {value}")',
+            "",
+            "",
             "def encode(version: int, packet: Packet) -> bytes:",
             '    """Return the bytes of a packet in `version` (3, 4, 5).',
             "",
             "    Fields that the version does not have are left out.",
             "",
             "    Raises:",
-            "        ValueError: a value does not fit its wire type, or the version has no such packet.",
+            "        ValueError: a value does not fit its wire type, a Packet Identifier is 0, or the version lacks",
+            "            the packet.",
             '    """',
+            "    try:",
         )
         order = [3, 4, 12, 5, 6, 7, 1, 2, 8, 9, 10, 11, 13, 14, 15]
         for code in order:
             packet = next(p for p in self.spec.packets if p.code == code)
-            self.add(1, f"if isinstance(packet, {packet.class_name}):")
-            self.add(2, f"return _encode_{packet.class_name.lower()}(version, packet)")
+            self.add(2, f"if isinstance(packet, {packet.class_name}):")
+            self.add(3, f"return _encode_{packet.class_name.lower()}(version, packet)")
+        self.add(
+            1,
+            "except OverflowError as error:",
+            '    raise ValueError(f"a number in {packet!r} does not fit its field") from error',
+        )
         self.add(1, 'raise ValueError(f"not a packet: {packet!r}")', "", "")

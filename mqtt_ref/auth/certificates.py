@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.hooks import Decision, Hook
-from mqtt_ref.log import Throttle
 from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCES", "CertificateIdentity", "identities"]
 
-LOG = logging.getLogger("mqtt_ref.auth")
-LINES: Final = Throttle(LOG.warning)
 
 SOURCES: Final = {
     "common_name": ("subject", "commonName"),
@@ -71,15 +66,13 @@ class CertificateIdentity(Hook):
         """Decide by the certificate, if the client has one."""
         certificate = client.certificate
         if not certificate:
-            return self._refused(client, "it has no certificate") if self.required else None
+            return self._refused("it has no certificate") if self.required else None
         names = identities(certificate, self.source)
         if len(names) != 1:
-            return self._refused(client, f"its certificate must have one name of type {self.source}, not {len(names)}")
+            return self._refused(f"its certificate must have one name of type {self.source}, not {len(names)}")
         if self.allow is not None and not self.allow(names[0]):
-            return self._refused(client, f"{names[0]!r} may not connect")
+            return self._refused(f"{names[0]!r} may not connect")
         return Decision(True, username=names[0])
 
-    def _refused(self, client: Client, why: str) -> Decision:
-        if LINES.passes(monotonic_ns()):
-            LOG.warning("login refused: client %r at %s: %s", client.id, client.remote, why)
-        return Decision(False, NOT_AUTHORIZED, "Not authorized")
+    def _refused(self, why: str) -> Decision:
+        return Decision(False, NOT_AUTHORIZED, "Not authorized", why=why)

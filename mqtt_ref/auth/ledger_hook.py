@@ -7,7 +7,6 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.auth.compiled import CompiledAcl
@@ -16,6 +15,7 @@ from mqtt_ref.auth.ledger import Ledger, LedgerError, Problem
 from mqtt_ref.auth.login import Login, Logins
 from mqtt_ref.auth.passwords import problem_of
 from mqtt_ref.auth.turns import Turns, neighbourhood
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.hooks import Decision, Hook
 from mqtt_ref.log import Throttle
 from mqtt_ref.wire.codes import SERVER_BUSY
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["LedgerHook"]
 
 LOG = logging.getLogger("mqtt_ref.auth")
-LINES: Final = Throttle(LOG.warning)
 DENIALS: Final = Throttle(LOG.warning)
+DENIED_READS: Final = Throttle(LOG.info)
 _READ: Final = int(Permission.READ)
 _WRITE: Final = int(Permission.WRITE)
 
@@ -97,9 +97,8 @@ class LedgerHook(Hook):
             login = await self._turns.run(self._pool, neighbourhood(client.remote), work) or self._busy
         if login.code == 0:
             return Decision(True)
-        if LINES.passes(monotonic_ns()):
-            LOG.warning("login refused: client %r, user %r at %s: %s", *facts[:2], facts[3], login.why)
-        return Decision(False, login.code, REASON_TITLES[login.code])
+        why = f"{login.why}, user {connect.username!r}"
+        return Decision(False, login.code, REASON_TITLES[login.code], why=why)
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
         """Decide by the user's own filters, then by the ACL rules."""
@@ -118,9 +117,12 @@ class LedgerHook(Hook):
 
 
 def _note_denial(client: Client, topic: str, write: bool) -> None:
-    """Log a denial. Denied reading is level INFO: it is usual to subscribe to more than may be read."""
-    level = logging.WARNING if write else logging.INFO
-    if LOG.isEnabledFor(level) and DENIALS.passes(monotonic_ns()):
+    """Log a denial. Denied reading is level INFO: it is usual to subscribe to more than may be read.
+
+    Each has its own limit of lines, so that many denied messages do not hide who may not publish.
+    """
+    level, lines = (logging.WARNING, DENIALS) if write else (logging.INFO, DENIED_READS)
+    if LOG.isEnabledFor(level) and lines.passes(monotonic_ns()):
         what = "publish to" if write else "read"
         LOG.log(
             level,

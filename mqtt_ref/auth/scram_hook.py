@@ -7,12 +7,11 @@ An example to copy for other methods: `auth_methods` names them, `on_auth_packet
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.auth.ledger import Ledger
@@ -20,7 +19,6 @@ from mqtt_ref.auth.passwords import is_hashed
 from mqtt_ref.auth.saslprep import saslprep
 from mqtt_ref.auth.scram import ITERATIONS, METHOD, Credentials, ScramError, ServerExchange
 from mqtt_ref.hooks import Challenge, Decision, Hook
-from mqtt_ref.log import Throttle
 from mqtt_ref.wire.codes import NOT_AUTHORIZED
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScramHook", "credentials_of"]
 
-LOG = logging.getLogger("mqtt_ref.auth")
-LINES: Final = Throttle(LOG.warning)
 PATIENCE: Final = 120.0
 """Seconds after which an unfinished exchange is discarded. The server itself waits for a shorter time."""
 
@@ -76,9 +72,9 @@ class ScramHook(Hook):
             exchange = begun[1]
             proof = exchange.final(data or b"")
         except ScramError as error:
-            return self._refused(client, begun[1].username if begun else "", str(error))
+            return self._refused(begun[1].username if begun else "", str(error))
         if renewal and exchange.username != saslprep(client.username, stored=False):
-            return self._refused(client, exchange.username, f"it must stay the user {client.username!r}")
+            return self._refused(exchange.username, f"it must stay the user {client.username!r}")
         return Decision(True, username=exchange.username, data=proof)
 
     def on_disconnect(self, client: Client, reason_code: int, text: str) -> None:
@@ -99,10 +95,8 @@ class ScramHook(Hook):
             if self._exchanges[client][0] < before:
                 del self._exchanges[client]
 
-    def _refused(self, client: Client, username: str, why: str) -> Decision:
-        if LINES.passes(monotonic_ns()):
-            LOG.warning("login refused: client %r, user %r at %s: %s", client.id, username, client.remote, why)
-        return Decision(False, NOT_AUTHORIZED, "Not authorized")
+    def _refused(self, username: str, why: str) -> Decision:
+        return Decision(False, NOT_AUTHORIZED, "Not authorized", why=f"{why}, user {username!r}")
 
 
 def credentials_of(ledger: Ledger) -> dict[str, Credentials]:

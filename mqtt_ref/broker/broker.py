@@ -18,6 +18,7 @@ from mqtt_ref.broker.timers import CONNECTION, QUESTION, RETAINED, Timers
 from mqtt_ref.broker.wills import Wills
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.counters import Counters
+from mqtt_ref.engine.drops import Drops
 from mqtt_ref.engine.ends import LOST
 from mqtt_ref.engine.generated.decisions import (
     DISALLOWED_UNICODE_ACCEPT,
@@ -113,6 +114,8 @@ class Broker:
         self.dirty: list[Connection] = []
         """Connections with output."""
         self.effects: list[Effect] = []
+        self.drops = Drops()
+        """The dropped messages that the log has not told yet."""
         self.shutting_down = False
         self.store_fails = False
         """True if the store failed to write the last batch."""
@@ -122,6 +125,8 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.message_size = bounds.message_size
+        """The largest payload, or 0."""
         self.topic_levels = bounds.topic_levels
         """The largest number of levels. A topic of fewer characters cannot exceed it."""
         self.tapped = False
@@ -317,7 +322,8 @@ class Broker:
             or watch.on_packet_processed is not None
             or (access is not None and access.waits)
         )
-        self.burst_open = not self.strict_text and (access is None or not access.waits) and not intercept.waits
+        plain = not self.strict_text and not self.message_size
+        self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.replay import Replay, Wanted
@@ -90,6 +91,13 @@ class RetainedMessages:
         if self._broker.journal is not None:
             self._broker.journal.retained_gone(topic)
         return True
+
+    def clear(self, topic_filter: str) -> Iterator[int]:
+        """Remove the messages that match, except those under `$SYS`. Yield after each one, with their number so far."""
+        removed = 0
+        for topic in [topic for topic, _ in self.store.match(topic_filter) if not topic.startswith(OWN)]:
+            removed += self.remove(topic)
+            yield removed
 
     def remove_all(self) -> int:
         """Remove all messages except those under `$SYS`. Return how many there were."""

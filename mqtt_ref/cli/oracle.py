@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.cli import oracle_control, planning
 from mqtt_ref.cli.failure import plainly
@@ -203,6 +202,7 @@ def _coverage(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from mqtt_ref.cli.record_file import RecordFile
     from mqtt_ref.cli.serve import run_loop, serve, set_up, teller
     from mqtt_ref.net.listener import ListenerError
     from mqtt_ref.oracle.finding import finding_to_json
@@ -213,27 +213,27 @@ def _serve(args: argparse.Namespace) -> int:
     except (planning.Refused, ValueError) as error:
         print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
-    record: TextIO | None = None
+    record: RecordFile | None = None
     if args.record:
         try:
-            record = Path(args.record).open("w", encoding="utf-8")  # noqa: SIM115
+            record = RecordFile(args.record)
         except OSError as error:
             print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
             return USAGE
+    lines = set_up(made)
 
     def found(finding: Finding) -> None:
         if record is not None:
-            record.write(json.dumps(finding_to_json(finding)) + "\n")
-            record.flush()
-        text = as_text(finding) + "\n" if args.verbose else one_line(finding)
-        print(text, file=sys.stderr, flush=True)
+            trouble = record.add(finding_to_json(finding))
+            if trouble:
+                lines.write(f"mqtt-ref oracle serve: {trouble}\n")
+        lines.write((as_text(finding) + "\n" if args.verbose else one_line(finding)) + "\n")
 
     try:
         server, judge = _composed(args, made, found)
     except ValueError as error:
         print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
-    set_up(made)
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     reload = None if made.reloader is None else made.reloader(server)
     try:
@@ -244,7 +244,10 @@ def _serve(args: argparse.Namespace) -> int:
     finally:
         if record is not None:
             record.close()
-    print(summary(judge.findings, judge.connections, judge.unjudged), file=sys.stderr)
+    if record is not None and record.lost:
+        lines.write(f"mqtt-ref oracle serve: {args.record}: {record.lost} findings are missing, {record.why}\n")
+    lines.write(summary(judge.findings, judge.connections, judge.unjudged) + "\n")
+    lines.close()
     return _code(judge.findings)
 
 
@@ -254,12 +257,12 @@ def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], N
     Raises:
         ValueError: the script is invalid; the text has line and key path.
     """
-    from mqtt_ref.net.trace import Trace
+    from mqtt_ref.cli.serve import make_trace
     from mqtt_ref.oracle.judge import Judge
     from mqtt_ref.oracle.live import Live, policy
     from mqtt_ref.server import Server
 
-    trace = Trace(sys.stdout, args.trace) if args.trace else None
+    trace = make_trace(args.trace)
     if args.script is not None:
         from msgspec.structs import replace
 

@@ -22,7 +22,7 @@ def configure(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the subcommands."""
     control = commands.add_parser("control", help="start such brokers, inject faults and read findings over HTTP")
     control.add_argument("--port", type=int, default=8090, help="HTTP port, 0 takes a free one (default: 8090)")
-    control.add_argument("--host", default="127.0.0.1", help="address of the API (default: 127.0.0.1)")
+    control.add_argument("--host", default="localhost", help="address of the API (default: localhost)")
     control.add_argument("--brokers-host", metavar="HOST", help="address of the brokers (default: that of the API)")
     control.add_argument("--first-port", type=int, metavar="N", help="start a broker on this port, with id 1")
     control.add_argument("--brokers", type=int, default=64, metavar="N", help="maximum number of brokers (default: 64)")

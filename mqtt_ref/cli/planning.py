@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that define what to run."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON: see docs/config.md")
     parser.add_argument("--port", type=_port, help="TCP port (default: 1883); 0 takes free ports for all listeners")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--host", help="address to listen on (default: localhost, which is 127.0.0.1 and ::1)")
     parser.add_argument("--ws-port", type=_port, help="WebSocket port, 0 takes a free one (default: 1882)")
     parser.add_argument("--http-port", type=_port, help="HTTP port, 0 takes a free one (default: 8080)")
     parser.add_argument("--no-ws", action="store_true", help="no WebSocket")
@@ -120,7 +120,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
 
 def _default_listeners(args: argparse.Namespace) -> list[Listener]:
     """Build the TCP, WebSocket and HTTP listeners. With TCP port 0, the others take free ports too by default."""
-    host = "127.0.0.1" if args.host is None else args.host
+    host = "localhost" if args.host is None else args.host
     free = args.port == 0
 
     def port(given: int | None, usual: int) -> int:

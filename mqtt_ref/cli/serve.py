@@ -11,15 +11,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mqtt_ref import log
 from mqtt_ref.cli import planning
 from mqtt_ref.cli.failure import plainly
 from mqtt_ref.cli.planning import Plan, Refused, plan
+from mqtt_ref.clocks import monotonic
 from mqtt_ref.hooks import Hook
+from mqtt_ref.net.driver import SILENCE
 from mqtt_ref.net.listener import ListenerError
+from mqtt_ref.outlet import Outlet, left_out
 from mqtt_ref.server import Server
 from mqtt_ref.wire.printable import printable
 
@@ -77,13 +79,9 @@ def run(args: argparse.Namespace) -> int:
     except (Refused, ValueError) as error:
         print(f"mqtt-ref serve: {plainly(error)}", file=sys.stderr)
         return USAGE
-    level = set_up(made, args.verbose)
-    trace: Trace | None = None
-    if args.trace:
-        from mqtt_ref.net.trace import Trace
-
-        trace = Trace(sys.stdout, args.trace)
-    if level <= logging.INFO:
+    set_up(made, args.verbose)
+    trace = make_trace(args.trace)
+    if CLIENTS.isEnabledFor(logging.INFO):
         made.hooks.append(_Visits())
     server = Server(made.options, made.listeners, hooks=made.hooks, trace=trace)
     # Programs read the records: nothing else may go to standard output.
@@ -96,15 +94,24 @@ def run(args: argparse.Namespace) -> int:
         return USAGE
 
 
-def set_up(made: Plan, verbose: int = 0) -> int:
-    """Set up the log, write the warnings to it, and raise the limit of descriptors. Returns the log level."""
+def make_trace(form: str | None) -> Trace | None:
+    """Return a trace to standard output in this form. None: no trace is wanted."""
+    if form is None:
+        return None
+    from mqtt_ref.net.trace import Trace, dropped_record
+
+    return Trace(Outlet(sys.stdout, dropped_record if form == "jsonl" else left_out), form)
+
+
+def set_up(made: Plan, verbose: int = 0) -> Outlet:
+    """Set up the log, write the warnings to it, and raise the limit of descriptors. Returns the stream of the log."""
     level = min(made.level, (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-    log.setup(level, made.log_form)
+    handler = log.setup(level, made.log_form)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     for warning in made.warnings:
         CONFIG.warning("%s", warning)
     _raise_limit()
-    return level
+    return handler.stream
 
 
 def teller(stream: TextIO) -> Callable[[str], None]:
@@ -151,7 +158,8 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
             server.driver.on_reload = reload
             _on_hangup(loop, reload)
         for listener in server.listeners:
-            for url in listener.urls:
+            # One line for each listener: programs read the port from it. `localhost` has two addresses with one port.
+            for url in listener.urls[:1] if listener.host == "localhost" else listener.urls:
                 ready(url)
         await stop.wait()
     return FINE
@@ -190,13 +198,18 @@ class _LoopErrors:
     """Logs errors that no caller gets: a failed accept, for example, or a bug in a callback."""
 
     def __init__(self) -> None:
-        self.full = log.Throttle(NET.error, 1)
+        self._full_at = -SILENCE
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in FULL:
-            if self.full.passes(monotonic_ns()):
-                NET.error("no new connection can be accepted for the moment: %s", error.strerror)
+            now = monotonic()
+            if now - self._full_at >= SILENCE:
+                self._full_at = now
+                NET.error(
+                    "no new connection can be accepted for the moment: %s; raise the limit of open files (ulimit -n)",
+                    error.strerror,
+                )
         else:
             NET.error("%s", context.get("message", error), exc_info=error)
 

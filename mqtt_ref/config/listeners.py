@@ -76,7 +76,15 @@ def _listener(wanted: object, path: KeyPath, report: Report) -> Listener | None:
                 for at, text in wrong:
                     report((*path, "origins", at), text)
                 return None
-            return WebSocket(host, port, wanted.id, _tls(wanted.tls, path, report), _terms(wanted), origins=origins)
+            return WebSocket(
+                host,
+                port,
+                wanted.id,
+                _tls(wanted.tls, path, report),
+                _terms(wanted),
+                origins=origins,
+                handshake_size=wanted.handshake_size,
+            )
         if isinstance(wanted, TcpListener):
             host, port = address(wanted.address)
             return tcp.TcpListener(host, port, wanted.id, _tls(wanted.tls, path, report), _terms(wanted))

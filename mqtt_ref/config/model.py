@@ -96,6 +96,9 @@ class WebSocketListener(MqttListener, tag_field="type", tag="ws"):
         list[str] | None,
         Meta(description="Sites whose pages may connect, such as https://example.org; *: all; null: this machine's"),
     ] = None
+    handshake_size: Annotated[
+        int, Meta(ge=1024, description="Maximum bytes of the request line and headers of a client")
+    ] = 32_768
 
 
 class UnixListener(MqttListener, kw_only=True, tag_field="type", tag="unix"):
@@ -279,6 +282,12 @@ class Capabilities(Section):
     """Features and limits of the broker."""
 
     maximum_clients: Annotated[Count, Meta(description="Maximum number of connected clients; 0: no limit")] = 0
+    maximum_connections: Annotated[
+        Positive, Meta(description="Maximum number of connections, of all MQTT listeners together")
+    ] = 1_000_000
+    maximum_message_size: Annotated[
+        Count, Meta(description="Maximum bytes of a payload; larger ones are refused with 0x97. 0: no limit")
+    ] = 0
     maximum_message_expiry_interval: Annotated[
         Word32, Meta(description="Seconds after which any message expires; 0: as set by its publisher")
     ] = 0

@@ -49,6 +49,8 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         topic_levels=asked.maximum_topic_levels,
         retained_messages=asked.maximum_retained,
         sessions=asked.maximum_sessions,
+        connections=asked.maximum_connections,
+        message_size=asked.maximum_message_size,
         clients=asked.maximum_clients,
         message_expiry=asked.maximum_message_expiry_interval,
         hook_timeout=config.options.hook_timeout,

@@ -19,18 +19,28 @@ REFUSE: Final = 2
 
 
 class Verdict:
-    """The result of an authentication step: accept, challenge (send an AUTH with `data`), or refuse with a code."""
+    """The result of an authentication step: accept, challenge (send an AUTH with `data`), or refuse with a code.
 
-    __slots__ = ("code", "data", "outcome", "text", "username")
+    `text` is for the client, `why` for the log.
+    """
+
+    __slots__ = ("code", "data", "outcome", "text", "username", "why")
 
     def __init__(
-        self, outcome: int = ACCEPT, code: int = 0, data: bytes | None = None, username: str = "", text: str = ""
+        self,
+        outcome: int = ACCEPT,
+        code: int = 0,
+        data: bytes | None = None,
+        username: str = "",
+        text: str = "",
+        why: str = "",
     ) -> None:
         self.outcome = outcome
         self.code = code
         self.data = data
         self.username = username
         self.text = text
+        self.why = why
 
     def __repr__(self) -> str:
         return f"Verdict({self.outcome}, code=0x{self.code:02X})"

@@ -170,7 +170,9 @@ def _step(
             _rename(connection, verdict.username)
         _send(connection, 0, auth.method, data, now)
     elif action == DO_EXPEL:
-        dismiss(connection, NOT_AUTHORIZED, "The re-authentication failed", now)
+        text = "The re-authentication failed"
+        why = f"{text}: {verdict.why}" if verdict is not None and verdict.why else ""
+        dismiss(connection, NOT_AUTHORIZED, text, now, why=why)
     elif action == BREACH:
         breach(connection, CITES[at], PROTOCOL_ERROR, AUTH, now, "An AUTH that does not belong here")
 

@@ -30,6 +30,7 @@ from mqtt_ref.wire.codes import (
     PACKET_TOO_LARGE,
     PAYLOAD_FORMAT_INVALID,
     QOS_NOT_SUPPORTED,
+    QUOTA_EXCEEDED,
     RETAIN_NOT_SUPPORTED,
     SERVER_BUSY,
     TOPIC_NAME_INVALID,
@@ -41,7 +42,7 @@ from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, V31
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
-    from mqtt_ref.wire.packets import Connect, ConnectProperties
+    from mqtt_ref.wire.packets import Connect, ConnectProperties, Will
 
 __all__ = ["accept", "answered", "connect", "deny", "go_on", "refused"]
 
@@ -81,7 +82,7 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
     if broker.strict_text and (
         disallowed(packet.client_id)
         or disallowed(packet.username or "")
-        or (packet.will is not None and disallowed(packet.will.topic))
+        or (packet.will is not None and _will_disallowed(packet.will))
     ):
         breach(connection, DISALLOWED, MALFORMED_PACKET, CONNECT, now, "A character that is not allowed")
         return
@@ -104,6 +105,12 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
         connection.suspend(Suspended("on_connect", INTRODUCED, packet), now, packet)
     else:
         _introduced(connection, packet, outcome, now)
+
+
+def _will_disallowed(will: Will) -> bool:
+    properties = will.properties
+    response_topic = None if properties is None else properties.response_topic
+    return disallowed(will.topic) or disallowed(response_topic or "")
 
 
 def go_on(connection: Connection, packet: Connect, suspended: Suspended, outcome: object, now: int) -> None:
@@ -168,16 +175,17 @@ def answered(connection: Connection, verdict: Verdict, now: int) -> None:
 
 def deny(connection: Connection, verdict: Verdict, now: int) -> None:
     """Refuse a client whose authentication failed."""
-    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
+    why = f"login refused: {verdict.why}" if verdict.why else ""
+    _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now, why)
 
 
-def _denied(connection: Connection, code: int, text: str, now: int) -> None:
+def _denied(connection: Connection, code: int, text: str, now: int, why: str = "") -> None:
     """Refuse a client that is not authorized, with a CONNACK or silently, as decided.
 
     Cites: MQTT5-3.1.4-2
     """
     silent = connection.broker.decisions.unauthorized_connect == UNAUTHORIZED_CONNECT_CLOSE
-    refuse(connection, code, text, now, silent=silent)
+    refuse(connection, code, text, now, silent=silent, routine=True, why=why)
 
 
 def refused(connection: Connection, code: int, text: str, now: int, server_reference: str = "") -> None:
@@ -252,6 +260,8 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
         return QOS_NOT_SUPPORTED, "The Will QoS is above the maximum"
     if will.retain and not capabilities.retain_available:
         return RETAIN_NOT_SUPPORTED, "Retained messages are not supported"
+    if broker.message_size and len(will.payload) > broker.message_size:
+        return QUOTA_EXCEEDED, f"The Will Payload has more than {broker.message_size} bytes"
     block = will_block(will.properties) if broker.decisions.payload_format else None
     if block is not None and block.utf8:
         try:

@@ -702,13 +702,14 @@ class Connection:
 
     # ---------------------------------------------------------------- the end
 
-    def note(self, text: str, code: int = 0, statement: str = "") -> None:
-        """Record why this connection is refused or closed, and log it in one line."""
+    def note(self, text: str, code: int = 0, statement: str = "", routine: bool = False, why: str = "") -> None:
+        """Record why this connection is refused or closed, and log it in one line: `why` if given, else `text`."""
         broker = self.broker
         self.reason_code = code
         self.reason_text = text
         if broker.options.notes:
-            broker.effects.append(Note(text, code, statement, self.client_id, self.remote, self.listener))
+            note = Note(why or text, code, statement, self.client_id, self.remote, self.listener, routine)
+            broker.effects.append(note)
 
     def lost(self, now: int) -> None:
         """The link is gone: no packet can be sent any more.
@@ -808,7 +809,7 @@ class Connection:
             code = KEEP_ALIVE_TIMEOUT
             text = "Nothing was heard for one and a half times the Keep Alive"
             self.broker.counters.keep_alive_timeouts += 1
-        self.note(text, code)
+        self.note(text, code, routine=self.state == AWAIT_CONNECT)
         if self.session is None:
             self.broker.counters.connections_refused += 1
         leave(self, self.step(ON_TIMEOUT), code, text, now)

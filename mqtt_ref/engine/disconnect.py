@@ -39,5 +39,6 @@ def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:
             if connection.broker.journal is not None:
                 connection.broker.journal.session(session)
     if packet.reason_code:
-        connection.note(f"The client disconnected with reason 0x{packet.reason_code:02X}", packet.reason_code)
+        text = f"The client disconnected with reason 0x{packet.reason_code:02X}"
+        connection.note(text, packet.reason_code, routine=True)
     connection.how = GOODBYE if packet.reason_code == 0 or connection.version != V5 else LOST

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Packet, Will
 
-__all__ = ["Ask", "Commit", "Effect", "Note", "Withdraw"]
+__all__ = ["Ask", "Commit", "Dropped", "Effect", "Note", "Withdraw"]
 
 
 class Effect:
@@ -86,18 +86,37 @@ class Withdraw(Effect):
         return f"Withdraw(question={self.question}, overdue={self.overdue})"
 
 
+class Dropped(Effect):
+    """Messages were dropped since the last look at `Broker.drops`: the log should say for which clients."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Dropped()"
+
+
 class Note(Effect):
-    """A log line that says why a connection was refused or closed."""
+    """A log line that says why a connection was refused or closed. `routine`: it happens every day, without a fault."""
 
-    __slots__ = ("client_id", "code", "listener", "remote", "statement", "text")
+    __slots__ = ("client_id", "code", "listener", "remote", "routine", "statement", "text")
 
-    def __init__(self, text: str, code: int, statement: str, client_id: str, remote: str, listener: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        code: int,
+        statement: str,
+        client_id: str,
+        remote: str,
+        listener: str,
+        routine: bool = False,
+    ) -> None:
         self.text = text
         self.code = code
         self.statement = statement
         self.client_id = client_id
         self.remote = remote
         self.listener = listener
+        self.routine = routine
 
     def __repr__(self) -> str:
         return (

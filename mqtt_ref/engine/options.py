@@ -78,6 +78,8 @@ class Bounds:
     """Retained messages; 0: any number."""
     sessions: int = 10_000_000
     """Sessions, connected or not."""
+    message_size: int = 0
+    """Bytes of the payload of a PUBLISH or will; 0: no limit. A larger one is refused with 0x97 (Quota exceeded)."""
     connections: int = 1_000_000
     """Open links."""
     write_buffer: int = 256 * 1024
@@ -161,3 +163,15 @@ class Options:
     """True if the totals in `$SYS` continue after a restart, provided that a hook stores them."""
     notes: bool = True
     """True if one log line says why a connection was closed."""
+
+    def __post_init__(self) -> None:
+        """See that the parts are of the right kind.
+
+        Raises:
+            TypeError: one is not, for example a dict.
+        """
+        for name, kind in (("capabilities", Capabilities), ("bounds", Bounds), ("decisions", dict)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                example = f"{kind.__name__}(...)" if kind is not dict else "a dict of strings"
+                raise TypeError(f"Options: {name} is {value!r}; it must be {example}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine import aliases, qos_receive, topics
+from mqtt_ref.engine.effects import Dropped
 from mqtt_ref.engine.generated.decisions import (
     ACKNOWLEDGEMENT_PROPERTIES_INHERIT,
     NO_MATCHING_SUBSCRIBERS_TELL,
@@ -108,6 +109,8 @@ def publish(
                     suspended = Suspended("on_acl_check", PERMITTED, packet, topic)
                     connection.suspend(suspended, now, packet, topic, True)
                     return
+        if broker.message_size and len(packet.payload) > broker.message_size and not code:
+            code = _too_large(connection)
     elif stage == PERMITTED:
         code = answer if isinstance(answer, int) else NOT_AUTHORIZED
 
@@ -206,8 +209,9 @@ def _checked(connection: Connection, packet: Publish, block: Block | None, now: 
     if len(topic) > broker.limits.topic_v31 and connection.version == V31:
         breach(connection, ("X31-topic-length",), TOPIC_NAME_INVALID, PUBLISH, now, "A Topic Name too long for 3.1")
         return ""
-    if broker.strict_text and disallowed(topic):
-        text = "A character that is not allowed in the Topic Name"
+    if broker.strict_text and (disallowed(topic) or (block is not None and _response_disallowed(block))):
+        where = "Topic Name" if disallowed(topic) else "Response Topic"
+        text = f"A character that is not allowed in the {where}"
         breach(connection, DISALLOWED, MALFORMED_PACKET, PUBLISH, now, text)
         return ""
     if packet.retain and not agreement.capabilities.retain_available:
@@ -215,6 +219,24 @@ def _checked(connection: Connection, packet: Publish, block: Block | None, now: 
         breach(connection, ("MQTT5-3.2.2-14",), RETAIN_NOT_SUPPORTED, PUBLISH, now, text)
         return ""
     return topic
+
+
+def _too_large(connection: Connection) -> int:
+    """Return the Reason Code for a payload above `message_size`, and count it for the log.
+
+    A PUBACK or PUBREC cannot have 0x95 (Packet too large): the code for a limit of the administrator is 0x97.
+
+    Cites: MQTT5-3.4.2-1, MQTT5-3.5.2-1
+    """
+    broker = connection.broker
+    if broker.options.notes and broker.drops.add(connection.client_id, "message_size"):
+        broker.effects.append(Dropped())
+    return QUOTA_EXCEEDED
+
+
+def _response_disallowed(block: Block) -> bool:
+    response_topic = block.properties().response_topic
+    return response_topic is not None and disallowed(response_topic)
 
 
 def _acceptable(connection: Connection, packet: Publish, topic: str, block: Block | None) -> int:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mqtt_ref.engine.drops import REASONS
+from mqtt_ref.engine.effects import Dropped
 from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
 from mqtt_ref.engine.message import NEVER, Message
 from mqtt_ref.engine.session import Delivery
@@ -103,7 +105,10 @@ def drop_queue(session: Session) -> list[Delivery]:
 
 def dropped(session: Session, message: Message, why: str) -> None:
     """Count and report a message that its subscriber does not get; `why` is the reason."""
-    counters = session.broker.counters
+    broker = session.broker
+    counters = broker.counters
+    if why in REASONS and broker.options.notes and broker.drops.add(session.client_id, why):
+        broker.effects.append(Dropped())
     if why == "slow":
         counters.dropped_slow += 1
     elif why == "too_large":
@@ -114,5 +119,5 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_denied += 1
     else:
         counters.dropped_expired += 1
-    if session.broker.watch.on_publish_dropped is not None:
-        session.broker.watch.on_publish_dropped(session, message, why)
+    if broker.watch.on_publish_dropped is not None:
+        broker.watch.on_publish_dropped(session, message, why)

@@ -98,15 +98,23 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
 
 
 def dismiss(
-    connection: Connection, code: int, text: str, now: int, how: int = LOST, server_reference: str = ""
+    connection: Connection,
+    code: int,
+    text: str,
+    now: int,
+    how: int = LOST,
+    server_reference: str = "",
+    why: str = "",
 ) -> None:
     """End a connection for the server's own reasons, with a DISCONNECT if the client was accepted and speaks 5.0.
+
+    The log says `why`, else `text`.
 
     Cites: MQTT5-3.14.4-2, MQTT5-3.14.0-1
     """
     at = connection.step(ON_DISMISSED)
     if connection.broker.tables.connection_action[at] != DO_IGNORE:
-        connection.note(text, code)
+        connection.note(text, code, routine=bool(why), why=why)
         if connection.session is None:
             connection.broker.counters.connections_refused += 1
         connection.how = how
@@ -114,15 +122,23 @@ def dismiss(
 
 
 def refuse(
-    connection: Connection, code: int, text: str, now: int, server_reference: str = "", *, silent: bool = False
+    connection: Connection,
+    code: int,
+    text: str,
+    now: int,
+    server_reference: str = "",
+    *,
+    silent: bool = False,
+    routine: bool = False,
+    why: str = "",
 ) -> None:
-    """Refuse a CONNECT: answer it with a reason, unless `silent`, and close the connection.
+    """Refuse a CONNECT: answer it with a reason, unless `silent`, and close. The log says `why`, else `text`.
 
     Cites: MQTT5-3.2.2-7, MQTT311-3.2.2-5
     """
     at = connection.step(ON_REFUSED)
     if connection.broker.tables.connection_action[at] != DO_IGNORE:
-        connection.note(text, code)
+        connection.note(text, code, routine=routine, why=why)
         connection.broker.counters.connections_refused += 1
     if silent:
         connection.done(at, now)

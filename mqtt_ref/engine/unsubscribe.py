@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 from mqtt_ref.engine import acks, subscribe
 from mqtt_ref.engine.generated.subscription import ABSENT, DO_DELETE, DO_NOT_FOUND, ON_UNSUBSCRIBE, PRESENT, WIDTH
 from mqtt_ref.engine.intercept import LATER, Refusal
-from mqtt_ref.engine.reacting import dismiss
+from mqtt_ref.engine.reacting import breach, dismiss
+from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
 from mqtt_ref.wire.codes import (
     FAILURE,
+    MALFORMED_PACKET,
     NO_SUBSCRIPTION_EXISTED,
     PACKET_IDENTIFIER_IN_USE,
     PACKET_TOO_LARGE,
     UNSPECIFIED_ERROR,
+    UNSUBSCRIBE,
 )
 from mqtt_ref.wire.packets import Unsubscribe
 from mqtt_ref.wire.primitives import V5
@@ -40,7 +43,14 @@ COST: Final = 4
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
     """Show an UNSUBSCRIBE to the hooks, then carry it out and answer it."""
-    intercept = connection.broker.intercept
+    broker = connection.broker
+    if broker.strict_text:
+        for name in packet.topic_filters:
+            if disallowed(name):
+                text = "A character that is not allowed in the Topic Filter"
+                breach(connection, DISALLOWED, MALFORMED_PACKET, UNSUBSCRIBE, now, text)
+                return
+    intercept = broker.intercept
     outcome: object = None
     if intercept.on_unsubscribe is not None:
         outcome = intercept.on_unsubscribe(connection, packet)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from inspect import iscoroutine, iscoroutinefunction
-from time import monotonic_ns
+from inspect import Signature, iscoroutine, iscoroutinefunction, signature
 from typing import Any
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.log import Throttle
@@ -57,6 +57,7 @@ def chains_of(hooks: Sequence[Hook]) -> Chains:
         base = getattr(Hook, event.name)
         chain = tuple(Handler(hook, event.name) for hook in hooks if getattr(type(hook), event.name) is not base)
         for handler in chain:
+            _check_arguments(handler, base)
             if handler.waits and not event.waits:
                 raise TypeError(
                     f"hook {handler.id}: {event.name} cannot be async def, because the broker cannot wait for it; "
@@ -70,6 +71,30 @@ def chains_of(hooks: Sequence[Hook]) -> Chains:
                 )
         chains[event.name] = chain
     return chains
+
+
+def _check_arguments(handler: Handler, base: Callable[..., Any]) -> None:
+    """See that the broker can call a handler: with as many positional arguments as its event has.
+
+    Raises:
+        TypeError: it takes others.
+    """
+    given = list(signature(base).parameters.values())[1:]
+    try:
+        own = signature(handler.call)
+    except ValueError:  # a callable of C without a signature
+        return
+    try:
+        own.bind(*given)
+    except TypeError:
+        takes = ", ".join(parameter.name for parameter in given)
+        raise TypeError(
+            f"hook {handler.id}: {handler.event} is called with ({takes}), but takes {_shown(own)}"
+        ) from None
+
+
+def _shown(own: Signature) -> str:
+    return f"({', '.join(str(one).partition(':')[0].partition('=')[0].strip() for one in own.parameters.values())})"
 
 
 def name_of(hook: Hook) -> str:

@@ -188,7 +188,7 @@ def read_decision(answer: object) -> Verdict:
     if isinstance(answer, Decision):
         if answer.allow:
             return Verdict(ACCEPT, data=answer.data, username=answer.username)
-        return Verdict(REFUSE, answer.reason_code or NOT_AUTHORIZED, text=answer.text)
+        return Verdict(REFUSE, answer.reason_code or NOT_AUTHORIZED, text=answer.text, why=answer.why)
     raise unfit(answer, "True, False, a Decision or None")
 
 

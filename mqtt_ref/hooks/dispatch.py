@@ -17,6 +17,7 @@ from mqtt_ref.hooks.hook import Hook
 from mqtt_ref.hooks.later import Later
 from mqtt_ref.hooks.sending import output_of
 from mqtt_ref.hooks.telling import watch_of
+from mqtt_ref.hooks.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -35,6 +36,7 @@ class Dispatcher:
         self.broker = broker
         self.later = Later(broker.options.bounds.hook_timeout)
         self.asker = Asker(broker, self.later)
+        self.watchdog = Watchdog()
         self.hooks: tuple[Hook, ...] = ()
         self.chains: Chains = {}
         self._running = False
@@ -88,6 +90,7 @@ class Dispatcher:
             hook._brokers = (*hook._brokers, broker)
         self.hooks = hooks
         self.chains = chains
+        self.watchdog.watch(chains)
         watch = watch_of(chains, self.later)
         broker.set_hooks(
             access_of(chains, broker),
@@ -104,6 +107,7 @@ class Dispatcher:
         `answer(question, outcome)` is called with the outcome of each question that was passed to `ask`.
         """
         self.later.begin(loop)
+        self.watchdog.begin(loop)
         self.asker.answer = answer
 
     def ask(self, ask: Ask) -> None:
@@ -149,6 +153,7 @@ class Dispatcher:
             self._running = False
             await asyncio.gather(*(self.later.call(handler, ()) for handler in self.chains["on_stopped"]))
         await self.later.end(grace)
+        self.watchdog.end()
 
     def _tell(self, hook: Hook, event: str) -> None:
         for handler in chains_of((hook,))[event]:
@@ -156,6 +161,8 @@ class Dispatcher:
 
 
 def _checked(hook: Hook) -> Hook:
+    if isinstance(hook, type) and issubclass(hook, Hook):
+        raise TypeError(f"{hook.__name__} is not a hook, but the class of one: add an instance, {hook.__name__}()")
     if not isinstance(hook, Hook):
         raise TypeError(f"{hook!r} is not a hook: its class must inherit from mqtt_ref.hooks.Hook")
     for event in EVENTS:

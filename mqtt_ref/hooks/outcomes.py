@@ -14,7 +14,7 @@ class Decision:
 
     A refused client gets `reason_code` and `text`. Code 0 means 0x87 (Not authorized); 3.x clients get the nearest
     return code. `username`, if not empty, replaces that of the CONNECT. `data` is the last Authentication Data of the
-    server, sent when `on_auth_packet` accepts.
+    server, sent when `on_auth_packet` accepts. `why` is for the log only: the broker writes one line for a refusal.
     """
 
     allow: bool
@@ -22,6 +22,7 @@ class Decision:
     text: str = ""
     username: str = ""
     data: bytes | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import Final
 
@@ -32,6 +33,8 @@ __all__ = ["add_api"]
 
 V1: Final = "/api/v1"
 OWN: Final = "$SYS/"
+STEP: Final = 1000
+"""Retained messages that are deleted between two turns of the loop."""
 
 
 def add_api(app: App) -> None:
@@ -119,6 +122,25 @@ def _add_changes(app: App) -> None:
         client_id = request.params["client_id"]
         if not request.driver.broker.sessions.remove(client_id, request.driver.now()):
             raise HttpError(404, f"there is no session {client_id!r}")
+
+    @app.delete(
+        f"{V1}/retained",
+        summary="Delete the retained messages that match a filter",
+        query=models.RetainedDeletion,
+        response=models.Removed,
+        status=200,
+    )
+    async def clear_retained(request: Request) -> models.Removed:
+        """Those under $SYS stay. Subscribers get no message."""
+        topic_filter = request.query.topic_filter
+        if not valid_topic_filter(topic_filter, shared=False):
+            raise HttpError(400, f"query: {topic_filter!r} is not a Topic Filter; + is a whole level, # the last one")
+        removed = 0
+        for removed in request.driver.broker.retained.clear(topic_filter):
+            if removed % STEP == 0:
+                request.driver.schedule()
+                await asyncio.sleep(0)  # others have their turn
+        return models.Removed(removed)
 
     missing = {404: "This topic has no retained message"}
 

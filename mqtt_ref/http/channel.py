@@ -8,12 +8,12 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import h11
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.http.app import JSON, HttpError, Request, Response, Route
 from mqtt_ref.net.layer import Stack
 
@@ -26,6 +26,8 @@ __all__ = ["HttpChannel"]
 LOG = logging.getLogger("mqtt_ref.http")
 READ_AHEAD: Final = 64 * 1024
 """Bytes of further requests that are read while one is answered."""
+SPARE: Final = 8
+"""Connections above the limit that are accepted for public routes while all others are being handled."""
 CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -53,10 +55,14 @@ class HttpChannel(Stack):
         self._turn: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._choked = False
+        self._served = False
+        """True once a request was answered."""
         self._eof = False
         """True if the client sends nothing more."""
         self._last = False
         """True if the connection is closed after the next answer."""
+        self._spare = False
+        """True if it is above the limit: it is for one request of a public route."""
         self._ending = False
         """True if it is being closed: further input is ignored."""
 
@@ -68,13 +74,13 @@ class HttpChannel(Stack):
         self.transport.set_write_buffer_limits(0)  # so that `_choked` means: not everything is sent
         self._arm(self.limits.request, self._too_slow)
         channels = self.listener.channels
-        if len(channels) >= self.limits.connections:
-            idle = next((channel for channel in channels if channel.idle), None)
-            if idle is None:
-                self._respond(HttpError(503, "there are too many connections").response(), last=True)
-            else:
-                idle.leave()
-        channels.add(self)
+        while len(channels) >= self.limits.connections and self._make_room():
+            pass
+        if len(channels) >= self.limits.connections + SPARE:
+            self._respond(HttpError(503, "there are too many connections").response(), last=True)
+        elif len(channels) >= self.limits.connections:
+            self._spare = self._last = True
+        channels[self] = None
 
     def receive(self, data: bytes, now: int) -> None:
         if self._ending:
@@ -105,7 +111,7 @@ class HttpChannel(Stack):
             self._turn.cancel()
         if self._task is not None:
             self._task.cancel()
-        self.listener.channels.discard(self)
+        self.listener.channels.pop(self, None)
 
     def arriving(self, begun: bool, now: int) -> None: ...
 
@@ -139,6 +145,37 @@ class HttpChannel(Stack):
         elif not self._ending:
             self._end()
         return self._task
+
+    def _make_room(self) -> bool:
+        """Close the connection that is needed least: one between two requests, else the oldest that waits for a client.
+
+        A new connection, whose request is about to come, is among the last ones.
+        """
+        channels = self.listener.channels
+        for channel in channels:
+            if channel.idle and channel._served:
+                channel.leave()
+                break
+        else:
+            for channel in channels:
+                if channel._give_way():
+                    break
+            else:
+                return False
+        del channels[channel]  # it is closed in a moment
+        return True
+
+    def _give_way(self) -> bool:
+        """Close if the client has not sent its whole request, or does not read the answer. Return False if not."""
+        if self._choked or self._ending:
+            self.abort()
+            return True
+        if self._task is not None or self._turn is not None:
+            return False
+        text = "there are too many connections, and this request did not come at once"
+        self._respond(HttpError(503, text).response(), last=True)
+        self.top.close()
+        return True
 
     # ---------------------------------------------------------------- requests
 
@@ -187,6 +224,8 @@ class HttpChannel(Stack):
         try:
             route, request.params = self.listener.app.find(request.method, request.path)
             self._route = route
+            if self._spare and not route.public:
+                raise HttpError(503, "there are too many connections")
             self.listener.guard.check(route, request)
             if (chunked or int(length)) and headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
                 raise HttpError(415, f"a body is {JSON}")
@@ -279,6 +318,7 @@ class HttpChannel(Stack):
             self._end()
             return
         http.start_next_cycle()
+        self._served = True
         self._route = self._request = self._refusal = None
         self._body = []
         self._size = 0

@@ -13,7 +13,11 @@ class Limits:
     """Limits of an HTTP listener: sizes in bytes, times in seconds."""
 
     connections: int = 100
-    """Open connections. Above it: 503."""
+    """Open connections. Above it, an idle one is closed, else the oldest with an incomplete request (503).
+
+    If every request is complete and being handled, a few further connections are accepted, only for routes without a
+    token, such as `/healthz`. Others get 503.
+    """
     head: int = 16 * 1024
     """Size of request line and headers. Above it: 431."""
     body: int = 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mqtt_ref.http.channel import HttpChannel
@@ -49,7 +49,8 @@ class HttpListener(TcpListener):
         self.app = app
         self.guard = Guard() if guard is None else guard
         self.limits = Limits() if limits is None else limits
-        self.channels: set[HttpChannel] = set()
+        self.channels: dict[HttpChannel, None] = {}
+        """The open connections, the oldest first."""
 
     async def open(self, driver: Driver, channel: Callable[..., Any] | None = None) -> None:
         """Begin to serve. `channel` is for MQTT and is ignored.
@@ -58,6 +59,11 @@ class HttpListener(TcpListener):
             ListenerError: the address or the certificates cannot be used.
         """
         await super().open(driver, HttpChannel)  # type: ignore[arg-type]
+
+    def sockets(self) -> Iterable[int]:
+        """Return the descriptors of the sockets that it listens on, and of its connections."""
+        links = (channel.transport.get_extra_info("socket") for channel in list(self.channels))
+        return [*super().sockets(), *(link.fileno() for link in links if link is not None and link.fileno() >= 0)]
 
     async def close(self) -> None:
         """Stop serving. Open requests have `limits.closing` seconds to finish, then their connections are aborted."""

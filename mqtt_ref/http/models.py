@@ -24,9 +24,11 @@ __all__ = [
     "PublishProperties",
     "Published",
     "Publishing",
+    "Removed",
     "Reset",
     "ResetQuery",
     "Retained",
+    "RetainedDeletion",
     "RetainedQuery",
     "Session",
     "SessionsQuery",
@@ -214,3 +216,22 @@ class Reset(msgspec.Struct):
 
     sessions: int
     retained: int
+
+
+class RetainedDeletion(msgspec.Struct, forbid_unknown_fields=True):
+    """Which retained messages to delete."""
+
+    topic_filter: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            pattern=r"^(#|(\+|[^+#/\u0000]*)(/(\+|[^+#/\u0000]*))*(/#)?)$",
+            description="A Topic Filter; # is all except topics that begin with $",
+        ),
+    ]
+
+
+class Removed(msgspec.Struct):
+    """How many were deleted."""
+
+    removed: int

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.layer import Layer, Stack
 from mqtt_ref.net.pace import PACED, Pace
 
@@ -107,6 +107,9 @@ class Channel(Stack):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if hasattr(transport, "max_size"):
             transport.max_size = self.driver.broker.options.bounds.read_buffer
+        link = transport.get_extra_info("socket")
+        if link is not None and link.fileno() >= self.driver.last_descriptor:
+            self.driver.fills_up(link.fileno())
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

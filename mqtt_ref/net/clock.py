@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Final
+
+from mqtt_ref.clocks import monotonic_ns
 
 __all__ = ["Clock"]
 
@@ -27,7 +28,11 @@ class Clock:
 
     @property
     def scale(self) -> float:
-        """Seconds of broker time per second of real time: more than 0, at most 1,000,000."""
+        """Seconds of broker time per second of real time: more than 0, at most 1,000,000.
+
+        Raises:
+            ValueError: another value is set.
+        """
         return self._scale
 
     @scale.setter

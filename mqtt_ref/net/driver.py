@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from time import monotonic_ns
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref import __version__
 from mqtt_ref.broker.inline import Deliver, InlineSubscription
 from mqtt_ref.broker.sys_topics import SysTopics
+from mqtt_ref.clocks import monotonic, monotonic_ns
 from mqtt_ref.engine.access import REFUSE, Verdict
-from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
+from mqtt_ref.engine.drops import OTHERS, REASONS
+from mqtt_ref.engine.effects import Ask, Dropped, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
-from mqtt_ref.net.process import outside
+from mqtt_ref.net.forked import release_in_children
+from mqtt_ref.net.process import descriptors, outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
 if TYPE_CHECKING:
@@ -26,10 +29,16 @@ if TYPE_CHECKING:
     from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.clock import Clock
 
-__all__ = ["Driver"]
+__all__ = ["SILENCE", "Driver"]
 
 AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
+DROPS: Final = 0.5
+"""Seconds from the first dropped message to the log line, which has the number of them."""
+SILENCE: Final = 60.0
+"""Seconds until the next such line for the same client, or about the same shortage."""
+RESERVE: Final = 8
+"""Free file descriptors that are too few: stores, files and logs need some too."""
 HANDLERS: Final = 10_000
 """Limit of `async` handlers of inline clients that run at the same time."""
 LOG = logging.getLogger("mqtt_ref.net")
@@ -58,6 +67,11 @@ class Driver:
         self.taken = 0
         """Bytes read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
+        self.routine = Throttle(CLOSED.info)
+        """The lines of what happens every day. They have their own limit, so that they do not hide the others."""
+        self._dropping: asyncio.TimerHandle | None = None
+        self._told: dict[str, float] = {}
+        """By client: when the log said last that its messages are dropped."""
         interval = broker.options.sys_topic_resend_interval
         self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", self.now(), outside(), interval)
         """The `$SYS` values. `report` publishes them."""
@@ -65,12 +79,18 @@ class Driver:
         """Called with each `Ask`. Without it, each `Ask` is answered with a refusal."""
         self.on_withdraw: Callable[[Withdraw], object] | None = None
         """Called with each `Withdraw`: the answer to that question is no longer needed."""
+        release_in_children(self)
         self.serving = False
         """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
         """Reloads the rules when an administrator asks for it. It may be `async`; ValueError says what is wrong."""
         self.on_empty: Callable[[], None] | None = None
         """Called when the last channel has closed."""
+        # uvloop closes connections without a word if no descriptor is left; asyncio reports them to the loop's handler.
+        limit = 0 if isinstance(self.loop, asyncio.BaseEventLoop) else descriptors()
+        self.last_descriptor = limit - max(RESERVE, limit // 100) if limit else sys.maxsize
+        """A connection with this descriptor or a higher one is among the last that can be accepted."""
+        self._filled_at = -SILENCE
         self._handlers: set[asyncio.Task[None]] = set()
         self._closed = False
         self._resting: list[Channel] = []
@@ -82,6 +102,11 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
         """When the timer fires, in the broker's time. 0: it is not set."""
+
+    def sockets(self) -> Iterable[int]:
+        """Return the descriptors of the links."""
+        links = (channel.transport.get_extra_info("socket") for channel in list(self.channels.values()))
+        return [link.fileno() for link in links if link is not None and link.fileno() >= 0]
 
     def schedule(self) -> None:
         """Make the loop call `flush` at the end of this turn."""
@@ -171,10 +196,7 @@ class Driver:
         """Carry out the effects of the broker."""
         for effect in effects:
             if isinstance(effect, Note):
-                if self.lines.passes(self.now()):
-                    self._write_note(effect)
-                elif self.lines.skipped == 1:
-                    self.loop.call_later(1.0, self.lines.settle)
+                self._write_note(effect)
             elif isinstance(effect, Ask):
                 self._rest(effect)
                 if self.on_ask is not None:
@@ -190,6 +212,9 @@ class Driver:
                     self.on_withdraw(effect)
             elif isinstance(effect, Deliver):
                 self._hand_over(effect)
+            elif isinstance(effect, Dropped):
+                if self._dropping is None and not self._closed:
+                    self._dropping = self.loop.call_later(DROPS, self._tell_drops)
             else:
                 raise NotImplementedError(f"no code carries out the effect {effect!r}")
 
@@ -228,6 +253,18 @@ class Driver:
         """Log a line about a client that has no `Connection` yet."""
         self.carry_out([Note(text, 0, "", "", remote, listener)])
 
+    def fills_up(self, descriptor: int) -> None:
+        """Log that the descriptors are used up. New ones get the lowest free number, so this one shows how many are."""
+        now = monotonic()
+        if now - self._filled_at > SILENCE:
+            self._filled_at = now
+            LOG.error(
+                "%d of %d file descriptors are open: a connection that finds none is closed at once; raise the limit "
+                "of open files (ulimit -n)",
+                descriptor + 1,
+                descriptors(),
+            )
+
     def answer(self, question: int, answer: object) -> None:
         """Answer an `Ask`. Call it in the thread of this loop."""
         self.broker.answer(question, answer, self.now())
@@ -246,8 +283,13 @@ class Driver:
             channel.go_on(ASKED)
 
     def _write_note(self, note: Note) -> None:
-        level = logging.INFO if note.code == SERVER_SHUTTING_DOWN else logging.WARNING
+        level = logging.INFO if note.routine or note.code == SERVER_SHUTTING_DOWN else logging.WARNING
         if not CLOSED.isEnabledFor(level):
+            return
+        lines = self.lines if level == logging.WARNING else self.routine
+        if not lines.passes(self.now()):
+            if lines.skipped == 1:
+                self.loop.call_later(1.0, lines.settle)
             return
         who = f"{note.client_id!r} at {note.remote}" if note.client_id else note.remote
         what = note.text
@@ -264,15 +306,36 @@ class Driver:
         }
         CLOSED.log(level, "%s: %s", who, what, extra={"fields": fields})
 
+    def _tell_drops(self, last: bool = False) -> None:
+        """Log the clients whose messages were dropped: one line for each, and the next one after `SILENCE` seconds."""
+        self._dropping = None
+        now = monotonic()
+        self._told = told = {one: at for one, at in self._told.items() if now - at < SILENCE}
+        drops = self.broker.drops
+        for client_id, counts in drops.take().items():
+            if client_id in told and not last:
+                drops.counts[client_id] = counts
+                continue
+            told[client_id] = now
+            who = "other clients" if client_id == OTHERS else repr(client_id)
+            for why, count in counts.items():
+                if self.lines.passes(self.now()):
+                    fields = {"client_id": client_id, "reason": why, "count": count}
+                    text = "%s: messages were dropped because %s: %d"
+                    CLOSED.warning(text, who, REASONS[why], count, extra={"fields": fields})
+        if drops.counts and not last:
+            self._dropping = self.loop.call_later(SILENCE / 10, self._tell_drops)
+
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
         if connection.suspended is not None:
             return  # a hook still decides about its last packet
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
-        elif connection.session is None and not error:
-            return  # it sent nothing: it only checked if the port is open
-        connection.note(text)
+        elif connection.session is None:
+            CLOSED.debug("%s: connected and sent nothing", connection.remote)  # it checked if the port is open
+            return
+        connection.note(text, routine=True)
 
     # ---------------------------------------------------------------- time
 
@@ -362,11 +425,13 @@ class Driver:
                 except TimeoutError:
                     pass
             self.on_empty = None
-        for timer in (self._timer, self._reporting):
+        for timer in (self._timer, self._reporting, self._dropping):
             if timer is not None:
                 timer.cancel()
+        self._tell_drops(last=True)
         self._timer = self._reporting = None
         for task in self._handlers:
             task.cancel()
         self._closed = True
         self.lines.settle()
+        self.routine.settle()

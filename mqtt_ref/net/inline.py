@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
+from inspect import signature
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.inline import InlineClient, Received
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.wire.packets import Publish
 
 if TYPE_CHECKING:
@@ -33,11 +34,17 @@ class Inline:
     """
 
     def __init__(
-        self, broker: Broker, client_id: str, wake: Callable[[], None], now: Callable[[], int] = monotonic_ns
+        self,
+        broker: Broker,
+        client_id: str,
+        wake: Callable[[], None],
+        now: Callable[[], int] = monotonic_ns,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._client = InlineClient(broker, client_id)
         self._wake = wake
         self._now = now
+        self._check = check
         self._next = _OWN_IDENTIFIERS
 
     def __repr__(self) -> str:
@@ -60,9 +67,12 @@ class Inline:
         """Publish a message. Return False if no subscription matched.
 
         Raises:
+            RuntimeError: the server has been stopped.
             TypeError: the payload is neither bytes nor text.
             ValueError: the topic is not a Topic Name, the QoS is not 0, 1 or 2, or a property is illegal.
         """
+        if self._check is not None:
+            self._check()
         data = payload.encode() if isinstance(payload, str) else payload
         matched = self._client.publish(topic, data, self._now(), qos=qos, retain=retain, properties=properties)
         self._wake()
@@ -85,9 +95,10 @@ class Inline:
         messages. A subscription with the same filter and identifier is replaced. Exceptions of a handler are logged.
 
         Raises:
-            TypeError: the handler is not callable.
+            TypeError: the handler is not callable, or cannot be called with one message.
             ValueError: the filter is not a Topic Filter.
         """
+        _check_handler(handler)
         self._client.subscribe(topic_filter, handler, self._now(), identifier=identifier)
         self._wake()
 
@@ -115,6 +126,20 @@ class Inline:
     def close(self) -> None:
         """Delete all subscriptions."""
         self._client.close()
+
+
+def _check_handler(handler: object) -> None:
+    if not callable(handler):
+        raise TypeError(f"the handler is {handler!r}; it must be a function that takes a message")
+    try:
+        own = signature(handler)
+    except (TypeError, ValueError):  # a callable of C without a signature
+        return
+    try:
+        own.bind(None)
+    except TypeError:
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise TypeError(f"the handler {name} is called with one argument, the message, but takes {own}") from None
 
 
 class Messages:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic_ns
 from typing import Any, Protocol, cast
+
+from mqtt_ref.clocks import monotonic_ns
 
 __all__ = ["Layer", "Receiver", "Stack", "Units", "joined"]
 

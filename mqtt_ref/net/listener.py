@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import Channel, peer_name
+from mqtt_ref.net.forked import release_in_children
 from mqtt_ref.net.layer import Layer, Stack
 from mqtt_ref.net.tls import Handshakes, Tls, TlsSettings
 
@@ -116,6 +116,7 @@ class StreamListener(Listener):
         self.tls = tls
         self._handshakes: Handshakes | None = None
         self._servers: list[asyncio.Server] = []
+        self._bound: list[socket.socket] = []
 
     @abstractmethod
     def bind(self) -> list[socket.socket]:
@@ -138,7 +139,8 @@ class StreamListener(Listener):
         factory = partial(channel, driver, self)
         if self.tls is not None:
             self._handshakes = Handshakes(self, driver, self._context())
-        sockets = self.bind()
+        sockets = self._bound = self.bind()
+        release_in_children(self)
         try:
             for bound in sockets:
                 self._servers.append(await _serve(driver.loop, factory, bound))
@@ -154,11 +156,16 @@ class StreamListener(Listener):
     async def close(self) -> None:
         """Accept no more connections. Existing ones stay."""
         servers, self._servers = self._servers, []
+        self._bound = []
         for server in servers:
             server.close()
         if self._handshakes is not None:
             self._handshakes.close()
             self._handshakes = None
+
+    def sockets(self) -> Iterable[int]:
+        """Return the descriptors of the sockets that it listens on."""
+        return [bound.fileno() for bound in self._bound if bound.fileno() >= 0]
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
         """Return the TLS layer, if the listener has TLS."""
@@ -191,10 +198,13 @@ async def _serve(
 ) -> asyncio.Server:
     if not hasattr(socket, "AF_UNIX") or bound.family != socket.AF_UNIX:
         return await loop.create_server(factory, sock=bound, backlog=ACCEPTED)
-    more: dict[str, Any] = {}
-    if sys.version_info >= (3, 13) and type(loop).__module__.startswith("asyncio."):
-        more["cleanup_socket"] = False  # the listener that made the file removes it
-    return await loop.create_unix_server(factory, sock=bound, backlog=ACCEPTED, **more)
+    # The listener that made the file removes it. From Python 3.13 on, loops would remove it too, if not told.
+    more: dict[str, Any] = {"cleanup_socket": False}
+    try:
+        serving = loop.create_unix_server(factory, sock=bound, backlog=ACCEPTED, **more)
+    except TypeError:  # a loop of an older version
+        serving = loop.create_unix_server(factory, sock=bound, backlog=ACCEPTED)
+    return await serving
 
 
 def url_of(scheme: str, bound: socket.socket) -> str:

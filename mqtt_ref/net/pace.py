@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.layer import Layer
 
 if TYPE_CHECKING:

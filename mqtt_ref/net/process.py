@@ -10,7 +10,7 @@ import time
 
 from mqtt_ref.broker.sys_topics import Outside
 
-__all__ = ["outside"]
+__all__ = ["descriptors", "outside"]
 
 try:
     import resource
@@ -27,6 +27,14 @@ def outside() -> Outside:
             most *= 1024
     memory = _resident() or most
     return Outside(time.time_ns(), memory, max(most, memory), threading.active_count())
+
+
+def descriptors() -> int:
+    """Return the limit of open file descriptors of this process, or 0 if it is not known or there is none."""
+    if resource is None:
+        return 0
+    limit: int = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 0 if limit == resource.RLIM_INFINITY else limit
 
 
 def _resident() -> int:

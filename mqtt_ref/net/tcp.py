@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import sys
+from typing import Any, Final
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.listener import ListenerError, StreamListener
@@ -16,10 +17,17 @@ from mqtt_ref.net.tls import TlsSettings
 __all__ = ["TcpListener", "is_loopback"]
 
 
+Address = tuple[int, tuple[Any, ...]]
+ATTEMPTS: Final = 20
+"""How often a free port is tried that all addresses of a host have to have."""
+
+
 def is_loopback(host: str) -> bool:
     """True if only this machine can reach a listener on `host`. The only host name that counts is `localhost`."""
     if host == "localhost":
         return True
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
     try:
         return socket.inet_pton(socket.AF_INET, host)[0] == 127
     except OSError:
@@ -32,6 +40,8 @@ def is_loopback(host: str) -> bool:
 
 class TcpListener(StreamListener):
     """A TCP listener. Port 0 takes a free port: `port` and `urls` show it once the listener is open.
+
+    The host `localhost` is both loopback addresses, 127.0.0.1 and ::1. An IPv6 address may be in brackets.
 
     The default is the registered port: 1883, or 8883 with TLS.
 
@@ -49,9 +59,17 @@ class TcpListener(StreamListener):
         tls: TlsSettings | ssl.SSLContext | None = None,
         terms: Terms | None = None,
     ) -> None:
+        if not isinstance(host, str):
+            raise TypeError(f"host is {host!r}; it must be a string. The port is the second argument: port={host!r}")
+        if port is not None and (isinstance(port, bool) or not isinstance(port, int)):
+            raise TypeError(f"port is {port!r}; it must be a number from 0 to 65535")
+        if port is not None and not 0 <= port <= 65_535:
+            raise ValueError(f"port is {port}; it must be from 0 to 65535")
         if port is None:
             port = self.default_port if tls is None else self.default_port_tls
         scheme = self.scheme if tls is None else self.scheme_tls
+        if host.startswith("[") and host.endswith("]"):  # as in a URL
+            host = host[1:-1]
         super().__init__(name or f"{scheme}:{host}:{port}", terms, tls)
         self.host = host
         self.port = port
@@ -63,27 +81,31 @@ class TcpListener(StreamListener):
         Raises:
             ListenerError: the address is in use, does not belong to this machine, or is not permitted.
         """
-        # For getaddrinfo, `None` means all interfaces. The resolver of asyncio would need a thread.
-        host = self.host or None
+        addresses = self._addresses()
         try:
-            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            sockets = _bind_same(addresses, self.port)
+        except OSError as error:
+            raise ListenerError(self.explain(error)) from error
+        if not self.port:
+            self.port = sockets[0].getsockname()[1]
+            if not self._named:
+                self.name = self.name.removesuffix("0") + str(self.port)
+        return sockets
+
+    def _addresses(self) -> list[Address]:
+        """Return the addresses of the host, each with its family.
+
+        Raises:
+            ListenerError: the name is not known.
+        """
+        if self.host == "localhost":  # either may be meant, whatever the resolver says
+            return [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0, 0, 0))]
+        try:
+            # For getaddrinfo, `None` means all interfaces. The resolver of asyncio would need a thread.
+            found = socket.getaddrinfo(self.host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except OSError as error:
             raise ListenerError(f"cannot listen on {self.host}: {error.strerror or error}") from error
-        sockets: list[socket.socket] = []
-        try:
-            for family, address in dict.fromkeys((row[0], row[4]) for row in found):
-                sockets.append(_bind(family, (address[0], self.port, *address[2:])))
-                if not self.port:
-                    self.port = sockets[-1].getsockname()[1]
-                    if not self._named:
-                        self.name = self.name.removesuffix("0") + str(self.port)
-        except OSError as error:
-            # Skip an address family that this machine lacks, if another one has worked.
-            if not sockets or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                for bound in sockets:
-                    bound.close()
-                raise ListenerError(self.explain(error)) from error
-        return sockets
+        return list(dict.fromkeys((row[0], row[4]) for row in found))
 
     def explain(self, error: OSError) -> str:
         """Return the text that says why the listener cannot use this address."""
@@ -95,6 +117,48 @@ class TcpListener(StreamListener):
         if error.errno == errno.EACCES:
             return f"cannot listen on {where}: permission denied; ports below 1024 need extra privileges"
         return f"cannot listen on {where}: {error.strerror or error}"
+
+
+def _bind_same(addresses: list[Address], port: int) -> list[socket.socket]:
+    """Bind a socket for each address. If the free port of one is in use at another, try again with other ports.
+
+    Raises:
+        OSError: see `_bind_all`.
+    """
+    for _ in range(ATTEMPTS - 1 if port == 0 and len(addresses) > 1 else 0):
+        try:
+            return _bind_all(addresses, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return _bind_all(addresses, port)
+
+
+def _bind_all(addresses: list[Address], port: int) -> list[socket.socket]:
+    """Bind a socket for each address. Skip those of a family that this machine lacks, if another one works.
+
+    Raises:
+        OSError: an address is in use or not permitted, or none works.
+    """
+    sockets: list[socket.socket] = []
+    lacking: OSError | None = None
+    try:
+        for family, address in addresses:
+            try:
+                sockets.append(_bind(family, (address[0], port, *address[2:])))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                lacking = lacking or error
+            else:
+                port = port or sockets[-1].getsockname()[1]
+        if not sockets:
+            raise lacking or OSError(errno.EADDRNOTAVAIL, "it has no address")
+    except OSError:
+        for bound in sockets:
+            bound.close()
+        raise
+    return sockets
 
 
 def _bind(family: int, address: tuple[object, ...]) -> socket.socket:

@@ -10,9 +10,9 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.channel import READ, peer_name
 from mqtt_ref.net.layer import Layer, Stack, Units, joined
 

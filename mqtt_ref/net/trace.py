@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from mqtt_ref.clocks import time_ns
 from mqtt_ref.net.layer import Layer, joined
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
@@ -28,6 +29,7 @@ __all__ = [
     "TraceLayer",
     "TracedLink",
     "When",
+    "dropped_record",
     "event_record",
     "note_record",
     "packet_record",
@@ -82,10 +84,11 @@ class Trace:
     - `text`: a text frame came, in `hex`;
     - `anew`: the judge was replaced, and all clients were forgotten.
 
-    If the sink fails (a closed pipe, for example), tracing ends and the broker continues.
+    If the sink fails (a closed pipe, for example), tracing ends and the broker continues. A sink that may block should
+    be an `Outlet`, with `dropped_record` as its notice: `dropped` says then that `count` records are missing.
     """
 
-    def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time_ns) -> None:
         if form not in FORMS:
             raise ValueError(f"the form of a trace must be {' or '.join(FORMS)}, not {form!r}")
         self.sink: Sink | None = sink
@@ -150,6 +153,12 @@ def _who(conn: int, name: str) -> str:
 
 def _arrow(way: str) -> str:
     return "->" if way == "in" else "<-"
+
+
+def dropped_record(count: int) -> str:
+    """Return the line of a `jsonl` trace that replaces `count` lines that were dropped."""
+    record = {"conn": None, "dir": "dropped", "packet": None, "hex": "", "count": count}
+    return json.dumps({"t": time_ns(), **record}) + "\n"
 
 
 def event_record(conn: int, way: str, what: str, more: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import Channel
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
 
 __all__ = ["UnixListener"]
+
+
+LONGEST: Final = 107 if sys.platform == "linux" else 103
+"""Bytes of a path. macOS and the BSD systems have room for 103."""
 
 
 class UnixListener(StreamListener):
@@ -65,7 +70,7 @@ class UnixListener(StreamListener):
         if error.errno == errno.ENOENT:
             return f"cannot listen on {self.path}: there is no folder {os.path.dirname(self.path) or '.'}"
         if error.errno is None:  # raised by Python itself, which checks the length
-            return f"cannot listen on {self.path}: the path is too long; a Unix socket path has at most 107 bytes"
+            return f"cannot listen on {self.path}: the path is too long; a Unix socket path has at most {LONGEST} bytes"
         return f"cannot listen on {self.path}: {error.strerror or error}"
 
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:

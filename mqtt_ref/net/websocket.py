@@ -7,7 +7,6 @@ import logging
 import re
 import ssl
 from collections.abc import Iterable, Sequence
-from time import monotonic_ns
 from typing import Final, cast
 
 from websockets.exceptions import InvalidOrigin, NegotiationError
@@ -17,8 +16,10 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, LINGER, Channel
+from mqtt_ref.net.handshake import HANDSHAKE, Handshake, HandshakeError
 from mqtt_ref.net.layer import Layer, Stack, Units, joined
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
@@ -57,6 +58,8 @@ class WebSocketListener(TcpListener):
     Raises:
         ValueError: an origin is not one that a browser would send; the text says what would be right.
 
+    `handshake_size` limits the request line and headers of a client, in bytes. Above it, the answer is 431.
+
     Cites: X5-websocket-uri, X311-websocket-uri
     """
 
@@ -75,6 +78,7 @@ class WebSocketListener(TcpListener):
         terms: Terms | None = None,
         *,
         origins: Sequence[str | re.Pattern[str]] | None = None,
+        handshake_size: int = HANDSHAKE,
     ) -> None:
         super().__init__(host, port, name, tls, terms)
         for site in () if origins is None else origins:
@@ -82,11 +86,12 @@ class WebSocketListener(TcpListener):
             if problem:
                 raise ValueError(problem)
         self.origins: Sequence[str | re.Pattern[str]] = (LOCAL_PAGES,) if origins is None else origins
+        self.handshake_size = handshake_size
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
         """Return the layers: WebSocket, above TLS if the listener has TLS."""
         yield from super().layers(stack)
-        yield WebSocket(cast("Channel", stack), self.origins)
+        yield WebSocket(cast("Channel", stack), self.origins, self.handshake_size)
 
 
 class Frames:
@@ -129,13 +134,19 @@ def frame_head(head: bytearray) -> tuple[bool, int | None]:
 class WebSocket(Layer):
     """One WebSocket connection."""
 
-    __slots__ = ("_channel", "_frames", "_origins", "_received", "_waited_for", "protocol")
+    __slots__ = ("_channel", "_frames", "_handshake", "_origins", "_received", "_waited_for", "protocol")
 
     protocol: ServerProtocol
 
-    def __init__(self, channel: Channel, origins: Sequence[str | re.Pattern[str]] = (LOCAL_PAGES,)) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        origins: Sequence[str | re.Pattern[str]] = (LOCAL_PAGES,),
+        handshake_size: int = HANDSHAKE,
+    ) -> None:
         self._channel = channel
         self._origins = origins
+        self._handshake: Handshake | None = Handshake(handshake_size)
         bounds = channel.driver.broker.options.bounds
         self._waited_for = bounds.connect_bytes + bounds.held_bytes
         """Limit of the bytes that are read before the client is accepted. 0 afterwards."""
@@ -164,6 +175,18 @@ class WebSocket(Layer):
         if self._waited_for and not self._may_wait(data):
             return
         came = data
+        if self._handshake is not None:
+            try:
+                request = self._handshake.feed(data)
+            except HandshakeError as error:
+                self._refuse(error, now)
+                return
+            if request is None:
+                if self._frames is not None:
+                    self.above.arriving(self._frames.feed(came), now)
+                return
+            data = request + self._handshake.rest
+            self._handshake = None
         protocol.receive_data(data)
         payloads: list[bytes] = []
         text: bytes | None = None
@@ -276,6 +299,18 @@ class WebSocket(Layer):
             connection = self._channel.connection
             agreement = connection.agreement
             agreement.capabilities = Terms(versions=(V31,)).limit(agreement.capabilities)
+
+    def _refuse(self, error: HandshakeError, now: int) -> None:
+        """Answer a request that is not a handshake."""
+        self._handshake = None
+        response = self.protocol.reject(error.status, f"{error}\n")
+        if error.status == 405:
+            response.headers["Allow"] = "GET"
+        if error.method == b"HEAD":
+            response.body = b""
+        self.protocol.send_response(response)
+        self._turn_away(f"The WebSocket handshake is refused: {error}")
+        self._flush(now)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """Select the sub-protocol. For 3.1 there is only a convention, not a rule.

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.layer import Layer, joined
 from mqtt_ref.oracle.flow import FOREVER, Offer, Reply, Step, Stop
 from mqtt_ref.oracle.live import Live

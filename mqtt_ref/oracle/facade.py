@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from mqtt_ref.clocks import monotonic
 from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.net.clock import Clock
 from mqtt_ref.oracle.disturbed import DisturbedLive
@@ -50,6 +51,8 @@ LEAVING: Final = 0.2
 CUT: Final = 1.0
 """Seconds to wait for cut links to be closed."""
 POLL: Final = 0.005
+STOPPED: Final = 10.0
+"""Seconds between the clock of a loop and the real one that show that a test has replaced the first."""
 SHOWN: Final = 30
 """Lines of the trace in the error text of a failed expectation."""
 WAYS: Final = {"client": "in", "broker": "out"}
@@ -242,21 +245,21 @@ class Facade:
         __tracebackhide__ = True
         check_fields(kind, fields)
         way = _way(sender)
-        end = time.monotonic() + within
+        end = monotonic() + within
         while (found := self._take(kind, way, client, fields)) is None:
-            if time.monotonic() > end:
+            if monotonic() > end:
                 raise AssertionError(self._missing(kind, within, client, sender, fields))
-            await asyncio.sleep(POLL)
+            await _pause()
         return cast("T", found)
 
     async def wait_for_async(self, condition: Callable[[], T], within: float = PATIENCE) -> T:
         """Like `wait_for`, for tests whose client runs in the same event loop."""
         __tracebackhide__ = True
-        end = time.monotonic() + within
+        end = monotonic() + within
         while not (value := condition()):
-            if time.monotonic() > end:
+            if monotonic() > end:
                 raise AssertionError(self._unmet(condition, within))
-            await asyncio.sleep(POLL)
+            await _pause()
         return value
 
     def _take(self, kind: type, way: str, client: str, fields: dict[str, Any]) -> object:
@@ -352,7 +355,7 @@ class Facade:
         for _ in range(int(within / POLL)):
             if not self._live.watching:
                 return
-            await asyncio.sleep(POLL)
+            await _pause()
 
 
 class AsyncOracle(Facade):
@@ -496,13 +499,13 @@ class Oracle(Facade):
         __tracebackhide__ = True
         check_fields(kind, fields)
         way = _way(sender)
-        end = time.monotonic() + within
+        end = monotonic() + within
         with self.recorder.changed:
             while True:
                 found = self._take(kind, way, client, fields)
                 if found is not None:
                     return cast("T", found)
-                left = end - time.monotonic()
+                left = end - monotonic()
                 if left <= 0:
                     break
                 self.recorder.changed.wait(left)
@@ -515,9 +518,9 @@ class Oracle(Facade):
             AssertionError: it did not within `within` seconds.
         """
         __tracebackhide__ = True
-        end = time.monotonic() + within
+        end = monotonic() + within
         while not (value := condition()):
-            if time.monotonic() > end:
+            if monotonic() > end:
                 raise AssertionError(self._unmet(condition, within))
             with self.recorder.changed:
                 self.recorder.changed.wait(POLL)
@@ -530,6 +533,14 @@ class Oracle(Facade):
             TimeoutError: it is not met within `within` seconds.
         """
         return self.server.run(self.recorder.wait(_condition(condition), within))
+
+
+async def _pause() -> None:
+    """Wait for a moment, also if a test has stopped the clock of its own loop: its timers do not fire then."""
+    if abs(asyncio.get_running_loop().time() - monotonic()) < STOPPED:
+        await asyncio.sleep(POLL)
+    else:
+        await asyncio.to_thread(sleep, POLL)
 
 
 def _condition(wanted: Condition | Match) -> Condition:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.tables import TABLES, Tables, changed
 from mqtt_ref.net.layer import Layer, joined
 from mqtt_ref.net.trace import LOCAL, Trace, TraceLayer

@@ -87,6 +87,10 @@ class _Replay:
             self._look()
         elif piece.event == "anew":
             self.judge.forget()
+        elif piece.event == "dropped":
+            for name, one in self.open.items():
+                for side in (CLIENT, SERVER):
+                    one.hole(side, 0, self.said[name, side])
         elif piece.event == "excuse" and not piece.connection:
             self.judge.excuse(now)
         else:

@@ -7,7 +7,6 @@ import asyncio
 import io
 import json
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from msgspec import Meta, Struct
 
+from mqtt_ref.clocks import time_ns
 from mqtt_ref.net.trace import NEVER, Trace, When, event_record, note_record, packet_record
 from mqtt_ref.oracle.matching import Match, Passing
 from mqtt_ref.oracle.validation import validate
@@ -257,9 +257,7 @@ class Recorder(Trace):
     ) -> None:
         with self.changed:
             self._count += way in WAYS
-            self._seen.append(
-                Seen(time.time_ns(), self._count, conn, way, packet, raw, version, name, text, when, more)
-            )
+            self._seen.append(Seen(time_ns(), self._count, conn, way, packet, raw, version, name, text, when, more))
             if packet is not None:
                 self._numbers.append(self.number + 1)
             self._size += weight(packet, raw)

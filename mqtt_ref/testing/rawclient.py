@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections import deque
 from types import TracebackType
 from typing import Any, TypeVar
 
+from mqtt_ref.clocks import monotonic
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -118,9 +118,9 @@ class RawClient:
             LinkClosed: the other side closed the connection, and no packet is left.
             TimeoutError: no packet came in time.
         """
-        end = time.monotonic() + (self.timeout if timeout is None else timeout)
+        end = monotonic() + (self.timeout if timeout is None else timeout)
         while not self.inbox:
-            left = end - time.monotonic()
+            left = end - monotonic()
             if left <= 0:
                 raise TimeoutError("no packet came in time")
             self.socket.settimeout(left)
@@ -146,11 +146,11 @@ class RawClient:
 
     def until_closed(self, timeout: float | None = None) -> list[Packet | Violation]:
         """Return everything that comes before the other side closes."""
-        end = time.monotonic() + (self.timeout if timeout is None else timeout)
+        end = monotonic() + (self.timeout if timeout is None else timeout)
         found: list[Packet | Violation] = []
         while True:
             try:
-                found.append(self.read(end - time.monotonic()))
+                found.append(self.read(end - monotonic()))
             except LinkClosed:
                 return found
 

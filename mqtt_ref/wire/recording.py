@@ -26,7 +26,7 @@ SIDES: Final = {
 
 LOCAL: Final = ("127.", "[::1]", "local")
 """Prefixes of the addresses of clients on the same machine."""
-EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew"})
+EVENTS: Final = frozenset({"open", "close", "begin", "idle", "excuse", "look", "offered", "text", "anew", "dropped"})
 """Values of `dir` of records without a packet; see `net.trace.Trace`."""
 VERSION: Final = 2
 """The latest version of the trace format."""

@@ -18,7 +18,7 @@ from mqtt_ref.wire.constructs import (
     raw_fields,
 )
 from mqtt_ref.wire.fields import Dissection, FieldNode
-from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect, Packet
+from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect, Packet, Publish
 from mqtt_ref.wire.generated.reference import FIXED_HEADERS, PACKETS, PROTOCOLS, TRAILING, TRUNCATED
 from mqtt_ref.wire.primitives import V5
 from mqtt_ref.wire.raw import RawPacket, build
@@ -71,9 +71,12 @@ def encode(version: int, packet: Packet) -> bytes:
     Optional last fields with their default value are left out too: properties of None, then Reason Code 0x00.
 
     Raises:
-        ValueError: a value does not fit its field, or the version has no such packet.
+        ValueError: a value does not fit its field, a Packet Identifier is 0, or the version has no such packet.
     """
     form, values, header = _values(version, packet)
+    identifier = getattr(packet, "packet_id", 1)
+    if not identifier and not (isinstance(packet, Publish) and not packet.qos):
+        raise ValueError(f"a Packet Identifier is 1 to 65,535, not {identifier}")
     body: bytes = form.body.build(values, **header)
     return build(RawPacket(version, packet.TYPE, _flags(version, packet, header), tail=body))
 

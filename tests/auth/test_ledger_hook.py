@@ -229,7 +229,9 @@ def test_a_failed_login_is_logged_with_its_reason_and_without_the_password(
             running.client().connect("c", username=username, password=password)
         login(running, "melon")
     text = "\n".join(f"{record.getMessage()} {record.__dict__.get('fields', '')}" for record in caplog.records)
-    assert "login refused: client 'c', user 'melon' at 127.0.0.1:" in text
+    lines = [record for record in caplog.records if "'c' at 127.0.0.1:" in record.getMessage()]
+    assert [record.levelname for record in lines] == ["INFO"] * 3, "one line for each"
+    assert "login refused: not the password of this user, user 'melon' (0x86)" in text
     assert text.count("not the password of this user") == 2
     assert "no user and no rule allows it" in text
     assert "hunter2" not in text

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mqtt_ref.cli.main import main
+from mqtt_ref.cli.record_file import RecordFile
 from mqtt_ref.oracle.faults.stage import Stage
 from mqtt_ref.oracle.finding import finding_to_json
 from mqtt_ref.oracle.recorded import judge_recording
@@ -287,3 +289,36 @@ def test_flags_and_configuration_do_not_both_say_where_to_listen(
     (tmp_path / "broker.yaml").write_text(CONFIG)
     assert main(["oracle", "serve", "--config", str(tmp_path / "broker.yaml"), "--ws-port", "0"]) == 2
     assert "--ws-port: the configuration says where to listen" in capsys.readouterr().err
+
+
+def test_a_record_on_a_full_disk_counts_what_is_missing(require: Any, tmp_path: Path) -> None:
+    require.that(Path("/dev/full").exists(), "there is no /dev/full")
+    record = RecordFile("/dev/full")
+    assert record.add({"a": 1}).startswith("cannot write /dev/full: No space left")
+    assert record.add({"a": 2}) == "", "once"
+    assert (record.lost, record.why) == (2, "No space left on device")
+    record.close()
+
+
+def test_a_part_of_a_line_does_not_stay_in_a_record(tmp_path: Path) -> None:
+    """When the disk is full in the middle of a line, and has room later."""
+    record = RecordFile(str(tmp_path / "record.jsonl"))
+    whole = record._file
+
+    class Full:
+        """Takes half a line."""
+
+        def write(self, line: bytes) -> int:
+            return whole.write(line[:5])
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole, name)
+
+    assert record.add({"number": 1}) == ""
+    record._file = Full()  # type: ignore[assignment]
+    assert "the disk is full" in record.add({"number": 2})
+    record._file = whole
+    assert record.add({"number": 3}) == ""
+    record.close()
+    lines = (tmp_path / "record.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [1, 3]

@@ -29,6 +29,7 @@ from mqtt_ref.wire.packets import (
     PublishProperties,
     Subscribe,
     Subscription,
+    Will,
 )
 from tests.sansio import World
 
@@ -75,6 +76,40 @@ def test_maximum_clients(made: Made) -> None:
     world.client("two", 4)  # who comes anew takes no place more
     one.send(Disconnect())
     world.client("three")
+
+
+def test_maximum_connections(made: Made) -> None:
+    """Over all listeners, accepted or not."""
+    world = made("maximum_connections: 2")
+    first = world.link()
+    second = world.link()
+    third = world.link()
+    assert [link.closed for link in (first, second, third)] == [False, False, True]
+    first.drop()
+    assert not world.link().closed
+
+
+def test_maximum_message_size(made: Made) -> None:
+    """A PUBACK or PUBREC cannot have 0x95, so it is 0x97 [MQTT5-3.4.2-1]. The connection stays."""
+    world = made("maximum_message_size: 100")
+    reader = world.client("reader")
+    reader.subscribe("#", qos=2)
+    client = world.client("a")
+    for qos in (0, 1, 2):
+        client.send(Publish("t", bytes(101), qos, packet_id=qos and 7))
+    answers = client.read()
+    assert [type(answer).__name__ for answer in answers] == ["Puback", "Pubrec"]
+    assert [answer.reason_code for answer in answers] == [0x97, 0x97]
+    old = world.client("old", 4)
+    old.send(Publish("t", bytes(101), 1, packet_id=7))
+    assert [type(packet).__name__ for packet in old.read()] == ["Puback"]
+    assert reader.read() == []
+    client.send(Publish("t", bytes(100), 1, packet_id=8))
+    assert client.one(Puback).reason_code == 0
+    assert len(reader.one(Publish).payload) == 100
+    assert not client.closed
+    assert refused(world, Connect("w", will=Will("t", bytes(101)))).reason_code == 0x97
+    world.client("w", will=Will("t", bytes(100)))
 
 
 def test_maximum_sessions(made: Made) -> None:

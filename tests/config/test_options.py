@@ -56,6 +56,8 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "maximum_topic_levels": (4, "bounds.topic_levels", 4),
     "maximum_retained": (2, "bounds.retained_messages", 2),
     "maximum_sessions": (2, "bounds.sessions", 2),
+    "maximum_connections": (2, "bounds.connections", 2),
+    "maximum_message_size": (2, "bounds.message_size", 2),
     "connect_timeout": (2, "bounds.connect_timeout", 2),
     "response_information": ("r/", "capabilities.response_information", "r/"),
     "redirect": (Redirect(server_reference="b", permanent=True), "redirect", BrokerRedirect(0x9D, "b")),

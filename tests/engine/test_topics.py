@@ -7,7 +7,18 @@ import pytest
 
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.topics import disallowed
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Publish, Subscribe, Subscription
+from mqtt_ref.wire.packets import (
+    Connack,
+    Connect,
+    Disconnect,
+    Publish,
+    PublishProperties,
+    Subscribe,
+    Subscription,
+    Unsubscribe,
+    Will,
+    WillProperties,
+)
 from tests.sansio import World
 
 STRICT = {"disallowed_unicode": "refuse"}
@@ -18,7 +29,12 @@ def test_disallowed(text: str) -> None:
     assert disallowed(text)
     for strict in (False, True):
         world = World(Options(decisions=STRICT if strict else {}))
-        for packet in (Publish(text), Subscribe(1, [Subscription(text)])):
+        for packet in (
+            Publish(text),
+            Publish("t", properties=PublishProperties(response_topic=text)),
+            Subscribe(1, [Subscription(text)]),
+            Unsubscribe(1, ["t", text]),
+        ):
             a = world.client("a")
             a.send(packet)
             assert a.closed == strict
@@ -29,6 +45,9 @@ def test_disallowed(text: str) -> None:
         assert old.closed == strict
         link = world.link()
         link.send(Connect(text))
+        assert link.one(Connack).reason_code == (0x81 if strict else 0)
+        link = world.link()
+        link.send(Connect("c", will=Will("t", properties=WillProperties(response_topic=text))))
         assert link.one(Connack).reason_code == (0x81 if strict else 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Options
 from mqtt_ref.ports import SessionPut
-from mqtt_ref.wire.packets import ConnectProperties, Disconnect, Will, WillProperties
+from mqtt_ref.wire.packets import ConnectProperties, Disconnect, DisconnectProperties, Will, WillProperties
 from tests.sansio import Client, World
 
 KEEP = ConnectProperties(session_expiry_interval=1000)
@@ -182,3 +182,15 @@ def test_a_session_that_ends_while_the_server_shuts_down() -> None:
     again = World(storage=store)
     back = again.client("seen", 4, clean_start=False)
     assert back.payloads() == [b"gone"]
+
+
+def test_a_server_reference_of_a_client_changes_nothing() -> None:
+    """The standard says what a server means by it, and forbids it to no sender: the DISCONNECT is a normal one."""
+    world = World()
+    watch = watched(world)
+    client = comes(world, Will("will", b"gone"))
+    client.send(Disconnect(0, DisconnectProperties(server_reference="other:1883")))
+    assert client.read() == [], "no DISCONNECT with a reason"
+    assert client.closed
+    world.pass_time(2000)
+    assert watch.read() == [], "the will is deleted [MQTT5-3.14.4-3]"

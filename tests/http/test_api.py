@@ -300,3 +300,30 @@ def test_without_a_token_nothing_can_be_changed(serve: Callable[..., Site]) -> N
     site = serve(HttpListener(port=0))
     assert site.change("POST", f"{V1}/reset").detail == "nothing can be changed here: no token is configured"
     assert site.get(f"{V1}/clients").status == 200
+
+
+def test_retained_messages_are_cleared_by_filter(site: Site) -> None:
+    for topic in ("a/1", "a/2/x", "b"):
+        site.change("POST", f"{V1}/publish", {"topic": topic, "payload": "x", "retain": True})
+
+    def clear(query: str) -> Any:
+        return site.change("DELETE", f"{V1}/retained{query}")
+
+    assert clear("?topic_filter=a/%2B").json == {"removed": 1}
+    assert clear("?topic_filter=a/%23").json == {"removed": 1}
+    assert clear("?topic_filter=a/%23").json == {"removed": 0}
+    assert clear("?topic_filter=%24SYS/%23").json == {"removed": 0}, "they belong to the broker"
+    assert [item["topic"] for item in site.get(f"{V1}/retained").json["items"]] == ["b"]
+    for wrong in ("", "?topic_filter=", "?topic_filter=%23/a"):
+        assert clear(wrong).status == 400
+    assert site.get("/api/v1/retained/b").status == 200
+
+
+def test_many_retained_messages_are_cleared_in_steps(site: Site) -> None:
+    def fill() -> None:
+        for number in range(2500):
+            site.server.publish(f"many/{number}", b"x", retain=True)
+
+    site.call(fill)
+    assert site.change("DELETE", f"{V1}/retained?topic_filter=many/%23").json == {"removed": 2500}
+    assert site.get(f"{V1}/retained").json["items"] == []

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from mqtt_ref.http import App, Guard, HttpError, HttpListener, Limits, Request, Response
+from mqtt_ref.http.channel import SPARE
 from tests.http.conftest import BEARER, JSON_BEARER, LOOPS, TOKEN, Site
 
 Serve = Callable[..., Site]
@@ -403,18 +404,49 @@ def test_a_client_that_asks_without_end_and_reads_nothing(serve: Serve, loop: st
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_more_connections_than_there_may_be(serve: Serve, loop: str, wait_until: Callable[..., object]) -> None:
+def test_requests_that_hang_do_not_take_the_place_of_others(
+    serve: Serve, loop: str, wait_until: Callable[..., object]
+) -> None:
+    """Above the limit the oldest incomplete request gives way, so that a whole one is answered at once."""
     site = limited(serve, loop, connections=3)
-    busy = [site.raw() for _ in range(3)]
-    for raw in busy:
+    slow = [site.raw() for _ in range(3)]
+    for raw in slow:
         raw.send("GET /hello")
-    wait_until(lambda: site.call(lambda: not any(channel.idle for channel in site.listener.channels)))
-    assert site.get("/hello").status == 503
-    for raw in busy:
+    wait_until(lambda: site.call(lambda: [channel.idle for channel in site.listener.channels]) == [False] * 3)
+    assert site.get("/hello").status == 200
+    gone = slow[0].answer()
+    assert (gone.status, gone.headers["connection"]) == (503, "close")
+    for raw in slow[1:]:
         raw.send(f" HTTP/1.1\r\n{HEAD}\r\n")
         assert raw.answer().status == 200
     assert site.get("/hello").status == 200, "one that was idle had to go"
+    for raw in slow:
+        raw.socket.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_health_is_told_while_all_connections_are_being_handled(
+    serve: Serve, loop: str, wait_until: Callable[..., object]
+) -> None:
+    site = limited(serve, loop, connections=3)
+    busy = [site.raw() for _ in range(3)]
     for raw in busy:
+        raw.send(f"GET /never HTTP/1.1\r\n{HEAD}\r\n")
+    wait_until(lambda: site.call(lambda: [channel.idle for channel in site.listener.channels]) == [False] * 3)
+    assert site.get("/openapi.json").status == 200, "a public route"
+    assert site.get("/hello").status == 503
+    for raw in busy:
+        raw.socket.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_connections_have_a_bound_however_many_come(serve: Serve, loop: str, wait_until: Callable[..., object]) -> None:
+    site = limited(serve, loop, connections=3)
+    raws = [site.raw() for _ in range(60)]
+    for at, raw in enumerate(raws):
+        raw.send(f"GET /never HTTP/1.1\r\n{HEAD}\r\n" if at % 2 else "G")
+    wait_until(lambda: len(site.listener.channels) <= 3 + SPARE, deadline=10)
+    for raw in raws:
         raw.socket.close()
 
 

@@ -67,7 +67,7 @@ def http(running: Any, path: str, method: str = "GET", token: str = "open sesame
 
 
 def test_users_and_topics_are_those_of_the_file(serve: Serve, tmp_path: Path) -> None:
-    running = run(serve, tmp_path, LISTENERS + LEDGER)
+    running = run(serve, tmp_path, LISTENERS + LEDGER, "-v")
     assert code(running) == 0x87
     assert code(running, "alice", "wrong") == 0x86
     with running.client() as client:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import socket
 import ssl
 import sys
@@ -95,8 +96,8 @@ def scene(
     (folder / "broker.yaml").write_text(CONFIG.format(tls=tls))
     (folder / "odd_hook.py").write_text(HOOK)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        command = [sys.executable, "-m", "mqtt_ref", "serve", "--config", str(folder / "broker.yaml")]
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        command = [sys.executable, "-m", "mqtt_ref", "serve", "-v", "--config", str(folder / "broker.yaml")]
         with serving_module(command, "") as running:
             running.out.wait("listening on ws:")
             made = Scene(running, authority)

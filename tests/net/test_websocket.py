@@ -413,13 +413,44 @@ def test_pages_of_this_machine(site: str, local: bool) -> None:
     ("data", "answer", "line"),
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", rb"HTTP/1\.1 426 ", "handshake is refused: missing Connection header"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", rb"HTTP/1\.1 405|^$", "handshake is refused"),
-        (b"GET nonsense\r\n\r\n", rb"^$|HTTP/1\.1 400", "handshake is refused: did not receive a valid HTTP request"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", rb"HTTP/1\.1 405(?s:.*)a GET, this is POST", "refused: .* a GET, this"),
+        (b"OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n", rb"HTTP/1\.1 405(?s:.*)\r\nAllow: GET\r\n", "this is OPTIONS"),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", rb"HTTP/1\.1 405(?s:.*)\r\n\r\n$", "this is HEAD"),
+        (
+            b"GET / HTTP/1.0\r\n\r\n",
+            rb"HTTP/1\.1 505(?s:.*)proxy_http_version 1\.1",
+            "needs HTTP/1.1, this is HTTP/1.0",
+        ),
+        (b"GET nonsense\r\n\r\n", rb"HTTP/1\.1 400", "handshake is refused: this is not HTTP/1.1"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", rb"HTTP/1\.1 400", "has no body"),
         (encode(5, Connect("plain")), rb"^$", "perhaps plain MQTT, came to a listener for WebSocket"),
         (b"\x16\x03\x01\x02\x00", rb"^$", "TLS came to a listener for WebSocket"),
-        (b"GET /" + b"x" * 20_000, rb"HTTP/1\.1 4|^$", "handshake is refused"),
+        (b"GET /" + b"x" * 40_000, rb"HTTP/1\.1 431", "headers have more than 32768 bytes"),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: " + b"x" * 9000 + b"\r\n\r\n",
+            rb"HTTP/1\.1 431",
+            "431|4096",
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\n" + b"Sec-WebSocket-Key: x\r\n" * 99 + b"\r\n",
+            rb"HTTP/1\.1 431",
+            "than 64 headers",
+        ),
     ],
-    ids=["browser", "post", "nonsense", "mqtt", "tls", "long"],
+    ids=[
+        "browser",
+        "post",
+        "options",
+        "head",
+        "1.0",
+        "nonsense",
+        "body",
+        "mqtt",
+        "tls",
+        "long",
+        "wide",
+        "many",
+    ],
 )
 def test_what_is_no_websocket_is_told_as_such(
     running: Callable[..., Any],
@@ -443,6 +474,42 @@ def test_what_is_no_websocket_is_told_as_such(
     said(line)
     with Ws(listener.urls[0]) as client:
         client.connect("goes on")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"Cookie: " + b"c" * 9000, b"\r\n".join(b"X-%d: y" % at for at in range(150)), b"X-Latin: \xe4"],
+    ids=["cookies", "150 headers", "latin"],
+)
+def test_headers_that_are_not_for_the_handshake_do_not_matter(
+    running: Callable[..., Any], listener: WebSocketListener, more: bytes
+) -> None:
+    running(listener)
+    with socket.create_connection(("127.0.0.1", listener.port), 10) as plain:
+        head, _, rest = HANDSHAKE.replace(b"GET /", b"GET /mqtt?token=" + b"t" * 9000).partition(b"\r\n")
+        for part in (
+            head,
+            b"\r\n",
+            more,
+            b"\r\n" + rest[:20],
+            rest[20:] + frame(0x82, encode(4, Connect("one", protocol_version=4))),
+        ):
+            plain.sendall(part)
+        got = b""
+        while b"\x20\x02\x00\x00" not in got:
+            part = plain.recv(1000)
+            assert part, got
+            got += part
+    assert got.startswith(b"HTTP/1.1 101 ")
+
+
+def test_the_limit_of_a_handshake_is_an_option(running: Callable[..., Any], said: Callable[..., str]) -> None:
+    listener = WebSocketListener(port=0, handshake_size=2000)
+    running(listener)
+    with socket.create_connection(("127.0.0.1", listener.port), 10) as plain:
+        plain.sendall(HANDSHAKE[:-2] + b"Cookie: " + b"c" * 2000 + b"\r\n\r\n")
+        assert plain.recv(1000).startswith(b"HTTP/1.1 431 ")
+    said("have more than 2000 bytes")
 
 
 HANDSHAKE = (

@@ -14,7 +14,6 @@ FIRST = ("MQTT5-3.1.0-1", "MQTT311-3.1.0-1")
 ONCE = ("X5-connect-once", "X311-connect-once")
 EMPTY = ("MQTT311-3.1.3-7",)
 LENGTH = ("X31-client-id-length",)
-ALONE = ("X31-password-without-user-name",)
 ASCII = ("X31-will-message-ascii",)
 USER_NAME = ("X31-user-name-length",)
 PASSWORD = ("X31-password-length",)
@@ -26,7 +25,7 @@ ADVISED = 12
 class Opening(Monitor):
     """Checks the first packet of a client, and the fields of its CONNECT."""
 
-    decides = (*FIRST, *ONCE, *EMPTY, *LENGTH, *ALONE, *ASCII, *USER_NAME, *PASSWORD, *PIPELINED)
+    decides = (*FIRST, *ONCE, *EMPTY, *LENGTH, *ASCII, *USER_NAME, *PASSWORD, *PIPELINED)
     idle = ("sent",)
 
     def sent(self, packet: Packet) -> None:
@@ -60,8 +59,6 @@ class Opening(Monitor):
         size = len(packet.client_id)
         if not 1 <= size <= 23:
             self.accuse(LENGTH, "a Client Identifier of 1 to 23 characters", f"{size} characters")
-        if packet.password is not None and packet.username is None:
-            self.accuse(ALONE, "a User Name with the Password", "a Password without User Name")
         if packet.will is not None and not packet.will.payload.isascii():
             self.accuse(ASCII, "a Will Message of 7-bit ASCII characters", f"{packet.will.payload[:40]!r}")
         if packet.username is not None and len(packet.username) > ADVISED:

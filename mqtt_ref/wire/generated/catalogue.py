@@ -249,7 +249,7 @@ PROPERTIES: Final = (
     ),
     PropertyRow(
         0x1C, "server_reference", "Server Reference", "utf8", "",
-        (("CONNACK", "server", "3.2.2.3.16", False), ("DISCONNECT", "server", "3.14.2.2.5", False)),
+        (("CONNACK", "server", "3.2.2.3.16", False), ("DISCONNECT", "both", "3.14.2.2.5", False)),
     ),
     PropertyRow(
         0x1F, "reason_string", "Reason String", "utf8", "",

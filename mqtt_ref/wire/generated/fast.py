@@ -92,7 +92,7 @@ AUTH_SERVER_CODES: Final = frozenset({0x00, 0x18})
 CONNACK_SERVER_CODES: Final = frozenset({0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F})
 CONNACK_V3_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x03, 0x04, 0x05})
 CONNACK_V4_CODES: Final = frozenset({0x00, 0x01, 0x02, 0x03, 0x04, 0x05})
-C_MQTT311_3_1_2_22: Final[Cites] = ("", "", "", "", "MQTT311-3.1.2-22", "")
+C_MQTT311_3_1_2_22: Final[Cites] = ("", "", "", "X31-password-without-user-name", "MQTT311-3.1.2-22", "")
 C_MQTT311_3_8_3_4: Final[Cites] = ("", "", "", "", "MQTT311-3.8.3-4", "")
 C_MQTT5_1_5_4_1: Final[Cites] = ("MQTT5-1.5.4-1", "", "", "X31-utf8-well-formed", "MQTT311-1.5.3-1", "MQTT5-1.5.4-1")
 C_MQTT5_1_5_4_2: Final[Cites] = ("MQTT5-1.5.4-2", "", "", "X31-utf8-no-null", "MQTT311-1.5.3-2", "MQTT5-1.5.4-2")
@@ -184,7 +184,6 @@ C_X5_RETAIN_AVAILABLE_ONCE: Final[Cites] = ("X5-retain_available-once", "", "", 
 C_X5_RETAIN_AVAILABLE_RANGE: Final[Cites] = ("X5-retain_available-range", "", "", "", "", "X5-retain_available-range")
 C_X5_SERVER_KEEP_ALIVE_ONCE: Final[Cites] = ("X5-server_keep_alive-once", "", "", "", "", "X5-server_keep_alive-once")
 C_X5_SERVER_REFERENCE_ONCE: Final[Cites] = ("X5-server_reference-once", "", "", "", "", "X5-server_reference-once")
-C_X5_SERVER_REFERENCE_PLACEMENT: Final[Cites] = ("X5-server_reference-placement", "", "", "", "", "X5-server_reference-placement")
 C_X5_SESSION_EXPIRY_INTERVAL_ONCE: Final[Cites] = ("X5-session_expiry_interval-once", "", "", "", "", "X5-session_expiry_interval-once")
 C_X5_SHARED_SUBSCRIPTION_AVAILABLE_ONCE: Final[Cites] = ("X5-shared_subscription_available-once", "", "", "", "", "X5-shared_subscription_available-once")
 C_X5_SHARED_SUBSCRIPTION_AVAILABLE_RANGE: Final[Cites] = ("X5-shared_subscription_available-range", "", "", "", "", "X5-shared_subscription_available-range")
@@ -1526,8 +1525,6 @@ def _disconnect_properties(
                 pos += 4
                 identifier = data[pos] if pos < end else 0
             if identifier == 0x1C:  # Server Reference
-                if sender != SERVER:
-                    return broken(C_X5_SERVER_REFERENCE_PLACEMENT, 0x81, 14, pos - start, version, sender, "properties.server_reference")
                 if out.server_reference is not None:
                     return broken(C_X5_SERVER_REFERENCE_ONCE, 0x82, 14, pos - start, version, sender, "properties.server_reference")
                 pos += 1
@@ -1876,7 +1873,7 @@ def _connect(
         return broken(C_MQTT5_3_1_2_11, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
     if version != 3 and not will_flag and will_retain:
         return broken(C_MQTT5_3_1_2_13, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
-    if version == 4 and password_flag and not username_flag:
+    if version != 5 and password_flag and not username_flag:
         return broken(C_MQTT311_3_1_2_22, 0x82, 1, pos - 1 - start, version, sender, "connect_flags")
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, pos - start, version, sender, "keep_alive")
@@ -3120,6 +3117,8 @@ def encode_publish(
 
 def _encode_publish(version: int, packet: Publish) -> bytes:
     """Encode a PUBLISH (section 3.3). Its values alone decide the bytes, not the bytes received."""
+    if packet.qos and not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     return encode_publish(
         version,
         packet.topic.encode(),
@@ -3135,6 +3134,8 @@ def _encode_publish(version: int, packet: Publish) -> bytes:
 def _encode_puback(version: int, packet: Puback) -> bytes:
     """Encode PUBACK (section 3.4)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
         out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3147,6 +3148,8 @@ def _encode_puback(version: int, packet: Puback) -> bytes:
 def _encode_pubrec(version: int, packet: Pubrec) -> bytes:
     """Encode PUBREC (section 3.5)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
         out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3159,6 +3162,8 @@ def _encode_pubrec(version: int, packet: Pubrec) -> bytes:
 def _encode_pubrel(version: int, packet: Pubrel) -> bytes:
     """Encode PUBREL (section 3.6)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
         out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3171,6 +3176,8 @@ def _encode_pubrel(version: int, packet: Pubrel) -> bytes:
 def _encode_pubcomp(version: int, packet: Pubcomp) -> bytes:
     """Encode PUBCOMP (section 3.7)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
         out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3183,6 +3190,8 @@ def _encode_pubcomp(version: int, packet: Pubcomp) -> bytes:
 def _encode_subscribe(version: int, packet: Subscribe) -> bytes:
     """Encode SUBSCRIBE (section 3.8)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
         out.append(_put_subscribe_properties(packet.properties))
@@ -3199,6 +3208,8 @@ def _encode_subscribe(version: int, packet: Subscribe) -> bytes:
 def _encode_suback(version: int, packet: Suback) -> bytes:
     """Encode SUBACK (section 3.9)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
         out.append(_put_suback_properties(packet.properties))
@@ -3210,6 +3221,8 @@ def _encode_suback(version: int, packet: Suback) -> bytes:
 def _encode_unsubscribe(version: int, packet: Unsubscribe) -> bytes:
     """Encode UNSUBSCRIBE (section 3.10)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
         out.append(_put_unsubscribe_properties(packet.properties))
@@ -3222,6 +3235,8 @@ def _encode_unsubscribe(version: int, packet: Unsubscribe) -> bytes:
 def _encode_unsuback(version: int, packet: Unsuback) -> bytes:
     """Encode UNSUBACK (section 3.11)."""
     out: list[bytes] = []
+    if not 0 < packet.packet_id < 65_536:
+        raise _no_identifier(packet.packet_id)
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
         out.append(_put_unsuback_properties(packet.properties))
@@ -3277,44 +3292,52 @@ def _binary(value: bytes) -> bytes:
     return len(value).to_bytes(2, "big") + value
 
 
+def _no_identifier(value: int) -> ValueError:
+    return ValueError(f"a Packet Identifier is 1 to 65,535, not {value}")
+
+
 def encode(version: int, packet: Packet) -> bytes:
     """Return the bytes of a packet in `version` (3, 4, 5).
 
     Fields that the version does not have are left out.
 
     Raises:
-        ValueError: a value does not fit its wire type, or the version has no such packet.
+        ValueError: a value does not fit its wire type, a Packet Identifier is 0, or the version lacks
+            the packet.
     """
-    if isinstance(packet, Publish):
-        return _encode_publish(version, packet)
-    if isinstance(packet, Puback):
-        return _encode_puback(version, packet)
-    if isinstance(packet, Pingreq):
-        return _encode_pingreq(version, packet)
-    if isinstance(packet, Pubrec):
-        return _encode_pubrec(version, packet)
-    if isinstance(packet, Pubrel):
-        return _encode_pubrel(version, packet)
-    if isinstance(packet, Pubcomp):
-        return _encode_pubcomp(version, packet)
-    if isinstance(packet, Connect):
-        return _encode_connect(version, packet)
-    if isinstance(packet, Connack):
-        return _encode_connack(version, packet)
-    if isinstance(packet, Subscribe):
-        return _encode_subscribe(version, packet)
-    if isinstance(packet, Suback):
-        return _encode_suback(version, packet)
-    if isinstance(packet, Unsubscribe):
-        return _encode_unsubscribe(version, packet)
-    if isinstance(packet, Unsuback):
-        return _encode_unsuback(version, packet)
-    if isinstance(packet, Pingresp):
-        return _encode_pingresp(version, packet)
-    if isinstance(packet, Disconnect):
-        return _encode_disconnect(version, packet)
-    if isinstance(packet, Auth):
-        return _encode_auth(version, packet)
+    try:
+        if isinstance(packet, Publish):
+            return _encode_publish(version, packet)
+        if isinstance(packet, Puback):
+            return _encode_puback(version, packet)
+        if isinstance(packet, Pingreq):
+            return _encode_pingreq(version, packet)
+        if isinstance(packet, Pubrec):
+            return _encode_pubrec(version, packet)
+        if isinstance(packet, Pubrel):
+            return _encode_pubrel(version, packet)
+        if isinstance(packet, Pubcomp):
+            return _encode_pubcomp(version, packet)
+        if isinstance(packet, Connect):
+            return _encode_connect(version, packet)
+        if isinstance(packet, Connack):
+            return _encode_connack(version, packet)
+        if isinstance(packet, Subscribe):
+            return _encode_subscribe(version, packet)
+        if isinstance(packet, Suback):
+            return _encode_suback(version, packet)
+        if isinstance(packet, Unsubscribe):
+            return _encode_unsubscribe(version, packet)
+        if isinstance(packet, Unsuback):
+            return _encode_unsuback(version, packet)
+        if isinstance(packet, Pingresp):
+            return _encode_pingresp(version, packet)
+        if isinstance(packet, Disconnect):
+            return _encode_disconnect(version, packet)
+        if isinstance(packet, Auth):
+            return _encode_auth(version, packet)
+    except OverflowError as error:
+        raise ValueError(f"a number in {packet!r} does not fit its field") from error
     raise ValueError(f"not a packet: {packet!r}")
 
 

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from mqtt_ref.wire.primitives import read_vbi
+from mqtt_ref.wire.replacing import replaced
 
 __all__ = [
     "PACKET_NAMES",
@@ -137,6 +138,14 @@ class ConnectProperties:
             parts.append(f"maximum_packet_size={self.maximum_packet_size!r}")
         return "ConnectProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> ConnectProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return ConnectProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> ConnectProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return ConnectProperties, (
             self.session_expiry_interval,
@@ -224,6 +233,14 @@ class WillProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "WillProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> WillProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return WillProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> WillProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return WillProperties, (
@@ -381,6 +398,14 @@ class ConnackProperties:
             parts.append(f"shared_subscription_available={self.shared_subscription_available!r}")
         return "ConnackProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> ConnackProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return ConnackProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> ConnackProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return ConnackProperties, (
             self.session_expiry_interval,
@@ -484,6 +509,14 @@ class PublishProperties:
             parts.append(f"user_property={self.user_property!r}")
         return "PublishProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> PublishProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return PublishProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> PublishProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return PublishProperties, (
             self.payload_format_indicator,
@@ -530,6 +563,14 @@ class PubackProperties:
             parts.append(f"user_property={self.user_property!r}")
         return "PubackProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> PubackProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return PubackProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> PubackProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return PubackProperties, (self.reason_string, self.user_property)
 
@@ -566,6 +607,14 @@ class PubrecProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "PubrecProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> PubrecProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return PubrecProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> PubrecProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return PubrecProperties, (self.reason_string, self.user_property)
@@ -604,6 +653,14 @@ class PubrelProperties:
             parts.append(f"user_property={self.user_property!r}")
         return "PubrelProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> PubrelProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return PubrelProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> PubrelProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return PubrelProperties, (self.reason_string, self.user_property)
 
@@ -640,6 +697,14 @@ class PubcompProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "PubcompProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> PubcompProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return PubcompProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> PubcompProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return PubcompProperties, (self.reason_string, self.user_property)
@@ -678,6 +743,14 @@ class SubscribeProperties:
             parts.append(f"user_property={self.user_property!r}")
         return "SubscribeProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> SubscribeProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return SubscribeProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> SubscribeProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return SubscribeProperties, (self.subscription_identifier, self.user_property)
 
@@ -715,6 +788,14 @@ class SubackProperties:
             parts.append(f"user_property={self.user_property!r}")
         return "SubackProperties(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> SubackProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return SubackProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> SubackProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return SubackProperties, (self.reason_string, self.user_property)
 
@@ -744,6 +825,14 @@ class UnsubscribeProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "UnsubscribeProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> UnsubscribeProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return UnsubscribeProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> UnsubscribeProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return UnsubscribeProperties, (self.user_property,)
@@ -781,6 +870,14 @@ class UnsubackProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "UnsubackProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> UnsubackProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return UnsubackProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> UnsubackProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return UnsubackProperties, (self.reason_string, self.user_property)
@@ -838,6 +935,14 @@ class DisconnectProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "DisconnectProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> DisconnectProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return DisconnectProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> DisconnectProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return DisconnectProperties, (
@@ -900,6 +1005,14 @@ class AuthProperties:
         if self.user_property:
             parts.append(f"user_property={self.user_property!r}")
         return "AuthProperties(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> AuthProperties:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return AuthProperties(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> AuthProperties:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return AuthProperties, (
@@ -1055,6 +1168,14 @@ class Will:
             parts.append(f"properties={self.properties!r}")
         return "Will(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Will:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Will(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Will:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Will, (self.topic, self.payload, self.qos, self.retain, self.properties)
 
@@ -1140,6 +1261,14 @@ class Connect:
             parts.append(f"properties={self.properties!r}")
         return "Connect(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Connect:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Connect(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Connect:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Connect, (
             self.client_id,
@@ -1191,6 +1320,14 @@ class Connack:
         if self.properties is not None:
             parts.append(f"properties={self.properties!r}")
         return "Connack(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> Connack:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Connack(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Connack:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Connack, (self.reason_code, self.session_present, self.properties)
@@ -1306,6 +1443,19 @@ class Publish:
             parts.append(f"properties={properties!r}")
         return "Publish(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Publish:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        if "properties" not in changes:
+            made = Publish(*replaced(self, {**changes, "properties": None}))
+            made._block = self._block
+            made._given = None if self._given is None else self._given.replace()
+            return made
+        return Publish(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Publish:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Publish, (self.topic, self.payload, self.qos, self.retain, self.dup, self.packet_id, self.properties)
 
@@ -1347,6 +1497,14 @@ class Puback:
         if self.properties is not None:
             parts.append(f"properties={self.properties!r}")
         return "Puback(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> Puback:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Puback(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Puback:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Puback, (self.packet_id, self.reason_code, self.properties)
@@ -1390,6 +1548,14 @@ class Pubrec:
             parts.append(f"properties={self.properties!r}")
         return "Pubrec(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Pubrec:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Pubrec(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Pubrec:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Pubrec, (self.packet_id, self.reason_code, self.properties)
 
@@ -1432,6 +1598,14 @@ class Pubrel:
             parts.append(f"properties={self.properties!r}")
         return "Pubrel(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Pubrel:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Pubrel(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Pubrel:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Pubrel, (self.packet_id, self.reason_code, self.properties)
 
@@ -1473,6 +1647,14 @@ class Pubcomp:
         if self.properties is not None:
             parts.append(f"properties={self.properties!r}")
         return "Pubcomp(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> Pubcomp:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Pubcomp(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Pubcomp:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Pubcomp, (self.packet_id, self.reason_code, self.properties)
@@ -1537,6 +1719,14 @@ class Subscription:
             parts.append(f"retain_handling={self.retain_handling!r}")
         return "Subscription(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Subscription:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Subscription(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Subscription:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Subscription, (
             self.topic_filter,
@@ -1584,6 +1774,14 @@ class Subscribe:
             parts.append(f"properties={self.properties!r}")
         return "Subscribe(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Subscribe:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Subscribe(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Subscribe:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Subscribe, (self.packet_id, self.subscriptions, self.properties)
 
@@ -1625,6 +1823,14 @@ class Suback:
             parts.append(f"properties={self.properties!r}")
         return "Suback(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Suback:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Suback(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Suback:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Suback, (self.packet_id, self.reason_codes, self.properties)
 
@@ -1665,6 +1871,14 @@ class Unsubscribe:
         if self.properties is not None:
             parts.append(f"properties={self.properties!r}")
         return "Unsubscribe(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> Unsubscribe:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Unsubscribe(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Unsubscribe:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Unsubscribe, (self.packet_id, self.topic_filters, self.properties)
@@ -1708,6 +1922,14 @@ class Unsuback:
             parts.append(f"properties={self.properties!r}")
         return "Unsuback(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Unsuback:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Unsuback(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Unsuback:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Unsuback, (self.packet_id, self.reason_codes, self.properties)
 
@@ -1730,6 +1952,14 @@ class Pingreq:
     def __repr__(self) -> str:
         return "Pingreq()"
 
+    def replace(self, **changes: Any) -> Pingreq:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Pingreq(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Pingreq:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Pingreq, ()
 
@@ -1751,6 +1981,14 @@ class Pingresp:
 
     def __repr__(self) -> str:
         return "Pingresp()"
+
+    def replace(self, **changes: Any) -> Pingresp:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Pingresp(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Pingresp:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Pingresp, ()
@@ -1790,6 +2028,14 @@ class Disconnect:
             parts.append(f"properties={self.properties!r}")
         return "Disconnect(" + ", ".join(parts) + ")"
 
+    def replace(self, **changes: Any) -> Disconnect:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Disconnect(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Disconnect:
+        """For `copy.replace`."""
+        return self.replace(**changes)
+
     def __reduce__(self) -> tuple[object, ...]:
         return Disconnect, (self.reason_code, self.properties)
 
@@ -1827,6 +2073,14 @@ class Auth:
         if self.properties is not None:
             parts.append(f"properties={self.properties!r}")
         return "Auth(" + ", ".join(parts) + ")"
+
+    def replace(self, **changes: Any) -> Auth:
+        """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
+        return Auth(*replaced(self, changes))
+
+    def __replace__(self, **changes: Any) -> Auth:
+        """For `copy.replace`."""
+        return self.replace(**changes)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Auth, (self.reason_code, self.properties)

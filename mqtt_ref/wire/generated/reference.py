@@ -586,7 +586,7 @@ UNSUBACK_SET = PropertySet(UnsubackProperties, server=(REASON_STRING, USER_PROPE
 
 DISCONNECT_SET = PropertySet(
     DisconnectProperties,
-    client=(SESSION_EXPIRY_INTERVAL, REASON_STRING, USER_PROPERTY),
+    client=(SESSION_EXPIRY_INTERVAL, SERVER_REFERENCE, REASON_STRING, USER_PROPERTY),
     server=(SERVER_REFERENCE, REASON_STRING, USER_PROPERTY),
     many=(USER_PROPERTY,),
     elsewhere={(0x11, SERVER): Rule("MQTT5-3.14.2-2", "type", 0x82)},
@@ -1327,7 +1327,13 @@ CONNECT_V31 = Struct(
             "clean_start": (1, 1),
             "reserved": (0, 1),
         },
-        checks=(Check(lambda this: this.will_flag and this.will_qos == 3, Rule("X31-will-qos", "value", 0x81)),),
+        checks=(
+            Check(lambda this: this.will_flag and this.will_qos == 3, Rule("X31-will-qos", "value", 0x81)),
+            Check(
+                lambda this: this.password_flag and (not this.username_flag),
+                Rule("X31-password-without-user-name", "value", 0x82),
+            ),
+        ),
         truncated=TRUNCATED_V31,
     ),
     "keep_alive" / U16_V31,

@@ -478,7 +478,7 @@ ROWS: Final[tuple[tuple[str, int, str, str, str, int, str, str], ...]] = (
     ("X5-server-reference-list", 5, "must", "server", "4.11", 0, "The value of a Server Reference is a list whose entries are parted by spaces.", ""),
     ("X5-server_keep_alive-once", 5, "must", "server", "3.2.2.3.14", 1, "Server Keep Alive stands at most once in CONNACK.", ""),
     ("X5-server_keep_alive-placement", 5, "must", "both", "2.2.2.2", 1, "Server Keep Alive stands only in CONNACK, sent by the side that the table of properties names.", ""),
-    ("X5-server_reference-once", 5, "must", "server", "3.2.2.3.16", 1, "Server Reference stands at most once in CONNACK, DISCONNECT.", ""),
+    ("X5-server_reference-once", 5, "must", "both", "3.2.2.3.16", 1, "Server Reference stands at most once in CONNACK, DISCONNECT.", ""),
     ("X5-server_reference-placement", 5, "must", "both", "2.2.2.2", 1, "Server Reference stands only in CONNACK, DISCONNECT, sent by the side that the table of properties names.", ""),
     ("X5-session-duration", 5, "must", "both", "4.1", 0, "A Session lasts as long as its latest Network Connection and then for the Session Expiry Interval.", ""),
     ("X5-session-expiry-absent-connack", 5, "must", "both", "3.2.2.3.2", 0, "When CONNACK has no Session Expiry Interval, that of the CONNECT is used.", ""),

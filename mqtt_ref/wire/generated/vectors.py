@@ -3076,11 +3076,14 @@ v31/client/CONNECT/connect_flags/00000100 | legal | 10 1b 00064d5149736470 03 04
 v31/client/CONNECT/connect_flags/00001000 | legal | 10 10 00064d5149736470 03 08 003c 00026331
 v31/client/CONNECT/connect_flags/00010000 | legal | 10 10 00064d5149736470 03 10 003c 00026331
 v31/client/CONNECT/connect_flags/00100000 | legal | 10 10 00064d5149736470 03 20 003c 00026331
-v31/client/CONNECT/connect_flags/01000000 | legal | 10 16 00064d5149736470 03 40 003c 00026331 000464617461
 v31/client/CONNECT/connect_flags/10000000 | legal | 10 16 00064d5149736470 03 80 003c 00026331 000475736572
 v31/client/CONNECT/connect_flags/11111011 | legal | 10 1c 00064d5149736470 03 fb 003c 00026331 000475736572 000464617461
 v31/client/CONNECT/connect_flags/00011100 | bits | 10 10 00064d5149736470 03 1c 003c 00026331 | X31-will-qos | 81 11 connect_flags
 v31/client/CONNECT/connect_flags/11111111 | bits | 10 10 00064d5149736470 03 ff 003c 00026331 | X31-will-qos | 81 11 connect_flags
+v31/client/CONNECT/connect_flags/01000000 | bits | 10 10 00064d5149736470 03 40 003c 00026331 | X31-password-without-user-name | 82 11 connect_flags
+v31/client/CONNECT/connect_flags/01111011 | bits | 10 10 00064d5149736470 03 7b 003c 00026331 | X31-password-without-user-name | 82 11 connect_flags
+v31/client/CONNECT/connect_flags/01011100 | bits | 10 10 00064d5149736470 03 5c 003c 00026331 | X31-will-qos | 81 11 connect_flags
+v31/client/CONNECT/connect_flags/01111111 | bits | 10 10 00064d5149736470 03 7f 003c 00026331 | X31-will-qos | 81 11 connect_flags
 v31/client/CONNECT/client_id/utf8-continuation-618062 | utf8-continuation | 10 28 00064d5149736470 03 ee 003c 0003618062 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
 v31/client/CONNECT/client_id/utf8-continuation-61bf62 | utf8-continuation | 10 28 00064d5149736470 03 ee 003c 000361bf62 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
 v31/client/CONNECT/client_id/utf8-overlong-2-61c08062 | utf8-overlong-2 | 10 29 00064d5149736470 03 ee 003c 000461c08062 0003772f74 000464617461 000475736572 000464617461 | X31-utf8-well-formed | 81 17 client_id
@@ -3242,19 +3245,6 @@ v31/client/CONNECT/username/username-alone-cut-at-18 | truncation | 10 12 00064d
 v31/client/CONNECT/username/username-alone-cut-at-19 | truncation | 10 13 00064d5149736470 03 82 003c 00026331 000475 | X31-field-truncated | 81 19 username
 v31/client/CONNECT/username/username-alone-cut-at-20 | truncation | 10 14 00064d5149736470 03 82 003c 00026331 00047573 | X31-field-truncated | 81 19 username
 v31/client/CONNECT/username/username-alone-cut-at-21 | truncation | 10 15 00064d5149736470 03 82 003c 00026331 0004757365 | X31-field-truncated | 81 19 username
-v31/client/CONNECT/password-alone | legal | 10 16 00064d5149736470 03 42 003c 00026331 000464617461
-v31/client/CONNECT/keep_alive/password-alone-cut-at-10 | truncation | 10 0a 00064d5149736470 03 42 | X31-field-truncated | 81 12 keep_alive
-v31/client/CONNECT/keep_alive/password-alone-cut-at-11 | truncation | 10 0b 00064d5149736470 03 42 00 | X31-field-truncated | 81 12 keep_alive
-v31/client/CONNECT/client_id/password-alone-cut-at-12 | truncation | 10 0c 00064d5149736470 03 42 003c | X31-field-truncated | 81 14 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-13 | truncation | 10 0d 00064d5149736470 03 42 003c 00 | X31-field-truncated | 81 14 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-14 | truncation | 10 0e 00064d5149736470 03 42 003c 0002 | X31-field-truncated | 81 15 client_id
-v31/client/CONNECT/client_id/password-alone-cut-at-15 | truncation | 10 0f 00064d5149736470 03 42 003c 000263 | X31-field-truncated | 81 15 client_id
-v31/client/CONNECT/password-alone-ends-before-password | legal | 10 10 00064d5149736470 03 42 003c 00026331
-v31/client/CONNECT/password/password-alone-cut-at-17 | truncation | 10 11 00064d5149736470 03 42 003c 00026331 00 | X31-field-truncated | 81 18 password
-v31/client/CONNECT/password/password-alone-cut-at-18 | truncation | 10 12 00064d5149736470 03 42 003c 00026331 0004 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-19 | truncation | 10 13 00064d5149736470 03 42 003c 00026331 000464 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-20 | truncation | 10 14 00064d5149736470 03 42 003c 00026331 00046461 | X31-field-truncated | 81 19 password
-v31/client/CONNECT/password/password-alone-cut-at-21 | truncation | 10 15 00064d5149736470 03 42 003c 00026331 0004646174 | X31-field-truncated | 81 19 password
 v31/client/CONNECT/will-alone | legal | 10 1b 00064d5149736470 03 06 003c 00026331 0003772f74 000464617461
 v31/client/CONNECT/keep_alive/will-alone-cut-at-10 | truncation | 10 0a 00064d5149736470 03 06 | X31-field-truncated | 81 12 keep_alive
 v31/client/CONNECT/keep_alive/will-alone-cut-at-11 | truncation | 10 0b 00064d5149736470 03 06 00 | X31-field-truncated | 81 12 keep_alive
@@ -9945,66 +9935,76 @@ v31/server/PINGRESP/of-maximum-size | legal | d0 00 | 2
 v31/server/PINGRESP/full-and-00 | trailing | d0 01 00 | X31-trailing-bytes | 81 2
 v31/server/PINGRESP/full-and-ffff | trailing | d0 02 ffff | X31-trailing-bytes | 81 2
 v31/server/PINGRESP/full-and-000161 | trailing | d0 03 000161 | X31-trailing-bytes | 81 2
-v5/client/DISCONNECT/full | legal | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176
+v5/client/DISCONNECT/full | legal | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176
 v5/client/DISCONNECT/remaining_length-ffffffff7f | vbi-long | e0 ffffffff7f | X5-vbi-four-bytes | 81 4 remaining_length
 v5/client/DISCONNECT/remaining_length-8080808000 | vbi-long | e0 8080808000 | X5-vbi-four-bytes | 81 4 remaining_length
 v5/client/DISCONNECT/remaining_length-ffffffff | vbi-long | e0 ffffffff | X5-vbi-four-bytes | 81 4 remaining_length
 v5/client/DISCONNECT/remaining_length-2-bytes | vbi-minimal | e0 8200 00 00 | MQTT5-1.5.5-1 | 81 2 remaining_length
 v5/client/DISCONNECT/remaining_length-3-bytes | vbi-minimal | e0 828000 00 00 | MQTT5-1.5.5-1 | 81 3 remaining_length
 v5/client/DISCONNECT/remaining_length-4-bytes | vbi-minimal | e0 82808000 00 00 | MQTT5-1.5.5-1 | 81 4 remaining_length
-v5/client/DISCONNECT/of-maximum-size | legal | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 | 30
-v5/client/DISCONNECT/too-large | packet-too-large | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.2.2-15 | 95 1 remaining_length | maximum=29
+v5/client/DISCONNECT/of-maximum-size | legal | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | 37
+v5/client/DISCONNECT/too-large | packet-too-large | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.2.2-15 | 95 1 remaining_length | maximum=36
 v5/client/DISCONNECT/full-ends-before-reason_code | legal | e0 00
 v5/client/DISCONNECT/full-ends-before-properties | legal | e0 01 00
-v5/client/DISCONNECT/properties/full-cut-at-2 | property-length | e0 02 00 1a | X5-field-truncated | 81 3 properties
-v5/client/DISCONNECT/properties/full-cut-at-3 | property-length | e0 03 00 1a 11 | X5-field-truncated | 81 3 properties
-v5/client/DISCONNECT/properties/full-cut-at-27 | property-length | e0 1b 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 0001 | X5-field-truncated | 81 3 properties
+v5/client/DISCONNECT/properties/full-cut-at-2 | property-length | e0 02 00 21 | X5-field-truncated | 81 3 properties
+v5/client/DISCONNECT/properties/full-cut-at-3 | property-length | e0 03 00 21 11 | X5-field-truncated | 81 3 properties
+v5/client/DISCONNECT/properties/full-cut-at-34 | property-length | e0 22 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 0001 | X5-field-truncated | 81 3 properties
 v5/client/DISCONNECT/properties.session_expiry_interval/full-section-cut-at-1 | property-crossing | e0 03 00 01 11 | X5-field-truncated | 81 5 properties.session_expiry_interval
 v5/client/DISCONNECT/properties.session_expiry_interval/full-section-cut-at-2 | property-crossing | e0 04 00 02 11 00 | X5-field-truncated | 81 5 properties.session_expiry_interval
 v5/client/DISCONNECT/properties.session_expiry_interval/full-section-cut-at-3 | property-crossing | e0 05 00 03 11 0000 | X5-field-truncated | 81 5 properties.session_expiry_interval
 v5/client/DISCONNECT/properties.session_expiry_interval/full-section-cut-at-4 | property-crossing | e0 06 00 04 11 000000 | X5-field-truncated | 81 5 properties.session_expiry_interval
-v5/client/DISCONNECT/full-section-ends-before-properties.reason_string | legal | e0 07 00 05 11 0000000a
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-6 | property-crossing | e0 08 00 06 11 0000000a 1f | X5-field-truncated | 81 10 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-7 | property-crossing | e0 09 00 07 11 0000000a 1f 00 | X5-field-truncated | 81 10 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-8 | property-crossing | e0 0a 00 08 11 0000000a 1f 0004 | X5-field-truncated | 81 11 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-9 | property-crossing | e0 0b 00 09 11 0000000a 1f 000474 | X5-field-truncated | 81 11 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-10 | property-crossing | e0 0c 00 0a 11 0000000a 1f 00047465 | X5-field-truncated | 81 11 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-11 | property-crossing | e0 0d 00 0b 11 0000000a 1f 0004746578 | X5-field-truncated | 81 11 properties.reason_string
-v5/client/DISCONNECT/full-section-ends-before-properties.user_property | legal | e0 0e 00 0c 11 0000000a 1f 000474657874
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-13 | property-crossing | e0 0f 00 0d 11 0000000a 1f 000474657874 26 | X5-field-truncated | 81 17 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-14 | property-crossing | e0 10 00 0e 11 0000000a 1f 000474657874 26 00 | X5-field-truncated | 81 17 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-15 | property-crossing | e0 11 00 0f 11 0000000a 1f 000474657874 26 0001 | X5-field-truncated | 81 18 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-16 | property-crossing | e0 12 00 10 11 0000000a 1f 000474657874 26 00016b | X5-field-truncated | 81 20 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-17 | property-crossing | e0 13 00 11 11 0000000a 1f 000474657874 26 00016b 00 | X5-field-truncated | 81 20 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-18 | property-crossing | e0 14 00 12 11 0000000a 1f 000474657874 26 00016b 0001 | X5-field-truncated | 81 21 properties.user_property
-v5/client/DISCONNECT/full-section-ends-before-properties.user_property-2 | legal | e0 15 00 13 11 0000000a 1f 000474657874 26 00016b 000176
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-20 | property-crossing | e0 16 00 14 11 0000000a 1f 000474657874 26 00016b 000176 26 | X5-field-truncated | 81 24 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-21 | property-crossing | e0 17 00 15 11 0000000a 1f 000474657874 26 00016b 000176 26 00 | X5-field-truncated | 81 24 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-22 | property-crossing | e0 18 00 16 11 0000000a 1f 000474657874 26 00016b 000176 26 0001 | X5-field-truncated | 81 25 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-23 | property-crossing | e0 19 00 17 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b | X5-field-truncated | 81 27 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-24 | property-crossing | e0 1a 00 18 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 00 | X5-field-truncated | 81 27 properties.user_property
-v5/client/DISCONNECT/properties.user_property/full-section-cut-at-25 | property-crossing | e0 1b 00 19 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 0001 | X5-field-truncated | 81 28 properties.user_property
-v5/client/DISCONNECT/full-and-00 | trailing | e0 1d 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 00 | X5-trailing-bytes | 81 30
-v5/client/DISCONNECT/full-and-ffff | trailing | e0 1e 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 ffff | X5-trailing-bytes | 81 30
-v5/client/DISCONNECT/full-and-000161 | trailing | e0 1f 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 000161 | X5-trailing-bytes | 81 30
+v5/client/DISCONNECT/full-section-ends-before-properties.server_reference | legal | e0 07 00 05 11 0000000a
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-6 | property-crossing | e0 08 00 06 11 0000000a 1c | X5-field-truncated | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-7 | property-crossing | e0 09 00 07 11 0000000a 1c 00 | X5-field-truncated | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-8 | property-crossing | e0 0a 00 08 11 0000000a 1c 0004 | X5-field-truncated | 81 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-9 | property-crossing | e0 0b 00 09 11 0000000a 1c 000474 | X5-field-truncated | 81 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-10 | property-crossing | e0 0c 00 0a 11 0000000a 1c 00047465 | X5-field-truncated | 81 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/full-section-cut-at-11 | property-crossing | e0 0d 00 0b 11 0000000a 1c 0004746578 | X5-field-truncated | 81 11 properties.server_reference
+v5/client/DISCONNECT/full-section-ends-before-properties.reason_string | legal | e0 0e 00 0c 11 0000000a 1c 000474657874
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-13 | property-crossing | e0 0f 00 0d 11 0000000a 1c 000474657874 1f | X5-field-truncated | 81 17 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-14 | property-crossing | e0 10 00 0e 11 0000000a 1c 000474657874 1f 00 | X5-field-truncated | 81 17 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-15 | property-crossing | e0 11 00 0f 11 0000000a 1c 000474657874 1f 0004 | X5-field-truncated | 81 18 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-16 | property-crossing | e0 12 00 10 11 0000000a 1c 000474657874 1f 000474 | X5-field-truncated | 81 18 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-17 | property-crossing | e0 13 00 11 11 0000000a 1c 000474657874 1f 00047465 | X5-field-truncated | 81 18 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/full-section-cut-at-18 | property-crossing | e0 14 00 12 11 0000000a 1c 000474657874 1f 0004746578 | X5-field-truncated | 81 18 properties.reason_string
+v5/client/DISCONNECT/full-section-ends-before-properties.user_property | legal | e0 15 00 13 11 0000000a 1c 000474657874 1f 000474657874
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-20 | property-crossing | e0 16 00 14 11 0000000a 1c 000474657874 1f 000474657874 26 | X5-field-truncated | 81 24 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-21 | property-crossing | e0 17 00 15 11 0000000a 1c 000474657874 1f 000474657874 26 00 | X5-field-truncated | 81 24 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-22 | property-crossing | e0 18 00 16 11 0000000a 1c 000474657874 1f 000474657874 26 0001 | X5-field-truncated | 81 25 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-23 | property-crossing | e0 19 00 17 11 0000000a 1c 000474657874 1f 000474657874 26 00016b | X5-field-truncated | 81 27 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-24 | property-crossing | e0 1a 00 18 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 00 | X5-field-truncated | 81 27 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-25 | property-crossing | e0 1b 00 19 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 0001 | X5-field-truncated | 81 28 properties.user_property
+v5/client/DISCONNECT/full-section-ends-before-properties.user_property-2 | legal | e0 1c 00 1a 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-27 | property-crossing | e0 1d 00 1b 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 | X5-field-truncated | 81 31 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-28 | property-crossing | e0 1e 00 1c 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00 | X5-field-truncated | 81 31 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-29 | property-crossing | e0 1f 00 1d 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 0001 | X5-field-truncated | 81 32 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-30 | property-crossing | e0 20 00 1e 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b | X5-field-truncated | 81 34 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-31 | property-crossing | e0 21 00 1f 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 00 | X5-field-truncated | 81 34 properties.user_property
+v5/client/DISCONNECT/properties.user_property/full-section-cut-at-32 | property-crossing | e0 22 00 20 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 0001 | X5-field-truncated | 81 35 properties.user_property
+v5/client/DISCONNECT/full-and-00 | trailing | e0 24 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 00 | X5-trailing-bytes | 81 37
+v5/client/DISCONNECT/full-and-ffff | trailing | e0 25 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 ffff | X5-trailing-bytes | 81 37
+v5/client/DISCONNECT/full-and-000161 | trailing | e0 26 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 000161 | X5-trailing-bytes | 81 37
 v5/client/DISCONNECT/plain-and-00 | trailing | e0 03 00 00 00 | X5-trailing-bytes | 81 4
 v5/client/DISCONNECT/plain-and-ffff | trailing | e0 04 00 00 ffff | X5-trailing-bytes | 81 4
 v5/client/DISCONNECT/plain-and-000161 | trailing | e0 05 00 00 000161 | X5-trailing-bytes | 81 4
-v5/client/DISCONNECT/properties.reason_string/length-0013 | string-length | e0 1c 00 1a 11 0000000a 1f 001374657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 11 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/length-0100 | string-length | e0 1c 00 1a 11 0000000a 1f 010074657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 10 properties.reason_string
-v5/client/DISCONNECT/properties.reason_string/length-ffff | string-length | e0 1c 00 1a 11 0000000a 1f ffff74657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 10 properties.reason_string
-v5/client/DISCONNECT/properties.user_property/length-000c | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 000c6b 000176 26 00016b 000176 | X5-field-truncated | 81 18 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0100 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 01006b 000176 26 00016b 000176 | X5-field-truncated | 81 17 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-ffff | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 ffff6b 000176 26 00016b 000176 | X5-field-truncated | 81 17 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0009 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000976 26 00016b 000176 | X5-field-truncated | 81 21 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0100-2 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 010076 26 00016b 000176 | X5-field-truncated | 81 20 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-ffff-2 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b ffff76 26 00016b 000176 | X5-field-truncated | 81 20 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0005 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00056b 000176 | X5-field-truncated | 81 25 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0100-3 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 01006b 000176 | X5-field-truncated | 81 24 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-ffff-3 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 ffff6b 000176 | X5-field-truncated | 81 24 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0002 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000276 | X5-field-truncated | 81 28 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-0100-4 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 010076 | X5-field-truncated | 81 27 properties.user_property
-v5/client/DISCONNECT/properties.user_property/length-ffff-4 | string-length | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b ffff76 | X5-field-truncated | 81 27 properties.user_property
+v5/client/DISCONNECT/properties.server_reference/length-001a | string-length | e0 23 00 21 11 0000000a 1c 001a74657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/length-0100 | string-length | e0 23 00 21 11 0000000a 1c 010074657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/length-ffff | string-length | e0 23 00 21 11 0000000a 1c ffff74657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.reason_string/length-0013 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 001374657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 18 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/length-0100 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 010074657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 17 properties.reason_string
+v5/client/DISCONNECT/properties.reason_string/length-ffff | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f ffff74657874 26 00016b 000176 26 00016b 000176 | X5-field-truncated | 81 17 properties.reason_string
+v5/client/DISCONNECT/properties.user_property/length-000c | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 000c6b 000176 26 00016b 000176 | X5-field-truncated | 81 25 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0100 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 01006b 000176 26 00016b 000176 | X5-field-truncated | 81 24 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-ffff | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 ffff6b 000176 26 00016b 000176 | X5-field-truncated | 81 24 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0009 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000976 26 00016b 000176 | X5-field-truncated | 81 28 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0100-2 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 010076 26 00016b 000176 | X5-field-truncated | 81 27 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-ffff-2 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b ffff76 26 00016b 000176 | X5-field-truncated | 81 27 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0005 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00056b 000176 | X5-field-truncated | 81 32 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0100-3 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 01006b 000176 | X5-field-truncated | 81 31 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-ffff-3 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 ffff6b 000176 | X5-field-truncated | 81 31 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0002 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000276 | X5-field-truncated | 81 35 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-0100-4 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 010076 | X5-field-truncated | 81 34 properties.user_property
+v5/client/DISCONNECT/properties.user_property/length-ffff-4 | string-length | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b ffff76 | X5-field-truncated | 81 34 properties.user_property
 v5/client/DISCONNECT/reason_code/01 | reason-code | e0 02 01 00 | MQTT5-3.14.2-1 | 82 2 reason_code
 v5/client/DISCONNECT/reason_code/02 | reason-code | e0 02 02 00 | MQTT5-3.14.2-1 | 82 2 reason_code
 v5/client/DISCONNECT/reason_code/03 | reason-code | e0 02 03 00 | MQTT5-3.14.2-1 | 82 2 reason_code
@@ -10071,7 +10071,43 @@ v5/client/DISCONNECT/properties.request_problem_information/misplaced | property
 v5/client/DISCONNECT/properties.will_delay_interval/misplaced | property-placement | e0 07 00 05 18 0000000a | X5-will_delay_interval-placement | 81 4 properties.will_delay_interval
 v5/client/DISCONNECT/properties.request_response_information/misplaced | property-placement | e0 04 00 02 19 01 | X5-request_response_information-placement | 81 4 properties.request_response_information
 v5/client/DISCONNECT/properties.response_information/misplaced | property-placement | e0 09 00 07 1a 000474657874 | X5-response_information-placement | 81 4 properties.response_information
-v5/client/DISCONNECT/properties.server_reference/misplaced | property-placement | e0 09 00 07 1c 000474657874 | X5-server_reference-placement | 81 4 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference | legal | e0 09 00 07 1c 000474657874
+v5/client/DISCONNECT/properties.server_reference/twice | property-twice | e0 10 00 0e 1c 000474657874 1c 000474657874 | X5-server_reference-once | 82 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/twice-apart | property-twice | e0 17 00 15 1c 000474657874 26 00016b 000176 1c 000474657874 | X5-server_reference-once | 82 18 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/0000 | legal | e0 05 00 03 1c 0000
+v5/client/DISCONNECT/properties.server_reference/utf8-continuation-618062 | utf8-continuation | e0 08 00 06 1c 0003618062 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-continuation-61bf62 | utf8-continuation | e0 08 00 06 1c 000361bf62 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-2-61c08062 | utf8-overlong-2 | e0 09 00 07 1c 000461c08062 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-2-61c1bf62 | utf8-overlong-2 | e0 09 00 07 1c 000461c1bf62 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-3-61e0808062 | utf8-overlong-3 | e0 0a 00 08 1c 000561e0808062 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-3-61e09fbf62 | utf8-overlong-3 | e0 0a 00 08 1c 000561e09fbf62 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-4-61f080808062 | utf8-overlong-4 | e0 0b 00 09 1c 000661f080808062 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-overlong-4-61f08fbfbf62 | utf8-overlong-4 | e0 0b 00 09 1c 000661f08fbfbf62 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-surrogate-61eda08062 | utf8-surrogate | e0 0a 00 08 1c 000561eda08062 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-surrogate-61edbfbf62 | utf8-surrogate | e0 0a 00 08 1c 000561edbfbf62 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-above-61f490808062 | utf8-above | e0 0b 00 09 1c 000661f490808062 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-lead-61f580808062 | utf8-lead | e0 0b 00 09 1c 000661f580808062 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-lead-61f88880808062 | utf8-lead | e0 0c 00 0a 1c 000761f88880808062 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-lead-61fe62 | utf8-lead | e0 08 00 06 1c 000361fe62 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-lead-61ff62 | utf8-lead | e0 08 00 06 1c 000361ff62 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61c32862 | utf8-broken | e0 09 00 07 1c 000461c32862 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61e228a162 | utf8-broken | e0 0a 00 08 1c 000561e228a162 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61e2822862 | utf8-broken | e0 0a 00 08 1c 000561e2822862 | MQTT5-1.5.4-1 | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61f0288cbc62 | utf8-broken | e0 0b 00 09 1c 000661f0288cbc62 | MQTT5-1.5.4-1 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61f09f28bc62 | utf8-broken | e0 0b 00 09 1c 000661f09f28bc62 | MQTT5-1.5.4-1 | 81 10 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-broken-61f09f922862 | utf8-broken | e0 0b 00 09 1c 000661f09f922862 | MQTT5-1.5.4-1 | 81 11 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61c3 | utf8-truncated | e0 07 00 05 1c 000261c3 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61e2 | utf8-truncated | e0 07 00 05 1c 000261e2 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61e282 | utf8-truncated | e0 08 00 06 1c 000361e282 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61f0 | utf8-truncated | e0 07 00 05 1c 000261f0 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61f09f | utf8-truncated | e0 08 00 06 1c 000361f09f | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61f09f92 | utf8-truncated | e0 09 00 07 1c 000461f09f92 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-truncated-61e080 | utf8-truncated | e0 08 00 06 1c 000361e080 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-null-610062 | utf8-null | e0 08 00 06 1c 0003610062 | MQTT5-1.5.4-2 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-null-00 | utf8-null | e0 06 00 04 1c 000100 | MQTT5-1.5.4-2 | 81 7 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-null-616200ff | utf8-null | e0 09 00 07 1c 0004616200ff | MQTT5-1.5.4-2 | 81 9 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-surrogate-eda0bdedb880 | utf8-surrogate | e0 0b 00 09 1c 0006eda0bdedb880 | MQTT5-1.5.4-1 | 81 8 properties.server_reference
+v5/client/DISCONNECT/properties.server_reference/utf8-order-ff00 | utf8-order | e0 07 00 05 1c 0002ff00 | MQTT5-1.5.4-1 | 81 7 properties.server_reference
 v5/client/DISCONNECT/properties.reason_string | legal | e0 09 00 07 1f 000474657874
 v5/client/DISCONNECT/properties.reason_string/twice | property-twice | e0 10 00 0e 1f 000474657874 1f 000474657874 | X5-reason_string-once | 82 11 properties.reason_string
 v5/client/DISCONNECT/properties.reason_string/twice-apart | property-twice | e0 17 00 15 1f 000474657874 26 00016b 000176 1f 000474657874 | X5-reason_string-once | 82 18 properties.reason_string
@@ -10238,17 +10274,19 @@ v5/client/DISCONNECT/properties/length-in-4-bytes | vbi-minimal | e0 05 00 80808
 v5/client/DISCONNECT/properties/length-cut-after-1 | vbi-cut | e0 02 00 80 | X5-field-truncated | 81 3 properties
 v5/client/DISCONNECT/properties/length-cut-after-2 | vbi-cut | e0 03 00 8080 | X5-field-truncated | 81 4 properties
 v5/client/DISCONNECT/properties/length-cut-after-3 | vbi-cut | e0 04 00 808080 | X5-field-truncated | 81 5 properties
-v5/client/DISCONNECT/properties/reversed | legal | e0 15 00 13 26 00016b 000176 1f 000474657874 11 0000000a
-v5/client/DISCONNECT/reason_code/before-properties.session_expiry_interval | order | e0 1c 7f 1a 7e 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.14.2-1 | 82 2 reason_code
-v5/client/DISCONNECT/properties.session_expiry_interval/before-properties.reason_string | order | e0 1c 00 1a 7e 0000000a 7e 000474657874 26 00016b 000176 26 00016b 000176 | X5-property-unknown | 81 4 properties
-v5/client/DISCONNECT/properties.reason_string/before-properties.reason_string | order | e0 1c 00 1a 11 0000000a 7e 0004746578ff 26 00016b 000176 26 00016b 000176 | X5-property-unknown | 81 9 properties
-v5/client/DISCONNECT/properties.reason_string/before-properties.user_property | order | e0 1c 00 1a 11 0000000a 1f 0004746578ff 7e 00016b 000176 26 00016b 000176 | MQTT5-1.5.4-1 | 81 15 properties.reason_string
-v5/client/DISCONNECT/properties.user_property/before-properties.user_property | order | e0 1c 00 1a 11 0000000a 1f 000474657874 7e 0001ff 000176 26 00016b 000176 | X5-property-unknown | 81 16 properties
-v5/client/DISCONNECT/properties.user_property/before-properties.user_property-2 | order | e0 1c 00 1a 11 0000000a 1f 000474657874 26 0001ff 0001ff 26 00016b 000176 | MQTT5-1.5.7-1 | 81 19 properties.user_property
-v5/client/DISCONNECT/properties.user_property/before-properties.user_property-3 | order | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 0001ff 7e 00016b 000176 | MQTT5-1.5.7-1 | 81 22 properties.user_property
-v5/client/DISCONNECT/properties.user_property/before-properties.user_property-4 | order | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 7e 0001ff 000176 | X5-property-unknown | 81 23 properties
-v5/client/DISCONNECT/properties.user_property/before-properties.user_property-5 | order | e0 1c 00 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 0001ff 0001ff | MQTT5-1.5.7-1 | 81 26 properties.user_property
-v5/client/DISCONNECT/flags/before-reason_code | order | ef 1c 7f 1a 11 0000000a 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.14.1-1 | 81 0 fixed_header
+v5/client/DISCONNECT/properties/reversed | legal | e0 1c 00 1a 26 00016b 000176 1f 000474657874 1c 000474657874 11 0000000a
+v5/client/DISCONNECT/reason_code/before-properties.session_expiry_interval | order | e0 23 7f 21 7e 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.14.2-1 | 82 2 reason_code
+v5/client/DISCONNECT/properties.session_expiry_interval/before-properties.server_reference | order | e0 23 00 21 7e 0000000a 7e 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | X5-property-unknown | 81 4 properties
+v5/client/DISCONNECT/properties.server_reference/before-properties.server_reference | order | e0 23 00 21 11 0000000a 7e 0004746578ff 1f 000474657874 26 00016b 000176 26 00016b 000176 | X5-property-unknown | 81 9 properties
+v5/client/DISCONNECT/properties.server_reference/before-properties.reason_string | order | e0 23 00 21 11 0000000a 1c 0004746578ff 7e 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-1.5.4-1 | 81 15 properties.server_reference
+v5/client/DISCONNECT/properties.reason_string/before-properties.reason_string | order | e0 23 00 21 11 0000000a 1c 000474657874 7e 0004746578ff 26 00016b 000176 26 00016b 000176 | X5-property-unknown | 81 16 properties
+v5/client/DISCONNECT/properties.reason_string/before-properties.user_property | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 0004746578ff 7e 00016b 000176 26 00016b 000176 | MQTT5-1.5.4-1 | 81 22 properties.reason_string
+v5/client/DISCONNECT/properties.user_property/before-properties.user_property | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 7e 0001ff 000176 26 00016b 000176 | X5-property-unknown | 81 23 properties
+v5/client/DISCONNECT/properties.user_property/before-properties.user_property-2 | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 0001ff 0001ff 26 00016b 000176 | MQTT5-1.5.7-1 | 81 26 properties.user_property
+v5/client/DISCONNECT/properties.user_property/before-properties.user_property-3 | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 0001ff 7e 00016b 000176 | MQTT5-1.5.7-1 | 81 29 properties.user_property
+v5/client/DISCONNECT/properties.user_property/before-properties.user_property-4 | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 7e 0001ff 000176 | X5-property-unknown | 81 30 properties
+v5/client/DISCONNECT/properties.user_property/before-properties.user_property-5 | order | e0 23 00 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 0001ff 0001ff | MQTT5-1.5.7-1 | 81 33 properties.user_property
+v5/client/DISCONNECT/flags/before-reason_code | order | ef 23 7f 21 11 0000000a 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176 | MQTT5-3.14.1-1 | 81 0 fixed_header
 v5/server/DISCONNECT/full | legal | e0 1e 00 1c 1c 000474657874 1f 000474657874 26 00016b 000176 26 00016b 000176
 v5/server/DISCONNECT/remaining_length-ffffffff7f | vbi-long | e0 ffffffff7f | X5-vbi-four-bytes | 81 4 remaining_length
 v5/server/DISCONNECT/remaining_length-8080808000 | vbi-long | e0 8080808000 | X5-vbi-four-bytes | 81 4 remaining_length
