@@ -24,6 +24,7 @@ __all__ = [
     "StoredMessage",
     "SubscriptionDelete",
     "SubscriptionPut",
+    "TotalsPut",
 ]
 
 
@@ -149,6 +150,12 @@ class RetainedDelete(NamedTuple):
     topic: str
 
 
+class TotalsPut(NamedTuple):
+    """The totals of `$SYS`, all of them, by the names of `Counters`."""
+
+    totals: tuple[tuple[str, int], ...]
+
+
 Record = (
     SessionPut
     | SessionDelete
@@ -162,14 +169,27 @@ Record = (
     | ReceivedDelete
     | RetainedPut
     | RetainedDelete
+    | TotalsPut
 )
 
 
 class Storage(Protocol):
     """Keeps what has to outlive the process. Its methods may block: a driver calls `commit` away from its loop."""
 
+    def open(self) -> None:
+        """Get ready; called before anything else, and again after `close`.
+
+        Raises:
+            OSError: it cannot be used; the text says why.
+        """
+        ...
+
     def load(self) -> Iterable[Record]:
-        """Everything that is kept, as `...Put` records: sessions first, queues and flights in their order."""
+        """Everything that is kept, as `...Put` records: each session before what belongs to it, in its order.
+
+        Raises:
+            OSError: it cannot be read as a whole.
+        """
         ...
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:

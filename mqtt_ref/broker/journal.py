@@ -23,6 +23,7 @@ from mqtt_ref.ports import (
     StoredMessage,
     SubscriptionDelete,
     SubscriptionPut,
+    TotalsPut,
 )
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Journal:
                 self._lost_topics[record.message.topic] = None
             elif isinstance(record, RetainedDelete):
                 self._lost_topics[record.topic] = None
-            else:
+            elif not isinstance(record, TotalsPut):
                 self._lost[record.client_id] = None
         connections = pending.pop(batch)
         for connection in connections:
