@@ -173,6 +173,10 @@ class Journal:
         """A topic has no retained message any more."""
         self._add(RetainedDelete(topic))
 
+    def totals(self) -> None:
+        """The totals of `$SYS` as they are now."""
+        self._add(TotalsPut(tuple(self._broker.counters.as_dict().items())))
+
     def _stored(self, message: Message) -> StoredMessage:
         """The message as it is stored; the same object for all sessions that it waits for."""
         stored = self._messages.get(message.ident)
@@ -200,6 +204,16 @@ class Journal:
     def under_way(self) -> int:
         """Batches that were handed to the store and are not answered."""
         return len(self._pending) - 1
+
+    @property
+    def owed(self) -> bool:
+        """Whether a failed batch has left something that the store has to be given anew."""
+        return bool(self._lost or self._lost_topics)
+
+    def retry(self) -> None:
+        """Put what a failed batch was about into the next batch."""
+        if self.owed and not self.under_way:
+            self._mend()
 
     def seal(self) -> None:
         """End the tick: hand the batch to the store if there is room, and hold back the output that waits for it.

@@ -418,7 +418,7 @@ class Router:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
 
     def _missed(self, topic: str) -> Subscribers:
-        """Subscribers a topic, or find the answer in the older half, and remember it."""
+        """Match a topic, or find the answer in the older half, and remember it."""
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
-__all__ = ["LevelTree"]
+__all__ = ["LevelTree", "Walk"]
 
 T = TypeVar("T")
 
 # Instead of a number of levels: no name, or every name, from here on.
 _NONE: Final = -1
 _ALL: Final = -2
+
+_STEP: Final = 64
+"""Nodes between two looks at whether a search takes too long."""
+_EVERY: Final = 1 << 60
+"""More nodes than there can be."""
 
 
 class _Node(Generic[T]):
@@ -87,10 +92,13 @@ class LevelTree(Generic[T]):
                     same += 1
                     i += 1
                 if same < len(parts):
-                    # The keys part inside the chain: a node comes between.
-                    child.rest = "/".join(parts[same + 1 :]) if same + 1 < len(parts) else None
-                    child = _Node("/".join(parts[:same]) if same else None, None, {parts[same]: child})
-                    below[level] = child
+                    # The keys part inside the chain. The node stays above, so that a `Walk` still finds both.
+                    lower = _Node(
+                        "/".join(parts[same + 1 :]) if same + 1 < len(parts) else None, child.value, child.below
+                    )
+                    child.rest = "/".join(parts[:same]) if same else None
+                    child.value = None
+                    child.below = {parts[same]: lower}
             node = child
         if node.value is None:
             self._count += 1
@@ -100,10 +108,8 @@ class LevelTree(Generic[T]):
         """Remove a key and every node that was there for it alone; False if there is no such key."""
         levels = key.split("/")
         n = len(levels)
-        above = self._root
         parent = self._root
         node = self._root
-        above_level = ""
         parent_level = ""
         i = 0
         while i < n:
@@ -119,7 +125,6 @@ class LevelTree(Generic[T]):
                     if i == n or levels[i] != part:
                         return False
                     i += 1
-            above, above_level = parent, parent_level
             parent, parent_level = node, level
             node = child
         if node.value is None:
@@ -127,7 +132,7 @@ class LevelTree(Generic[T]):
         node.value = None
         self._count -= 1
         if node.below:
-            self._join(parent, parent_level, node)
+            _join(node)
             return True
         siblings = parent.below
         assert siblings is not None
@@ -135,19 +140,8 @@ class LevelTree(Generic[T]):
         if not siblings:
             parent.below = None
         elif parent is not self._root:
-            self._join(above, above_level, parent)
+            _join(parent)
         return True
-
-    def _join(self, parent: _Node[T], level: str, node: _Node[T]) -> None:
-        """Let the only child of a node without value take its place."""
-        below = node.below
-        if node.value is not None or below is None or len(below) != 1:
-            return
-        for between, child in below.items():
-            rest = between if node.rest is None else f"{node.rest}/{between}"
-            child.rest = rest if child.rest is None else f"{rest}/{child.rest}"
-            assert parent.below is not None
-            parent.below[level] = child
 
     def matching(self, topic: str) -> list[T]:
         """The values of all keys that, as filters, match this name (`topics.matches` says what that means).
@@ -222,22 +216,58 @@ class LevelTree(Generic[T]):
         return i
 
     def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
-        """The values of all keys that, as names, this filter matches.
+        """Return the values of all keys that, as names, this filter matches.
 
-        None if the search would look at more than `patience` nodes that are not of a key found (negative: go on).
+        None if the search would look at many more than `patience` nodes that are not of a key found; negative: any.
         """
-        found: list[T] = []
-        levels = topic_filter.split("/")
+        walk = self.walk(topic_filter)
+        while not walk.step(_STEP if patience >= 0 else _EVERY):
+            if patience >= 0 and walk.visits > patience + 2 * len(walk.found) + 1:
+                return None
+        self.visits = walk.visits
+        return walk.found
+
+    def walk(self, topic_filter: str) -> Walk[T]:
+        """Begin a search for the keys that, as names, this filter matches."""
+        return Walk(self._root, topic_filter, self.dollar_apart, self.parent_too)
+
+
+class Walk(Generic[T]):
+    """A search of a tree for the names that a filter matches, which can be interrupted after any number of nodes.
+
+    The tree may change meanwhile. A key that is there all the time is found once. A key added or removed during the
+    search may be found or not.
+
+    Attributes:
+        found: the values found so far.
+        visits: the nodes that were looked at.
+    """
+
+    __slots__ = ("_at", "_dollar_apart", "_levels", "_nodes", "_parent_too", "_root", "found", "visits")
+
+    def __init__(self, root: _Node[T], topic_filter: str, dollar_apart: bool, parent_too: bool) -> None:
+        self.found: list[T] = []
+        self.visits: int = 0
+        self._root: _Node[T] = root
+        self._levels: list[str] = topic_filter.split("/")
+        self._dollar_apart: bool = dollar_apart
+        self._parent_too: bool = parent_too
+        # The nodes that are yet to be looked at; each is reached when `at` levels of the filter are used up.
+        self._nodes: list[_Node[T]] = [root]
+        self._at: list[int] = [0]
+
+    def step(self, most: int) -> bool:
+        """Look at no more than `most` further nodes. Return True if the search is over."""
+        found = self.found
+        levels = self._levels
         n = len(levels)
-        nodes: list[_Node[T]] = [self._root]
-        at: list[int] = [0]
-        visits = 0
-        while nodes:
+        nodes = self._nodes
+        at = self._at
+        end = self.visits + most
+        while nodes and self.visits < end:
             node = nodes.pop()
             i = at.pop()
-            visits += 1
-            if patience >= 0 and visits > patience + 2 * len(found) + 1:
-                return None
+            self.visits += 1
             if node.rest is not None and i != _ALL:
                 i = _through(node.rest, levels, i)
                 if i == _NONE:
@@ -248,7 +278,7 @@ class LevelTree(Generic[T]):
                     found.append(value)
                 continue
             level = "#" if i == _ALL else levels[i]
-            if value is not None and level == "#" and (i == _ALL or self.parent_too):
+            if value is not None and level == "#" and (i == _ALL or self._parent_too):
                 found.append(value)
             below = node.below
             if below is None:
@@ -260,7 +290,7 @@ class LevelTree(Generic[T]):
                     at.append(i + 1)
                 continue
             then = _ALL if level == "#" else i + 1
-            if node is self._root and self.dollar_apart:
+            if node is self._root and self._dollar_apart:
                 for first, other in below.items():
                     if not first.startswith("$"):
                         nodes.append(other)
@@ -268,8 +298,19 @@ class LevelTree(Generic[T]):
             else:
                 nodes.extend(below.values())
                 at.extend([then] * len(below))
-        self.visits = visits
-        return found
+        return not nodes
+
+
+def _join(node: _Node[T]) -> None:
+    """Let a node without value that has one child take that in. It stays itself, so that a `Walk` still finds it."""
+    below = node.below
+    if node.value is not None or below is None or len(below) != 1:
+        return
+    for between, child in below.items():
+        rest = between if node.rest is None else f"{node.rest}/{between}"
+        node.rest = rest if child.rest is None else f"{rest}/{child.rest}"
+        node.value = child.value
+        node.below = child.below
 
 
 def _through(rest: str, levels: list[str], i: int) -> int:

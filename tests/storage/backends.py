@@ -35,6 +35,11 @@ class Backend:
         """The store, not opened yet."""
         raise NotImplementedError
 
+    @property
+    def address(self) -> str:
+        """As `--store` takes it."""
+        raise NotImplementedError
+
     def __enter__(self) -> Backend:
         return self
 
@@ -44,6 +49,10 @@ class Backend:
 
 class SqliteBackend(Backend):
     name = "sqlite"
+
+    @property
+    def address(self) -> str:
+        return f"sqlite:{self.folder / 'store.db'}"
 
     def store(self, durability: Durability = "off") -> Store:
         return Store(Sqlite(self.folder / "store.db", durability))
