@@ -284,7 +284,12 @@ class Server:
         driver = self.driver
         if self.storage is not None:
             self.keeper = Keeper(self.storage, driver, self._on_store_failure, self._end_for)
-            await self.keeper.open(self._begun)
+            try:
+                await self.keeper.open(self._begun)
+            except BaseException:
+                if not self._begun:
+                    self._forget()
+                raise
         if self._begun:
             return
         records, counters = await self.hooks.stored()
@@ -294,6 +299,14 @@ class Server:
             self.broker.take_over(records, now, time_ns() - now)
         if self.options.restore_sys_info:
             self.broker.counters.restore(counters.items())
+
+    def _forget(self) -> None:
+        """Drop what was loaded of a store that cannot be read as a whole."""
+        broker = self.broker
+        broker.sessions.remove_all(self._now())
+        broker.retained.remove_all()
+        if broker.journal is not None:
+            broker.journal.records.clear()
 
     def _end_for(self, error: OSError) -> None:
         """The store failed, and the server is to stop then."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,16 @@ COMMAND = [sys.executable, "-m", "mqtt_ref"]
 class Served:
     """A broker process; `port` is where it listens. It ends with the block, by SIGTERM."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, limit: int = 0) -> None:
+        """`limit`: bytes that a file of the process may have; 0: any number."""
         command = [*COMMAND, "serve", "--port", "0", "--no-ws", "--no-http", *map(str, arguments)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
