@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.net.tcp import TcpListener, is_loopback
-from mqtt_ref.storage.port import DURABILITIES
+from mqtt_ref.storage.port import DURABILITIES, StoreError
 
 if TYPE_CHECKING:
     from mqtt_ref.net.listener import Listener
@@ -111,7 +111,7 @@ def _plan_store(args: argparse.Namespace, made: Plan) -> None:
 
     try:
         made.storage = store_at(args.store, args.durability)
-    except ValueError as error:
+    except (ValueError, StoreError) as error:
         raise Refused(f"--store: {error}") from error
     made.on_store_failure = args.on_store_failure or "refuse"
 
@@ -141,6 +141,9 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     parts = compose(loaded)
     made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
     made.hooks += parts.authentication
+    made.storage = parts.storage
+    if config.hooks.storage is not None:
+        made.on_store_failure = config.hooks.storage.on_failure
     if own and not parts.listeners:
         made.warnings.append("no client can reach the broker: the configuration has no listeners")
     if args.allow_all:

@@ -29,13 +29,14 @@ from tests.storage.serving import Served
 COUNT = 40
 
 
-@pytest.fixture(params=backends(), ids=str)
-def place(request: pytest.FixtureRequest, tmp_path: Path, require: Any) -> Any:
-    backend: Backend = request.param
+@pytest.fixture(params=[(one, how) for one in backends() for how in ("kill", "stop")], ids=lambda p: f"{p[0]}-{p[1]}")
+def each(request: pytest.FixtureRequest, tmp_path: Path, require: Any) -> Any:
+    backend: Backend
+    backend, how = request.param
     backend.need(require)
     with backend:
         backend.begin(tmp_path)
-        yield backend.address
+        yield backend.address, how
 
 
 def connect(client: RawClient, client_id: str, clean: bool = False, expiry: int = 1000, **more: Any) -> bool:
@@ -43,8 +44,13 @@ def connect(client: RawClient, client_id: str, clean: bool = False, expiry: int 
     return client.connect(client_id, clean_start=clean, properties=properties, **more).session_present
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
-def test_what_waits_for_an_absent_client_outlives_the_process(place: str, how: str) -> None:
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    return f"sqlite:{tmp_path / 'store.db'}"
+
+
+def test_what_waits_for_an_absent_client_outlives_the_process(each: tuple[str, str]) -> None:
+    place, how = each
     with Served("--store", place, "--durability", "normal") as broker:
         with RawClient(broker.port) as absent:
             assert connect(absent, "absent") is False
