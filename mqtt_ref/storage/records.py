@@ -4,6 +4,7 @@
 | key | value |
 |---|---|
 | `F` | the format, see `header` |
+| `I` | is there while a copy or an import fills the store |
 | `T` | totals of `$SYS` by name |
 | `m` + ident | a message that more than one queue or flight refers to |
 | `c` + ident | how many refer to it |
@@ -53,6 +54,7 @@ __all__ = [
     "SESSIONS",
     "SUBSCRIPTION",
     "TOTALS_KEY",
+    "UNFINISHED_KEY",
     "Header",
     "client_part",
     "count_key",
@@ -74,12 +76,15 @@ __all__ = [
     "read_session",
     "read_subscription",
     "read_totals",
+    "read_will",
     "reference_of",
 ]
 
 FORMAT: Final = 1
 FORMAT_KEY: Final = b"F"
 TOTALS_KEY: Final = b"T"
+UNFINISHED_KEY: Final = b"I"
+"""Is there while a copy or an import fills the store."""
 MESSAGE: Final = b"m"
 COUNT: Final = b"c"
 RETAINED: Final = b"r"
@@ -231,7 +236,7 @@ def read_session(key: bytes, value: bytes, name: bytes) -> SessionPut:
     """The session at `key`, in which `name` stands for its client."""
     found: _Session = _read(_session, key, value)
     client_id = _whole(key, name, found.name)
-    will = None if found.will is None else _read_will(key, found.will, found.bare)
+    will = None if found.will is None else read_will(key, found.will, found.bare)
     return SessionPut(
         client_id,
         found.version,
@@ -260,7 +265,8 @@ def _whole(key: bytes, part: bytes, name: str | None) -> str:
     return name
 
 
-def _read_will(key: bytes, data: bytes, bare: bool) -> Will:
+def read_will(key: bytes, data: bytes, bare: bool) -> Will:
+    """The will in a CONNECT packet; `bare`: it has no properties at all."""
     packets = Decoder(V5, CLIENT).feed(data)
     if len(packets) == 1 and isinstance(packets[0], Connect) and packets[0].will is not None:
         will = packets[0].will

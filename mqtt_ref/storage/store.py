@@ -96,6 +96,8 @@ class Store:
             raise
 
     def _check_format(self, write: bool) -> None:
+        if self.back_end.get([form.UNFINISHED_KEY]):
+            raise StoreError(f"{self.name} is unfinished: a copy or an import into it was interrupted. Do that again")
         found = self.back_end.get([form.FORMAT_KEY]).get(form.FORMAT_KEY)
         if found is None:
             if next(self.back_end.scan(b""), None) is not None:
