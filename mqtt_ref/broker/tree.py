@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A tree of topic names or filters by level: which stored filters match a name, which stored names a filter matches."""
+"""A tree of Topic Names or Topic Filters by level, for matching in both directions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["LevelTree", "Walk"]
 
 T = TypeVar("T")
 
-# Instead of a number of levels: no name, or every name, from here on.
+# Values in place of a number of levels: from here on, no name matches, or every name matches.
 _NONE: Final = -1
 _ALL: Final = -2
 
@@ -20,10 +20,10 @@ _EVERY: Final = 1 << 60
 
 
 class _Node(Generic[T]):
-    """The end of a key, or where keys part; not both absent, so there are less than twice as many nodes as keys.
+    """The end of a key, or a place where keys part, or both. So there are fewer than twice as many nodes as keys.
 
     `rest` holds the levels between the one under which the parent keeps this node and this node itself, joined by `/`,
-    or None if there are none: a chain of levels that belongs to one key costs no more than its text.
+    or None if there are none. So a chain of levels that belongs to one key costs no more than its text.
     """
 
     __slots__ = ("below", "rest", "value")
@@ -37,8 +37,8 @@ class _Node(Generic[T]):
 class LevelTree(Generic[T]):
     """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
 
-    A faulty broker is made by leaving out a rule: `dollar_apart` is, `parent_too` that `#` matches its
-    parent level. `visits` says how many nodes the last `matched` looked at.
+    A faulty broker switches off a rule: `dollar_apart`, that a wildcard in front matches no `$` topic, or `parent_too`,
+    that `#` matches its parent level. `visits` is the number of nodes that the last complete search looked at.
 
     Cites: MQTT5-4.7.2-1
     """
@@ -56,7 +56,7 @@ class LevelTree(Generic[T]):
         return self._count
 
     def nodes(self) -> int:
-        """The number of nodes, for tests: 1 when empty."""
+        """Return the number of nodes, for tests: 1 when empty."""
         count = 0
         todo = [self._root]
         while todo:
@@ -67,7 +67,7 @@ class LevelTree(Generic[T]):
         return count
 
     def insert(self, key: str, value: T) -> None:
-        """Put a value under a key, in place of the one that is there."""
+        """Store a value under a key, in place of an older one."""
         levels = key.split("/")
         n = len(levels)
         node = self._root
@@ -85,7 +85,7 @@ class LevelTree(Generic[T]):
                 return
             rest = child.rest
             if rest is not None:
-                # As many levels as the key can have in common, one more to tell, and what is left as a whole.
+                # Split off as many levels as the key can have in common, and one to compare. The rest stays whole.
                 parts = rest.split("/", n - i + 1)
                 same = 0
                 while same < len(parts) and i < n and parts[same] == levels[i]:
@@ -105,7 +105,7 @@ class LevelTree(Generic[T]):
         node.value = value
 
     def remove(self, key: str) -> bool:
-        """Remove a key and every node that was there for it alone; False if there is no such key."""
+        """Remove a key and every node that only it needed. Return False if there is no such key."""
         levels = key.split("/")
         n = len(levels)
         parent = self._root
@@ -144,10 +144,10 @@ class LevelTree(Generic[T]):
         return True
 
     def matching(self, topic: str) -> list[T]:
-        """The values of all keys that, as filters, match this name (`topics.matches` says what that means).
+        """Return the values of all keys that, as filters, match this name (`topics.matches` defines that).
 
-        A level matches its equal, character by character, or stands under `+`; a chain that ends in `#` matches from
-        its parent on. Nothing but the slash means anything else.
+        A level matches an equal level, character by character, or `+`. A chain that ends in `#` matches from its parent
+        on. Only the slash separates levels.
 
         Cites: MQTT5-4.7.2-1, MQTT311-4.7.2-1, MQTT5-4.7.3-4, MQTT311-4.7.3-4, X5-topic-match-exact,
         X311-topic-match-exact, X5-multi-level-wildcard-matches, X311-multi-level-wildcard,
@@ -158,11 +158,13 @@ class LevelTree(Generic[T]):
         """
         found: list[T] = []
         below = self._root.below
+        visits = 1
         if below is None:
+            self.visits = visits
             return found
         levels = topic.split("/")
         n = len(levels)
-        # The nodes that are yet to be looked at; each is reached when `at` levels of the topic are used up.
+        # The nodes to visit; each is reached when `at` levels of the topic are used up.
         nodes: list[_Node[T]] = []
         at: list[int] = []
         i = 0
@@ -188,7 +190,9 @@ class LevelTree(Generic[T]):
                     at.append(i + 1)
             while True:
                 if not nodes:
+                    self.visits = visits
                     return found
+                visits += 1
                 node = nodes.pop()
                 i = at.pop()
                 if node.rest is not None:
@@ -202,7 +206,10 @@ class LevelTree(Generic[T]):
                     break
 
     def _along(self, node: _Node[T], levels: list[str], i: int, found: list[T]) -> int:
-        """Follow the chain of a filter; -1 if it does not match the name, or does with its last level, a `#`."""
+        """Follow the chain of a filter. Return how many levels of the name are used up, or -1 if the search ends here.
+
+        It ends if the chain does not match, or if it ends in `#`.
+        """
         n = len(levels)
         assert node.rest is not None
         for part in node.rest.split("/", n - i):
@@ -218,7 +225,7 @@ class LevelTree(Generic[T]):
     def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
         """Return the values of all keys that, as names, this filter matches.
 
-        None if the search would look at many more than `patience` nodes that are not of a key found; negative: any.
+        Return None if the search visits more than about `patience` nodes in vain. A negative `patience` sets no limit.
         """
         walk = self.walk(topic_filter)
         while not walk.step(_STEP if patience >= 0 else _EVERY):
@@ -314,7 +321,7 @@ def _join(node: _Node[T]) -> None:
 
 
 def _through(rest: str, levels: list[str], i: int) -> int:
-    """Follow the chain of a name: how many levels of the filter are used up, or `_NONE`, or `_ALL` at its `#`."""
+    """Follow the chain of a name. Return how many levels of the filter are used up, or `_NONE`, or `_ALL` at `#`."""
     n = len(levels)
     for part in rest.split("/", n - i):
         if i == n:

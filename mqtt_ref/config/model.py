@@ -374,9 +374,12 @@ class Capabilities(Section):
         default_factory=list
     )
     maximum_subscriptions: Annotated[Positive, Meta(description="Maximum subscriptions of one session")] = 100_000
+    maximum_shared_subscriptions: Annotated[
+        Positive, Meta(description="Maximum Shared Subscriptions of one session")
+    ] = 1_000
     maximum_topic_levels: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)], Meta(description="Maximum levels of a Topic Name or Topic Filter")
-    ] = 65_536
+    ] = 200
     maximum_retained: Annotated[Count, Meta(description="Maximum number of retained messages; 0: no limit")] = 1_000_000
     maximum_sessions: Annotated[Positive, Meta(description="Maximum number of sessions, connected or not")] = 10_000_000
     connect_timeout: Annotated[Count, Meta(description="Seconds from connection to CONNECT; 0: no limit")] = 10

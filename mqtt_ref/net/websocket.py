@@ -288,7 +288,7 @@ class WebSocket(Layer):
             return False
         self._received += len(data)
         if self._received > self._waited_for:
-            self._turn_away("A CONNECT of that size is not waited for")
+            self._turn_away("The CONNECT is larger than this server accepts")
             return False
         return True
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from itertools import islice
@@ -14,6 +15,7 @@ from mqtt_ref.log import Throttle
 from mqtt_ref.storage.writer import Writer
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.recovery import Restorer
     from mqtt_ref.engine.effects import Commit
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.ports import Storage
@@ -23,7 +25,7 @@ __all__ = ["Keeper"]
 LOG = logging.getLogger("mqtt_ref.storage")
 CHUNK: Final = 2000
 """Records that are restored before the event loop gets a turn."""
-REPORT: Final = 2.0
+REPORT: Final = 5.0
 """Seconds between two lines about a load that takes long."""
 RETRY: Final = 1.0
 """Seconds until a store that failed is tried again."""
@@ -74,7 +76,16 @@ class Keeper:
     async def _load(self) -> None:
         broker = self._driver.broker
         assert broker.journal is not None
-        restorer = broker.restorer(self._driver.now(), broker.journal.utc_offset)
+        # Nothing of what is loaded is garbage, and looking for it takes longer with each record.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            await self._restore(broker.restorer(self._driver.now(), broker.journal.utc_offset))
+        finally:
+            if collecting:
+                gc.enable()
+
+    async def _restore(self, restorer: Restorer) -> None:
         records = iter(self._storage.load())
         count = 0
         begun = said = monotonic()

@@ -290,16 +290,16 @@ def read_subscription(key: bytes, value: bytes, client_id: str, name: bytes) -> 
 def of_queue(record: QueuePut, apart: bool) -> bytes:
     """A message that waits; `apart`: the message itself is kept by its identifier."""
     message = record.message
-    return _encode(
-        _Waiting(record.qos, record.retain, record.identifiers, record.group, message.ident if apart else message)
-    )
+    # A plain tuple, in the order of `_Waiting`: each message takes this way.
+    return _encode((record.qos, record.retain, record.identifiers, record.group, message.ident if apart else message))
 
 
 def of_inflight(record: InflightPut, apart: bool) -> bytes:
     """A message in flight; `apart`: the message itself is kept by its identifier."""
     message = record.message
+    # A plain tuple, in the order of `_Flying`: each message takes this way.
     return _encode(
-        _Flying(
+        (
             record.qos,
             record.retain,
             record.identifiers,

@@ -132,6 +132,8 @@ class Decoder(Partial):
     `CLIENT` or `SERVER`. A packet of more than `maximum_packet_size` bytes, including its fixed header, is a violation
     as soon as its Remaining Length is read; none of it is buffered. Decoding stops after a violation. With `go_on`, it
     continues after the broken packet if the end of that packet is known.
+
+    With `most` above 0, decoding stops after about so many packets. What is left is in `rest`, and `more` continues.
     """
 
     def __init__(
@@ -143,6 +145,8 @@ class Decoder(Partial):
         self.maximum_packet_size = maximum_packet_size
         self.go_on = go_on
         self.broken = False
+        self.most = 0
+        self.rest = b""
         self._skip = 0
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
@@ -155,6 +159,9 @@ class Decoder(Partial):
         out: list[Packet | Violation] = []
         if self.broken:
             return out
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
         if self._skip:
             if len(data) <= self._skip:
                 self._skip -= len(data)
@@ -176,6 +183,15 @@ class Decoder(Partial):
         self._whole(data, out)
         return out
 
+    def more(self) -> list[Packet | Violation]:
+        """Continue with `rest`."""
+        out: list[Packet | Violation] = []
+        data = self.rest
+        self.rest = b""
+        if not self.broken:
+            self._whole(data, out)
+        return out
+
     def _whole(self, data: bytes, out: list[Packet | Violation]) -> None:
         """Decode every whole packet of `data`, and buffer the rest."""
         pos = 0
@@ -183,6 +199,7 @@ class Decoder(Partial):
         limit = self.maximum_packet_size
         version = self.version
         sender = self.sender
+        left = self.most
         while pos < end:
             if end - pos < 2:
                 if self._refuse_header(data, pos, out):
@@ -231,6 +248,10 @@ class Decoder(Partial):
                 self._stop()
                 return
             pos = stop
+            left -= 1
+            if left == 0 and pos < end:
+                self.rest = data[pos:]
+                return
         if pos < end:
             self._keep(data, pos)
 
