@@ -13,7 +13,7 @@ from mqtt_ref.engine.generated.decisions import (
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
-from mqtt_ref.engine.generated.qos_receive import FREE, ON_PUBLISH_QOS1, WIDTH
+from mqtt_ref.engine.generated.qos_receive import DO_DELIVER_PUBACK, FREE, ON_PUBLISH_QOS1, WIDTH
 from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
@@ -122,14 +122,17 @@ def publish(
         if code:
             refuse(connection, session, packet, code, now)
             return
-        # Is it a repeat?
-        if qos:
-            if not qos_receive.accepts(connection, session, qos, packet.packet_id):
-                _answer(connection, session, packet, 0, now)
-                return
-            if broker.store_fails:
-                _refuse_unstored(connection, session, packet, now)
-                return
+        # Is it a repeat? The row of most QoS 1 messages is read here, without a call.
+        if (
+            qos
+            and (qos == 2 or session.received or broker.tables.qos_receive_action[FREE_QOS1] != DO_DELIVER_PUBACK)
+            and not qos_receive.is_new(connection, session, qos, packet.packet_id)
+        ):
+            _answer(connection, session, packet, 0, now)
+            return
+        if qos and broker.store_fails:
+            _refuse_unstored(connection, session, packet, now)
+            return
         # Do the hooks want it changed, dropped or refused?
         intercept = broker.intercept
         if intercept.on_publish is None:
