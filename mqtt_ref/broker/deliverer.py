@@ -100,7 +100,7 @@ class Deliverer:
         own = self.own
         held = own.hold(message.publisher) if waits else len(own) > 0
         count = len(match.plain) + len(match.shared)
-        if not held and count <= self._at_once:
+        if count == 0 or (not held and count <= self._at_once):
             return 0
         sessions: list[Session | None] | None = None
         if selected:

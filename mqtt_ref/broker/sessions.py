@@ -215,6 +215,8 @@ class Sessions:
             self.watch_over(session)
             if broker.journal is not None:
                 broker.journal.session(session)
+            if session.replay is not None:
+                session.replay.wake()
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:
@@ -251,6 +253,7 @@ class Sessions:
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
+        session.replay = None
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from mqtt_ref.engine import (
     authenticate,
@@ -87,9 +87,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-
-REPLAYED: Final = 256
-"""Retained messages that may wait for a session before further ones are left where they are."""
 
 READ = 0
 """Stage of a suspended packet: `on_packet_read` was asked. All other stages belong to the packet's pipeline."""
@@ -279,7 +276,7 @@ class Connection:
                     qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
                     continue
             self.handle(packet, now)
-            if self._spent():
+            if broker.work <= 0:
                 self._wait_behind(packets[at + 1 :])
                 break
         if self.decoder.rest:  # noqa: SIM114 - mypy knows `waiting` as it was before the packets
@@ -335,9 +332,14 @@ class Connection:
         """Handle a packet as if the client had sent it now. The client's protocol version must allow it."""
         self.heard = now
         self.broker.counters.packets_received += 1
+        self.broker.work = self.broker.turn
         waiting = self.waiting
         if waiting is not None and waiting.held is not None:
             waiting.held.append(packet)
+        elif waiting is not None and waiting.behind is not None:
+            waiting.behind.append(packet)
+        elif self.suspended is not None:
+            self._wait_behind([packet])
         else:
             self.handle(packet, now)
 
@@ -388,7 +390,7 @@ class Connection:
 
     @property
     def sated(self) -> bool:
-        """True if output must be written before more packets are handled, since those may ask for more output."""
+        """True if output must be written before more retained messages are queued."""
         size = self.outbox.burst
         return size > 0 and size > self.broker.options.bounds.hard_limit
 
@@ -425,6 +427,8 @@ class Connection:
             self.broker.router.wake(session.handle)
             if session.queue or session.resending:
                 qos_send.pump(self, session, now)
+            if session.replay is not None:
+                session.replay.wake()
         self.take_turn()
 
     # ---------------------------------------------------------------- waiting
@@ -460,12 +464,11 @@ class Connection:
         suspended = waiting.suspended
         held_up = self.outbox.choked and not waiting.gone
         if suspended is not None:
-            if suspended.question or (held_up and isinstance(suspended.packet, Subscribe)):
+            if suspended.question:
                 return
-            session = self.session
-            if session is not None and session.queued > REPLAYED and suspended.stage == subscribe.REPLAYING:
-                return  # `qos_send.pump` asks for the turn
-        elif held_up or self._asked() or (waiting.behind is None and waiting.held is None and not self.decoder.rest):
+        elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
+            return
+        elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
             return
         waiting.in_turn = True
         self.broker.turns.add(ConnectionTurn(self))
@@ -481,10 +484,6 @@ class Connection:
             self.drain(now)
         elif not suspended.question:
             self.resume(suspended.progress, now)
-
-    def _spent(self) -> bool:
-        """True if this turn is over: its work is used up, or output must be written first."""
-        return self.broker.work <= 0 or self.sated
 
     def resume(self, outcome: object, now: int) -> None:
         """Continue the suspended packet with the answer, then handle the packets after it."""
@@ -582,8 +581,8 @@ class Connection:
                 self.waiting = None
 
     def _waits(self) -> bool:
-        """True if no more packets may be handled before a question is answered or output is written."""
-        return self.suspended is not None or self._asked() or self.sated
+        """True if no more packets may be handled before a question is answered, or before the next turn."""
+        return self.suspended is not None or (self._asked() and self.broker.tapped)
 
     def _asked(self) -> bool:
         """True if the question who the client is is open."""

@@ -366,7 +366,8 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     if not queue:
         session.queue = None
         session.queued_bytes = 0
-        connection.take_turn()
+        if session.replay is not None:
+            session.replay.wake()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:

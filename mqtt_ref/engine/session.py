@@ -12,6 +12,7 @@ from mqtt_ref.engine.generated.will import NONE
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.broker.replay import Replay
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Will
@@ -76,6 +77,7 @@ class Session:
         "queued_bytes",
         "received",
         "remote",
+        "replay",
         "resending",
         "state",
         "stored",
@@ -119,6 +121,8 @@ class Session:
         self.queued_bytes = 0
         self.resending: deque[int] | None = None
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
+        self.replay: Replay | None = None
+        """Retained messages that it waits for."""
         self.next_packet_id = 1
         self.next_order = 1
         self.will: Will | None = None
