@@ -297,6 +297,9 @@ class Server:
         if records:
             now = self._now()
             self.broker.take_over(records, now, time_ns() - now)
+            if self.broker.journal is not None:
+                self.broker.journal.adopt(records)
+                driver.schedule()
         if self.options.restore_sys_info:
             self.broker.counters.restore(counters.items())
 

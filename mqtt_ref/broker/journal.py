@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.effects import Commit
@@ -209,6 +210,15 @@ class Journal:
     def owed(self) -> bool:
         """Whether a failed batch has left something that the store has to be given anew."""
         return bool(self._lost or self._lost_topics)
+
+    def adopt(self, records: Iterable[Record]) -> None:
+        """Store what the broker has taken over from elsewhere, such as a hook."""
+        for record in records:
+            if isinstance(record, SessionPut):
+                self._lost[record.client_id] = None
+            elif isinstance(record, RetainedPut):
+                self._lost_topics[record.message.topic] = None
+        self._mend()
 
     def retry(self) -> None:
         """Put what a failed batch was about into the next batch."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,12 @@ from types import TracebackType
 __all__ = ["Served", "run"]
 
 COMMAND = [sys.executable, "-m", "mqtt_ref"]
+
+
+def _limit_files(size: int) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 class Served:
@@ -27,7 +32,7 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
+            preexec_fn=(lambda: _limit_files(limit)) if limit else None,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -71,6 +71,17 @@ def test_a_hook_can_be_a_store(tmp_path: Path) -> None:
         find_it(server)  # the one before has taken nothing
 
 
+def test_what_a_hook_brings_goes_into_the_store(tmp_path: Path) -> None:
+    old, new = str(tmp_path / "old.db"), str(tmp_path / "new.db")
+    with ThreadedServer(hooks=[AllowAll()], storage=store_at(old, "off")) as server:
+        leave_something(server)
+    hooks = [AllowAll(), StoredEvents(store_at(old))]
+    with ThreadedServer(hooks=hooks, storage=store_at(new, "off")) as server:
+        assert [client.id for client in server.clients()] == ["kept"]
+    with ThreadedServer(hooks=[AllowAll()], storage=store_at(new, "off")) as server:
+        find_it(server)
+
+
 def test_totals_go_on_where_that_is_wanted(tmp_path: Path) -> None:
     place = str(tmp_path / "x.db")
     wanted = Options(restore_sys_info=True)
