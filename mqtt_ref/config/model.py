@@ -374,6 +374,9 @@ class Capabilities(Section):
         default_factory=list
     )
     maximum_subscriptions: Annotated[Positive, Meta(description="Maximum subscriptions of one session")] = 100_000
+    maximum_parts: Annotated[
+        Count, Meta(description="Maximum Topic Filters, or User Properties, of one packet; 0: no limit")
+    ] = 10_000
     maximum_shared_subscriptions: Annotated[
         Positive, Meta(description="Maximum Shared Subscriptions of one session")
     ] = 1_000

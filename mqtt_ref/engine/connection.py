@@ -160,6 +160,7 @@ class Connection:
         self.session: Session | None = None
         self.decoder = Decoder(0, CLIENT, broker.options.capabilities.maximum_packet_size, broker.tables.go_on)
         self.decoder.most = max(1, broker.turn // 2)
+        self.decoder.parts = broker.options.bounds.parts
         self.agreement = Agreement(capabilities)
         self.outbox = Outbox()
         self.waiting: Waiting | None = None
@@ -236,6 +237,8 @@ class Connection:
         """
         packets = self.decoder.feed(data)
         if not packets:
+            if self.decoder.excess:
+                self._refuse_excess(now)
             if self.state != CONNECTED or self.suspended is not None:
                 self._bound_waiting(len(data), now)
             return
@@ -283,6 +286,8 @@ class Connection:
             self._after_read(len(data), now)
         elif self.waiting is not None:
             self._after_read(len(data), now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
@@ -541,6 +546,9 @@ class Connection:
                 if not behind:
                     waiting.behind = None
                 self._take_in(packet, now)
+            elif self.decoder.excess:
+                self._refuse_excess(now)
+                break
             elif self.decoder.rest:
                 packets = self.decoder.more()
                 self.broker.work -= len(packets)
@@ -567,6 +575,8 @@ class Connection:
             else:
                 self._take_in(packet, now)
         self._after_read(size, now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def _after_read(self, size: int, now: int) -> None:
         """Check the bound on waiting bytes after a read of `size` bytes."""
@@ -580,9 +590,30 @@ class Connection:
             elif waiting.idle and self.state == CONNECTED:
                 self.waiting = None
 
+    def _refuse_excess(self, now: int) -> None:
+        """End the connection because of a packet with too many parts, once those before it are handled."""
+        waiting = self.waiting
+        if waiting is not None and (waiting.suspended is not None or waiting.behind is not None):
+            return
+        text = f"A packet with more than {self.broker.options.bounds.parts:,} Topic Filters or User Properties"
+        if self.state == AWAIT_CONNECT:
+            self.turn_away(text, now, QUOTA_EXCEEDED)
+        else:
+            dismiss(self, QUOTA_EXCEEDED, text, now)
+
     def _waits(self) -> bool:
         """True if no more packets may be handled before a question is answered, or before the next turn."""
         return self.suspended is not None or (self._asked() and self.broker.tapped)
+
+    @property
+    def busy(self) -> bool:
+        """True if packets that came wait for another turn."""
+        waiting = self.waiting
+        if waiting is None or self.state == CLOSED:
+            return False
+        suspended = waiting.suspended
+        at_work = suspended is not None and not suspended.question
+        return at_work or waiting.behind is not None or len(self.decoder.rest) > 0
 
     def _asked(self) -> bool:
         """True if the question who the client is is open."""

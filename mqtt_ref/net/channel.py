@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED",
     "BIG",
+    "BUSY",
     "CHOKED",
     "LINGER",
     "PACED",
@@ -47,6 +48,8 @@ CHOKED: Final = 1
 """It does not read its own output."""
 RESTING: Final = 2
 """It had its share of this turn."""
+BUSY: Final = 4
+"""What it sent is work for more than one turn."""
 ASKED: Final = 8
 """A question about it is open: its packets would only wait."""
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
@@ -108,7 +111,10 @@ class Channel(Stack):
             self.lowest.receive(data, monotonic_ns())
             return
         driver = self.driver
-        self.connection.receive(data, driver.now())
+        connection = self.connection
+        connection.receive(data, driver.now())
+        if connection.waiting is not None:
+            driver.hold(self)
         driver.taken += len(data)
         if driver.taken >= TURN:
             driver.pace(self)
@@ -148,6 +154,8 @@ class Channel(Stack):
             self.connection.turn_away(other, driver.now())
         else:
             self.connection.receive(data, driver.now())
+            if self.connection.waiting is not None:
+                driver.hold(self)
         driver.taken += len(data)
         if driver.taken >= TURN:
             driver.pace(self)
