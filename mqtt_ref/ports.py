@@ -24,6 +24,7 @@ __all__ = [
     "StoredMessage",
     "SubscriptionDelete",
     "SubscriptionPut",
+    "TotalsPut",
 ]
 
 
@@ -150,6 +151,12 @@ class RetainedDelete(NamedTuple):
     topic: str
 
 
+class TotalsPut(NamedTuple):
+    """The totals of `$SYS`, all of them, by the names of `Counters`."""
+
+    totals: tuple[tuple[str, int], ...]
+
+
 Record = (
     SessionPut
     | SessionDelete
@@ -163,14 +170,27 @@ Record = (
     | ReceivedDelete
     | RetainedPut
     | RetainedDelete
+    | TotalsPut
 )
 
 
 class Storage(Protocol):
     """Stores state that outlives the process. Its methods may block: a driver calls `commit` outside its event loop."""
 
+    def open(self) -> None:
+        """Open the store. Called before every other method, and again after `close`.
+
+        Raises:
+            OSError: the store cannot be used. The text says why.
+        """
+        ...
+
     def load(self) -> Iterable[Record]:
-        """Return everything stored as `...Put` records: sessions first, messages of a session in their order."""
+        """Return everything stored as `...Put` records: a session before its messages, those in their order.
+
+        Raises:
+            OSError: a part of the store cannot be read.
+        """
         ...
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:

@@ -9,13 +9,12 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.topics import valid_topic_filter
 from mqtt_ref.broker.views import owner_of, retained_of, subscriptions_of
 from mqtt_ref.clocks import monotonic_ns, time_ns
-from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.options import Options
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.hooks.dispatch import Dispatcher
@@ -25,6 +24,7 @@ from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.inline import Inline
 from mqtt_ref.net.listener import Listener, ListenerError
 from mqtt_ref.net.tcp import TcpListener
+from mqtt_ref.storage.keeper import Keeper
 from mqtt_ref.wire.codes import ADMINISTRATIVE_ACTION
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mqtt_ref.net.inline import Messages
     from mqtt_ref.net.layer import Layer
     from mqtt_ref.net.trace import Trace
+    from mqtt_ref.ports import Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["GRACE", "Server"]
@@ -51,6 +52,10 @@ class Server:
     listener on loopback with a free port. `tables` are the rules that the broker keeps: a changed copy makes a broker
     that breaks them. `layers` makes additional layers between the transport and the broker, for each connection (see
     `mqtt_ref.net.layer`). `clock` is the broker's clock.
+
+    `storage` keeps sessions, messages and retained messages beyond the process: `mqtt_ref.storage.url.store_at` makes
+    one. If it fails, `refuse` refuses what needs it until it works again, and `stop` stops the server: `stopped` is set
+    then, and `store_error` says why. See docs/persistence.md.
 
     Raises:
         TypeError: an argument has the wrong type, or a hook cannot be used.
@@ -69,6 +74,8 @@ class Server:
         tables: Tables = TABLES,
         layers: Layers | None = None,
         clock: Clock | None = None,
+        storage: Storage | None = None,
+        on_store_failure: Literal["refuse", "stop"] = "refuse",
     ) -> None:
         self.options = Options() if options is None else options
         self.listeners: list[Listener] = [TcpListener(port=0)]
@@ -80,11 +87,21 @@ class Server:
         self.layers = layers
         self._clock = clock
         self._now: Callable[[], int] = monotonic_ns if clock is None else clock.now
-        self.broker = Broker(self.options, tables, seed=secrets.randbits(64))
+        self.storage = storage
+        self._on_store_failure = on_store_failure
+        self.keeper: Keeper | None = None
+        """What commits to the store while the server runs."""
+        self.store_error: OSError | None = None
+        """Why the server has stopped by itself, with `on_store_failure="stop"`."""
+        utc_offset = time_ns() - self._now()
+        self.broker = Broker(self.options, tables, storage, secrets.randbits(64), utc_offset)
         self.hooks = Dispatcher(self.broker, hooks)
         self._driver: Driver | None = None
         self._begun = False
         self._stopped = False
+        self._ending: asyncio.Future[None] | None = None
+        self.stopped = asyncio.Event()
+        """Set when the server has stopped, also by itself."""
         self._inline: Inline | None = None
         self._inlines: dict[str, Inline] = {}
         """The newest inline client of each Client Identifier."""
@@ -275,6 +292,7 @@ class Server:
 
         Raises:
             ListenerError: a listener cannot be opened.
+            OSError: the store cannot be used, or a part of it cannot be read.
             RuntimeError: the server runs already.
         """
         if self._driver is not None:
@@ -285,9 +303,12 @@ class Server:
         driver.on_ask = self.hooks.ask
         driver.on_withdraw = self.hooks.withdraw
         self.hooks.begin(driver.loop, driver.answer)
-        driver.report()
+        self.stopped.clear()
+        self.store_error = None
+        self._ending = None
         try:
             await self._take_over()
+            driver.report()
             for listener in self.listeners:
                 await listener.open(driver, self._channel())
             await self.hooks.started()
@@ -297,7 +318,16 @@ class Server:
             raise
 
     async def _take_over(self) -> None:
-        """Before the first start, restore the state that hooks have stored."""
+        """Before the first start, restore the state that the store and hooks have kept."""
+        driver = self.driver
+        if self.storage is not None:
+            self.keeper = Keeper(self.storage, driver, self._on_store_failure, self._end_for)
+            try:
+                await self.keeper.open(self._begun)
+            except BaseException:
+                if not self._begun:
+                    self._forget()
+                raise
         if self._begun:
             return
         records, counters = await self.hooks.stored()
@@ -305,9 +335,25 @@ class Server:
         if records:
             now = self._now()
             self.broker.take_over(records, now, time_ns() - now)
-        for name, value in counters.items():
-            if self.options.restore_sys_info and name in COUNTERS:
-                setattr(self.broker.counters, name, value)
+            if self.broker.journal is not None:
+                self.broker.journal.adopt(records)
+                driver.schedule()
+        if self.options.restore_sys_info:
+            self.broker.counters.restore(counters.items())
+
+    def _forget(self) -> None:
+        """Drop what was loaded of a store that cannot be read as a whole."""
+        broker = self.broker
+        broker.sessions.remove_all(self._now())
+        broker.retained.remove_all()
+        if broker.journal is not None:
+            broker.journal.records.clear()
+
+    def _end_for(self, error: OSError) -> None:
+        """The store failed, and the server is to stop then."""
+        self.store_error = error
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self.stop())
 
     async def stop(self, grace: float = GRACE) -> None:
         """Close the listeners and disconnect the clients. It takes `grace` seconds and a little more.
@@ -317,11 +363,17 @@ class Server:
         """
         driver, self._driver = self._driver, None
         if driver is None:
+            if self._ending is not None and self._ending is not asyncio.current_task():
+                await self._ending
             return
         self._stopped = True
         await self._close_all()
         await driver.close(grace)
+        keeper, self.keeper = self.keeper, None
+        if keeper is not None:
+            await keeper.close()
         await self.hooks.stopped(grace)
+        self.stopped.set()
 
     async def _close_all(self) -> None:
         closing = [asyncio.ensure_future(listener.close()) for listener in self.listeners]

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypeVar
 
 from mqtt_ref.clocks import monotonic
 from mqtt_ref.engine.tables import TABLES, Tables
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mqtt_ref.net.clock import Clock
     from mqtt_ref.net.listener import Listener
     from mqtt_ref.net.trace import Trace
+    from mqtt_ref.ports import Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["InThread", "ThreadedMessages", "ThreadedServer"]
@@ -86,7 +87,7 @@ class InThread:
         self._loop = loop
         self._thread.start()
         try:
-            self.run(self._runs.start())
+            self.run(self._runs.start(), None)  # a store may take long to load
         except BaseException:
             self._end()
             raise
@@ -152,7 +153,7 @@ class InThread:
 
         return self.run(work())
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = PATIENCE) -> T:
         """Run a coroutine in the server's event loop. Return its result, or raise its exception.
 
         Raises:
@@ -188,8 +189,20 @@ class ThreadedServer(InThread):
         tables: Tables = TABLES,
         layers: Layers | None = None,
         clock: Clock | None = None,
+        storage: Storage | None = None,
+        on_store_failure: Literal["refuse", "stop"] = "refuse",
     ) -> None:
-        self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, layers=layers, clock=clock)
+        self.server = Server(
+            options,
+            listeners,
+            hooks=hooks,
+            trace=trace,
+            tables=tables,
+            layers=layers,
+            clock=clock,
+            storage=storage,
+            on_store_failure=on_store_failure,
+        )
         """The server itself, for `call`. While it runs, use it only in its own thread."""
         super().__init__(self.server)
 

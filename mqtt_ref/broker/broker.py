@@ -10,7 +10,7 @@ from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
 from mqtt_ref.broker.questions import Questions
 from mqtt_ref.broker.reading import ReadAccess
-from mqtt_ref.broker.recovery import restore
+from mqtt_ref.broker.recovery import Restorer
 from mqtt_ref.broker.retained import RetainedMessages
 from mqtt_ref.broker.router import Router
 from mqtt_ref.broker.sessions import Sessions
@@ -268,13 +268,17 @@ class Broker:
                     self.dirty.append(connection)
 
     def restore(self, now: int) -> None:
-        """Restore what the store holds. Call it before the first link is accepted."""
+        """Restore what the store holds; before the first link is accepted."""
         if self.storage is not None and self.journal is not None:
             self.take_over(self.storage.load(), now, self.journal.utc_offset)
 
     def take_over(self, records: Iterable[Record], now: int, utc_offset: int) -> None:
-        """Restore records that were kept elsewhere, sessions first. Call it before the first link is accepted."""
-        restore(self, records, now, utc_offset)
+        """Restore stored records, a session before its messages; before the first link is accepted."""
+        self.restorer(now, utc_offset).run(records)
+
+    def restorer(self, now: int, utc_offset: int) -> Restorer:
+        """What restores stored records in several steps; before the first link is accepted."""
+        return Restorer(self, now, utc_offset)
 
     # ---------------------------------------------------------------- hooks
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.effects import Commit
@@ -23,6 +24,7 @@ from mqtt_ref.ports import (
     StoredMessage,
     SubscriptionDelete,
     SubscriptionPut,
+    TotalsPut,
 )
 
 if TYPE_CHECKING:
@@ -172,6 +174,10 @@ class Journal:
         """Record that a topic has no retained message any more."""
         self._add(RetainedDelete(topic))
 
+    def totals(self) -> None:
+        """The totals of `$SYS` as they are now."""
+        self._add(TotalsPut(tuple(self._broker.counters.as_dict().items())))
+
     def _stored(self, message: Message) -> StoredMessage:
         """Return the message as it is stored: the same object for all sessions for which it waits."""
         stored = self._messages.get(message.ident)
@@ -199,6 +205,25 @@ class Journal:
     def under_way(self) -> int:
         """The number of batches that the store was given and has not answered."""
         return len(self._pending) - 1
+
+    @property
+    def owed(self) -> bool:
+        """Whether a failed batch has left something that the store has to be given anew."""
+        return bool(self._lost or self._lost_topics)
+
+    def adopt(self, records: Iterable[Record]) -> None:
+        """Store what the broker has taken over from elsewhere, such as a hook."""
+        for record in records:
+            if isinstance(record, SessionPut):
+                self._lost[record.client_id] = None
+            elif isinstance(record, RetainedPut):
+                self._lost_topics[record.message.topic] = None
+        self._mend()
+
+    def retry(self) -> None:
+        """Put what a failed batch was about into the next batch."""
+        if self.owed and not self.under_way:
+            self._mend()
 
     def seal(self) -> None:
         """End the tick: give the batch to the store if there is room, and hold back the output that waits for it.
@@ -263,7 +288,7 @@ class Journal:
                 self._lost_topics[record.message.topic] = None
             elif isinstance(record, RetainedDelete):
                 self._lost_topics[record.topic] = None
-            else:
+            elif not isinstance(record, TotalsPut):
                 self._lost[record.client_id] = None
         connections = pending.pop(batch)
         for connection in connections:

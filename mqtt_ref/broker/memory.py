@@ -19,6 +19,7 @@ from mqtt_ref.ports import (
     SessionPut,
     SubscriptionDelete,
     SubscriptionPut,
+    TotalsPut,
 )
 
 __all__ = ["MemoryStore"]
@@ -43,6 +44,10 @@ class MemoryStore:
     def __init__(self) -> None:
         self._sessions: dict[str, _Kept] = {}
         self._retained: dict[str, RetainedPut] = {}
+        self._totals: TotalsPut | None = None
+
+    def open(self) -> None:
+        """Nothing is to be done."""
 
     def load(self) -> Iterator[Record]:
         """Yield everything that is kept, sessions first. Messages in flight and queued ones are in their order."""
@@ -54,6 +59,8 @@ class MemoryStore:
             yield from sorted(kept.queue.values(), key=lambda record: record.order)
             yield from kept.received.values()
         yield from self._retained.values()
+        if self._totals is not None:
+            yield self._totals
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
         """Apply the changes of a batch."""
@@ -74,6 +81,8 @@ class MemoryStore:
                 self._sessions[record.client_id] = _Kept(record)
             else:
                 kept.session = record
+        elif isinstance(record, TotalsPut):
+            self._totals = record
         elif isinstance(record, SessionDelete):
             self._sessions.pop(record.client_id, None)
         else:

@@ -20,25 +20,21 @@ from mqtt_ref.ports import (
     SessionPut,
     StoredMessage,
     SubscriptionPut,
+    TotalsPut,
 )
 from mqtt_ref.wire.block import read_block
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
 
-__all__ = ["restore"]
+__all__ = ["Restorer"]
 
 
-def restore(broker: Broker, records: Iterable[Record], now: int, utc_offset: int) -> None:
-    """Restore the state that the records describe. No client is connected in it.
+class Restorer:
+    """Makes the state that records describe. No client is connected in it.
 
     Cites: MQTT5-3.1.2-23, X31-retain-restart
     """
-    _Restorer(broker, now, utc_offset).run(records)
-
-
-class _Restorer:
-    """One run over the records of a store."""
 
     def __init__(self, broker: Broker, now: int, utc_offset: int) -> None:
         self.broker = broker
@@ -47,13 +43,19 @@ class _Restorer:
         self.messages: dict[int, Message] = {}
 
     def run(self, records: Iterable[Record]) -> None:
-        """Restore all records. Sessions must come first; records of unknown sessions are skipped."""
+        """Restore these records. Can be called again with more of them.
+
+        A session comes before its messages; records of an unknown session are skipped.
+        """
         broker = self.broker
         for record in records:
             if isinstance(record, SessionPut):
                 self.session(record)
             elif isinstance(record, RetainedPut):
                 self.retained(record)
+            elif isinstance(record, TotalsPut):
+                if broker.options.restore_sys_info:
+                    broker.counters.restore(record.totals)
             elif isinstance(record, SubscriptionPut | QueuePut | InflightPut | ReceivedPut):
                 session = broker.sessions.by_client_id.get(record.client_id)
                 if session is None:
@@ -87,7 +89,8 @@ class _Restorer:
         session.username = record.username
         session.expiry = record.expiry
         if record.expiry < broker.limits.session_expiry_never:
-            session.ends_at = record.ends_at - self.utc if record.ends_at else self.now + record.expiry * SECOND
+            ends_at = max(1, record.ends_at - self.utc) if record.ends_at else self.now + record.expiry * SECOND
+            session.ends_at = ends_at
         will = record.will
         if will is not None:
             session.will = will

@@ -149,6 +149,12 @@ class Sessions:
             asked = 0 if packet.clean_start else self._broker.limits.session_expiry_never
         return min(asked, connection.agreement.capabilities.maximum_session_expiry)
 
+    def needs_store(self, connection: Connection, packet: Connect, client_id: str) -> bool:
+        """True if a connection changes what is stored: it has a session that outlives it, had one, or has a will."""
+        session = self.by_client_id.get(client_id)
+        earlier = session is not None and session.stored
+        return earlier or packet.will is not None or self.expiry_of(connection, packet) > 0
+
     def admit(self, connection: Connection, packet: Connect, client_id: str, now: int) -> bool:
         """Give a connection its session, after closing an older connection of the client. Return Session Present.
 

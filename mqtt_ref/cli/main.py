@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards"),
     "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
     "check-config": ("mqtt_ref.cli.check_config", "check a configuration and print every problem"),
+    "store": ("mqtt_ref.cli.store", "look into a store, check it, back it up, move it to another place"),
     "decode": ("mqtt_ref.cli.decode", "decode packets: fields, offsets, and what is wrong"),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
     "ping": ("mqtt_ref.cli.ping", "check if a broker accepts a client, for health checks"),

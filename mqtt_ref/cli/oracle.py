@@ -210,6 +210,8 @@ def _serve(args: argparse.Namespace) -> int:
 
     try:
         made = planning.plan(args, os.environ)
+        if made.storage is not None:
+            raise planning.Refused("hooks.storage: the oracle keeps nothing, take that out of the configuration")
     except (planning.Refused, ValueError) as error:
         print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE

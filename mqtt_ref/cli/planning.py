@@ -7,17 +7,19 @@ import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.net.tcp import TcpListener, is_loopback
+from mqtt_ref.storage.port import DURABILITIES, StoreError
 
 if TYPE_CHECKING:
     from mqtt_ref.net.listener import Listener
+    from mqtt_ref.ports import Storage
     from mqtt_ref.server import Server
 
-__all__ = ["Plan", "Refused", "configure", "plan"]
+__all__ = ["Plan", "Refused", "configure", "configure_store", "plan"]
 
 TCP, WEB_SOCKET, HTTP = 1883, 1882, 8080
 OF_LISTENERS: Final = ("host", "port", "ws_port", "http_port", "no_ws", "no_http")
@@ -37,6 +39,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--allow-all",
         action="store_true",
         help="listen on addresses that other machines can reach, and accept every client",
+    )
+
+
+def configure_store(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that name a store."""
+    parser.add_argument(
+        "--store",
+        metavar="[KIND:]PLACE",
+        help="keep sessions and messages there, see docs/persistence.md; a path alone is sqlite:PATH",
+    )
+    parser.add_argument("--durability", choices=DURABILITIES, help="of --store (default: what its kind promises)")
+    parser.add_argument(
+        "--on-store-failure", choices=("refuse", "stop"), help="of --store, when a write fails (default: refuse)"
     )
 
 
@@ -61,6 +76,8 @@ class Plan:
         self.log_form = "text"
         self.reloader: Callable[[Server], Callable[[], None]] | None = None
         self.warnings: list[str] = []
+        self.storage: Storage | None = None
+        self.on_store_failure: Literal["refuse", "stop"] = "refuse"
 
 
 def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
@@ -72,7 +89,31 @@ def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
     """
     # Without a configuration its modules are not imported, which saves time.
     configured = args.config is not None or any(name.startswith("MQTT_REF__") for name in environment)
-    return _configured(args, environment) if configured else _plain(args)
+    made = _configured(args, environment) if configured else _plain(args)
+    _plan_store(args, made)
+    return made
+
+
+def _plan_store(args: argparse.Namespace, made: Plan) -> None:
+    """What the arguments say of the store.
+
+    Raises:
+        Refused: they do not go together, or with the configuration.
+    """
+    if getattr(args, "store", None) is None:
+        for name in ("durability", "on_store_failure"):
+            if getattr(args, name, None) is not None:
+                raise Refused(f"--{name.replace('_', '-')} belongs to --store, which is not given")
+        return
+    if made.storage is not None:
+        raise Refused("--store: the configuration names a store, under `hooks.storage`")
+    from mqtt_ref.storage.url import store_at
+
+    try:
+        made.storage = store_at(args.store, args.durability)
+    except (ValueError, StoreError) as error:
+        raise Refused(f"--store: {error}") from error
+    made.on_store_failure = args.on_store_failure or "refuse"
 
 
 def _plain(args: argparse.Namespace) -> Plan:
@@ -100,6 +141,9 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     parts = compose(loaded)
     made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
     made.hooks += parts.authentication
+    made.storage = parts.storage
+    if config.hooks.storage is not None:
+        made.on_store_failure = config.hooks.storage.on_failure
     if own and not parts.listeners:
         made.warnings.append("no client can reach the broker: the configuration has no listeners")
     if args.allow_all:

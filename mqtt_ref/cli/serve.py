@@ -23,6 +23,7 @@ from mqtt_ref.net.driver import SILENCE
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.outlet import Outlet, left_out
 from mqtt_ref.server import Server
+from mqtt_ref.storage.port import StoreError
 from mqtt_ref.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run", "run_loop", "serve", "set_up", "teller"]
 
-FINE, USAGE = 0, 2
+FINE, FAILED, USAGE = 0, 1, 2
 CLIENTS = logging.getLogger("mqtt_ref.connection")
 CONFIG = logging.getLogger("mqtt_ref.config")
 NET = logging.getLogger("mqtt_ref.net")
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     planning.configure(parser)
+    planning.configure_store(parser)
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="log clients that connect or disconnect; twice: log all"
     )
@@ -83,13 +85,20 @@ def run(args: argparse.Namespace) -> int:
     trace = make_trace(args.trace)
     if CLIENTS.isEnabledFor(logging.INFO):
         made.hooks.append(_Visits())
-    server = Server(made.options, made.listeners, hooks=made.hooks, trace=trace)
+    server = Server(
+        made.options,
+        made.listeners,
+        hooks=made.hooks,
+        trace=trace,
+        storage=made.storage,
+        on_store_failure=made.on_store_failure,
+    )
     # Programs read the records: nothing else may go to standard output.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     reload = None if made.reloader is None else made.reloader(server)
     try:
         return run_loop(serve(server, teller(say), reload))
-    except ListenerError as error:
+    except (ListenerError, StoreError) as error:
         print(f"mqtt-ref serve: {plainly(error)}", file=sys.stderr)
         return USAGE
 
@@ -161,7 +170,14 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
             # One line for each listener: programs read the port from it. `localhost` has two addresses with one port.
             for url in listener.urls[:1] if listener.host == "localhost" else listener.urls:
                 ready(url)
-        await stop.wait()
+        ended = asyncio.ensure_future(server.stopped.wait())
+        told = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        told.cancel()
+    if server.store_error is not None:
+        print(f"mqtt-ref: the broker has stopped because the store failed: {server.store_error}", file=sys.stderr)
+        return FAILED
     return FINE
 
 

@@ -10,12 +10,14 @@ from mqtt_ref.config.hooks import authentication, own_hooks
 from mqtt_ref.config.listeners import listeners
 from mqtt_ref.config.options import broker_options
 from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
+from mqtt_ref.config.storage import storage
 
 if TYPE_CHECKING:
     from mqtt_ref.config.load import Loaded
     from mqtt_ref.engine.options import Options
     from mqtt_ref.hooks import Hook
     from mqtt_ref.net.listener import Listener
+    from mqtt_ref.ports import Storage
 
 __all__ = ["Composition", "compose"]
 
@@ -28,6 +30,8 @@ class Composition(NamedTuple):
     own_hooks: Sequence[Hook]
     authentication: Sequence[Hook]
     """Access hooks, which are asked after the others."""
+    storage: Storage | None
+    """Where sessions and messages are kept; None: nowhere."""
 
 
 def compose(loaded: Loaded) -> Composition:
@@ -47,6 +51,7 @@ def compose(loaded: Loaded) -> Composition:
         listeners(config, report),
         own_hooks(config, report),
         authentication(config, report),
+        storage(config, report),
     )
     if problems:
         raise ConfigError(problems)

@@ -26,12 +26,17 @@ __all__ = [
     "InfoListener",
     "Ledger",
     "Listener",
+    "LmdbStore",
     "Logging",
     "MqttListener",
     "NetListener",
     "Options",
     "Redirect",
+    "RedisStore",
+    "RocksDbStore",
     "Section",
+    "SqliteStore",
+    "Store",
     "TcpListener",
     "Tls",
     "UnixListener",
@@ -240,10 +245,67 @@ class Custom(Section):
     arguments: Annotated[dict[str, Any], Meta(description="Its keyword arguments")] = field(default_factory=dict)
 
 
+Durability = Annotated[
+    Literal["full", "normal", "off"],
+    Meta(description="full: survives a power failure; normal: survives the end of the process; off: neither"),
+]
+
+
+class SqliteStore(Section):
+    """A file in SQLite."""
+
+    path: Annotated[str, Meta(description="The file", min_length=1)]
+    durability: Durability = "full"
+
+
+class LmdbStore(Section):
+    """A directory in LMDB."""
+
+    path: Annotated[str, Meta(description="The directory", min_length=1)]
+    durability: Durability = "full"
+
+
+class RocksDbStore(Section):
+    """A directory in RocksDB."""
+
+    path: Annotated[str, Meta(description="The directory", min_length=1)]
+    durability: Durability = "full"
+
+
+class RedisStore(Section):
+    """A Redis server. How durable it is, its own `appendfsync` decides."""
+
+    address: Annotated[str, Meta(description="host:port", min_length=1)] = "localhost:6379"
+    username: Annotated[str, Meta(description="User name; empty: the default user")] = ""
+    password: Annotated[str, Meta(description="Password")] = ""
+    database: Annotated[Count, Meta(description="Number of the database")] = 0
+    h_prefix: Annotated[str, Meta(description="What its keys begin with", min_length=1)] = "mqtt_ref:"
+    tls: Annotated[bool, Meta(description="Connect over TLS")] = False
+    ca: Annotated[str, Meta(description="PEM file: who signed the server's certificate; empty: the system's")] = ""
+    durability: Durability = "normal"
+
+
+class Store(Section):
+    """Where sessions and messages are kept: one of these. See docs/persistence.md."""
+
+    sqlite: SqliteStore | None = None
+    lmdb: LmdbStore | None = None
+    rocksdb: RocksDbStore | None = None
+    redis: RedisStore | None = None
+    bolt: Annotated[dict[str, Any] | None, Meta(description="Not available here: use lmdb")] = None
+    badger: Annotated[dict[str, Any] | None, Meta(description="Not available here: use rocksdb")] = None
+    pebble: Annotated[dict[str, Any] | None, Meta(description="Not available here: use rocksdb")] = None
+    on_failure: Annotated[
+        Literal["refuse", "stop"],
+        Meta(description="When a write fails: refuse what needs the store until it works again, or stop the broker"),
+    ] = "refuse"
+
+
 class Hooks(Section):
     """Hooks: access control, the debug log and your own."""
 
     auth: Authentication | None = None
+    storage: Store | None = None
     debug: Debug | None = None
     custom: Annotated[list[Custom], Meta(description="Hooks of your own, in this order")] = field(default_factory=list)
 

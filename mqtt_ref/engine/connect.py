@@ -33,6 +33,7 @@ from mqtt_ref.wire.codes import (
     QUOTA_EXCEEDED,
     RETAIN_NOT_SUPPORTED,
     SERVER_BUSY,
+    SERVER_UNAVAILABLE,
     TOPIC_NAME_INVALID,
     UNSUPPORTED_PROTOCOL_VERSION,
 )
@@ -334,6 +335,9 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     _set_limits(connection, packet)
     if not sessions.has_room(client_id, now):
         refused(connection, SERVER_BUSY, "No room for another client", now)
+        return
+    if broker.store_fails and sessions.needs_store(connection, packet, client_id):
+        refused(connection, SERVER_UNAVAILABLE, "The store fails: no session can be kept", now)
         return
     connack: Connack | None = None
     if packet.protocol_version == V5:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 __all__ = ["COUNTERS", "GAUGES", "Counters"]
@@ -105,6 +106,12 @@ class Counters:
     def as_dict(self) -> dict[str, int]:
         """Return all counters by name, without the gauges."""
         return {name: getattr(self, name) for name in COUNTERS}
+
+    def restore(self, totals: Iterable[tuple[str, int]]) -> None:
+        """Go on from totals of an earlier run. Names that do not exist any more are ignored."""
+        for name, value in totals:
+            if name in COUNTERS:
+                setattr(self, name, value)
 
     @property
     def dropped(self) -> int:

@@ -23,6 +23,7 @@ from mqtt_ref.engine.waiting import Suspended
 from mqtt_ref.wire.block import Block, block_for
 from mqtt_ref.wire.codes import (
     FAILURE,
+    IMPLEMENTATION_SPECIFIC_ERROR,
     MALFORMED_PACKET,
     NO_MATCHING_SUBSCRIBERS,
     NOT_AUTHORIZED,
@@ -131,6 +132,9 @@ def publish(
             and not qos_receive.is_new(connection, session, qos, packet.packet_id)
         ):
             _answer(connection, session, packet, 0, now)
+            return
+        if qos and broker.store_fails:
+            _refuse_unstored(connection, session, packet, now)
             return
         # Do the hooks want it changed, dropped or refused?
         intercept = broker.intercept
@@ -278,6 +282,18 @@ def refuse(connection: Connection, session: Session, packet: Publish, code: int,
             code = UNSPECIFIED_ERROR
     if packet.qos:
         _answer(connection, session, packet, code, now)
+
+
+def _refuse_unstored(connection: Connection, session: Session, packet: Publish, now: int) -> None:
+    """Refuse a message of QoS 1 or 2 while the store fails. 3.x has no code for it, so its connection is closed.
+
+    Cites: MQTT311-4.8.0-2
+    """
+    if connection.version == V5:
+        refuse(connection, session, packet, IMPLEMENTATION_SPECIFIC_ERROR, now)
+    else:
+        connection.broker.counters.publish_refused += 1
+        dismiss(connection, IMPLEMENTATION_SPECIFIC_ERROR, "The store fails: no message can be acknowledged", now)
 
 
 def _answer(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:

@@ -23,6 +23,7 @@ from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
 from mqtt_ref.wire.codes import (
     FAILURE,
+    IMPLEMENTATION_SPECIFIC_ERROR,
     MALFORMED_PACKET,
     NOT_AUTHORIZED,
     PACKET_IDENTIFIER_IN_USE,
@@ -261,6 +262,8 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
         return NOT_AUTHORIZED
     if verdict:
         return verdict if verdict in _SUBACK_CODES else UNSPECIFIED_ERROR  # [MQTT5-3.9.3-2]
+    if broker.store_fails and session.kept:
+        return IMPLEMENTATION_SPECIFIC_ERROR
     if name.count("/") >= broker.options.bounds.topic_levels:
         return TOPIC_FILTER_INVALID
     bounds = broker.options.bounds

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref import __version__
@@ -15,7 +15,7 @@ from mqtt_ref.broker.sys_topics import SysTopics
 from mqtt_ref.clocks import monotonic, monotonic_ns
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.drops import OTHERS, REASONS
-from mqtt_ref.engine.effects import Ask, Dropped, Effect, Note, Withdraw
+from mqtt_ref.engine.effects import Ask, Commit, Dropped, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
@@ -80,6 +80,10 @@ class Driver:
         self.on_withdraw: Callable[[Withdraw], object] | None = None
         """Called with each `Withdraw`: the answer to that question is no longer needed."""
         release_in_children(self)
+        self.on_commit: Callable[[Commit], object] | None = None
+        """Stores a batch and calls `stored` afterwards. Needed if the broker has a store."""
+        self.on_stored: Callable[[OSError | None], object] | None = None
+        """Called after the broker knows of a write: why it failed, or None."""
         self.serving = False
         """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
@@ -215,6 +219,8 @@ class Driver:
             elif isinstance(effect, Dropped):
                 if self._dropping is None and not self._closed:
                     self._dropping = self.loop.call_later(DROPS, self._tell_drops)
+            elif isinstance(effect, Commit) and self.on_commit is not None:
+                self.on_commit(effect)
             else:
                 raise NotImplementedError(f"no code carries out the effect {effect!r}")
 
@@ -269,6 +275,19 @@ class Driver:
         """Answer an `Ask`. Call it in the thread of this loop."""
         self.broker.answer(question, answer, self.now())
         self._read_on(self._asked.pop(question, None))
+        self.schedule()
+
+    def stored(self, batches: Sequence[int], error: OSError | None) -> None:
+        """The store has taken these batches, or not: `error` says why. Called on this loop."""
+        now = self.now()
+        broker = self.broker
+        for batch in batches:
+            if error is None:
+                broker.on_committed(batch, now)
+            else:
+                broker.on_commit_failed(batch, now)
+        if self.on_stored is not None:
+            self.on_stored(error)
         self.schedule()
 
     def _rest(self, ask: Ask) -> None:
@@ -380,6 +399,8 @@ class Driver:
             return
         now = self.now()
         self.sys.due(now, outside())
+        if self.broker.options.restore_sys_info and self.broker.journal is not None:
+            self.broker.journal.totals()
         self.schedule()
         self._reporting = self.loop.call_later(self._until(self.sys.next), self.report)
 

@@ -402,12 +402,18 @@ def test_a_store_that_fails_again_and_again_loses_nothing_in_the_end() -> None:
     sub.subscribe("t", 1)
     sub.drop()
     world.auto = False
-    for payload in (b"1", b"2", b"3"):
-        pub = world.client("pub")
+    publishers = [world.client(f"pub-{payload!r}") for payload in (b"1", b"2", b"3")]
+    for pub, payload in zip(publishers, (b"1", b"2", b"3"), strict=True):
         pub.send(Publish("t", payload, 1, packet_id=1))
+    journal = world.broker.journal
+    assert journal is not None
+    for _ in range(5):
         world.commit(fail=True)
-        assert pub.closed
+        journal.retry()
+        world.turn()
+    assert all(pub.closed for pub in publishers)
     world.auto = True
+    world.commit()
     assert world.client("pub").publish("t", b"4", 1).reason_code == 0
     again = World(storage=store)
     sub = again.client("sub", clean_start=False, properties=KEEP)

@@ -48,6 +48,20 @@ def test_its_commands(
         assert part in done.stdout, done.stdout
 
 
+def test_a_message_outlives_the_broker(root: Path, tmp_path: Path, require: Any, free_port: Callable[[], int]) -> None:
+    for name in ("mosquitto_pub", "mosquitto_sub"):
+        require.program(name)
+    port = str(free_port())
+    text = block(root, "sh", 2).replace("1883", port).replace("serve ", f"serve --port {port} ")
+    script = f'set -e\nmqtt-ref() {{ exec "{sys.executable}" -m mqtt_ref "$@"; }}\n' + text.replace(
+        "until mqtt-ref ", f"until '{sys.executable}' -m mqtt_ref "
+    )
+    command = ["timeout", "60", "bash", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, timeout=90, check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if not line.startswith("listening on ")] == ["ripe again"]
+
+
 def test_its_program(root: Path) -> None:
     source = block(root, "python")
     done = subprocess.run([sys.executable, "-c", source], timeout=30, check=True, capture_output=True, text=True)
