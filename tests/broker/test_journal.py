@@ -412,3 +412,60 @@ def test_a_store_that_fails_again_and_again_loses_nothing_in_the_end() -> None:
     again = World(storage=store)
     sub = again.client("sub", clean_start=False, properties=KEEP)
     assert sub.payloads() == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("how", ["removed", "expired", "ended with its connection"])
+def test_a_session_that_is_over_does_not_come_back_behind_a_brief_one(how: str) -> None:  # MQTT5-4.1.0-2
+    """Its deletion is not stored yet when its client connects again with a session that no store keeps.
+
+    Found by the model (tests/spin): the CONNACK went out at once; then the server failed, and the old session with
+    its QoS 2 packet identifiers was back, though the client had been told that there was none.
+    """
+    store = MemoryStore()
+    world = World(Options(bounds=Bounds(batches=1)), storage=store)
+    a = world.client("a", properties=KEEP)
+    a.send(Publish("u", b"old", 2, packet_id=7))
+    if how == "ended with its connection":
+        a.drop()
+        a = world.client("a", clean_start=False)
+    world.auto = False
+    a.drop()  # the batch that is under way
+    if how == "removed":
+        world.broker.sessions.remove("a", world.now)
+    elif how == "expired":
+        world.pass_time(3601)
+    link = world.link()
+    link.send(Connect("a"))
+    assert link.read() == []
+    while world.commits:
+        world.commit()
+    assert not link.one().session_present
+    again = World(storage=store, now=world.now)
+    assert not again.client("a", clean_start=False, properties=KEEP).connack.session_present
+
+
+def test_a_session_that_is_over_does_not_come_back_after_a_commit_that_failed() -> None:  # MQTT5-4.1.0-2
+    store = MemoryStore()
+    world = World(storage=store)
+    world.client("a", properties=KEEP).drop()
+    world.auto = False
+    world.broker.sessions.remove("a", world.now)
+    world.turn()
+    world.commit(fail=True)
+    link = world.link()
+    link.send(Connect("a"))
+    assert link.read() == []
+    world.commit()
+    assert not link.one().session_present
+    assert list(store.load()) == []
+
+
+def test_a_brief_session_does_not_wait_for_a_deletion_that_is_stored() -> None:
+    world = World(storage=MemoryStore())
+    world.client("a", properties=KEEP).drop()
+    world.broker.sessions.remove("a", world.now)
+    world.turn()
+    world.auto = False
+    link = world.link()
+    link.send(Connect("a"))
+    assert not link.one().session_present

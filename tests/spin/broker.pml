@@ -73,6 +73,7 @@
 #define TOLD_WRONG 1 /* a batch that failed is answered as committed */
 #define NOT_HELD 2 /* output does not wait for its batch */
 #define NOT_MENDED 3 /* what a failed batch was about is not stored again */
+#define COMES_BACK 5 /* a session that no store keeps does not wait for the deletion of an older one */
 #define OVERTAKES 4 /* output of a connection that waits goes before what waits, if its own tick touched nothing */
 
 /* ---------------------------------------------------------------- packets */
@@ -117,6 +118,7 @@ bit holds[WAYS]; /* which sessions a batch is about */
 byte way; /* batches under way; the open one has this number */
 bit dirty[SESSIONS]; /* the open batch is about this session */
 bit lost[SESSIONS]; /* a batch about it failed, and no later one has mended it */
+byte deleted[SESSIONS]; /* bit b: batch b deletes a session of the client */
 
 bit conn[SESSIONS]; /* the server has an open connection */
 bit cur[SESSIONS]; /* and it is the one that the client has too */
@@ -151,6 +153,7 @@ byte app[MESSAGES]; /* how often the application of the subscriber got a message
 
 /* What the claims need to know. */
 bit owed[SESSIONS]; /* the client was told of a session that is kept, and nothing has ended it since */
+byte none[SESSIONS]; /* 1: the session has ended with its connection, 2: and the CONNECT that follows was sent */
 bit forgiven[MESSAGES + 1]; /* the message need not arrive: its subscriber's session ended, or it was refused */
 byte got[SESSIONS]; /* bit i: the PUBLISH of the server's exchange i has reached the client */
 
@@ -173,8 +176,16 @@ bit open_tick; /* a tick has begun */
 byte in_kind, in_id, in_msg, in_flag;
 bit in_refuse, in_rogue;
 
-hidden byte i, j, k, x, y, w, act, nxt, kind, id, msg, flag, tag, ev;
-hidden byte wrote, some, clean, gone;
+/* What is used within a step only. A search in breadth may not hide it from the state, so that it is cleared. */
+#ifdef BREADTH
+#define TEMPORARY byte
+#define RESET i = 0; j = 0; k = 0; x = 0; y = 0; w = 0; act = 0; nxt = 0; kind = 0; id = 0; msg = 0; flag = 0; \
+	tag = 0; ev = 0; wrote = 0; some = 0; clean = 0; gone = 0
+#else
+#define TEMPORARY hidden byte
+#define RESET skip
+#endif
+TEMPORARY i, j, k, x, y, w, act, nxt, kind, id, msg, flag, tag, ev, wrote, some, clean, gone;
 
 /* ---------------------------------------------------------------- what is printed for the replay */
 
@@ -266,6 +277,7 @@ inline tick()
 			lost[i] = 0;
 #if FAULT != NOT_MENDED
 			dirty[i] = 1;
+			deleted[i] = deleted[i] | (1 << way);
 			if
 			:: conn[i] && live[i].kept -> touch(i)
 			:: else
@@ -324,8 +336,8 @@ inline unbatch(has_it)
 {
 	for (i : 0 .. SESSIONS - 1) {
 		if
-		:: holds[i] && has_it -> copy(disk[i], snap[i])
-		:: holds[i] && !has_it && FAULT != TOLD_WRONG -> lost[i] = 1
+		:: holds[i] && (has_it) -> copy(disk[i], snap[i])
+		:: holds[i] && !(has_it) && FAULT != TOLD_WRONG -> lost[i] = 1
 		:: else
 		fi
 	}
@@ -347,6 +359,7 @@ inline renumber()
 {
 	for (i : 0 .. SESSIONS - 1) {
 		pend[i] = pend[i] >> 1;
+		deleted[i] = deleted[i] >> 1;
 		w = len(waits[i]);
 		do
 		:: w > 0 ->
@@ -366,6 +379,62 @@ inline renumber()
 	}
 }
 
+/* ---------------------------------------------------------------- the state of a client ends */
+
+inline forgive()
+{
+	for (k : 0 .. MESSAGES - 1) {
+		if
+		:: fate[k] != UNSENT -> forgiven[k] = 1
+		:: else
+		fi
+	}
+}
+
+/* Nobody owes the client its session any more. */
+inline ended(s)
+{
+	owed[s] = 0;
+	if
+	:: s == SUBSCRIBER -> forgive()
+	:: else
+	fi
+}
+
+/* The client discards its own state. */
+inline forget(s)
+{
+	has[s] = 0;
+	if
+	:: s == PUBLISHER ->
+		for (k : 0 .. MESSAGES - 1) {
+			if
+			:: fate[k] == SENT || fate[k] == RELEASED -> fate[k] = ABANDONED; ident[k] = 0
+			:: else
+			fi
+		}
+	:: else
+	fi
+}
+
+/* The client has no link any more. A session that ends with its connection is over for the client too: it begins anew
+ * if it does not know whether the server has heard that, else it need not. */
+inline broken(s)
+{
+	if
+	:: passing[s] ->
+		passing[s] = 0;
+		ended(s);
+		forget(s);
+		if
+		:: link[s] == 2 -> none[s] = 1
+		:: else -> anew[s] = 1
+		fi
+	:: else
+	fi;
+	link[s] = 0
+}
+
 /* ---------------------------------------------------------------- the end of a connection, and of a session */
 
 inline drain(c)
@@ -380,6 +449,7 @@ inline drain(c)
 inline discard(s)
 {
 	record(s);
+	deleted[s] = deleted[s] | (live[s].kept << way);
 	x = live[s].state;
 	some = live[s].here;
 	blank(live[s]);
@@ -419,7 +489,7 @@ inline settle(s)
 inline cut(s)
 {
 	if
-	:: cur[s] -> link[s] = 0; drain(up[s]); drain(down[s])
+	:: cur[s] -> broken(s); drain(up[s]); drain(down[s])
 	:: else
 	fi;
 	settle(s)
@@ -774,6 +844,10 @@ inline connected(s)
 	say(s, CONNACK, 0, NOTHING, (act == SESSION_DO_RESUME || act == SESSION_DO_CREATE_PRESENT));
 	if
 	:: live[s].kept -> record(s); touch(s)
+	:: !live[s].kept && FAULT != COMES_BACK && (deleted[s] || lost[s]) ->
+		dirty[s] = 1;
+		deleted[s] = deleted[s] | (1 << way);
+		touch(s)
 	:: else
 	fi;
 	resume(s);
@@ -782,47 +856,12 @@ inline connected(s)
 
 /* ---------------------------------------------------------------- one client */
 
-inline forgive()
-{
-	for (k : 0 .. MESSAGES - 1) {
-		if
-		:: fate[k] != UNSENT -> forgiven[k] = 1
-		:: else
-		fi
-	}
-}
-
-/* Nobody owes the client its session any more. */
-inline ended(s)
-{
-	owed[s] = 0;
-	if
-	:: s == SUBSCRIBER -> forgive()
-	:: else
-	fi
-}
-
-/* The client discards its own state. */
-inline forget(s)
-{
-	has[s] = 0;
-	if
-	:: s == PUBLISHER ->
-		for (k : 0 .. MESSAGES - 1) {
-			if
-			:: fate[k] == SENT || fate[k] == RELEASED -> fate[k] = ABANDONED; ident[k] = 0
-			:: else
-			fi
-		}
-	:: else
-	fi
-}
-
 inline connect(s, flags)
 {
 	drain(up[s]);
 	cur[s] = 0;
 	link[s] = 1;
+	none[s] = (none[s] == 1 -> 2 : 0);
 	if
 	:: (flags) & 1 -> anew[s] = 1; ended(s); forget(s)
 	:: else
@@ -858,11 +897,13 @@ inline reaches(s, refuse)
 		if
 		:: link[s] != 1 -> unasked()
 		:: flag && anew[s] -> printf("wrong: Session Present after Clean Start\n"); assert(false)
+		:: flag && none[s] == 2 -> printf("wrong: the session outlives its connection\n"); assert(false)
 		:: !flag && owed[s] -> printf("wrong: the session is lost\n"); assert(false)
 		:: else
 		fi;
 		link[s] = 2;
 		anew[s] = 0;
+		none[s] = 0;
 		owed[s] = !passing[s];
 		if
 		:: !flag -> ended(s); forget(s); owed[s] = !passing[s]
@@ -1005,7 +1046,7 @@ inline in_flight()
 
 #define INPUT in_kind, in_id, in_msg, in_flag
 #define STEP(word) printf("step %e %d: %d %d %d %d\n", word, s, INPUT)
-#define CLEAR in_kind = 0; in_id = 0; in_msg = 0; in_flag = 0; in_refuse = 0; in_rogue = 0
+#define CLEAR in_kind = 0; in_id = 0; in_msg = 0; in_flag = 0; in_refuse = 0; in_rogue = 0; RESET
 #define CAN_SEND (len(up[s]) < IDS)
 
 mtype = { s_connect, s_lose, s_publish, s_read, s_decline, s_handle, s_refuse, s_in_use, s_in_use_refused, s_notice,
@@ -1018,7 +1059,7 @@ proctype Client(byte s)
 	:: d_step { link[s] == 0 -> in_flag = anew[s]; STEP(s_connect); connect(s, in_flag); CLEAR }
 	:: d_step { link[s] == 0 && !anew[s] && cleans > 0 -> cleans--; in_flag = 1; STEP(s_connect); connect(s, 1); CLEAR }
 	:: d_step { link[s] == 0 && briefs > 0 -> briefs--; in_flag = 2 + anew[s]; STEP(s_connect); connect(s, in_flag); CLEAR }
-	:: d_step { link[s] > 0 && losses > 0 -> losses--; STEP(s_lose); link[s] = 0; cur[s] = 0; drain(down[s]); skip }
+	:: d_step { link[s] > 0 && losses > 0 -> losses--; STEP(s_lose); broken(s); cur[s] = 0; drain(down[s]); CLEAR }
 	:: d_step { s == PUBLISHER && link[s] == 2 && sent < MESSAGES && WINDOW < IDS && CAN_SEND ->
 		in_msg = sent; STEP(s_publish); publish(s); CLEAR }
 	:: atomic {
@@ -1141,9 +1182,12 @@ inline pass_time()
 		:: else
 		fi;
 		if
+		:: link[w] != 2 -> ended(w) /* the client has no answer to its CONNECT: its session may be over */
+		:: else
+		fi;
+		if
 		:: live[w].here && live[w].away == 1 ->
 			live[w].away = 2;
-			ended(w);
 			end_dormant(w, SESSION_ON_EXPIRED)
 		:: else
 		fi
@@ -1169,9 +1213,9 @@ inline crash(batches)
 	:: else -> break
 	od;
 	for (i : 0 .. SESSIONS - 1) {
-		dirty[i] = 0; lost[i] = 0;
+		dirty[i] = 0; lost[i] = 0; deleted[i] = 0;
 		conn[i] = 0; cur[i] = 0; touched[i] = 0; pend[i] = 0; last[i] = 0; quota[i] = 0;
-		link[i] = 0;
+		broken(i);
 		drain(up[i]); drain(down[i]); drain(fresh[i]);
 		do
 		:: (len(waits[i]) > 0) -> waits[i]?tag, kind, x, y, flag
