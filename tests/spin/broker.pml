@@ -445,6 +445,15 @@ inline drain(c)
 	od
 }
 
+/* Forget what waits for a batch. */
+inline unwait(s)
+{
+	do
+	:: len(waits[s]) > 0 -> waits[s]?tag, kind, x, y, flag
+	:: else -> break
+	od
+}
+
 /* Discard all that a session holds. */
 inline discard(s)
 {
@@ -463,10 +472,7 @@ inline settle(s)
 {
 	conn[s] = 0; cur[s] = 0; touched[s] = 0; pend[s] = 0; last[s] = 0; quota[s] = 0;
 	drain(fresh[s]);
-	do
-	:: (len(waits[s]) > 0) -> waits[s]?tag, kind, x, y, flag
-	:: else -> break
-	od;
+	unwait(s);
 	for (k : 0 .. IDS - 1) { live[s].again[k] = 0 }
 	if
 	:: live[s].brief -> session_row(live[s].state, SESSION_ON_CLOSED_ENDING, act, nxt)
@@ -1059,7 +1065,8 @@ proctype Client(byte s)
 	:: d_step { link[s] == 0 -> in_flag = anew[s]; STEP(s_connect); connect(s, in_flag); CLEAR }
 	:: d_step { link[s] == 0 && !anew[s] && cleans > 0 -> cleans--; in_flag = 1; STEP(s_connect); connect(s, 1); CLEAR }
 	:: d_step { link[s] == 0 && briefs > 0 -> briefs--; in_flag = 2 + anew[s]; STEP(s_connect); connect(s, in_flag); CLEAR }
-	:: d_step { link[s] > 0 && losses > 0 -> losses--; STEP(s_lose); broken(s); cur[s] = 0; drain(down[s]); CLEAR }
+	:: d_step { link[s] > 0 && losses > 0 -> losses--; STEP(s_lose); broken(s); cur[s] = 0; last[s] = 0;
+		drain(down[s]); drain(fresh[s]); unwait(s); CLEAR }
 	:: d_step { s == PUBLISHER && link[s] == 2 && sent < MESSAGES && WINDOW < IDS && CAN_SEND ->
 		in_msg = sent; STEP(s_publish); publish(s); CLEAR }
 	:: atomic {
@@ -1217,10 +1224,7 @@ inline crash(batches)
 		conn[i] = 0; cur[i] = 0; touched[i] = 0; pend[i] = 0; last[i] = 0; quota[i] = 0;
 		broken(i);
 		drain(up[i]); drain(down[i]); drain(fresh[i]);
-		do
-		:: (len(waits[i]) > 0) -> waits[i]?tag, kind, x, y, flag
-		:: else -> break
-		od;
+		unwait(i);
 		got[i] = 0;
 		copy(live[i], disk[i]);
 		if
@@ -1283,7 +1287,7 @@ proctype Store()
 		fi;
 		d_step { tick(); open_tick = 0; look(); CLEAR }
 	}
-	:: d_step { ALL_FINAL && ALL_QUIET -> printf("step over\n"); over = 1;
+	:: d_step { !over && ALL_FINAL && ALL_QUIET -> printf("step over\n"); over = 1;
 		for (k : 0 .. MESSAGES - 1) {
 			if
 			:: fate[k] == DONE && !forgiven[k] && app[k] == 0 -> printf("wrong: message %d is lost\n", k); assert(false)
