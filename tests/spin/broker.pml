@@ -1140,7 +1140,7 @@ proctype Link(byte s)
 #endif
 		:: d_step { conn[s] && !cur[s] && link[s] == 0 -> in_kind = NOTICE; STEP(s_notice) }
 #if ENDS > 0
-		:: d_step { ends > 0 && live[s].here && !conn[s] && live[s].away == 1 ->
+		:: d_step { ends > 0 && live[s].here && !conn[s] && live[s].away == 1 && link[s] == 0 ->
 			ends--; in_kind = REMOVE; STEP(s_remove) }
 #endif
 #if STRAYS > 0
@@ -1167,7 +1167,7 @@ proctype Link(byte s)
 		:: in_kind == PUBLISH -> d_step { id = in_id; msg = in_msg; published(s, in_refuse); skip }
 		:: in_kind == PUBREL -> d_step { id = in_id; released(s) }
 		:: in_kind == NOTICE -> d_step { drain(up[s]); settle(s); skip }
-		:: in_kind == REMOVE -> d_step { ended(s); end_dormant(s, SESSION_ON_REMOVED) }
+		:: in_kind == REMOVE -> d_step { ended(s); forget(s); anew[s] = 1; end_dormant(s, SESSION_ON_REMOVED) }
 		:: else -> d_step { kind = in_kind; id = in_id; flag = in_flag; acknowledged(s) }
 		fi;
 		d_step {
@@ -1181,6 +1181,14 @@ proctype Link(byte s)
 	od
 }
 
+/* The Session Expiry Interval is long: no CONNECT and no batch is under way as long, no lost link goes unnoticed. */
+#define IDLE(s) (link[s] != 1 && empty(up[s]) && !(conn[s] && !cur[s]))
+#if SESSIONS > 1
+#define ALL_IDLE (way == 0 && IDLE(0) && IDLE(1))
+#else
+#define ALL_IDLE (way == 0 && IDLE(0))
+#endif
+
 inline pass_time()
 {
 	for (w : 0 .. SESSIONS - 1) {
@@ -1189,19 +1197,13 @@ inline pass_time()
 		:: else
 		fi;
 		if
-		:: link[w] != 2 -> ended(w) /* the client has no answer to its CONNECT: its session may be over */
+		:: link[w] == 0 -> ended(w); forget(w); none[w] = 1 /* the client can tell the time too */
 		:: else
 		fi;
 		if
 		:: live[w].here && live[w].away == 1 ->
 			live[w].away = 2;
 			end_dormant(w, SESSION_ON_EXPIRED)
-		:: else
-		fi
-	}
-	for (w : 0 .. WAYS - 1) {
-		if
-		:: snap[w].away == 1 -> snap[w].away = 2
 		:: else
 		fi
 	}
@@ -1260,7 +1262,7 @@ proctype Store()
 		:: d_step { crashes > 0 && way > 1 -> crashes--; in_kind = CRASH; in_id = 2; printf("step crash 2\n") }
 #endif
 #if ENDS > 0
-		:: d_step { ends > 0 -> ends--; in_kind = EXPIRE; printf("step expire\n") }
+		:: d_step { ends > 0 && ALL_IDLE -> ends--; in_kind = EXPIRE; printf("step expire\n") }
 #endif
 #if TOGETHER
 		:: d_step { open_tick -> open_tick = 0; in_kind = TICK; printf("step tick\n") }

@@ -95,7 +95,7 @@ def steps(printed: Iterable[str]) -> tuple[list[int], list[Step]]:
     out: list[Step] = []
     for line in printed:
         words = line.replace(":", " ").split()
-        if not words:
+        if len(words) < 2 or words[1] == "=":
             continue
         if words[0] == "qos":
             qos.append(int(words[2]))
