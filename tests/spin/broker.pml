@@ -155,6 +155,7 @@ byte app[MESSAGES]; /* how often the application of the subscriber got a message
 bit owed[SESSIONS]; /* the client was told of a session that is kept, and nothing has ended it since */
 byte none[SESSIONS]; /* 1: the session has ended with its connection, 2: and the CONNECT that follows was sent */
 bit forgiven[MESSAGES + 1]; /* the message need not arrive: its subscriber's session ended, or it was refused */
+bit turned[MESSAGES + 1]; /* the server was to refuse the message */
 byte got[SESSIONS]; /* bit i: the PUBLISH of the server's exchange i has reached the client */
 
 /* ---------------------------------------------------------------- what may happen still */
@@ -544,7 +545,10 @@ inline enter(s, at)
 /* A new exchange in state `nxt`. */
 inline append(s, id_, m_)
 {
-	assert(live[s].n < IDS);
+	if
+	:: live[s].n == IDS -> printf("wrong: more exchanges than identifiers\n"); assert(false)
+	:: else
+	fi;
 	live[s].id[live[s].n] = id_; live[s].st[live[s].n] = nxt; live[s].m[live[s].n] = m_;
 	live[s].n++;
 	record(s);
@@ -600,10 +604,13 @@ inline deliver(s, m_)
 	if
 	:: conn[s] && quota[s] > 0 && live[s].qn == 0 && !some && live[s].n < IDS -> start(s, m_)
 	:: else ->
-		assert(live[s].qn < QUEUE);
-		live[s].q[live[s].qn] = m_;
-		live[s].qn++;
-		record(s)
+		if
+		:: live[s].qn == QUEUE -> printf("wrong: a queue grows without end\n"); assert(false)
+		:: else ->
+			live[s].q[live[s].qn] = m_;
+			live[s].qn++;
+			record(s)
+		fi
 	fi
 }
 
@@ -751,6 +758,7 @@ inline published(s, refuse)
 	if
 	:: refuse ->
 		forgiven[msg] = 1;
+		turned[msg] = 1;
 		y = 1;
 		ev = (qos[msg] == 1 -> QOS_RECEIVE_ON_REFUSED_QOS1 : QOS_RECEIVE_ON_REFUSED_QOS2)
 	:: else ->
@@ -968,6 +976,10 @@ inline reaches(s, refuse)
 			up[s]!PUBREC, id, NOTHING, refuse
 		fi
 	:: kind == PUBREL ->
+		if
+		:: flag && ((has[s] >> id) & 1) -> printf("wrong: a message that is known is not found\n"); assert(false)
+		:: else
+		fi;
 		has[s] = has[s] & (255 - (1 << id));
 		up[s]!PUBCOMP, id, NOTHING, 0
 	:: kind == PUBACK ->
@@ -975,6 +987,7 @@ inline reaches(s, refuse)
 		if
 		:: x == MESSAGES -> unasked()
 		:: x < MESSAGES && (qos[x] != 1 || fate[x] != SENT) -> unasked()
+		:: x < MESSAGES && flag && !turned[x] -> printf("wrong: refused for no reason\n"); assert(false)
 		:: else -> fate[x] = (flag -> REFUSED : DONE); ident[x] = 0
 		fi
 	:: kind == PUBREC ->
@@ -982,6 +995,7 @@ inline reaches(s, refuse)
 		if
 		:: x == MESSAGES -> unasked()
 		:: x < MESSAGES && (qos[x] != 2 || fate[x] != SENT) -> unasked()
+		:: x < MESSAGES && flag && !turned[x] -> printf("wrong: refused for no reason\n"); assert(false)
 		:: x < MESSAGES && flag -> fate[x] = REFUSED; ident[x] = 0
 		:: else ->
 			fate[x] = RELEASED;
@@ -1114,7 +1128,7 @@ inline judge_rogue(s)
 	:: in_kind != PUBLISH && conn[s] -> printf("wrong: a breach is passed over\n"); assert(false)
 	:: in_kind != PUBLISH && !conn[s] -> skip
 	:: else ->
-		qos[NOTHING] = 0; forgiven[NOTHING] = 0;
+		qos[NOTHING] = 0; forgiven[NOTHING] = 0; turned[NOTHING] = 0;
 		if
 		:: len(fresh[s]) == 1 && fresh[s]?[PUBACK, eval(in_id), NOTHING, 1] ->
 			fresh[s]?kind, id, msg, flag;

@@ -305,12 +305,24 @@ class _Engine:
         bad = packet.reason_code >= 0x80
         return (kind, packet.packet_id, self.bounds.messages, int(bad))
 
-    def kept(self, here: bool, brief: bool, received: Iterable[int], flight: list[Numbers], queue: list[int]) -> Numbers:
+    def kept(
+        self, here: bool, brief: bool, received: Iterable[int], flight: list[Numbers], queue: list[int]
+    ) -> Numbers:
         """What a session holds, as the model prints it."""
         rest = [0] * (3 * (3 - len(flight)))
         held = sum(1 << ident for ident in received)
         exchanges = [number for exchange in flight for number in exchange]
-        return (int(here), int(brief), held, len(flight), *exchanges, *rest, len(queue), *queue, *[0] * (8 - len(queue)))
+        return (
+            int(here),
+            int(brief),
+            held,
+            len(flight),
+            *exchanges,
+            *rest,
+            len(queue),
+            *queue,
+            *[0] * (8 - len(queue)),
+        )
 
     def live(self, session: int) -> Numbers:
         found = self.session(session)
