@@ -897,6 +897,17 @@ inline own()
 	od
 }
 
+/* An answer to the message `x` must not come before that to an earlier one with the same QoS. */
+inline in_order()
+{
+	for (k : 0 .. MESSAGES - 1) {
+		if
+		:: k < x && fate[k] == SENT && qos[k] == qos[x] -> printf("wrong: acknowledged out of order\n"); assert(false)
+		:: else
+		fi
+	}
+}
+
 inline unasked()
 {
 	printf("wrong: an answer that was not asked for\n");
@@ -988,7 +999,7 @@ inline reaches(s, refuse)
 		:: x == MESSAGES -> unasked()
 		:: x < MESSAGES && (qos[x] != 1 || fate[x] != SENT) -> unasked()
 		:: x < MESSAGES && flag && !turned[x] -> printf("wrong: refused for no reason\n"); assert(false)
-		:: else -> fate[x] = (flag -> REFUSED : DONE); ident[x] = 0
+		:: else -> in_order(); fate[x] = (flag -> REFUSED : DONE); ident[x] = 0
 		fi
 	:: kind == PUBREC ->
 		own();
@@ -996,8 +1007,9 @@ inline reaches(s, refuse)
 		:: x == MESSAGES -> unasked()
 		:: x < MESSAGES && (qos[x] != 2 || fate[x] != SENT) -> unasked()
 		:: x < MESSAGES && flag && !turned[x] -> printf("wrong: refused for no reason\n"); assert(false)
-		:: x < MESSAGES && flag -> fate[x] = REFUSED; ident[x] = 0
+		:: x < MESSAGES && flag && turned[x] -> in_order(); fate[x] = REFUSED; ident[x] = 0
 		:: else ->
+			in_order();
 			fate[x] = RELEASED;
 			up[s]!PUBREL, id, NOTHING, 0
 		fi
