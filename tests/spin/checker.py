@@ -96,8 +96,7 @@ def explore(
     search = ["-DBFS", "-DSAFETY"] if breadth else ["-DNP"] if cycles else ["-DSAFETY"]
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / MODEL).write_text((HERE / MODEL).read_text())
-        (folder / MACHINES).write_text(machines or (HERE / MACHINES).read_text())
+        _lay_out(folder, machines)
         _must(folder, "spin", "-a", *options, MODEL)
         # A seeded fault is found in a second, so that the time goes into compiling.
         compiler = ["tcc"] if breadth and shutil.which("tcc") else ["gcc", "-O1"]
@@ -132,7 +131,16 @@ def explore(
 
 def simulate(bounds: Bounds, seed: int) -> list[str]:
     """One random run of the model, as it printed it."""
-    return _must(HERE, "spin", "-T", f"-n{seed}", *bounds.definitions(), MODEL).splitlines()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _lay_out(folder)
+        return _must(folder, "spin", "-T", f"-n{seed}", *bounds.definitions(), MODEL).splitlines()
+
+
+def _lay_out(folder: Path, machines: str = "") -> None:
+    """Copy the model, because `spin` writes into the folder in which it runs."""
+    (folder / MODEL).write_text((HERE / MODEL).read_text())
+    (folder / MACHINES).write_text(machines or (HERE / MACHINES).read_text())
 
 
 def _count(pattern: str, said: str) -> int:
