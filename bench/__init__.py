@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Measurements that are part of the project: the codec's cost, and the broker beside others. See `README.md`."""
+"""Measurements that belong to the project: the codec's cost, and the broker compared with others. See `README.md`."""

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Our broker beside others, under load: starts each alone on one core and `mqttload` on another, round by round.
+"""Compares the broker with others under load: each runs alone on one core, `mqttload` on another, round by round.
 
-    python -m bench.brokers                                   # mosquitto, ours plain and compiled: what has bars
+    python -m bench.brokers                                   # mosquitto, mqtt_ref plain and compiled: those with bars
     python -m bench.brokers --only 'p2p*,wild*' --rounds 5 --mqtt 5
     python -m bench.brokers --brokers mosquitto,plain --add 'other=some-broker --port {port}'
     python -m bench.brokers --record                          # writes bench/results/brokers.json
     python -m bench.brokers --list
 
-Rounds are interleaved (A B C A B C ...) and ratios are taken round by round, so a machine whose speed drifts favours
-nobody. Everything stays on loopback.
+Rounds are interleaved (A B C A B C ...) and ratios are taken within a round. So a change in the machine's speed favours
+no broker. All traffic stays on loopback.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RESULTS = Path(__file__).parent / "results" / "brokers.json"
 LOAD_SOURCE = Path(__file__).parent / "mqttload.c"
 BASE = "mosquitto"
 
-SCENARIOS = {  # name: the arguments of mqttload; {t} is the measured time
+SCENARIOS = {  # name: the arguments of mqttload; {t} is the measured time in seconds
     "p2p-q0": "p2p -c 10 -s 64 -q 0 -w 100 -t {t}",
     "p2p-q1": "p2p -c 10 -s 64 -q 1 -w 100 -t {t}",
     "p2p-q2": "p2p -c 10 -s 64 -q 2 -w 20 -t {t}",
@@ -80,7 +80,7 @@ SETS = {
     "bars": ["p2p-q0", "p2p-q1", "fanout-q0", "idle-10k", "ballast-1k", "ballast-100k"],
     "all": list(SCENARIOS),
 }
-COLUMNS = (  # what is printed: title, key in a result, decimals
+COLUMNS = (  # the printed columns: title, key in a result, decimals
     ("rate/s", "rate", 0),
     ("CPU us/msg", "cpu_us_msg", 2),
     ("CPU", "cpu_frac", 2),
@@ -94,7 +94,7 @@ COLUMNS = (  # what is printed: title, key in a result, decimals
     ("peak KiB", "hwm_kb", 0),
 )
 OWN_CORE = 0.85
-"""The share of a core that a broker under full load gets at least, if it has the core for itself."""
+"""The least share of a core that a broker under full load gets if it has the core for itself."""
 FAILINGS = ("lost", "dup", "reorder", "bad", "badqos", "badack", "rejected", "closed", "stalled")
 
 Result = dict[str, Any]
@@ -102,7 +102,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure of one of our builds has to reach; `below` turns it round."""
+    """The value that a figure of a mqtt_ref build has to reach. With `below` it has to stay under it."""
 
     broker: str
     scenario: str
@@ -125,12 +125,12 @@ BARS = (
     *(Bar(mode, "ballast-100k", "growth", 2, below=True) for mode in ("plain", "compiled")),
 )
 GROWTH = {"ballast-100k": "ballast-1k", "wild-100k": "wild-1k"}
-"""Scenarios whose CPU time per message is put beside that of another: `growth`."""
+"""Scenarios whose CPU time per message is compared with that of another one: `growth`."""
 
 
 @dataclass
 class Broker:
-    """How to start one; `{port}` and `{dir}` (a folder of its own) in the command are replaced."""
+    """How to start a broker. `{port}` and `{dir}` (its own folder) in the command are replaced."""
 
     name: str
     command: list[str]
@@ -139,7 +139,7 @@ class Broker:
 
     @contextlib.contextmanager
     def running(self, port: int, core: int | None, log: IO[bytes], limit: float = 20) -> Iterator[int]:
-        """The broker, listening on `port`; yields its process id. In a session of its own, so all of it ends."""
+        """Start the broker, listening on `port`, in its own session, so that all of it ends. Yield its process id."""
         with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as folder:
 
             def filled(text: str) -> str:
@@ -168,7 +168,7 @@ class Broker:
 
 @contextlib.contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """What is started in here runs on one core."""
+    """Run the processes started in this block on one core."""
     if core is None:
         yield
         return
@@ -181,7 +181,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def await_port(process: subprocess.Popen[bytes], port: int, limit: float) -> None:
-    """Wait until something listens."""
+    """Wait until the port accepts connections."""
     until = time.monotonic() + limit
     while True:
         if process.poll() is not None:
@@ -191,12 +191,12 @@ def await_port(process: subprocess.Popen[bytes], port: int, limit: float) -> Non
             return
         except OSError:
             if time.monotonic() > until:
-                raise RuntimeError("the broker does not listen") from None
+                raise RuntimeError("the broker does not accept connections") from None
             time.sleep(0.05)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and whatever it started."""
+    """End a process and all processes that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -208,7 +208,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as link:
         link.bind(("127.0.0.1", 0))
         port: int = link.getsockname()[1]
@@ -216,9 +216,9 @@ def free_port() -> int:
 
 
 def mosquitto(name: str = BASE) -> Broker:
-    """Debian's mosquitto, set to send at once, as ours does, and to queue without a bound for a slow subscriber.
+    """Return Debian's mosquitto. It sends at once, as mqtt_ref does, and queues without limit for slow subscribers.
 
-    `mosquitto-stock` sends by Nagle's algorithm, as it comes: cheaper for it, at tens of milliseconds of latency.
+    `mosquitto-stock` uses Nagle's algorithm, its default: cheaper for it, at a latency of tens of milliseconds.
     """
     path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if path is None:
@@ -234,7 +234,7 @@ def mosquitto(name: str = BASE) -> Broker:
 
 
 def ours(name: str, place: Path) -> Broker:
-    """Our broker, from the source or from a compiled wheel."""
+    """Return mqtt_ref's broker, from the source or from a compiled wheel."""
     command = [sys.executable, "-m", "mqtt_ref", "serve", "--port", "{port}"]
     environment = {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     asked = subprocess.run(
@@ -250,7 +250,7 @@ def ours(name: str, place: Path) -> Broker:
 
 
 def load_generator() -> Path:
-    """`mqttload`, built if it is not there yet."""
+    """Return `mqttload`. It is built if it is missing."""
     digest = hashlib.sha256(LOAD_SOURCE.read_bytes()).hexdigest()[:16]
     binary = CACHE / f"mqttload-{digest}"
     if not binary.exists():
@@ -261,7 +261,7 @@ def load_generator() -> Path:
 
 
 def processes(leader: int) -> list[int]:
-    """A process and all its descendants."""
+    """Return a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -276,7 +276,7 @@ def processes(leader: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs share."""
+    """Settings of all runs."""
 
     load: Path
     seconds: float
@@ -286,7 +286,7 @@ class Settings:
 
 
 def measure(broker: Broker, scenario: str, settings: Settings) -> Result:
-    """One run against a fresh broker."""
+    """Make one run against a fresh broker."""
     port = free_port()
     core, load_core = settings.cores or (None, None)
     arguments = SCENARIOS[scenario].format(t=settings.seconds).split()
@@ -311,7 +311,7 @@ def measure(broker: Broker, scenario: str, settings: Settings) -> Result:
 
 
 def figure(result: Result, path: str) -> float | None:
-    """One number of a result, by its dotted name."""
+    """Return one number of a result, by its dotted name."""
     value: Any = result
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -319,13 +319,13 @@ def figure(result: Result, path: str) -> float | None:
 
 
 def median(results: list[Result], path: str) -> float | None:
-    """The median of one number over the rounds that have it."""
+    """Return the median of one number over the rounds that have it."""
     values = [v for r in results if (v := figure(r, path)) is not None]
     return statistics.median(values) if values else None
 
 
 def median_ratio(above: list[Result], below: list[Result], path: str) -> float | None:
-    """The median over the rounds of the ratio of one number."""
+    """Return the median over the rounds of the ratio of one number."""
     ratios = []
     for one, other in zip(above, below, strict=False):
         a, b = figure(one, path), figure(other, path)
@@ -339,7 +339,7 @@ Runs = dict[str, dict[str, list[Result]]]
 
 
 def summary(runs: Runs) -> dict[str, dict[str, dict[str, Any]]]:
-    """What is printed and recorded: medians, ratios to the base, growth, and how many rounds went well."""
+    """Return what is printed and recorded: medians, ratios to the base, growth, and the number of good rounds."""
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for scenario, brokers in runs.items():
         out[scenario] = {}
@@ -364,10 +364,10 @@ def summary(runs: Runs) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def judged(bar: Bar, rows: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """Whether a bar is met; None if it was not measured.
+    """Return a bar's name, its value, and if it is met. None if it was not measured.
 
-    Where others kept mosquitto from using up its core, rates say how busy the machine was. Then CPU time per message is
-    compared instead: what the rates would be if each had its core.
+    If other processes kept mosquitto from using its whole core, rates measure the load of the machine. Then CPU time
+    per message is compared instead: it gives the rates that each would reach on its own core.
     """
     row = rows.get(bar.broker, {})
     figure = bar.figure
@@ -381,7 +381,7 @@ def judged(bar: Bar, rows: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def report(found: dict[str, dict[str, dict[str, Any]]], settings: Settings) -> list[dict[str, Any]]:
-    """Print the tables and the bars; the verdicts on the bars."""
+    """Print the tables and the bars. Return the verdicts on the bars."""
     for scenario, rows in found.items():
         columns = [c for c in COLUMNS if any(c[1] in row for row in rows.values())]
         extra = [e for e in ("ratio", "CPU ratio", "growth") if any(e in row for row in rows.values())]
@@ -402,7 +402,7 @@ def report(found: dict[str, dict[str, dict[str, Any]]], settings: Settings) -> l
 
 
 def record(found: dict[str, Any], verdicts: list[dict[str, Any]], settings: Settings, rounds: int) -> None:
-    """Write the result as data, with nothing in it that names this machine."""
+    """Write the result as data, without anything that names this machine."""
     version = subprocess.run([mosquitto().command[0], "-h"], capture_output=True, text=True, timeout=10).stdout
     data = {
         "python": platform.python_version(),
@@ -420,7 +420,7 @@ def record(found: dict[str, Any], verdicts: list[dict[str, Any]], settings: Sett
 
 
 def chosen(names: str) -> list[str]:
-    """Scenarios by name, wildcard or set."""
+    """Return scenarios by name, wildcard or set."""
     out: list[str] = []
     for word in names.split(","):
         found = SETS.get(word) or fnmatch.filter(SCENARIOS, word)
@@ -431,7 +431,7 @@ def chosen(names: str) -> list[str]:
 
 
 def brokers(names: str, added: list[str]) -> list[Broker]:
-    """The brokers to compare, in the order of the names; compiles when asked for."""
+    """Return the brokers to compare, in the order of the names. Compiles one if needed."""
     out = []
     for name in names.split(","):
         if name in (BASE, f"{BASE}-stock"):
@@ -449,19 +449,19 @@ def brokers(names: str, added: list[str]) -> list[Broker]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; returns its exit code: 0 if every bar that was measured is met, 1 if not."""
+    """Run the command. Return 0 if every measured bar is met, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m bench.brokers", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument(
         "--brokers", default="mosquitto,plain,compiled", help="of mosquitto, mosquitto-stock, plain, compiled"
     )
     parser.add_argument(
-        "--add", action="append", default=[], metavar="NAME=COMMAND", help="another; {port} is replaced"
+        "--add", action="append", default=[], metavar="NAME=COMMAND", help="another broker; {port} is replaced"
     )
     parser.add_argument("--only", default="bars", help="scenarios: names, wildcards, or the sets bars and all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--time", type=float, default=2.0, help="measured seconds of each run")
     parser.add_argument("--mqtt", type=int, default=4, choices=(4, 5), help="protocol level of the load")
-    parser.add_argument("--limit", type=float, default=120, help="seconds after which a run is given up")
+    parser.add_argument("--limit", type=float, default=120, help="seconds after which a run is stopped")
     parser.add_argument("--no-pin", action="store_true", help="let the brokers and the load share all cores")
     parser.add_argument("--record", action="store_true", help="write bench/results/brokers.json")
     parser.add_argument("--list", action="store_true", help="show the scenarios")

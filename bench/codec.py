@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The time that decoding takes: the fast codec, one that tests nothing, and the reference, side by side.
+"""Measures decoding time: the fast codec, a decoder without checks, and the reference codec, side by side.
 
     python -m bench.codec                 # plain Python
     python -m bench.codec --compiled      # plain, then built by mypyc
     python -m bench.codec --compiled --record
 
-Each round times every decoder in turn on the same packet in CPU time; the ratios are taken round by round, and their
-medians are what is printed and judged.
+Each round times every decoder in turn on the same packet in CPU time. Ratios are taken within a round, and their
+medians are printed and judged.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ UNCHECKED_BAR = 2.0
 REFERENCE_BARS = {"plain": 20.0, "compiled": 60.0}
 BARRED = ("PUBLISH", "PUBLISH with five properties", "CONNECT with everything")
 ROUND_NS = 10_000_000
-"""What one decoder may take of one round, about."""
+"""The approximate time of one decoder in one round."""
 
 
 def packets() -> dict[str, list[bytes]]:
-    """What is decoded, by name: usually one packet over and over."""
+    """The packets to decode, by name: usually one packet repeated."""
     from mqtt_ref.wire.fast import encode
     from mqtt_ref.wire.packets import Connect, ConnectProperties, Publish, PublishProperties, Will, WillProperties
 
@@ -102,7 +102,7 @@ def packets() -> dict[str, list[bytes]]:
 
 
 def decoders() -> dict[str, Callable[..., Any]]:
-    """The decoders by name, each called with the same six arguments."""
+    """Return the decoders by name. All are called with the same six arguments."""
     from bench import unchecked
     from mqtt_ref.wire import fast, reference
 
@@ -113,14 +113,14 @@ def decoders() -> dict[str, Callable[..., Any]]:
 
 
 def calls(data: list[bytes]) -> list[tuple[int, int, bytes, int, int, int]]:
-    """The arguments of a decoder for each packet."""
+    """Return the arguments of a decoder for each packet."""
     from mqtt_ref.wire.framing import head_size
 
     return [(5, 0, packet, 0, head_size(packet), len(packet)) for packet in data]
 
 
 def spent(decode: Callable[..., Any], arguments: list[tuple[int, int, bytes, int, int, int]], turns: int) -> int:
-    """Nanoseconds of CPU time for as many calls, the loop around them included."""
+    """Return the CPU time of these calls in nanoseconds, including the loop around them."""
     run = list(islice(cycle(arguments), turns))
     start = time.process_time_ns()
     for version, sender, data, begin, pos, end in run:
@@ -129,7 +129,7 @@ def spent(decode: Callable[..., Any], arguments: list[tuple[int, int, bytes, int
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Time every decoder on every packet, after checking that all of them make the same of it."""
+    """Time every decoder on every packet. First check that all of them return equal packets."""
     every = decoders()
     out: dict[str, Any] = {}
     for name, data in packets().items():
@@ -157,12 +157,12 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def ratio(above: list[float], below: list[float]) -> float:
-    """The median of the rounds' ratios."""
+    """Return the median of the rounds' ratios."""
     return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 2)
 
 
 def run(mode: str, rounds: int) -> dict[str, Any]:
-    """Measure in a process of its own, which finds the packages where the mode has them."""
+    """Measure in a child process that imports the packages of the mode."""
     from bench.compiled import ROOT, compiled_site
 
     place = ROOT
@@ -178,7 +178,7 @@ def run(mode: str, rounds: int) -> dict[str, Any]:
 
 
 def verify_mode(mode: str) -> None:
-    """Refuse to measure one thing and call it the other."""
+    """Check that the imported modules are plain or compiled, as the mode says."""
     from bench import unchecked
     from mqtt_ref.wire.generated import fast, packets
 
@@ -188,7 +188,7 @@ def verify_mode(mode: str) -> None:
 
 
 def report(mode: str, rows: dict[str, Any]) -> bool:
-    """Print one mode's table; whether every bar is met."""
+    """Print one mode's table. Return True if every bar is met."""
     good = True
     print(f"\n{mode}\n")
     print(f"{'packet':34}{'bytes':>6}{'fast':>12}{'unchecked':>12}{'reference':>12}{'f/u':>7}{'r/f':>7}")
@@ -207,7 +207,7 @@ def report(mode: str, rows: dict[str, Any]) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; returns its exit code: 0 if every bar is met, 1 if not."""
+    """Run the command. Return 0 if every bar is met, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m bench.codec", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--compiled", action="store_true", help="measure the compiled build too")
     parser.add_argument("--rounds", type=int, default=41)

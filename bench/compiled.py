@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Builds a compiled wheel of the source as it stands, and unpacks it where a measurement can run it.
+"""Builds a compiled wheel of the current source, and unpacks it where a measurement can run it.
 
-The tree is never built in place: a copy is, under `build/bench/`, named by a digest of what went into it, so that a
-second run finds it done.
+The tree is never built in place. A copy is built under `build/bench/`, named by a digest of its input, so that a second
+run can reuse it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TIME_LIMIT = 1800
 
 
 def compiled_site(also: tuple[str, ...] = (), only: str = "") -> Path:
-    """A folder for `PYTHONPATH` that holds the compiled packages.
+    """Return a folder for `PYTHONPATH` that holds the compiled packages.
 
-    `also` names files of this repository to compile in the same go, as mypyc needs it for calls between modules to be
-    direct; `only` keeps to the modules under a path. The rest of what the packages need comes from this interpreter.
+    `also` names files of this repository to compile together with them, as mypyc needs this for direct calls between
+    modules. `only` selects the modules under a path. Other dependencies come from this interpreter.
     """
     sources = [path for name in PACKAGED for path in sorted((ROOT / name).rglob("*")) if _is_source(path)]
     packages = [str(Path(name).parent / "__init__.py") for name in also]
@@ -52,7 +52,7 @@ def compiled_site(also: tuple[str, ...] = (), only: str = "") -> Path:
     wheel = next(place.glob("*.whl"))
     _run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], place)
     if not list(site.rglob("*.so")):
-        raise SystemExit(f"{wheel.name} holds nothing compiled")
+        raise SystemExit(f"{wheel.name} holds no compiled module")
     shutil.rmtree(tree)
     (place / "done").touch()
     return site
@@ -71,7 +71,7 @@ def _digest(sources: list[Path], only: str) -> str:
 
 
 def _narrowed(project: str, also: tuple[str, ...], only: str) -> str:
-    """The project file with the modules to compile limited and added to."""
+    """Return the project file with a changed list of modules to compile."""
 
     def listed(match: re.Subscribers[str]) -> str:
         names = [*(n for n in re.findall(r'"([^"]+)"', match[2]) if n.startswith(only)), *also]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""How soon a fixture's broker is ready, and how soon it has stopped: `python -m bench.fixtures [RUNS] [--record]`.
+"""Measures the start and stop of a fixture's broker: `python -m bench.fixtures [RUNS] [--record]`.
 
-Each is measured with a first client that gets its CONNACK; the end with ten clients connected that do nothing.
+The start ends when a first client gets its CONNACK. The stop is measured with ten idle clients connected.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["main"]
 RESULTS = Path(__file__).parent / "results" / "fixtures.json"
 CONNECT = bytes.fromhex("100d00044d51545405020000000000")
 BARS = {"broker ready": 50, "oracle ready": 50, "as a process": 300, "broker stopped": 200, "oracle stopped": 200}
-"""Milliseconds."""
+"""In milliseconds."""
 CLIENTS = 10
 IMPORTS = {"import of the broker": "mqtt_ref.threaded", "import of the oracle": "mqtt_ref.testing.oracle"}
 TIMED = "import time; begin = time.perf_counter(); import {}; print((time.perf_counter() - begin) * 1000)"
 
 
 def connected(port: int) -> socket.socket:
-    """A client that has its CONNACK."""
+    """Connect a client and wait for its CONNACK."""
     client = socket.create_connection(("127.0.0.1", port), timeout=10)
     client.sendall(CONNECT)
     if client.recv(4096)[:1] != b"\x20":
@@ -43,7 +43,7 @@ def connected(port: int) -> socket.socket:
 
 
 def life(server: Any, stop: Callable[[], None]) -> tuple[float, float]:
-    """Milliseconds of the start, to the moment that a client can connect, and of the end."""
+    """Return the milliseconds of the start, until a client can connect, and of the stop."""
     begin = time.perf_counter()
     server.start()
     ready = time.perf_counter()
@@ -57,7 +57,7 @@ def life(server: Any, stop: Callable[[], None]) -> tuple[float, float]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print and perhaps record the medians; 0 if every bar is met."""
+    """Print the medians, and record them if asked. Return 0 if every bar is met."""
     parser = argparse.ArgumentParser(prog="python -m bench.fixtures", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("runs", nargs="?", type=int, default=15, metavar="RUNS")
     parser.add_argument("--record", action="store_true", help="write bench/results/fixtures.json")
@@ -66,12 +66,12 @@ def main(argv: list[str] | None = None) -> int:
     env = dict(os.environ)
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as cache:
-        env["PYTHONPYCACHEPREFIX"] = cache  # an installed package is compiled to bytecode, a checkout perhaps not
+        env["PYTHONPYCACHEPREFIX"] = cache  # an installed package is compiled to bytecode, a checkout may not be
         for run in range(args.runs + 1):
             for name, module in IMPORTS.items():
                 command = [sys.executable, "-c", TIMED.format(module)]
                 done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-                if run:  # the first one wrote the bytecode
+                if run:  # the first run wrote the bytecode
                     times[name].append(float(done.stdout))
             if run:
                 times["as a process"].append(measure(env, [sys.executable, "-m", "mqtt_ref"])[0])

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The time that the wire takes to pass on a PUBLISH: decode it, and encode it for one subscriber.
+"""Measures the time to forward a PUBLISH: decode it, and encode it for one subscriber.
 
     python -m bench.forwarding               # plain Python
     python -m bench.forwarding --compiled    # plain, then built by mypyc
 
-Each message has three user properties with other values. `bytes` passes on the properties as they came, which is what
-a broker does; `objects` makes objects of them and encodes those anew, as for a hook that changed them. Medians of CPU
-time; every round times each way in turn.
+The User Properties of each message have other values. `bytes` forwards the properties as they came, as a broker does.
+`objects` decodes them to objects and encodes those again, as for a hook that changed them. Prints medians of CPU time;
+every round times each way in turn.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["main"]
 
 MESSAGES = 2000
 BATCH = 50
-"""Messages that one `feed` gets."""
+"""The number of messages in one `feed`."""
 
 
 def streams(properties: int) -> list[bytes]:
-    """What a publisher sends, in batches: messages with so many user properties."""
+    """The publisher's data in batches: messages with this number of User Properties."""
     from mqtt_ref.wire.fast import encode
     from mqtt_ref.wire.packets import Publish, PublishProperties
 
@@ -45,7 +45,7 @@ def streams(properties: int) -> list[bytes]:
 
 
 def ways() -> dict[str, Callable[[list[bytes]], int]]:
-    """The ways to pass messages on, by name; each returns how many bytes it made."""
+    """Return the ways to forward messages, by name. Each returns the number of bytes it produced."""
     from mqtt_ref.wire.block import block_of, outgoing
     from mqtt_ref.wire.fast import publish_bytes
     from mqtt_ref.wire.framing import Decoder
@@ -79,7 +79,7 @@ def ways() -> dict[str, Callable[[list[bytes]], int]]:
 
 
 def measure(rounds: int) -> dict[str, dict[str, int]]:
-    """Nanoseconds per message, by number of properties and way."""
+    """Return nanoseconds per message, by number of properties and way."""
     found: dict[str, dict[str, int]] = {}
     for properties in (0, 3):
         stream = streams(properties)
@@ -96,7 +96,7 @@ def measure(rounds: int) -> dict[str, dict[str, int]]:
 
 
 def run(mode: str, rounds: int) -> None:
-    """Measure in a process of its own, and print what it found."""
+    """Measure in a child process, and print the result."""
     from bench.compiled import ROOT, compiled_site
 
     place = ROOT
@@ -114,7 +114,7 @@ def run(mode: str, rounds: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.forwarding", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--compiled", action="store_true", help="measure the compiled build too")
     parser.add_argument("--rounds", type=int, default=21)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What hooks cost: CPU time of the broker per message without any, and with access rules and a hook on each PUBLISH.
+"""Measures the cost of hooks: CPU time per message without hooks, and with access rules and a hook on each PUBLISH.
 
     python -m bench.hooks                          # plain Python
     python -m bench.hooks --compiled
     python -m bench.hooks --before ../older        # beside another checkout (or compiled site) of mqtt_ref
 
-`null` is the broker with nobody to ask, tell or show anything; `none` a server without hooks but `AllowAll`; `rules`
-one with a ledger of 1,000 rules, asked for every topic published and delivered, and a hook on `on_publish` that looks
-at each message. Each runs alone on one core, `mqttload` on another, round by round; ratios are taken within a round.
+`null` is the broker without any hook machinery. `none` is a server whose only hook is `AllowAll`. `rules` has a ledger
+of 1,000 rules, checked for every topic published and delivered, and an `on_publish` hook that reads each message. Each
+runs alone on one core, `mqttload` on another, round by round. Ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ KINDS = ("null", "none", "rules")
 RULES = 1000
 ONLY = ("p2p-q0", "p2p-q1", "fanout-q0")
 BARS = {("none", "null"): 1.05, ("rules", "none"): 2.0}
-"""CPU time per message of one kind to that of another, at most."""
+"""The largest allowed ratio of the CPU time per message of one kind to that of another."""
 
 
 def ledger() -> LedgerHook:
-    """Everybody may connect; of many rules about what one may do, the last is that of the clients measured."""
+    """Every client may connect. Of many access rules the last one applies to the measured clients."""
     rules = [AclRule(client=f"client-{n}-*", filters={f"site/{n}/#": "readwrite"}) for n in range(RULES - 1)]
     rules.append(AclRule(filters={"#": "readwrite"}))
     return LedgerHook(Ledger(auth=(AuthRule(allow=True),), acl=tuple(rules)))
 
 
 class Looks(Hook):
-    """Looks at each message, and changes none."""
+    """Reads each message and changes none."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -56,7 +56,7 @@ class Looks(Hook):
 
 
 async def serve(kind: str, port: int) -> None:
-    """A server of one kind, until the process is ended."""
+    """Run a server of one kind until the process is ended."""
     from mqtt_ref.net.tcp import TcpListener
     from mqtt_ref.server import Server
 
@@ -69,7 +69,7 @@ async def serve(kind: str, port: int) -> None:
 
 
 def compared(place: Path, before: str) -> list[Broker]:
-    """The brokers, each as a command."""
+    """Return the brokers, each as a command."""
     path = os.pathsep.join((str(place), str(ROOT)))
     environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     out = [
@@ -82,9 +82,9 @@ def compared(place: Path, before: str) -> list[Broker]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; returns its exit code: 0 if every bar is met, 1 if not."""
+    """Run the command. Return 0 if every bar is met, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m bench.hooks", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--compiled", action="store_true", help="what mypyc made of the source as it stands")
+    parser.add_argument("--compiled", action="store_true", help="measure the current source, compiled by mypyc")
     parser.add_argument("--before", default="", metavar="PLACE", help="another checkout, to compare `none` with")
     parser.add_argument("--only", nargs="*", default=ONLY, choices=list(SCENARIOS), metavar="SCENARIO")
     parser.add_argument("--rounds", type=int, default=5)

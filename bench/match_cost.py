@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What routing costs: nanoseconds per match and per change, bytes per subscription, with many that do not match.
+"""Measures routing: nanoseconds per match and per change, bytes per subscription, among many that do not match.
 
     python -m bench.match_cost                # plain Python
     python -m bench.match_cost --compiled     # the same, built by mypyc
 
-One filter matches each topic asked for; the others are of one kind at a time. `cached` asks for 1,000 topics in turn,
-`uncached` for topics that were never asked for. `change` subscribes and unsubscribes while these 1,000 topics are
-remembered; `lost` is how many of them that made the router forget for nothing, for each change. (`+/+/x` may match any
-topic of three levels, so the router looks at many; nobody asks in between, so it forgets them soon.)
+One filter matches each requested topic. The other filters are of one kind at a time. `cached` requests 1,000 topics in
+turn, `uncached` topics that were never requested before. `change` subscribes and unsubscribes while the 1,000 topics
+are cached. `lost` is how many of them each change removed from the cache without need. (`+/+/x` may match any topic of
+three levels, so the router checks many. As no topic is requested in between, the cache is soon empty.)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODULES = tuple(
 )
 TOPICS = 1000
 ROUNDS = 5
-# What the others subscribe to, by number, and what changes; none of it matches `home/<n>/state`.
+# The filters of the other subscriptions, by number, and those of the change. None matches `home/<n>/state`.
 KINDS = {
     "exact": ("site/{}/state", "site/x{}/state"),
     "ending in #": ("site/{}/line/#", "site/x{}/line/#"),
@@ -43,7 +43,7 @@ KINDS = {
 
 
 def per_call(what: Callable[[int], object], count: int) -> float:
-    """Nanoseconds for one call, the best of some rounds; no call is made twice with the same number."""
+    """Return nanoseconds for one call, the best of some rounds. Each call gets another number."""
     best = float("inf")
     for turn in range(ROUNDS):
         numbers = range(turn * count, (turn + 1) * count)
@@ -56,7 +56,7 @@ def per_call(what: Callable[[int], object], count: int) -> float:
 
 
 def filled(others: int, kind: str) -> tuple[Router, float]:
-    """A router with other subscriptions, and the bytes that each of them takes."""
+    """Return a router with other subscriptions, and the bytes that each of them takes."""
     gc.collect()
     router = Router()
     router.subscribe(-1, "home/+/state", 1)
@@ -71,7 +71,7 @@ def filled(others: int, kind: str) -> tuple[Router, float]:
 
 
 def row(others: int, kind: str) -> str:
-    """One line of the table."""
+    """Print one line of the table."""
     router, size = filled(others, kind)
     topics = [f"home/{n}/state" for n in range(TOPICS)]
     fresh = [f"home/f{n}/state" for n in range(5000 * ROUNDS)]
@@ -104,7 +104,7 @@ def row(others: int, kind: str) -> str:
 
 
 def fan_out() -> None:
-    """A topic with 10,000 subscribers: the answer itself, made once, and after each change."""
+    """Measure a topic with 10,000 subscribers: building the answer once, and after each change."""
     router = Router()
     for subscriber in range(10_000):
         router.subscribe(subscriber, "all/#", 0)
@@ -115,11 +115,11 @@ def fan_out() -> None:
         router.match("all/x")
 
     cost = per_call(again, 5)
-    print(f"answer for 10,000 subscribers with two overlapping filters each, made anew: {cost / 1e6:.1f} ms")
+    print(f"answer for 10,000 subscribers with two overlapping filters each, built again: {cost / 1e6:.1f} ms")
 
 
 def retained() -> None:
-    """Retained messages, found by filters of several widths."""
+    """Measure retained messages, found by filters of several widths."""
     kept: RetainedStore[int] = RetainedStore()
     per_put = per_call(lambda n: kept.put(f"site/{n // 10}/sensor/{n}", n, 0), 20_000)
     print(f"retained: put {per_put:,.0f} ns; with {len(kept):,} kept:")

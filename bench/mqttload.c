@@ -118,7 +118,7 @@ static double hq(double q) { /* microseconds */
     return hmax / 1e3;
 }
 
-/* CPU time (ns) and memory of the watched processes, from /proc */
+/* CPU time (ns) and memory of the watched processes, read from /proc */
 static u64 cpu_watched(void) {
     u64 tot = 0;
     char pth[300], b[128];
@@ -213,7 +213,7 @@ static char **F;
 static u32 NF;
 static u32 *expct;     /* next sequence per (subscriber, publisher) */
 static int strict = 1; /* 0: a subscriber gets only some messages of a publisher (wild, idle) */
-static u32 *topx;      /* then: next sequence per (subscriber, publisher, topic) */
+static u32 *topx;      /* if not strict: next sequence per (subscriber, publisher, topic) */
 static int ep, stop_sending, suback_qos = 0;
 static u64 delivered, sent_total, lost, dups, reorder, badmsg, badqos, badack, rejected, srv_close, outstanding_rx,
     xorder;
@@ -223,7 +223,7 @@ static conn **dirtyv;
 static int ndirty;
 static pub **pdirty;
 static int npdirty;
-static u8 cur_h; /* first byte of the PUBLISH in hand */
+static u8 cur_h; /* first byte of the current PUBLISH */
 static void (*on_delivery)(conn *, u32 pubi, u32 seq) = 0;
 static char lasterr[200];
 
@@ -436,7 +436,7 @@ static tmpl *tmpl_of(pub *p, u64 seq) {
     return &T[p->t0 + (u32)((seq * p->tstep) % p->tn)];
 }
 
-/* room for another message of this publisher? */
+/* true if the window of this publisher has room for another message */
 static int roomp(pub *p) {
     if (p->c->st != S_READY || p->sent >= p->limit) return 0;
     int64_t r = (int64_t)o_window - (int64_t)(p->sent - p->base);
@@ -568,7 +568,7 @@ static void rx_publish(conn *c, u8 h, u8 *p, u32 len) {
         if (seq < *x)
             xorder++;
         else
-            *x = seq; /* order is owed per topic only */
+            *x = seq; /* order is guaranteed per topic only */
         x = &topx[((size_t)c->idx * NP + pi) * NT + (t - T)];
     }
     if (seq < *x) {
@@ -1100,7 +1100,7 @@ static char *fmt(const char *f, ...) {
 }
 
 /* ------------------------------------------------------------- scenarios */
-/* Filters that match nothing that is published, as near to it in the tree as can be. */
+/* Filters that match no published topic, but are as close to them in the tree as possible. */
 static char *ballast_filter(int i, int n) {
     switch (i % 5) {
     case 0:
@@ -1116,7 +1116,7 @@ static char *ballast_filter(int i, int n) {
     }
 }
 
-/* p2p, also latency: n pairs; o_spread topics a publisher, taken by one `+`; o_ballast subscriptions beside them. */
+/* p2p and latency: n pairs; o_spread topics per publisher, matched by one `+`; o_ballast other subscriptions */
 static void sc_p2p(void) {
     int n = o_clients, b = !o_ballast ? 0 : o_ballast < 20 ? o_ballast : 20;
     alloc_conns(2 * n + b);
@@ -1146,7 +1146,7 @@ static void sc_p2p(void) {
     for (int i = 0; i < b; i++) {
         conn *c = &C[2 * n + i];
         c->role = R_SUB;
-        c->idx = n + i; /* beyond NS: whatever is delivered to it is wrong */
+        c->idx = n + i; /* beyond NS: any delivery to it is wrong */
         c->f0 = n + (u32)((u64)o_ballast * i / b);
         c->fn = n + (u32)((u64)o_ballast * (i + 1) / b) - c->f0;
     }
@@ -1260,7 +1260,7 @@ static void sc_wild(void) {
             if (k == 0)
                 f = fmt("%s/w/%u/%u/%u", o_prefix, r, d, m);
             else if (k == 1)
-                f = fmt("%s/w/%u/%u/#", o_prefix, er[j], ed[j]); /* over the j-th exact one */
+                f = fmt("%s/w/%u/%u/#", o_prefix, er[j], ed[j]); /* above the j-th exact one */
             else if (k == 2)
                 f = fmt("%s/w/%u/+/%u", o_prefix, (j * 3) % R, j % 8);
             else
@@ -1328,7 +1328,7 @@ static void sc_wild(void) {
     tail();
 }
 
-/* conn: CONNECT, CONNACK, DISCONNECT, close, over and over on o_clients slots */
+/* conn: CONNECT, CONNACK, DISCONNECT, close, repeated on o_clients slots */
 static void sc_conn(void) {
     int n = o_clients;
     alloc_conns(n);
@@ -1600,7 +1600,7 @@ static void sc_stress(void) {
     tail();
 }
 
-/* retained: store o_subs retained messages, then o_repeat fresh subscribers take them all; then clear them */
+/* retained: store o_subs retained messages, then o_repeat new subscribers receive them all; then clear them */
 static u8 *rseen;
 static u64 rgot;
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What judging costs: our broker with the passive judge on, beside the same broker without it.
+"""Measures the cost of judging: the broker with the passive judge on, compared with the same broker without it.
 
     python -m bench.oracle                    # plain Python
     python -m bench.oracle --mode compiled
     python -m bench.oracle --record           # writes bench/results/oracle.json
 
-Rounds are interleaved, and the ratio of the rates is taken round by round; the bar is a third.
+Rounds are interleaved, and the ratio of the rates is taken within a round. The bar is a third.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ BAR = 1 / 3
 
 
 def judged(plain: Broker) -> Broker:
-    """The same broker with the judge."""
+    """Return the same broker with the judge."""
     at = plain.command.index("serve")
     command = [*plain.command[:at], "oracle", *plain.command[at:]]
     return replace(plain, name="judged", command=command)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; 0 if the bar is met in every scenario."""
+    """Run the command. Return 0 if the bar is met in every scenario."""
     parser = argparse.ArgumentParser(prog="python -m bench.oracle", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--mode", choices=("plain", "compiled"), default="plain")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="scenarios of bench.brokers, with commas")

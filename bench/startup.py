@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long `mqtt-ref serve` takes from the command to a client that is answered: `python -m bench.startup [RUNS]`."""
+"""Measures the time of `mqtt-ref serve` from the command to a client's CONNACK: `python -m bench.startup [RUNS]`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import time
 __all__ = ["main", "measure"]
 
 BAR = 300
-"""Milliseconds."""
+"""In milliseconds."""
 CONNECT = bytes.fromhex("100c00044d515454040200000000")
 
 
 def measure(env: dict[str, str], program: list[str]) -> tuple[float, float]:
-    """Milliseconds to the line that says where it listens, and to the CONNACK of a first client."""
+    """Return the milliseconds to the line that tells the address, and to the CONNACK of a first client."""
     start = time.perf_counter()
     with subprocess.Popen([*program, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=env) as broker:
         try:
@@ -39,12 +39,12 @@ def measure(env: dict[str, str], program: list[str]) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Print the fastest, the median and the slowest of some runs, beside an interpreter that does nothing."""
+    """Print the fastest, median and slowest of some runs, beside an interpreter that does nothing."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     env = dict(os.environ)
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as cache:
-        env["PYTHONPYCACHEPREFIX"] = cache  # an installed package is compiled to bytecode, a checkout perhaps not
+        env["PYTHONPYCACHEPREFIX"] = cache  # an installed package is compiled to bytecode, a checkout may not be
         program = [sys.executable, "-m", "mqtt_ref"]
         measure(env, program)
         bare, ready, answered = [], [], []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A decoder that believes every byte: what the fast codec would cost if it tested nothing.
+"""A decoder without any check. It shows what the fast codec would cost if it tested nothing.
 
-It builds the same packets in the same straight-line style from CONNECT and PUBLISH of version 5. Only bytes that are
-known to be legal may be given to it.
+It builds the same packets in the same straight-line style, for CONNECT and PUBLISH of version 5. Its input must be
+known to be legal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNPACK_32: Final = Struct(">I").unpack_from
 
 
 def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Connect | Publish:
-    """The packet in `data[start:end]`, whose variable header begins at `pos`; the same arguments as `fast.decode`."""
+    """Decode the packet in `data[start:end]`, with its variable header at `pos`. Same arguments as `fast.decode`."""
     kind = data[start] >> 4
     if kind == 3:
         return _publish(version, data, start, pos, end)
@@ -28,7 +28,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
 
 
 def _vbi(data: bytes, pos: int) -> int:
-    """Value times 8 plus size of a variable byte integer of more than one byte."""
+    """Return value times 8 plus size of a Variable Byte Integer of more than one byte."""
     value = data[pos] & 127
     size = 1
     while data[pos + size - 1] > 127:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Turns the tables in `spec/` into committed, readable Python. Nothing at run time imports this package."""
+"""Generates readable Python from the tables in `spec/`. The output is committed; nothing imports this at run time."""

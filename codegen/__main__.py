@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m codegen` writes every generated file; `--check` fails on any difference, orphan or unused row."""
+"""`python -m codegen` writes every generated file. `--check` fails on any difference, orphan file or unused row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACES = ("mqtt_ref", "conformance", "docs", "tests")
 
 
 def generate(spec: Spec) -> dict[str, str]:
-    """Every generated file, by path below the project's root."""
+    """Return the text of every generated file, by its path below the project root."""
     out: dict[str, str] = {}
     for name in EMITTERS:
         emit: Callable[[Spec], dict[str, str]] = importlib.import_module(f"codegen.emit_{name}").emit
@@ -51,7 +51,7 @@ def generate(spec: Spec) -> dict[str, str]:
 
 
 def unread(spec: Spec) -> list[str]:
-    """Rows and columns that no emitter looked at, for people."""
+    """Return messages about rows and columns that no emitter has read."""
     out = []
     columns = set()
     for row in spec.rows():
@@ -67,11 +67,11 @@ def unread(spec: Spec) -> list[str]:
 
 
 def check(root: Path, spec: Spec) -> list[str]:
-    """What is wrong: drift, files missing, orphans; unread rows; rows not carried out; hook events not fired."""
+    """Return all problems: changed, missing and orphan files, unread rows, rows not carried out, events not fired."""
     Row.start_counting()
     wanted = generate(spec)
     for _ in mint(spec):
-        pass  # the rules that the tables imply are written from them too
+        pass  # minting reads rows too
     Row.stop_counting()
     problems = unread(spec) + not_carried_out(root, spec) + not_fired(root)
     for path, text in sorted(wanted.items()):
@@ -94,9 +94,9 @@ def check(root: Path, spec: Spec) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0 fine, 1 findings, 2 a table that cannot be right."""
+    """Run the command. Returns its exit code: 0 no findings, 1 findings, 2 a wrong row in a table."""
     parser = argparse.ArgumentParser(
-        prog=COMMAND, description="Write Python from the tables in spec/.", epilog=f"example: {COMMAND} --check"
+        prog=COMMAND, description="Generate Python from the tables in spec/.", epilog=f"example: {COMMAND} --check"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything differs")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="the project's root")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Holds the machines and reactions against the engine: what the tables say must be fed, handled and carried out.
+"""Checks that the engine implements the machines and reactions: every input is fed, every action is handled.
 
-The engine is read as source, not run: an input or action counts as used if a module imports its constant from the
-machine's generated module and uses it.
+The engine is read as source, not run. An input or action counts as used if a module of the engine imports its constant
+from the generated module of the machine and uses it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REACTING = "mqtt_ref/engine/reacting.py"
 
 
 def not_carried_out(root: Path, spec: Spec) -> list[str]:
-    """Inputs that nothing feeds, actions that nothing handles, reactions that nothing carries out: one line each."""
+    """Return one line for each input that is never fed, each action and each reaction that is never carried out."""
     used = _used(root)
     packets = {packet.name.lower() for packet in spec.packets if any(CLIENT in s for s in packet.senders.values())}
     out: list[str] = []
@@ -61,7 +61,7 @@ def _unused(machine: Machine, used: set[str], packets: set[str]) -> Iterator[str
 
 
 def _used(root: Path) -> dict[str, set[str]]:
-    """By machine: the constants of its generated module that the engine imports and uses."""
+    """Return, by machine, the constants of its generated module that the engine imports and uses."""
     out: dict[str, set[str]] = defaultdict(set)
     for folder in FOLDERS:
         for path in sorted((root / folder).glob("*.py")):
@@ -80,7 +80,7 @@ def _used(root: Path) -> dict[str, set[str]]:
 
 
 def _compared(path: Path, attribute: str) -> set[str]:
-    """The texts with which a module compares an attribute of this name."""
+    """Return the strings that a module compares with an attribute of this name."""
     out: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Attribute) and node.left.attr == attribute:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes `Block`: the properties of a PUBLISH as checked bytes, with what a server has to know of them."""
+"""Writes `Block`: the properties of a PUBLISH as checked bytes, with the values that a server needs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from codegen.shapes import class_name
 __all__ = ["block_class"]
 
 CLASS = '''class Block:
-    """The properties of a {packet}, checked, as the bytes that came. A block is not changed.
+    """The checked properties of a {packet}, as the bytes that were received. A block is immutable.
 
-    `data` goes on with the message: all of it but what belongs to the connection ({alias_title}) or to the
-    subscriber ({identifier_title}); the length before the properties is not part of it. `whole` is everything, the
-    same object where nothing was left out. `expiry_at` is the offset in `data` of the four bytes that count down, or
-    -1. `{alias}` is 0 where there is none. `utf8` says that the payload is called UTF-8. `present` has a bit for
-    each property in `whole`.
+    `data` are the properties that are forwarded with the message: those of the connection ({alias_title}) and of the
+    subscriber ({identifier_title}) are left out. `whole` are all properties, in the same object if none was left
+    out. The Property Length is in neither. `expiry_at` is the offset in `data` of the four bytes that count down, or
+    -1. `{alias}` is 0 if it is absent. `utf8` is set if the sender declared the payload as UTF-8. `present` has
+    a bit for each property in `whole`.
     """
 
     __slots__ = ("data", "expiry_at", "present", "{alias}", "utf8", "whole")
@@ -29,22 +29,22 @@ CLASS = '''class Block:
         self.utf8 = utf8
 
     def properties(self) -> {cls}:
-        """New objects of what goes on with the message."""
+        """Decode the properties that are forwarded with the message. Returns a new object."""
         return _read_{name}(self.data)
 
     def all_properties(self) -> {cls}:
-        """New objects of everything that came."""
+        """Decode all properties. Returns a new object."""
         return _read_{name}(self.whole)
 
     def kept(self) -> Block | None:
-        """The block of what goes on with the message alone: this one if that is everything; None if it is nothing."""
+        """Return the block of the forwarded properties only: this block if they are all, None if there are none."""
         data = self.data
         if data is self.whole:
             return self
         return Block(data, data, self.present & 0x{mask:X}, self.expiry_at, 0, self.utf8) if data else None
 
     def expiry(self) -> int:
-        """The seconds that count down, as they came, or -1."""
+        """Return the seconds that count down, as received, or -1."""
         value: int = UNPACK_32(self.data, self.expiry_at)[0] if self.expiry_at >= 0 else -1
         return value
 
@@ -64,7 +64,7 @@ CLASS = '''class Block:
 
 
 def _read_{name}(data: bytes) -> {cls}:
-    """The properties in bytes that were checked."""
+    """Decode properties from checked bytes."""
     out = {cls}()
     at = 0
     end = len(data)
@@ -78,7 +78,7 @@ def _read_{name}(data: bytes) -> {cls}:
 
 
 def block_class(spec: Spec) -> str:
-    """The source of the class, and of what makes objects of its bytes."""
+    """Return the source of the class and of the function that decodes its bytes."""
     rows = spec.block_set()
     alias = next(p for _, p, place in rows if place.belongs == "connection")
     identifier = next(p for _, p, place in rows if place.belongs == "subscriber")
@@ -99,7 +99,7 @@ def block_class(spec: Spec) -> str:
 
 
 def _read(spec: Spec, prop: Property, many: bool) -> list[str]:
-    """The lines that read one value at `at`, and leave `at` behind it."""
+    """Return the lines that read one value at `at` and move `at` after it."""
     wire = spec.wire_of(prop.type)
     size = spec.wires[wire].bytes
     length = "stop = at + 2 + (data[at] << 8 | data[at + 1])"

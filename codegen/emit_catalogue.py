@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the catalogue: packets, properties and reason codes with their titles and places, for people to look up."""
+"""Emits the catalogue for look-ups: packets, properties and reason codes with their titles and places."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PacketRow(NamedTuple):
 
 
 class PropertyRow(NamedTuple):
-    """A property; `places` are packet, sender, section, and whether it may stand there more than once."""
+    """A property. `places` are packet, sender, section, and true if it may occur there more than once."""
 
     identifier: int
     name: str
@@ -33,7 +33,7 @@ class PropertyRow(NamedTuple):
 
 
 class ReasonRow(NamedTuple):
-    """A Reason Code under one of its names; `places` are packet and sender, `v3` the return code of 3.x or -1."""
+    """A Reason Code with one of its names. `places` are packet and sender. `v3` is the return code of 3.x or -1."""
 
     code: int
     name: str
@@ -44,9 +44,9 @@ class ReasonRow(NamedTuple):
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     out = [
-        HEADER.format(doc="Packets, properties and Reason Codes with their titles and places: for people to look up."),
+        HEADER.format(doc="The catalogue for look-ups: packets, properties and Reason Codes with titles and places."),
         "from __future__ import annotations\n",
         "from typing import Final, NamedTuple\n",
         "__all__ = [",
@@ -98,7 +98,7 @@ def emit(spec: Spec) -> dict[str, str]:
     for shape in (*property_shapes(spec), *packet_shapes(spec)):
         kinds = [f'        "{a.name}": "{a.type.removesuffix(" | None")}",' for a in shape.attributes]
         out += [f'    "{shape.name}": {{', *kinds, "    },"] if kinds else [f'    "{shape.name}": {{}},']
-    out += ["}", '"""The type of each attribute of each class of packets and properties, where it is not None."""', ""]
+    out += ["}", '"""The type of each attribute of the packet and property classes, without `| None`."""', ""]
     return {"mqtt_ref/wire/generated/catalogue.py": "\n".join(out)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits Reason Codes and packet types as plain numbers, for code that compares them for every packet."""
+"""Emits Reason Codes and packet types as plain integers, for code that compares them for every packet."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ FAILURE = "FAILURE"
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     packets = {p.name: p.code for p in spec.packets}
     reasons = {r.name: r.code for r in spec.reasons}
     for name in (*packets, FAILURE):
         if name in reasons:
-            raise SpecError("reasons.toml", f"reason {name}", "name", "has another meaning already")
+            used = "codes.py uses it for something else; choose another name"
+            raise SpecError("reasons.toml", f"reason {name}", "name", used)
     out = [
-        HEADER.format(doc="The Reason Codes and the packet types as plain numbers, which a compiler puts in place."),
+        HEADER.format(doc="The Reason Codes and the packet types as plain integers, which a compiler can inline."),
         "from __future__ import annotations\n",
         "from typing import Final\n",
         all_list([*packets, *reasons, FAILURE]),
@@ -29,7 +30,7 @@ def emit(spec: Spec) -> dict[str, str]:
         *(f"{name}: Final = 0x{code:02X}" for name, code in reasons.items()),
         "",
         f"{FAILURE}: Final = 0x{spec.failures_from:02X}",
-        '"""Reason Codes from here on say that something failed (section 2.4); 3.1.1 has this one in a SUBACK."""',
+        '"""Reason Codes of this value or more mean failure (section 2.4). A SUBACK of 3.1.1 has this value."""',
         "",
     ]
     return {"mqtt_ref/wire/generated/codes.py": "\n".join(out)}

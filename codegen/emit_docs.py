@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the reference pages: packets, properties, reason codes, statements and reactions as Markdown."""
+"""Emits the reference pages in Markdown: packets, properties, reason codes, types, reactions and statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABELS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The pages, by path."""
+    """Return the pages, by path."""
     pages = {
         "packets": _packets(spec),
         "properties": _properties(spec),
@@ -47,7 +47,8 @@ def _versions(versions: frozenset[int]) -> str:
 
 
 def _packets(spec: Spec) -> str:
-    out = _page("Control Packets", "Fields in wire order, and what may not be.", spec.sources["packets.toml"])
+    intro = "The fields of each packet in wire order, and when a receiver refuses them."
+    out = _page("Control Packets", intro, spec.sources["packets.toml"])
     for packet in spec.packets:
         senders = "; ".join(f"{LABELS[v]}: {_who(who)}" for v, who in sorted(packet.senders.items()))
         flags = "DUP, QoS, RETAIN" if packet.header_bits else f"{packet.flags:04b}"
@@ -58,7 +59,7 @@ def _packets(spec: Spec) -> str:
             "",
         ]
         if packet.fields:
-            out += _head("field", "type", "versions", "present", "breaches")
+            out += _head("field", "type", "versions", "present", "refused when")
             out += [_field(f) for f in packet.every_field()]
             out.append("")
         for check in packet.header_checks:
@@ -83,7 +84,7 @@ def _field(field: Field) -> str:
 
 def _properties(spec: Spec) -> str:
     out = _page("Properties", "The 27 properties of MQTT 5.0.", spec.sources["properties.toml"])
-    out += _head("id", "name", "type", "stands in (sent by)", "repeat", "range", "when forwarded")
+    out += _head("id", "name", "type", "allowed in (sent by)", "repeat", "range", "when forwarded")
     for prop in spec.properties:
         places = ", ".join(
             f"{p.packet} ({_who(p.senders)}, {p.section}{', repeatable' if p.many else ''})" for p in prop.places
@@ -98,17 +99,18 @@ def _properties(spec: Spec) -> str:
 
 
 def _forwarded(prop: Property) -> str:
-    """What a server does with a property when it forwards the message."""
+    """Return what a server does with a property when it forwards the message."""
     place = prop.place(BLOCK)
     if place is None:
         return ""
     if place.belongs != "message":
         return f"belongs to the {place.belongs}"
-    return "counts down" if place.counts_down else "tells what the payload is" if place.says_utf8 else "goes on"
+    return "counts down" if place.counts_down else "declares the payload format" if place.says_utf8 else "unchanged"
 
 
 def _reasons(spec: Spec) -> str:
-    out = _page("Reason Codes", "Where each may stand, and who may send it.", spec.sources["reasons.toml"])
+    intro = "The packets that may carry each code, and the side that may send it."
+    out = _page("Reason Codes", intro, spec.sources["reasons.toml"])
     out += _head("code", "name", "packets (sent by)", "3.x return code")
     for reason in sorted(spec.reasons, key=lambda r: r.code):
         places = ", ".join(f"{p} ({_who(who)}{', tolerated' if slip else ''})" for p, who, slip in reason.places)
@@ -119,7 +121,7 @@ def _reasons(spec: Spec) -> str:
 
 
 def _types(spec: Spec) -> str:
-    out = _page("Wire types", "The types of fields, and the rules that their values keep.", spec.sources["types.toml"])
+    out = _page("Wire types", "The types of fields, and the rules for their values.", spec.sources["types.toml"])
     out += _head("type", "section", "Python", "bytes", "rules")
     for wire in spec.wires.values():
         out.append(_row(wire.name, wire.section, f"`{wire.python}`", wire.bytes or "by value", ", ".join(wire.rules)))
@@ -145,9 +147,8 @@ def _reactions(spec: Spec) -> str:
 
 def _statements(spec: Spec, version: int) -> str:
     rows = [s for s in sorted(spec.statements.values(), key=statement_order) if s.version == version]
-    intro = (
-        f"{len(rows)} rules, {sum(not s.minted for s in rows)} of them numbered by the standard, in our own wording."
-    )
+    numbered = sum(not s.minted for s in rows)
+    intro = f"{len(rows)} rules, {numbered} of them numbered by the standard. The wording is that of this project."
     out = _page(f"Statements of MQTT {LABELS[version]}", intro, "; ".join(dict.fromkeys(s.source for s in rows)))
     out += _head("id", "section", "level", "binds", "meaning", *(["confirmed by"] if version == 3 else []))
     for s in rows:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Emits the fast codec: straight-line decoders and encoders that mypyc compiles.
 
-Helpers are called once per wire type, not written out per field, since compiled code grows with its lines. What is
-wrong with a packet is worked out only once something is: the straight line tests, `breach` explains.
+Helpers are called for each wire type and not inlined for each field, since compiled code grows with its lines. The
+straight line only detects that a packet is wrong; `breach` then finds out what is wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRAMING = {"packet_too_large": "PACKET_TOO_LARGE", "vbi_long": "VBI_FOUR_BYTES",
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     constants: Constants = {}
     sets = spec.property_sets()
     decoders = Packets(spec, constants)
@@ -40,7 +40,7 @@ def emit(spec: Spec) -> dict[str, str]:
         decoders.decode_properties(name)
     decoders.read_block()
     for packet in spec.packets:
-        if not packet.header_bits:  # PUBLISH stands in `decode` itself
+        if not packet.header_bits:  # PUBLISH is decoded in `decode` itself
             decoders.decode_packet(packet)
     headers = Headers(spec, constants)
     headers.dispatch_decode()
@@ -61,7 +61,7 @@ def emit(spec: Spec) -> dict[str, str]:
         table.append(f"{name}: Final = (0x{spec.reason_code(row.reason):02X}, {cites}, {_strings(levels)})")
     classes = sorted({s.name for s in packet_shapes(spec)} | {class_name(s) for s in sets} | {"Block", "Packet"})
     out = [
-        HEADER.format(doc="The fast codec: one whole packet at a time, for a version and a sender."),
+        HEADER.format(doc="The fast codec: decodes and encodes one whole packet, for a version and a sender."),
         "from __future__ import annotations\n",
         "from struct import Struct",
         "from typing import Final\n",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the page about hooks, and what the engine calls, from the class that declares the events."""
+"""Emits the page about hooks, and the slots that the engine calls, from the class that declares the events."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ __all__ = ["SOURCE", "emit"]
 SOURCE = Path(__file__).resolve().parent.parent / HOOK
 SLOTS = "mqtt_ref/engine/generated/events.py"
 KINDS = {
-    "notify": "told",
+    "notify": "notifies",
     "transform": "changes",
     "decide": "decides",
     "load": "loads",
 }
 ANSWERS = re.compile(r"Answer\[(.*)\]")
 WORD = re.compile(r"\w+")
-SEEN = {"Client": "Connection | Session", "Selection": "Match"}
-"""What the engine has where a hook sees another type."""
+SEEN = {"Client": "Connection | Session", "Selection": "Subscribers"}
+"""Types of the declaration -> the types that the engine passes instead."""
 ENGINE = {
     "Connection": "mqtt_ref.engine.connection",
-    "Match": "mqtt_ref.broker.router",
+    "Subscribers": "mqtt_ref.broker.router",
     "Refusal": "mqtt_ref.engine.intercept",
     "Session": "mqtt_ref.engine.session",
 }
-"""Where those types are."""
+"""The modules of the engine's types."""
 
 MARK = '''\
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `mqtt_ref/hooks/hook.py`. Change that, then run it again.
-"""Hook events as the engine sees them: a callable for each, or None where no hook has a handler."""
+"""Hook events as the engine calls them: a callable for each event, or None if no hook has a handler."""
 
 from __future__ import annotations
 '''
-WATCH = """Notifications, each under the name of its event. What is called must neither raise nor call back.
+WATCH = """Notification hooks, each with the name of its event. A callable must not raise, and must not call the broker.
 
-    A `Client` of the declaration is what the engine has of one here: its connection, or its session.
+    Where the declaration has a `Client`, the engine passes its connection or its session.
     """
-INTERCEPT = """What may be changed or refused, each under the name of its event; None changes nothing and costs nothing.
+INTERCEPT = """Hooks that change or refuse, each with the name of its event. None changes nothing and costs nothing.
 
-    Each returns what is to go on in place of its last argument, None for the same, a `Refusal`, or `LATER`: then an
-    `Ask` leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
-    Unless `waits`, none of them ever returns `LATER`.
+    A callable returns the replacement of its last argument, None to keep it, a `Refusal`, or `LATER`. After `LATER`, an
+    `Ask` is emitted, the connection is suspended, and the answer arrives through `Broker.answer`. A replacement must be
+    legal. If `waits` is false, none of them returns `LATER`.
     """
 
 INTRO = """\
@@ -55,8 +55,8 @@ INTRO = """\
 
 <!-- Written by `python -m codegen` from `mqtt_ref/hooks/hook.py`. Change that, then run it again. -->
 
-A hook watches, changes or decides what happens in the broker. Subclass `Hook`, override the events that you want, and
-add it:
+A hook observes, changes or decides what happens in the broker. Subclass `Hook`, override the methods of the events that
+you want to handle, and add the hook to a server:
 
 ```python
 from mqtt_ref.broker.views import Client
@@ -77,37 +77,38 @@ class Stamp(Hook):
 server = Server(hooks=[Stamp(), AllowAll()])
 ```
 
-`Server.add_hook` and `Server.remove_hook` do it while the server runs. With no hook that decides access, everything is
-denied.
+`Server.add_hook` and `Server.remove_hook` add and remove a hook while the server runs. Without a hook that decides
+access, everything is denied.
 
 | kind | what a handler returns |
 |---|---|
-| told | nothing |
-| changes | what is to go on in place of what it got, or None for the same; the next hook gets that |
-| decides | an answer, or None to leave it to the next hook |
-| loads | what it has kept, or None to leave it to the next hook |
+| notifies | nothing |
+| changes | a replacement of its last argument, which the next hook gets, or None to keep it |
+| decides | an answer, or None to leave the decision to the next hook |
+| loads | the stored data, or None to leave it to the next hook |
 
 - Hooks are called in the order in which they were added.
-- Handlers run on the event loop and must not block: nothing can end a plain one that never returns. They may be
-  `async def`, except for events marked *plain*. The connection that such a question is about waits for the answer, and
-  what it sends meanwhile is held, in order; nobody else waits. After `bounds.hook_timeout` seconds (5) the answer is
-  no. An `async def` that is only told something is a task of its own, one of at most 1,024.
-- What a handler raises is logged with the `id` of its hook and reaches nobody else; each event says what follows.
-- Packets that are handed in belong to the broker: return a changed copy. What comes back is checked like anything that
-  a client sends. An illegal packet is logged, counts as raised, and is never sent.
-- `Reject(reason_code, text)` refuses what a client asks for, `Drop()` lets it vanish, where the event says so.
-- What nobody handles costs nothing. A handler of `on_packet_sent` or `on_packet_encode` has every packet that goes out
-  decoded; one of `on_packet_read` or `on_packet_processed` takes packets out of the short way on which they go in one
-  pass.
-- A hook whose rules about who may read what have changed says so with `self.rules_changed()`.
-- For topics that are delivered nothing can wait: a hook with an `async def on_acl_check` is not asked about them, and
-  has to say that this is right with `filters_only = True`. Where it is not, let a plain `on_acl_check` look into what a
-  task has brought together; it may leave `write` to another hook, which waits.
+- Handlers run on the event loop and must not block: a plain handler that never returns cannot be stopped. A handler may
+  be `async def`, except for events marked *plain*. While it runs, only the connection in question waits: its later
+  packets are held, in order. After `bounds.hook_timeout` seconds (5) the answer is no. An `async def` handler of a
+  notification runs as a task of its own; at most 1,024 such tasks run at a time.
+- An exception of a handler is logged with the `id` of its hook and goes no further. Each event says what happens then.
+- Packets that a handler gets belong to the broker: return a changed copy. A returned packet is checked like one that a
+  client sends. If it is illegal, it is never sent; it is logged and handled like an exception.
+- `Reject(reason_code, text)` refuses a request of a client. `Drop()` drops it without an answer, where the event allows
+  it.
+- An event without a handler costs nothing. A handler of `on_packet_sent` or `on_packet_encode` causes every outgoing
+  packet to be decoded. A handler of `on_packet_read` or `on_packet_processed` turns off the fast path for incoming
+  packets.
+- If a hook changes its rules about read access, it must call `self.rules_changed()`.
+- Delivery cannot wait for an answer. So a hook with an `async def on_acl_check` is not asked about the topics of
+  messages that are delivered, and must confirm this with `filters_only = True`. If the topics have to be checked, use a
+  plain `on_acl_check` that reads data which a task has collected. It may leave `write` to another hook, which may wait.
 """
 
 
 def emit(_: Spec) -> dict[str, str]:
-    """The page and the slots of the engine, by path."""
+    """Return the page and the module of slots for the engine, by path."""
     text = SOURCE.read_text(encoding="utf-8")
     events = list(declared(text))
     return {"docs/hooks.md": _page(events), SLOTS: _slots(events, imported(text))}
@@ -125,7 +126,7 @@ def _page(events: list[Declared]) -> str:
 
 
 def _event(event: Declared) -> list[str]:
-    """One event on the page: its signature, its kind, what it is for."""
+    """Return the lines of one event on the page: its signature, its kind, its docstring."""
     arguments = ", ".join(f"{name}: {kind}" for name, kind in event.arguments.items())
     returns = event.returns
     found = ANSWERS.fullmatch(returns)
@@ -133,7 +134,7 @@ def _event(event: Declared) -> list[str]:
     facts = [KINDS[event.kind]]
     if not event.options.get("waits", True):
         facts.append("plain")
-    fails = event.options.get("fails") or {"load": "the server does not start"}.get(event.kind, "nothing follows")
+    fails = event.options.get("fails") or {"load": "the server does not start"}.get(event.kind, "no effect")
     facts.append(f"when it raises: {fails}")
     return [
         f"### `{event.name}({arguments}) -> {returns}`",
@@ -146,7 +147,7 @@ def _event(event: Declared) -> list[str]:
 
 
 def _slots(events: list[Declared], modules: dict[str, str]) -> str:
-    """The classes through which the engine calls hooks: a slot for each event, under its name."""
+    """Return the classes through which the engine calls hooks: they have a slot for each event, with its name."""
     told: dict[str, str] = {}
     changed: dict[str, str] = {}
     for event in events:
@@ -173,7 +174,7 @@ def _imports(modules: dict[str, set[str]], indent: str) -> list[str]:
 
 
 def _class(name: str, doc: str, slots: dict[str, str], *more: str) -> str:
-    """A class of callables; `more` are other arguments that it takes and keeps."""
+    """Return the source of a class of callables. `more` are other arguments that it stores."""
     others = [one.split(":")[0] for one in more]
     lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
     lines += [f'        "{slot}",' for slot in sorted([*slots, *others])]
@@ -184,5 +185,5 @@ def _class(name: str, doc: str, slots: dict[str, str], *more: str) -> str:
 
 
 def _seen(kind: str) -> str:
-    """The type that the engine hands in for an argument of this type."""
+    """Return the type that the engine passes for an argument of this type."""
     return " | ".join(SEEN.get(one, one) for one in kind.split(" | "))

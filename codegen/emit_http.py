@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the model of a message's properties in the HTTP API: what is forwarded, each with the values it may have."""
+"""Emits the HTTP API's model of the properties of a message: those that are forwarded, each with its legal values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["emit"]
 
 TOPIC = "topic_name_property"
 STRINGS = {"utf8": "Text", "binary": "Bytes", "utf8_pair": "tuple[Text, Text]"}
-"""By wire type: the model of what has no bounds but its length."""
+"""By wire type: the model of values that are only limited in length."""
 LARGEST_VBI = 268_435_455
 
 FRAME = '''
@@ -33,7 +33,7 @@ class PublishProperties(msgspec.Struct, forbid_unknown_fields=True, omit_default
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     fields = []
     for _, prop, place in spec.block_set():
         if place.belongs == "message":
@@ -41,13 +41,13 @@ def emit(spec: Spec) -> dict[str, str]:
             value = f"list[{kind}] = field(default_factory=list)" if place.many else f"{kind} | None = None"
             fields.append(f"    {prop.name}: {value}\n")
     typing = ", ".join(name for name in ("Annotated", "Literal") if any(f"{name}[" in line for line in fields))
-    head = HEADER.format(doc="The properties of a message, as the API takes and answers them.")
+    head = HEADER.format(doc="The properties of a message in the HTTP API.")
     text = head + FRAME.format(typing=typing) + "".join(fields)
     return {"mqtt_ref/http/generated/properties.py": text}
 
 
 def _kind(spec: Spec, prop: Property) -> str:
-    """The type of one value, with its bounds."""
+    """Return the type of one value, with its bounds."""
     wire = spec.wire_of(prop.type)
     if prop.type == TOPIC:
         return "Topic"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the state machines and decisions of `spec/` as flat integer tables for the engine, diagrams for the docs."""
+"""Writes the state machines and decisions of `spec/`: flat integer tables for the engine, diagrams for the docs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ MARK = '''# SPDX-License-Identifier: MIT
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """Every file that comes from the machines and the decisions, by path below the project's root."""
+    """Return the files that are made from the machines and the decisions, by path below the project root."""
     machines = load_machines(known=spec.statements.keys())
     choices, limits = load_decisions(known=spec.statements.keys())
     out = {
-        f"{PACKAGE}/__init__.py": MARK.format(source="machines/", doc="Tables that were written from `spec/`.").rstrip()
-        + "\n",
+        f"{PACKAGE}/__init__.py": MARK.format(source="machines/", doc="Tables generated from `spec/`.").rstrip() + "\n",
         f"{PACKAGE}/decisions.py": _decisions_module(choices, limits),
         "docs/machines/README.md": _index(machines),
         "docs/machines/decisions.md": _decisions_page(choices, limits),
@@ -59,7 +58,7 @@ def _module(machine: Machine) -> str:
     names += ["BREACH"] + [f"DO_{a.upper()}" for a in machine.actions]
     names += ["ACTION", "ACTIONS", "CITES", "IMPOSSIBLE", "INPUTS", "NEXT", "REASON", "STATES", "WIDTH"]
     by_number = {number: name for name, (number, _) in machine.inputs.items()}
-    text = MARK.format(source=machine.file, doc=f"{machine.title}: the table of its transitions.")
+    text = MARK.format(source=machine.file, doc=f"{machine.title}: the transition table.")
     text += "\nfrom __future__ import annotations\n\nfrom typing import Final\n\n__all__ = [\n"
     text += "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n\n# States.\n"
     text += "".join(f"{s.upper()}: Final = {n}  # {machine.states[s]}\n" for n, s in enumerate(states))
@@ -86,7 +85,7 @@ def _module(machine: Machine) -> str:
     text += "]\nREASON: list[str] = [\n"
     for state in states:
         text += _wrap([repr(p.reason).replace("'", '"') for s, _, p in rows if s == state]) + f"  # {state}\n"
-    text += "]\n\n# Pairs that the engine itself never makes.\nIMPOSSIBLE: Final = frozenset(\n    {\n"
+    text += "]\n\n# Pairs of state and input that cannot happen.\nIMPOSSIBLE: Final = frozenset(\n    {\n"
     impossible = [(states.index(s) * machine.width + n, p.why) for s, n, p in rows if p.why]
     text += "".join(f"        {at},  # {why}\n" for at, why in impossible)
     text += "    }\n)\n"
@@ -103,7 +102,7 @@ def _decisions_module(choices: list[Choice], limits: list[Limit]) -> str:
         "LIMITS",
         *(f"{c.name}_{v}".upper() for c in choices for v in c.values),
     ]
-    text = MARK.format(source="decisions.toml", doc="What the standards leave open, and their numbers, as data.")
+    text = MARK.format(source="decisions.toml", doc="Choices that the standards leave open, and numbers that they set.")
     text += "\nfrom __future__ import annotations\n\nfrom typing import Final\n\n__all__ = [\n"
     text += "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n\n"
     for choice in choices:
@@ -165,7 +164,7 @@ def _index(machines: list[Machine]) -> str:
         "<!-- Written by `python -m codegen` from `spec/machines/`. Change that, then run it again. -->",
         "# State machines",
         "",
-        "The engine runs these tables; a pair that is a breach is answered as the reaction table says.",
+        "The engine runs these tables. A breach is answered as the table of reactions says.",
         "",
         "| machine | states | inputs | rows |",
         "|---|---|---|---|",
@@ -173,7 +172,7 @@ def _index(machines: list[Machine]) -> str:
     for m in machines:
         rows = sum(1 for pair in m.pairs.values() if not pair.why)
         out.append(f"| [{m.title}]({m.name}.md) | {len(m.states)} | {len(m.inputs)} | {rows} |")
-    out += ["", "What the standards leave open: [decisions](decisions.md)."]
+    out += ["", "The choices that the standards leave open are [decisions](decisions.md)."]
     return "\n".join(out) + "\n"
 
 
@@ -182,7 +181,7 @@ def _decisions_page(choices: list[Choice], limits: list[Limit]) -> str:
         "<!-- Written by `python -m codegen` from `spec/decisions.toml`. Change that, then run it again. -->",
         "# Decisions",
         "",
-        "Where the standards leave a choice. The first value is the default; `decisions.<name>` switches it.",
+        "Choices that the standards leave open. The first value is the default; the option `decisions.<name>` sets it.",
         "",
         "| name | values | meaning | statements |",
         "|---|---|---|---|",

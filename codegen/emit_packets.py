@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the packet classes and the enums of reason codes."""
+"""Emits the packet classes and the enums of Reason Codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["emit"]
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     return {
         "mqtt_ref/wire/generated/packets.py": _packets(spec),
         "mqtt_ref/wire/generated/reasons.py": _reasons(spec),
@@ -52,7 +52,7 @@ def _wrap_union(union: str) -> str:
 LAZY = """
     @property
     def properties(self) -> {kind}:
-        \"""The properties as objects, made when they are asked for; from then on they may be changed, and count.\"""
+        \"""The properties as an object, made on first access. From then on, changes of the object are used.\"""
         given = self._given
         if given is None and self._block is not None:
             given = self._given = self._block.all_properties()
@@ -65,12 +65,12 @@ LAZY = """
 
     @property
     def has_properties(self) -> bool:
-        \"""Whether there are properties; makes no object.\"""
+        \"""True if there are properties. No object is made.\"""
         return self._block is not None or self._given is not None
 
     @property
     def block(self) -> Block | None:
-        \"""The properties as bytes, as they came; None without any, and once `properties` gave them out as objects.\"""
+        \"""The properties as received bytes. None if there are none, or after an access to `properties`.\"""
         return self._block if self._given is None else None
 
     @block.setter
@@ -79,14 +79,14 @@ LAZY = """
         self._given = None
 
     def _look(self) -> {kind}:
-        \"""The properties, for one that neither keeps nor changes them.\"""
+        \"""Return the properties for a caller that neither keeps nor changes them.\"""
         given = self._given
         return self._block.all_properties() if given is None and self._block is not None else given
 """
 
 
 def _class(shape: Shape, lazy: bool = False) -> str:
-    """The source of a class; of a lazy one, `properties` are kept as bytes until they are read."""
+    """Return the source of a class. A lazy class keeps `properties` as bytes until they are read."""
     attributes = shape.attributes
     out = [f"class {shape.name}:", f'    """{shape.doc}"""', ""]
     names = [a.name for a in attributes]
@@ -200,7 +200,7 @@ def _reasons(spec: Spec) -> str:
         all_list(names).rstrip("\n"),
         "\n",
         "class ReasonCode(IntEnum):",
-        '    """Every Reason Code of MQTT 5.0; the three meanings of 0x00 are one member with three names."""\n',
+        '    """Every Reason Code of MQTT 5.0. The three meanings of 0x00 are one member with three names."""\n',
     ]
     out += [f"    {r.name} = 0x{r.code:02X}" for r in spec.reasons]
     for packet in packets:
@@ -218,16 +218,16 @@ def _reasons(spec: Spec) -> str:
     for reason in spec.reasons:
         titles.setdefault(reason.code, []).append(reason.title)
     out += [f'    0x{code:02X}: "{" / ".join(t)}",' for code, t in sorted(titles.items())]
-    out += ["}", '"""What each Reason Code is called."""', ""]
+    out += ["}", '"""The title of each Reason Code."""', ""]
     out.append("RETURN_CODE_TITLES: Final[dict[int, str]] = {")
     out += [f'    {r.code}: "{r.title}",' for r in spec.return_codes]
-    out += ["}", '"""What each return code of 3.x is called."""', "", "RETURN_CODES: Final[dict[int, int]] = {"]
+    out += ["}", '"""The title of each return code of 3.x."""', "", "RETURN_CODES: Final[dict[int, int]] = {"]
     v3: dict[int, int] = {}
     for reason in spec.reasons:
         if reason.v3 is not None:
             v3[reason.code] = reason.v3
     out += [f"    0x{code:02X}: {value}," for code, value in sorted(v3.items())]
-    out += ["}", '"""The return code of 3.x that stands for a Reason Code; a code not named here has none."""', ""]
+    out += ["}", '"""Reason Code -> return code of 3.x. Other Reason Codes have no return code."""', ""]
     return "\n".join(out).replace(
         '"REASON_TITLES",', '"REASON_TITLES",\n    "RETURN_CODES",\n    "RETURN_CODE_TITLES",'
     )

@@ -28,7 +28,7 @@ LENGTH, TYPE, VALUE, CROSS = "length", "type", "value", "cross_field"
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     return {PATH: _Emitter(spec).module()}
 
 
@@ -53,14 +53,14 @@ class _Emitter:
             parts.append(_title(f"{TITLE[version]}: rules and types"))
             parts += self._rules(version)
             parts += self._types(version)
-        parts.append(_title("The 27 properties, and where they may stand"))
+        parts.append(_title("The 27 properties, and the packets that may carry them"))
         parts += self._properties()
         for version in sorted(VERSIONS.values(), reverse=True):
             parts.append(_title(f"{TITLE[version]}: packets"))
             parts.append(self._protocol(version))
             parts.append(self._fixed_header(version))
             parts += [self._packet(p, version) for p in self.spec.packets if version in p.senders]
-        parts.append(_title("All of it, by protocol level"))
+        parts.append(_title("Everything by protocol level"))
         parts += self._tables()
         return "\n".join(p.rstrip("\n") + ("\n" if p.endswith("\n") else "") for p in parts) + "\n"
 
@@ -83,7 +83,7 @@ class _Emitter:
         return tuple_of(out) if out else None
 
     def _rules(self, version: int) -> list[str]:
-        """The rules that fields share, as constants."""
+        """Return the rules that fields share, as constants."""
         out = []
         for rule in self.spec.rules.values():
             if version in rule.cites and (rule.name in self._used_rules() or rule.name in ("truncated", "trailing")):
@@ -103,7 +103,7 @@ class _Emitter:
         out = []
         for name in (*self.spec.wires, *self.spec.semantics):
             if self.spec.wire_of(name) == "u16" and name != "u16":
-                continue  # Packet Identifiers have rules of their own in each packet
+                continue  # each packet has its own rules for Packet Identifiers
             rules = {
                 r: f"{r.upper()}_{SUFFIX[version]}"
                 for r in self.spec.type_rules(name)
@@ -188,7 +188,7 @@ class _Emitter:
         return assign(f"{packet}_SET", call("PropertySet", make, **args))
 
     def _cited(self, cites: Mapping[str, str]) -> dict[str, Node]:
-        """Statements that replace those of a type's own rules."""
+        """Return rules that replace those of a type, with other statements."""
         rules = self.spec.rules
         return {name: self._rule(cited, rules[name].kind, rules[name].reason) for name, cited in cites.items()}
 
@@ -301,7 +301,7 @@ class _Emitter:
         return call(f"{constant}.citing", **args) if args else constant
 
     def _codes(self, packet: Packet, field: Field, version: int) -> tuple[Call, Call]:
-        """Which codes each sender may put there, and what they are called."""
+        """Return the codes that each sender may use, and their titles."""
         titles: dict[int, str] = {}
         codes: list[tuple[str, Node]] = []
         for sender in SENDERS:
@@ -351,7 +351,7 @@ def _layout(bits: Iterable[Bit], version: int) -> Call:
 
 
 class _Names(ast.NodeTransformer):
-    """Names of a table's expression -> what the construct context calls them."""
+    """Replaces the names in an expression of the tables with those of the construct context."""
 
     def __init__(self, header: frozenset[str]) -> None:
         self.header = header

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the registry of statements, and the reactions that a broken one calls for."""
+"""Emits the registry of statements, and the table of reactions to a broken statement."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from codegen.text import HEADER, all_list
 
 __all__ = ["emit", "statement_order"]
 
-LOCK = "# Written by `python -m codegen`: every id that a statement ever had. Ids are never renumbered, none may leave."
+LOCK = "# Written by `python -m codegen`: every id that a statement ever had. Ids are never renumbered or removed."
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     return {
-        # Loading refuses tables that lack an id of this file: an id that was published once stays.
+        # Loading refuses tables that lack an id of this file: a published id must never be removed.
         "spec/statements/ids.lock": "\n".join([LOCK, *sorted(spec.statements)]),
         "mqtt_ref/wire/generated/statements.py": _statements(spec),
         "mqtt_ref/wire/generated/reactions.py": _reactions(spec),
@@ -22,7 +22,7 @@ def emit(spec: Spec) -> dict[str, str]:
 
 
 def statement_order(row: Statement) -> tuple[object, ...]:
-    """Numbered statements in the standard's order, newest version first, then the minted ones."""
+    """Sort key: newest version first; numbered statements in the order of the standard, then the minted ones."""
     label = row.id.partition("-")[2]
     numbers = tuple(int(n) for n in label.replace("-", ".").split(".")) if not row.minted else ()
     return -row.version, row.minted, numbers, row.id
@@ -32,7 +32,7 @@ def _statements(spec: Spec) -> str:
     sources = list(dict.fromkeys(s.source for s in sorted(spec.statements.values(), key=statement_order)))
     out = [
         HEADER.format(
-            doc="Every statement of the standards, numbered or minted: what it asks, of whom, and where it stands."
+            doc="Every statement of the standards, numbered or minted, with its section, its meaning and whom it binds."
         ),
         "from __future__ import annotations\n",
         "from typing import Final\n",
@@ -45,7 +45,7 @@ def _statements(spec: Spec) -> str:
         *(f'    "{name}": "{source}",' for name, source in sorted(spec.sources.items())),
         "}",
         '"""The document that each table of `spec/` was taken from."""\n',
-        "# id, protocol level, level, binds, section, index of the source, meaning, how a fact of 3.1 was confirmed",
+        "# id, protocol level, level, binds, section, index of the source, meaning, confirmation of a fact of 3.1",
         "ROWS: Final[tuple[tuple[str, int, str, str, str, int, str, str], ...]] = (",
     ]
     for row in sorted(spec.statements.values(), key=statement_order):
@@ -69,7 +69,7 @@ def _reactions(spec: Spec) -> str:
         "from __future__ import annotations\n",
         "from typing import Final\n",
         all_list(["ROWS"]),
-        "# rule, levels (0: unknown yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites",
+        "# rule, levels (0: not known yet), state, receiver, action, Reason Code (-1: of the breach), allowed, cites",
         "ROWS: Final[tuple[tuple[str, tuple[int, ...], str, str, str, int, tuple[str, ...], str], ...]] = (",
     ]
     out += [f"    {_reaction(spec, row)}," for row in spec.reactions]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits Hypothesis strategies: every packet that a side may send in a version, and none that it may not."""
+"""Emits Hypothesis strategies for exactly the packets that a sender may send in a version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPAIRS = {
         'no_local = no_local and not topic_filter.startswith("$share/")',
     ),
 }
-"""How a packet that breaks a rule between its fields is made whole."""
+"""The code that repairs a packet that breaks a rule between its fields."""
 
 STRINGS = {
     "utf8": "texts()",
@@ -64,7 +64,7 @@ LEVEL: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characte
 
 
 def texts() -> SearchStrategy[str]:
-    """UTF-8 encoded strings: no surrogates, no U+0000.
+    """UTF-8 Encoded Strings, without surrogates and U+0000.
 
     Cites: MQTT5-1.5.4-1, MQTT5-1.5.4-2
     """
@@ -72,7 +72,7 @@ def texts() -> SearchStrategy[str]:
 
 
 def topic_names() -> SearchStrategy[str]:
-    """Topic Names: at least one character, no wildcard.
+    """Topic Names, with at least one character and without wildcards.
 
     Cites: MQTT5-4.7.3-1, MQTT5-4.7.0-1
     """
@@ -80,7 +80,7 @@ def topic_names() -> SearchStrategy[str]:
 
 
 def topic_filters(version: int = V5, *, shared: bool = True) -> SearchStrategy[str]:
-    """Topic Filters with wildcards; in 5.0 shared ones too, unless `shared` is false."""
+    """Topic Filters, with wildcards. In 5.0, some are shared, unless `shared` is false."""
     levels = st.lists(LEVEL | st.just("+"), min_size=1, max_size=MANY)
     plain = st.builds(lambda some, last: "/".join([*some, *last]), levels, st.sampled_from([[], ["#"]]))
     plain = (plain | st.just("#")).filter(lambda text: text != "" and not text.startswith("$share/"))
@@ -96,7 +96,7 @@ def _properties(
     required: Mapping[str, SearchStrategy[Any]] | None = None,
     needs: Mapping[str, str] | None = None,
 ) -> SearchStrategy[P | None]:
-    """A property set, None for one without properties."""
+    """Property sets. A set without properties is None."""
 
     def make(values: dict[str, Any]) -> P | None:
         for name, other in (needs or {{}}).items():
@@ -109,7 +109,7 @@ def _properties(
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     return {"mqtt_ref/testing/strategies.py": _Emitter(spec).module()}
 
 
@@ -134,7 +134,7 @@ class _Emitter:
         return head + prelude + "".join(f"\n\n{part}" for part in parts)
 
     def table(self, name: str, values: dict[int, list[int]]) -> str:
-        """A constant with the numbers to choose from, by version."""
+        """Add a table of the numbers to choose from, by version. Return its name."""
         out = []
         for version, numbers in sorted(values.items(), reverse=True):
             text = "(" + ", ".join(f"0x{n:02X}" for n in numbers) + ("," if len(numbers) == 1 else "") + ")"
@@ -155,9 +155,9 @@ class _Emitter:
         whole = frozenset().union(*senders.values())
         split = any(who != whole for who in senders.values())
         signature = "sender: int = CLIENT" if split else ""
-        where = "the Will Properties" if name == "WILL" else name
+        where = "the Will" if name == "WILL" else name
         out = [f"def {function}({signature}) -> SearchStrategy[{cls} | None]:"]
-        out.append(f'    """Properties of {where}, None for none."""')
+        out.append(f'    """The properties of {where}, or None without properties."""')
         optional, required, only, needs = [], [], [], []
         for prop in props:
             place = prop.place(name)
@@ -209,8 +209,8 @@ class _Emitter:
         self.sided = len(whom) == 2
         signature = "draw: DrawFn, version: int = V5"
         signature += ", sender: int = CLIENT" if self.sided else ""
-        doc = f"{packet.name} (section {packet.section})"
-        doc += ", as the sender may send it." if self.sided else "."
+        doc = f"{packet.name} packets (section {packet.section})"
+        doc += " that `sender` may send." if self.sided else "."
         self.lines = [
             "@st.composite",
             f"def {function}({signature}) -> {packet.class_name}:",
@@ -242,14 +242,14 @@ class _Emitter:
         return "\n".join(self.lines) + "\n"
 
     def sets(self) -> set[str]:
-        """The functions that make property sets."""
+        """Return the names of the functions that make property sets."""
         return {f"{name.lower()}_properties" for name in self.spec.property_sets()}
 
     def add(self, depth: int, *lines: str) -> None:
         self.lines += ["    " * depth + line for line in lines]
 
     def legal_bits(self, bits: Any, checks: Any, version: int) -> list[int]:
-        """Every value of a byte that no rule of this byte alone refuses, bits of other versions at 0."""
+        """Return all values of a byte that its own rules allow. Bits of other versions are 0."""
         out = []
         for value in range(256):
             names = {"value": value}
@@ -307,7 +307,7 @@ class _Emitter:
         self.repair(field, 1)
 
     def strategy(self, packet: Packet, field: Field, versions: list[int]) -> tuple[str, str]:
-        """The strategy of a field, and what the field is where the packet lacks it."""
+        """Return the strategy of a field, and its value if the packet lacks it."""
         kind = field.types[max(field.versions)]
         if kind == "properties":
             whom = {p: place.senders for p in self.spec.properties if (place := p.place(field.set)) is not None}
@@ -335,7 +335,7 @@ class _Emitter:
         return STRINGS[kind], default
 
     def codes(self, packet: Packet, field: Field) -> str:
-        """The reason codes to choose from, by version and sender."""
+        """Add the tables of the reason codes, by version and sender. Return the expression that chooses from them."""
         name = f"{packet.name}_CODES"
         sides = {}
         for sender in sorted(packet.senders[V5]):
@@ -375,7 +375,7 @@ class _Emitter:
     def union(self) -> str:
         out = [
             "def packets(version: int = V5, sender: int = CLIENT) -> SearchStrategy[Packet]:",
-            '    """Every packet that `sender` may send in `version`."""',
+            '    """Generate any packet that `sender` may send in `version`."""',
             "    out: list[SearchStrategy[Packet]] = []",
         ]
         for packet in self.spec.packets:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Emits malformed-input vectors: every way in which a packet can break a row of the tables, and what that breaks.
+"""Emits malformed-input vectors: packets that break each row of the tables in every way, with the expected violation.
 
-Nothing here decodes. A sample packet is laid out field by field, one spot of it is damaged, and since the damage is
-known, so is the statement it breaks and the byte at which a reader notices (docs/design/offsets.md). How, is in
-`codegen.vectors`; here is what is tried, in which order, and the module that holds the result.
+Nothing here decodes. A sample packet is laid out field by field, and one place in it is damaged. Since the damage is
+known, the broken statement and the byte that shows it are known too (docs/design/offsets.md). `codegen.vectors` does
+the damage. This module decides what is tried, in which order, and writes the module with the result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["emit"]
 
 
 def emit(spec: Spec) -> dict[str, str]:
-    """The files of this emitter, by path."""
+    """Return the files of this emitter, by path."""
     book = Book(spec)
     for version in (NEW, V5, V311, V31):
         for sender in (CLIENT, SERVER):
@@ -43,13 +43,13 @@ def emit(spec: Spec) -> dict[str, str]:
     text = "".join(f"{line}\n" for line in book.lines)
     assert not set('"\\') & set(text)
     head = HEADER.format(
-        doc="Malformed packets, each with the statement it breaks and where; and legal ones at the edge."
+        doc="Malformed packets, each with the statement that it breaks and the byte; and legal packets at the limits."
     )
     return {"mqtt_ref/wire/generated/vectors.py": head + MODULE.replace("{text}", text)}
 
 
 def _packet(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[Vector]:
-    """One packet as that side sends it in that version, whole and in every way damaged."""
+    """Yield one packet as `sender` sends it in `version`: intact, and damaged in every way."""
     full = draft(spec, packet, version, sender, full=True)
     plain = draft(spec, packet, version, sender)
     yield Vector("legal", f"{packet.name}/full", full)
@@ -86,12 +86,12 @@ from typing import Final, NamedTuple
 {all_list(["TEXT", "Vector", "vectors"])}
 
 class Vector(NamedTuple):
-    """One packet, and what a receiver of it has to find.
+    """One packet, and the violation that a receiver must find.
 
-    `kind` groups vectors by what they damage; `legal` ones break nothing and have no statement. `version` is the
-    protocol level that the receiver takes the connection to have (0: not known yet), `judged` the one by which the
-    packet is judged, which a CONNECT may change. `also` are statements that say the same. `maximum` is the receiver's
-    Maximum Packet Size, 0 for none.
+    `kind` groups vectors by the damage. A `legal` vector breaks nothing and has no statement. `version` is the protocol
+    level that the connection has for the receiver (0: not known yet). `judged` is the level that judges the packet,
+    which a CONNECT may change. `also` are statements with the same meaning. `maximum` is the Maximum Packet Size of
+    the receiver, 0 for none.
     """
 
     id: str
@@ -111,7 +111,7 @@ class Vector(NamedTuple):
 
 @cache
 def vectors() -> tuple[Vector, ...]:
-    """All vectors, in the order of the packets' numbers."""
+    """Return all vectors, in the order of packet types."""
     return tuple(_vector(line) for line in TEXT.splitlines())
 
 
@@ -156,7 +156,7 @@ def _vector(line: str) -> Vector:
     )
 
 
-# id | kind | the packet in hex, spaced by field | statement | Reason Code, offset, field | what else there is to say
+# id | kind | the packet in hex, spaced by field | statement | Reason Code, offset, field | further expected values
 TEXT: Final = """\\
 {{text}}"""
 '''

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads the declarations of hook events from the class `Hook`, which is read as source, not imported."""
+"""Reads the declarations of hook events from the source of the class `Hook`, without importing it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP = re.compile(r"\s+# -{10,} (.+)")
 
 @dataclass(frozen=True)
 class Declared:
-    """One event as it is declared: a decorated method of `Hook`."""
+    """One declared event: a decorated method of `Hook`."""
 
     name: str
     kind: str
@@ -28,17 +28,21 @@ class Declared:
     returns: str
     doc: str
     group: str
-    """The heading that it stands under."""
+    """The heading above the method."""
     line: int
 
     @property
     def of_engine(self) -> bool:
-        """Whether the engine fires it, through the generated slot of its name."""
+        """True if the engine fires the event, through the generated slot with its name."""
         return self.kind != "load" and self.options.get("by", "engine") == "engine"
 
 
 def declared(text: str) -> Iterator[Declared]:
-    """The events that the source of `hook.py` declares, in their order."""
+    """Yield the events that the source of `hook.py` declares, in their order.
+
+    Raises:
+        SystemExit: a decorator is not a known kind, or an argument has no type.
+    """
     groups = {number: found[1] for number, line in enumerate(text.splitlines(), 1) if (found := GROUP.fullmatch(line))}
     (hook,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
     for node in hook.body:
@@ -46,7 +50,9 @@ def declared(text: str) -> Iterator[Declared]:
             continue
         (mark,) = node.decorator_list
         if not (isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id in KINDS):
-            raise SystemExit(f"{HOOK}:{mark.lineno}: event {node.name}: the decorator is one of {', '.join(KINDS)}")
+            raise SystemExit(
+                f"{HOOK}:{mark.lineno}: event {node.name}: the decorator must be one of {', '.join(KINDS)}"
+            )
         arguments = {one.arg: "" if one.annotation is None else ast.unparse(one.annotation) for one in node.args.args}
         del arguments["self"]
         for name, kind in arguments.items():
@@ -65,7 +71,7 @@ def declared(text: str) -> Iterator[Declared]:
 
 
 def imported(text: str) -> dict[str, str]:
-    """The modules that the source imports names from, by name."""
+    """Return, by imported name, the module that it is imported from."""
     return {
         alias.asname or alias.name: node.module
         for node in ast.walk(ast.parse(text))

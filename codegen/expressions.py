@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Python expressions as trees of calls, tuples and dictionaries, broken over lines where they are too long."""
+"""Formats Python expressions: trees of calls, tuples and dictionaries, wrapped if they are too long for a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH = 120
 
 @dataclass(frozen=True)
 class Call:
-    """An expression with a list of others inside, which is broken over lines where it is too long."""
+    """An expression with a list of inner expressions, which is wrapped if it is too long for a line."""
 
     head: str
     items: tuple[Node, ...]
@@ -21,7 +21,7 @@ class Call:
     prefix: str = ""
 
     def line(self) -> str:
-        """All of it on one line."""
+        """Return the expression on one line."""
         inside = ", ".join(_line(i) for i in self.items)
         comma = "," if self.brackets == "()" and not self.head and len(self.items) == 1 else ""
         return f"{self.prefix}{self.head}{self.brackets[0]}{inside}{comma}{self.brackets[1]}"
@@ -35,7 +35,7 @@ def _line(node: Node) -> str:
 
 
 def _text(node: Node, indent: int = 0, used: int = 0) -> str:
-    """The node as source; `used` columns of its first line, and one of its last, are taken."""
+    """Return the node as source. `used` columns of its first line and one column of its last line are occupied."""
     line = _line(node)
     if isinstance(node, str) or indent + used + len(line) < WIDTH:
         return line
@@ -55,28 +55,28 @@ def _text(node: Node, indent: int = 0, used: int = 0) -> str:
 
 
 def call(head: str, *items: Node, **keywords: Node | None) -> Call:
-    """A call; keywords of None are left out."""
+    """Return a call. Keywords with the value None are left out."""
     extra = tuple(named(f"{k}=", v) for k, v in keywords.items() if v is not None)
     return Call(head, (*items, *extra))
 
 
 def named(prefix: str, node: Node) -> Node:
-    """The node behind a keyword or a key."""
+    """Return the node with a prefix: a keyword or a key."""
     if isinstance(node, str):
         return prefix + node
     return Call(node.head, node.items, node.brackets, prefix + node.prefix)
 
 
 def tuple_of(items: Iterable[Node]) -> Call:
-    """A tuple."""
+    """Return a tuple."""
     return Call("", tuple(items))
 
 
 def dict_of(items: Iterable[tuple[str, Node]]) -> Call:
-    """A dictionary, of keys as source."""
+    """Return a dictionary. The keys are source."""
     return Call("", tuple(named(f"{key}: ", value) for key, value in items), "{}")
 
 
 def assign(name: str, node: Node) -> str:
-    """The statement that gives the node a name."""
+    """Return the statement that assigns the node to a name."""
     return f"{name} = {_text(node, 0, len(name) + 3)}\n"

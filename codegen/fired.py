@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Holds the declared hook events against the broker: each must be fired by something, with as many arguments.
+"""Checks that the broker fires every declared hook event, with the declared number of arguments.
 
-The broker is read as source, not run. That it fires in fact is what `tests/hooks/test_every_event.py` sees.
+The broker is read as source, not run. `tests/hooks/test_every_event.py` tests that the events are really fired.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ __all__ = ["not_fired"]
 
 FOLDERS = ("mqtt_ref/engine", "mqtt_ref/broker", "mqtt_ref/hooks")
 DISPATCH = "mqtt_ref/hooks/dispatch.py"
-"""Fires what the server waits for, by the event's name: its start, its end, what was stored."""
+"""Fires the events that the server waits for, by their names: start, stop, loading of stored data."""
 
 Place = tuple[str, int]
 
 
 def not_fired(root: Path) -> list[str]:
-    """Events that nothing fires, or that are fired with another number of arguments: one line each."""
+    """Return one line for each event that is never fired, or fired with a wrong number of arguments."""
     calls: dict[str, list[tuple[Place, int]]] = defaultdict(list)
     named: set[str] = set()
     for folder in FOLDERS:
@@ -57,7 +57,7 @@ def _of_engine(event: Declared, calls: list[tuple[Place, int]]) -> Iterator[str]
 
 
 def _read(tree: ast.Module, path: str, calls: dict[str, list[tuple[Place, int]]], named: set[str]) -> None:
-    """Note calls of attributes, and names by which the handlers of an event are looked up."""
+    """Collect the calls of attributes, and the event names that are used to look up handlers."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Reads `spec/` into the model; a bad row is refused by file, row and column.
+"""Reads `spec/` into the model. A wrong row is refused with its file, row and column.
 
-Each file has its module in `codegen.tables`; here is what is read in which order, and checked against the rest.
+Each file has a module in `codegen.tables`. This module reads them in order and checks them against each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def load(root: Path) -> Spec:
     """Read and check all tables below `root` (the folder `spec`).
 
     Raises:
-        SpecError: a row that cannot be right.
+        SpecError: a row is wrong. The text names the file, row and column.
     """
     files = [TableFile(root / name) for name in FILES]
     sources = {file.file: file.source() for file in files}
@@ -67,11 +67,11 @@ def load(root: Path) -> Spec:
 
 
 def _add_minted(spec: Spec, statements: dict[str, Statement]) -> None:
-    """Add what the tables imply to what is written, which goes before it."""
+    """Add the statements that the tables imply. A statement with the same id in `spec/statements` takes precedence."""
     written = frozenset(statements)
     for statement, origin in mint(spec):
         if statement.id in written:
             continue
         if statement.id in statements and statements[statement.id].meaning != statement.meaning:
-            raise SpecError(*origin, f"{statement.id} is minted twice with different meanings")
+            raise SpecError(*origin, f"{statement.id} is minted twice, with different meanings; they must be equal")
         statements[statement.id] = statement

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mints the statements that the tables imply: rules the standards state without a number."""
+"""Mints the statements that the tables imply: rules that the standards state without a number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = {
 
 
 def mint(spec: Spec) -> Iterator[tuple[Statement, Origin]]:
-    """Every minted statement, with the file, row and column it comes from."""
+    """Yield every minted statement, with the file, row and column that it comes from."""
     for rule in (*spec.rules.values(), spec.unknown_property):
         origin = ("types.toml, packets.toml", f"rule {rule.name}", "cites")
         yield from _from_rule(rule, origin)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a table row is once it was read: plain, typed, frozen, and noting which of its columns were ever looked at."""
+"""The rows of the tables after reading: typed and frozen. They record which of their columns are used."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Cites = Mapping[int, str]
 
 
 class Row:
-    """A table row. Reading an attribute notes its column as used, so that `--check` can name what nothing reads."""
+    """A table row. Reading an attribute marks its column as used, so that `--check` can find unused ones."""
 
     _used: ClassVar[set[tuple[str, str]]] = set()
     _seen: ClassVar[set[int]] = set()
@@ -64,20 +64,20 @@ class Row:
 
     @staticmethod
     def start_counting() -> None:
-        """Forget what was read so far, and note what is read from now on."""
+        """Clear the marks, and mark rows and columns that are read from now on."""
         Row._used.clear()
         Row._seen.clear()
         Row._counting = True
 
     @staticmethod
     def stop_counting() -> None:
-        """Note nothing more."""
+        """Stop marking."""
         Row._counting = False
 
 
 @dataclass(frozen=True, eq=False)
 class Rule(Row):
-    """A rule that many fields share: how its breach is ordered, answered and cited."""
+    """A rule that many fields share: its kind (which orders breaches at one byte), its Reason Code, its statements."""
 
     name: str
     kind: str
@@ -92,7 +92,7 @@ class Rule(Row):
 
 @dataclass(frozen=True, eq=False)
 class Wire(Row):
-    """A wire type; `bytes` is its size, 0 where the value decides."""
+    """A wire type. `bytes` is its size, 0 if it depends on the value."""
 
     name: str
     python: str
@@ -103,7 +103,7 @@ class Wire(Row):
 
 @dataclass(frozen=True, eq=False)
 class Semantic(Row):
-    """A meaning over a wire type, with the rules that it adds."""
+    """A semantic type: a wire type with additional rules."""
 
     name: str
     wire: str
@@ -123,7 +123,7 @@ class Bit(Row):
 
 @dataclass(frozen=True, eq=False)
 class Check(Row):
-    """A condition that must not hold, as an expression over the names read so far."""
+    """A condition that must be false, as an expression over the names read so far."""
 
     expression: str
     kind: str
@@ -184,7 +184,7 @@ class Packet(Row):
     fields: tuple[Field, ...]
 
     def every_field(self) -> Iterator[Field]:
-        """Its fields, each followed by the items that it is a list of."""
+        """Yield its fields. The items of a list follow it."""
         for one in self.fields:
             yield one
             yield from one.items
@@ -192,10 +192,10 @@ class Packet(Row):
 
 @dataclass(frozen=True, eq=False)
 class Place(Row):
-    """Where a property may stand: the property set of a packet (WILL included) and who sends it there.
+    """A place where a property may occur: the property set of a packet (or WILL), and the sides that may send it there.
 
-    `belongs` (`message`, `connection` or `subscriber`), `counts_down` and `says_utf8` say what a server does with it
-    when it forwards the message; only the rows of `BLOCK` have them.
+    `belongs` (`message`, `connection` or `subscriber`), `counts_down` and `says_utf8` say what a server does with the
+    property when it forwards the message. Only rows for `BLOCK` have them.
     """
 
     packet: str
@@ -210,7 +210,7 @@ class Place(Row):
 
 @dataclass(frozen=True, eq=False)
 class Limits(Row):
-    """The values a property may take, and what its breach is."""
+    """The legal values of a property, and the breach of others."""
 
     minimum: int
     allowed: tuple[int, ...]
@@ -220,7 +220,7 @@ class Limits(Row):
 
 @dataclass(frozen=True, eq=False)
 class Placement(Row):
-    """A place where a property may not stand although the general breach does not apply there."""
+    """A place where a property may not occur, with a breach other than the general one."""
 
     packet: str
     sender: str
@@ -247,26 +247,26 @@ class Property(Row):
     cites: Mapping[str, str]
 
     def place(self, packet: str) -> Place | None:
-        """The row that lets this property stand in `packet`, whoever sends it."""
+        """Return the row that allows this property in `packet`, from any sender, or None."""
         return next((p for p in self.places if p.packet == packet), None)
 
     def in_block(self) -> Place:
-        """The row that lets this property stand in `BLOCK`, where it does."""
+        """Return the row that allows this property in `BLOCK`, which must exist."""
         return next(p for p in self.places if p.packet == BLOCK)
 
     def sent_in(self, packet: str, sender: str) -> bool:
-        """Whether `sender` may put this property into `packet`."""
+        """True if `sender` may put this property into `packet`."""
         return any(p.packet == packet and sender in p.senders for p in self.places)
 
     def repeatable(self, packet: str) -> bool:
-        """Whether this property may stand more than once in `packet`."""
+        """True if this property may occur more than once in `packet`."""
         place = self.place(packet)
         return place is not None and place.many
 
 
 @dataclass(frozen=True, eq=False)
 class Reason(Row):
-    """One meaning of a Reason Code, and the packets it may stand in: (packet, senders, tolerated)."""
+    """One meaning of a Reason Code, and the packets that may carry it: (packet, senders, tolerated)."""
 
     code: int
     name: str
@@ -331,26 +331,26 @@ class Spec:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def reason_code(self, name: str) -> int:
-        """The number of a Reason Code name."""
+        """Return the number of a Reason Code."""
         return next(r.code for r in self.reasons if r.name == name)
 
     def packet(self, name: str) -> Packet:
-        """The packet of that name."""
+        """Return the packet with that name."""
         return next(p for p in self.packets if p.name == name)
 
     def wire_of(self, type_name: str) -> str:
-        """The wire type below a wire or semantic type."""
+        """Return the wire type of a wire or semantic type."""
         return self.semantics[type_name].wire if type_name in self.semantics else type_name
 
     def type_rules(self, type_name: str) -> tuple[str, ...]:
-        """The rules of a type: its wire type's, then its own."""
+        """Return the rules of a type: those of its wire type, then its own."""
         if type_name in self.semantics:
             semantic = self.semantics[type_name]
             return self.wires[semantic.wire].rules + semantic.rules
         return self.wires[type_name].rules
 
     def reasons_for(self, packet: str, sender: str, *, tolerated: bool = True) -> tuple[Reason, ...]:
-        """The Reason Codes that `sender` may put into `packet`, in code order."""
+        """Return the Reason Codes that `sender` may put into `packet`, in code order."""
         return tuple(
             r
             for r in sorted(self.reasons, key=lambda r: r.code)
@@ -358,23 +358,23 @@ class Spec:
         )
 
     def property_sets(self) -> tuple[str, ...]:
-        """The names of the property sets: the packets that have one, and WILL."""
+        """Return the names of the property sets: the packets that have one, and WILL."""
         return tuple(dict.fromkeys(f.set for p in self.packets for f in p.fields if f.set))
 
     def property_set(self, packet: str, sender: str = "") -> tuple[Property, ...]:
-        """The properties that may stand in `packet`, from that sender or else from either, in id order."""
+        """Return the properties that `sender` may put into `packet`; without `sender`, those of both sides."""
         return tuple(p for p in self.properties if (p.sent_in(packet, sender) if sender else p.place(packet)))
 
     def block_set(self) -> tuple[tuple[int, Property, Place], ...]:
-        """The properties of `BLOCK` with their rows, each with the bit that says that it is there."""
+        """Return the properties of `BLOCK` with their rows, each with its bit in `Block.present`."""
         return tuple((1 << at, p, p.in_block()) for at, p in enumerate(self.property_set(BLOCK)))
 
     def will_set(self) -> tuple[Property, ...]:
-        """The properties that go on when a will is published: those that WILL and `BLOCK` share."""
+        """Return the properties of a published will: those that both WILL and `BLOCK` have."""
         return tuple(p for p in self.property_set(BLOCK) if p.place("WILL"))
 
     def rows(self) -> Iterator[Row]:
-        """Every row of every table, nested ones included."""
+        """Yield every row of every table, including nested rows."""
         todo: list[Any] = [
             *self.rules.values(), *self.wires.values(), *self.semantics.values(), *self.packets, *self.properties,
             *self.reasons, *self.return_codes, *self.statements.values(), *self.reactions,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which class each packet becomes: its attributes, their types and their defaults, derived from the fields."""
+"""Derives the class of each packet from its fields: the attributes, their types and their defaults."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from codegen.model import Field, Packet, Spec
 __all__ = ["Attribute", "Shape", "class_name", "packet_shapes", "property_shapes", "property_type"]
 
 FIRST = ("client_id", "topic", "topic_filter", "payload", "packet_id", "reason_code", "qos", "retain", "dup")
-"""Attributes that a reader expects first, in this order; the others follow as they stand on the wire."""
+"""Attributes that come first, in this order, since a reader expects that. The others follow in wire order."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a generated class; an empty default means that it has to be given."""
+    """One attribute of a generated class. An empty default means that it is required."""
 
     name: str
     type: str
@@ -23,7 +23,7 @@ class Attribute:
 
     @property
     def fresh(self) -> bool:
-        """Whether each instance needs a default of its own."""
+        """True if each instance needs its own default object."""
         return self.default == "[]"
 
 
@@ -38,18 +38,18 @@ class Shape:
 
 
 def class_name(packet: str) -> str:
-    """`PUBLISH` -> `PublishProperties`, the class of a packet's property set."""
+    """Return the class name of the property set of a packet: `PublishProperties` for `PUBLISH`."""
     return f"{packet.capitalize()}Properties"
 
 
 def property_type(spec: Spec, name: str, packet: str) -> str:
-    """The Python type of one property value."""
+    """Return the Python type of the value of a property."""
     prop = next(p for p in spec.properties if p.name == name)
     return spec.wires[spec.wire_of(prop.type)].python
 
 
 def property_shapes(spec: Spec) -> list[Shape]:
-    """One class per property set, WILL included."""
+    """Return one class per property set, including WILL."""
     out = []
     for packet in spec.property_sets():
         attributes = []
@@ -65,7 +65,7 @@ def property_shapes(spec: Spec) -> list[Shape]:
 
 
 def packet_shapes(spec: Spec) -> list[Shape]:
-    """The packet classes, and the two that packets are made of (Will, Subscription)."""
+    """Return the packet classes, and the classes of their parts (Will, Subscription)."""
     out = []
     for packet in spec.packets:
         attributes: list[Attribute] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The frame that every generated module shares: header, `__all__`, citations."""
+"""The parts that all generated modules share: header, `__all__`, citations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = '''# SPDX-License-Identifier: MIT
 
 
 def all_list(names: Iterable[str]) -> str:
-    """An `__all__` in ruff's order: constants, classes, the rest."""
+    """Return an `__all__` in the order of ruff: constants, classes, other names."""
 
     def key(name: str) -> tuple[int, str]:
         kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
@@ -26,6 +26,6 @@ def all_list(names: Iterable[str]) -> str:
 
 
 def cites_tuple(cites: Cites) -> str:
-    """Statements by protocol level, as a tuple that is indexed by it; level 0 (not known yet) is judged as 5.0."""
+    """Return the source of a tuple of statements by protocol level. Level 0 (not known yet) has that of 5.0."""
     by_level = (cites.get(V5, ""), "", "", cites.get(V31, ""), cites.get(V311, ""), cites.get(V5, ""))
     return "(" + ", ".join(f'"{c}"' for c in by_level) + ")"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may connect, and who may do what: a hook that knows tokens. `docs/access.md` shows rules from a file instead.
+"""A hook that checks tokens: which client may connect, and what it may do. `docs/access.md` shows rules in a file.
 
 Prints:
     melon with its token: Success
@@ -21,15 +21,15 @@ TOKENS = {"melon": b"3f81", "lemon": b"90ac"}
 
 
 class Tokens(Hook):
-    """Everybody has a token, and topics of their own."""
+    """Every client has a token, and topics below its own name."""
 
     def on_connect_authenticate(self, client: Client, connect: Connect) -> Decision:
-        """The token comes as the password; may be `async def`, to ask a database."""
+        """Check the token, which comes as the password. May be `async def`, to query a database."""
         right = hmac.compare_digest(TOKENS.get(client.id, b""), connect.password or b"")
         return Decision(right and client.id in TOKENS, reason_code=0 if right else 0x87)
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
-        """Whoever is in may read everything, and write below its own name."""
+        """Let a connected client read everything, and write below its own name."""
         return not write or topic.startswith(f"{client.id}/")
 
 

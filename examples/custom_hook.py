@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A hook of one's own: it changes what is published, refuses some of it, and is told who comes and goes.
+"""A custom hook: it changes published messages, refuses some, and reports clients that connect and disconnect.
 
 Prints:
     melon has come
@@ -19,25 +19,25 @@ from mqtt_ref.wire.packets import Publish
 
 
 class Gardener(Hook):
-    """Lets nobody touch the fence, and speaks up."""
+    """Refuses messages to the fence, and publishes the others in upper case."""
 
     def on_session_established(self, client: Visitor, session_present: bool) -> None:
-        """Somebody is here."""
+        """Report a client that connected."""
         print(client.id, "has come")
 
     def on_disconnect(self, client: Visitor, reason_code: int, text: str) -> None:
-        """Somebody has left."""
+        """Report a client that disconnected."""
         print(client.id, "has gone")
 
     def on_publish(self, client: Visitor, packet: Publish) -> Publish:
-        """What is delivered in place of what was published."""
+        """Return the message to deliver instead of the published one."""
         if packet.topic.startswith("fence/"):
             raise Reject(0x87, "the fence stays as it is")
         return Publish(packet.topic, packet.payload.upper(), packet.qos, packet_id=packet.packet_id)
 
 
 def tell(client: Client, userdata: object, mid: int, reason: ReasonCode, properties: object) -> None:
-    """Say what was refused."""
+    """Print what was refused."""
     if reason.is_failure:
         print("refused:", reason)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A listener of one's own: it does not wait for clients but dials them, as a broker behind a firewall has to.
+"""A custom listener: it connects to its clients instead of waiting for them, as a broker behind a firewall has to.
 
 Prints:
     dialled a client: Success
@@ -25,12 +25,12 @@ class Dial(Listener):
         self.host, self.port = host, port
 
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
-        """Once is enough here; a real one would dial again when the connection is lost."""
+        """Connect once. A real listener would connect again when the connection is lost."""
         await asyncio.get_running_loop().create_connection(lambda: channel(driver, self), self.host, self.port)
         self.urls = [f"dial://{self.host}:{self.port}"]
 
     async def close(self) -> None:
-        """Nothing to close: the connection belongs to the broker."""
+        """Do nothing: the connection belongs to the broker."""
 
 
 with socket.create_server(("127.0.0.1", 0)) as waiting:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker inside an asyncio program, with a client that others wrote.
+"""A broker inside an asyncio program, with a third-party client.
 
 Prints:
     listening on mqtt://127.0.0.1:PORT
@@ -15,7 +15,7 @@ from mqtt_ref import AllowAll, Server
 
 
 async def main() -> None:
-    """Serve, and be one's own client."""
+    """Run the broker, and a client of it."""
     async with Server(hooks=[AllowAll()]) as server:
         print("listening on", server.url)
         async with aiomqtt.Client("127.0.0.1", server.port, identifier="melon") as client:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker for a program without an event loop: it runs in a thread of its own.
+"""A broker for a program without an event loop: it runs in its own thread.
 
 Prints:
     garden/melon: ripe

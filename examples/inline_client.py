@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program that embeds the broker takes part without a connection: handlers, an iterator, its own messages.
+"""The embedding program exchanges messages without a connection: with handlers, an iterator, and its own messages.
 
 Prints:
     handler: garden/melon ripe
@@ -14,7 +14,7 @@ from mqtt_ref import AllowAll, Server
 
 
 async def main() -> None:
-    """Publish three messages and hear them twice."""
+    """Publish three messages and receive them in two ways."""
     async with Server(hooks=[AllowAll()]) as server:
         server.subscribe("garden/melon", lambda message: print("handler:", message.topic, message.payload.decode()))
         async with server.messages("garden/#") as messages:

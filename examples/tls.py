@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TLS with client certificates: whoever has one of our authority may connect, and is known by the name in it.
+"""TLS with client certificates: a client needs one of this authority, and the broker reads the client's name from it.
 
 Prints:
     connected over mqtts

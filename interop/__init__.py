@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Other people's clients and the Eclipse Paho suite against the broker; see README.md. Not shipped."""
+"""Tests the broker with third-party clients and the Eclipse Paho suite; see README.md. Not shipped."""

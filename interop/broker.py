@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The broker under test: one that runs already, ours started for the run, or Debian's mosquitto for comparison."""
+"""The broker under test: a running one, mqtt_ref's own started for the run, or Debian's mosquitto to compare."""
 
 import contextlib
 import importlib.util
@@ -17,7 +17,7 @@ from interop.adapters.mosquitto_tools import program
 from interop.peer import until
 from interop.process import Process, ProcessFailure
 
-#: `host:port`, `mqtt://host:port`, or `mosquitto` to start Debian's; ours is started when it is not set.
+#: `host:port`, `mqtt://host:port`, or `mosquitto` to start Debian's. If it is not set, mqtt_ref's broker is started.
 VARIABLE = "MQTT_REF_INTEROP_BROKER"
 
 
@@ -27,7 +27,7 @@ class BrokerUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker listens; `name` is `mqtt_ref`, `mosquitto` or `external`."""
+    """The address of a broker. `name` is `mqtt_ref`, `mosquitto` or `external`."""
 
     name: str
     host: str
@@ -36,20 +36,20 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """Its address as a URL."""
+        """The address as a URL."""
         return f"mqtt://{self.host}:{self.port}"
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """`host:port` or `mqtt://host[:port]`; the port is 1883 when it is not given."""
+    """Parse `host:port` or `mqtt://host[:port]`. The default port is 1883."""
     match = re.fullmatch(r"(?:mqtt://)?(\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+)(?::(\d{1,5}))?/?", text.strip())
     if match is None or int(match.group(2) or 1883) > 65535:
-        raise ValueError(f"not an address of a broker: {text!r} (wanted host:port or mqtt://host:port)")
+        raise ValueError(f"not the address of a broker: {text!r} (use host:port or mqtt://host:port)")
     return match.group(1).strip("[]"), int(match.group(2) or 1883)
 
 
 def reachable(host: str, port: int, seconds: float = 2.0) -> bool:
-    """Whether something accepts connections there."""
+    """True if the address accepts connections."""
     try:
         with socket.create_connection((host, port), timeout=seconds):
             return True
@@ -59,7 +59,7 @@ def reachable(host: str, port: int, seconds: float = 2.0) -> bool:
 
 @contextlib.contextmanager
 def broker_under_test(config: Path | None = None) -> Iterator[Broker]:
-    """The broker that the environment asks for; ours is started with `config` where that is given."""
+    """Start or find the broker that the environment names. mqtt_ref's own is started with `config`, if given."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "mosquitto":
         with start_mosquitto() as broker:
@@ -67,7 +67,7 @@ def broker_under_test(config: Path | None = None) -> Iterator[Broker]:
     elif wanted:
         host, port = parse_address(wanted)
         if not reachable(host, port):
-            raise BrokerUnavailable(f"nothing listens at {host}:{port} ({VARIABLE})")
+            raise BrokerUnavailable(f"no broker listens at {host}:{port} ({VARIABLE})")
         yield Broker("external", host, port)
     else:
         with start_ours(config) as broker:
@@ -76,7 +76,7 @@ def broker_under_test(config: Path | None = None) -> Iterator[Broker]:
 
 @contextlib.contextmanager
 def start_ours(config: Path | None = None) -> Iterator[Broker]:
-    """`mqtt-ref serve` on a free port of the loopback interface, or as a configuration says."""
+    """Start `mqtt-ref serve` on a free port of the loopback interface, or with a configuration."""
     command = ["-m", "mqtt_ref", "serve", *(["--port", "0"] if config is None else ["--config", str(config)])]
     with _started(command) as broker:
         yield broker
@@ -84,14 +84,14 @@ def start_ours(config: Path | None = None) -> Iterator[Broker]:
 
 @contextlib.contextmanager
 def start_oracle(record: Path) -> Iterator[Broker]:
-    """`mqtt-ref oracle serve`, which judges its clients and writes what it finds to `record`."""
+    """Start `mqtt-ref oracle serve`, which judges its clients and writes its findings to `record`."""
     with _started(["-m", "mqtt_ref", "oracle", "serve", "--port", "0", "--record", str(record)]) as broker:
         yield broker
 
 
 @contextlib.contextmanager
 def _started(command: list[str]) -> Iterator[Broker]:
-    """Ours, by that command."""
+    """Start mqtt_ref with this command."""
     home = _home_of_ours()
     process = Process([sys.executable, *command], cwd=home, env={**os.environ, "PYTHONPATH": str(home)})
     try:
@@ -106,7 +106,7 @@ def _started(command: list[str]) -> Iterator[Broker]:
 
 @contextlib.contextmanager
 def start_mosquitto() -> Iterator[Broker]:
-    """Debian's mosquitto on a free port of the loopback interface, with Paho's forbidden topic forbidden."""
+    """Start Debian's mosquitto on a free loopback port. It refuses the Paho suite's forbidden topic."""
     executable = program("mosquitto")
     if executable is None:
         raise BrokerUnavailable("mosquitto is not installed")
@@ -127,7 +127,7 @@ def start_mosquitto() -> Iterator[Broker]:
 
 
 def _home_of_ours() -> Path:
-    """The folder that `import mqtt_ref` finds it in: the installed (compiled) one where there is one, as in tox."""
+    """Return the folder of `import mqtt_ref`: the installed (compiled) one if there is one, as in tox."""
     found = importlib.util.find_spec("mqtt_ref")
     if found is None or found.origin is None:
         raise BrokerUnavailable("mqtt_ref cannot be imported")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One broker per test process, and the rule that a missing peer skips, or fails where peers are required."""
+"""Fixtures: one broker per test process, and skipping of tests whose client is missing."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,7 +35,7 @@ def event_loop_of_the_clients() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def need(require: Any) -> Callable[[str | None], None]:
-    """`need(reason)`: skip with the reason when there is one; fail instead when MQTT_REF_REQUIRE=all is set."""
+    """`need(reason)` skips the test if there is a reason. With MQTT_REF_REQUIRE=all it fails instead."""
 
     def check(missing: str | None) -> None:
         if missing is not None:

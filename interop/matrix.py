@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`clients.toml` read, checked and multiplied out: the list of runs, each with a readable id."""
+"""Reads and checks `clients.toml`, and returns the list of runs, each with a readable id."""
 
 import importlib
 import importlib.util
@@ -38,7 +38,7 @@ class ClientRow:
     lacks: tuple[Lack, ...]
 
     def missing(self) -> str | None:
-        """What this client needs and is not installed."""
+        """Return what this client needs but is not installed."""
         if self.module is not None and importlib.util.find_spec(self.module.partition(".")[0]) is None:
             return f"the Python package {self.module.partition('.')[0]} is not installed"
         for name in self.programs:
@@ -53,7 +53,7 @@ class ClientRow:
         return cast(Factory, getattr(importlib.import_module(module), name))
 
     def can(self, scenario: str, version: int) -> bool:
-        """Whether the client speaks the version and its interface allows the scenario."""
+        """True if the client speaks the version and its interface allows the scenario."""
         return version in self.versions and not any(
             lack.scenario == scenario and version in lack.versions for lack in self.lacks
         )
@@ -80,18 +80,18 @@ class Run:
 
 
 class DataError(Exception):
-    """`clients.toml` has a row that means nothing."""
+    """`clients.toml` has an invalid row."""
 
 
 @cache
 def load() -> dict[str, Any]:
-    """The file as it stands."""
+    """Return the checked content of `clients.toml`."""
     with DATA.open("rb") as file:
         return tomllib.load(file)
 
 
 def clients() -> list[ClientRow]:
-    """The clients, checked."""
+    """Return the clients, checked."""
     rows = []
     for row in load()["client"]:
         name = row["name"]
@@ -105,13 +105,13 @@ def clients() -> list[ClientRow]:
         )
         for lack in lacks:
             if lack.scenario not in SCENARIOS:
-                raise DataError(f"client {name} lacks {lack.scenario}, which is no scenario")
+                raise DataError(f"client {name} lacks {lack.scenario}, which is not a scenario")
         rows.append(ClientRow(name, row["adapter"], versions, row.get("module"), tuple(row.get("programs", [])), lacks))
     return rows
 
 
 def runs() -> Iterator[Run]:
-    """Every cell that clients.toml asks for."""
+    """Return every cell that clients.toml asks for."""
     rows = clients()
     named = [row["name"] for row in load()["scenario"]]
     if sorted(named) != sorted(SCENARIOS):
@@ -129,7 +129,7 @@ def runs() -> Iterator[Run]:
 
 
 def shared_in_v3(broker: str) -> str:
-    """What the data says about `$share/` filters of 3.x clients at this broker."""
+    """Return what this broker does with `$share/` filters of 3.x clients, according to the data."""
     return str(load()["shared_in_v3"].get(broker, "any"))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs one test of a checkout of the Paho suite in this process: `paho_child FOLDER MODULE TEST HOST PORT`.
 
-The suite's scripts set their globals (topics, host, port) under `if __name__ == "__main__"` and read options that
-unittest then trips over. So the module is imported, the plain assignments of that block are made, and one test is run.
-Exit code 0: passed, 1: failed; the output is the test's own.
+The suite's scripts set their globals (topics, host, port) under `if __name__ == "__main__"`, and read options that
+unittest does not understand. So the module is imported, the plain assignments of that block are executed, and one test
+is run. Exit code 0: passed, 1: failed. The output is that of the test.
 """
 
 import ast
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def names_of_main(module: ModuleType) -> None:
-    """Make the assignments that the script makes before it runs its tests."""
+    """Execute the assignments that the script makes before it runs its tests."""
     assert module.__file__ is not None
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     for block in tree.body:
@@ -29,7 +29,7 @@ def names_of_main(module: ModuleType) -> None:
 
 
 def strict(method: Callable[[Any], object]) -> Callable[[Any], None]:
-    """A test that also fails when it returns False, which some do instead of raising."""
+    """A test that also fails if it returns False. Some tests do that instead of raising."""
 
     def test(self: Any) -> None:
         if method(self) is False:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Runner for the Eclipse Paho interoperability suite: `python -m interop.paho_suite [URL]`.
+"""Runs the Eclipse Paho interoperability suite: `python -m interop.paho_suite [URL]`.
 
-Each of its tests runs in a process of its own with a time limit. Without a URL our broker is started as the suite needs
-it (`paho.yaml`), one for each test that runs at a time. Exit code 0: all passed, 1: some did not, 2: usage, no
-suite, or no broker.
+Each test runs in its own process with a time limit. Without a URL, mqtt_ref's broker is started as the suite needs it
+(`paho.yaml`), one for each test that runs at the same time. Exit code 0: all passed, 1: some did not, 2: wrong usage,
+no suite, or no broker.
 """
 
 import argparse
@@ -41,7 +41,7 @@ RECORD = HERE / "results" / "paho.json"
 #: A checkout of eclipse/paho.mqtt.testing. Without it the suite is cloned into the cache folder.
 SUITE_VARIABLE = "MQTT_REF_PAHO_SUITE"
 
-#: The longest tests wait for half a minute; a test that is not done by then hangs.
+#: The longest tests take half a minute. A test that takes longer than this hangs.
 LIMIT = 90.0
 JOBS = 6
 
@@ -65,7 +65,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a test went: `pass`, `fail` or `timeout`."""
+    """The result of a test: `pass`, `fail` or `timeout`."""
 
     test: Test
     outcome: str
@@ -75,13 +75,13 @@ class Verdict:
 
 @functools.cache
 def notes() -> dict[str, Any]:
-    """`paho_notes.toml`."""
+    """Return the content of `paho_notes.toml`."""
     with NOTES.open("rb") as file:
         return tomllib.load(file)
 
 
 def find_suite() -> Path:
-    """The checkout that the environment names, or the one in the cache folder, cloned when there is none."""
+    """Return the checkout that the environment names, or the one in the cache folder. It is cloned if it is missing."""
     named = os.environ.get(SUITE_VARIABLE)
     if named:
         return _checked(Path(named).expanduser(), f"{SUITE_VARIABLE}={named}")
@@ -94,13 +94,13 @@ def find_suite() -> Path:
 
 
 def is_pinned(folder: Path) -> bool:
-    """Whether the two files are those of the commit in the notes, byte for byte."""
+    """True if the two files are exactly those of the commit in the notes."""
     files = notes()["suite"]["files"].values()
     return all(hashlib.sha256(Path(folder, row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in files)
 
 
 def discover(folder: Path) -> list[Test]:
-    """What unittest would run, in the order of the files. Read, not imported."""
+    """Return what unittest would run, in the order of the files. The files are parsed, not imported."""
     found = []
     for module, row in notes()["suite"]["files"].items():
         tree = ast.parse(Path(folder, row["path"]).read_text(encoding="utf-8"))
@@ -114,12 +114,11 @@ def discover(folder: Path) -> list[Test]:
 
 @contextlib.contextmanager
 def suited_broker() -> Iterator[Broker]:
-    """A broker as the suite needs it, that does not take the processor from its client in the middle of a `send`.
+    """Start a broker as the suite needs it. It does not preempt its client in the middle of a `send`.
 
-    The client's `disconnect` stops the thread that reads, and then waits in vain for acknowledgements which that thread
-    has not read yet. `test_client_topic_alias` asks for that: it looks for its own message right after it has sent it.
-    When the kernel lets a woken broker run before `send` returns, the message is there and its PUBACK, sent with it, is
-    unread.
+    The client's `disconnect` stops the reading thread, and then waits for acknowledgements that this thread has not
+    read yet. `test_client_topic_alias` triggers this, as it looks for its own message directly after sending it. If the
+    kernel runs the broker before `send` returns, the message is there, but the PUBACK sent with it is not read yet.
     """
     with broker_under_test(CONFIG) as broker:
         if broker.process is not None and hasattr(os, "SCHED_BATCH"):
@@ -128,7 +127,7 @@ def suited_broker() -> Iterator[Broker]:
 
 
 def run_test(folder: Path, test: Test, host: str, port: int, limit: float = LIMIT) -> Verdict:
-    """Run one test in a process of its own."""
+    """Run one test in its own process."""
     row = notes()["suite"]["files"][test.module]
     home = Path(folder, row["path"]).parent
     command = [sys.executable, "-B", str(HERE / "paho_child.py"), str(home), test.module, test.name, host, str(port)]
@@ -157,9 +156,9 @@ def run_tests(
     jobs: int = JOBS,
     told: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[Verdict]:
-    """Run tests, `jobs` at a time, each time against a broker that no other test is using.
+    """Run tests, `jobs` at a time, each against a broker that no other test uses.
 
-    They share client identifiers and clear every retained message, so two of them cannot share a broker.
+    The tests share Client Identifiers and clear every retained message, so two of them cannot share a broker.
     """
     with contextlib.ExitStack() as stack:
         idle: queue.SimpleQueue[Broker] = queue.SimpleQueue()
@@ -180,7 +179,7 @@ def run_tests(
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts as lines, what failed with the end of its output."""
+    """Return the verdicts as lines. A failed test is followed by the end of its output."""
     width = max(len(verdict.test.id) for verdict in verdicts)
     lines = [f"{verdict.test.id:<{width}}  {verdict.outcome:<7} {verdict.seconds:5.1f} s" for verdict in verdicts]
     passed = sum(verdict.outcome == "pass" for verdict in verdicts)
@@ -193,12 +192,12 @@ def table(verdicts: Sequence[Verdict]) -> str:
 
 
 def note_lines(test: Test) -> list[str]:
-    """What the notes say about a test that asks for more than the standard."""
+    """Return the notes about a test that asks for more than the standard."""
     return [f"    asks: {row['asks']}\n    rule: {row['rule']}" for row in notes()["note"] if row["test"] == test.id]
 
 
 def record(rounds: Sequence[Sequence[Verdict]], folder: Path, broker: str) -> dict[str, Any]:
-    """The result as it is committed."""
+    """Return the result in the form that is committed."""
     return {
         "made_by": "python -m interop.paho_suite --rounds 3 --record",
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
@@ -212,24 +211,29 @@ def record(rounds: Sequence[Sequence[Verdict]], folder: Path, broker: str) -> di
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m interop.paho_suite",
         description="Run the Eclipse Paho interoperability suite (10 tests of 3.1.1, 27 of 5.0) against a broker.",
         epilog="example: MQTT_REF_PAHO_SUITE=~/paho.mqtt.testing python -m interop.paho_suite --rounds 3",
     )
-    parser.add_argument("url", nargs="?", help="mqtt://host:port of a running broker; ours is started without it")
-    parser.add_argument("--suite", metavar="DIR", help=f"checkout of the suite (default: {SUITE_VARIABLE}, or a clone)")
-    parser.add_argument("--select", metavar="WORD", action="append", help="only tests with this in their name")
     parser.add_argument(
-        "--jobs", type=int, default=JOBS, help="tests at a time; always 1 with a URL (default: %(default)s)"
+        "url", nargs="?", help="mqtt://host:port of a running broker (default: start the broker of mqtt_ref)"
+    )
+    parser.add_argument("--suite", metavar="DIR", help=f"checkout of the suite (default: {SUITE_VARIABLE}, or a clone)")
+    parser.add_argument("--select", metavar="WORD", action="append", help="run only tests with this text in their name")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=JOBS,
+        help="number of tests that run at once; always 1 with a URL (default: %(default)s)",
     )
     parser.add_argument("--rounds", type=int, default=1, help="how many times in a row (default: %(default)s)")
     parser.add_argument("--record", action="store_true", help=f"write the result to {RECORD.relative_to(HERE.parent)}")
-    parser.add_argument("--list", action="store_true", help="name the tests and run nothing")
+    parser.add_argument("--list", action="store_true", help="list the tests and stop")
     chosen = parser.parse_args(arguments)
     if chosen.rounds < 1 or chosen.jobs < 1:
-        parser.error("--rounds and --jobs are at least 1")
+        parser.error("--rounds and --jobs must be at least 1")
     if chosen.suite:
         os.environ[SUITE_VARIABLE] = chosen.suite
     if chosen.url:
@@ -253,7 +257,7 @@ def _run(chosen: argparse.Namespace, folder: Path, tests: list[Test]) -> int:
     if external:
         host, port = parse_address(os.environ[VARIABLE])
         if not reachable(host, port):
-            raise BrokerUnavailable(f"nothing listens at {host}:{port}")
+            raise BrokerUnavailable(f"no broker listens at {host}:{port}")
     print(f"Eclipse Paho suite, {folder}{'' if is_pinned(folder) else ' (not the pinned version)'}: {len(tests)} tests")
     rounds = []
     for number in range(1, chosen.rounds + 1):
@@ -280,12 +284,12 @@ def _show(verdict: Verdict, total: int) -> None:
 def _checked(folder: Path, where: str) -> Path:
     for row in notes()["suite"]["files"].values():
         if not Path(folder, row["path"]).is_file():
-            raise SuiteUnavailable(f"{where} is no checkout of the suite: {row['path']} is missing")
+            raise SuiteUnavailable(f"{where} is not a checkout of the suite: {row['path']} is missing")
     return folder.resolve()
 
 
 def _clone(home: str, commit: str, folder: Path) -> None:
-    """Clone beside the target and rename, so that what is there is whole whoever else clones at the same time."""
+    """Clone next to the target and rename, so that the target is complete even if two processes clone at once."""
     if shutil.which("git") is None:
         raise SuiteUnavailable(f"{SUITE_VARIABLE} is not set, and git is not installed")
     if not reachable(urllib.parse.urlsplit(home).hostname or "", 443):
@@ -311,12 +315,12 @@ def _clone(home: str, commit: str, folder: Path) -> None:
             if done.returncode != 0:
                 why = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
                 raise SuiteUnavailable(f"{SUITE_VARIABLE} is not set, and {home} cannot be cloned: {why}")
-        with contextlib.suppress(OSError):  # somebody else was faster
+        with contextlib.suppress(OSError):  # another process was faster
             Path(scratch, "suite").rename(folder)
 
 
 def recorded() -> dict[str, Any]:
-    """The committed result."""
+    """Return the committed result."""
     with RECORD.open(encoding="utf-8") as file:
         result: dict[str, Any] = json.load(file)
     return result

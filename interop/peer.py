@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every client is to a scenario: the few calls, and the plain values that go in and come out."""
+"""The interface of every client: the calls that scenarios use, and the plain values they pass."""
 
 import os
 import threading
@@ -8,31 +8,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-#: How long anything that must happen may take, in seconds. A wait ends as soon as the thing has happened.
+#: The timeout of every wait, in seconds. A wait ends as soon as its condition holds.
 DEADLINE = float(os.environ.get("MQTT_REF_INTEROP_DEADLINE", "30"))
 
 V31, V311, V5 = 3, 4, 5
 VERSIONS = {"3.1": V31, "3.1.1": V311, "5.0": V5}
 TAGS = {V31: "v31", V311: "v311", V5: "v5"}
 
-#: `clean`: nothing outlives the link. `new`: a session that is kept is begun. `resume`: it is taken up again.
+#: `clean`: nothing outlives the link. `new`: starts a session that is kept. `resume`: resumes it.
 SessionKind = Literal["clean", "new", "resume"]
 
-#: Session Expiry Interval of the 5.0 sessions that are kept, in seconds.
+#: Session Expiry Interval of the stored 5.0 sessions, in seconds.
 KEPT_FOR = 300
 
 
 class ClientFailure(Exception):
-    """The client did not get what it asked for: refused, closed, or silence until the deadline."""
+    """The client did not get what it asked for: it was refused, closed, or got nothing before the deadline."""
 
 
 class Unsupported(Exception):
-    """The client's interface cannot do this; a row in `clients.toml` should have said so."""
+    """The client's interface cannot do this. A row in `clients.toml` should say so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """The properties of a message that a publisher sets and a subscriber sees, and what the broker adds."""
+    """The properties of a message: those that a publisher sets and a subscriber gets, and those of the broker."""
 
     payload_format_indicator: int | None = None
     message_expiry_interval: int | None = None
@@ -48,7 +48,7 @@ NO_PROPERTIES = Properties()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An application message, sent or received. `dup` is None when the client does not show it."""
+    """An application message, sent or received. `dup` is None if the client does not show it."""
 
     topic: str
     payload: bytes
@@ -73,7 +73,7 @@ class Options:
 
 
 class Inbox:
-    """Messages in the order in which they came; filled by the client's thread, waited on by the scenario's."""
+    """The received messages, in order. The client's thread adds them, and the scenario's thread waits for them."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
@@ -82,17 +82,17 @@ class Inbox:
 
     @property
     def trouble(self) -> str | None:
-        """Why the link was lost, when nobody had asked for that."""
+        """Why the link was lost unexpectedly."""
         return self._trouble
 
     def link_lost(self, why: str) -> None:
-        """The broker, or something between, closed a link that the scenario wanted open: every wait ends with it."""
+        """Report that the link was closed although the scenario wanted it open. Every wait ends with this reason."""
         with self._changed:
             self._trouble = self._trouble or why
             self._changed.notify_all()
 
     def put(self, message: Message) -> None:
-        """Add a message and wake whoever waits."""
+        """Add a message and wake the waiting threads."""
         with self._changed:
             self._messages.append(message)
             self._changed.notify_all()
@@ -103,7 +103,7 @@ class Inbox:
             return list(self._messages)
 
     def wait(self, ready: Callable[[list[Message]], bool], what: str, seconds: float = DEADLINE) -> list[Message]:
-        """Return the messages as soon as `ready` holds for them; fail with what came when it does not in time."""
+        """Return the messages as soon as `ready` holds for them. Raises after the timeout, and shows what came."""
         with self._changed:
             self._changed.wait_for(lambda: ready(self._messages) or self._trouble is not None, seconds)
             if ready(self._messages):
@@ -118,7 +118,7 @@ class Client(Protocol):
     inbox: Inbox
 
     def connect(self, options: Options) -> bool | None:
-        """Connect; return Session Present, or None when the client does not show it."""
+        """Connect. Return Session Present, or None if the client does not show it."""
 
     def subscribe(self, filters: list[str], qos: int, identifier: int | None = None) -> list[int]:
         """Subscribe, at most once per link, and return the reason code of each filter."""
@@ -133,14 +133,14 @@ class Client(Protocol):
         """Send DISCONNECT and close the link."""
 
     def drop(self) -> None:
-        """Let the link go without a DISCONNECT."""
+        """Close the link without a DISCONNECT."""
 
     def close(self) -> None:
-        """Free everything, whatever state the client is in. May be called more than once."""
+        """Free all resources in any state of the client. May be called more than once."""
 
 
 def summary(messages: list[Message]) -> str:
-    """The messages as a failure shows them: long payloads cut."""
+    """Return the messages as a failure shows them. Long payloads are cut."""
     shown = []
     for message in messages:
         payload = message.payload
@@ -151,7 +151,7 @@ def summary(messages: list[Message]) -> str:
 
 
 def until(ready: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
-    """Poll a condition that nothing announces; for the ends of processes and threads only."""
+    """Poll a condition. Only for the end of processes and threads, which nothing reports."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:

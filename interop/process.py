@@ -12,14 +12,14 @@ from interop.peer import DEADLINE
 
 
 class ProcessFailure(Exception):
-    """The process ended, or did not say what it was waited for."""
+    """The process ended, or did not write the expected output in time."""
 
 
 class Process:
-    """A started program; its stdout and stderr are collected line by line, both in one list.
+    """A started program. Its stdout and stderr are collected line by line, both in one list.
 
-    With `by_line` a program in C gives each line away at once (`stdbuf -oL`) instead of keeping it for a full buffer.
-    A pseudo-terminal would do the same, but may lose what is written just before the program ends.
+    With `by_line` a program in C writes each line at once (`stdbuf -oL`) instead of filling a buffer first. A
+    pseudo-terminal would do the same, but may lose output from just before the program ends.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether the process has not ended yet."""
+        """True if the process has not ended yet."""
         return self._popen.poll() is None
 
     def wait_line(self, pattern: str, seconds: float = DEADLINE) -> re.Match[str]:
-        """Return the first match of `pattern` in a line of the output, present or to come."""
+        """Wait for a line of the output, past or future, that matches `pattern`. Return its first match."""
         expression = re.compile(pattern)
         seen = 0
         found: list[re.Match[str]] = []
@@ -88,7 +88,7 @@ class Process:
         return found[0]
 
     def wait(self, seconds: float = DEADLINE) -> int:
-        """Wait for the end and for the rest of the output; return the exit code."""
+        """Wait for the end and for the rest of the output. Return the exit code."""
         try:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -97,7 +97,7 @@ class Process:
         return code
 
     def terminate(self, seconds: float = 5.0) -> int:
-        """Ask the process to end, insist when it does not, and return the exit code."""
+        """Ask the process to end, kill it if it does not, and return the exit code."""
         if self.running:
             self._popen.terminate()
             try:
@@ -107,7 +107,7 @@ class Process:
         return self.wait()
 
     def kill(self) -> None:
-        """End the process at once; its sockets are closed by the kernel."""
+        """Kill the process. The kernel closes its sockets."""
         if self.running:
             self._popen.kill()
         self.wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A proxy that lies: it passes packets on, changed by a fault, so that a scenario can be seen to fail."""
+"""A proxy that changes packets by a fault, to prove that a scenario can fail."""
 
 import contextlib
 import socket
@@ -12,12 +12,12 @@ from mqtt_ref.wire.packets import Connect, Packet
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5
 from mqtt_ref.wire.violation import Violation
 
-#: Given a packet and whether it comes from the client, what goes on instead of it.
+#: Takes a packet and whether it comes from the client. Returns what to pass on instead.
 Fault = Callable[[Packet, bool], Iterable[Packet]]
 
 
 class _Link:
-    """One client's connection and the one behind it."""
+    """One client's connection, and the proxy's connection to the broker."""
 
     def __init__(self, client: socket.socket, server: socket.socket, fault: Fault) -> None:
         self._sockets = (client, server)
@@ -44,13 +44,13 @@ class _Link:
         decoder: Decoder | None = None
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if decoder is None:  # the server speaks after the CONNECT, which told the version
+                if decoder is None:  # the server sends only after the CONNECT, which carries the version
                     decoder = Decoder(version=self._version, sender=sender)
                 for packet in decoder.feed(data):
                     if isinstance(packet, Connect):
                         self._version = packet.protocol_version
                     if isinstance(packet, Violation):
-                        raise ValueError(f"the proxy cannot read what it is to pass on: {packet}")
+                        raise ValueError(f"the proxy cannot decode the packet to pass on: {packet}")
                     for changed in self._fault(packet, sender == CLIENT):
                         target.sendall(encode(self._version, changed))
         for end in (source, target):
@@ -60,7 +60,7 @@ class _Link:
 
 @contextlib.contextmanager
 def lying(host: str, port: int, fault: Fault) -> Iterator[int]:
-    """Listen on a free port of the loopback interface, and give the number of it."""
+    """Listen on a free port of the loopback interface. Yield its number."""
     links: list[_Link] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

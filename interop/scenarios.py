@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the clients do with the broker; each function is a scenario of `clients.toml` and cites what it looks at."""
+"""The scenarios of `clients.toml`, a function each. Each cites the statements that it checks."""
 
 import uuid
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from interop.peer import (
     summary,
 )
 
-#: Set by publishers of 5.0 in most scenarios: a 3.x subscriber must get the message without them.
+#: Set by publishers of 5.0 in most scenarios. A 3.x subscriber must get the message without them.
 SOME_PROPERTIES = Properties(content_type="text/plain", user_property=(("a", "1"), ("a", "2")))
 
 #: Every property of PUBLISH that a broker forwards unchanged.
@@ -36,7 +36,7 @@ MEBIBYTE = 1 << 20
 
 
 class Factory(Protocol):
-    """Makes a client that is not connected yet."""
+    """Creates a client that is not connected yet."""
 
     def __call__(self) -> Client: ...
 
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass
 class Stage:
-    """What a scenario gets: where the broker is, two sides, a QoS, and names nobody else uses."""
+    """What a scenario gets: the broker's address, two sides, a QoS, and unique names."""
 
     host: str
     port: int
@@ -64,11 +64,11 @@ class Stage:
     clients: list[Client] = field(default_factory=list)
 
     def topic(self, name: str) -> str:
-        """A topic name (or filter) of this run."""
+        """Return a topic name (or filter) of this run."""
         return f"{self.base}/{name}"
 
     def new_id(self) -> str:
-        """A client identifier nobody else uses, short enough for MQTT 3.1 with room for a suffix (23 characters)."""
+        """Return a unique Client Identifier, short enough for MQTT 3.1 with room for a suffix (23 characters)."""
         return f"i{uuid.uuid4().hex[:15]}"
 
     def open(
@@ -80,7 +80,7 @@ class Stage:
         will: Message | None = None,
         expect_present: bool = False,
     ) -> Client:
-        """Connect a client and look at its Session Present (3.1 has none)."""
+        """Connect a client and check its Session Present (3.1 has none)."""
         client = side.factory()
         self.clients.append(client)
         name = client_id or self.new_id()
@@ -91,12 +91,12 @@ class Stage:
         return client
 
     def abandon(self) -> None:
-        """Close every client of a run that has failed already."""
+        """Close every client of a run that has already failed."""
         for client in self.clients:
             client.close()
 
     def close(self) -> None:
-        """Close every client; a link that was lost without being asked for is a failure of the run."""
+        """Close every client. A link that was lost unexpectedly fails the run."""
         troubles = []
         for client in self.clients:
             client.close()
@@ -106,13 +106,13 @@ class Stage:
 
 
 def subscribe(client: Client, filters: list[str], qos: int, identifier: int | None = None) -> None:
-    """Subscribe and be granted what was asked for."""
+    """Subscribe, and check that the requested QoS is granted."""
     granted = client.subscribe(filters, qos, identifier)
     assert granted == [qos] * len(filters), f"SUBACK {granted} for QoS {qos} [MQTT5-3.8.4-7]"
 
 
 def last(topic: str, qos: int) -> Message:
-    """A message that ends a scenario: what was sent before it and is not there when it comes will not come."""
+    """Return a message that ends a scenario. An earlier message that is missing when it arrives will not come."""
     return Message(topic, b"the last one", qos)
 
 
@@ -123,7 +123,7 @@ def until_last(client: Client, topic: str) -> list[Message]:
 
 
 def is_last(message: Message, topic: str) -> bool:
-    """Whether this is the message of `last`."""
+    """True if this is the message of `last`."""
     return message.topic == topic and message.payload == b"the last one"
 
 
@@ -140,7 +140,7 @@ def expect(got: list[Message], wanted: list[Message], cites: str) -> None:
 
 
 def expect_properties(got: Message, wanted: Properties, cites: str) -> None:
-    """Compare properties; the expiry interval may have been counted down."""
+    """Compare properties. The Message Expiry Interval may have been counted down."""
     seen = got.properties
     if wanted.message_expiry_interval is not None:
         interval = seen.message_expiry_interval
@@ -153,7 +153,7 @@ def expect_properties(got: Message, wanted: Properties, cites: str) -> None:
 
 
 def numbered(stage: Stage, topic: str, count: int, qos: int) -> list[Message]:
-    """Messages with different payloads."""
+    """Return messages with different payloads."""
     properties = SOME_PROPERTIES if stage.publisher.version == V5 else NO_PROPERTIES
     return [Message(topic, b"message %d" % number, qos, properties=properties) for number in range(count)]
 
@@ -165,7 +165,7 @@ def publish_all(client: Client, messages: list[Message]) -> None:
 
 
 def exchange(stage: Stage) -> None:
-    """Messages arrive once, whole, in order, at their QoS, whatever versions meet.
+    """Messages arrive once, complete, in order and at their QoS, between all versions.
 
     Cites: MQTT5-4.6.0-5, MQTT311-4.6.0-6
     """
@@ -185,7 +185,7 @@ def exchange(stage: Stage) -> None:
 
 
 def granted(stage: Stage) -> None:
-    """A message goes out at the lower of its QoS and the one granted.
+    """A message is delivered at the lower of its QoS and the granted one.
 
     Cites: MQTT5-3.8.4-8, MQTT311-3.8.4-6
     """
@@ -195,7 +195,7 @@ def granted(stage: Stage) -> None:
     publisher = stage.open(stage.publisher)
     sent = [Message(topic, b"sent at %d" % qos, qos) for qos in (0, 1, 2)]
     for count, message in enumerate(sent, start=1):
-        # Order is promised within a QoS only [MQTT5-4.6.0-5], so each is waited for.
+        # Order is guaranteed within a QoS only [MQTT5-4.6.0-5], so each message is awaited.
         publisher.publish(message)
         wait_for(subscriber, count, message.payload.decode())
     got = subscriber.inbox.all()
@@ -203,7 +203,7 @@ def granted(stage: Stage) -> None:
 
 
 def retained(stage: Stage) -> None:
-    """A retained message comes with RETAIN to who subscribes later, without to who is there, and can be cleared.
+    """A retained message comes with RETAIN 1 for a new subscription, with 0 for an existing one, and can be removed.
 
     Cites: MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-9, MQTT5-3.3.1-12, MQTT311-3.3.1-5, MQTT311-3.3.1-6,
     MQTT311-3.3.1-8, MQTT311-3.3.1-9, MQTT311-3.3.1-10
@@ -245,7 +245,7 @@ def will(stage: Stage) -> None:
 
 
 def will_discarded(stage: Stage) -> None:
-    """The will of a client that says DISCONNECT is not published.
+    """The will of a client that sends DISCONNECT is not published.
 
     Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3
     """
@@ -261,7 +261,7 @@ def will_discarded(stage: Stage) -> None:
 
 
 def resume(stage: Stage) -> None:
-    """A session that is kept gets what was published while its client was away, in order, once.
+    """A session gets what was published while its client was not connected, in order, once.
 
     Cites: MQTT5-3.1.2-5, MQTT5-4.6.0-5, MQTT311-3.1.2-4, MQTT311-3.1.2-5, MQTT311-4.6.0-6
     """
@@ -279,7 +279,7 @@ def resume(stage: Stage) -> None:
     publish_all(publisher, sent)
     second = stage.open(stage.subscriber, client_id=client_id, session="resume", expect_present=True)
     publisher.publish(last(topic, stage.qos))
-    # What the first link had got and not acknowledged yet when it went comes again: not looked at here.
+    # A message that was unacknowledged when the first link ended may come again. It is not checked here.
     queued = [message for message in until_last(second, topic) if message.payload != before.payload]
     expect(queued, sent, "MQTT5-3.1.2-5, MQTT5-4.6.0-5")
     second.drop()
@@ -290,13 +290,13 @@ def resume(stage: Stage) -> None:
     end = Message(topic, b"the end", stage.qos)
     publisher.publish(end)
     got = third.inbox.wait(lambda got: any(message.payload == end.payload for message in got), "the end")
-    # What the second link had got and not acknowledged yet when it was dropped comes again: not looked at here.
+    # A message that was unacknowledged when the second link was dropped may come again. It is not checked here.
     fresh = [message for message in got if message.payload.startswith(b"again ")]
     expect(fresh, again, "MQTT5-4.4.0-1, MQTT5-4.6.0-5")
 
 
 def shared(stage: Stage) -> None:
-    """A message goes to one client of a shared subscription (section 4.8.2 of 5.0); 3.x has none, see the data."""
+    """A message goes to one client of a shared subscription (section 4.8.2 of 5.0). For 3.x see `clients.toml`."""
     end = stage.topic("end")
     name = f"$share/{uuid.uuid4().hex[:8]}/{stage.topic('work')}"
     workers = [stage.open(stage.subscriber) for _ in range(2)]
@@ -316,11 +316,11 @@ def shared(stage: Stage) -> None:
     assert stage.subscriber.version == V5 or stage.shared_in_v3 in ("any", "shared"), summary(got[0] + got[1])
     wanted = [(m.payload, m.topic, m.qos) for m in sent]
     shown = f"{summary(got[0])} and {summary(got[1])}"
-    assert together == wanted, f"each of ten messages once, to either (section 4.8.2): {shown}"
+    assert together == wanted, f"each of ten messages must come once, to one of the two (section 4.8.2): {shown}"
 
 
 def large(stage: Stage) -> None:
-    """A message of 1 MiB of any bytes arrives as it was sent."""
+    """A message of 1 MiB with any bytes arrives unaltered."""
     topic = stage.topic("large")
     payload = bytes(range(256)) * (MEBIBYTE // 256)
     subscriber = stage.open(stage.subscriber)
@@ -333,7 +333,7 @@ def large(stage: Stage) -> None:
 
 
 def properties(stage: Stage) -> None:
-    """What a publisher says about a message arrives with it, user properties in order, with the subscription's id.
+    """A message arrives with its properties, User Properties in order, and the Subscription Identifier.
 
     Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-6, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-19,
     MQTT5-3.3.2-20, MQTT5-3.3.4-3
@@ -382,7 +382,7 @@ def will_properties(stage: Stage) -> None:
 
 
 def unsubscribe(stage: Stage) -> None:
-    """After the UNSUBACK nothing new comes for that filter; others go on.
+    """After the UNSUBACK nothing new comes for that filter. Other filters are not affected.
 
     Cites: MQTT5-3.10.4-1, MQTT5-3.10.4-2
     """
@@ -398,7 +398,7 @@ def unsubscribe(stage: Stage) -> None:
 
 
 def wildcards(stage: Stage) -> None:
-    """`+` is one level, `#` any number including none, and nothing else matches (section 4.7.1)."""
+    """`+` matches one level, `#` any number including none, and nothing else matches (section 4.7.1)."""
     end = stage.topic("end")
     subscriber = stage.open(stage.subscriber)
     subscribe(subscriber, [stage.topic("one/+/three"), stage.topic("deep/#"), end], stage.qos)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the oracle finds in clients: each finding is of a rule that binds clients, and is found in its trace again."""
+"""Checks the oracle's findings in clients: each is about a rule that binds clients, and is found again in its trace."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ KEYS = {"title", "rule", "cases", "trace", "seen", "explanation"}
 
 @pytest.mark.parametrize(("client", "row"), [pytest.param(c, r, id=r["trace"]) for c, r in ROWS])
 def test_a_finding_is_found_in_its_trace(client: str, row: dict[str, Any]) -> None:
-    """And no other rule that must be kept."""
+    """The trace breaks this rule, and no other rule that is a MUST."""
     assert set(row) == KEYS
     assert all(row.values())
     assert STATEMENTS[row["rule"]].binds in ("client", "both")
@@ -28,7 +28,7 @@ def test_a_finding_is_found_in_its_trace(client: str, row: dict[str, Any]) -> No
 
 
 def test_each_rule_that_a_client_broke_is_explained() -> None:
-    """What the run of the misbehaviours says, of the same versions."""
+    """The findings match the run of the misbehaviours, with the same versions."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     broke = {(one["client"], one["case"], rule) for one in results["outcomes"] for rule in one["broke"]}
     assert {(client, case, row["rule"]) for client, row in ROWS for case in row["cases"]} == broke
@@ -42,5 +42,5 @@ def test_nothing_lies_about() -> None:
 
 
 def test_the_page_is_made_from_the_files() -> None:
-    """`python -m interop.findings` writes it."""
+    """The page is the output of `python -m interop.findings`."""
     assert PAGE.read_text(encoding="utf-8") == page()

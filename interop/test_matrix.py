@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every cell of the matrix in `clients.toml`."""
+"""Runs every cell of the matrix in `clients.toml`."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from interop.scenarios import SCENARIOS, Side, Stage
 
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in runs()])
 def test_matrix(run: Run, broker: Broker, need: Callable[[str | None], None]) -> None:
-    """Play the scenario of this cell."""
+    """Run the scenario of this cell."""
     for client in (run.publisher, run.subscriber):
         need(client.missing())
     stage = Stage(
@@ -32,7 +32,7 @@ def test_matrix(run: Run, broker: Broker, need: Callable[[str | None], None]) ->
 
 
 def test_cells() -> None:
-    """Ids tell cells apart; every client appears in each of its versions, and in no other, on both sides."""
+    """Ids are unique. Every client appears on both sides in each of its versions, and in no other."""
     cells = list(runs())
     assert len({cell.id for cell in cells}) == len(cells)
     spoken = {(client.name, version) for client in clients() for version in client.versions}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machinery of `python -m interop.misbehaviour`: a client is played against, and the page is the one of the run."""
+"""Tests `python -m interop.misbehaviour`: a run against one client, and the page made from the recorded run."""
 
 import json
 import re
@@ -15,7 +15,7 @@ BY_NAME = {case.name: case for case in CASES}
 
 
 def test_a_client_that_loses_a_puback_with_its_link(need: Callable[[str | None], None]) -> None:
-    """It connects again, sends with DUP, and is not accused."""
+    """The client connects again, resends with DUP, and is not accused."""
     paho = SUBJECTS[0]
     need(paho.missing())
     outcome = play(BY_NAME["puback-lost-with-link"], paho)
@@ -27,7 +27,7 @@ def test_a_client_that_loses_a_puback_with_its_link(need: Callable[[str | None],
 
 
 def test_what_is_cited_exists() -> None:
-    """And binds clients."""
+    """Every cited statement exists and binds clients."""
     cited = [name for case in CASES for name in re.findall(r"MQTT5-[\d.]+-\d+|X5-[a-z-]+", case.right)]
     assert cited
     assert [name for name in cited if name not in STATEMENTS] == []
@@ -35,7 +35,7 @@ def test_what_is_cited_exists() -> None:
 
 
 def test_the_page_is_made_from_the_results() -> None:
-    """And every case was played against every client."""
+    """The page is made from the recorded run, and every case ran against every client."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert PAGE.read_text(encoding="utf-8") == page(results)
     played = {(one["case"], one["client"]) for one in results["outcomes"]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A bridge of mosquitto, as its configuration makes one when nothing is said about the other broker."""
+"""Tests mosquitto's bridge, with a configuration that states nothing about the other broker."""
 
 import subprocess
 import uuid
@@ -15,7 +15,7 @@ from interop.process import Process
 
 
 class Bridge:
-    """A mosquitto whose messages go to the broker under test, and the other way round."""
+    """A mosquitto that exchanges messages with the broker under test in both directions."""
 
     def __init__(self, broker: Broker, port: int, folder: Path, protocol: str) -> None:
         self.port = port
@@ -25,7 +25,7 @@ class Bridge:
             f"listener {port} 127.0.0.1\nallow_anonymous true\nlog_type all\nlog_dest stderr\n"
             f"connection b{uuid.uuid4().hex[:12]}\naddress {broker.host}:{broker.port}\n"
             f"bridge_protocol_version {protocol}\nrestart_timeout 1\ntopic {self.topic}/# both 1\n"
-            # Its notifications have a will to a `$SYS` topic, for which a 5.0 client is refused.
+            # Its notifications have a will on a `$SYS` topic. The broker refuses a 5.0 client for that.
             f"notifications {'false' if protocol == 'mqttv50' else 'true'}\n"
         )
         executable = program("mosquitto")
@@ -41,7 +41,7 @@ def bridge(
     tmp_path: Path,
     need: Callable[[str | None], None],
 ) -> Iterator[Bridge]:
-    """The bridge, if mosquitto is installed; it has subscribed."""
+    """The bridge, if mosquitto is installed. It has subscribed."""
     for name in ("mosquitto", "mosquitto_pub", "mosquitto_sub"):
         need(None if program(name) else f"{name} is not installed")
     made = Bridge(broker, free_port(), tmp_path, request.param)
@@ -54,7 +54,7 @@ def bridge(
 
 @pytest.mark.parametrize("outwards", [True, False], ids=["to the broker", "from the broker"])
 def test_a_bridge_forwards_messages(bridge: Bridge, broker: Broker, outwards: bool) -> None:
-    """It offers a protocol level of its own first, and goes on with that of the standard when that is refused."""
+    """The bridge first offers its own protocol level. It continues with the standard one when that is refused."""
     here, there = ("127.0.0.1", bridge.port), (broker.host, broker.port)
     source, sink = (here, there) if outwards else (there, here)
     command = ["mosquitto_sub", "-h", sink[0], "-p", str(sink[1]), "-t", f"{bridge.topic}/+", "-q", "1", "-C", "1"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mosquitto_pub`, `mosquitto_sub` and `mosquitto_rr` as people type them, with `-V 5`, `-V 311` and `-V 31`."""
+"""Tests `mosquitto_pub`, `mosquitto_sub` and `mosquitto_rr` as users call them, with `-V 5`, `-V 311` and `-V 31`."""
 
 import subprocess
 import uuid
@@ -16,7 +16,7 @@ VERSIONS = [pytest.param(version, id=TAGS[version]) for version in (V5, V311, V3
 
 
 class Tools:
-    """Starts the tools against the broker and ends what a test left running."""
+    """Starts the tools against the broker, and ends those that still run after a test."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -25,7 +25,7 @@ class Tools:
         self.client_id = f"t{uuid.uuid4().hex[:15]}"
 
     def command(self, name: str, version: int, *arguments: str) -> list[str]:
-        """A command line with the address of the broker in it."""
+        """Return a command line with the address of the broker."""
         return [name, "-h", self._broker.host, "-p", str(self._broker.port), *version_flag(version), *arguments]
 
     def run(self, name: str, version: int, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -34,12 +34,12 @@ class Tools:
         return subprocess.run(command, input=stdin, capture_output=True, timeout=DEADLINE, check=False)
 
     def pub(self, version: int, *arguments: str, stdin: bytes = b"") -> None:
-        """Run mosquitto_pub, which has nothing to say when all is well."""
+        """Run mosquitto_pub. It prints nothing if all is well."""
         done = self.run("mosquitto_pub", version, *arguments, stdin=stdin)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
     def start(self, name: str, version: int, *arguments: str) -> Process:
-        """Start a tool that goes on until it is ended, with its debug lines (-d)."""
+        """Start a tool that runs until it is ended, with its debug lines (-d)."""
         process = Process(self.command(name, version, "-d", *arguments), by_line=True)
         self._started.append(process)
         return process
@@ -67,14 +67,14 @@ def tools(broker: Broker, need: Callable[[str | None], None]) -> Iterator[Tools]
 
 
 def received(process: Process) -> list[str]:
-    """The lines of a subscriber that are no debug lines."""
+    """Return a subscriber's output without debug lines."""
     return [line for line in process.lines if not line.startswith(("Client ", "Subscribed "))]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("qos", ["0", "1", "2"])
 def test_pub_sub(tools: Tools, version: int, qos: str) -> None:
-    """A message each, -C ends the subscriber with exit code 0."""
+    """One message is sent and received. `-C` ends the subscriber with exit code 0."""
     subscriber = tools.sub(version, "-t", f"{tools.topic}/+", "-q", qos, "-C", "2", "-v")
     tools.pub(version, "-t", f"{tools.topic}/a", "-m", "hello", "-q", qos)
     tools.pub(version, "-t", f"{tools.topic}/b", "-n", "-q", qos)
@@ -85,7 +85,7 @@ def test_pub_sub(tools: Tools, version: int, qos: str) -> None:
 @pytest.mark.parametrize("publisher", VERSIONS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_lines_from_stdin(tools: Tools, publisher: int, version: int) -> None:
-    """`mosquitto_pub -l` sends a message per line over one link, in order, whatever version the subscriber speaks."""
+    """`mosquitto_pub -l` sends a message per line over one link. They arrive in order in any version."""
     lines = [f"line {number}" for number in range(50)]
     subscriber = tools.sub(version, "-t", tools.topic, "-q", "1", "-C", str(len(lines)))
     tools.pub(publisher, "-t", tools.topic, "-q", "1", "-l", stdin="".join(f"{line}\n" for line in lines).encode())
@@ -95,7 +95,7 @@ def test_lines_from_stdin(tools: Tools, publisher: int, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_retained_is_found_and_removed(tools: Tools, version: int) -> None:
-    """`-r` retains, `--retained-only` shows it, `--remove-retained` clears it."""
+    """`-r` retains a message, `--retained-only` shows it, `--remove-retained` removes it."""
     tools.pub(version, "-t", tools.topic, "-m", "kept", "-q", "1", "-r")
     seen = tools.run("mosquitto_sub", version, "-t", tools.topic, "-C", "1", "-F", "%p retain=%r")
     assert seen.stdout == b"kept retain=1\n"
@@ -110,7 +110,7 @@ def test_retained_is_found_and_removed(tools: Tools, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_session_is_kept(tools: Tools, version: int) -> None:
-    """`-c -i ID` keeps the session: what came meanwhile is there afterwards; `-U` at the start ends a subscription."""
+    """`-c -i ID` keeps the session: queued messages arrive later. `-U` at the start ends a subscription."""
     stay = ["-c", "-i", tools.client_id, "-q", "1"]
     done = tools.run("mosquitto_sub", version, *stay, "-t", tools.topic, "-E")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -128,7 +128,7 @@ def test_session_is_kept(tools: Tools, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_will(tools: Tools, version: int) -> None:
-    """`--will-*` of a subscriber that is killed."""
+    """`--will-*` of a subscriber that is killed is published."""
     witness = tools.sub(version, "-t", f"{tools.topic}/will", "-q", "1", "-C", "1", "-F", "%p qos=%q")
     will = ["--will-topic", f"{tools.topic}/will", "--will-payload", "gone", "--will-qos", "1"]
     tools.sub(version, "-t", tools.topic, *will).kill()
@@ -138,7 +138,7 @@ def test_will(tools: Tools, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_request_response(tools: Tools, version: int) -> None:
-    """`mosquitto_rr` asks and gets its answer; in 5.0 the Response Topic travels with the request.
+    """`mosquitto_rr` sends a request and gets its response. In 5.0 the request carries the Response Topic.
 
     Cites: MQTT5-3.3.2-15
     """
@@ -156,7 +156,7 @@ def test_request_response(tools: Tools, version: int) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_large_file(tools: Tools, version: int) -> None:
-    """1 MiB through stdin (`-s`) arrives whole."""
+    """1 MiB through stdin (`-s`) arrives complete."""
     payload = bytes(range(1, 256)) * 4112
     subscriber = tools.sub(version, "-t", tools.topic, "-q", "2", "-C", "1", "-F", "%l %x")
     tools.pub(version, "-t", tools.topic, "-q", "2", "-s", stdin=payload)
@@ -166,7 +166,7 @@ def test_large_file(tools: Tools, version: int) -> None:
 
 
 def test_properties(tools: Tools) -> None:
-    """`-D publish ...` on one side, `%C %R %D %P` on the other."""
+    """`-D publish ...` on one side shows up as `%C %R %D %P` on the other."""
     subscriber = tools.sub(V5, "-t", tools.topic, "-C", "1", "-F", "%C|%R|%D|%F|%P|%p")
     said = ["-D", "publish", "content-type", "text/plain", "-D", "publish", "response-topic", "back"]
     said += ["-D", "publish", "correlation-data", "id-7", "-D", "publish", "payload-format-indicator", "1"]

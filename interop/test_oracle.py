@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The oracle does not accuse clients that others wrote in ordinary use."""
+"""Checks that the oracle does not accuse third-party clients in ordinary use."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ OVER_WEBSOCKET = [
 
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in ALONE])
 def test_ordinary_use_is_not_accused(run: Run, judged: tuple[Broker, Path], need: Callable[[str | None], None]) -> None:
-    """Play the scenario with one client on both sides, and read what was found."""
+    """Run the scenario with one client on both sides, and read the findings."""
     need(run.publisher.missing())
     broker, record = judged
     not_accused(run, broker.port, broker, record)
@@ -43,7 +43,7 @@ def test_ordinary_use_is_not_accused(run: Run, judged: tuple[Broker, Path], need
 
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in OVER_WEBSOCKET])
 def test_nor_is_it_over_websocket(run: Run, judged: tuple[Broker, Path], need: Callable[[str | None], None]) -> None:
-    """The same by the other listener, for clients that can."""
+    """Run the same over the WebSocket listener, for clients that can."""
     need(run.publisher.missing())
     broker, record = judged
     assert broker.process is not None
@@ -52,7 +52,7 @@ def test_nor_is_it_over_websocket(run: Run, judged: tuple[Broker, Path], need: C
 
 
 def not_accused(run: Run, port: int, broker: Broker, record: Path, websocket: bool = False) -> None:
-    """Play it, and read what was found."""
+    """Run the scenario, and read the findings."""
     before = len(record.read_text())
     stage = Stage(
         host=broker.host,

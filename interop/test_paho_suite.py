@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The Eclipse Paho interoperability suite, where there is a checkout of it, and its last recorded result.
+"""Runs the Eclipse Paho interoperability suite if a checkout exists, and checks its last recorded result.
 
-The suite is Eclipse's and is not part of this project. With MQTT_REF_PAHO_SUITE set (a checkout) it must run and pass.
-Otherwise it is cloned when its home can be reached; when it cannot, as on a CI machine that only reaches package
-registries, the run is skipped, also under MQTT_REF_REQUIRE=all, and the committed result is what stands for it.
+The suite is Eclipse's and is not part of this project. If MQTT_REF_PAHO_SUITE is set (a checkout), it must run and
+pass. Otherwise it is cloned if its home can be reached. If it cannot, as on a CI machine that reaches only package
+registries, the run is skipped, even with MQTT_REF_REQUIRE=all. The committed result then takes its place.
 """
 
 import os
@@ -29,7 +29,7 @@ from interop.paho_suite import (
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("module", sorted(notes()["suite"]["files"]))
 def test_paho_suite(module: str) -> None:
-    """Every test of the file passes; the table is in the failure, and in the output with -s or -rP."""
+    """Every test of the file passes. The table is in the failure text, and in the output with -s or -rP."""
     if os.environ.get(VARIABLE):
         pytest.skip(f"{VARIABLE} is set: `python -m interop.paho_suite URL` runs the suite against another broker")
     try:
@@ -48,7 +48,7 @@ def test_paho_suite(module: str) -> None:
 
 
 def test_recorded_result() -> None:
-    """The committed result is of our broker and the pinned suite: all 37 tests pass, three times in a row."""
+    """The committed result is for mqtt_ref's broker and the pinned suite: all 37 tests pass, three times in a row."""
     result = recorded()
     suite = notes()["suite"]
     assert (result["suite"]["commit"], result["suite"]["pinned"], result["broker"]) == (
@@ -64,7 +64,7 @@ def test_recorded_result() -> None:
 
 
 def test_notes_are_about_tests_of_the_suite() -> None:
-    """Every note names a test that the recorded rounds ran, once, and says whether a broker may do as it asks."""
+    """Every note names a test that the recorded rounds ran, once, and says if a broker may behave as the test wants."""
     ran = set(recorded()["rounds"][0])
     named = [row["test"] for row in notes()["note"]]
     assert len(named) == len(set(named))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every scenario fails when the broker errs: a proxy puts one fault between the client and the broker."""
+"""Checks that every scenario fails if the broker is wrong: a proxy puts one fault between the client and the broker."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,7 +19,7 @@ def of_server(kind: type[Packet], change: Callable[..., object]) -> Fault:
 
 
 def of_client(kind: type[Packet], change: Callable[..., object]) -> Fault:
-    """Change the packets of one type on their way to the broker, as if it had read them wrongly."""
+    """Change the packets of one type on their way to the broker, as if it had misread them."""
     return _changing(kind, change, from_client=True)
 
 
@@ -60,7 +60,7 @@ def no_disconnect(packet: Packet, client: bool) -> Iterable[Packet]:
 
 
 def topics(old: str, new: str) -> Callable[[Subscribe], None]:
-    """The broker takes a filter for another one."""
+    """The broker mistakes a filter for another one."""
 
     def change(packet: Subscribe) -> None:
         for subscription in packet.subscriptions:
@@ -70,42 +70,42 @@ def topics(old: str, new: str) -> Callable[[Subscribe], None]:
 
 
 def plain(packet: Subscribe) -> None:
-    """The broker takes a shared subscription for an ordinary one."""
+    """The broker treats a shared subscription as an ordinary one."""
     for subscription in packet.subscriptions:
         if subscription.topic_filter.startswith("$share/"):
             subscription.topic_filter = subscription.topic_filter.split("/", 2)[2]
 
 
 def grant_less(packet: Suback) -> None:
-    """The broker grants a QoS below the one asked for, where there is one."""
+    """The broker grants a lower QoS than requested, if there is one."""
     packet.reason_codes = [max(0, code - 1) for code in packet.reason_codes]
 
 
 def reverse_user_properties(packet: Publish) -> None:
-    """The broker turns user properties round."""
+    """The broker reverses the User Properties."""
     if packet.properties is not None:
         packet.properties.user_property = packet.properties.user_property[::-1]
 
 
 def drop_identifier(packet: Publish) -> None:
-    """The broker forgets the Subscription Identifier."""
+    """The broker omits the Subscription Identifier."""
     if packet.properties is not None:
         packet.properties.subscription_identifier = []
 
 
 def attribute(name: str, value: object) -> Callable[[Packet], None]:
-    """The field has this value, whatever it should be."""
+    """The field always has this value."""
     return lambda packet: setattr(packet, name, value)
 
 
 def spoil(packet: Publish) -> None:
-    """One byte of the payload is another (but not of the message that ends a scenario)."""
+    """One byte of the payload differs, except in the message that ends a scenario."""
     if not is_last(Message(packet.topic, packet.payload), packet.topic):
         packet.payload = packet.payload[:-1] + b"?"
 
 
 def other_filter(packet: Unsubscribe) -> None:
-    """The broker unsubscribes from something else."""
+    """The broker unsubscribes from another filter."""
     packet.topic_filters = [f"{name}/x" for name in packet.topic_filters]
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""MQTT 5.0, 3.1.1 and 3.1 with the standard as its source: a broker, a judge of clients, a judge of brokers.
+"""MQTT 5.0, 3.1.1 and 3.1 with the standard as its source: a broker, a judge of clients and a judge of brokers.
 
-What a program embeds stands here under short names, and is imported when it is first used.
+The classes for embedding have short names here. Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for by its short name."""
+    """Import a class when its short name is first used."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'mqtt_ref' has no attribute {name!r}")
@@ -57,5 +57,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The short names too, for who looks around."""
+    """List the short names too, also before they are imported."""
     return sorted({*globals(), *_HOMES})

@@ -18,15 +18,15 @@ logging.getLogger("mqtt_ref").addHandler(logging.NullHandler())
 
 
 def setup(level: int = logging.WARNING, form: str = "text", stream: TextIO | None = None) -> logging.Handler:
-    """Write what is logged under `mqtt_ref` to a stream, by default stderr; gives the handler, to remove it by.
+    """Write the log of `mqtt_ref` to a stream, by default stderr. Returns the handler, so that it can be removed.
 
     `form` is `text`, or `json` for one object per line.
 
     Raises:
-        ValueError: there is no such form.
+        ValueError: `form` is unknown.
     """
     if form not in FORMS:
-        raise ValueError(f"log lines are {' or '.join(FORMS)}, not {form!r}")
+        raise ValueError(f"the form of log lines must be {' or '.join(FORMS)}, not {form!r}")
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger = logging.getLogger("mqtt_ref")
@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: `t, level, logger, text`, and what the caller gave as `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        import json  # 10 ms that a broker with text lines does not spend
+        import json  # it takes 10 ms, and a broker with text lines does not need it
 
         row: dict[str, object] = {
             **getattr(record, "fields", {}),
@@ -70,14 +70,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def _one_line(text: str) -> str:
-    """The text with what would break the line, or act on a terminal, made visible: peers choose parts of it."""
+    """Escape characters that would break the line or control a terminal: parts of the text come from peers."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Throttle:
-    """Lets `most` lines of one kind pass in a second and counts the others, so that a flood cannot fill a disk."""
+    """Allows `most` lines of one kind per second and counts the others, so that a flood cannot fill a disk."""
 
     def __init__(self, write: Callable[[str], None], most: int = 100) -> None:
         self.write = write
@@ -87,7 +87,7 @@ class Throttle:
         self._count = 0
 
     def passes(self, now: int) -> bool:
-        """Whether a line may be written at `now` (nanoseconds); the count of those left out is written when due."""
+        """True if a line may be written at `now` (nanoseconds). In a new second, first writes the number left out."""
         second = now // SECOND
         if second != self._second:
             self._second = second
@@ -100,7 +100,7 @@ class Throttle:
         return False
 
     def settle(self) -> None:
-        """Write how many lines were left out since this was said last."""
+        """Write how many lines were left out since the last call that wrote it."""
         if self.skipped:
             self.write(f"{self.skipped} more lines like these were left out")
             self.skipped = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Protocols of what is plugged in, and the records that a store keeps."""
+"""The protocol of a store, and the records that it keeps."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = [
 
 
 class StoredMessage(NamedTuple):
-    """An Application Message; times are UTC in nanoseconds, `expires_at` 0 for never.
+    """An Application Message. Times are UTC in nanoseconds; an `expires_at` of 0 means never.
 
-    `ident` is unique in a store, so that a message that waits for many sessions need be kept only once.
+    `ident` is unique in a store, so that a message that waits for many sessions can be stored only once.
     """
 
     ident: int
@@ -46,9 +46,10 @@ class StoredMessage(NamedTuple):
 
 
 class SessionPut(NamedTuple):
-    """A session as such; `ends_at` and `will_at` are UTC in nanoseconds, 0 while its client is connected or never.
+    """A session without its content. `ends_at` and `will_at` are UTC in nanoseconds; 0: connected, or never.
 
-    With an `expiry` of 0 it ends with its connection, or when the server that failed is back; it may have a will.
+    With an `expiry` of 0 it ends with its connection, or at the start after a failure of the server. It may have a
+    will.
     """
 
     client_id: str
@@ -62,7 +63,7 @@ class SessionPut(NamedTuple):
 
 
 class SessionDelete(NamedTuple):
-    """The session with all its subscriptions, messages and packet identifiers."""
+    """Delete a session with all its subscriptions, messages and Packet Identifiers."""
 
     client_id: str
 
@@ -77,14 +78,14 @@ class SubscriptionPut(NamedTuple):
 
 
 class SubscriptionDelete(NamedTuple):
-    """One subscription less."""
+    """Delete one subscription of a session."""
 
     client_id: str
     topic_filter: str
 
 
 class QueuePut(NamedTuple):
-    """A message waits; `order` grows within the session."""
+    """A queued message. `order` increases within the session."""
 
     client_id: str
     order: int
@@ -96,14 +97,14 @@ class QueuePut(NamedTuple):
 
 
 class QueueDelete(NamedTuple):
-    """It waits no more."""
+    """Delete a queued message."""
 
     client_id: str
     order: int
 
 
 class InflightPut(NamedTuple):
-    """A message was sent or is about to be; `state` is that of the `qos_send` machine, `order` that of sending."""
+    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending."""
 
     client_id: str
     packet_id: int
@@ -117,21 +118,21 @@ class InflightPut(NamedTuple):
 
 
 class InflightDelete(NamedTuple):
-    """Its delivery is complete."""
+    """Delete a message in flight: its delivery is over."""
 
     client_id: str
     packet_id: int
 
 
 class ReceivedPut(NamedTuple):
-    """A QoS 2 message of the client was taken in and awaits its PUBREL."""
+    """A QoS 2 message of the client was received; its PUBREL has not arrived yet."""
 
     client_id: str
     packet_id: int
 
 
 class ReceivedDelete(NamedTuple):
-    """The PUBREL came."""
+    """Delete the Packet Identifier of a received QoS 2 message: its PUBREL arrived."""
 
     client_id: str
     packet_id: int
@@ -144,7 +145,7 @@ class RetainedPut(NamedTuple):
 
 
 class RetainedDelete(NamedTuple):
-    """The topic has no retained message any more."""
+    """Delete the retained message of a topic."""
 
     topic: str
 
@@ -166,10 +167,10 @@ Record = (
 
 
 class Storage(Protocol):
-    """Keeps what has to outlive the process. Its methods may block: a driver calls `commit` away from its loop."""
+    """Stores state that outlives the process. Its methods may block: a driver calls `commit` outside its event loop."""
 
     def load(self) -> Iterable[Record]:
-        """Everything that is kept, as `...Put` records: sessions first, queues and flights in their order."""
+        """Return everything stored as `...Put` records: sessions first, messages of a session in their order."""
         ...
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
@@ -181,5 +182,5 @@ class Storage(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing more is committed."""
+        """Close the store. `commit` is not called after this."""
         ...

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker with its listeners on an event loop, to be embedded or served: `async with Server(...) as server`."""
+"""The server: a broker with its listeners on an event loop. Use it with `async with Server(...) as server`."""
 
 from __future__ import annotations
 
@@ -40,17 +40,16 @@ __all__ = ["GRACE", "Server"]
 
 LOG = logging.getLogger("mqtt_ref.net")
 GRACE: Final = 0.75
-"""Seconds that clients have to take what they are told when the server stops."""
+"""Default seconds that clients have to read the last packets when the server stops."""
 
 
 class Server:
-    """A broker that listens.
+    """A broker with listeners.
 
-    Nobody may connect unless one of the `hooks` says so; `AllowAll` lets everybody in. `listeners` is one TCP listener
-    on loopback with a free port when none are given. `tables` are the rules that the broker keeps; a changed copy
-    makes one that breaks them. `layers` makes what stands between the transport and the broker for each
-    accepted connection, besides what its listener needs (see `mqtt_ref.net.layer`); `clock` is the time that the broker
-    goes by.
+    Clients may connect only if one of the `hooks` allows it: `AllowAll` allows all. By default, `listeners` is one TCP
+    listener on loopback with a free port. `tables` are the rules that the broker keeps: a changed copy makes a broker
+    that breaks them. `layers` makes additional layers between the transport and the broker, for each connection (see
+    `mqtt_ref.net.layer`). `clock` is the broker's clock.
 
         async with Server(hooks=[AllowAll()]) as server:
             print(server.url)
@@ -79,11 +78,11 @@ class Server:
         self._begun = False
         self._inline: Inline | None = None
         self._inlines: dict[str, Inline] = {}
-        """By Client Identifier: the newest inline client that has it."""
+        """The newest inline client of each Client Identifier."""
 
     @property
     def url(self) -> str:
-        """Where the first listener is reached; it is open while the server runs."""
+        """The URL of the first listener, which is open while the server runs."""
         return self.listeners[0].urls[0]
 
     @property
@@ -93,21 +92,25 @@ class Server:
 
     @property
     def driver(self) -> Driver:
-        """What runs the broker while the server is started."""
+        """The driver of the broker.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
         if self._driver is None:
             raise RuntimeError("the server does not run")
         return self._driver
 
     @property
     def host(self) -> str:
-        """The address of the first listener; empty where it has none."""
+        """The address of the first listener, or empty if it has none."""
         return self.listeners[0].host
 
     def add_hook(self, hook: Hook) -> None:
-        """Add a hook behind the others, also while the server runs; it is asked from the next event on.
+        """Add a hook after the others, also while the server runs. It is called from the next event on.
 
         Raises:
-            TypeError: it is no hook, or has an `async def` where nothing can wait for it.
+            TypeError: it is not a hook, or has an `async def` for an event that cannot wait.
             ValueError: it was added before.
         """
         self.hooks.add(hook)
@@ -116,32 +119,32 @@ class Server:
         """Remove a hook, also while the server runs.
 
         Raises:
-            ValueError: it is not there.
+            ValueError: this hook was not added.
         """
         self.hooks.remove(hook)
 
     def rules_changed(self) -> None:
-        """Forget who may read what: hooks are asked again for each topic that is delivered."""
+        """Forget the cached read permissions: hooks are asked again for each topic that is delivered."""
         self.broker.rules_changed()
 
     # ---------------------------------------------------------------- from inside
 
     @property
     def inline(self) -> Inline:
-        """The client of the embedding program itself.
+        """The embedding program as a client.
 
         Raises:
-            RuntimeError: the options have no inline client.
+            RuntimeError: `inline_client` is off in the options.
         """
         if self._inline is None:
             self._inline = self.inline_client("inline")
         return self._inline
 
     def inline_client(self, client_id: str) -> Inline:
-        """Another client inside the program, with subscriptions of its own.
+        """Make another client inside the program, with its own subscriptions.
 
         Raises:
-            RuntimeError: the options have no inline client.
+            RuntimeError: `inline_client` is off in the options.
         """
         if not self.options.inline_client:
             raise RuntimeError("this server has no inline client: `inline_client` is off in its options")
@@ -158,29 +161,30 @@ class Server:
         retain: bool = False,
         properties: PublishProperties | None = None,
     ) -> bool:
-        """Publish a message, to `$SYS` topics too; False if nobody had subscribed. See `Inline.publish`."""
+        """Publish a message, also to `$SYS` topics. Return False if no subscription matched. See `Inline.publish`."""
         return self.inline.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
     def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
-        """Have `handler` called with each message that matches. See `Inline.subscribe`."""
+        """Call `handler` with each message that matches. See `Inline.subscribe`."""
         self.inline.subscribe(topic_filter, handler, identifier=identifier)
 
     def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
-        """Delete a subscription of `subscribe`; False if there is none with this filter and identifier."""
+        """Delete a subscription of `subscribe`. Return False if none has this filter and identifier."""
         return self.inline.unsubscribe(topic_filter, identifier)
 
     def messages(self, topic_filter: str) -> Messages:
-        """The messages that match, to loop over with `async for`. See `Inline.messages`."""
+        """Subscribe, and return an iterator over the messages that match, for `async for`. See `Inline.messages`."""
         return self.inline.messages(topic_filter)
 
     def inject(self, client_id: str, packet: Packet) -> None:
-        """Handle a packet as if the client had sent it now, rules and hooks included.
+        """Handle a packet as if the client had sent it now. Rules and hooks apply.
 
-        For an inline client, for which no rules hold, a PUBLISH; unless a client with its identifier is connected.
+        If no such client is connected, but an inline client has this identifier, it publishes the message of a PUBLISH.
+        Access rules do not apply then.
 
         Raises:
-            LookupError: no client with this identifier is connected, or inline.
-            ValueError: a client may not send such a packet in its version, or an inline one none but PUBLISH.
+            LookupError: no connected client and no inline client has this identifier.
+            ValueError: the client may not send this packet in its version, or an inline client gets no PUBLISH.
         """
         session = self.broker.sessions.by_client_id.get(client_id)
         inline = self._inlines.get(client_id)
@@ -193,47 +197,48 @@ class Server:
     def disconnect(
         self, client_id: str, reason_code: int = ADMINISTRATIVE_ACTION, text: str = "", server_reference: str = ""
     ) -> bool:
-        """End the connection of a client, with a reason if it speaks 5.0; False if it is not connected."""
+        """Disconnect a client. A 5.0 client gets the reason. Return False if it is not connected."""
         text = text or "Disconnected by the administrator"
         found = self.broker.disconnect(client_id, reason_code, text, self._now(), server_reference)
         self._wake()
         return found
 
     def clients(self) -> list[Client]:
-        """All clients that have a session, connected or not."""
+        """Return all clients that have a session, connected or not."""
         return [owner_of(session) for session in self.broker.sessions.by_client_id.values()]
 
     def client(self, client_id: str) -> Client | None:
-        """A client by its identifier, if it has a session."""
+        """Return the client with this identifier, or None if it has no session."""
         session = self.broker.sessions.by_client_id.get(client_id)
         return None if session is None else owner_of(session)
 
     def subscriptions(self) -> list[SubscriptionView]:
-        """The subscriptions of all sessions."""
+        """Return the subscriptions of all sessions."""
         return [row for session in self.broker.sessions.by_client_id.values() for row in subscriptions_of(session)]
 
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
-        """The retained messages whose topics match; `#` leaves out topics that begin with `$`."""
+        """Return the retained messages whose topics match. `#` leaves out topics that begin with `$`."""
         return [retained_of(message) for message in self.broker.retained.matching(topic_filter, self._now())]
 
     def reset(self) -> None:
-        """Disconnect all clients and forget their sessions and all retained messages, `$SYS` apart."""
+        """Disconnect all clients. Delete their sessions, and all retained messages except those under `$SYS`."""
         self.broker.sessions.remove_all(self._now())
         self.broker.retained.remove_all()
         self._wake()
 
     def _wake(self) -> None:
-        """Have written what was caused from outside the event loop's own turn."""
+        """Schedule a flush, because no read does it."""
         if self._driver is not None:
             self._driver.schedule()
 
     # ---------------------------------------------------------------- the life of a server
 
     async def start(self) -> None:
-        """Open all listeners, or none.
+        """Open all listeners. If one fails, none stays open.
 
         Raises:
-            ListenerError: one of them cannot be opened.
+            ListenerError: a listener cannot be opened.
+            RuntimeError: the server runs already.
         """
         if self._driver is not None:
             raise RuntimeError("the server runs already")
@@ -254,7 +259,7 @@ class Server:
             raise
 
     async def _take_over(self) -> None:
-        """Before the first start: go on from what hooks have kept."""
+        """Before the first start, restore the state that hooks have stored."""
         if self._begun:
             return
         records, counters = await self.hooks.stored()
@@ -267,10 +272,10 @@ class Server:
                 setattr(self.broker.counters, name, value)
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Close the listeners, say goodbye to the clients, and be done within `grace` seconds and a bit.
+        """Close the listeners and disconnect the clients. It takes `grace` seconds and a little more.
 
-        Listeners and hooks of your own may take up to `bounds.hook_timeout` more, for `close` and for an `async def
-        on_stopped`. One that does not end, or raises, is logged and holds nobody else up.
+        Your own listeners and hooks may add up to `bounds.hook_timeout` seconds, for `close` and for an `async def
+        on_stopped`. If one raises or does not end, it is logged and does not block the others.
         """
         driver, self._driver = self._driver, None
         if driver is None:
@@ -291,10 +296,10 @@ class Server:
                 LOG.error("listener %s could not be closed", listener.name, exc_info=task.exception())
 
     async def add_listener(self, listener: Listener) -> None:
-        """Listen there too, at once if the server runs, else from its start on.
+        """Add a listener. If the server runs, open it now, else at the start.
 
         Raises:
-            ListenerError: it cannot be opened, or another one has its name.
+            ListenerError: the server runs, and the listener cannot be opened or another one has its name.
         """
         if self._driver is not None:
             if any(one.name == listener.name for one in self.listeners):
@@ -303,10 +308,10 @@ class Server:
         self.listeners.append(listener)
 
     async def close_listener(self, name: str, *, disconnect: bool = True) -> None:
-        """Listen there no more; its clients are disconnected (5.0: 0x98, Administrative action) unless they may stay.
+        """Close and remove a listener. With `disconnect`, end its connections (5.0: 0x98, Administrative action).
 
         Raises:
-            KeyError: there is no such listener.
+            KeyError: no listener has this name.
         """
         listener = next((one for one in self.listeners if one.name == name), None)
         if listener is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server for programs without an event loop: it runs in a thread of its own, and its methods may be called anywhere.
+"""A server for programs without an event loop. It runs in its own thread; call its methods from any other thread.
 
 with ThreadedServer(hooks=[AllowAll()]) as server:
     print(server.url)
@@ -33,23 +33,23 @@ __all__ = ["InThread", "ThreadedMessages", "ThreadedServer"]
 
 T = TypeVar("T")
 PATIENCE: Final = 30.0
-"""Seconds that the loop may take to answer a call from another thread."""
+"""Timeout in seconds of a call from another thread."""
 WAITING: Final = 10_000
-"""Messages that may wait for a loop over them."""
+"""Default limit of messages that wait in a `ThreadedMessages` iterator."""
 
 
 class Startable(Protocol):
-    """What can be run in a thread."""
+    """What `InThread` can run."""
 
     async def start(self) -> None:
-        """Begin."""
+        """Start."""
 
     async def stop(self, grace: float) -> None:
-        """End within so many seconds."""
+        """Stop within `grace` seconds."""
 
 
 class InThread:
-    """Runs something that has `start` and `stop` in an event loop of its own, in a thread of its own."""
+    """Runs a `Startable` in its own event loop, in its own thread."""
 
     def __init__(self, runs: Startable) -> None:
         self._runs = runs
@@ -59,11 +59,11 @@ class InThread:
     # ---------------------------------------------------------------- its life
 
     def start(self) -> None:
-        """Open all listeners, or none.
+        """Open all listeners. If one fails, none stays open.
 
         Raises:
-            ListenerError: one of them cannot be opened.
-            RuntimeError: it runs already.
+            ListenerError: a listener cannot be opened.
+            RuntimeError: the server runs already.
         """
         if self._thread is not None:
             raise RuntimeError("the server runs already")
@@ -78,7 +78,7 @@ class InThread:
             raise
 
     def stop(self, grace: float = GRACE) -> None:
-        """Say goodbye to the clients and be done within `grace` seconds and a bit; nothing if it does not run."""
+        """Disconnect the clients and stop. It takes `grace` seconds and a little more. Ignored if it does not run."""
         if self._thread is None:
             return
         try:
@@ -88,7 +88,7 @@ class InThread:
 
     @property
     def running(self) -> bool:
-        """Whether it was started, and not stopped since."""
+        """True if it was started, and not stopped since."""
         return self._thread is not None
 
     def __enter__(self) -> Self:
@@ -118,10 +118,11 @@ class InThread:
     # ---------------------------------------------------------------- calls from other threads
 
     def call(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run a function in the server's thread and return what it returns, or raise what it raises.
+        """Run a function in the server's thread. Return its result, or raise its exception.
 
         Raises:
             RuntimeError: the server does not run, or this is its own thread.
+            TimeoutError: there is no result after 30 seconds.
         """
 
         async def work() -> T:
@@ -130,25 +131,26 @@ class InThread:
         return self.run(work())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the server's event loop and return what it returns, or raise what it raises.
+        """Run a coroutine in the server's event loop. Return its result, or raise its exception.
 
         Raises:
             RuntimeError: the server does not run, or this is its own thread.
+            TimeoutError: there is no result after 30 seconds.
         """
         if self._loop is None:
             work.close()
             raise RuntimeError("the server does not run")
         if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError("this is the server's own thread, use `server.server` here")
+            raise RuntimeError("this call comes from the server's own thread: use `server.server` here")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
 
 class ThreadedServer(InThread):
-    """The twin of `Server`: the same parts and the same methods, each of which returns when it is done.
+    """`Server` for programs without an event loop. It has the same parameters and the same methods, which block.
 
-    Hooks, and handlers of messages, are called in the server's thread. `start` returns when all listeners are open;
-    `stop` is done within the time that `Server.stop` takes. It can be started and stopped again.
+    Hooks and message handlers are called in the server's thread. `start` returns when all listeners are open. `stop`
+    takes as long as `Server.stop`. The server can be started again after `stop`.
     """
 
     def __init__(
@@ -163,12 +165,12 @@ class ThreadedServer(InThread):
         clock: Clock | None = None,
     ) -> None:
         self.server = Server(options, listeners, hooks=hooks, trace=trace, tables=tables, layers=layers, clock=clock)
-        """The server itself, for `call`; only its own thread may touch it while it runs."""
+        """The server itself, for `call`. While it runs, use it only in its own thread."""
         super().__init__(self.server)
 
     @classmethod
     def of(cls, server: Server) -> Self:
-        """The twin of a server that was made already, and does not run yet."""
+        """Make a `ThreadedServer` from a server that does not run yet."""
         made = cls.__new__(cls)
         made.server = server
         InThread.__init__(made, server)
@@ -176,7 +178,7 @@ class ThreadedServer(InThread):
 
     @property
     def url(self) -> str:
-        """Where the first listener is reached; it is open while the server runs."""
+        """The URL of the first listener, which is open while the server runs."""
         return self.server.url
 
     @property
@@ -186,7 +188,7 @@ class ThreadedServer(InThread):
 
     @property
     def host(self) -> str:
-        """The address of the first listener; empty where it has none."""
+        """The address of the first listener, or empty if it has none."""
         return self.server.host
 
     def add_hook(self, hook: Hook) -> None:
@@ -222,7 +224,7 @@ class ThreadedServer(InThread):
         return self.call(self.server.publish, topic, payload, qos=qos, retain=retain, properties=properties)
 
     def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
-        """See `Server.subscribe`; the handler is called in the server's thread."""
+        """See `Server.subscribe`. The handler is called in the server's thread."""
         self.call(self.server.subscribe, topic_filter, handler, identifier=identifier)
 
     def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
@@ -230,20 +232,20 @@ class ThreadedServer(InThread):
         return self.call(self.server.unsubscribe, topic_filter, identifier)
 
     def messages(self, topic_filter: str, timeout: float = PATIENCE, *, waiting: int = WAITING) -> ThreadedMessages:
-        """The messages that match, to be looped over; it subscribes at once.
+        """Subscribe at once, and return an iterator over the messages that match.
 
             with server.messages("sensors/#") as messages:
                 for message in messages: ...
 
-        The loop ends when no message has come for `timeout` seconds, or the messages are closed. Of more than `waiting`
-        messages that nobody has taken yet, the oldest are dropped and counted.
+        The loop ends after `close`, or if no message comes for `timeout` seconds. If more than `waiting` messages wait
+        to be taken, the oldest are dropped and counted.
 
         Raises:
-            ValueError: the filter is no Topic Filter.
+            ValueError: the filter is not a Topic Filter.
         """
         inline = self.call(self.server.inline_client, "inline")
 
-        def close() -> None:  # waits for nothing, so that it may be called in any thread
+        def close() -> None:  # does not block, so that any thread may call it
             loop = self._loop
             if loop is not None:
                 loop.call_soon_threadsafe(inline.close)
@@ -284,7 +286,7 @@ class ThreadedServer(InThread):
 
 
 class _Held:
-    """Messages on their way from the server's thread to another one."""
+    """A queue of messages from the server's thread to another thread."""
 
     def __init__(self, most: int) -> None:
         self.waiting: deque[Received] = deque(maxlen=most)
@@ -301,20 +303,20 @@ class _Held:
             self.changed.notify()
 
     def take(self, timeout: float) -> Received | None:
-        """The next message, if one comes in time."""
+        """Return the next message, or None if none comes within `timeout` seconds."""
         with self.changed:
             self.changed.wait_for(lambda: self.waiting or self.closed, timeout)
             return self.waiting.popleft() if self.waiting else None
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """Close the queue and wake the threads that wait."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
 
 
 class ThreadedMessages:
-    """The twin of `Messages`: what a subscription brings, as an ordinary iterator."""
+    """The messages of a subscription, as an ordinary iterator. See `Messages`."""
 
     def __init__(self, held: _Held, timeout: float, unsubscribe: Callable[[], object]) -> None:
         self._held = held
@@ -323,11 +325,11 @@ class ThreadedMessages:
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost because nobody took them."""
+        """Messages that were dropped because too many waited to be taken."""
         return self._held.dropped
 
     def close(self) -> None:
-        """End the subscription; what has come can still be taken."""
+        """End the subscription. Messages that wait can still be taken."""
         if not self._held.closed:
             self._held.close()
             self._unsubscribe()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from mqtt_ref.broker.broker import Broker
@@ -11,6 +12,7 @@ from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.effects import Ask, Commit, Effect, Note, Withdraw
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables
+from mqtt_ref.engine.turns import TURN
 from mqtt_ref.ports import Storage
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
@@ -35,6 +37,9 @@ from mqtt_ref.wire.violation import Violation
 
 SECOND = 1_000_000_000
 
+UNITS = int(os.environ.get("MQTT_REF_TURN", TURN))
+"""The work of one turn. With few units all that can be interrupted is, again and again, and nothing else changes."""
+
 standard: Tables = TABLES
 """The tables of a `World` that is given none; `tests.rows` changes them."""
 
@@ -52,6 +57,7 @@ class World:
         **more: Any,
     ) -> None:
         self.now = now
+        more.setdefault("turn", UNITS)
         self.broker = Broker(options, standard if tables is None else tables, storage, seed=7, **more)
         self.storage = storage
         self.auto = auto
@@ -82,6 +88,10 @@ class World:
         self.broker.dirty = []
         for link in dirty:
             self.clients[link.serial].written(link.take(), link.closing)
+        if self.broker.turn < TURN and self.broker.turns:
+            # Whoever asks for short turns wants to see what comes of them, not how.
+            self.broker.on_deadline(self.now)
+            self.turn()
 
     def commit(self, at: int = 0, fail: bool = False) -> None:
         """Let the store answer one of the batches that are under way, then turn."""

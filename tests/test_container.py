@@ -54,7 +54,7 @@ def test_the_broker_and_its_health_check() -> None:
     with running([*words("CMD"), "--port", "0"], r"mqtt://0\.0\.0\.0:(\d+)") as found:
         assert healthy(found[1]).returncode == 0
     done = healthy(found[1])
-    assert (done.returncode, "nobody listens there" in done.stderr) == (2, True)
+    assert (done.returncode, "no server listens there" in done.stderr) == (2, True)
 
 
 def test_the_broker_is_configured_by_variables() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The fast codec as it is written: each class writes a layer of its functions, by the tables' fields in wire order.
+"""Writes the fast codec. Each class writes one layer of its functions, from the fields of the tables in wire order.
 
-`writer` has the lines and the citations; `values` reads one value, `properties` a property list, `packets` a packet;
-`headers` is the way in by the first byte, `encoders` the way out. `codegen.emit_fast` puts the module together.
+`writer` has the lines and the citations. `values` reads one value, `properties` a property list, `blocks` a property
+list that stays bytes, `packets` a packet. `headers` dispatches by the first byte. `encoders` encodes.
+`codegen.emit_fast` puts the module together.
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Writes what the fast codec does with a property list that it keeps as bytes: check it, forward it, make one.
+"""Writes the part of the fast codec that keeps a property list as bytes: check it, forward it, make one.
 
-The check accepts or says nothing: what breaks is worked out by the reader that makes objects, which knows every rule's
-statement and byte. So a legal list is read once, without an object for what stands in it.
+The check only finds out if the list is legal. If not, the decoder of property objects finds the violation, since it
+knows the statement and the byte of every rule. So a legal list is read once, and no object is made for its properties.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ NAME = BLOCK.lower()
 
 
 class Blocks(Values):
-    """Checks of a property list as bytes, and the ways to and from a block."""
+    """Writes the check of a property list as bytes, and the conversions to and from a block."""
 
     def block(self, depth: int, field: Field) -> None:
-        """Read a property list that is kept as bytes into `block`."""
+        """Write code that reads a property list as bytes into `block`."""
         self.add(depth, f"block = _{NAME}_block(sender, data, pos, stop)", "if block is None:")
         self.judge(depth + 1, "version, sender, data, start, pos, stop")
         self.add(depth + 1, "return broke")
         self.add(depth, "pos = stop")
 
     def judge(self, depth: int, arguments: str) -> None:
-        """Find the violation in a list that was not accepted: `broke`."""
+        """Write code that finds the violation in a list that was not accepted: `broke`."""
         self.add(depth, f"broke = _{NAME}_properties({arguments})", "assert isinstance(broke, Violation)")
 
     def read_block(self) -> None:
-        """The check of a property list."""
+        """Write the check of a property list."""
         self.add(
             0,
             f"def _{NAME}_block(sender: int, data: bytes, start: int, end: int) -> Block | None:",
-            f'    """The property list of {BLOCK} in `data[start:end]` as a block, or None where a rule is broken.',
+            f'    """Return the property list of {BLOCK} in `data[start:end]` as a block, or None if it breaks a rule.',
             "",
-            "    Where all bytes are ASCII, no string is decoded. All zero bytes are counted at once: those that",
-            "    no length or number accounts for are U+0000 in a string. `cut` is what goes on before `cut_at`.",
+            "    If all bytes are ASCII, no string is decoded. Zero bytes are counted in advance: those that do not",
+            "    belong to a length or a number are U+0000 in a string. `cut` are the forwarded bytes before `cut_at`.",
             '    """',
             "    whole = data[start:end]",
             "    size = end - start",
@@ -63,7 +63,7 @@ class Blocks(Values):
             1,
             "        if at == before:",
             "            return None",
-            "except (IndexError, UnicodeDecodeError):  # in a length of two bytes, in a string",
+            "except (IndexError, UnicodeDecodeError):  # a cut-off length of two bytes, an ill-formed string",
             "    return None",
             "if zeros:",
             "    return None",
@@ -122,14 +122,14 @@ class Blocks(Values):
             self.add(4, "cut_at = at")
 
     def checked_length(self) -> None:
-        """Find the end of a length-prefixed value: `stop`."""
+        """Write code that finds the end of a length-prefixed value: `stop`."""
         self.add(4, "high = whole[at]", "length = whole[at + 1]")
         self.add(4, "if not length:", "    zeros -= 1")
         self.add(4, "if high:", "    length |= high << 8", "else:", "    zeros -= 1")
         self.add(4, "stop = at + 2 + length", "if stop > size:", "    return None")
 
     def checked_text(self, prop: Property) -> None:
-        """Check a string by the rules of its type."""
+        """Write code that checks a string by the rules of its type."""
         self.checked_length()
         rules = self.spec.type_rules(prop.type)
         if is_plain_text(self.spec, prop):
@@ -144,7 +144,7 @@ class Blocks(Values):
         self.add(4, "at = stop")
 
     def owned(self, owner: str) -> Property:
-        """The property that belongs to the connection, or to the subscriber."""
+        """Return the property that belongs to `owner`: the connection or the subscriber."""
         return next(prop for _, prop, place in self.spec.block_set() if place.belongs == owner)
 
     # ------------------------------------------------------------ from objects
@@ -154,10 +154,12 @@ class Blocks(Values):
         self.add(
             0,
             "def read_block(data: bytes, sender: int = SERVER) -> Block | None:",
-            f'    """The block of the property bytes of a {BLOCK}, without their length; None if there are none.',
+            f'    """Return the block of the property bytes of a {BLOCK}, None if there are none.',
+            "",
+            "    `data` does not include the Property Length.",
             "",
             "    Raises:",
-            "        ValueError: they break a rule, says which.",
+            "        ValueError: the properties break a rule. The text names the field and the statement.",
             '    """',
             "    if not data:",
             "        return None",
@@ -172,10 +174,10 @@ class Blocks(Values):
             "",
             "",
             f"def block_of(properties: {cls} | None, sender: int = SERVER) -> Block | None:",
-            '    """The block of properties that were made or changed here; None if there are none.',
+            '    """Return the block of properties that were made or changed in Python, None if there are none.',
             "",
             "    Raises:",
-            "        ValueError: they break a rule, or are not what this sender may send; says which.",
+            "        ValueError: the properties break a rule, or `sender` must not send them. The text says which.",
             '    """',
             "    if properties is None:",
             "        return None",
@@ -187,9 +189,9 @@ class Blocks(Values):
             "",
             "",
             "def block_for(packet: Publish, sender: int = SERVER) -> Block | None:",
-            '    """The block of a packet: as it came, or made of its properties where those were changed.',
+            '    """Return the block of a packet: the received one, or a new one if its properties were changed.',
             "",
-            "    To look at `packet.properties` alone changes nothing.",
+            "    Only reading `packet.properties` is not a change.",
             "",
             "    Raises:",
             "        ValueError: as `block_of`.",
@@ -202,7 +204,7 @@ class Blocks(Values):
             "",
             "",
             f"def will_block(properties: {class_name('WILL')} | None) -> Block | None:",
-            f'    """The block of a published will: what Will Properties share with {BLOCK}; None if there is none.',
+            f'    """Return the block of a published will: the Will Properties that {BLOCK} has too, or None.',
             "",
             "    Raises:",
             "        ValueError: as `block_of`.",
@@ -223,10 +225,10 @@ class Blocks(Values):
         self.add(
             0,
             "def outgoing(block: Block | None, waited: int, identifiers: tuple[int, ...], alias: int) -> bytes:",
-            '    """The property bytes for one subscriber, without their length.',
+            '    """Return the property bytes for one subscriber, without the Property Length.',
             "",
-            "    What counts down is sent less the seconds waited, never below 0. Behind what came go the identifiers",
-            "    of the subscriber and its alias (0: none).",
+            "    `waited` seconds are subtracted from the property that counts down, which never goes below 0. The",
+            "    Subscription Identifiers and the Topic Alias of the subscriber (0: none) are added at the end.",
             '    """',
             '    data = b"" if block is None else block.data',
             "    if waited and block is not None and block.expiry_at >= 0:",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits the encoders of the fast codec."""
+"""Writes the encoders of the fast codec."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ PARTS = """\
 
 
 class Encoders(Writer):
-    """Encoders, from the tables' fields in wire order."""
-
-    # ------------------------------------------------------------ encoding
+    """Writes encoders, from the fields of the tables in wire order."""
 
     def encode_properties(self, packet: str) -> None:
         cls = class_name(packet)
         if packet == BLOCK:
             self.add(0, f"def _{packet.lower()}_property_bytes(properties: {cls}) -> bytes:")
-            self.add(1, f'"""The properties of {packet}, without their length."""', "out: list[bytes] = []")
+            self.add(
+                1, f'"""Encode the properties of {packet}, without the Property Length."""', "out: list[bytes] = []"
+            )
             self.put_each(packet)
             self.add(1, 'return b"".join(out)', "", "")
             return
         self.add(0, f"def _put_{packet.lower()}_properties(properties: {cls} | None) -> bytes:")
-        self.add(1, f'"""The property section of {packet}, its length included."""')
+        self.add(1, f'"""Encode the properties of {packet}, with the Property Length."""')
         self.add(1, "if properties is None:", '    return b"\\0"', "out: list[bytes] = []")
         self.put_each(packet)
         self.add(1, 'joined = b"".join(out)', "return vbi(len(joined)) + joined", "", "")
 
     def put_each(self, packet: str) -> None:
-        """Append what every property of `properties` becomes to `out`."""
+        """Write code that appends the bytes of each property of `properties` to `out`."""
         for prop in self.spec.property_set(packet):
             wire = self.spec.wire_of(prop.type)
             if prop.repeatable(packet):
@@ -73,7 +73,7 @@ class Encoders(Writer):
             self.encode_publish()
             return
         self.add(0, f"def _encode_{cls.lower()}(version: int, packet: {cls}) -> bytes:")
-        self.add(1, f'"""{packet.name} (section {packet.section})."""')
+        self.add(1, f'"""Encode {packet.name} (section {packet.section})."""')
         if not packet.fields:
             self.add(1, f'return b"\\x{packet.code << 4 | packet.flags:02x}\\0"', "", "")
             return
@@ -175,9 +175,10 @@ class Encoders(Writer):
             "def publish_bytes(",
             *PARTS.format(payload="payload: bytes", properties="bytes").splitlines(),
             ") -> bytes:",
-            '    """Encode a PUBLISH from its parts; `topic` is UTF-8, `properties` lack their length.',
+            '    """Return the bytes of a PUBLISH made of its parts.',
             "",
-            "    Versions before 5.0 are sent no properties (section 3.3).",
+            "    `topic` is UTF-8. `properties` do not include the Property Length; they are ignored before 5.0",
+            "    (section 3.3).",
             "",
             "    Raises:",
             "        ValueError: the topic, or the packet, is too long.",
@@ -204,13 +205,13 @@ class Encoders(Writer):
             "def encode_publish(",
             *PARTS.format(payload="payload: bytes", properties="PublishProperties | None").splitlines(),
             ") -> bytes:",
-            '    """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""',
+            '    """Return a PUBLISH made of its parts. `topic` is UTF-8 (section 3.3)."""',
             '    encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)',
             "    return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, encoded)",
             "",
             "",
             "def _encode_publish(version: int, packet: Publish) -> bytes:",
-            '    """PUBLISH (section 3.3). What is written depends on its values alone, not on how they came."""',
+            '    """Encode a PUBLISH (section 3.3). Its values alone decide the bytes, not the bytes received."""',
             "    return encode_publish(",
             "        version,",
             "        packet.topic.encode(),",
@@ -229,19 +230,21 @@ class Encoders(Writer):
         self.add(
             0,
             "def _string(value: str) -> bytes:",
-            '    """A UTF-8 Encoded String [MQTT5-1.5.4-1]."""',
+            '    """Encode a UTF-8 Encoded String [MQTT5-1.5.4-1]."""',
             "    return _binary(value.encode())",
             "",
             "",
             "def _binary(value: bytes) -> bytes:",
-            '    """Binary Data, or a string: two bytes of length, then at most 65,535 bytes [MQTT311-4.7.3-3]."""',
+            '    """Encode Binary Data or a string: a two-byte length, up to 65,535 bytes [MQTT311-4.7.3-3]."""',
             "    if len(value) > 65_535:",
             '        raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")',
             '    return len(value).to_bytes(2, "big") + value',
             "",
             "",
             "def encode(version: int, packet: Packet) -> bytes:",
-            '    """The bytes of a packet in the given version (3, 4, 5); what the version lacks is left out.',
+            '    """Return the bytes of a packet in `version` (3, 4, 5).',
+            "",
+            "    Fields that the version does not have are left out.",
             "",
             "    Raises:",
             "        ValueError: a value does not fit its wire type, or the version has no such packet.",

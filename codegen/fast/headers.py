@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emits what the fast codec knows of first bytes and property identifiers, and the way into its decoders."""
+"""Writes the tables of first bytes and property identifiers, and the dispatch to the decoders."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ __all__ = ["Headers"]
 
 
 class Headers(Writer):
-    """The table of first bytes, the breach of a misplaced property, and `decode`."""
-
-    # ------------------------------------------------------------ decoding: the header, and the way in
+    """Writes the table of first bytes, the breach of a misplaced property, and `decode`."""
 
     def header_table(self) -> list[str]:
-        """The legality of every first byte, by version and sender: 0, or which rule it breaks."""
+        """Return the table of first bytes by version and sender: 0 if legal, else the rule that it breaks."""
         spec = self.spec
         breaches: list[tuple[int, str]] = []
 
@@ -58,8 +56,8 @@ class Headers(Writer):
             "HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS",
             '"""By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.',
             "",
-            "Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2. 3.1 has no rules for flags that a",
-            "packet does not use [X31-flags-unused], nor for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].",
+            "Level 0 (not known yet) is judged as 5.0. Levels 1 and 2 do not exist. 3.1 has no rule for flags that a",
+            "packet does not use [X31-flags-unused], and none for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].",
             '"""',
             "",
         ]
@@ -86,7 +84,7 @@ class Headers(Writer):
             "def _misplaced(",
             "    identifier: int, last: bool, packet: int, offset: int, version: int, sender: int, field: str",
             ") -> Violation:",
-            '    """A property that may not stand in this packet, or an identifier that is none or is cut off."""',
+            '    """Return the violation of a property that this packet must not have, or of a bad identifier."""',
             "    if identifier > 127 and last:",
             f"        return broken({truncated}, 0x{cut:02X}, packet, offset, version, sender, field)",
             "    cites = PLACEMENTS.get(identifier)",
@@ -102,7 +100,7 @@ class Headers(Writer):
             "    data: bytes, start: int, pos: int, end: int, identifier: int, packet: int, version: int, sender: int,",
             "    field: str,",
             ") -> Violation:",
-            '    """The string in `data[pos:end]`, of this property, is not UTF-8 or holds U+0000."""',
+            '    """Return the violation of a string in `data[pos:end]` that is ill-formed or holds U+0000."""',
             "    found = check_text(data, pos, end)",
             '    field = f"{field}.{PROPERTY_NAMES[identifier]}"',
             "    return broken_text(found, PROPERTY_TEXTS[identifier], packet, start, version, sender, field)",
@@ -112,17 +110,17 @@ class Headers(Writer):
         return rows
 
     def cites_now(self, identifier: str) -> str:
-        """The citation of one statement of 5.0, written out."""
+        """Return the source of the citation of one statement of 5.0."""
         return cites_tuple({V5: identifier})
 
     def dispatch_decode(self) -> None:
-        """The way in: the first byte judged, PUBLISH decoded, the others called."""
+        """Write `decode`: it judges the first byte, decodes a PUBLISH, and calls the decoders of the other packets."""
         decoders = Packets(self.spec, self.constants)
         decoders.lines = self.lines
         self.add(
             0,
             "def header_breach(version: int, sender: int, first: int) -> Violation | None:",
-            '    """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""',
+            '    """Return the violation of a wrong first byte (type, sender or flags), or None [MQTT5-2.1.3-1]."""',
             "    at = HEADERS[version << 9 | sender << 8 | first]",
             "    if at == 0:",
             "        return None",
@@ -131,10 +129,10 @@ class Headers(Writer):
             "",
             "",
             "def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:",
-            '    """The packet in `data[start:end]`, whose variable header begins at `pos`.',
+            '    """Decode the packet in `data[start:end]`, whose variable header begins at `pos`.',
             "",
             "    `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER.",
-            "    A CONNECT is decoded by the version that it names itself. Never raises.",
+            "    A CONNECT is decoded by the version that it names. Never raises.",
             '    """',
             "    first = data[start]",
             "    if HEADERS[version << 9 | sender << 8 | first]:",
@@ -157,14 +155,17 @@ class Headers(Writer):
         )
         publish = next(p for p in self.spec.packets if p.header_bits)
         self.add(1, f"if kind != {publish.code}:", "    return _other(kind, version, sender, data, start, pos, end)")
-        self.add(1, f"# {publish.name} (section {publish.section}), which is most of what comes: without another call.")
+        self.add(
+            1,
+            f"# {publish.name} (section {publish.section}), the most frequent packet, is decoded without another call.",
+        )
         decoders.decode_packet(publish)
         self.add(
             0,
             "def _other(",
             "    kind: int, version: int, sender: int, data: bytes, start: int, pos: int, end: int",
             ") -> Packet | Violation:",
-            f'    """Any packet but {publish.name}."""',
+            f'    """Decode any packet except {publish.name}."""',
         )
         order = [4, 12, 5, 6, 7, 1, 2, 8, 9, 10, 11, 13, 14, 15]
         for code in order[:-1]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes how the fast codec reads packets: one straight line for each."""
+"""Writes the decoders of packets of the fast codec: one straight line for each packet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Packets"]
 
 
 class Packets(PropertyLists):
-    """Readers of packets, from the tables' fields in wire order."""
+    """Writes decoders of packets, from the fields of the tables in wire order."""
 
     def decode_packet(self, packet: Packet) -> None:
         cls = packet.class_name
@@ -20,7 +20,7 @@ class Packets(PropertyLists):
             self.add(0, f"def _{cls.lower()}(")
             self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
             self.add(0, f") -> {cls} | Violation:")
-            self.add(1, f'"""{packet.name} (section {packet.section})."""')
+            self.add(1, f'"""Decode {packet.name} (section {packet.section})."""')
         else:
             for bit in packet.header_bits:
                 self.add(1, f"{bit.name} = {bit_of(bit.at, bit.width, 'first')}")
@@ -54,7 +54,7 @@ class Packets(PropertyLists):
         if kind not in ("bits", "protocol", "list", "rest") and (conditions or field.optional):
             default = self.default(field)
             if field.absent:
-                default += f"  # where the packet ends before it [{', '.join(field.absent.values())}]"
+                default += f"  # if the packet ends before it [{', '.join(field.absent.values())}]"
             self.add(depth, default)
         if conditions:
             self.add(depth, f"if {' and '.join(conditions)}:")
@@ -102,7 +102,7 @@ class Packets(PropertyLists):
         self.broken(depth + 1, self.cites(check.cites), self.spec.reason_code(check.reason), packet.code, offset, label)
 
     def one(self, depth: int, packet: Packet, field: Field, prefix: str = "") -> None:
-        """Read one field at `pos`."""
+        """Write code that reads one field at `pos`."""
         kind = field.type
         label = prefix + field.name
         code = packet.code
@@ -139,7 +139,7 @@ class Packets(PropertyLists):
         elif kind == "list":
             self.item_list(depth, packet, field)
         elif kind == "rest":
-            pass  # it is taken where the packet is made
+            pass  # it is read where the packet object is made
         elif kind == "packet_id":
             self.value(depth, "u16", field.name, code, label, {}, field)
             self.add(depth, f"if {field.name} == 0:")
@@ -170,7 +170,7 @@ class Packets(PropertyLists):
         self.broken(depth, "cites", reason, code, "pos - 1", label)
 
     def codes(self, packet: Packet, field: Field) -> str:
-        """The constant, or the choice between constants, of the codes that may stand here."""
+        """Return an expression for the codes that are legal here: a constant, or a choice between constants."""
         spec = self.spec
 
         def constant(name: str, values: tuple[int, ...]) -> str:

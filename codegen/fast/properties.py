@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes how the fast codec reads property lists: one function for each property set."""
+"""Writes the decoders of property lists of the fast codec: one function for each property set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["PropertyLists"]
 
 
 class PropertyLists(Blocks):
-    """Readers of property lists, and what a packet does with one."""
+    """Writes decoders of property lists, and the code in the packet decoders that uses them."""
 
     def decode_properties(self, packet: str) -> None:
         spec = self.spec
@@ -22,9 +22,11 @@ class PropertyLists(Blocks):
         self.add(0, f"def _{packet.lower()}_properties(")
         self.add(1, "version: int, sender: int, data: bytes, start: int, pos: int, end: int")
         self.add(0, f") -> {cls} | Violation:")
-        self.add(1, f'"""The property list of {packet} in `data[pos:end]`, in any order [X5-property-order-free]."""')
+        self.add(
+            1, f'"""Decode the properties of {packet} in `data[pos:end]`, in any order [X5-property-order-free]."""'
+        )
         self.add(1, f"out = {cls}()")
-        # Senders mostly keep the order of the identifiers, so each is asked for behind the one before it: one pass.
+        # Most senders order properties by identifier. So the tests are in that order, and one pass reads them all.
         self.add(1, "identifier = stop = 0", "try:")
         self.add(2, "while pos < end:")
         self.add(3, "before = pos", "identifier = data[pos]")
@@ -37,7 +39,7 @@ class PropertyLists(Blocks):
         self.add(4, f'return _misplaced(identifier, pos + 1 == end, {code}, pos - start, version, sender, "{label}")')
         self.add(1, "except UnicodeDecodeError:")
         self.add(2, f"return {self.ill_formed_property(code, label)}")
-        self.add(1, "except IndexError:  # in a length of two bytes")
+        self.add(1, "except IndexError:  # a cut-off length of two bytes")
         self.truncated(2, code, "cut_string(data, pos, end)", label, "PROPERTY_NAMES[identifier]")
         self.add(1, "return out", "", "")
 
@@ -91,18 +93,18 @@ class PropertyLists(Blocks):
             self.add(4, f"out.{prop.name} = {value}")
 
     def property_string(self, depth: int, name: str, code: int, label: str, field: str) -> None:
-        """Read a string that has no rules of its own; decoded in place, since a call would cost half as much again."""
+        """Write code that reads a string without own rules. It is decoded inline: a call would take 50 % more time."""
         self.property_span(depth, code, field)
         self.add(depth, f"{name} = data[pos + 2 : stop].decode()", f'if "\\0" in {name}:')
         self.add(depth + 1, f"return {self.ill_formed_property(code, label)}")
         self.add(depth, "pos = stop")
 
     def ill_formed_property(self, code: int, label: str) -> str:
-        """The violation of the property whose string at `pos` is ill-formed or holds U+0000."""
+        """Return an expression for the violation of a string at `pos` that is ill-formed or holds U+0000."""
         return f'_ill_formed(data, start, pos + 2, stop, identifier, {code}, version, sender, "{label}")'
 
     def properties(self, depth: int, field: Field, packet: Packet) -> None:
-        """Read the property section at `pos` into the field's name."""
+        """Write code that reads the property list at `pos` into the name of the field."""
         code = packet.code
         name = field.name
         self.vbi(depth, "length", code, name)
@@ -122,7 +124,7 @@ class PropertyLists(Blocks):
         )
 
     def property_checks(self, depth: int, field: Field, packet: Packet) -> None:
-        """What a property section has to hold besides: needs and required properties, then the table's checks."""
+        """Write the checks of a whole property list: properties that need another, then required properties."""
         spec = self.spec
         for prop in spec.properties:
             if prop.needs and field.set in prop.needs_in:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes how the fast codec reads one value of a wire or semantic type."""
+"""Writes the code of the fast codec that reads one value of a wire or semantic type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Values"]
 
 
 class Values(Writer):
-    """Reads of single values: each leaves the value in a name, and `pos` behind it."""
+    """Writes code that reads single values: it assigns the value to a name, and moves `pos` after it."""
 
     def value(
         self,
@@ -24,7 +24,7 @@ class Values(Writer):
         rules: Mapping[str, Cites],
         field: Field | None = None,
     ) -> None:
-        """Read one value of a wire or semantic type at `pos` into `name`; `field` says what its absence breaks."""
+        """Write code that reads one value at `pos` into `name`. `field` has the statement that its absence breaks."""
         wire = self.spec.wire_of(kind)
         size = self.spec.wires[wire].bytes
         if field is not None and wire not in ("binary", "utf8"):
@@ -52,7 +52,7 @@ class Values(Writer):
             raise NotImplementedError(wire)
 
     def missing(self, depth: int, field: Field, code: int | str, label: str) -> None:
-        """Refuse a packet that ends where the field should begin, if the table has a statement for that."""
+        """Write code that refuses a packet that ends before the field, if the table has a statement for that."""
         if field.missing:
             generic = self.spec.rules["truncated"]
             cites = self.cites({**generic.cites, **field.missing})
@@ -76,7 +76,7 @@ class Values(Writer):
         self.add(depth + 1, f"{name} = packed >> 3", "pos += packed & 7")
 
     def span(self, depth: int, code: int | str, label: str, field: Field | None) -> None:
-        """Find the end of a length-prefixed field: `stop`."""
+        """Write code that finds the end of a length-prefixed field: `stop`."""
         self.add(depth, "stop = pos + 2", "if stop <= end:", "    stop += data[pos] << 8 | data[pos + 1]")
         self.add(depth, "if stop > end:")
         if field is not None:
@@ -84,7 +84,7 @@ class Values(Writer):
         self.truncated(depth + 1, code, "cut_string(data, pos, end)", label)
 
     def property_span(self, depth: int, code: int | str, field: str) -> None:
-        """Find the end of a length-prefixed value: `stop`. A length that the packet ends in raises IndexError."""
+        """Write code that finds the end of a length-prefixed value: `stop`. A cut-off length raises IndexError."""
         self.add(depth, "stop = pos + 2 + (data[pos] << 8 | data[pos + 1])", "if stop > end:")
         self.truncated(depth + 1, code, "cut_string(data, pos, end)", field)
 
@@ -104,7 +104,7 @@ class Values(Writer):
             self.span(depth, code, label, field)
         semantic = self.spec.type_rules(kind)
         constant = self.text_rules(kind, rules)
-        held = f"{name}_" if name.startswith("will_") else name  # where the name has a default that is no None
+        held = f"{name}_" if name.startswith("will_") else name  # the name has a default that is not None
         wrong = f"{held} is None"
         if "filter_hash" in semantic:
             check = "check_filter(data, pos + 2, stop, version == 5)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the emitters of the fast codec share: lines, constants for citations, conditions on versions."""
+"""The base of the writers of the fast codec: lines, constants for citations, conditions on versions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TEXT_KINDS = (
 ALL = frozenset({V31, V311, V5})
 SENDERS = {CLIENT: "CLIENT", SERVER: "SERVER"}
 Constants = dict[str, str]
-"""The constants of the generated module, by name; all writers of one module share them."""
+"""The constants of the generated module, by name. All writers of one module share them."""
 
 
 def only_in(versions: frozenset[int]) -> str:
-    """A condition that holds in exactly these versions; empty where it always does."""
+    """Return a condition that is true in exactly these versions; empty if it is always true."""
     if versions == ALL:
         return ""
     if len(versions) == 1:
@@ -32,12 +32,12 @@ def only_in(versions: frozenset[int]) -> str:
 
 
 def has(expression: str, properties: str = "properties") -> str:
-    """The expression with `has_<property>` spelled out."""
+    """Return the expression with `has_<property>` replaced by code."""
     return re.sub(r"\bhas_(\w+)", rf"({properties} is not None and {properties}.\1 is not None)", expression)
 
 
 def bit_of(at: int, width: int, value: str = "value") -> str:
-    """The expression that takes a group of bits out of a byte."""
+    """Return the expression that extracts a group of bits from a byte."""
     if width == 1:
         return f"{value} & 0x{1 << at:02X} != 0"
     shift = f"{value} >> {at}" if at else value
@@ -45,18 +45,18 @@ def bit_of(at: int, width: int, value: str = "value") -> str:
 
 
 def property_rules(prop: Property) -> dict[str, Cites]:
-    """The statements that a property has of its own for rules of its type."""
+    """Return the statements that a property cites instead of those of its type, by rule."""
     return {rule: {V5: statement} for rule, statement in prop.cites.items()}
 
 
 def is_plain_text(spec: Spec, prop: Property) -> bool:
-    """Whether a property is a string, or two, of which nothing is asked but to be UTF-8 without U+0000."""
+    """True if a property is a string or a pair, and the only rule is UTF-8 without U+0000."""
     plain = {*spec.wires["utf8"].rules, *spec.wires["utf8_pair"].rules}
     return spec.wire_of(prop.type) in ("utf8", "utf8_pair") and plain.issuperset(spec.type_rules(prop.type))
 
 
 class Writer:
-    """Lines of generated code, and the constants that they name."""
+    """Collects lines of generated code, and the constants that they use."""
 
     def __init__(self, spec: Spec, constants: Constants) -> None:
         self.spec = spec
@@ -70,13 +70,13 @@ class Writer:
     # ------------------------------------------------------------ citations
 
     def cites(self, cites: Cites) -> str:
-        """A constant that holds these citations."""
+        """Return the name of a constant with these citations."""
         value = cites_tuple(cites)
         label = cites.get(V5) or cites.get(V311) or cites.get(V31) or "none"
         return self.constant("C_" + re.sub(r"[^A-Za-z0-9]+", "_", label).upper(), value)
 
     def constant(self, base: str, value: str) -> str:
-        """A constant of that value: of that name, numbered where another value has it already."""
+        """Return the name of a constant with that value. A number is added if another value has the name already."""
         name = base
         number = 2
         while self.constants.get(name, value) != value:
@@ -86,7 +86,7 @@ class Writer:
         return name
 
     def has(self, expression: str, packet: str, properties: str = "properties") -> str:
-        """The expression with `has_<property>` spelled out for what a packet's properties are held in."""
+        """Return the expression with `has_<property>` replaced by code for the packet: a block or an object."""
         if packet != BLOCK:
             return has(expression, properties)
         for bit, prop, _ in self.spec.block_set():
@@ -99,7 +99,7 @@ class Writer:
         return self.cites(rule.cites), self.spec.reason_code(rule.reason)
 
     def text_rules(self, kind: str, overrides: Mapping[str, Cites], pair: bool = False) -> str:
-        """A constant with reason and citations of every way in which a string of this type breaks."""
+        """Return the name of a constant with Reason Code and citations for each kind of breach of a string."""
         parts = []
         mine = self.spec.type_rules(kind)
         for name in TEXT_KINDS:
@@ -116,7 +116,7 @@ class Writer:
     def broken(
         self, depth: int, cites: str, reason: int, code: int | str, offset: str, field: str, inner: str = ""
     ) -> None:
-        """Return the violation in `field`, or in the field of it that the expression `inner` names."""
+        """Write code that returns the violation in `field`, or in its inner field that the expression `inner` names."""
         name = f'f"{field}.{{{inner}}}"' if inner else f'"{field}"'
         self.add(depth, f"return broken({cites}, 0x{reason:02X}, {code}, {offset} - start, version, sender, {name})")
 

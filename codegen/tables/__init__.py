@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The tables of `spec/` as they are read: a module for each file, which turns its rows into those of the model.
+"""Reads the tables of `spec/`. Each file has a module that converts its rows to the rows of the model.
 
-`reader` has the columns and refuses what is left over, `crosschecks` what one table says of another. `codegen.load`
-reads them all.
+`reader` reads columns and refuses unknown ones. `crosschecks` checks the references between tables. `codegen.load`
+reads all tables.
 """

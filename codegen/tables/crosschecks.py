@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one table says of another: Reason Codes, packets and statements that are named have to be there."""
+"""Checks the references between tables: Reason Codes, packets and statements that are named must exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPES, PACKETS, PROPERTIES = "types.toml, packets.toml", "packets.toml", "proper
 
 
 def check_reasons(spec: Spec) -> None:
-    """Refuse a breach that is no Reason Code, and a Reason Code in a packet that is none."""
+    """Refuse a breach with an unknown Reason Code, and a Reason Code in an unknown packet."""
     reasons = {r.name for r in spec.reasons}
     for origin, reason in _reasons_named(spec):
         if reason not in reasons:
@@ -34,7 +34,7 @@ def check_citations(spec: Spec) -> None:
 
 
 def check_block(spec: Spec) -> None:
-    """Refuse rows about forwarding that no server could follow, or that the generated code has no form for."""
+    """Refuse rows about forwarding that a server cannot follow, or that the generated code does not support."""
     forms: dict[str, tuple[str, bool, Callable[[Place], bool]]] = {
         "belongs = connection": ("u16", False, lambda p: p.belongs == "connection"),
         "belongs = subscriber": ("vbi", True, lambda p: p.belongs == "subscriber"),
@@ -48,29 +48,29 @@ def check_block(spec: Spec) -> None:
         rows = [(prop, place) for prop in spec.properties for place in prop.places if marked(place)]
         if len(rows) != 1:
             names = ", ".join(p.name for p, _ in rows) or "none"
-            raise SpecError(PROPERTIES, f"packet {BLOCK}", column, f"one property has it, not {names}")
+            raise SpecError(PROPERTIES, f"packet {BLOCK}", column, f"exactly one property must have it, not {names}")
         prop, place = rows[0]
         row = f"property {prop.name}"
         if spec.wire_of(prop.type) != wire or place.many != many:
-            raise SpecError(PROPERTIES, row, column, f"has to be a {wire}, {'many' if many else 'not many'}")
+            raise SpecError(PROPERTIES, row, column, f"must be a {wire}, {'many' if many else 'not many'}")
         if column == "belongs = connection" and (prop.limits is None or prop.limits.minimum < 1):
-            raise SpecError(PROPERTIES, row, "range.min", "has to be 1 or more, since 0 stands for none")
+            raise SpecError(PROPERTIES, row, "range.min", "must be 1 or more, since 0 means none")
         if column == "says_utf8" and (prop.limits is None or prop.limits.allowed != (0, 1)):
-            raise SpecError(PROPERTIES, row, "range.allowed", "has to be 0 or 1")
+            raise SpecError(PROPERTIES, row, "range.allowed", "must be 0 or 1")
 
 
 def _check_place(spec: Spec, prop: Property, place: Place) -> None:
     row = f"property {prop.name}, in {place.packet}"
     forwarding = (place.belongs != "message", place.counts_down, place.says_utf8)
     if any(forwarding) and place.packet != BLOCK:
-        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", f"only what stands in {BLOCK} is forwarded")
+        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", f"only properties in {BLOCK} may have it")
     if sum(forwarding) > 1:
-        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", "only one of them can be")
+        raise SpecError(PROPERTIES, row, "belongs, counts_down, says_utf8", "only one of them may be set")
     if place.packet == BLOCK and place.belongs == "message" and place.senders != BOTH:
-        raise SpecError(PROPERTIES, row, "from", "what belongs to the message is sent by both, since it goes on")
+        raise SpecError(PROPERTIES, row, "from", "must be `both`: what belongs to the message goes on")
     other = prop.place("WILL")
     if place.packet == BLOCK and other is not None and other.many != place.many:
-        raise SpecError(PROPERTIES, row, "many", f"has to be the same in WILL, which becomes a {BLOCK}")
+        raise SpecError(PROPERTIES, row, "many", f"must be the same in WILL, which becomes a {BLOCK}")
 
 
 def _reasons_named(spec: Spec) -> Iterator[tuple[Origin, str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`decisions.toml`: what the standards leave open, and the numbers that the engine reads as data."""
+"""Reads `decisions.toml`: choices that the standards leave open, and numbers that the engine reads as data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Choice:
-    """One decision: the option's name and its values, the first being the default."""
+    """One decision: the name of the option and its values. The first value is the default."""
 
     name: str
     values: tuple[str, ...]
@@ -36,10 +36,10 @@ class Limit:
 
 
 def load_decisions(root: Path = ROOT, known: Set[str] | None = None) -> tuple[list[Choice], list[Limit]]:
-    """The rows of `spec/decisions.toml`.
+    """Read the rows of `spec/decisions.toml`. `known` are the statements that may be cited; None allows any.
 
     Raises:
-        SpecError: a row is not right; it names file, row and column.
+        SpecError: a row is wrong. The text names the file, row and column.
     """
     file = TableFile(root / "spec" / "decisions.toml")
     choices = [_choice(r, known) for r in file.rows("decision")]
@@ -51,12 +51,12 @@ def load_decisions(root: Path = ROOT, known: Set[str] | None = None) -> tuple[li
     names = [row.name for row in choices] + [row.name for row in limits]
     for name in names:
         if names.count(name) > 1:
-            raise SpecError(file.file, name, "name", "stands twice")
+            raise SpecError(file.file, name, "name", "occurs twice; names must be unique")
     return choices, limits
 
 
 def _choice(r: Reader, known: Set[str] | None) -> Choice:
     values = tuple(r.take("values", list))
     if len(values) < 2 or len(set(values)) != len(values):
-        raise r.error("values", "a decision has at least two values, all different")
+        raise r.error("values", "a decision must have at least two different values")
     return Choice(r.name(), values, r.take("point", int), r.cited("cites", known), r.take("meaning", str))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`machines/*.toml`: the state machines, as what every state does with every input."""
+"""Reads `machines/*.toml`: the state machines, by state and input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Pair:
-    """What one state does with one input: an action and the next state, a breach, or nothing that can happen."""
+    """The result of one input in one state: an action and the next state, a breach, or `why` it cannot happen."""
 
     effect: str
     next: str
@@ -29,7 +29,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Machine:
-    """One state machine: its names with their meanings, and what every state does with every input."""
+    """One state machine: its names with their meanings, and the result of every input in every state."""
 
     name: str
     title: str
@@ -38,17 +38,17 @@ class Machine:
     inputs: dict[str, tuple[int, str]]
     actions: dict[str, str]
     silent: frozenset[str]
-    """Actions that do nothing: only the next state counts."""
+    """Actions that do nothing: only the next state matters."""
     pairs: dict[tuple[str, str], Pair]
     otherwise: Pair
 
     @property
     def width(self) -> int:
-        """Numbers that an input can have."""
+        """The number of input numbers: the largest one plus 1."""
         return 1 + max(number for number, _ in self.inputs.values())
 
     def pair(self, state: str, number: int) -> Pair:
-        """What `state` does with the input of that number; numbers that no input has are breaches."""
+        """Return the result of an input in `state`. A number without an input is a breach."""
         for name, (at, _) in self.inputs.items():
             if at == number:
                 return self.pairs.get((state, name), self.otherwise)
@@ -56,10 +56,10 @@ class Machine:
 
 
 def load_machines(root: Path = ROOT, known: Set[str] | None = None) -> list[Machine]:
-    """The machines of `spec/machines/`; `known` are the statements that may be cited.
+    """Read the machines of `spec/machines/`. `known` are the statements that may be cited; None allows any.
 
     Raises:
-        SpecError: a row is not right; it names file, row and column.
+        SpecError: a row is wrong. The text names the file, row and column.
     """
     folder = root / "spec" / "machines"
     return [_machine(path, known) for path in sorted(folder.glob("*.toml"))]
@@ -69,10 +69,10 @@ def _machine(path: Path, known: Set[str] | None) -> Machine:
     file = TableFile(path, f"machines/{path.name}")
     name = file.name("machine")
     if name != path.stem:
-        raise file.error("machine", f"{name!r} in a file named {path.name}")
+        raise file.error("machine", f"{name!r} must be {path.stem!r}, the name of the file")
     states = {r.name(): r.take("meaning", str) for r in file.rows("state")}
     if file.take("start", str) != next(iter(states), ""):
-        raise file.error("start", "the first state is where it starts")
+        raise file.error("start", "must be the first state")
     rest = file.table("otherwise")
     actions: dict[str, str] = {}
     silent: set[str] = set()
@@ -100,7 +100,7 @@ def _machine(path: Path, known: Set[str] | None) -> Machine:
     used = {pair.effect for pair in machine.pairs.values()}
     for action, meaning in machine.actions.items():
         if action not in used and "no row of the standard" not in meaning:
-            raise SpecError(file.file, f"action {action}", "name", "no row has this effect")
+            raise SpecError(file.file, f"action {action}", "name", "no row has this effect; remove it or add a row")
     return machine
 
 
@@ -109,13 +109,13 @@ def _inputs(file: TableFile) -> dict[str, tuple[int, str]]:
     for r in file.rows("input"):
         at = r.take("number", int)
         if any(at == other for other, _ in inputs.values()):
-            raise r.error("number", f"{at} is taken")
+            raise r.error("number", f"{at} is the number of another input")
         inputs[r.name()] = (at, r.take("meaning", str))
     return inputs
 
 
 def _pair(machine: Machine, r: Reader, known: Set[str] | None) -> Pair:
-    """A breach, or an action and the state after it."""
+    """Read the result of a row: a breach, or an action and the next state."""
     if "breach" in r.data:
         return Pair("", "", r.cited("breach", known), r.take("reason", str), "")
     effect, after = r.take("effect", str), r.take("next", str)
@@ -127,7 +127,7 @@ def _pair(machine: Machine, r: Reader, known: Set[str] | None) -> Pair:
 
 
 def _put(machine: Machine, r: Reader, pair: Pair) -> None:
-    """Enter the pair for every state and input that the row names."""
+    """Add the result for every state and input that the row names."""
     state_names, input_names = _names(r, "state", machine.states), _names(r, "input", machine.inputs)
     for state, one in itertools.product(state_names, input_names):
         if (state, one) in machine.pairs:
@@ -136,7 +136,7 @@ def _put(machine: Machine, r: Reader, pair: Pair) -> None:
 
 
 def _names(r: Reader, column: str, known: Mapping[str, Any]) -> list[str]:
-    """One name or a list of them, each declared above."""
+    """Read one name or a list of names, which must all be declared."""
     names = [r.data.pop(column)] if isinstance(r.data.get(column), str) else r.take(column, list)
     for name in names:
         if name not in known:

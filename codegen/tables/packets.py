@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`packets.toml`: the 15 packets, field by field, with their flags and checks."""
+"""Reads `packets.toml`: the 15 packets, field by field, with their flags and checks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from codegen.tables.reader import SENDERS, Reader, SpecError, TableFile, unique
 __all__ = ["read_packets"]
 
 SPECIAL = {"bits", "protocol", "properties", "reason", "reasons", "list", "rest"}
-"""Types of fields that are none of a value."""
+"""Types of fields that are not wire or semantic types."""
 
 
 def read_packets(file: TableFile, types: Set[str], rules: Set[str]) -> tuple[Packet, ...]:
-    """The packets in the order of the table; fields are of these types and may override these rules."""
+    """Read the packets, in the order of the table. `types` and `rules` are those that fields may name."""
     packets = tuple(_packet(row, types, rules) for row in file.rows("packet"))
     unique(packets, file.file)
     if sorted(p.code for p in packets) != list(range(1, 16)):
@@ -43,12 +43,12 @@ def _packet(r: Reader, types: Set[str], rules: Set[str]) -> Packet:
 
 
 def _senders(r: Reader) -> dict[int, frozenset[str]]:
-    """Who may send the packet, by version: the same in all of them, or a table."""
+    """Read the senders of a packet by version: a string for all versions, or a table."""
     senders = r.data.pop("from", None)
     if isinstance(senders, str):
         senders = dict.fromkeys(VERSIONS, senders)
     if not isinstance(senders, dict):
-        raise r.error("from", "names who may send the packet: client, server, both, or a table by version")
+        raise r.error("from", "must be client, server, both, or a table of these by version")
     for version, who in senders.items():
         if version not in VERSIONS or who not in SENDERS:
             raise r.error("from", f"{version} = {who!r} is not a version and a sender")
@@ -56,7 +56,7 @@ def _senders(r: Reader) -> dict[int, frozenset[str]]:
 
 
 def _field(r: Reader, known: Set[str], rules: Set[str], names: set[str]) -> Field:
-    """One field; its conditions see `names`, and those after it see its own too."""
+    """Read one field. Its conditions may use `names`. Its own names are added to `names` for later fields."""
     name = r.take("name", str)
     versions = r.versions("versions")
     types = dict.fromkeys(versions, r.take("type", str)) | r.by_version("types")
@@ -97,7 +97,7 @@ def _field(r: Reader, known: Set[str], rules: Set[str], names: set[str]) -> Fiel
 
 
 def _cites_by(r: Reader, column: str, noun: str, known: Set[str]) -> dict[str, Cites]:
-    """Tables of statements by version, by a name that has to be known."""
+    """Read tables of statements by version, by a name that must be `known`."""
     table = r.table(column)
     names = list(table.data)
     for name in names:
@@ -118,7 +118,7 @@ def _bits(r: Reader) -> tuple[Bit, ...]:
         )
         mask = ((1 << bit.width) - 1) << bit.at
         if bit.width < 1 or bit.at < 0 or mask > 255 or mask & used:
-            raise b.error("at", "bits overlap or leave the byte")
+            raise b.error("at", "bits must not overlap or leave the byte")
         used |= mask
         out.append(bit)
     return tuple(out)
@@ -143,13 +143,13 @@ def _check(r: Reader, names: Set[str]) -> Check:
 
 
 def _expression(r: Reader, column: str, text: str, names: Set[str]) -> None:
-    """Refuse an expression that is more than a condition over known names."""
+    """Refuse an expression that is not a condition over known names."""
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError:
         raise r.error(column, f"{text!r} is not an expression") from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in names and not node.id.startswith("has_"):
-            raise r.error(column, f"{node.id!r} is not read before; {', '.join(sorted(names))} are")
+            raise r.error(column, f"{node.id!r} is not read before; known names are {', '.join(sorted(names))}")
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] != "startswith":
             raise r.error(column, "only startswith may be called")

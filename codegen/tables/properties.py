@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`properties.toml`: the 27 properties, where each may stand, and the rules about it."""
+"""Reads `properties.toml`: the 27 properties, the packets that may carry them, and their rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ OWNERS = ("message", "connection", "subscriber")
 
 
 def read_properties(file: TableFile, types: Set[str], sets: Set[str]) -> tuple[Rule, tuple[Property, ...]]:
-    """The rule that an unknown property breaks, and the properties: of these types, in these property sets."""
+    """Read the rule that an unknown property breaks, and the properties.
+
+    `types` and `sets` are the types and property sets that a property may name.
+    """
     unknown = _unknown(file.table("unknown"))
     properties = tuple(_property(row, types, sets) for row in file.rows("property"))
     by_name = unique(properties, file.file)
@@ -22,7 +25,7 @@ def read_properties(file: TableFile, types: Set[str], sets: Set[str]) -> tuple[R
     for prop in properties:
         row = f"property {prop.name}"
         if prop.id in ids:
-            raise SpecError(file.file, row, "id", f"0x{prop.id:02X} is taken by {ids[prop.id]}")
+            raise SpecError(file.file, row, "id", f"0x{prop.id:02X} is the id of {ids[prop.id]}")
         ids[prop.id] = prop.name
         if prop.needs and prop.needs not in by_name:
             raise SpecError(file.file, row, "needs", f"there is no property {prop.needs!r}")
@@ -49,10 +52,10 @@ def _property(r: Reader, known: Set[str], sets: Set[str]) -> Property:
         raise r.error("type", f"there is no type {kind!r}")
     places = tuple(_place(p, sets) for p in r.rows("in", key="packet"))
     if not places:
-        raise r.error("in", "a property has to stand in at least one packet")
+        raise r.error("in", "a property must be in at least one packet")
     breach = r.table("repeat").take("breach", str, "")
     if not breach and not all(p.many for p in places):
-        raise r.error("repeat", "a property that may stand only once says what its breach is")
+        raise r.error("repeat", "a property that may occur only once must name its breach")
     needs = r.table("needs")
     return Property(
         id=r.take("id", int),
@@ -74,7 +77,7 @@ def _property(r: Reader, known: Set[str], sets: Set[str]) -> Property:
 def _place(r: Reader, sets: Set[str]) -> Place:
     packet = r.take("packet", str)
     if packet not in sets:
-        raise r.error("packet", f"{packet!r} has no properties; {', '.join(sorted(sets))} have")
+        raise r.error("packet", f"{packet!r} has no properties; it must be one of {', '.join(sorted(sets))}")
     return Place(
         packet=packet,
         senders=SENDERS[r.one_of("from", SENDERS)],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`reactions.toml`: what the receiver of a broken rule does, and what else it may do."""
+"""Reads `reactions.toml`: what a receiver does when a rule is broken, and what else it may do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from codegen.tables.reader import Reader, TableFile
 __all__ = ["read_reactions"]
 
 SERVER_ACTIONS = ("close", "connack", "disconnect", "ignore")
-"""What `mqtt_ref.engine.reacting` carries out."""
+"""The actions that `mqtt_ref.engine.reacting` can carry out."""
 ACTIONS = ("close", "connack", "disconnect", "puback", "pubrec", "pubcomp", "suback", "unsuback", "ignore")
 
 
 def read_reactions(file: TableFile, reasons: Set[str]) -> tuple[Reaction, ...]:
-    """The rows in their order: the first that fits decides."""
+    """Read the rows in their order: the first row that matches decides."""
     return tuple(_reaction(row, reasons) for row in file.rows("reaction"))
 
 
@@ -36,8 +36,8 @@ def _reaction(r: Reader, reasons: Set[str]) -> Reaction:
     )
     if row.receiver == "server" and row.action not in SERVER_ACTIONS:
         carried = ", ".join(SERVER_ACTIONS)
-        raise r.error("action", f"{row.action!r} is nothing that the server carries out; it can {carried}")
+        raise r.error("action", f"the server cannot carry out {row.action!r}; it must be one of {carried}")
     for outcome in row.allowed:
         if outcome.split(":")[0] not in ACTIONS:
-            raise r.error("allowed", f"{outcome!r} is not an outcome; they start with {', '.join(ACTIONS)}")
+            raise r.error("allowed", f"{outcome!r} is not an outcome; it must start with one of {', '.join(ACTIONS)}")
     return row

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`reasons.toml`: the Reason Codes with the packets they may stand in, and the return codes of 3.x."""
+"""Reads `reasons.toml`: the Reason Codes with the packets that may carry them, and the return codes of 3.x."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["read_reasons"]
 
 
 def read_reasons(file: TableFile) -> tuple[tuple[Reason, ...], tuple[ReturnCode, ...], int]:
-    """Both, in the order of their tables, and the Reason Code from which on they say that something failed."""
+    """Read both in the order of their tables. Also returns the lowest Reason Code that means failure."""
     reasons = tuple(_reason(row) for row in file.rows("reason"))
     unique(reasons, file.file)
     return_codes = tuple(_return_code(row) for row in file.rows("return_code", "return code"))
@@ -30,7 +30,7 @@ def _reason(r: Reader) -> Reason:
         v3=r.take("v3", int) if "v3" in r.data else None,
     )
     if not 0 <= row.code <= 255:
-        raise r.error("code", f"{row.code} is not a byte")
+        raise r.error("code", f"must be 0 to 255, not {row.code}")
     return row
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`statements/*.toml`: the rules that the standards number, and those that they state without a number."""
+"""Reads `statements/*.toml`: the rules that the standards number, and those that they state without a number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREFIXES = {5: ("MQTT5-", "X5-"), 4: ("MQTT311-", "X311-"), 3: ("X31-",)}
 
 
 def read_statements(folder: Path) -> tuple[dict[str, Statement], dict[str, str]]:
-    """The statements by id, and the document that each file was taken from."""
+    """Read the statements by id, and the document that each file was made from."""
     statements: dict[str, Statement] = {}
     sources = {}
     for path in sorted(folder.glob("*.toml")):
@@ -25,7 +25,7 @@ def read_statements(folder: Path) -> tuple[dict[str, Statement], dict[str, str]]
         for r in file.rows("statement", key="id"):
             row = _statement(r, version, source)
             if row.id in statements:
-                raise r.error("id", "stands here twice")
+                raise r.error("id", "occurs twice; ids must be unique")
             statements[row.id] = row
         file.done()
     return statements, sources
@@ -45,17 +45,17 @@ def _statement(r: Reader, version: int, source: str) -> Statement:
         confirmed=r.take("confirmed", str, ""),
     )
     if not identifier.startswith(PREFIXES[version]):
-        raise r.error("id", f"a statement of this file starts with {' or '.join(PREFIXES[version])}")
+        raise r.error("id", f"must start with {' or '.join(PREFIXES[version])}, as all statements of this version")
     if not row.meaning.endswith("."):
-        raise r.error("meaning", "is one sentence, ended by a full stop")
+        raise r.error("meaning", "must be one sentence that ends with a full stop")
     return row
 
 
 def check_lock(folder: Path, statements: Mapping[str, Statement]) -> None:
-    """Ids are never renumbered: one that was ever published, and so stands in `ids.lock`, stays."""
+    """Refuse statements that lack a published id of `ids.lock`: ids are never renumbered or removed."""
     path = folder / "ids.lock"
     if not path.exists():
         return
     for line in path.read_text().splitlines():
         if not line.startswith("#") and line not in statements:
-            raise SpecError(f"{folder.name}/ids.lock", line, "id", "was published once and has no row any more")
+            raise SpecError(f"{folder.name}/ids.lock", line, "id", "was published and must keep a row, but has none")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`types.toml`: wire types, the meanings over them, and the rules that many fields share."""
+"""Reads `types.toml`: wire types, semantic types, and the rules that many fields share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["read_rules", "read_types"]
 
 
 def read_rules(*files: TableFile) -> dict[str, Rule]:
-    """The general rules, which `packets.toml` has too, by name."""
+    """Read the general rules, by name. `packets.toml` has some too."""
     return unique([_rule(row) for file in files for row in file.rows("rule")], files[0].file)
 
 
 def read_types(file: TableFile, rules: Mapping[str, Rule]) -> tuple[dict[str, Wire], dict[str, Semantic]]:
-    """Wire types and semantic types, by name."""
+    """Read the wire types and the semantic types, by name."""
     wires: dict[str, Wire] = unique([_wire(row) for row in file.rows("wire", "wire type")], file.file)
     semantics: dict[str, Semantic] = unique(
         [_semantic(row) for row in file.rows("semantic", "semantic type")], file.file

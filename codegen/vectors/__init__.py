@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every way in which a packet can break a row of the tables, as packets that do.
+"""Makes packets that break each row of the tables in every way.
 
-A sample packet (`samples`) is laid out field by field (`draft`); a module per kind of damage spoils one spot of it and
-says what that breaks (`breaches`); the `book` notes each result once. Functions that damage yield `Vector`s.
+A sample packet (`samples`) is laid out field by field (`draft`). For each kind of damage there is a module that damages
+one place of it and finds what that breaks (`breaches`). The `book` records each result once. Functions that damage a
+packet yield `Vector`s.
 """

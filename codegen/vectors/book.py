@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows of the vectors: each packet once, with one name and always the same finding."""
+"""Collects the vectors as lines of text: each packet once, with a unique name."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from codegen.vectors.draft import Draft, Pieces
 __all__ = ["NEW", "Book", "Vector"]
 
 NEW = 0
-"""The version of a connection whose CONNECT is still to come."""
+"""The version of a connection before its CONNECT."""
 LABELS = {V5: "v5", V311: "v311", V31: "v31", NEW: "new"}
 LONG = 1_000
 
 
 class Vector(NamedTuple):
-    """One packet to note, and what it breaks: nothing if it is `legal`."""
+    """One packet, and what it breaks. A packet of kind `legal` breaks nothing."""
 
     kind: str
     where: str
     packet: Draft | Pieces
     breach: Breach | None = None
     version: int | None = None
-    """What the receiver takes the connection to have, if that is not the packet's own version."""
+    """The version of the connection for the receiver, if it is not the version of the packet."""
     maximum: int = 0
-    """The receiver's Maximum Packet Size, 0 for none."""
+    """The Maximum Packet Size of the receiver, 0 for none."""
 
 
 class Book:
-    """Takes vectors in and gives each a name and a line of text."""
+    """Gives each vector a name and a line of text."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -41,10 +41,10 @@ class Book:
         self._names: dict[str, int] = {}
 
     def note(self, vectors: Iterable[Vector]) -> None:
-        """Write a line for each that is new.
+        """Add a line for each new vector.
 
         Raises:
-            AssertionError: the same bytes are said to break two things, or a statement does not exist.
+            AssertionError: the same bytes have two different breaches, or a statement does not exist.
         """
         for vector in vectors:
             self._note(vector)
@@ -82,13 +82,13 @@ class Book:
         self.lines.append(" | ".join(words))
 
     def _name(self, name: str) -> str:
-        """The name, numbered from the second of its kind on."""
+        """Return a unique name: a number is added from the second use on."""
         self._names[name] = self._names.get(name, 0) + 1
         return name if self._names[name] == 1 else f"{name}-{self._names[name]}"
 
 
 def _hex(pieces: Sequence[bytes]) -> str:
-    """The bytes in hex, spaced by piece; a long run of one byte as `61*65535`."""
+    """Return the pieces in hex with spaces between them. A long run of one byte becomes `61*65535`."""
     words = []
     for piece in pieces:
         if len(piece) > LONG and piece == piece[:1] * len(piece):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a damaged packet breaks: the statement that the tables cite for it, and the byte at which a reader notices."""
+"""Finds what a damaged packet breaks: the statement that the tables cite, and the byte that shows it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Breach:
-    """A broken statement, where that shows, and by which version it was judged (0: by none yet)."""
+    """A broken statement, the byte and field that show it, and the version that judges it (0: not known yet)."""
 
     statement: str
     reason: int
@@ -32,14 +32,14 @@ class Breach:
     field: str
     judged: int
     also: tuple[str, ...] = ()
-    """Statements that say the same."""
+    """Statements with the same meaning."""
     level: str = "must"
 
 
 def breach(
     spec: Spec, cites: Cites, reason: str, version: int, offset: int, field: str, also: tuple[str, ...] = ()
 ) -> Breach | None:
-    """The breach of what is cited, or None where the version has no such rule."""
+    """Return the breach of the cited statement, or None if the version has no such rule."""
     statement = cites.get(version or V5)
     if statement is None:
         return None
@@ -51,7 +51,7 @@ def breach(
 def rule_breach(
     spec: Spec, name: str, version: int, offset: int, field: str, source: Field | Property | None = None
 ) -> Breach | None:
-    """The breach of one of the general rules, as the field or property cites it."""
+    """Return the breach of a general rule, with the statement that the field or property cites."""
     if isinstance(source, Property) and spec.wire_of(source.type) == "utf8_pair":
         name = {"utf8_ill_formed": "pair_ill_formed", "utf8_null": "pair_null"}.get(name, name)
     rule = spec.rules[name]
@@ -72,7 +72,7 @@ def rule_breach(
 def check_breach(
     spec: Spec, checks: Sequence[Check], version: int, names: dict[str, Any], offset: int, field: str
 ) -> tuple[Breach | None, frozenset[int]]:
-    """The breach of the first check that fails, by kind and then by order, and the numbers of all that fail."""
+    """Return the breach of the first failing check (by kind, then by order), and the numbers of all failing checks."""
     failing = []
     for number, check in enumerate(checks):
         if (version or V5) in check.cites and eval(check.expression, {}, names):
@@ -84,24 +84,24 @@ def check_breach(
 
 
 def zero_breach(spec: Spec, field: Field, sender: str, version: int, offset: int, name: str) -> Breach | None:
-    """The breach of a Packet Identifier of 0, by its sender."""
+    """Return the breach of a Packet Identifier of 0 from `sender`."""
     cites = field.zero.get(sender) or field.zero.get("both", {})
     return breach(spec, cites, field.reason, version, offset, name)
 
 
 def code_breach(spec: Spec, field: Field, version: int, offset: int, name: str) -> Breach | None:
-    """The breach of a Reason Code that may not stand there."""
+    """Return the breach of a Reason Code that the packet must not carry."""
     return breach(spec, field.cites, field.reason, version, offset, name)
 
 
 def unknown_property_breach(spec: Spec, offset: int, section: str) -> Breach | None:
-    """The breach of an identifier that no property has."""
+    """Return the breach of an unknown property identifier."""
     rule = spec.unknown_property
     return breach(spec, rule.cites, rule.reason, V5, offset, section)
 
 
 def required_breach(spec: Spec, prop: Property, field: Field, offset: int) -> Breach | None:
-    """The breach of a property list without a property that has to be there."""
+    """Return the breach of a property list without a required property."""
     place = prop.place(field.set)
     assert place is not None
     cites = {V5: f"X5-{field.set.lower()}-{prop.name}-required"}
@@ -109,5 +109,5 @@ def required_breach(spec: Spec, prop: Property, field: Field, offset: int) -> Br
 
 
 def needs_breach(spec: Spec, prop: Property, field: Field, offset: int) -> Breach | None:
-    """The breach of a property without the one that it needs beside it."""
+    """Return the breach of a property without the other property that it needs."""
     return breach(spec, {V5: f"X5-{prop.name}-needs"}, prop.needs_breach, V5, offset, field.name)

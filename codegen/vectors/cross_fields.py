@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rules between fields: packets of which each field is legal, and all of them together are not."""
+"""Damage by rules between fields: each field is legal alone, but not all of them together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["cross_fields"]
 
 
 def cross_fields(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[Vector]:
-    """Every check of a field against those before it, tried with what can make it fail.
+    """Try to make each check fail that compares a field with earlier fields.
 
     Raises:
-        AssertionError: nothing that is tried makes a check fail, which would leave it untested.
+        AssertionError: no attempt makes a check fail, so it would be untested.
     """
     for field in packet.fields:
         if version not in field.versions or field.types[version] == "bits":
@@ -39,7 +39,7 @@ def cross_fields(spec: Spec, packet: Packet, version: int, sender: str) -> Itera
 
 
 def _attempts(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[tuple[str, Draft, dict[str, Any]]]:
-    """Packets whose fields take their special values together, with what an expression sees of them."""
+    """Yield packets with combined special values of their fields, and the names that an expression can use."""
     if packet.name == "CONNACK":
         known = codes(spec, packet, packet.fields[1], version, sender)
         for flags, code in itertools.product((0, 1), known):

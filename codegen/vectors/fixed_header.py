@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""First bytes that cannot be: reserved types, packets of the other side, flags that the packet does not have."""
+"""Damage of the first byte: reserved types, packets of the other side, illegal flags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["first_bytes"]
 
 
 def first_bytes(spec: Spec, version: int, sender: str) -> Iterator[Vector]:
-    """Every first byte that `sender` could send on a connection of that version, or on a new one."""
+    """Yield packets with every first byte from `sender`, on a connection of `version` or on a new one."""
     types = {p.code: p for p in spec.packets if p.senders.get(version or V5)}
     for code in range(16):
         if code not in types:
@@ -45,7 +45,7 @@ def _wrong_sender(spec: Spec, version: int, sender: str, packet: Packet) -> Iter
 
 
 def _flags(spec: Spec, version: int, sender: str, packet: Packet) -> Iterator[Vector]:
-    """All values of the flags. Before a CONNECT has come only what is wrong by itself can be told."""
+    """Yield all values of the flags. On a new connection, legal flags are left out, except those of CONNECT."""
     judged = version or V5
     plain = draft(spec, packet, judged, sender)
     for flags in range(16):

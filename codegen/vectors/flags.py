@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bytes of bits: Connect Flags, Connect Acknowledge Flags and Subscription Options with every value."""
+"""Damage of bytes of bits: Connect Flags, Connect Acknowledge Flags and Subscription Options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from codegen.vectors.truncation import truncation
 __all__ = ["bit_fields", "optional_strings"]
 
 ALONE = ((0x82, "username"), (0x42, "password"), (0x06, "will"), (0x26, "retained-will"), (0x16, "will-qos-2"))
-"""Connect Flags that ask for one field, and what is in it."""
+"""Connect Flags that announce one field, with a label."""
 
 
 def bit_fields(spec: Spec, plain: Draft) -> Iterator[Vector]:
-    """Each byte of bits takes all 256 values; the extremes of each set of failing checks are kept."""
+    """Try all 256 values of each byte of bits. Of the values that fail the same checks, a few are kept."""
     for field in plain.packet.fields:
         if plain.version not in field.versions:
             continue
@@ -37,7 +37,7 @@ def bit_fields(spec: Spec, plain: Draft) -> Iterator[Vector]:
 def _bit_field(
     spec: Spec, sample: Draft, field: Field, name: str, before: dict[str, Any], label: str = ""
 ) -> Iterator[Vector]:
-    """One byte; `before` are the values before it that its checks see."""
+    """Try all values of one byte. `before` are the values of earlier fields that its checks use."""
     index = sample.find(name, "bits")
     at = sample.at(index)
     groups: dict[frozenset[int], tuple[Breach | None, list[int]]] = {}
@@ -57,7 +57,7 @@ def _bit_field(
 
 
 def optional_strings(spec: Spec, plain: Draft) -> Iterator[Vector]:
-    """A CONNECT whose flags ask for one field alone: whole, and ended early."""
+    """Yield CONNECT packets whose flags announce only one field: complete, and cut off."""
     flags = plain.packet.fields[1]
     for value, label in ALONE:
         names = bit_names(flags.bits, value, plain.version)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Integers that break a rule by how they are written: Variable Byte Integers, and Packet Identifiers of 0."""
+"""Damage of integers: malformed Variable Byte Integers, and Packet Identifiers of 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["packet_ids", "vbi_cut", "vbi_long", "vbi_minimal"]
 
 
 def vbi_long(spec: Spec, draft: Draft, index: int, values: Iterable[bytes], where: str) -> Iterator[Vector]:
-    """Four bytes that ask for a fifth."""
+    """Yield Variable Byte Integers whose fourth byte has a continuation bit."""
     for data in values:
         wrong = draft.put(index, data)
         found = rule_breach(spec, "vbi_long", V5, wrong.at(index) + 3, wrong.atoms[index].field)
@@ -22,7 +22,7 @@ def vbi_long(spec: Spec, draft: Draft, index: int, values: Iterable[bytes], wher
 
 
 def vbi_minimal(spec: Spec, draft: Draft, index: int, value: bytes, where: str) -> Iterator[Vector]:
-    """A value of one byte in two, three and four."""
+    """Yield a value of one byte in two, three and four bytes."""
     for size in (2, 3, 4):
         wrong = draft.put(index, padded(value, size))
         found = rule_breach(spec, "vbi_minimal", V5, wrong.at(index) + size - 1, wrong.atoms[index].field)
@@ -30,7 +30,7 @@ def vbi_minimal(spec: Spec, draft: Draft, index: int, value: bytes, where: str) 
 
 
 def vbi_cut(spec: Spec, draft: Draft, index: int, where: str) -> Iterator[Vector]:
-    """What encloses the integer, the last piece of it, ends while it goes on."""
+    """Yield Variable Byte Integers that are cut off. The integer must be the last piece of its packet or list."""
     for size in (1, 2, 3):
         wrong = draft.put(index, b"\x80" * size)
         found = rule_breach(spec, "truncated", V5, wrong.at(index) + size - 1, wrong.atoms[index].field)
@@ -38,7 +38,7 @@ def vbi_cut(spec: Spec, draft: Draft, index: int, where: str) -> Iterator[Vector
 
 
 def packet_ids(spec: Spec, draft: Draft) -> Iterator[Vector]:
-    """Packet Identifiers of 0, and the largest."""
+    """Yield Packet Identifiers of 0, and the largest."""
     for i, atom in draft.indexed("int"):
         if isinstance(atom.source, Field) and atom.source.zero:
             found = zero_breach(spec, atom.source, draft.sender, draft.version, draft.at(i) + 1, atom.field)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lengths that cannot be, or that say more or less than there is."""
+"""Damage of lengths: malformed, too large, or too small."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["maximum_size", "property_lengths", "remaining_lengths", "string_leng
 
 
 def remaining_lengths(spec: Spec, plain: Draft) -> Iterator[Vector]:
-    """Remaining Lengths that are none, or longer than needed."""
+    """Yield Remaining Lengths that are malformed, or have more bytes than needed."""
     name = plain.packet.name
     first, shortest = plain.head()
     for version in (plain.version, NEW) if name == "CONNECT" else (plain.version,):
@@ -32,7 +32,7 @@ def remaining_lengths(spec: Spec, plain: Draft) -> Iterator[Vector]:
 
 
 def maximum_size(spec: Spec, full: Draft) -> Iterator[Vector]:
-    """A packet of exactly the size that the receiver takes, and one that is a byte too large."""
+    """Yield a packet of exactly the Maximum Packet Size, and one that is a byte larger."""
     rule = spec.rules["packet_too_large"]
     size = full.size()
     cites = rule.server if full.sender == SERVER else rule.cites
@@ -43,7 +43,7 @@ def maximum_size(spec: Spec, full: Draft) -> Iterator[Vector]:
 
 
 def trailing(spec: Spec, draft: Draft, label: str) -> Iterator[Vector]:
-    """Bytes behind the last field."""
+    """Yield packets with bytes after the last field."""
     field = next((f for f in reversed(draft.packet.fields) if draft.version in f.versions), None)
     if field is not None and field.types[draft.version] in ("rest", "list", "reasons"):
         return
@@ -55,7 +55,7 @@ def trailing(spec: Spec, draft: Draft, label: str) -> Iterator[Vector]:
 
 
 def string_lengths(spec: Spec, draft: Draft) -> Iterator[Vector]:
-    """Strings and binary data that promise more than there is."""
+    """Yield strings and binary data whose length is larger than the rest."""
     for i, atom in draft.indexed("utf8", "binary", "name"):
         start = draft.at(i)
         rest = draft.end_of(i) - start - 2
@@ -70,7 +70,7 @@ def string_lengths(spec: Spec, draft: Draft) -> Iterator[Vector]:
 
 
 def property_lengths(spec: Spec, draft: Draft, index: int, path: str) -> Iterator[Vector]:
-    """Property Lengths beyond the packet, and those that are no Variable Byte Integer."""
+    """Yield Property Lengths that go beyond the packet, or are malformed."""
     name = draft.atoms[index].field
     behind = sum(len(d) for d in draft.filled()[index + 1 :])
     for data in (vbi(behind + 1), b"\x7f", vbi(behind + 128), b"\xff\xff\xff\x7f"):

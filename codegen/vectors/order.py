@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two breaches in one packet: the left one is found, wherever the other stands."""
+"""Two breaches in one packet: the left one must be reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["two_breaches"]
 
 
 def two_breaches(spec: Spec, full: Draft) -> Iterator[Vector]:
-    """Each pair of neighbours that can be spoilt; and the first of them together with the flags."""
+    """Damage each pair of neighbours; also the first of them together with the flags."""
     name = full.packet.name
     spots: list[tuple[int, bytes, Breach]] = []
     for i, atom in enumerate(full.atoms):
@@ -34,7 +34,7 @@ def two_breaches(spec: Spec, full: Draft) -> Iterator[Vector]:
 
 
 def _spoilt(spec: Spec, full: Draft, atom: Atom, at: int) -> tuple[bytes, Breach | None]:
-    """The atom at that offset with a breach of its own, if it can have one without moving what follows."""
+    """Return damaged bytes of the same size for an atom at offset `at`, and the breach, or None if there are none."""
     version = full.version
     source = atom.source
     if atom.role == "int" and isinstance(source, Field) and source.zero:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Property lists: each property where it may not stand, twice, or with a value it may not have; and those missing."""
+"""Damage of property lists: properties that are misplaced, duplicated, unknown, missing, or have an illegal value."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from codegen.vectors.strings import property_strings
 __all__ = ["properties"]
 
 UNKNOWN = (0, 4, 0x0A, 0x0C, 0x14, 0x1B, 0x20, 0x2B, 0x7F)
-"""Identifiers that no property has, as far as the tables agree."""
+"""Identifiers that no property has. Those that the tables use are skipped."""
 CONTINUED = (0x80, 0x81, 0xA6, 0xFF)
-"""First bytes of identifiers with a continuation bit: there is no such property either."""
+"""First bytes of identifiers with a continuation bit. No property has such an identifier."""
 VBI_MAXIMUM = 268_435_455
 
 
 def properties(spec: Spec, packet: Packet, field: Field, sender: str) -> Iterator[Vector]:
-    """Everything that can be wrong with the property list `field`, and what is legal at the edge."""
+    """Yield all kinds of damage of the property list `field`, and legal lists at the limits."""
     yield from _List(spec, packet, field, sender).vectors()
 
 
 class _List:
-    """One property list of a packet, and what may stand in it."""
+    """One property list of a packet, and the properties that it may have."""
 
     def __init__(self, spec: Spec, packet: Packet, field: Field, sender: str) -> None:
         self.spec, self.packet, self.field, self.sender = spec, packet, field, sender
@@ -45,7 +45,7 @@ class _List:
         self.users = entries(spec, (p for p in self.allowed if p.name == "user_property"))
 
     def draft(self, chosen: Iterable[Entry]) -> Draft:
-        """A packet with these properties in the list."""
+        """Return a packet with these properties in the list."""
         bits = {"connect_flags": 0b0000_0110} if self.field.set == "WILL" else {}
         return draft(self.spec, self.packet, V5, self.sender, sets={self.field.set: list(chosen)}, bits=bits)
 
@@ -66,11 +66,11 @@ class _List:
                 yield Vector("property-required", f"{self.path}.{prop.name}/absent", wrong, found)
 
     def _length(self, sample: Draft) -> int:
-        """The number of the Property Length."""
+        """Return the number of the atom of the Property Length."""
         return sample.find(self.field.name, "proplen")
 
     def _property(self, prop: Property) -> Iterator[Vector]:
-        """One that may stand here: alone, twice, and with every value."""
+        """Yield a property that is allowed here: once, twice, and with special values."""
         where = f"{self.path}.{prop.name}"
         own = entry(self.spec, prop)
         others = [e for e in self.required if e[0] is not prop]
@@ -99,7 +99,7 @@ class _List:
         return Vector("property-twice", f"{self.path}.{prop.name}/{label}", wrong, found)
 
     def _misplaced(self, prop: Property) -> Vector:
-        """One that may not stand here, behind those that have to."""
+        """Yield a property that is not allowed here, after the required ones."""
         wrong = self.draft([*self.required, entry(self.spec, prop)])
         at = wrong.at(max(i for i, _ in wrong.indexed("id")))
         cites, reason = f"X5-{prop.name}-placement", self.spec.unknown_property.reason
@@ -121,13 +121,13 @@ class _List:
                 at = wrong.at(last + 1)
                 kind, found = "property-unknown", unknown_property_breach(self.spec, at, name)
                 if code > 127 and not tail:
-                    # It is a Variable Byte Integer: cut off and unknown at the same byte, and length comes first.
+                    # It is a Variable Byte Integer: cut off and unknown at the same byte. The kind length comes first.
                     kind, found = "vbi-cut", rule_breach(self.spec, "truncated", V5, at, name)
                 yield Vector(kind, f"{self.path}/unknown-{code:02x}-{tail.hex()}".rstrip("-"), wrong, found)
 
 
 def _values(spec: Spec, prop: Property, sample: Draft, where: str) -> Iterator[Vector]:
-    """Values out of range, and what only one wire type can get wrong; then those at the edge of what is legal."""
+    """Yield values out of range, damage of a single wire type, and legal values at the limits."""
     index = max(i for i, a in enumerate(sample.atoms) if a.source is prop and a.role != "id")
     wire = spec.wire_of(prop.type)
     good: list[bytes] = []
@@ -164,6 +164,6 @@ def _out_of_range(spec: Spec, prop: Property, sample: Draft, index: int, where: 
 
 
 def _number(spec: Spec, prop: Property, value: int) -> bytes:
-    """The number as the property writes it."""
+    """Return the bytes of a number in the wire type of the property."""
     wire = spec.wire_of(prop.type)
     return vbi(value) if wire == "vbi" else value.to_bytes(spec.wires[wire].bytes, "big")

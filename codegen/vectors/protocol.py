@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Protocol names that are none, and levels that their name does not have."""
+"""Damage of the protocol name and level of a CONNECT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codegen.vectors.draft import Draft, string
 __all__ = ["protocol"]
 
 FIELD = "protocol_version"
-# a length and a name, and the byte by which it differs from every known one
+# length and name, and the offset of the byte that differs from every known name
 NAMES = (
     (b"\x00\x00", 1),
     (b"\x00\x03MQT", 1),
@@ -31,7 +31,7 @@ NAMES = (
 
 
 def protocol(spec: Spec, plain: Draft) -> Iterator[Vector]:
-    """Everything that can be wrong with what a CONNECT begins with."""
+    """Yield all kinds of damage of the protocol name and level."""
     for receiver in (plain.version, NEW):
         yield from _names(spec, plain, receiver)
     yield from _levels(spec, plain)
@@ -44,8 +44,7 @@ def _names(spec: Spec, plain: Draft, receiver: int) -> Iterator[Vector]:
         found = rule_breach(spec, "protocol_name", receiver, plain.at(index) + offset, FIELD)
         label = data[2:].hex() or "empty"
         yield Vector("protocol-name", f"{where}-{label}", plain.put(index, data), found, receiver)
-    # The high byte differs from every known name: whether or not the length fits, and even if the low byte promises
-    # more than there is.
+    # The high byte of the length differs from every known name. So the name is wrong even if the length does not fit.
     long = plain.put(plain.find("client_id"), string(b"c" * 300))
     found = rule_breach(spec, "protocol_name", receiver, long.at(index), FIELD)
     for data, label in ((b"\x01\x04", "0104"), (b"\x01\x00", "0100"), (b"\x01\xff", "beyond")):

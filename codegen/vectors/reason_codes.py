@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reason Codes and return codes that their packet does not have."""
+"""Damage of Reason Codes and return codes: codes that the packet must not carry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["reason_codes"]
 
 
 def reason_codes(spec: Spec, plain: Draft) -> Iterator[Vector]:
-    """Codes that may not stand there: all that the standard knows, and the neighbours of those that may."""
+    """Yield all illegal codes that the standard knows, illegal neighbours of legal codes, and the legal codes."""
     version = plain.version
     for i, atom in plain.indexed("code"):
         field = atom.source

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Legal packets, with a plain value for every field and property: what the damage is done to."""
+"""Makes legal packets with a plain value for every field and property. They are then damaged."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FILTERS = ("a/b", "c/+")
 ROLES = {"vbi": "vbi", "utf8": "utf8", "utf8_pair": "utf8", "binary": "binary"}
 
 Entry = tuple[Property, tuple[bytes, ...]]
-"""A property and the pieces of its value: one, or two for a pair."""
+"""A property and the pieces of its value: one piece, or two for a pair."""
 
 
 def entry(spec: Spec, prop: Property) -> Entry:
-    """A property with a legal value."""
+    """Return a property with a legal value."""
     wire = spec.wire_of(prop.type)
     if wire in ("u8", "u16", "u32"):
         value = 1 if prop.limits else 10
@@ -45,24 +45,24 @@ def entry(spec: Spec, prop: Property) -> Entry:
 
 
 def entries(spec: Spec, properties: Iterable[Property]) -> list[Entry]:
-    """Each property with a legal value."""
+    """Return each property with a legal value."""
     return [entry(spec, p) for p in properties]
 
 
 def required_properties(spec: Spec, name: str, sender: str) -> list[Property]:
-    """The properties that a property set has to have."""
+    """Return the required properties of a property set."""
     return [p for p in spec.property_set(name, sender) if (place := p.place(name)) is not None and place.required]
 
 
 def codes(spec: Spec, packet: Packet, field: Field, version: int, sender: str) -> list[int]:
-    """The codes that may stand in a field of Reason Codes or return codes."""
+    """Return the legal codes of a field of Reason Codes or return codes."""
     if version in field.codes:
         return sorted(field.codes[version])
     return sorted({r.code for r in spec.reasons_for(packet.name, sender)})
 
 
 def bit_names(bits: Iterable[Bit], value: int, version: int) -> dict[str, Any]:
-    """What an expression sees of a byte."""
+    """Return the names that an expression can use for a byte of bits, with their values."""
     out: dict[str, Any] = {"value": value}
     for bit in bits:
         out[bit.name] = value >> bit.at & (1 << bit.width) - 1 if version in bit.versions else 0
@@ -80,9 +80,9 @@ def draft(
     bits: Mapping[str, int] | None = None,
     flags: int | None = None,
 ) -> Draft:
-    """A legal packet: `full` with every field and property, otherwise with what has to be there.
+    """Return a legal packet: `full` with every field and property, otherwise only with required ones.
 
-    `sets` are the properties to put in, by property set; `bits` the values of bytes of bits, by field.
+    `sets` are the properties to use, by property set. `bits` are the values of bytes of bits, by field.
     """
     if flags is None:
         flags = (0b0011 if full else 0) if packet.header_bits else packet.flags
@@ -91,13 +91,13 @@ def draft(
 
 
 def every_field(spec: Spec, packet: Packet, version: int, sender: str) -> Draft:
-    """A legal packet with every field, and no property that need not be there."""
+    """Return a legal packet with every field, and only the required properties."""
     sets = {f.set: entries(spec, required_properties(spec, f.set, sender)) for f in packet.fields if f.set}
     return draft(spec, packet, version, sender, full=True, sets=sets)
 
 
 class _Layout:
-    """One packet while its fields are laid out; `names` is what expressions see of those before."""
+    """State of laying out the fields of one packet. `names` are the values that expressions can use."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Layout:
         return codes(self.spec, self.packet, field, self.version, self.sender)
 
     def _byte(self, field: Field, name: str, full: bool) -> tuple[Atom, dict[str, Any]]:
-        """A byte of bits, and what an expression sees of it."""
+        """Return a byte of bits, and the names that an expression can use for it."""
         value = 0
         if field.name in self.bits:
             value = self.bits[field.name]
@@ -167,7 +167,7 @@ class _Layout:
         return Atom(name, "bits", bytes([value]), field), bit_names(field.bits, value, self.version)
 
     def _section(self, field: Field) -> list[Atom]:
-        """Identifiers and values; those that may be repeated stand twice in a full packet."""
+        """Return identifiers and values. Repeatable properties occur twice in a full packet."""
         chosen = self.sets.get(field.set)
         if chosen is None and self.full:
             props = self.spec.property_set(field.set, self.sender)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Texts that are no UTF-8, and texts that look odd and are legal."""
+"""Damage of strings: ill-formed UTF-8 and U+0000. Also unusual strings that are legal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codegen.vectors.topics import GOOD_FILTERS, NO_SHARED_FILTERS, spoilt_topic
 
 __all__ = ["odd_strings", "property_strings", "strings"]
 
-# kind, what stands between "a" and "b", the byte of it that cannot stand there
+# kind, the bytes between "a" and "b", the offset in them of the invalid byte
 ILL_FORMED = (
     ("utf8-continuation", b"\x80", 0),
     ("utf8-continuation", b"\xbf", 0),
@@ -39,7 +39,7 @@ ILL_FORMED = (
     ("utf8-broken", b"\xf0\x9f\x92\x28", 3),
 )
 CUT_SHORT = (b"\xc3", b"\xe2", b"\xe2\x82", b"\xf0", b"\xf0\x9f", b"\xf0\x9f\x92", b"\xe0\x80")
-# kind, the whole text, the rule it breaks, the byte
+# kind, the whole text, the rule that it breaks, the offset of the byte
 WHOLE = (
     ("utf8-null", b"a\x00b", "utf8_null", 1),
     ("utf8-null", b"\x00", "utf8_null", 0),
@@ -53,13 +53,13 @@ WELL_FORMED = (
 
 
 def strings(spec: Spec, draft: Draft) -> Iterator[Vector]:
-    """Everything that can be wrong with the text of each field that is a string."""
+    """Yield all kinds of damage of each field that is a string."""
     for i, atom in _fields(draft):
         yield from _spoilt(spec, draft, i, f"{draft.packet.name}/{atom.field}")
 
 
 def property_strings(spec: Spec, draft: Draft, prop: Property, where: str) -> Iterator[Vector]:
-    """Everything that can be wrong with the text of a property, if it is one; of both halves of a pair."""
+    """Yield all kinds of damage of a property that is a string, or of both strings of a pair."""
     parts = [i for i, a in draft.indexed("utf8") if a.source is prop]
     labels = {0: (), 1: ("",), 2: ("/key", "/value")}[len(parts)]
     for i, label in zip(parts, labels, strict=True):
@@ -67,7 +67,7 @@ def property_strings(spec: Spec, draft: Draft, prop: Property, where: str) -> It
 
 
 def odd_strings(spec: Spec, draft: Draft) -> Iterator[Vector]:
-    """Texts of each field that look odd and are legal."""
+    """Yield unusual but legal strings for each field."""
     for i, atom in _fields(draft):
         rules = _rules(spec, atom, draft.version)
         where = f"{draft.packet.name}/{atom.field}"
@@ -88,7 +88,7 @@ def odd_strings(spec: Spec, draft: Draft) -> Iterator[Vector]:
 
 
 def _fields(draft: Draft) -> Iterator[tuple[int, Atom]]:
-    """The strings that are no properties, one of each field."""
+    """Yield the first string of each field, without properties."""
     done = set()
     for i, atom in draft.indexed("utf8"):
         if atom.field not in done and not atom.section:
@@ -102,7 +102,7 @@ def _rules(spec: Spec, atom: Atom, version: int) -> tuple[str, ...]:
 
 
 def _spoilt(spec: Spec, draft: Draft, index: int, where: str) -> Iterator[Vector]:
-    """The text of that atom, spoilt in every way."""
+    """Yield all kinds of damage of the string with that number."""
     atom = draft.atoms[index]
     version = draft.version
     texts = [(kind, b"a" + data + b"b", "utf8_ill_formed", 1 + at) for kind, data, at in ILL_FORMED]
@@ -123,7 +123,7 @@ def _spoilt(spec: Spec, draft: Draft, index: int, where: str) -> Iterator[Vector
 
 
 def _longest(draft: Draft, index: int, where: str) -> Vector:
-    """A string of 65,535 bytes."""
+    """Return a packet with a string of 65,535 bytes."""
     atom = draft.atoms[index]
     length, text = replace(atom, data=b"\xff\xff"), replace(atom, data=b"a" * 65_535)
     return Vector("legal", f"{where}/65535-bytes", draft.replaced(index, length, text))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topic names and filters that break a rule of theirs, and filters that look as if they did."""
+"""Illegal topic names and filters, and unusual filters that are legal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from codegen.model import V5
 
 __all__ = ["GOOD_FILTERS", "NO_SHARED_FILTERS", "spoilt_topics"]
 
-# what a topic name holds, the rule it breaks, the byte
+# the topic name, the rule that it breaks, the offset of the byte
 NAMES = (
     (b"+", "topic_wildcard", 0),
     (b"#", "topic_wildcard", 0),
@@ -78,11 +78,11 @@ GOOD_FILTERS = (
     "$Share//a", "$share/g/a", "$share/g/#", "$share/g/+", "$share/g//", "$share/g/+/a/#", "a/$share/+",
 )  # fmt: skip
 NO_SHARED_FILTERS = ("$share/", "$share//a", "$share/g", "$share/+/a")
-"""Filters like others in 3.x, which has no shared subscriptions."""
+"""Filters that are legal in 3.x, because it has no shared subscriptions."""
 
 
 def spoilt_topics(rules: Iterable[str], version: int) -> list[tuple[str, bytes, str, int]]:
-    """Kind, text, broken rule and byte, for a type of string that has these rules."""
+    """Return kind, text, broken rule and offset of the byte, for a type of string with these rules."""
     rows: list[tuple[bytes, str, int]] = []
     if "topic_wildcard" in rules:
         rows += NAMES

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packets and property lists that end early, and say so in their length: at each byte."""
+"""Damage by truncation: packets and property lists that end at each byte, with a length that agrees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["truncation"]
 
 
 def truncation(spec: Spec, draft: Draft, label: str) -> Iterator[Vector]:
-    """The packet ends at each of its bytes; then each of its property lists does, and the packet goes on."""
+    """Yield the packet cut at each byte; then with each property list cut at each byte, while the packet continues."""
     for size in range(sum(len(d) for d in draft.filled())):
         yield from _packet_ends(spec, draft, size, label)
     for i, atom in draft.indexed("proplen"):
@@ -26,7 +26,7 @@ def truncation(spec: Spec, draft: Draft, label: str) -> Iterator[Vector]:
 
 
 class _Cut(NamedTuple):
-    """Where a packet ends: in (or before) the atom of that number, `there` bytes behind its start."""
+    """The end of a cut packet: in (or before) an atom, `there` bytes after its start."""
 
     number: int
     atom: Atom
@@ -35,11 +35,11 @@ class _Cut(NamedTuple):
 
 
 def _packet_ends(spec: Spec, draft: Draft, size: int, label: str) -> Iterator[Vector]:
-    """The body ends after `size` bytes."""
+    """Yield the packet whose body ends after `size` bytes."""
     cut = _cut(draft, size)
     inside = cut.there - len(cut.atom.data)
     if 1 < inside < draft.section_size(cut.atom.field) - 1:
-        return  # every cut within a section shows at the same byte
+        return  # all cuts within a property list are detected at the same byte
     kind, field, found = _packet_breach(spec, draft, cut)
     name = draft.packet.name
     packet = Pieces(draft.version, draft.sender, [draft.head()[0], vbi(size), *_parted(draft, size)])
@@ -53,7 +53,7 @@ def _packet_ends(spec: Spec, draft: Draft, size: int, label: str) -> Iterator[Ve
 
 
 def _cut(draft: Draft, size: int) -> _Cut:
-    """The piece in which a body of `size` bytes ends; a Property Length counts together with its section."""
+    """Return the piece in which a body of `size` bytes ends. A Property Length and its section count as one piece."""
     at = 0
     for number, (atom, data) in enumerate(zip(draft.atoms, draft.filled(), strict=True)):
         if size - at < len(data) + draft.section_size(atom.field):
@@ -63,7 +63,7 @@ def _cut(draft: Draft, size: int) -> _Cut:
 
 
 def _packet_breach(spec: Spec, draft: Draft, cut: _Cut) -> tuple[str, str, Breach | None]:
-    """Kind, field and breach of a packet that ends there."""
+    """Return kind, field and breach of a packet that ends at `cut`."""
     number, atom, start, there = cut
     version = draft.version
     if there >= len(atom.data):
@@ -84,7 +84,7 @@ def _packet_breach(spec: Spec, draft: Draft, cut: _Cut) -> tuple[str, str, Breac
 
 
 def _parted(draft: Draft, size: int) -> list[bytes]:
-    """The first bytes of the body, parted as they were."""
+    """Return the first `size` bytes of the body, in the same parts."""
     out = []
     for data in draft.filled():
         out.append(data[:size])
@@ -93,7 +93,7 @@ def _parted(draft: Draft, size: int) -> list[bytes]:
 
 
 def _section_ends(spec: Spec, draft: Draft, length: int, size: int, label: str) -> Vector:
-    """The property list behind the Property Length of that number ends after `size` bytes."""
+    """Return the packet whose property list ends after `size` bytes. `length` is the number of its Property Length."""
     index, there = length + 1, size
     while there >= len(draft.atoms[index].data):
         there -= len(draft.atoms[index].data)
@@ -115,7 +115,7 @@ def _section_ends(spec: Spec, draft: Draft, length: int, size: int, label: str) 
 
 
 def _truncated(spec: Spec, version: int, atom: Atom, start: int, there: int) -> Breach | None:
-    """The breach of a piece that begins at `start` and has only `there` bytes: its lengths may tell before its end."""
+    """Return the breach of a piece at `start` with only `there` bytes. Its length may show the cut before its end."""
     at = start
     if atom.role in ("utf8", "binary", "name") and there >= 2:
         at = start if atom.data[0] << 8 > there - 2 else start + 1
@@ -125,7 +125,7 @@ def _truncated(spec: Spec, version: int, atom: Atom, start: int, there: int) -> 
 
 
 def _lacking(spec: Spec, draft: Draft, kept: Sequence[Atom], offset: int) -> Breach | None:
-    """What a packet breaks that ends (or whose section ends) early, at a place where it may."""
+    """Return the breach of a packet or property list that ends where it may, but lacks a property."""
     properties = {a.field for a in kept if a.role == "id"}
     names = {a.field for a in kept}
     for field in draft.packet.fields:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The conformance suite: judges any MQTT broker by the normative statements of the standards.
+"""The conformance suite: checks any MQTT broker against the normative statements of the standards.
 
-It knows the wire format and the statements and shares nothing else with the broker of this project, so that it cannot
-share its mistakes.
+It uses the wire format and the statements, and no other code of this project's broker. So it cannot repeat the mistakes
+of that broker.
 """
 
 __all__: list[str] = []

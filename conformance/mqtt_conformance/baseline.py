@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Known failures: a new one is a finding, and so is one that was repaired but is still listed."""
+"""The list of known failures. A new failure is a finding, and so is a repaired one that is still listed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FINE = (Verdict.PASS, Verdict.INFORMATIONAL, Verdict.NON_STRICT)
 
 
 class BaselineError(Exception):
-    """The file of known failures says something that cannot be."""
+    """The file of known failures is invalid."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Known failures, by case, each with its reason."""
+    """Known failures by case, each with its reason."""
 
     reasons: dict[str, str]
 
@@ -33,7 +33,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read `[[failure]]` rows of `case` and `reason`.
 
     Raises:
-        BaselineError: no such file, not TOML, or a case that does not exist.
+        BaselineError: the file does not exist or is not TOML, a case does not exist, or a reason is missing.
     """
     try:
         data = tomllib.loads(path.read_text())
@@ -53,9 +53,9 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def compare(results: Iterable[Result], baseline: Baseline) -> tuple[list[Result], list[Result]]:
-    """The failures that are not listed, and the listed ones that do not fail any more.
+    """Return the failures that are not listed, and the listed cases that no longer fail.
 
-    A rule that other cases saw broken is repaired once none of them does, and one about it passes.
+    A rule that other cases saw broken counts as repaired when no case sees it broken and one case about it passes.
     """
     results = list(results)
     new, repaired = [], []
@@ -75,7 +75,7 @@ def compare(results: Iterable[Result], baseline: Baseline) -> tuple[list[Result]
 
 
 def write_baseline(results: Sequence[Result]) -> str:
-    """The text of a baseline that lists today's failures, their messages as reasons to be edited."""
+    """Return the text of a baseline that lists today's failures. The user edits the reasons."""
     out = ["# Known failures: `mqtt-ref conformance --expect` fails on new ones and on repaired ones.", ""]
     for result in results:
         if result.verdict is Verdict.FAIL:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Books what a case saw broken that it is not about under the rule that was broken, as a result of its own."""
+"""Reports a rule that a case of another rule saw broken as a result of its own."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SLUG: Final = "in-other-cases"
 """Ends the id of such a result: `MQTT5-3.1.0-2/in-other-cases`."""
 BOOKED: Final = (Verdict.FAIL, Verdict.NON_STRICT)
 NAMED: Final = 3
-"""Cases that a message names."""
+"""The most cases that a message names."""
 
 
 def finding(statement: str) -> Case:
-    """What stands for a rule that cases about other rules saw broken. It cannot be played."""
+    """The body of the result for a rule that cases of other rules saw broken. It cannot be run."""
     rule = STATEMENTS[statement]
     return Case(
         id=f"{statement}/{SLUG}", version=rule.version, statements=(statement,), needs=frozenset(), settings=(),
@@ -34,19 +34,20 @@ def finding(statement: str) -> Case:
 
 
 async def _nothing(peer: Peer) -> None:
-    raise NotImplementedError("no case, but what others saw")
+    raise NotImplementedError("this is not a case: it reports what other cases saw")
 
 
 def is_finding(name: str) -> bool:
-    """Whether a name is the id of such a result."""
+    """True if a name is the id of such a result."""
     statement, _, slug = name.partition("/")
     return slug == SLUG and statement in STATEMENTS
 
 
 def booked(results: Sequence[Result]) -> list[Result]:
-    """The results, those that blame a rule which their case is not about as inconclusive, and one more for each rule.
+    """Return the results, and one more for each rule that was broken in a case of another rule.
 
-    The result of a rule has the message and packets of the first case that saw it broken; its notes name all of them.
+    The result of that case becomes inconclusive. The result of the rule has the message and packets of the first case
+    that saw it broken; its notes name all of them.
     """
     broken: dict[str, list[Result]] = {}
     out = []
@@ -55,7 +56,7 @@ def booked(results: Sequence[Result]) -> list[Result]:
             broken.setdefault(result.breach, []).append(result)
             message = f"{result.breach} was broken first: {result.message}"
             result = replace(result, verdict=Verdict.INCONCLUSIVE, message=message)
-        elif result.breach:  # it was not seen again, or is advice at most
+        elif result.breach:  # it was not seen again, or is only advice
             result = replace(result, breach="", verdict=Verdict.INCONCLUSIVE)
         out.append(result)
     return [*out, *(_of(statement, some) for statement, some in broken.items())]

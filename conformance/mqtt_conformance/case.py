@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The registry of cases: what each cites, needs and does."""
+"""The registry of cases: the statements that each one decides, what it needs, and its function."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ Body = Callable[["Peer"], Awaitable[None]]
 class Case:
     """One case for one protocol version.
 
-    `id` is `<first statement of the version>/<slug>`. `statements` are all rules that it decides. `needs` name
-    transports and capabilities without which it is unsupported; `settings` are options that a profile has to apply
-    (`{"maximum_qos": 1}`). `isolated` cases run alone, since they disturb others.
+    `id` is `<first statement of the version>/<slug>`. `statements` are all rules that it decides. `needs` are the
+    transports and capabilities without which it is unsupported. `settings` are options that a profile has to apply
+    (`{"maximum_qos": 1}`). `isolated` cases run alone because they disturb others.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Case:
 
     @property
     def level(self) -> str:
-        """must, if any of its rules is; else should or may."""
+        """The strictest level among its rules: must, should or may."""
         levels = {STATEMENTS[s].level for s in self.statements}
         return next(level for level in ("must", "should", "may") if level in levels)
 
@@ -66,8 +66,8 @@ def case(
 ) -> Callable[[Body], Body]:
     """Register a case for every protocol version that `statements` belong to.
 
-    The function's docstring is the intent that users read. It takes a `Peer` that is not connected yet; `peer.version`
-    is the version that the case runs in.
+    The function's docstring says what the case expects; users read it. The function gets a `Peer` that is not connected
+    yet. `peer.version` is the version that the case runs in.
 
     Raises:
         ValueError: a statement or need does not exist, the slug is taken, or the docstring is missing.
@@ -90,7 +90,7 @@ def add_case(
     settings: dict[str, object] | None = None,
     isolated: bool = False,
 ) -> None:
-    """The same for a body that was made, not written: one per derived vector, for example."""
+    """Register a body that code made, for example one for each derived vector. Otherwise like `case`."""
     if not intent:
         raise ValueError(f"case {slug!r}: a docstring has to say what the case is for")
     for name in statements:
@@ -98,7 +98,7 @@ def add_case(
             raise ValueError(f"case {slug!r}: there is no statement {name!r}")
     for name in needs:
         if name not in NEEDS:
-            raise ValueError(f"case {slug!r}: {name!r} is not a need; {', '.join(sorted(NEEDS))} are")
+            raise ValueError(f"case {slug!r}: {name!r} is not a need; the needs are {', '.join(sorted(NEEDS))}")
     for version in sorted({STATEMENTS[s].version for s in statements}, reverse=True):
         mine = tuple(s for s in statements if STATEMENTS[s].version == version)
         identifier = f"{mine[0]}/{slug}"
@@ -117,7 +117,7 @@ def add_case(
 
 
 def load_cases() -> dict[str, Case]:
-    """Import every module of cases, the derived vectors included; returns the registry, in a stable order."""
+    """Import every module of cases and the derived vectors. Return the registry in a stable order."""
     package = importlib.import_module("mqtt_conformance.cases")
     for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"mqtt_conformance.cases.{module}")

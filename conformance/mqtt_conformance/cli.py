@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref conformance URL`: runs the suite against a broker and reports."""
+"""`mqtt-ref conformance URL`: runs the suite against a broker and reports the result."""
 
 from __future__ import annotations
 
@@ -33,30 +33,38 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: mqtt-ref conformance mqtt://localhost:1883 --protocol 5,3.1.1 --junit report.xml"
     parser.add_argument("url", nargs="?", help="the broker: mqtt://, mqtts://, ws://, wss:// or unix:")
     parser.add_argument("--protocol", default="5,3.1.1,3.1", help="versions to run, of 5, 3.1.1, 3.1 (default: all)")
-    parser.add_argument("--select", nargs="+", default=[], metavar="ID", help="only these statements or cases")
-    parser.add_argument("--skip", nargs="+", default=[], metavar="ID", help="not these statements or cases")
-    parser.add_argument("--section", nargs="+", default=[], metavar="N", help="only rules of these sections: 3.1 4.7.2")
-    parser.add_argument("--jobs", type=int, default=16, help="cases at once (default: 16)")
-    parser.add_argument("--strict", action="store_true", help="a SHOULD that is not followed is a finding too")
+    parser.add_argument("--select", nargs="+", default=[], metavar="ID", help="run only these statements or cases")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="ID", help="leave out these statements or cases")
+    parser.add_argument(
+        "--section", nargs="+", default=[], metavar="N", help="run only rules of these sections: 3.1 4.7.2"
+    )
+    parser.add_argument("--jobs", type=int, default=16, help="number of cases that run at once (default: 16)")
+    parser.add_argument("--strict", action="store_true", help="report a SHOULD that is not followed as a finding")
     parser.add_argument("--timeout-factor", type=float, default=1.0, metavar="X", help="stretch every wait")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
-    parser.add_argument("--profile", type=Path, metavar="FILE", help="TOML: credentials, capabilities, how to restart")
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="TOML file: credentials, capabilities, restart commands"
+    )
     parser.add_argument("--username")
     parser.add_argument("--password")
-    parser.add_argument("--cafile", help="PEM with the authority of the broker's certificate")
-    parser.add_argument("--cert", help="PEM with our own certificate")
-    parser.add_argument("--key", help="PEM with its key")
+    parser.add_argument("--cafile", help="PEM file with the certificate authority (CA) of the broker")
+    parser.add_argument("--cert", help="PEM file with the client certificate")
+    parser.add_argument("--key", help="PEM file with the key of the client certificate")
     parser.add_argument("--insecure", action="store_true", help="do not verify the broker's certificate")
-    parser.add_argument("--standard", type=Path, nargs="+", default=[], metavar="FILE", help="quote from these copies")
-    parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures: only changes are findings")
-    parser.add_argument("--write-expect", type=Path, metavar="FILE", help="write today's failures as known ones")
+    parser.add_argument(
+        "--standard", type=Path, nargs="+", default=[], metavar="FILE", help="quote the standard from these files"
+    )
+    parser.add_argument("--expect", type=Path, metavar="FILE", help="file of known failures: only changes are findings")
+    parser.add_argument(
+        "--write-expect", type=Path, metavar="FILE", help="write today's failures to a file of known failures"
+    )
     parser.add_argument("--junit", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--html", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--badge", type=Path, metavar="FILE")
-    parser.add_argument("--reproducers", type=Path, metavar="DIR", help="a script for each failure")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show every case that did not simply pass")
+    parser.add_argument("--reproducers", type=Path, metavar="DIR", help="write a script for each failure")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show every case with a verdict other than pass")
 
 
 def select(
@@ -66,10 +74,10 @@ def select(
     sections: Sequence[str],
     skipped: Sequence[str] = (),
 ) -> list[Case]:
-    """The cases of these versions that a user asked for by statement, case id or section, less those to skip.
+    """Select the cases of these versions by statement, case id or section, without those to skip.
 
     Raises:
-        ValueError: a name or section that no case has.
+        ValueError: no case has such a name or section.
     """
     chosen = [c for c in cases if c.version in versions]
     unknown = [n for n in (*names, *skipped) if not any(_is(c, n) for c in cases)]
@@ -97,7 +105,7 @@ def _in(case: Case, section: str) -> bool:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; 0 fine, 1 findings, 2 wrong usage or a broker that cannot be reached."""
+    """Run the command. Return 0 if there is no finding, 1 for findings, 2 for wrong usage or an unreachable broker."""
     try:
         versions = [LEVELS[v.strip()] for v in args.protocol.split(",")]
     except KeyError as error:
@@ -119,11 +127,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.url:
         return _usage("name the broker, for example mqtt://localhost:1883")
     if args.jobs < 1:
-        return _usage("--jobs is at least 1")
+        return _usage("--jobs must be at least 1")
     if args.timeout_factor <= 0:
-        return _usage("--timeout-factor is above 0")
+        return _usage("--timeout-factor must be greater than 0")
     if not chosen:
-        return _usage("no case is left to run")
+        return _usage("no case is left to run: --only, --skip, --section and --protocol select none")
     try:
         target = Target(
             args.url,
@@ -141,8 +149,8 @@ def run(args: argparse.Namespace) -> int:
     _write(args, results, target, quotes)
     print(terminal.render(results, quotes, verbose=args.verbose))
     if not alive:
-        print("the broker does not accept a CONNECT any more: the verdicts after it stopped mean nothing")
-        print("what ran when it stopped (--jobs 1 leaves one): " + ", ".join(last_alive(results)))
+        print("the broker no longer accepts a CONNECT: the verdicts after it stopped mean nothing")
+        print("cases that ran when it stopped (use --jobs 1 to see which one): " + ", ".join(last_alive(results)))
         return FINDINGS
     return _findings(results, baseline, strict=args.strict)
 
@@ -150,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
 async def _judge(
     cases: Sequence[Case], target: Target, profile: Profile, jobs: int, versions: Sequence[int]
 ) -> tuple[list[Result], bool]:
-    """Start the broker if a profile says how, probe, run, probe again: whether it still serves at the end."""
+    """Start the broker if the profile has a command for it, probe, run, and check that it still serves clients."""
     if "start" in profile.commands:
         await profile.command("start")
         await target.ready()
@@ -178,7 +186,7 @@ async def _judge_running(
 
 
 class _Progress:
-    """One line that moves while a run lasts; nothing where nobody watches."""
+    """A progress line for a terminal. It prints nothing if the output is not a terminal."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done, self.failed, self.begun = total, 0, 0, time.monotonic()
@@ -227,7 +235,7 @@ def _findings(results: Sequence[Result], baseline: Baseline | None, *, strict: b
         for result in new:
             print(f"new failure: {result.case.id}")
         for result in repaired:
-            print(f"repaired, take it off the list: {result.case.id}")
+            print(f"repaired, remove it from the list: {result.case.id}")
     advised = [r for r in results if r.verdict is Verdict.NON_STRICT] if strict else []
     return FINDINGS if new or repaired or advised else FINE
 

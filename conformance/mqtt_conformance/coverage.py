@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which statements that bind a server have cases, and why the others have none: derived from the registry."""
+"""Derives from the registry which statements that bind a server have cases, and lists why the others have none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = ("other side", "transport", "storage", "silence", "configuration", "else
 
 @dataclass(frozen=True)
 class Reason:
-    """Why no wire test decides a statement."""
+    """The reason why no wire test decides a statement."""
 
     statement: str
     kind: str
@@ -37,15 +37,16 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """The part of the statements that has a deciding case."""
+        """The share of the statements that have a deciding case."""
         return len(self.decided) / max(1, len(self.decided) + len(self.reasoned) + len(self.open))
 
 
 def read_reasons() -> dict[str, Reason]:
-    """The reasons that are written down.
+    """Read the reasons from `reasons.toml`.
 
     Raises:
-        ValueError: a row names no statement, no kind of the list, or a covering statement that does not exist.
+        ValueError: a row names no statement, a kind that is not in the list, or a covering statement that does not
+            exist.
     """
     text = files("mqtt_conformance").joinpath("reasons.toml").read_text()
     out: dict[str, Reason] = {}
@@ -58,13 +59,13 @@ def read_reasons() -> dict[str, Reason]:
         if reason.kind == "elsewhere" and reason.covered_by not in STATEMENTS:
             raise ValueError(f"reasons.toml: {reason.statement}: covered_by names no statement")
         if reason.statement in out:
-            raise ValueError(f"reasons.toml: {reason.statement} stands there twice")
+            raise ValueError(f"reasons.toml: {reason.statement} occurs twice")
         out[reason.statement] = reason
     return out
 
 
 def coverage(version: int, *, minted: bool = False, cases: Mapping[str, Case] | None = None) -> Coverage:
-    """The coverage of one protocol level; numbered statements only, or the minted ones."""
+    """Return the coverage of one protocol level, of either the numbered statements or the minted ones."""
     cases = load_cases() if cases is None else cases
     reasons = read_reasons()
     by_statement: dict[str, list[str]] = {}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Who we are at a broker with passwords, in a CONNECT that is malformed in another place.
+"""Puts the run's credentials into a CONNECT that is malformed in another place.
 
-A broker that refuses a CONNECT because the user name is unknown has shown nothing about what is wrong with it.
-So the run's credentials are put into a malformed CONNECT where they can stand in it; where they cannot, what the
-broker does counts only if it does not refuse a sound CONNECT without the right credentials in the same way.
+If a broker refuses a CONNECT because it does not know the user name, it shows nothing about the malformed part. So the
+credentials are put into a malformed CONNECT where there is room for them. Where there is no room, the reaction counts
+only if the broker does not refuse a valid CONNECT without the right credentials in the same way.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ WILL, PASSWORD, USERNAME = 0x04, 0x40, 0x80
 
 
 class _Cut(Exception):
-    """The bytes end, or a length in them leads beyond their end."""
+    """The bytes end, or a length field points beyond their end."""
 
 
 class _Reader(NamedTuple):
-    """Walks through a CONNECT by its lengths alone, whatever stands between them."""
+    """Walks through a CONNECT by its length fields alone. The content of the fields may be anything."""
 
     data: bytes
 
     def field(self, at: int) -> int:
-        """Where a field with a length of two bytes ends."""
+        """Return the end of a field with a length of two bytes."""
         return self.over(at + 2, int.from_bytes(self.data[at : self.over(at, 2)], "big"))
 
     def over(self, at: int, size: int) -> int:
@@ -46,7 +46,7 @@ class _Reader(NamedTuple):
         return self.over(end, size)
 
     def number(self, at: int) -> tuple[int, int]:
-        """A variable byte integer, and where it ends."""
+        """Return a Variable Byte Integer, and where it ends."""
         value = 0
         for more in range(4):
             self.over(at + more, 1)
@@ -57,10 +57,10 @@ class _Reader(NamedTuple):
 
 
 def with_credentials(data: bytes, version: int, target: Target, *, rest: bool = False) -> bytes | None:
-    """A malformed CONNECT that breaks the same rule, with the target's credentials instead of those in it.
+    """Return a malformed CONNECT that breaks the same rule, with the target's credentials in place of its own.
 
-    `rest`: there are bytes behind its end, which is what is wrong with it. None: they cannot stand in it, because it
-    ends before them, or the rule is one about them.
+    `rest` means that there are bytes after its end, which is what is wrong with it. Returns None if there is no room
+    for credentials: the packet ends before them, or the broken rule is about them.
     """
     try:
         made = _made(data, version, target, rest=rest)
@@ -70,7 +70,7 @@ def with_credentials(data: bytes, version: int, target: Target, *, rest: bool = 
 
 
 def _broken(data: bytes) -> str:
-    """The rule that a CONNECT breaks first; empty if none."""
+    """Return the rule that a CONNECT breaks first, or an empty string."""
     found = Decoder(0, CLIENT).feed(data)
     return found[0].statement if found and isinstance(found[0], Violation) else ""
 
@@ -123,9 +123,9 @@ def _number(value: int) -> bytes:
 
 
 async def refusals(peer: Peer) -> frozenset[tuple[str, int]]:
-    """How this broker refuses sound CONNECTs without credentials, and with wrong ones: reactions and their codes.
+    """Return how this broker refuses a valid CONNECT without credentials or with wrong ones: reactions and their codes.
 
-    Empty where it accepts them. One that lets in clients without a name may still refuse those that it does not know.
+    Empty if it accepts them. A broker that lets in clients without a name may still refuse names that it does not know.
     """
     target = peer.target
     known = target.refusals.get(peer.version)

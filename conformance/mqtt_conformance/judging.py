@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a case says of what it saw: the words in which it accuses, advises, notes, or gives up."""
+"""The ways in which a case ends or comments: fail, advise, note, inconclusive, unsupported."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Judging:
     version: int
 
     def blame(self, under: Rules, message: str, *, expected: str = "", seen: str = "", proven: bool = False) -> CaseEnd:
-        """How a case ends whose step failed under one of these rules; without any the step is what the case is about.
+        """Return how a case ends after a failed step that rests on these rules. No rules: the case is about the step.
 
-        A rule of the case makes it fail. Another one is what the broker broke first, and the case cannot decide; where
-        the version has no such rule nobody is accused. `proven` as `Failed` has it.
+        If one of the rules belongs to the case, the case fails. Otherwise the broker broke another rule first, and the
+        case cannot decide. If the version has no such rule, nothing is blamed. `proven` is explained at `Failed`.
         """
         mine = [s for s in under if STATEMENTS[s].version == self.version]
         own = [s for s in mine if s in self.run.statements]
@@ -47,9 +47,9 @@ class Judging:
         under: Rules = (),
         proven: bool = False,
     ) -> None:
-        """Fail the case unless the condition holds; `under` names the rule where it is none of the case's own.
+        """Fail the case unless the condition holds. `under` names the rule if it is not one of the case's own.
 
-        `proven` as `Failed` has it.
+        `proven` is explained at `Failed`.
         """
         if not condition:
             raise self.blame(
@@ -57,23 +57,23 @@ class Judging:
             )
 
     def equal(self, seen: object, expected: object, what: str, *, under: Rules = (), proven: bool = False) -> None:
-        """Fail the case unless what was seen is what is expected; `under` and `proven` as in `check`.
+        """Fail the case unless `seen` equals `expected`. `under` and `proven` are as in `check`.
 
-        Bytes that nobody in this run sent, and the expected messages in another order, are proven in any event. The
-        order has rules of its own, which are blamed unless `under` names some.
+        Two failures are always proven: bytes that no client of this run sent, and the expected messages in another
+        order. A wrong order breaks the rules of order, unless `under` names other rules.
         """
         if seen != expected:
             shuffled = reordered(seen, expected)
             proven = proven or shuffled or self._made_up(seen)
             if shuffled and not under:
-                under = ORDER  # 3.1 has no rule of order, so nobody is accused there
+                under = ORDER  # 3.1 has no rule of order, so no rule is blamed there
             raise self.blame(under, f"{what} is {seen!r}", expected=repr(expected), seen=repr(seen), proven=proven)
 
     def _made_up(self, seen: object) -> bool:
-        """Whether a payload came on a topic of this run that nobody in it sent, also not in a Will."""
+        """True if a topic of this run brought a payload that no client of this run sent, not even as a Will."""
         out = [r.packet for r in self.run.trace if r.what == "out"]
         if any(isinstance(packet, bytes) for packet in out):
-            return False  # what was sent byte by byte is not looked into
+            return False  # packets sent as bytes are not decoded
         sent = {p.payload for p in out if isinstance(p, Publish)}
         sent |= {p.will.payload for p in out if isinstance(p, Connect) and p.will is not None}
         own = [r.packet for r in self.run.trace if r.what == "in" and isinstance(r.packet, Publish)]
@@ -81,21 +81,21 @@ class Judging:
         return any(value in came - sent for value in _bytes_in(seen))
 
     def taken(self, reply: Puback | Pubrec) -> None:
-        """End the case if a message that was sent is refused, as a broker may do for reasons of its own."""
+        """End the case as inconclusive if a message was refused. A broker may refuse one for its own reasons."""
         if reply.reason_code >= 0x80:
             raise Inconclusive("the message is refused", expected=type(reply).__name__.upper(), seen=repr(reply))
 
     def refusal_code(self, seen: int, *codes: int) -> None:
-        """Fail the case if something was refused with none of these Reason Codes.
+        """Fail the case if a refusal has none of these Reason Codes.
 
-        An error in general (0x80) or as the broker has it (0x83) is never a wrong thing to say.
+        Unspecified error (0x80) and Implementation specific error (0x83) are always accepted.
         """
         self._code(seen, codes, GENERAL)
 
     def closing_code(self, last: object, *codes: int) -> None:
-        """Fail the case if the connection ended by a DISCONNECT whose Reason Code is none of these.
+        """Fail the case if a DISCONNECT ended the connection with none of these Reason Codes.
 
-        Nor is here an error in the packet (0x81) or in the protocol (0x82) a wrong thing to say.
+        Malformed Packet (0x81) and Protocol Error (0x82) are accepted as well, as are 0x80 and 0x83.
         """
         if isinstance(last, Disconnect):
             self._code(last.reason_code, codes, (*GENERAL, 0x81, 0x82))
@@ -105,27 +105,27 @@ class Judging:
             raise Failed("the Reason Code", expected=", ".join(map(hex, codes)), seen=hex(seen))
 
     def advise(self, condition: bool, message: str, *, expected: object = "", seen: object = "") -> None:
-        """A SHOULD: unless the condition holds the case ends as non-strict."""
+        """Check a SHOULD: the case ends as non-strict unless the condition holds."""
         if not condition:
             raise Advised(message, expected=str(expected), seen=str(seen))
 
     def note(self, text: str) -> None:
-        """Which optional behaviour was seen; a case that passes with notes is informational."""
+        """Note an optional behaviour that was seen. A case that passes with notes is informational."""
         self.run.notes.append(text)
 
     def inconclusive(self, why: str) -> None:
-        """End the case: the broker did something legal that keeps it from deciding."""
+        """End the case as inconclusive: the broker did something legal that prevents a decision."""
         raise Inconclusive(why)
 
     def unsupported(self, why: str) -> None:
-        """End the case: the broker does not offer what it needs."""
+        """End the case as unsupported: the broker does not offer what it needs."""
         raise Unsupported(why)
 
 
 def reordered(seen: object, expected: object) -> bool:
-    """Whether messages that were seen, told by their bytes, stand in another order than those that were expected.
+    """True if the messages came in another order than expected. Messages are compared by their bytes.
 
-    Each is looked at where it came first: a repeat behind it, or one that is missing, is no other order.
+    Only the first arrival of each message counts. A later repeat or a missing message does not change the order.
     """
     if not isinstance(seen, list) or not isinstance(expected, list):
         return False

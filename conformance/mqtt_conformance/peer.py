@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client that cases steer packet by packet, and that can lie."""
+"""A client that a case controls packet by packet, and that can break the rules."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ __all__ = ["ANSWER", "CLOSED", "GOODBYE", "ClosedType", "Peer", "show"]
 
 P = TypeVar("P")
 ANSWER: Final = 3.0
-"""Seconds (times the factor) within which a broker answers; only a broker that does not answer costs them."""
+"""The time, in seconds (times the factor), within which a broker has to answer. A fast broker does not use it up."""
 SETTLE: Final = 0.05
-"""Seconds (times the factor) that a broker gets after a barrier before silence counts."""
+"""The time, in seconds (times the factor), after a barrier until silence counts."""
 GOODBYE: Final = 8.0
-"""Seconds (times the factor) that a broker gets to close behind its DISCONNECT, which its client may do first."""
+"""The time, in seconds (times the factor), for a broker to close after its DISCONNECT. The client may close first."""
 RESENT: Final = 20.0
-"""Seconds (times the factor) that a broker gets to send something again on a resumed session, where a failed case is
-tried again: the standards say that it has to, not how soon, and some do it by a timer."""
+"""The time, in seconds (times the factor), for a broker to send something again on a resumed session. Used when a
+failed case is tried again. The standards require the resend but set no time for it, and some brokers use a timer."""
 PATIENCE: Final = 0.3
-"""Seconds (times the factor) that a broker gets to let each step take effect, where a failed case is tried again."""
+"""The time, in seconds (times the factor), that each step gets to take effect when a failed case is tried again."""
 
 
 BUSY: Final = (0x88, 0x89, 0x9F)
-"""Reason Codes of a CONNACK that refuses everybody: unavailable, busy, too many connections in too short a time."""
+"""The Reason Codes of a CONNACK that refuses every client: unavailable, busy, connection rate exceeded."""
 UNAVAILABLE: Final = (3,)
-"""The return code of 3.1 and 3.1.1 that says so."""
+"""The return code of 3.1 and 3.1.1 for an unavailable server."""
 ROUNDED: Final = 1.0
-"""Seconds that a session may end sooner than it was said to: a server may count whole ones."""
+"""The time, in seconds, by which a session may end early, as a server may count in whole seconds."""
 
 
 class ClosedType:
-    """What `expect` gives where the broker closed the connection and the case said that it may."""
+    """The result of `expect` if the broker closed the connection and the case allows that."""
 
     def __repr__(self) -> str:
         return "CLOSED"
@@ -78,12 +78,11 @@ CLOSED: Final = ClosedType()
 
 
 class Peer(Judging):
-    """One client of the broker under test. A case gets one that is not connected, and opens more with `another`.
+    """One client of the broker under test. A case gets one that is not connected, and creates more with `another`.
 
-    Everything it sends and sees is recorded. Messages on topics that are foreign to the case are acknowledged and
-    passed over: a case sees only those on its own topics, or that fit a filter it subscribed to. Waits end when what
-    they wait for has happened; a time is only spent where the broker does not do what it should, or to give silence a
-    meaning.
+    Everything it sends and receives is recorded. Messages that do not concern the case are acknowledged and passed
+    over: a case sees only those on its own topics, or that match a filter it subscribed to. A wait ends as soon as its
+    condition holds. Its full time passes only if the broker does not do what it should, or to detect silence.
     """
 
     def __init__(self, run: Run, target: Target, version: int, name: str = "client") -> None:
@@ -94,7 +93,7 @@ class Peer(Judging):
         self.connack: Connack | None = None
         self.closed = False
         self.mute = False
-        """Whether it answers nothing by itself, not even messages that concern nobody here: where silence counts."""
+        """True if it answers nothing by itself, not even messages that are passed over. Set where silence counts."""
         self._strangers = Strangers(run, version, self.client_id)
         self._retries = Retries(version)
         self._lasts: tuple[str, int] | None = None
@@ -107,28 +106,28 @@ class Peer(Judging):
 
     @property
     def stream(self) -> Stream | None:
-        """The transport, for cases that play with it."""
+        """The transport, for cases that test it."""
         return self._stream
 
     # ---------------------------------------------------------------- names
 
     def topic(self, tail: str = "t") -> str:
-        """A topic that no other case uses."""
+        """Return a topic that no other case uses."""
         return f"{self.run.topic_prefix}/{tail}"
 
     def another(self, name: str, version: int | None = None) -> Peer:
-        """One more client, not connected yet."""
+        """Return one more client, not connected yet."""
         return Peer(self.run, self.target, version or self.version, name)
 
     def packet_id(self) -> int:
-        """A Packet Identifier that this peer has not used yet."""
+        """Return a Packet Identifier that this peer has not used yet."""
         self._next_id += 1
         return self._next_id
 
     # ---------------------------------------------------------------- sending
 
     async def open(self) -> None:
-        """Open the transport; `connect` and `send` do it when needed."""
+        """Open the transport. `connect` and `send` do so when needed."""
         if self._reading is not None:
             await self.drop()
         self.decoder = Decoder(self.version, SERVER, go_on=True)
@@ -143,7 +142,7 @@ class Peer(Judging):
         self._reading = asyncio.create_task(self._read(self._stream))
 
     async def send(self, *packets: Packet | bytes) -> None:
-        """Send packets, or bytes as they are, in one write. A packet too large for the broker ends the case."""
+        """Send packets, or raw bytes, in one write. A packet too large for the broker ends the case."""
         if self._stream is None:
             await self.open()
         data = b""
@@ -154,7 +153,7 @@ class Peer(Judging):
                 self._strangers.sent(packet)
             self._retries.sent(packet)
             self._record("out", raw, packet)
-            self.mute = self.mute or raw[:1] == b"\xe0"  # nothing may follow a DISCONNECT
+            self.mute = self.mute or raw[:1] == b"\xe0"  # no packet may follow a DISCONNECT
             if isinstance(packet, Publish) and packet.retain and packet.payload:
                 self.run.retained.add(packet.topic)
             if isinstance(packet, Connect) and packet.will is not None and packet.will.retain:
@@ -174,9 +173,9 @@ class Peer(Judging):
         properties: ConnectProperties | None = None,
         client_id: str | None = None,
     ) -> Connect:
-        """A legal CONNECT of this peer, with the credentials of the target.
+        """Return a legal CONNECT of this peer, with the credentials of the target.
 
-        `expiry` is the Session Expiry Interval of 5.0 in seconds; other versions keep a session if `clean` is false.
+        `expiry` is the Session Expiry Interval of 5.0 in seconds. Other versions keep a session if `clean` is false.
         """
         if self.version == V5 and expiry is not None:
             properties = properties or ConnectProperties()
@@ -202,7 +201,7 @@ class Peer(Judging):
         properties: ConnectProperties | None = None,
         client_id: str | None = None,
     ) -> Connack:
-        """Connect and be accepted: a step that other cases judge, so a refusal leaves this one inconclusive."""
+        """Connect. Other cases check this step, so a refusal makes this case inconclusive."""
         await self.open()
         packet = self.connect_packet(
             clean=clean, keep_alive=keep_alive, expiry=expiry, will=will, properties=properties, client_id=client_id
@@ -215,20 +214,23 @@ class Peer(Judging):
         over = self.run.over.pop(packet.client_id, None)
         if not clean and not reply.session_present and over is not None and time.monotonic() >= over:
             raise Inconclusive(
-                "the server told when the session ends, sooner than was asked for, and it has ended since",
+                "the server shortened the Session Expiry Interval, and the session has ended since",
                 expected="Session Present 1", seen=show(reply),
             )  # fmt: skip
         self._shortened(packet, reply)
         return reply
 
     def _shortened(self, packet: Connect, reply: Connack) -> None:
-        """Keep in mind that a session lasts less long than was asked for."""
+        """Note that the server shortened the lifetime of the session."""
         asked = packet.properties.session_expiry_interval if packet.properties else None
         told = reply.properties.session_expiry_interval if reply.properties else None
         self._lasts = (packet.client_id, told) if told is not None and told < (asked or 0) else None
 
     async def accepted(self) -> Connack:
-        """The CONNACK that accepts a CONNECT which was sent; where the case is not about that, as in `connect`."""
+        """Return the CONNACK that accepts a CONNECT already sent.
+
+        A refusal makes the case inconclusive, as in `connect`. If the case is about CONNACK, a refusal fails it.
+        """
         reply = await self.expect(Connack, under=CONNACK)
         if reply.reason_code:
             seen = show(reply)
@@ -250,7 +252,7 @@ class Peer(Judging):
         identifier: int | None = None,
         packet_id: int | None = None,
     ) -> Suback:
-        """Subscribe and be granted what was asked for; a refusal, or a lower QoS, leaves the case inconclusive."""
+        """Subscribe. A refusal, or a lower QoS than requested, makes the case inconclusive."""
         entries = [f if isinstance(f, Subscription) else Subscription(f, qos) for f in filters]
         properties = SubscribeProperties(subscription_identifier=identifier) if identifier is not None else None
         await self.send(Subscribe(packet_id or self.packet_id(), entries, properties))
@@ -259,13 +261,13 @@ class Peer(Judging):
             raise Inconclusive(f"the subscription of {self.name} was refused", expected="SUBACK", seen=show(reply))
         if any(code < wanted.qos for code, wanted in zip(reply.reason_codes, entries, strict=False)):
             raise Inconclusive(
-                f"{self.name} was granted a lower QoS than it asked for, which the standard allows",
+                f"{self.name} was granted a lower QoS than requested, which the standard allows",
                 expected=", ".join(str(e.qos) for e in entries), seen=show(reply),
             )  # fmt: skip
         return reply
 
     async def unsubscribe(self, *filters: str) -> Unsuback:
-        """Unsubscribe; no answer leaves the case inconclusive."""
+        """Unsubscribe. A missing answer makes the case inconclusive."""
         await self.send(Unsubscribe(self.packet_id(), list(filters)))
         reply = await self._next((Unsuback,), ANSWER)
         if not isinstance(reply, Unsuback):
@@ -281,7 +283,7 @@ class Peer(Judging):
         properties: PublishProperties | None = None,
         packet_id: int | None = None,
     ) -> int:
-        """Publish with the whole handshake of the QoS; returns the Packet Identifier (0 for QoS 0)."""
+        """Publish with the whole handshake of the QoS. Return the Packet Identifier (0 for QoS 0)."""
         number = (packet_id or self.packet_id()) if qos else 0
         await self.send(Publish(topic, payload, qos, retain, packet_id=number, properties=properties))
         if qos == 1:
@@ -305,7 +307,7 @@ class Peer(Judging):
         raise Inconclusive("the message was not accepted", expected=kind.__name__.upper(), seen=show(reply))
 
     async def disconnect(self, packet: Disconnect | bytes | None = None) -> None:
-        """Say goodbye and wait until the broker closed, or close ourselves."""
+        """Send DISCONNECT and wait until the broker closes. Close if it does not."""
         if self._stream is None or self.closed:
             return
         await self.send(packet or Disconnect())
@@ -315,7 +317,7 @@ class Peer(Judging):
         await self._settle()
 
     async def drop(self, *, reset: bool = False, record: bool = True) -> None:
-        """Close the link without a DISCONNECT; with `reset` as a failing network would."""
+        """Close the link without a DISCONNECT. With `reset` the link breaks as in a network failure."""
         if self._stream is None:
             return
         if self._lasts is not None:
@@ -337,13 +339,13 @@ class Peer(Judging):
             await self._settle()
 
     async def _settle(self) -> None:
-        """Give a step time to take effect where the case is tried again: nothing says how fast a broker has to be."""
+        """Give a step time to take effect when the case is tried again. No rule says how fast a broker has to be."""
         if self.run.patient:
             self.run.extend(PATIENCE * self.target.factor)
             await asyncio.sleep(PATIENCE * self.target.factor)
 
     async def restart(self, *, kill: bool = False) -> None:
-        """Have the profile end the broker, in order or with `kill` where it stands, and start it again.
+        """Let the profile stop the broker and start it again. With `kill` it is killed instead of shut down cleanly.
 
         No connection is open afterwards.
 
@@ -390,12 +392,12 @@ class Peer(Judging):
         say: str = "",
         under: Rules = (),
     ) -> P | ClosedType:
-        """The next packet, which has to be of this kind (and fit `where`); anything else fails the case.
+        """Return the next packet. It has to be of this kind (and satisfy `where`); anything else fails the case.
 
-        `under` names the rule that asks for it, where the case is about another one: that rule is blamed instead.
+        `under` names the rule to blame if the case is about another one.
 
-        With `or_closed` a close gives `CLOSED` instead, also one behind a DISCONNECT, except before a CONNACK.
-        `within` is in seconds, times the factor.
+        With `or_closed` a close returns `CLOSED`, also after a DISCONNECT, except before a CONNACK. `within` is in
+        seconds, times the factor.
         """
         found = await self._next(None, within)
         if or_closed and isinstance(found, Disconnect) and kind not in (Connack, Disconnect):
@@ -418,7 +420,7 @@ class Peer(Judging):
         say: str = "",
         under: Rules = (),
     ) -> P:
-        """The next packet of this kind that fits `where`; others stay in the inbox. `under` as in `expect`."""
+        """Return the next packet of this kind that satisfies `where`. The others stay in the inbox."""
         found = await self._next((kind,), within, cast("Callable[[object], bool] | None", where))
         if isinstance(found, kind):
             return found
@@ -434,9 +436,9 @@ class Peer(Judging):
         say: str = "",
         under: Rules = (),
     ) -> P:
-        """What `find` gives, for a packet that the broker has to send again because the session goes on.
+        """Like `find`, for a packet that the broker has to send again because the session continues.
 
-        No standard says how soon it has to come, so that a case is inconclusive where it comes at last.
+        No standard says how soon it has to come. A packet that comes late makes the case inconclusive.
         """
         fits = cast("Callable[[object], bool] | None", where)
         found = await self._next((kind,), within, fits)
@@ -448,7 +450,7 @@ class Peer(Judging):
             if isinstance(found, kind):
                 took = time.monotonic() - begun + within * self.target.factor
                 raise Inconclusive(
-                    f"{wanted} comes on the resumed session, but {took:.0f} s later; no time is laid down for that",
+                    f"{wanted} comes on the resumed session, but {took:.0f} s later; the standard sets no time for it",
                     expected=wanted, seen=show(found),
                 )  # fmt: skip
         if isinstance(found, kind):
@@ -464,11 +466,11 @@ class Peer(Judging):
         again: bool = False,
         under: Rules = (),
     ) -> list[Publish]:
-        """The next `count` messages, acknowledged as their QoS asks; fewer fail the case, or blame `under`.
+        """Return the next `count` messages, and acknowledge them as their QoS requires.
 
-        With `again` they are sent once more on a resumed session, which may take its time.
-        Where they are not acknowledged, fewer leave it inconclusive: a broker may have less in flight than its client
-        allows.
+        Fewer messages fail the case, or blame `under`. With `again` they are expected a second time, on a resumed
+        session, which may take its time. Without `acknowledge` fewer messages make the case inconclusive: a broker may
+        have less in flight than its client allows.
 
         Cites: MQTT5-4.9.0-1
         """
@@ -484,7 +486,7 @@ class Peer(Judging):
         return out
 
     async def comes(self, kind: type[object], within: float = ANSWER) -> bool:
-        """Whether a packet of this kind comes, or is there; an illegal one counts, so that it is not passed over."""
+        """True if a packet of this kind is there or comes in time. An illegal packet counts too."""
 
         def there() -> bool:
             return any(isinstance(p, (kind, Violation)) for p in self.inbox)
@@ -493,7 +495,7 @@ class Peer(Judging):
         return there()
 
     async def acknowledge(self, message: Publish) -> None:
-        """Answer a message as its QoS asks, through PUBCOMP."""
+        """Acknowledge a message as its QoS requires, through PUBCOMP."""
         if message.qos == 1:
             await self.send(Puback(message.packet_id))
         elif message.qos == 2:
@@ -510,24 +512,23 @@ class Peer(Judging):
             raise self.blame(under, "the broker does not answer a PINGREQ", expected="PINGRESP", seen=show(reply))
 
     async def served(self) -> None:
-        """The connection is there still and served: a barrier that is what the case is about."""
+        """Check that the broker still serves the connection: a barrier for cases that are about it."""
         await self.send(Pingreq())
         reply = await self._next((Pingresp,), ANSWER)
         if not isinstance(reply, Pingresp):
-            raise Failed("the connection is not served any more", expected="PINGRESP", seen=show(reply))
+            raise Failed("the broker no longer serves the connection", expected="PINGRESP", seen=show(reply))
 
     async def quiet(self) -> None:
-        """Wait until the broker has answered everything, or closed: where either will do."""
+        """Wait until the broker has answered everything, or closed. Both are allowed."""
         await self.send(Pingreq())
         await self._wait(lambda: self.closed or any(isinstance(p, Pingresp) for p in self.inbox), ANSWER)
 
     async def silent(
         self, kind: type[object] = Publish, *, settle: float = SETTLE, under: Rules = (), proven: bool = False
     ) -> None:
-        """Nothing of this kind comes, neither before a barrier nor for `settle` seconds (times the factor) after it.
+        """Check that nothing of this kind comes before a barrier, nor for `settle` seconds (times the factor) after it.
 
-        What comes is `proven`, as `Failed` has it, where nothing that it may depend on can be under way. `under` as in
-        `expect`.
+        Set `proven` (see `Failed`) if no earlier step can still be taking effect. `under` is as in `expect`.
         """
         await self.barrier()
         await self._wait(lambda: any(isinstance(p, kind) for p in self.inbox), settle)
@@ -537,9 +538,9 @@ class Peer(Judging):
             raise self.blame(under, wanted, expected="nothing", seen=show(found), proven=proven)
 
     async def expect_closed(self, *, within: float = ANSWER, under: Rules = ()) -> Packet | None:
-        """The broker closes; returns the CONNACK or DISCONNECT that it sent first, if any. `under` as in `expect`.
+        """Wait until the broker closes. Return the CONNACK or DISCONNECT that it sent before, if any.
 
-        Anything else that comes first is passed over, since it may have been under way.
+        Other packets before the close are ignored, since they may have been sent earlier. `under` is as in `expect`.
         """
         await self._wait(lambda: self.closed, within)
         if not self.closed and any(isinstance(p, Disconnect) for p in self.inbox):
@@ -560,7 +561,7 @@ class Peer(Judging):
     async def _next(
         self, kinds: tuple[type, ...] | None, within: float, where: Callable[[object], bool] | None = None
     ) -> Packet | Violation | ClosedType | None:
-        """Take the first packet that fits out of the inbox; None when time is over. A close ends the wait."""
+        """Take the first packet that fits from the inbox. None after the timeout. A close ends the wait."""
 
         def fits(packet: object) -> bool:
             if kinds is None or isinstance(packet, Violation):
@@ -583,12 +584,12 @@ class Peer(Judging):
         return packet
 
     def _available(self, packet: object) -> None:
-        """End the case where a CONNACK says that the broker serves nobody now, whatever it was asked."""
+        """End the case if a CONNACK says that the broker currently serves no client."""
         if isinstance(packet, Connack) and packet.reason_code in (BUSY if self.version == V5 else UNAVAILABLE):
-            raise Inconclusive("the broker is not available, it says", expected="CONNACK", seen=show(packet))
+            raise Inconclusive("the broker says that it is unavailable", expected="CONNACK", seen=show(packet))
 
     def illegal(self, packet: Violation) -> CaseEnd:
-        """How a case ends that saw an illegal packet."""
+        """Return how a case ends that saw an illegal packet."""
         self.run.violations.append(packet)
         return self.blame(
             (packet.statement, *ALIKE.get((packet.statement, packet.packet), ())),
@@ -636,7 +637,7 @@ class Peer(Judging):
         self._news.set()
 
     def _is_foreign(self, packet: Violation, data: bytes) -> bool:
-        """Whether a broken PUBLISH is a message of somebody else, which a filter like `#` brought: not this case's."""
+        """True if a broken PUBLISH is a message of another case, received through a filter like `#`."""
         return packet.packet == Publish.TYPE and self.run.topic_prefix.encode() not in data
 
     def _record(self, what: str, raw: bytes = b"", packet: object = None) -> None:
@@ -644,5 +645,5 @@ class Peer(Judging):
 
 
 def show(packet: object) -> str:
-    """What came, in words of a report."""
+    """Return what came, as a report shows it."""
     return "nothing in time" if packet is None else "the connection closed" if packet is CLOSED else repr(packet)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a user knows about a broker: credentials, capabilities, and how to start, restart, kill and configure it."""
+"""A user's description of a broker: credentials, capabilities, and commands to start, stop and configure it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["COMMAND_LIMIT", "PROVIDED", "Profile", "ProfileError", "read_profile
 
 COMMANDS = ("start", "stop", "restart", "kill", "apply")
 COMMAND_LIMIT = 30.0
-"""Seconds that a command may take."""
+"""The time that a command may take, in seconds."""
 PROVIDED = frozenset({"restart", "kill", "setting", "persistence", "durability", "enhanced_auth", "users"})
-"""What cases may need that no CONNACK tells, so that a profile has to say it."""
+"""What a case may need that no CONNACK shows. A profile has to state it."""
 
 
 class ProfileError(Exception):
-    """The profile says something that cannot be, or one of its commands failed."""
+    """The profile is invalid, or one of its commands failed."""
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Profile:
     """One broker as its user describes it.
 
     `capabilities` override what the probe read. `commands` are run by a shell: `start` before the run, `stop` after it;
-    `restart` ends the broker in order and `kill` where it stands, and both start it again; `apply` changes settings,
-    which it gets as environment variables `SETTING_<NAME>`; without any it goes back to normal. `settings` names those
-    that `apply` understands. `provides` says what nobody can see from outside: `persistence` (what was stored is there
-    after `restart`), `durability` (also after `kill`), `users`, `enhanced_auth`. Commands run in `directory`, which is
-    that of the file.
+    `restart` shuts the broker down cleanly, `kill` ends it at once, and both start it again; `apply` changes settings,
+    which it gets as environment variables `SETTING_<NAME>`. Without such variables `apply` restores the normal
+    settings. `settings` names those that `apply` understands. `provides` states what cannot be seen from outside:
+    `persistence` (what was stored is still there after `restart`), `durability` (also after `kill`), `users`,
+    `enhanced_auth`. Commands run in `directory`, the folder of the profile's file.
     """
 
     username: str | None = None
@@ -50,12 +50,12 @@ class Profile:
     directory: Path | None = None
 
     def override(self, found: Capabilities) -> None:
-        """Put what the user said in place of what was probed."""
+        """Replace probed values with those of the profile."""
         for name, value in self.capabilities.items():
             setattr(found, name, value)
 
     def offers(self, need: str) -> bool:
-        """Whether the profile provides something that is no capability, one of `PROVIDED`."""
+        """True if the profile provides one of `PROVIDED`."""
         if need in ("restart", "kill"):
             return need in self.commands
         if need == "setting":
@@ -66,7 +66,7 @@ class Profile:
         """Run one of the commands.
 
         Raises:
-            ProfileError: it failed, or took longer than 30 s.
+            ProfileError: the command failed, or took longer than 30 s.
         """
         environment = dict(os.environ)
         for key, value in (settings or {}).items():
@@ -88,7 +88,7 @@ def read_profile(path: Path) -> Profile:
     """Read a profile.
 
     Raises:
-        ProfileError: no such file, not TOML, or a key that does not exist; names file and key.
+        ProfileError: the file does not exist or is not TOML, or a key does not exist. The text names file and key.
     """
     try:
         data = tomllib.loads(path.read_text())
@@ -99,18 +99,22 @@ def read_profile(path: Path) -> Profile:
     known = {f.name for f in fields(Profile)} - {"directory"}
     for key in data:
         if key not in known:
-            raise ProfileError(f"{path}: {key}: is not a key; {', '.join(sorted(known))} are")
+            raise ProfileError(f"{path}: {key}: no such key; the keys are {', '.join(sorted(known))}")
     capabilities = {f.name for f in fields(Capabilities)}
     for key in data.get("capabilities", {}):
         if key not in capabilities:
-            raise ProfileError(f"{path}: capabilities.{key}: is not one; {', '.join(sorted(capabilities))} are")
+            raise ProfileError(
+                f"{path}: capabilities.{key}: no such capability; there are {', '.join(sorted(capabilities))}"
+            )
     for key in data.get("commands", {}):
         if key not in COMMANDS:
-            raise ProfileError(f"{path}: commands.{key}: is not one; {', '.join(COMMANDS)} are")
+            raise ProfileError(f"{path}: commands.{key}: no such command; the commands are {', '.join(COMMANDS)}")
     provided = PROVIDED - {"restart", "kill", "setting"}
     for key in data.get("provides", ()):
         if key not in provided:
-            raise ProfileError(f"{path}: provides: {key!r} is nothing to provide; {', '.join(sorted(provided))} are")
+            raise ProfileError(
+                f"{path}: provides: {key!r} cannot be provided; the values are {', '.join(sorted(provided))}"
+            )
     for key in ("settings", "provides"):
         if key in data:
             data[key] = frozenset(data[key])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The standard's own text of each statement, from a copy that the user has (text or Markdown)."""
+"""Reads the standard's own text of each statement from a copy that the user has (text or Markdown)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ LONGEST = 700
 
 
 def read_quotes(path: Path) -> dict[str, str]:
-    """The sentence that ends in each `[MQTT-x.y.z-n]` tag, by our id; the file's title says which version it is.
+    """Return the sentence that ends in each `[MQTT-x.y.z-n]` tag, by statement id.
+
+    The title of the file tells the version of the standard.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a broker took a packet that breaks a rule, against what the reaction table permits."""
+"""Compares a broker's reaction to a packet that breaks a rule with what the reaction table permits."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["expect_reaction", "permitted", "reacted"]
 
 ANSWERS: Final = (Connack, Disconnect, Suback, Unsuback, Puback, Pubrec)
-"""What may say how a broker took the packet."""
+"""The packets that can show how a broker reacted."""
 SILENT: Final = "the connection stays open, and nothing is answered"
 SLOW: Final = 1.0
-"""Seconds (times the factor) that a broker gets to close behind a PINGRESP; only one that stays costs them."""
+"""The time, in seconds (times the factor), in which a broker has to close after a PINGRESP."""
 ECHOED: Final = ("MQTT5-2.2.1-5", "MQTT5-2.2.1-6", "MQTT311-2.3.1-6", "MQTT311-2.3.1-7", "X31-message-id-zero")
-"""What the identifier 0 is called in an acknowledgement: that it is another one than was sent. Here 0 was sent, and the
-broker that answers it has not refused the packet, which is what it broke."""
+"""The rules that a decoder names for an acknowledgement with the identifier 0. Here the client itself sent 0. A broker
+that answers it has failed to refuse the packet, and that is the rule to name."""
 UNAVAILABLE: Final = 3
-"""The return code of 3.1 and 3.1.1 for a service that is not available."""
+"""The return code of 3.1 and 3.1.1 for an unavailable service."""
 UNKNOWN_LEVEL: Final = {"MQTT311-3.1.2-2": "MQTT5-3.1.2-2"}
-"""What 5.0 says of a protocol level that is none: a broker of both versions may go by either, as no level picks one."""
+"""The rule of 5.0 for an unknown protocol level. As the level selects no version, a broker may follow either."""
 
 
 async def expect_reaction(
@@ -50,17 +50,18 @@ async def expect_reaction(
     meaningless: Collection[tuple[str, int]] = (),
     overlooked: bool = False,
 ) -> str:
-    """The broker reacts to a broken rule in one of the ways that the reaction table permits; returns which one.
+    """Check that the broker reacts to a broken rule in a way that the reaction table permits. Return the reaction.
 
-    `state` is new, connecting or connected; `reason` the Reason Code of the breach. A PINGREQ follows what was
-    sent, or the CONNACK that accepts it, so that a broker that carries on is not waited for. `ignore` in the table
-    means that the broker may carry on, however it answers what it took. `meaningless` are reactions that say nothing
-    of the rule, since the broker has another reason for them. With `overlooked` it may carry on in any event.
+    `state` is new, connecting or connected. `reason` is the Reason Code of the breach. A PINGREQ follows the packet, or
+    the CONNACK that accepts it, so that a broker that continues is detected at once. `ignore` in the table means that
+    the broker may continue, whatever it answers to the packet. `meaningless` are reactions that show nothing about the
+    rule, because the broker has another reason for them. With `overlooked` the broker may continue in any case.
 
     Raises:
         Failed: it does something else.
-        Inconclusive: the reaction is meaningless, the broker says that it is not available, or it may carry on but
-            answers nothing any more.
+        Inconclusive: the reaction is meaningless, the broker says that it is unavailable, or it may continue but no
+            longer
+        answers.
     """
     row = reaction(statement, reason, peer.version, state)
     if overlooked and "ignore" not in row.allowed:
@@ -75,7 +76,7 @@ async def expect_reaction(
     if not peer.closed and any(isinstance(p, Disconnect) for p in peer.inbox):
         await peer._wait(lambda: peer.closed, GOODBYE)
     elif not peer.closed and "ignore" not in row.allowed:
-        # A broker may answer the PINGREQ before it has closed, or refused, what came before it.
+        # A broker may answer the PINGREQ before it closes for, or refuses, the packet before it.
         await peer._wait(lambda: peer.closed or any(isinstance(p, (Suback, Unsuback)) for p in peer.inbox), SLOW)
     wrong = next((p for p in peer.inbox if isinstance(p, Violation) and p.statement not in ECHOED), None)
     if wrong is not None and state == "connected" and "ignore" not in row.allowed:
@@ -84,7 +85,7 @@ async def expect_reaction(
     answered = any(isinstance(p, Pingresp) for p in peer.inbox)
     if (outcome, code) in meaningless:
         raise Inconclusive(
-            "the packet has no room for credentials, and the broker refuses a sound one without them in the same way",
+            "the packet has no room for credentials, and the broker refuses a valid one without them in the same way",
             expected=" or ".join(row.allowed), seen=outcome if seen is None else show(seen),
         )  # fmt: skip
     serves = not peer.closed and not isinstance(seen, Disconnect)
@@ -92,7 +93,7 @@ async def expect_reaction(
     if serves and "ignore" in row.allowed:
         if not answered:
             raise Inconclusive(
-                "the connection stays open, but not even a PINGREQ is answered on it",
+                "the connection stays open, but the broker does not answer even a PINGREQ",
                 expected=" or ".join(row.allowed), seen=SILENT,
             )  # fmt: skip
         return "ignore"
@@ -105,19 +106,19 @@ async def expect_reaction(
     if wrong is not None:
         raise peer.illegal(wrong)
     if state != "connected" and peer.version != V5 and (outcome, code) == ("connack", UNAVAILABLE):
-        raise Inconclusive("the broker is not available, it says, and may not have looked at the packet")
+        raise Inconclusive("the broker says that it is unavailable, so it may not have checked the packet")
     raise Failed(
         f"the broker has to answer a breach of {statement} as {row.cites} says",
         expected=" or ".join(row.allowed),
         seen=f"{'serves it' if outcome == 'ignore' else outcome}: {show(seen)}" if seen is not None
-        else outcome if outcome != "ignore" else "carries on: it answers a PINGREQ" if answered else SILENT,
+        else outcome if outcome != "ignore" else "continues: it answers a PINGREQ" if answered else SILENT,
         proven=outcome in ("connack", "disconnect"),
         rule=row.cites,
     )  # fmt: skip
 
 
 def reacted(inbox: Sequence[Packet | Violation], *, closed: bool) -> tuple[Packet | None, str, int]:
-    """The packet that tells how the broker reacted, if any, the reaction as the table names it, and its code."""
+    """Return the packet that shows the reaction, if any, the reaction's name in the table, and its code."""
     seen = next((p for p in reversed(inbox) if isinstance(p, ANSWERS)), None)
     outcome, code = ("close" if closed else "ignore"), 0
     if isinstance(seen, (Connack, Disconnect)) and closed:
@@ -132,7 +133,7 @@ def reacted(inbox: Sequence[Packet | Violation], *, closed: bool) -> tuple[Packe
 
 
 def permitted(row: Reaction, outcome: str, code: int, version: int) -> bool:
-    """Whether the table permits the reaction."""
+    """True if the table permits the reaction."""
     for allowed in row.allowed:
         action, _, wanted = allowed.partition(":")
         if action != outcome:

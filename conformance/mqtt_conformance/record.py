@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happened while a case ran: every packet both ways, notes, and what has to be cleaned up."""
+"""Records a run of a case: every packet in both directions, notes, and what has to be cleaned up."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["PASSED_OVER", "Record", "Run"]
 
 PASSED_OVER = "passed over"
-"""How the note about messages begins that concern nobody in a case."""
+"""The first words of the note about messages that the case did not ask for."""
 TOPICS = 3
-"""Topics of others that a note names."""
+"""The most foreign topics that a note names."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,32 @@ class Run:
     peers: list[Peer] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     filters: dict[str, set[str]] = field(default_factory=dict)
-    """The Topic Filters that each client asked for, by Client Identifier."""
+    """The Topic Filters that each client subscribed to, by Client Identifier."""
     strangers: dict[str, int] = field(default_factory=dict)
-    """How many messages came that concern nobody here, by Topic Name."""
+    """The number of messages that the case did not ask for, by Topic Name."""
     unlawful: list[Violation] = field(default_factory=list)
-    """The rules that such a message broke by coming at all."""
+    """The rules that such a message broke."""
     released: dict[str, set[int]] = field(default_factory=dict)
-    """The Packet Identifiers of QoS 2 messages among them, whose PUBREL concerns nobody either, by client."""
+    """The Packet Identifiers of such messages with QoS 2, by client. Their PUBREL is passed over too."""
     repeats: int = 0
-    """How many packets came again on a live connection, which versions before 5.0 do not forbid."""
+    """The number of packets that were sent again on a live connection. Versions before 5.0 do not forbid that."""
     over: dict[str, float] = field(default_factory=dict)
-    """When the session of a client ends, in monotonic time, where the server keeps it less long than was asked for."""
+    """When a client's session ends, in monotonic time, if the server keeps it for less time than the client asked."""
     statements: tuple[str, ...] = ()
     """The rules that the case is about."""
     profile: Profile = field(default_factory=Profile)
     patient: bool = False
-    """Whether each step is given time to take effect."""
+    """True if each step is given time to take effect."""
     limit: asyncio.Timeout | None = None
-    """What ends the case, whatever it waits for."""
+    """The time limit that ends the case."""
 
     def extend(self, seconds: float) -> None:
-        """Give the case more time, for a wait that is longer than it may last otherwise."""
+        """Give the case more time, in seconds, for a long wait."""
         if self.limit is not None and (when := self.limit.when()) is not None:
             self.limit.reschedule(when + seconds)
 
     def passed_over(self) -> list[str]:
-        """Sentences on what came that concerns nobody here: messages of others, and what was sent once more."""
+        """Return notes about messages that the case did not ask for, and about packets that were sent again."""
         again = f"packets that came again on a live connection, before they were acknowledged: {self.repeats}"
         return [*([self._others()] if self.strangers else []), *([again] if self.repeats else [])]
 

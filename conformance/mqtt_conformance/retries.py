@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a broker of 3.1 or 3.1.1 sends once more on a live connection, where nobody acknowledged it yet.
+"""Recognises what a broker of 3.1 or 3.1.1 sends again on a live connection before the client acknowledged it.
 
-Both versions ask for that after a reconnect and forbid it at no other time (3.1.1 section 4.4; 3.1 has it done by a
-timer); 5.0 forbids it. So such a repeat says nothing, and no case of these versions sees it.
+Both versions require this after a reconnect and never forbid it (3.1.1 section 4.4; 3.1 uses a timer). 5.0 forbids it.
+So such a repeat proves nothing, and cases of 3.1 and 3.1.1 do not see it.
 """
 
 from __future__ import annotations
@@ -19,28 +19,31 @@ PINGREQ = b"\xc0\x00"
 
 @dataclass
 class _Sent:
-    """A packet of the broker that waits for an acknowledgement; `ended` are the PINGREQs that went before that."""
+    """A packet of the broker that needs an acknowledgement.
+
+    `ended` is the number of PINGREQs that were sent before the acknowledgement.
+    """
 
     packet: Publish | Pubrel
     ended: int | None = None
 
 
 class Retries:
-    """Tells repeats on one connection from what comes for the first time on it."""
+    """Separates repeats on one connection from packets that come for the first time."""
 
     def __init__(self, version: int) -> None:
         self._version = version
         self.opened()
 
     def opened(self) -> None:
-        """A new connection: nothing was sent on it yet, so that nothing can be sent on it again."""
+        """Start a new connection, on which the broker has sent nothing yet."""
         self._messages: dict[int, _Sent] = {}
         self._releases: dict[int, _Sent] = {}
         self._owed: dict[int, int] = {}
         self._asked = self._answered = 0
 
     def sent(self, packet: Packet | bytes) -> None:
-        """Take note of what the client sends: what it acknowledged may still be on its way once more."""
+        """Note what the client sends. A packet that it has just acknowledged may still arrive again."""
         if isinstance(packet, Pingreq) or packet == PINGREQ:
             self._asked += 1
         elif isinstance(packet, (Puback, Pubrec)):
@@ -55,7 +58,7 @@ class Retries:
             some[number].ended = self._asked
 
     def repeats(self, packet: Packet) -> bool:
-        """Whether a packet of the broker is one that it has sent on this connection, and may send again."""
+        """True if the broker has already sent this packet on this connection and may send it again."""
         if self._version == V5:
             return False
         if isinstance(packet, Pingresp):

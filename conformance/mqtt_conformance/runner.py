@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs cases against a broker: many at once, each with a hard limit, cleaning up behind itself."""
+"""Runs cases against a broker: many at once, each with a time limit, and cleans up after each."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ __all__ = [
 ]
 
 LIMIT = 20.0
-"""Seconds (times the factor) after which a case is ended, whatever it waits for."""
+"""The time limit of a case, in seconds (times the factor)."""
 BLAMES = (Verdict.FAIL, Verdict.NON_STRICT)
 PATIENT = 2
-"""How often what failed has to pass, when each step is given time, to be held against nobody."""
+"""How many times a failed case has to pass, with time for each step, until the failure is dropped."""
 LAZY = 0.5
-"""Seconds (times a factor above 1) within which a broker serves those, if the machine has time to spare. One that takes
-longer is given that much more time where a failed case is tried again, up to `SLOWEST` times as much."""
+"""The time, in seconds (times a factor above 1), in which a broker serves the plain clients on a machine that is not
+busy. A slower broker gets that much more time when a failed case is tried again, up to `SLOWEST` times as much."""
 SLOWEST = 4.0
 PLAIN = 8
-"""Plain clients that have to be served before a failure is held against a broker."""
+"""The number of plain clients that the broker has to serve before a failure counts."""
 
 
 @dataclass
 class Result:
-    """The outcome of one case; `ended` is monotonic time, `lost` says that the broker could not be reached in it.
+    """The outcome of one case. `ended` is monotonic time. `lost` means that the broker could not be reached.
 
-    `breach` is the rule that was broken, where it is none of the case's own. `proven` says that a failure
-    rests on what was seen, and not on what did not come: once is enough. `rule` is what the broker broke where it
-    failed: of a case about several rules the one that the step rests on, and of one about a rule of the client what
-    the server has to do when that is broken.
+    `breach` is the broken rule if it is not one of the case's own. `proven` means that the failure rests on what was
+    seen, not on what did not come; then it need not be repeated. `rule` is the rule that a failed case blames. In a
+    case about several rules it is the one that the step rests on. In a case about a rule for clients it is what the
+    server has to do when a client breaks that rule.
     """
 
     case: Case
@@ -72,10 +72,10 @@ class Result:
 
 
 async def probe(target: Target, versions: Iterable[int] = (5, 4, 3)) -> Capabilities:
-    """Whether the broker is there, which versions it speaks, and what its CONNACK says that it offers.
+    """Find out which versions the broker speaks, and what its CONNACK offers.
 
     Raises:
-        TargetError: nobody is there, or none of the versions is spoken.
+        TargetError: the broker cannot be reached, or accepts none of the versions.
     """
     found: set[int] = set()
     caps = target.capabilities
@@ -108,7 +108,7 @@ async def probe(target: Target, versions: Iterable[int] = (5, 4, 3)) -> Capabili
             caps.server_keep_alive = p.server_keep_alive
             caps.session_expiry = p.session_expiry_interval != 0
     if not found:
-        raise TargetError(f"{target.url}: no CONNECT is accepted there, in none of the versions asked for")
+        raise TargetError(f"{target.url}: the broker accepts no CONNECT in any of the versions asked for")
     caps.versions = frozenset(found)
     return caps
 
@@ -119,9 +119,9 @@ def _run(name: str) -> Run:
 
 
 async def run_case(case: Case, target: Target, profile: Profile | None = None, *, patient: bool = False) -> Result:
-    """Run one case; never raises for what the broker does.
+    """Run one case. Never raises for what the broker does.
 
-    With `patient` each step is given time to take effect, and waits are twice as long.
+    With `patient` each step is given time to take effect, and timeouts are doubled.
     """
     profile = profile or Profile()
     missing = _missing(case, target, profile)
@@ -169,11 +169,11 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
 
 
 async def judge_case(case: Case, target: Target, profile: Profile | None = None) -> Result:
-    """Run one case, and accuse nobody too soon: what fails has to fail again, with patience, unless it is proven.
+    """Run one case. A failure has to occur again, with more time, unless it is proven.
 
-    No standard says how fast a broker has to be, so that what works when it has time is inconclusive; the slower it
-    serves plain clients meanwhile, the more it gets. So is what fails while the broker does not serve every plain
-    client any more, which is another case's doing, or its own.
+    No standard says how fast a broker has to be. So a case that passes with more time is inconclusive. The slower the
+    broker serves plain clients, the more time it gets. A failure is also inconclusive if the broker no longer serves
+    every plain client, because this case or another one has damaged it.
     """
     first = await run_case(case, target, profile)
     if first.verdict not in BLAMES or first.proven:
@@ -185,7 +185,7 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     for _ in range(PATIENT):
         again = await run_case(case, slower, profile, patient=True)
         if again.verdict in BLAMES and not again.proven and await pace(target, case.version) is None:
-            return _untold(again)  # it died meanwhile
+            return _untold(again)  # the broker failed meanwhile
         if again.verdict not in (Verdict.PASS, Verdict.INFORMATIONAL):
             return again
     first.verdict = Verdict.INCONCLUSIVE
@@ -200,9 +200,9 @@ def _untold(result: Result) -> Result:
 
 
 def broken_rule(case: Case) -> str:
-    """What a broker breaks that fails a case: its first rule, unless that is one for clients.
+    """Return the rule that a failed case blames: its first rule, unless that rule binds clients.
 
-    A server that takes what no client may send breaks the rule that says what it has to do then.
+    A server that accepts what no client may send breaks the rule that says how it must react.
     """
     if STATEMENTS[case.statements[0]].binds != "client":
         return case.statements[0]
@@ -211,12 +211,12 @@ def broken_rule(case: Case) -> str:
 
 
 async def serves(target: Target, version: int) -> bool:
-    """Whether the broker serves plain clients of this version, several of them: it may have lost a part of itself."""
+    """True if the broker serves several plain clients of this version. One client could miss a partial failure."""
     return await pace(target, version) is not None
 
 
 async def pace(target: Target, version: int) -> float | None:
-    """How many seconds the slowest of several plain clients waited; None if one of them is not served."""
+    """Return the time, in seconds, that the slowest of some plain clients waited. None if one is not served."""
     begun = time.monotonic()
     if all(await asyncio.gather(*(_served(target, version) for _ in range(PLAIN)))):
         return time.monotonic() - begun
@@ -228,7 +228,7 @@ async def _served(target: Target, version: int) -> bool:
     try:
         await peer.connect()
         await peer.barrier()
-    except Breach:  # it answers, if not as it should
+    except Breach:  # it answers, though incorrectly
         return True
     except (CaseEnd, TargetError):
         return False
@@ -238,7 +238,7 @@ async def _served(target: Target, version: int) -> bool:
 
 
 def last_alive(results: Iterable[Result]) -> list[str]:
-    """The cases that may have ended a broker: those that ran, or had just ended, when it was first out of reach."""
+    """Return the cases that may have stopped a broker: those running, or just ended, when it became unreachable."""
     ran = sorted((r for r in results if r.ended), key=lambda r: r.ended)
     first = next((r for r in ran if r.lost), None)
     if first is None:
@@ -250,7 +250,7 @@ def last_alive(results: Iterable[Result]) -> list[str]:
 
 
 def _missing(case: Case, target: Target, profile: Profile) -> str:
-    """Why a case cannot run against this target; empty when it can."""
+    """Return why a case cannot run against this target. Empty if it can."""
     caps = target.capabilities
     if case.version not in caps.versions:
         return "the broker does not speak this version"
@@ -270,7 +270,7 @@ def _missing(case: Case, target: Target, profile: Profile) -> str:
 
 
 async def _clean_up(run: Run, target: Target, version: int) -> None:
-    """Close every connection and take back what was retained."""
+    """Close every connection and delete the retained messages."""
     for peer in run.peers:
         await peer.drop(record=False)
     if not run.retained:
@@ -296,9 +296,10 @@ async def run_cases(
     jobs: int = 16,
     progress: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Run cases, `jobs` at once; isolated ones alone, then those that need a setting, grouped by it.
+    """Run cases, `jobs` at once. Isolated cases run alone, then those that need a setting, grouped by it.
 
-    Results come in the order of the cases; behind them stands one for each rule that a case about others saw broken.
+    Results come in the order of the cases. After them comes a result for each rule that was broken in a case of another
+    rule.
     """
     profile = profile or Profile()
     gate = asyncio.Semaphore(jobs)
@@ -331,7 +332,7 @@ async def _with_settings(
     profile: Profile,
     one: Callable[[Case], Awaitable[None]],
 ) -> None:
-    """Run cases while the broker has the settings they need; where it cannot have them they say so themselves."""
+    """Run cases while the broker has the settings that they need. If it cannot have them, each case reports that."""
     before = target.capabilities
     possible = "apply" in profile.commands and all(name in profile.settings for name, _ in settings)
     if possible:

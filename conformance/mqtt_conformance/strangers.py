@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Messages that no case asked for: which they are, and how they are acknowledged and passed over.
+"""Recognises messages that no case asked for, acknowledges them, and passes them over.
 
-A server may send them: of subscriptions that it made itself, at any QoS and at any moment
-once it has accepted the connection.
+A server may create subscriptions itself and send their messages at any QoS and at any time after it has accepted the
+connection.
 
 Cites: X311-assigned-subscription
 """
@@ -29,15 +29,15 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["Strangers", "concerns"]
 
 FIRST = {V5: "MQTT5-3.2.0-1", V311: "MQTT311-3.2.0-1", V31: "X31-protocol-violation"}
-"""What a server breaks that sends a message ahead of its CONNACK."""
+"""The rule that a server breaks if it sends a message before its CONNACK."""
 REFUSED = {V5: "MQTT5-3.2.2-7", V311: "MQTT311-3.2.2-5", V31: "X31-connack-refused-close"}
-"""What it breaks if it sends a message to a client that it has refused."""
+"""The rule that it breaks if it sends a message to a client that it has refused."""
 
 
 def concerns(topic: str, prefix: str, filters: Iterable[str]) -> bool:
-    """Whether a message is a case's business: on one of its topics, or fitting a filter that the client asked for.
+    """True if a message concerns the case: it is on one of its topics, or matches a filter of the client.
 
-    A wildcard is taken to match a topic that begins with `$` as well: that it does not is for a case to say.
+    A wildcard also matches a topic that begins with `$` here. The rule against that is for cases to check.
     """
     return prefix in topic or any(_fits(f.split("/"), topic.split("/")) for f in filters)
 
@@ -54,21 +54,21 @@ def _fits(pattern: list[str], topic: list[str]) -> bool:
 
 
 class Strangers:
-    """What one peer's client gets without having asked for it."""
+    """The messages of one peer that the case did not ask for."""
 
     def __init__(self, run: Run, version: int, client_id: str) -> None:
         self._run, self._version, self._client_id = run, version, client_id
         self.opened()
 
     def opened(self) -> None:
-        """A new connection: nothing was said on it yet."""
+        """Start a new connection, on which nothing was sent yet."""
         self._names: dict[int, str] = {}
         self._accepted: bool | None = None
         self._introduced = False
         self._aliases = self._limit = 0
 
     def sent(self, packet: Packet) -> None:
-        """Take note of what the client asks for."""
+        """Note what the client asks for."""
         if isinstance(packet, Connect) and not self._introduced:
             self._introduced = True
             self._client_id = packet.client_id
@@ -81,9 +81,9 @@ class Strangers:
             self._run.filters.setdefault(self._client_id, set()).update(s.topic_filter for s in packet.subscriptions)
 
     def sort(self, packet: Packet, size: int) -> tuple[list[Packet | Violation], Packet | None]:
-        """What of a packet of the broker, of `size` bytes, the case is to see, and how to answer it if it is not.
+        """Return what the case sees of a packet of `size` bytes, and the answer to a packet that it does not see.
 
-        A message that may not come at all is seen as the rule that it breaks.
+        A message that the broker must not send at all is returned as the rule that it breaks.
         """
         if isinstance(packet, Connack):
             self._accepted = packet.reason_code == 0

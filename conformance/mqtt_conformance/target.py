@@ -16,20 +16,20 @@ PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
 
 class TargetError(Exception):
-    """The broker cannot be reached, or its URL is none; says what would be right."""
+    """The broker cannot be reached, or its URL is invalid. The text says what would be right."""
 
 
 class Stream(Protocol):
-    """A byte stream to the broker, whatever carries it."""
+    """A byte stream to the broker over any transport."""
 
     async def read(self) -> bytes:
-        """What has arrived; empty once the broker closed."""
+        """Return the bytes that have arrived. Empty after the broker closed."""
 
     async def write(self, data: bytes) -> None:
-        """Hand bytes to the transport; quietly ignored once the broker closed."""
+        """Send bytes. Ignored after the broker closed."""
 
     async def finish(self) -> None:
-        """Close our sending side, where the transport can."""
+        """Close the sending side, if the transport can."""
 
     async def close(self) -> None:
         """Close at once, without waiting for the broker."""
@@ -40,9 +40,9 @@ class Stream(Protocol):
 
 @dataclass
 class Capabilities:
-    """What the broker offers, read from CONNACKs and probes, overridden by a profile.
+    """What the broker offers. Read from CONNACKs and probes; a profile can override it.
 
-    Values of 5.0 hold for the other versions too: a broker has one configuration.
+    Values of 5.0 also apply to the other versions, because a broker has one configuration.
     """
 
     versions: frozenset[int] = frozenset({3, 4, 5})
@@ -60,7 +60,7 @@ class Capabilities:
     assigned_id: bool = True
 
     def offers(self, need: str) -> bool:
-        """Whether the broker offers a need that is a capability."""
+        """True if the broker offers a need that is a capability."""
         return {
             "retain": self.retain,
             "qos1": self.maximum_qos >= 1,
@@ -76,10 +76,10 @@ class Capabilities:
 
 @dataclass
 class Target:
-    """Where the broker is and who we are there; one URL grammar: `mqtt:// mqtts:// ws:// wss:// unix:`.
+    """The address of the broker and the credentials. All URLs use one grammar: `mqtt:// mqtts:// ws:// wss:// unix:`.
 
-    `factor` stretches every wait, for slow brokers and machines. `refusals` is what was found out, by version, of how
-    the broker refuses clients whose credentials are missing or wrong.
+    `factor` multiplies every timeout, for slow brokers and machines. `refusals` holds, by version, how the broker
+    refuses clients with missing or wrong credentials.
     """
 
     url: str
@@ -99,13 +99,13 @@ class Target:
         parts = urlsplit(self.url)
         if parts.scheme not in (*PORTS, "unix"):
             raise TargetError(
-                f"{self.url}: the scheme is one of mqtt, mqtts, ws, wss, unix; example: mqtt://localhost:1883"
+                f"{self.url}: the scheme must be one of mqtt, mqtts, ws, wss, unix; example: mqtt://localhost:1883"
             )
         self.scheme = parts.scheme
         try:
             port = parts.port
         except ValueError:
-            raise TargetError(f"{self.url}: the port is a number from 1 to 65535") from None
+            raise TargetError(f"{self.url}: the port must be a number from 1 to 65535") from None
         self.host = parts.hostname or "127.0.0.1"
         self.port = port or PORTS.get(self.scheme, 0)
         self.path = parts.path or "/mqtt"
@@ -118,14 +118,14 @@ class Target:
 
     @property
     def transport(self) -> str:
-        """tcp, tls or ws: what a case's needs name."""
+        """The transport as the needs of a case name it: tcp, tls or ws."""
         return {"mqtt": "tcp", "unix": "tcp", "mqtts": "tls"}.get(self.scheme, "ws")
 
     async def open(self, within: float = 5.0) -> Stream:
-        """A new connection to the broker.
+        """Open a connection to the broker.
 
         Raises:
-            TargetError: nobody answers there, or TLS or WebSocket is refused.
+            TargetError: the broker does not answer, or refuses TLS or WebSocket.
         """
         try:
             async with asyncio.timeout(within * self.factor):
@@ -143,10 +143,10 @@ class Target:
             raise TargetError(f"{self.url}: cannot be reached: {_plainly(error)}") from error
 
     async def ready(self, within: float = 10.0) -> None:
-        """Wait until the broker accepts connections, after it was started.
+        """Wait until a broker that was started accepts connections.
 
         Raises:
-            TargetError: it does not in time (`within` seconds, times the factor).
+            TargetError: it does not within `within` seconds (times the factor).
         """
         deadline = time.monotonic() + within * self.factor
         while True:
@@ -160,7 +160,7 @@ class Target:
                 await asyncio.sleep(0.05)
 
     def tls(self) -> ssl.SSLContext:
-        """The client's side of TLS."""
+        """Return the TLS context of the client."""
         context = ssl.create_default_context(cafile=self.cafile)
         if self.insecure:
             context.check_hostname = False
@@ -204,7 +204,7 @@ class _Socket:
 
 
 def _plainly(error: Exception) -> str:
-    """Why nobody was reached, without the numbers of the system."""
+    """Return why the connection failed, without the error numbers of the system."""
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens there"
     return getattr(error, "strerror", None) or str(error) or "no answer in time"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the suite from pytest, one test for each case: for those who write a broker.
+"""Runs the suite from pytest, one test for each case, for authors of a broker.
 
     from mqtt_conformance.testing import cases, check
 
@@ -7,7 +7,7 @@
     def test_mqtt(mqtt_case, broker_url):
         check(mqtt_case, broker_url)
 
-`broker_url` is a fixture of yours that starts the broker and gives its URL.
+`broker_url` is a fixture that you write. It starts the broker and returns its URL.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def cases(
     skip: Sequence[str] = (),
     expect: str | Path | None = None,
 ) -> pytest.MarkDecorator:
-    """Parametrize a test with `mqtt_case`; the arguments mean what they mean on the command line.
+    """Parametrize a test with `mqtt_case`. The arguments mean the same as on the command line.
 
-    Known failures of `expect` are marked as such, and a test of one that passes fails.
+    Known failures of `expect` are marked as expected. If one of them passes, its test fails.
 
     Raises:
-        ValueError: a version, case, statement or section that does not exist.
-        BaselineError: the file of known failures says something that cannot be.
+        ValueError: a version, case, statement or section does not exist.
+        BaselineError: the file of known failures is invalid.
     """
     levels = {name: level for level, name in VERSION_NAMES.items()}
     unknown = [name for name in protocol.split(",") if name not in levels]
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: not a version; {', '.join(levels)} are")
+        raise ValueError(f"{', '.join(unknown)}: no such version; the versions are {', '.join(levels)}")
     every = list(load_cases().values())
     chosen = select(every, [levels[name] for name in protocol.split(",")], select_only, section, skip)
     known = read_baseline(Path(expect)).reasons if expect else {}
@@ -67,13 +67,13 @@ def cases(
 
 
 def judge(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
-    """Run one case, or a setting and one case; a broker is probed the first time that its URL is seen.
+    """Run one case, with its setting if it has one. A broker is probed when its URL is used for the first time.
 
-    A case that saw a rule broken which it is not about is inconclusive; `breach` of its result is that rule.
+    If the case saw another rule broken, it is inconclusive, and `breach` of its result is that rule.
 
     Raises:
-        TargetError: nobody is there.
-        ProfileError: the profile says something that cannot be, or one of its commands failed.
+        TargetError: the broker cannot be reached.
+        ProfileError: the profile is invalid, or one of its commands failed.
     """
     if profile is None or isinstance(profile, (str, Path)):
         profile = read_profile(Path(profile)) if profile else Profile()
@@ -92,9 +92,9 @@ async def _judge(case: Case, target: Target, profile: Profile, *, fresh: bool) -
 
 
 def check(case: Case, target: str | Target, profile: Profile | str | Path | None = None) -> Result:
-    """Run one case and end the test as its verdict says: fail with rule and packets, or skip what was not decided.
+    """Run one case and end the test by its verdict: fail with rule and packets, or skip if nothing was decided.
 
-    Where the case saw another rule broken the test fails as well, and names that rule.
+    If the case saw another rule broken, the test fails as well and names that rule.
     """
     __tracebackhide__ = True
     result = judge(case, target, profile)

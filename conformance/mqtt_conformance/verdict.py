@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a case can come to, and how it says so."""
+"""The verdicts of a case, and the exceptions that end a case with one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Advised", "Breach", "CaseEnd", "Failed", "Inconclusive", "Unsupporte
 class Verdict(StrEnum):
     """The outcome of one case against one broker.
 
-    `NON_STRICT`: a SHOULD was not followed. `INFORMATIONAL`: passed, and which optional behaviour was seen is noted.
-    `INCONCLUSIVE`: the standard lets the broker end the case before it decides. `UNSUPPORTED`: the broker does not
-    offer what the case needs, or the runner may not configure it.
+    `NON_STRICT`: a SHOULD was not followed. `INFORMATIONAL`: passed, with a note of the optional behaviour that was
+    seen. `INCONCLUSIVE`: the standard lets the broker end the case before it decides. `UNSUPPORTED`: the broker does
+    not offer what the case needs, or the runner may not configure it.
     """
 
     PASS = "pass"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 class CaseEnd(Exception):
-    """Ends a case with a verdict of its own; `message` says why, `expected` and `seen` show it."""
+    """Ends a case with a verdict. `message` says why; `expected` and `seen` show it."""
 
     verdict = Verdict.FAIL
 
@@ -37,23 +37,23 @@ class CaseEnd(Exception):
 class Failed(CaseEnd):
     """The broker broke the rule.
 
-    `proven` says what the failure rests on. True: on packets that were seen and that no broker sends because it is
-    slow, so that seeing them once is enough. False: on something that did not come in time, or on a state that may
-    not have been reached yet, so that it has to fail again when the broker is given time. In doubt it is False.
+    `proven` says what the failure rests on. True: on packets that were seen, and that slowness cannot explain. Seeing
+    them once is enough. False: on something that did not come in time, or on a state that may not have been reached
+    yet. The case has to fail again when the broker is given time. In doubt it is False.
 
     | what was seen | proven | why |
     |---|---|---|
     | a packet that cannot be decoded, or that may not be sent there | yes | bytes on the wire do not depend on time |
     | a value within a packet: identifier, flag, property, size, alias | yes | the packet shows it by itself |
-    | bytes that nobody sent; the same messages in another order | yes | late messages keep their bytes and places |
+    | bytes that no client sent; the same messages in another order | yes | late messages keep bytes and order |
     | more in flight than allowed, an identifier that is in use | yes | what was acknowledged is known on this side |
     | a code or CONNACK that accepts what is malformed | yes | it answers the one packet that was sent before it |
     | nothing, or too little; no close; no answer | no | no standard says how fast a broker has to be |
     | a message too many, or another one than was waited for | no | a step elsewhere may not have taken effect |
-    | Session Present, RETAIN, what a changed subscription gives | no | they tell of a state, reached or not |
-    | a refusal, or a close, of what is legal | no | a broker may be busy, and say so by any code |
+    | Session Present, RETAIN, what a changed subscription gives | no | they depend on a state, reached or not |
+    | a refusal, or a close, of what is legal | no | a broker may be busy, and report that by any code |
 
-    `rule` is the one that was broken, where a case is about several and the step tells which; it may be empty.
+    `rule` is the broken rule if a case is about several and the step tells which. It may be empty.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Failed(CaseEnd):
 
 
 class Breach(Failed):
-    """The broker broke another rule than those of the case, which then cannot decide; `statement` is that rule."""
+    """The broker broke a rule that is not one of the case's, so the case cannot decide. `statement` is that rule."""
 
     def __init__(
         self, statement: str, message: str, *, expected: str = "", seen: str = "", proven: bool = False
@@ -80,7 +80,7 @@ class Advised(CaseEnd):
 
 
 class Inconclusive(CaseEnd):
-    """The broker did something legal that keeps the case from deciding."""
+    """The broker did something legal that prevents a decision."""
 
     verdict = Verdict.INCONCLUSIVE
 

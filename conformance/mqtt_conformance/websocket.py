@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MQTT over WebSocket, from the client's side; imported only for ws and wss targets."""
+"""MQTT over WebSocket on the client's side. Imported only for ws and wss targets."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["WebSocketStream", "open_websocket"]
 
 
 class WebSocketStream:
-    """A byte stream in binary frames; `connection` is for cases that play with frames, `texts` counts text frames."""
+    """A byte stream in binary frames. `connection` is for cases that test frames, `texts` counts text frames."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.texts = 0
 
     async def read(self) -> bytes:
-        """What the next binary frame holds; empty once the broker closed."""
+        """Return the content of the next binary frame. Empty after the broker closed."""
         try:
             while True:
                 data = await self.connection.recv()
@@ -38,21 +38,21 @@ class WebSocketStream:
             return b""
 
     async def write(self, data: bytes) -> None:
-        """Send one binary frame; quietly ignored once the broker closed."""
+        """Send one binary frame. Ignored after the broker closed."""
         try:
             await self.connection.send(data)
         except ConnectionClosed:
             pass
 
     async def finish(self) -> None:
-        """WebSocket has no half-close."""
+        """Do nothing: WebSocket has no half-close."""
 
     async def close(self) -> None:
-        """Close with the WebSocket's own handshake."""
+        """Close with the WebSocket closing handshake."""
         await self.connection.close()
 
     def abort(self) -> None:
-        """Reset the connection below the WebSocket."""
+        """Reset the TCP connection below the WebSocket."""
         self.connection.transport.abort()
 
 
@@ -71,5 +71,5 @@ async def open_websocket(target: Target, context: ssl.SSLContext | None) -> Stre
             url, subprotocols=[Subprotocol("mqtt")], ssl=context, max_size=None, compression=None, proxy=None
         )
     except InvalidHandshake as error:
-        raise TargetError(f"{target.url}: refuses the WebSocket: {error}") from error
+        raise TargetError(f"{target.url}: the broker refuses the WebSocket: {error}") from error
     return WebSocketStream(connection)

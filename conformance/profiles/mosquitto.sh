@@ -27,7 +27,7 @@ start() {
     echo $! > "$directory/pid"
 }
 
-end() { # with this signal, and wait until it has ended
+end() { # send this signal, and wait until the broker has ended
     pid=$(cat "$directory/pid")
     kill "-$1" "$pid"
     while kill -0 "$pid" 2> /dev/null; do sleep 0.05; done

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A test in JavaScript over HTTP: a PUBACK is lost with the link, and MQTT.js has to send its message again.
+// A test in JavaScript over HTTP: a PUBACK is lost together with the link, and MQTT.js has to send its message again.
 //   mqtt-ref oracle control --token secret &
 //   npm install mqtt && TOKEN=secret node --test examples/oracle/lost_puback.mjs
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 
 const { ORACLE = "http://127.0.0.1:8090", TOKEN = "", MODULES = import.meta.url } = process.env;
 const mqtt = createRequire(MODULES)("mqtt");
-// What this client is known to do wrong does not fail its tests: MQTT.js 5 sends it again without DUP.
+// A known fault of this client does not fail its tests: MQTT.js 5 sends the message again without DUP.
 const KNOWN = ["MQTT311-3.3.1-1"];
 let broker;
 

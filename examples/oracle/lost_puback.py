@@ -25,5 +25,5 @@ with Oracle(rules=[lose_it]) as oracle:
     client.disconnect()
     client.loop_stop()
 
-# The block ends with an AssertionError if the client broke a rule that it must keep.
+# The block raises AssertionError if the client broke a rule that is a MUST.
 print("sent again with DUP 1, and acknowledged")

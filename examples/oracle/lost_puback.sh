@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The same with curl: start a broker that loses a PUBACK with the link, let a client connect, read the verdict.
+# With curl: start a broker that loses a PUBACK together with the link, let a client connect, read the verdict.
 #   mqtt-ref oracle control --token secret &
 #   ORACLE=http://127.0.0.1:8090 TOKEN=secret CLIENT='your_client --port' sh examples/oracle/lost_puback.sh
-# CLIENT is a command that gets the port of the broker behind it, and connects as `sensor`; by default it is a ping.
+# CLIENT is a command that gets the broker's port as its last argument, and connects as `sensor`. Default: a ping.
 set -eu
 ORACLE=${ORACLE:-http://127.0.0.1:8090}
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// A test in Go over HTTP, with nothing but the standard library: the client is a few bytes on a socket, in whose place
-// stands the client that you test.
+// A test in Go over HTTP that needs only the standard library. Here the client is a few bytes on a socket: replace them
+// by the client that you test.
 //
 //	mqtt-ref oracle control --token secret &
 //	TOKEN=secret go test ./examples/oracle/lost_puback_test.go
@@ -63,7 +63,7 @@ func TestLostPuback(t *testing.T) {
 	path := "/v1/brokers/" + b.ID
 	defer call(t, "DELETE", path, "", nil)
 
-	connect := []byte("\x10\x12\x00\x04MQTT\x04\x00\x00\x3c\x00\x06sensor") // 3.1.1, the session is kept
+	connect := []byte("\x10\x12\x00\x04MQTT\x04\x00\x00\x3c\x00\x06sensor") // 3.1.1, Clean Session 0
 	publish := []byte("\x32\x09\x00\x03a/b\x00\x01hi")                      // QoS 1, Packet Identifier 1
 	talk := func(packets ...[]byte) []byte {
 		link, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.Port))

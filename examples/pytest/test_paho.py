@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A test suite for an MQTT client, here paho-mqtt: each test fails by itself if the client breaks a rule."""
+"""Tests of an MQTT client, here paho-mqtt. Each test fails by itself if the client breaks a rule."""
 
 from collections.abc import Iterator
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""One adapter per client library; each gives the protocol of `interop.peer.Client`."""
+"""One adapter per client library. Each implements `interop.peer.Client`."""

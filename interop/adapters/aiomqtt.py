@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""aiomqtt: asyncio on top of paho-mqtt's packets; its own queues, calls and ways of closing."""
+"""Adapter for aiomqtt: asyncio on top of paho-mqtt's packets, with its own queues, calls and ways to close."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ class AiomqttClient:
         self._leaving = False
 
     def connect(self, options: Options) -> bool | None:
-        """Connect; aiomqtt does not show Session Present."""
+        """Connect. aiomqtt does not show Session Present."""
         self.close()
         loop.run(self._connect(options), "CONNACK")
         return None
@@ -63,14 +63,14 @@ class AiomqttClient:
         loop.run(self._leave(client), "the end of the link")
 
     def drop(self) -> None:
-        """Shut the socket down under aiomqtt, which then notices that its link is lost."""
+        """Shut down the socket under aiomqtt, which then notices the lost link."""
         client, self._client = self._link(), None
         self._leaving = True
         cut(client._client.socket())
         loop.run(self._leave(client), "the end of the link")
 
     def close(self) -> None:
-        """Leave if still connected."""
+        """Disconnect if still connected."""
         if self._client is not None:
             self.disconnect()
 
@@ -142,9 +142,9 @@ class AiomqttClient:
         try:
             await client.__aexit__(None, None, None)
         except aiomqtt.MqttError:
-            pass  # it had lost the link, which drop() is for
+            pass  # the link was already lost, as after drop()
         if client._disconnected.done() and not client._disconnected.cancelled():
-            client._disconnected.exception()  # seen, or asyncio complains that nobody looked
+            client._disconnected.exception()  # read it, or asyncio warns about an unread exception
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump], timeout=DEADLINE)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""gmqtt: asyncio, speaks 5.0 and 3.1.1.
+"""Adapter for gmqtt: asyncio, speaks 5.0 and 3.1.1.
 
-It counts characters where the wire counts bytes, so client ids and filters to unsubscribe from must be ASCII.
+It counts characters where MQTT counts bytes. So Client Identifiers, and filters to unsubscribe from, must be ASCII.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from interop.peer import (
     Properties,
 )
 
-# gmqtt logs the loss of the link, which a scenario brings about on purpose, with a traceback.
+# gmqtt logs a traceback when the link is lost, which a scenario does on purpose.
 _quiet = logging.getLogger("interop.gmqtt")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 logging.getLogger("gmqtt.mqtt.protocol").setLevel(logging.ERROR)
 
-# gmqtt reconnects while `failed connections <= reconnect_retries`, so that 0 means once and -1 for ever.
+# gmqtt reconnects while `failed connections <= reconnect_retries`: 0 means once, -1 forever.
 _NEVER = -2
 
 
 def to_gmqtt(properties: Properties) -> dict[str, Any]:
-    """Our properties under gmqtt's names."""
+    """Return the properties under gmqtt's names."""
     named: dict[str, Any] = {
         "payload_format_id": properties.payload_format_indicator,
         "message_expiry_interval": properties.message_expiry_interval,
@@ -47,7 +47,7 @@ def to_gmqtt(properties: Properties) -> dict[str, Any]:
 
 
 def from_gmqtt(properties: dict[str, Any]) -> Properties:
-    """Properties of gmqtt (name to list of values) as ours."""
+    """Convert gmqtt's properties (name to list of values)."""
 
     def one(name: str) -> Any:
         values = properties.get(name)
@@ -90,7 +90,7 @@ class GmqttClient:
         loop.run(self._unsubscribe(topic_filter), "UNSUBACK")
 
     def publish(self, message: Message) -> None:
-        """Publish and wait until gmqtt has nothing left to be acknowledged."""
+        """Publish, and wait until gmqtt waits for no acknowledgement."""
         loop.run(self._publish(message), f"the end of the QoS {message.qos} exchange")
 
     def disconnect(self) -> None:
@@ -106,7 +106,7 @@ class GmqttClient:
         loop.run(self._drop(client), "the end of the link")
 
     def close(self) -> None:
-        """Drop the link if there still is one."""
+        """Drop the link if it is still there."""
         if self._client is not None:
             self.drop()
 

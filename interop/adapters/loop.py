@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One event loop in one thread for all asyncio clients of a test process; scenarios call it as plain functions."""
+"""One event loop in one thread for all asyncio clients of a test process. Scenarios use it with plain functions."""
 
 import asyncio
 import concurrent.futures
@@ -17,7 +17,7 @@ _thread: threading.Thread | None = None
 
 
 def run(work: Coroutine[Any, Any, T], what: str, seconds: float = DEADLINE) -> T:
-    """Run a coroutine on the shared loop and return its result; fail when it takes longer than `seconds`."""
+    """Run a coroutine on the shared loop and return its result. Raises if it takes longer than `seconds`."""
     future = asyncio.run_coroutine_threadsafe(work, _running())
     try:
         return future.result(seconds)

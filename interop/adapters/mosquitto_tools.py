@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""mosquitto_sub and mosquitto_pub: one process per link of a subscriber, one per message published."""
+"""Adapter for mosquitto_sub and mosquitto_pub: one process per link of a subscriber, one per published message."""
 
 import shutil
 import subprocess
@@ -20,28 +20,28 @@ from interop.peer import (
 )
 from interop.process import Process, ProcessFailure
 
-#: Fields of a received message, one line each; the payload is in hex, so that it may hold anything.
+#: Fields of a received message, one line each. The payload is in hex, because it may hold any bytes.
 _MARK = "=interop="
 _FORMAT = "|".join([_MARK, "%t", "%q", "%r", "%C", "%R", "%D", "%F", "%E", "%S", "%P", "%x"])
 
-#: mosquitto_sub wants at least one filter, also when it only takes up its session.
+#: mosquitto_sub needs at least one filter, even if it only resumes its session.
 _NOTHING = "interop/no/such/topic"
 
 _VERSION_FLAGS = {tag: tag.removeprefix("v") for tag in TAGS.values()}
 
 
 def program(name: str) -> str | None:
-    """Where a tool of mosquitto is, None when it is not installed."""
+    """Return the path of a mosquitto tool, or None if it is not installed."""
     return shutil.which(name) or next((str(p) for p in [Path("/usr/sbin") / name] if p.exists()), None)
 
 
 def version_flag(version: int) -> list[str]:
-    """`-V 31`, `-V 311` or `-V 5`."""
+    """Return `-V 31`, `-V 311` or `-V 5`."""
     return ["-V", _VERSION_FLAGS[TAGS[version]]]
 
 
 def property_flags(packet: str, properties: Properties) -> list[str]:
-    """Our properties as `-D` options."""
+    """Return the properties as `-D` options."""
     named: list[tuple[str, object]] = [
         ("payload-format-indicator", properties.payload_format_indicator),
         ("message-expiry-interval", properties.message_expiry_interval),
@@ -62,7 +62,7 @@ def property_flags(packet: str, properties: Properties) -> list[str]:
 
 
 def parse(line: str) -> Message:
-    """A line of `_FORMAT` as a message."""
+    """Parse a line of `_FORMAT` into a message."""
     _, topic, qos, retain, content, response, data, indicator, expiry, identifiers, user, payload = line.split("|")
     properties = Properties(
         payload_format_indicator=int(indicator) if indicator else None,
@@ -77,7 +77,7 @@ def parse(line: str) -> Message:
 
 
 class MosquittoTools:
-    """`interop.peer.Client` on the command-line tools of Debian's mosquitto-clients."""
+    """Implements `interop.peer.Client` with the command-line tools of Debian's mosquitto-clients."""
 
     def __init__(self) -> None:
         self.inbox = Inbox()
@@ -87,7 +87,7 @@ class MosquittoTools:
         self._connects = 0
 
     def connect(self, options: Options) -> bool | None:
-        """Remember the options; a session that is resumed starts at once, others with `subscribe`."""
+        """Store the options. A session that is resumed starts at once, others with `subscribe`."""
         self.close()
         self._options = options
         if options.session == "resume":
@@ -99,11 +99,11 @@ class MosquittoTools:
         return self._start(filters, qos, identifier)
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Not while mosquitto_sub runs: it only has `-U`, at its start."""
+        """Not possible while mosquitto_sub runs: it unsubscribes (`-U`) only at its start."""
         raise Unsupported("mosquitto_sub unsubscribes only when it starts")
 
     def publish(self, message: Message) -> None:
-        """Run mosquitto_pub; the payload goes through its stdin."""
+        """Run mosquitto_pub. The payload goes through its stdin."""
         options = self._connected()
         self._sent += 1
         command = ["mosquitto_pub", *self._address(options), "-i", f"{options.client_id}p{self._sent}"]
@@ -121,13 +121,13 @@ class MosquittoTools:
             raise ClientFailure(f"mosquitto_pub ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
 
     def disconnect(self) -> None:
-        """SIGTERM: mosquitto_sub sends DISCONNECT (in 5.0 the one with Will Message)."""
+        """Send SIGTERM: mosquitto_sub sends DISCONNECT (in 5.0 the one with Will Message)."""
         if self._subscriber is not None:
             self._subscriber.terminate()
             self._subscriber = None
 
     def drop(self) -> None:
-        """SIGKILL: the kernel closes the link."""
+        """Send SIGKILL: the kernel closes the link."""
         if self._subscriber is not None:
             self._subscriber.kill()
             self._subscriber = None
@@ -180,7 +180,7 @@ class MosquittoTools:
         if line.startswith(_MARK):
             self.inbox.put(parse(line))
         elif line.endswith(" sending CONNECT"):
-            # mosquitto_sub comes back by itself, which would hide that the broker had closed the link.
+            # mosquitto_sub reconnects by itself, which would hide that the broker had closed the link.
             self._connects += 1
             if self._connects > 1:
                 self.inbox.link_lost("mosquitto_sub connected again")

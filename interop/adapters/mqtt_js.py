@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MQTT.js: a Node process that does what it is told (`tests/js/peer.mjs`); speaks 5.0, 3.1.1 and 3.1."""
+"""Adapter for MQTT.js: a Node process that executes commands (`tests/js/peer.mjs`). Speaks 5.0, 3.1.1 and 3.1."""
 
 import base64
 import itertools
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "tests" / "js"
 
 
 def missing() -> str | None:
-    """What is not installed."""
+    """Return what is not installed."""
     if program("node") is None:
         return "node is not installed"
     if not (FOLDER / "node_modules" / "mqtt").is_dir():
@@ -25,7 +25,7 @@ def missing() -> str | None:
 
 
 def to_json(properties: Properties) -> dict[str, Any]:
-    """Our properties, without those that are not set."""
+    """Return the properties, without those that are not set."""
     data = properties.correlation_data
     named = {
         "payload_format_indicator": properties.payload_format_indicator,
@@ -39,7 +39,7 @@ def to_json(properties: Properties) -> dict[str, Any]:
 
 
 def from_json(record: dict[str, Any]) -> Message:
-    """A message that came."""
+    """Convert a received message."""
     properties = dict(record["properties"])
     data = properties["correlation_data"]
     properties["correlation_data"] = None if data is None else base64.b64decode(data)
@@ -102,7 +102,7 @@ class MqttJs:
         self._do("unsubscribe", filter=topic_filter)
 
     def publish(self, message: Message) -> None:
-        """Publish and wait for PUBACK or PUBCOMP; a negative one is a failure."""
+        """Publish and wait for PUBACK or PUBCOMP. A negative one is a failure."""
         self._do(
             "publish",
             topic=message.topic,
@@ -123,7 +123,7 @@ class MqttJs:
         self._do("drop")
 
     def close(self) -> None:
-        """Drop the link if there still is one, and end the process."""
+        """Drop the link if it is still there, and end the process."""
         self._drop_quietly()
         process, self._process = self._process, None
         if process is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Eclipse paho-mqtt 2.x: one network thread per client, callbacks of version 2."""
+"""Adapter for Eclipse paho-mqtt 2.x: one network thread per client, callbacks of version 2."""
 
 import socket
 import struct
@@ -27,12 +27,12 @@ from interop.peer import (
 
 
 def new_properties(packet: int) -> PahoProperties:
-    """An empty property set of paho's, which has no types."""
+    """Return an empty property set of paho, which has no type annotations."""
     return PahoProperties(packet)  # type: ignore[no-untyped-call]
 
 
 def to_paho(properties: Properties, packet: int) -> PahoProperties | None:
-    """Our properties as paho's, None when there are none."""
+    """Return the properties as paho's, or None if there are none."""
     if properties == NO_PROPERTIES:
         return None
     result = new_properties(packet)
@@ -52,7 +52,7 @@ def to_paho(properties: Properties, packet: int) -> PahoProperties | None:
 
 
 def from_paho(properties: PahoProperties | None) -> Properties:
-    """Paho's properties of a PUBLISH as ours."""
+    """Convert paho's properties of a PUBLISH."""
     if properties is None:
         return NO_PROPERTIES
     return Properties(
@@ -67,7 +67,7 @@ def from_paho(properties: PahoProperties | None) -> Properties:
 
 
 def from_paho_message(message: mqtt.MQTTMessage) -> Message:
-    """A message that paho received."""
+    """Convert a message that paho received."""
     return Message(
         message.topic,
         bytes(message.payload),
@@ -79,7 +79,7 @@ def from_paho_message(message: mqtt.MQTTMessage) -> Message:
 
 
 def session_arguments(options: Options) -> "tuple[bool | None, mqtt.CleanStartOption, PahoProperties | None]":
-    """(clean_session for 3.x, clean_start for 5.0, CONNECT properties for 5.0)."""
+    """Return (clean_session for 3.x, clean_start for 5.0, CONNECT properties for 5.0)."""
     if options.version != V5:
         return options.session == "clean", mqtt.MQTT_CLEAN_START_FIRST_ONLY, None
     properties = None
@@ -90,15 +90,15 @@ def session_arguments(options: Options) -> "tuple[bool | None, mqtt.CleanStartOp
 
 
 def cut(link: "mqtt.SocketLike | None") -> None:
-    """End a link at once and for both directions, so that nothing more can be sent on it, least a DISCONNECT."""
-    end: object = getattr(link, "_socket", link)  # over WebSocket paho has a wrapper of its own around the socket
+    """End a link at once in both directions, so that nothing more can be sent on it, not even a DISCONNECT."""
+    end: object = getattr(link, "_socket", link)  # over WebSocket paho wraps the socket
     if isinstance(end, socket.socket):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.shutdown(socket.SHUT_RDWR)
 
 
 class _Answer:
-    """What a callback brings to the thread that waits for it."""
+    """Passes the result of a callback to the thread that waits for it."""
 
     def __init__(self) -> None:
         self.came = threading.Event()
@@ -183,7 +183,7 @@ class PahoClient:
         self._answer("unsuback", mid).wait("UNSUBACK")
 
     def publish(self, message: Message) -> None:
-        """Publish and wait for PUBACK or PUBCOMP; a negative one is a failure."""
+        """Publish and wait for PUBACK or PUBCOMP. A negative one is a failure."""
         properties = to_paho(message.properties, PacketTypes.PUBLISH) if self._version == V5 else None
         info = self._link().publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc not in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN):
@@ -193,7 +193,7 @@ class PahoClient:
             raise ClientFailure(f"PUBLISH was refused: {reason}")
 
     def disconnect(self) -> None:
-        """Send DISCONNECT; paho's thread ends when the link is closed."""
+        """Send DISCONNECT. paho's thread ends when the link is closed."""
         client = self._link()
         self._leaving = True
         client.disconnect()
@@ -201,7 +201,7 @@ class PahoClient:
         self._client = None
 
     def drop(self) -> None:
-        """Shut the socket down under paho."""
+        """Shut down the socket under paho."""
         client = self._link()
         self._leaving = True
         cut(client.socket())
@@ -209,7 +209,7 @@ class PahoClient:
         self._client = None
 
     def close(self) -> None:
-        """Drop the link if there still is one."""
+        """Drop the link if it is still there."""
         if self._client is not None:
             try:
                 self.disconnect()
@@ -226,6 +226,6 @@ class PahoClient:
             self.inbox.link_lost(why)
 
     def _answer(self, kind: str, mid: int) -> _Answer:
-        # The answer may come before the call that asks for it has returned the identifier.
+        # The answer may come before the call that requests it has returned the identifier.
         with self._lock:
             return self._answers.setdefault((kind, mid), _Answer())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the oracle finds in clients that others wrote: a file per client, a trace per finding, and the page."""
+"""The oracle's findings in third-party clients: a file per client, a trace per finding, and the page."""
 
 import tomllib
 from pathlib import Path
@@ -14,21 +14,21 @@ INTRODUCTION = """\
 
 Written by `python -m interop.findings` from the `.toml` files here; do not edit.
 
-In ordinary use paho-mqtt, gmqtt, aiomqtt and MQTT.js break no rule that the oracle knows: `interop/test_oracle.py`
-plays the scenarios of the matrix with each of them, with paho-mqtt, aiomqtt and MQTT.js over WebSocket too. What is
-listed here they do when the broker limits them or the link breaks (`docs/misbehaviour.md`). Each finding has the trace
-in which it is seen, as the broker's side recorded it; `mqtt-ref oracle check TRACE` judges it again, as a test does.
+In ordinary use paho-mqtt, gmqtt, aiomqtt and MQTT.js break no rule that the oracle knows: `interop/test_oracle.py` runs
+the scenarios of the matrix with each of them, and with paho-mqtt, aiomqtt and MQTT.js over WebSocket too. The findings
+here occur when the broker limits the client or the link breaks (`docs/misbehaviour.md`). Each finding has its trace, as
+the broker's side recorded it. `mqtt-ref oracle check TRACE` judges the trace again, as a test does.
 """
 
 
 def clients() -> dict[str, dict[str, Any]]:
-    """By client: `version`, and the rows `finding`."""
+    """Return by client: `version`, and the rows `finding`."""
     read = (tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml")))
     return {data["client"]: data for data in read}
 
 
 def page() -> str:
-    """All findings as Markdown."""
+    """Return all findings as Markdown."""
     lines = [INTRODUCTION]
     for name, data in clients().items():
         lines += [f"## {name} {data['version']}", ""]

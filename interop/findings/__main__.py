@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m interop.findings [--trace]`: writes the page; with `--trace`, records the traces anew before."""
+"""`python -m interop.findings [--trace]`: writes the page. With `--trace` it first records the traces again."""
 
 import argparse
 import json
@@ -12,10 +12,10 @@ from interop.misbehaviour.player import SUBJECTS, play
 
 
 def main() -> int:
-    """Play the first case of each finding where traces are wanted, and write the page."""
+    """Write the page. With `--trace`, first run the first case of each finding."""
     parser = argparse.ArgumentParser(prog="python -m interop.findings")
     parser.add_argument(
-        "--trace", action="store_true", help="let the clients that are there do it again, and keep the traces"
+        "--trace", action="store_true", help="run the cases again with the installed clients, and keep the traces"
     )
     args = parser.parse_args()
     missed = 0
@@ -24,7 +24,7 @@ def main() -> int:
         found = clients()
         for subject in SUBJECTS:
             if subject.name not in found or (why := subject.missing()):
-                print(f"{subject.name}: {why if subject.name in found else 'nothing is listed'}", file=sys.stderr)
+                print(f"{subject.name}: {why if subject.name in found else 'no finding is listed'}", file=sys.stderr)
                 continue
             for row in found[subject.name]["finding"]:
                 records: list[dict[str, Any]] = []

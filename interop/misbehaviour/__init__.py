@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Misbehaviours of a server, played against real clients in ordinary use, and what each of them does."""
+"""Misbehaviours of a server, run against real clients in ordinary use, and what each client does."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m interop.misbehaviour [--record] [CASE ...]`: play the misbehaviours against the clients that are there."""
+"""`python -m interop.misbehaviour [--record] [CASE ...]`: runs the misbehaviours against the installed clients."""
 
 import argparse
 import json
@@ -17,16 +17,16 @@ PAGE = ROOT / "docs" / "misbehaviour.md"
 
 
 def main() -> int:
-    """Play, print, and record when asked to."""
+    """Run the cases, print the results, and record them with `--record`."""
     parser = argparse.ArgumentParser(prog="python -m interop.misbehaviour")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in CASES))
-    parser.add_argument("--record", action="store_true", help="write the results, and the page in docs/")
+    parser.add_argument("--record", action="store_true", help="write the results and the page in docs/")
     args = parser.parse_args()
     absent = {subject.name: subject.missing() for subject in SUBJECTS}
     for why in filter(None, absent.values()):
         print(why, file=sys.stderr)
     if args.record and (any(absent.values()) or args.cases):
-        print("only a whole run with every client is recorded", file=sys.stderr)
+        print("--record needs all cases and every client", file=sys.stderr)
         return 2
     there = [subject for subject in SUBJECTS if absent[subject.name] is None]
     outcomes = []

@@ -26,14 +26,14 @@ CLIENT = "*"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One misbehaviour. `right` is what a client that keeps the rules does, in our words, with the statements."""
+    """One misbehaviour. `right` is what a client that follows the rules does, with the statements."""
 
     name: str
     does: str
     right: str
     rules: tuple[Rule, ...]
     last: float = 5.0
-    """Seconds that the client is watched for."""
+    """How long the client is watched, in seconds."""
 
 
 ALIAS_0 = "PUBLISH/properties.topic_alias/0"
@@ -44,13 +44,13 @@ CASES = (
     Case(
         "connack-refused",
         "The first CONNECT is refused with 0x88, Server unavailable.",
-        "Tells the application; may try again.",
+        "Tells the application; it may try again.",
         (Rule(when=Match(packet="CONNECT", by=CLIENT), do=Refuse(code=0x88), times=1),),
     ),
     Case(
         "connack-never",
         "The first CONNECT is never answered.",
-        "Gives up after a time of its own and tries again.",
+        "Gives up after its own timeout and tries again.",
         (Rule(when=Match(packet="CONNECT", by=CLIENT, connection=1), do=Freeze()),),
         9.0,
     ),
@@ -64,7 +64,7 @@ CASES = (
     Case(
         "connack-illegal",
         "The first CONNACK has a reserved bit set.",
-        "Should close [X5-error-client-close]; may try again.",
+        "Should close [X5-error-client-close]; it may try again.",
         (Rule(when=Match(packet="CONNACK", to=CLIENT, nth=1), do=Corrupt(at=2, xor=0x02)),),
     ),
     Case(
@@ -87,7 +87,7 @@ CASES = (
     ),
     Case(
         "acks-out-of-order",
-        "The first PUBACK comes behind the packet that follows it.",
+        "The first PUBACK comes after the packet that should follow it.",
         "Takes both.",
         (Rule(when=Match(packet="PUBACK", to=CLIENT, nth=1), do=Reorder()),),
         3.0,
@@ -95,19 +95,19 @@ CASES = (
     Case(
         "publish-before-suback",
         "A message comes before the SUBACK.",
-        "Takes it: the server may do that (3.8.4).",
+        "Accepts it: the server may do that (3.8.4).",
         (Rule(when=Match(packet="SUBACK", to=CLIENT), do=Insert(packet=EARLY, place="before")),),
         3.0,
     ),
     Case(
         "suback-for-another",
-        "The SUBACK has the Packet Identifier of no SUBSCRIBE.",
-        "Closes or ignores it; does not take it for the answer.",
+        "The SUBACK has a Packet Identifier that no SUBSCRIBE has.",
+        "Closes or ignores it; does not treat it as the answer.",
         (Rule(when=Match(packet="SUBACK", to=CLIENT), do=Corrupt(fields={"packet_id": 60_000})),),
     ),
     Case(
         "qos2-twice",
-        "A PUBLISH of QoS 2 comes twice, one right behind the other.",
+        "A PUBLISH of QoS 2 comes twice, one directly after the other.",
         "Gives it to the application once [MQTT5-4.3.3-10].",
         (Rule(when=Match(packet="PUBLISH", to=CLIENT, qos=2, nth=1), do=Duplicate()),),
         3.0,
@@ -115,19 +115,19 @@ CASES = (
     Case(
         "qos3",
         "A PUBLISH with QoS 3.",
-        "Takes it for malformed (3.3.1.2), and should close [X5-error-client-close].",
+        "Treats it as malformed (3.3.1.2), and should close [X5-error-client-close].",
         (Rule(when=Match(packet="PUBLISH", to=CLIENT, qos=2, nth=1), do=Corrupt(at=0, xor=0x02)),),
     ),
     Case(
         "alias-0",
         "A PUBLISH with Topic Alias 0.",
-        "Takes it for a Protocol Error (3.3.2.3.4), and should close [X5-error-client-close].",
+        "Treats it as a Protocol Error (3.3.2.3.4), and should close [X5-error-client-close].",
         (Rule(when=Match(packet="PUBLISH", to=CLIENT, qos=2, nth=1), do=Replace(illegal=ALIAS_0)),),
     ),
     Case(
         "receive-maximum-1",
         "Receive Maximum is 1, and PUBACK and PUBREC are late.",
-        "Has one message under way at a time [MQTT5-3.3.4-7].",
+        "Has one message in flight at a time [MQTT5-3.3.4-7].",
         (
             Rule(when=Match(packet="CONNECT", by=CLIENT), do=Limit(receive_maximum=1)),
             Rule(when=Match(packet="PUBACK", to=CLIENT), do=Delay(seconds=0.3)),
@@ -136,14 +136,14 @@ CASES = (
     ),
     Case(
         "maximum-qos-0",
-        "Maximum QoS is 0; the application publishes with QoS 1 and 2 all the same.",
+        "Maximum QoS is 0; the application publishes with QoS 1 and 2 anyway.",
         "Sends nothing of QoS 1 or 2 [MQTT5-3.2.2-11].",
         (Rule(when=Match(packet="CONNECT", by=CLIENT), do=Limit(maximum_qos=0)),),
         3.0,
     ),
     Case(
         "half-open",
-        "The link goes dead before the SUBACK: nothing comes, and nothing is read.",
+        "The link goes dead before the SUBACK: nothing is sent or read on it.",
         "Sends PINGREQ, and gives up when no PINGRESP comes (3.1.2.10).",
         (Rule(when=Match(packet="SUBACK", to=CLIENT, nth=1), do=HalfOpen()),),
         9.0,
@@ -151,7 +151,7 @@ CASES = (
     Case(
         "server-leaves",
         "The server sends DISCONNECT with 0x8B, Server shutting down, and closes.",
-        "Tells the application; may connect again.",
+        "Tells the application; it may connect again.",
         (
             Rule(
                 when=Match(packet="SUBACK", to=CLIENT, nth=1),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page made from a run."""
+"""Writes the page docs/misbehaviour.md from the results of a run."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from interop.misbehaviour.cases import CASES
 from interop.misbehaviour.player import did
 
 INTRODUCTION = """\
-Each client is used as its documentation shows: MQTT 5, a session that is kept, Keep Alive 2 s, a subscription of QoS 2,
-three messages of QoS 1, 2 and 1, and reconnecting (aiomqtt: in a loop around it, with a pause of a second). The broker
-misbehaves by one rule, and sends two messages, of QoS 2 and 1, once the client has subscribed. Each case is watched for
-a few seconds; *connected n times* counts the CONNECT packets in that time. *Broke* names rules that bind the client, as
-the judge found them. What is not said did not happen."""
+Each client is used as its documentation shows: MQTT 5, a stored session, Keep Alive 2 s, a subscription with QoS 2,
+three messages of QoS 1, 2 and 1, and automatic reconnect (aiomqtt: in a loop around it, with a pause of a second). The
+broker misbehaves by one rule, and sends two messages, of QoS 2 and 1, when the client has subscribed. Each case is
+watched for a few seconds. *connected n times* counts the CONNECT packets in that time. *broke* names rules that bind
+the client, as the judge found them. Anything that is not mentioned did not happen."""
 
 
 def page(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     lines = [
         "# A misbehaving broker, and what clients do",
         "",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plays a misbehaviour against a client, and says what the client did: by its packets, and by what it told."""
+"""Runs a misbehaviour against a client, and describes what the client did: its packets, and what it reported."""
 
 import importlib.metadata
 import importlib.util
@@ -22,31 +22,31 @@ from mqtt_ref.oracle.recorder import Condition
 
 HERE = Path(__file__).with_name("clients")
 KEEP_ALIVE = 2
-"""Seconds; the clients are told so."""
+"""In seconds. The clients get this value."""
 START = 10.0
-"""Seconds that a client has to come and subscribe."""
+"""The time, in seconds, that a client has to connect and subscribe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A client that is played against."""
+    """A client that the misbehaviours run against."""
 
     name: str
     script: str
     module: str = ""
 
     def missing(self) -> str | None:
-        """What it needs and is not installed."""
+        """Return what it needs but is not installed."""
         if not self.module:
             return missing()
         return None if importlib.util.find_spec(self.module) else f"{self.name} is not installed"
 
     def command(self) -> list[str]:
-        """What starts it."""
+        """Return the command that starts it."""
         return [sys.executable if self.module else str(program("node")), str(HERE / self.script)]
 
     def version(self) -> str:
-        """The version that is installed."""
+        """Return the installed version."""
         if self.module:
             return importlib.metadata.version(self.name)
         return str(json.loads((FOLDER / "node_modules" / "mqtt" / "package.json").read_text())["version"])
@@ -61,7 +61,7 @@ SUBJECTS = (
 
 
 def play(case: Case, subject: Subject, trace: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Let the client meet the misbehaviour, and watch it; `trace` gets the records of all packets."""
+    """Run the misbehaviour against the client and watch it. `trace` gets the records of all packets."""
     with Oracle(rules=case.rules, check=False) as oracle:
         command = [*subject.command(), str(oracle.port), "subject", str(KEEP_ALIVE)]
         env = {**os.environ, "MQTT_JS_FOLDER": str(FOLDER)}
@@ -99,7 +99,7 @@ def _within(oracle: Oracle, match: Match, seconds: float) -> bool:
 
 
 def _facts(trace: list[dict[str, Any]], last: float) -> dict[str, Any]:
-    """What the client's packets say, up to the end of watching."""
+    """Summarise the client's packets, up to the end of watching."""
     begun = next(record["t"] for record in trace if record["dir"] == "in")
     records = [record for record in trace if record["t"] - begun <= last * 1e9]
     sent = [(record, record["packet"] or {}) for record in records if record["dir"] == "in"]
@@ -132,12 +132,12 @@ def _facts(trace: list[dict[str, Any]], last: float) -> dict[str, Any]:
 
 
 def _completes(record: dict[str, Any]) -> bool:
-    """Whether it is the last acknowledgement of a message of the client."""
+    """True if it is the last acknowledgement of a message of the client."""
     return record["dir"] == "out" and (record["packet"] or {}).get("type") in ("PUBACK", "PUBCOMP")
 
 
 def _told(events: list[dict[str, str]]) -> list[str]:
-    """What the application was told, in order; what repeats is counted."""
+    """Return what the application was told, in order. Repeats are counted."""
     told: list[str] = []
     for event in events:
         kind = event["event"]
@@ -149,7 +149,7 @@ def _told(events: list[dict[str, str]]) -> list[str]:
 
 
 def did(outcome: dict[str, Any]) -> str:
-    """One line that says what the client did."""
+    """Return one line that says what the client did."""
     parts: list[str] = []
     told: list[str] = outcome["told"]
     if outcome["disconnect"]:
@@ -157,7 +157,7 @@ def did(outcome: dict[str, Any]) -> str:
     if outcome["connections"] > 1:
         parts.append(f"connected {outcome['connections']} times")
     elif any(event.startswith("disconnected") for event in told):
-        parts.append("was disconnected and did not come back in time")
+        parts.append("was disconnected and did not reconnect in time")
     for what in dict.fromkeys(outcome["resent"]):
         parts.append(f"sent {what} again" + _times(outcome["resent"].count(what)))
     parts += DESCRIBED.get(outcome["case"], lambda _: [])(outcome)
@@ -167,7 +167,7 @@ def did(outcome: dict[str, Any]) -> str:
         parts.append("application got " + ", ".join(counted))
     completed = outcome["completed"]
     if completed > 3:
-        parts.append(f"published {completed - 3} anew after giving up")
+        parts.append(f"published {completed - 3} again after giving up")
     elif completed < 3 and outcome["case"] != "maximum-qos-0":
         parts.append(f"{f'only {completed}' if completed else 'none'} of its 3 messages acknowledged")
     for event in dict.fromkeys(told):
@@ -183,7 +183,7 @@ def _times(count: int) -> str:
 
 
 DESCRIBED: dict[str, Callable[[dict[str, Any]], list[str]]] = {
-    "receive-maximum-1": lambda one: [f"at most {one['most_unacknowledged']} under way"],
+    "receive-maximum-1": lambda one: [f"at most {one['most_unacknowledged']} in flight"],
     "maximum-qos-0": lambda one: [f"published with QoS {', '.join(map(str, one['qos'])) or 'none: nothing'}"],
     "half-open": lambda one: [f"{one['pings']} PINGREQ"],
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The identity of a client from its certificate: the one that TLS has verified."""
+"""Hook that takes the user name of a client from its TLS certificate."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ SOURCES: Final = {
     "dns": ("subjectAltName", "DNS"),
     "uri": ("subjectAltName", "URI"),
 }
-"""Where the name may stand: in the subject, or in a subject alternative name."""
+"""By source: the part of the certificate, and the type of the name in it."""
 
 
 def identities(certificate: Mapping[str, Any], source: str) -> list[str]:
-    """The names of this source in a certificate as `ssl.SSLSocket.getpeercert` gives it.
+    """Return the names of this source in a certificate that `ssl.SSLSocket.getpeercert` returned.
 
     Raises:
-        ValueError: there is no such source.
+        ValueError: `source` is unknown.
     """
     if source not in SOURCES:
-        raise ValueError(f"there is no source {source!r}; {', '.join(SOURCES)}")
+        raise ValueError(f"source {source!r} is unknown; it must be one of {', '.join(SOURCES)}")
     part, wanted = SOURCES[source]
     pairs: Iterable[tuple[str, str]] = certificate.get(part, ())
     if part == "subject":
@@ -46,15 +46,15 @@ def identities(certificate: Mapping[str, Any], source: str) -> list[str]:
 
 
 class CertificateIdentity(Hook):
-    """Lets in who shows a certificate, under the name in it, whatever user name the CONNECT has.
+    """Accept clients with a certificate. The name in it becomes the user name, whatever the CONNECT says.
 
-    Put it before the `LedgerHook`, whose ACL then knows the client by that name. `allow` says which names may connect
-    (None: every one that TLS has verified); `LedgerHook.may_connect` is one that respects `disallow`. Clients without a
-    certificate are left to the next hook, or refused if it is `required`. A certificate without exactly one name of
-    the source is refused.
+    Put it before the `LedgerHook`, so that its ACL uses that name. `allow` decides which names may connect (None: every
+    name that TLS has verified). Use `LedgerHook.may_connect` for it to respect `disallow`. Clients without a
+    certificate are left to the next hook, or refused if `required`. A certificate must have exactly one name of the
+    source.
 
     Raises:
-        ValueError: there is no such source.
+        ValueError: `source` is unknown.
     """
 
     id = "certificate-identity"
@@ -68,13 +68,13 @@ class CertificateIdentity(Hook):
         self.required = required
 
     def on_connect_authenticate(self, client: Client, connect: Connect) -> Decision | None:
-        """By the certificate, if there is one."""
+        """Decide by the certificate, if the client has one."""
         certificate = client.certificate
         if not certificate:
-            return self._refused(client, "it shows no certificate") if self.required else None
+            return self._refused(client, "it has no certificate") if self.required else None
         names = identities(certificate, self.source)
         if len(names) != 1:
-            return self._refused(client, f"its certificate has {len(names)} names of the kind {self.source}, not one")
+            return self._refused(client, f"its certificate must have one name of type {self.source}, not {len(names)}")
         if self.allow is not None and not self.allow(names[0]):
             return self._refused(client, f"{names[0]!r} may not connect")
         return Decision(True, username=names[0])

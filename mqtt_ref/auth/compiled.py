@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The rules of a ledger about topics, in a form that answers fast whatever their number.
+"""The ACL of a ledger in a form that is fast for any number of rules.
 
-All filters stand in one tree. For a client it is worked out once which rules it matches, for a topic once what they
-say together; both are remembered, within a bound.
+All filters are in one tree. The rules that match a client, and its permission for a topic, are computed once and
+cached. The cache is bounded.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mqtt_ref.broker.tree import LevelTree
 __all__ = ["CompiledAcl"]
 
 ROOM: Final = 65_536
-"""How many answers are remembered; a client costs one for every `_RULES_PER_ANSWER` rules that it matches, and one."""
+"""Size of the cache in answers. A client counts as one, plus one for every `_RULES_PER_ANSWER` rules that match it."""
 _RULES_PER_ANSWER: Final = 4
 _LONGEST: Final = 512
-"""Characters of the longest topic for which an answer is remembered."""
+"""Maximum length, in characters, of a topic whose answer is cached."""
 _NO_LEVEL: Final = "\0"
-"""A level that no filter of a rule can name."""
+"""A level that no filter of a rule can contain."""
 
 
 class _Filter:
-    """A filter with the rules that have it: by number, what they permit."""
+    """A filter, and the permission of each rule that has it, by rule number."""
 
     __slots__ = ("levels", "rules")
 
@@ -36,7 +36,7 @@ class _Filter:
 
 
 class _Filters:
-    """Filters in a tree; `dollar_apart=False`: in rules, wildcards stand for `$` too."""
+    """Filters in a tree. `dollar_apart=False`: in rules, wildcards also match levels that begin with `$`."""
 
     __slots__ = ("_filters", "_tree")
 
@@ -56,7 +56,7 @@ class _Filters:
 
 
 class _Client:
-    """What one client is subject to: the filters of its user, then rules by number in their order."""
+    """Rules that apply to one client: the filters of its user, then the numbers of ACL rules in their order."""
 
     __slots__ = ("answers", "own", "rules")
 
@@ -67,7 +67,7 @@ class _Client:
 
 
 class CompiledAcl:
-    """What each client may do with each topic, by the ACL rules and users of one ledger."""
+    """Permission of each client for each topic, from the ACL rules and users of one ledger."""
 
     def __init__(self, ledger: Ledger, room: int = ROOM) -> None:
         self._rules = ledger.acl
@@ -85,10 +85,10 @@ class CompiledAcl:
         self._room = room
 
     def permission(self, client_id: str, username: str, remote: str, topic: str) -> int:
-        """What this client may do with the topic: 0 to 3, see `Permission`.
+        """Return the permission of a client for a topic: 0 to 3, see `Permission`.
 
-        The filter of a SUBSCRIBE is judged as if it were a topic, whose wildcards no name equals; a Shared Subscription
-        by the filter behind its group. What is delivered later is judged by its own topic.
+        The filter of a SUBSCRIBE is checked like a topic: its wildcards match only wildcards of a rule. A Shared
+        Subscription is checked by the filter after its group. Messages are checked by their own topic on delivery.
         """
         identity = (client_id, username, remote)
         client = self._clients.get(identity)
@@ -104,7 +104,7 @@ class CompiledAcl:
         return answer
 
     def _index(self, number: int, rule: AclRule) -> None:
-        """Let a rule be found by the exact name that it is about, if it is about one."""
+        """Index a rule by its exact user name or Client Identifier, if it has one."""
         if rule.username and not rule.username.endswith("*"):
             self._by_username.setdefault(rule.username, []).append(number)
         elif rule.client and not rule.client.endswith("*"):
@@ -113,7 +113,7 @@ class CompiledAcl:
             self._others.append(number)
 
     def _client(self, client_id: str, username: str, remote: str) -> _Client:
-        """The rules that match; none counts behind one without filters, which allows everything."""
+        """Collect the rules that match. A rule without filters allows everything, so it ends the list."""
         about = [*self._by_username.get(username, ()), *self._by_client.get(client_id, ()), *self._others]
         rules: dict[int, None] = {}
         for number in sorted(about):
@@ -140,7 +140,7 @@ class CompiledAcl:
         return Permission.READWRITE if first is None else _together([f for f in found if first in f.rules], first)
 
     def _spend(self, cost: int) -> None:
-        """Forget everything once there is too much of it: no bookkeeping for each answer."""
+        """Clear the whole cache when it is full: this needs no bookkeeping for each answer."""
         self._room -= cost
         if self._room < 0:
             self._clients = {}
@@ -155,21 +155,21 @@ def _own(user: User) -> _Filters:
 
 
 def _first(rules: dict[int, None], found: list[_Filter]) -> int | None:
-    """The first of the rules that has one of the filters; whichever of the two is less is gone through."""
+    """Return the first rule that has one of the filters. The smaller of the two collections is searched."""
     if sum(len(f.rules) for f in found) < len(rules):
         return min((number for f in found for number in f.rules if number in rules), default=None)
     return next((number for number in rules if any(number in f.rules for f in found)), None)
 
 
 def _together(filters: list[_Filter], rule: int) -> int:
-    """What the filters of one rule say together."""
+    """Combine the permissions of several filters of one rule."""
     if len(filters) == 1:
         return filters[0].rules[rule]
     return strictest(filters[i].rules[rule] for i in most_specific([f.levels for f in filters]))
 
 
 def _as_name(topic: str) -> str:
-    """A topic as it is, a filter with levels for its wildcards that only wildcards match."""
+    """Replace each wildcard of a filter by a level that only wildcards match. A topic is unchanged."""
     if not is_wildcard(topic):
         share = split_shared(topic)
         return topic if share is None else share[1]

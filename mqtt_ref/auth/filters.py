@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the filters of one access rule say together about a topic: the most specific decides, of equals deny.
+"""Combines the filters of one access rule: the most specific one decides, and among equals deny wins.
 
 A filter is more specific than another if it matches some of the topics that the other one matches, and no others:
-`a/b` than `a/+`, `a/+` than `a/#`, `+/b` than `#`. Neither of `a/+` and `+/b` is more specific, so that both decide
-about `a/b`: what one of them denies is denied.
+`a/b` is more specific than `a/+`, `a/+` than `a/#`, and `+/b` than `#`. Neither of `a/+` and `+/b` is more specific,
+so both decide about `a/b`: what one of them denies is denied.
 
-In a rule, wildcards stand for levels that begin with `$` too: what denies `#` denies `$SYS/...`.
+In a rule, wildcards also match levels that begin with `$`: to deny `#` is to deny `$SYS/...`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EVERYTHING = ("+", "#")
 
 
 class Permission(IntEnum):
-    """What may be done with a topic: bit 0 to read it, bit 1 to write it."""
+    """Access to a topic: bit 0 allows reading, bit 1 writing."""
 
     DENY = 0
     READ = 1
@@ -30,46 +30,46 @@ class Permission(IntEnum):
 
     @classmethod
     def of(cls, value: object) -> Permission:
-        """A permission from its number or its word.
+        """Convert a number or a word to a permission.
 
         Raises:
-            ValueError: it is neither; the text says what would be right.
+            ValueError: the value is neither; the text lists the valid ones.
         """
         if isinstance(value, str) and value.upper() in cls.__members__:
             return cls[value.upper()]
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 3:
             return cls(value)
-        raise ValueError(f"{value!r} is no permission; 0 or deny, 1 or read, 2 or write, 3 or readwrite")
+        raise ValueError(f"{value!r} is not a permission; it must be 0 or deny, 1 or read, 2 or write, 3 or readwrite")
 
 
 def filter_problem(topic_filter: object) -> str:
-    """What is wrong with the filter of a rule, and what would be right; empty if nothing is."""
+    """Return what is wrong with the filter of a rule and what would be right; empty if it is valid."""
     if not isinstance(topic_filter, str):
-        return f"{topic_filter!r} is no text; write the topic filter in quotes"
+        return f"{topic_filter!r} is not text; write the topic filter in quotes"
     share = split_shared(topic_filter)
     if share is not None:
-        return f"Shared Subscriptions are judged by their filter, whatever the group: write {share[1]!r}"
+        return f"a rule applies to every group of a Shared Subscription: write only its filter {share[1]!r}"
     if not valid_topic_filter(topic_filter, shared=False):
-        return f"{topic_filter!r} is no topic filter; `+` is a whole level, `#` the whole last one"
+        return f"{topic_filter!r} is not a topic filter; `+` must be a whole level, `#` the whole last one"
     return ""
 
 
 def covers(outer: Sequence[str], inner: Sequence[str]) -> bool:
-    """Whether the filter of the levels `outer` matches every topic that the one of the levels `inner` matches."""
+    """True if the filter with levels `outer` matches every topic that the filter with levels `inner` matches."""
     for i, level in enumerate(outer):
         if level == "#":
             return True
         if i == len(inner):
             return False
         if inner[i] == "#":
-            return tuple(outer) == _EVERYTHING  # a topic has at least one level, so that `+/#` is `#`
+            return tuple(outer) == _EVERYTHING  # `+/#` equals `#`, because a topic has at least one level
         if level not in ("+", inner[i]):
             return False
     return len(outer) == len(inner)
 
 
 def most_specific(filters: Sequence[Sequence[str]]) -> list[int]:
-    """Which of these filters, given by their levels, have no other beside them that is more specific."""
+    """Return the indices of the filters, given as levels, for which no other one is more specific."""
     return [
         i
         for i, one in enumerate(filters)
@@ -78,7 +78,7 @@ def most_specific(filters: Sequence[Sequence[str]]) -> list[int]:
 
 
 def strictest(permissions: Iterable[int]) -> int:
-    """What all of them allow."""
+    """Return what all the permissions allow."""
     together: int = Permission.READWRITE
     for permission in permissions:
         together &= permission

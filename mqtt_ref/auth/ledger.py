@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rule ledger: who may connect, and who may read and write what. Rules stand in order, the first match decides."""
+"""The rule ledger: users, and rules for connecting and for topics. Rules are ordered; the first match decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a text is the pattern; an empty one and `*` match anything, one that ends in `*` what begins so."""
+    """True if the text matches the pattern. Empty and `*` match anything; `ab*` matches what begins with `ab`."""
     if pattern in ("", "*"):
         return True
     if pattern[-1] == "*":
@@ -24,7 +24,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def matches_remote(pattern: str, remote: str) -> bool:
-    """The same for an address, which may also be named without its port: `10.0.0.5`, `::1`."""
+    """Like `matches`, for an address. The pattern may omit the port: `10.0.0.5`, `::1`."""
     if matches(pattern, remote):
         return True
     host, colon, _ = remote.rpartition(":")
@@ -33,10 +33,10 @@ def matches_remote(pattern: str, remote: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AuthRule:
-    """Whether the clients that it matches may connect.
+    """Allow or deny the connections of clients that match.
 
-    Each of the four is matched as `matches` says; `remote` matches the address with its port or without. The password
-    may be a hash (see `mqtt_ref.auth.passwords`).
+    All four patterns must match, see `matches`; `remote` may omit the port. The password may be a hash (see
+    `mqtt_ref.auth.passwords`).
     """
 
     client: str = ""
@@ -48,10 +48,10 @@ class AuthRule:
 
 @dataclass(frozen=True, slots=True)
 class AclRule:
-    """What the clients that it matches may do with the topics that its filters match; without filters, everything.
+    """Permissions, by Topic Filter, of the clients that match. A rule without filters allows everything.
 
     Raises:
-        ValueError: a filter is none, or what it is mapped to is no permission.
+        ValueError: a filter or a permission is invalid.
     """
 
     client: str = ""
@@ -65,13 +65,13 @@ class AclRule:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user by name; asked before the rules.
+    """One user, found by name before the rules are looked at.
 
-    A user with a password is let in with it and not otherwise, whatever the rules say; one without is left to the
-    rules; one that is disallowed is never let in. Topics that no filter of `acl` matches are left to the rules.
+    A user with a password is accepted only with it, whatever the rules say. Without a password, the rules decide. A
+    user with `disallow` is never accepted. The rules also decide about topics that no filter of `acl` matches.
 
     Raises:
-        ValueError: a filter is none, or what it is mapped to is no permission.
+        ValueError: a filter or a permission is invalid.
     """
 
     password: str = field(default="", repr=False)
@@ -84,7 +84,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Users, rules about connecting (default: deny), rules about topics (default: allow)."""
+    """Users, rules for connecting (default: deny) and rules for topics (default: allow)."""
 
     auth: tuple[AuthRule, ...] = ()
     acl: tuple[AclRule, ...] = ()
@@ -97,17 +97,17 @@ class Ledger:
 
     @classmethod
     def from_mapping(cls, data: Any) -> Ledger:
-        """A ledger from what a YAML or JSON reader gives: `{"auth": [...], "acl": [...], "users": {...}}`.
+        """Build a ledger from the content of a YAML or JSON file: `{"auth": [...], "acl": [...], "users": {...}}`.
 
         Raises:
-            LedgerError: something is wrong; it holds every problem with its key path.
+            LedgerError: the content is invalid; it has every problem with its key path.
         """
         return _Reader().ledger(data)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at one place of a ledger, and what would be right; never a password."""
+    """What is wrong at one key path of a ledger, and what would be right. It never shows a password."""
 
     path: Path
     text: str
@@ -117,7 +117,7 @@ class Problem:
 
 
 class LedgerError(ValueError):
-    """A ledger that cannot be used; `problems` says where and why."""
+    """An invalid ledger; `problems` says where and why."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -133,7 +133,7 @@ def _permissions(filters: Mapping[str, Permission | int | str]) -> dict[str, Per
 
 
 def _spoken(path: Path) -> str:
-    """`acl[0].filters["a/#"]`."""
+    """Write a key path as `acl[0].filters["a/#"]`."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -146,7 +146,7 @@ def _spoken(path: Path) -> str:
 
 
 class _Reader:
-    """Takes a mapping apart and notes everything that is wrong with it."""
+    """Reads a ledger from a mapping and collects all problems."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -159,9 +159,9 @@ class _Reader:
         for name, user in self.mapping(found.get("users"), ("users",)).items():
             path = ("users", name if isinstance(name, int) else str(name))
             if not isinstance(name, str):
-                self.wrong(path, f"the user name {name!r} is no text; write it in quotes")
+                self.wrong(path, f"the user name {name!r} is not text; write it in quotes")
             elif name in ("", "*"):
-                self.wrong(path, f"{name!r} is no user name; what holds for everybody is a rule under `auth` or `acl`")
+                self.wrong(path, f"{name!r} is not a user name; for all users write a rule under `auth` or `acl`")
             else:
                 users[name] = self.user(user, path)
         if self.problems:
@@ -192,7 +192,7 @@ class _Reader:
         password = self.password(found, path)
         if password == "*":
             self.wrong(
-                (*path, "password"), "a user has a password of its own, or none: then the rules under `auth` decide"
+                (*path, "password"), "`*` is not a password; write one, or none to let the rules under `auth` decide"
             )
         return User(password, self.truth(found, path, "disallow"), self.filters(found, path, "acl"))
 
@@ -206,7 +206,7 @@ class _Reader:
             return {}
         if isinstance(data, Mapping):
             return data
-        self.wrong(path, f"{_kind(data)} is no mapping; `key: value` lines are needed")
+        self.wrong(path, f"{_kind(data)} is not a mapping; write `key: value` lines")
         return {}
 
     def items(self, data: object, path: Path) -> list[tuple[Path, object]]:
@@ -214,11 +214,11 @@ class _Reader:
             return []
         if isinstance(data, list | tuple):
             return [((*path, i), item) for i, item in enumerate(data)]
-        self.wrong(path, f"{_kind(data)} is no list; rules stand in order, each begins with `- `")
+        self.wrong(path, f"{_kind(data)} is not a list; write the rules in order, each begins with `- `")
         return []
 
     def fields(self, data: object, path: Path, *names: str) -> dict[str, object]:
-        """The mapping with these keys and no others."""
+        """Return the mapping, and report each key that is not in `names`."""
         found: dict[str, object] = {}
         for key, value in self.mapping(data, path).items():
             if key in names:
@@ -227,8 +227,8 @@ class _Reader:
             from difflib import get_close_matches
 
             near = get_close_matches(str(key), names, 1)
-            right = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{name}`' for name in names)}"
-            self.wrong((*path, key if isinstance(key, int) else str(key)), f"there is no such key; {right}")
+            right = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(f'`{name}`' for name in names)}"
+            self.wrong((*path, key if isinstance(key, int) else str(key)), f"is not known here; {right}")
         return found
 
     def text(self, found: dict[str, object], path: Path, name: str) -> str:
@@ -237,7 +237,7 @@ class _Reader:
             return ""
         if isinstance(value, str):
             return value
-        self.wrong((*path, name), f"{_kind(value)} is no text; write it in quotes")
+        self.wrong((*path, name), f"{_kind(value)} is not text; write it in quotes")
         return ""
 
     def truth(self, found: dict[str, object], path: Path, name: str) -> bool:
@@ -272,9 +272,9 @@ class _Reader:
 
 
 def _kind(value: object) -> str:
-    """What a value is, without showing it: it may be a password."""
+    """Describe a value without showing it: it may be a password."""
     if isinstance(value, bool):
-        return "a truth value"
+        return "a boolean"
     if isinstance(value, int | float):
         return "a number"
     if isinstance(value, str):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The hook that lets a ledger decide; the ledger can be replaced while clients are connected."""
+"""Hook that decides access by a ledger, which can be replaced while clients are connected."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _WRITE: Final = int(Permission.WRITE)
 
 
 class LedgerHook(Hook):
-    """Lets clients in and checks topics as a `Ledger` says.
+    """Authenticate clients and check topics by a `Ledger`.
 
-    Hashed passwords are checked by `workers` threads of its own (0: one for each processor, at most four). Beyond
-    `waiting` logins that have not got their answer, clients are told that the server is busy.
+    Hashed passwords are checked by `workers` threads (0: one for each processor, at most four). If `waiting` logins
+    have no answer yet, further clients are refused with Server busy (0x89).
 
     Raises:
-        LedgerError: a password is a hash that cannot be used.
+        LedgerError: a password hash is invalid or not supported.
     """
 
     id = "ledger"
@@ -56,19 +56,18 @@ class LedgerHook(Hook):
         self._take(ledger)
 
     def replace(self, ledger: Ledger) -> None:
-        """Decide by another ledger from now on; call it on the server's loop.
+        """Use another ledger from now on. Call this on the server's loop.
 
-        Who is connected stays so; what it may publish and read changes with the next message, and what it may subscribe
-        to with the next SUBSCRIBE.
+        Connected clients stay connected. The new rules apply from the next message and the next SUBSCRIBE.
 
         Raises:
-            LedgerError: a password is a hash that cannot be used; the ledger before goes on to hold.
+            LedgerError: a password hash is invalid or not supported; the old ledger stays in use.
         """
         self._take(ledger)
         self.rules_changed()
 
     def may_connect(self, username: str) -> bool:
-        """Whether a user whom another hook has identified may connect: it is not disallowed."""
+        """True if a user that another hook has identified may connect: it is not disallowed."""
         user = self.ledger.users.get(username)
         return user is None or not user.disallow
 
@@ -83,13 +82,13 @@ class LedgerHook(Hook):
         self.ledger = ledger
 
     async def on_connect_authenticate(self, client: Client, connect: Connect) -> Decision:
-        """By the users, then by the auth rules; hashes are checked in a thread."""
+        """Decide by the users, then by the auth rules. Hashes are checked in a thread."""
         logins = self._logins
         facts = (client.id, connect.username, connect.password, client.remote)
         if not logins.slow:
             login = logins.decide(*facts)
         elif self._waiting >= self._most:
-            login = Login(SERVER_BUSY, f"{self._most} others wait for the same answer")
+            login = Login(SERVER_BUSY, f"{self._most} other logins are waiting")
         else:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._workers, "mqtt_ref-passwords")
@@ -105,7 +104,7 @@ class LedgerHook(Hook):
         return Decision(False, login.code, REASON_TITLES[login.code])
 
     def on_acl_check(self, client: Client, topic: str, write: bool) -> bool:
-        """By the user's own filters, then by the ACL rules."""
+        """Decide by the user's own filters, then by the ACL rules."""
         permission = self._acl.permission(client.id, client.username, client.remote, topic)
         allowed = permission & (_WRITE if write else _READ) != 0
         if not allowed:
@@ -113,14 +112,14 @@ class LedgerHook(Hook):
         return allowed
 
     def on_stopped(self) -> None:
-        """End the threads; logins that wait for one are not answered any more."""
+        """Stop the threads. Logins that wait for one get no answer."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _note_denial(client: Client, topic: str, write: bool) -> None:
-    """Log it; to read less than was subscribed to is ordinary, and said to who wants to hear more."""
+    """Log a denial. Denied reading is level INFO: it is usual to subscribe to more than may be read."""
     level = logging.WARNING if write else logging.INFO
     if LOG.isEnabledFor(level) and DENIALS.passes(monotonic_ns()):
         what = "publish to" if write else "read"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may connect by the users and auth rules of a ledger."""
+"""Decides logins by the users and auth rules of a ledger."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["BAD_USER_NAME_OR_PASSWORD", "NOT_AUTHORIZED", "Login", "Logins"]
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The answer: 0 or a Reason Code, and for the log, not for the client, what decided."""
+    """Result of a login: 0 or a Reason Code. `why` is for the log, not for the client."""
 
     code: int
     why: str
 
 
 class Logins:
-    """Decides logins. With `slow`, some passwords are hashes: then `decide` is for a thread.
+    """Decides logins. If `slow`, some passwords are hashes: call `decide` in a thread.
 
-    Whether a user name exists is not to be learnt from the time that a refusal takes: where no hash was checked, one is
-    checked for nothing. That holds as far as all hashes of a ledger take the same time.
+    The time of a refusal must not show if a user name exists: if no hash was checked, a decoy is checked. This works
+    only if all hashes of a ledger take the same time.
     """
 
     def __init__(self, ledger: Ledger, verify: Callable[[str, bytes], bool] = verify) -> None:
@@ -42,7 +42,7 @@ class Logins:
             self._decoy = next(password for password in hashes if _cost(password) == kind)
 
     def decide(self, client_id: str, username: str | None, password: bytes | None, remote: str) -> Login:
-        """Whether this client may connect: by its user first, then by the first rule that matches, else not."""
+        """Decide a login: by the user, then by the first rule that matches. If neither decides, refuse."""
         attempt = _Attempt(self._verify, password)
         login = self._decide(attempt, client_id, username, remote)
         if login.code and password is not None and self._decoy and not attempt.hashes:
@@ -73,7 +73,7 @@ class Logins:
 
 
 class _Attempt:
-    """One login; each hash is checked once, however many rules have it."""
+    """One login. Each hash is checked only once, even if several rules have it."""
 
     def __init__(self, verify: Callable[[str, bytes], bool], password: bytes | None) -> None:
         self.password = password
@@ -81,7 +81,7 @@ class _Attempt:
         self._verify = verify
 
     def matches(self, rule: AuthRule) -> bool:
-        """Whether the password is what the rule asks for, if it asks for one."""
+        """True if the password matches that of the rule, or the rule has none."""
         wanted = rule.password
         if wanted in ("", "*"):
             return True
@@ -101,7 +101,7 @@ class _Attempt:
 
 
 def _cost(stored: str) -> str:
-    """What of a hash says how long it takes."""
+    """Return the part of a hash that decides how long its check takes."""
     if stored.startswith("SCRAM-SHA-256$"):
         return stored[: stored.index(":")]
     return stored.rsplit("$", 2)[0]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Passwords as they stand in a ledger: plain, or hashed so that who reads the file cannot log in.
+"""Passwords in a ledger: plain, or hashed so that a reader of the file cannot log in.
 
 | stored as | kind |
 |---|---|
-| `$argon2id$v=19$m=...,t=...,p=...$salt$hash` (also `argon2i`, `argon2d`) | argon2, the best; extra `argon2` |
+| `$argon2id$v=19$m=...,t=...,p=...$salt$hash` (also `argon2i`, `argon2d`) | argon2, the best choice; extra `argon2` |
 | `$7$iterations$salt$hash` | PBKDF2 with SHA-512, as mosquitto_passwd writes it |
-| `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` | good for passwords and for SCRAM-SHA-256 |
+| `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` | for passwords and for SCRAM-SHA-256 |
 | anything else | the password itself |
 
-Checking a hash takes long, on purpose: do it in a thread. argon2 and PBKDF2 let other threads run meanwhile.
+Checking a hash is slow on purpose: do it in a thread. argon2 and PBKDF2 let other threads run in the meantime.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PBKDF2: Final = re.compile(r"\$7\$(\d{1,8})\$([A-Za-z0-9+/]+={0,2})\$([A-Za-z0-
 _KINDS: Final = "argon2 ($argon2id$...), PBKDF2 of mosquitto_passwd ($7$...), SCRAM-SHA-256$..."
 _EXTRA: Final = "argon2 hashes need a library: pip install 'mqtt_ref[argon2]'"
 
-# What OWASP recommends as the least, so that a broker can check some dozens in a second.
+# The minimum that OWASP recommends, so that a broker can check some dozens per second.
 MEMORY: Final = 19_456
 TIME: Final = 2
 LANES: Final = 1
@@ -50,35 +50,37 @@ _MOST_TIME: Final = 1000
 
 
 def is_hashed(stored: str) -> bool:
-    """Whether a stored password is a hash, so that checking one takes long."""
+    """True if a stored password is a hash, which is slow to check."""
     return _HASHED.match(stored) is not None
 
 
 def problem_of(stored: str) -> str:
-    """Why a stored password cannot be used, and what would be right; empty if it can. It does not show the password."""
+    """Return what is wrong with a stored password and what would be right; empty if it is valid. Never shows it."""
     if not is_hashed(stored):
         return ""
     if stored.startswith("$argon2"):
         found = _ARGON2.fullmatch(stored)
         if found is None or int(found[1]) > _MOST_MEMORY or int(found[2]) > _MOST_TIME:
-            return "this argon2 hash is damaged; `mqtt-ref hash-password` writes another"
+            return "this argon2 hash is damaged; make a new one with `mqtt-ref hash-password`"
         return "" if find_spec("argon2") else _EXTRA
     if stored.startswith("$7$"):
-        return "" if _pbkdf2_parts(stored) else "this PBKDF2 hash is damaged; `mqtt-ref hash-password` writes another"
+        if _pbkdf2_parts(stored):
+            return ""
+        return "this PBKDF2 hash is damaged; make a new one with `mqtt-ref hash-password`"
     if stored.startswith("SCRAM-SHA-256$"):
         try:
             Credentials.parse(stored)
         except ValueError as error:
             return str(error)
         return ""
-    return f"it looks like a hash of an unknown kind; there are {_KINDS}"
+    return f"it looks like a hash of an unknown kind; known are {_KINDS}"
 
 
 def verify(stored: str, password: bytes) -> bool:
-    """Whether this is the password. In constant time for a plain one; slow for a hash.
+    """True if `password` is the stored one. Takes constant time for a plain password; is slow for a hash.
 
     Raises:
-        RuntimeError: it is an argon2 hash and the library is missing.
+        RuntimeError: the hash is argon2 and the library is missing.
     """
     if not is_hashed(stored):
         return hmac.compare_digest(stored.encode(), password)
@@ -99,13 +101,13 @@ def verify(stored: str, password: bytes) -> bool:
 def hash_password(
     password: bytes, scheme: str = ARGON2, *, memory: int = MEMORY, time: int = TIME, iterations: int = 0
 ) -> str:
-    """What to write into the ledger instead of a password, with a new salt.
+    """Hash a password for the ledger, with a new salt.
 
     `memory` (KiB) and `time` (passes) are for argon2, `iterations` for the others (0: the default).
 
     Raises:
-        RuntimeError: argon2 is asked for and the library is missing.
-        ValueError: there is no such scheme, a number is out of range, or SCRAM does not allow a character.
+        RuntimeError: the scheme is argon2 and the library is missing.
+        ValueError: the scheme is unknown, a number is out of range, or SCRAM does not allow a character.
     """
     if scheme == ARGON2:
         try:
@@ -123,7 +125,7 @@ def hash_password(
         return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
     if scheme == SCRAM:
         return str(Credentials.from_password(password.decode(), iterations=iterations or ITERATIONS))
-    raise ValueError(f"there is no scheme {scheme!r}; {', '.join(SCHEMES)}")
+    raise ValueError(f"scheme {scheme!r} is unknown; it must be one of {', '.join(SCHEMES)}")
 
 
 def _verify_argon2(stored: str, password: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["saslprep"]
 
-# RFC 4013, 2.3: what may not be in the result.
+# Characters that the result must not contain (RFC 4013, section 2.3).
 _PROHIBITED: Final[tuple[Callable[[str], bool], ...]] = (
     stringprep.in_table_c12,
     stringprep.in_table_c21_c22,
@@ -25,10 +25,10 @@ _PROHIBITED: Final[tuple[Callable[[str], bool], ...]] = (
 
 
 def saslprep(text: str, stored: bool = True) -> str:
-    """The prepared form; `stored` forbids code points that Unicode 3.2 had not assigned (RFC 3454, section 7).
+    """Return the prepared form. `stored` forbids code points that Unicode 3.2 had not assigned (RFC 3454, section 7).
 
     Raises:
-        ValueError: the text has a character that may not be there, or is of both directions.
+        ValueError: the text has a prohibited character or mixes writing directions.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -39,10 +39,10 @@ def saslprep(text: str, stored: bool = True) -> str:
             raise ValueError(f"U+{ord(c):04X} may not be in a user name or password")
         if stored and stringprep.in_table_a1(c):
             raise ValueError(f"U+{ord(c):04X} is not assigned in Unicode 3.2, and may not be in a stored password")
-    # RFC 3454, section 6: a text that is written from right to left is so as a whole.
+    # RFC 3454, section 6: a text with right-to-left characters must be right-to-left as a whole.
     if any(map(stringprep.in_table_d1, prepared)):
         if any(map(stringprep.in_table_d2, prepared)):
             raise ValueError("a user name or password may not mix writing directions")
         if not (stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1])):
-            raise ValueError("a user name or password written from right to left begins and ends so")
+            raise ValueError("a user name or password with right-to-left letters must begin and end with one")
     return prepared

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""SCRAM-SHA-256 (RFC 5802, RFC 7677): both sides prove that they know the password, and neither says it.
+"""SCRAM-SHA-256 (RFC 5802, RFC 7677): both sides prove that they know the password without sending it.
 
-Messages in, messages out; `mqtt_ref.auth.scram_hook` carries them in AUTH packets. Channel binding is not offered.
+This module handles messages only; `mqtt_ref.auth.scram_hook` sends them in AUTH packets. Channel binding is not
+supported.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ __all__ = ["ITERATIONS", "METHOD", "ClientExchange", "Credentials", "ScramError"
 
 METHOD: Final = "SCRAM-SHA-256"
 ITERATIONS: Final = 4096
-"""The least that RFC 7677 recommends; the client pays for them, at each login."""
+"""The minimum that RFC 7677 recommends. The client computes them at each login."""
 
 _MOST_ITERATIONS: Final = 10_000_000
 _RANGE: Final = f"SCRAM-SHA-256 takes {ITERATIONS:,} to {_MOST_ITERATIONS:,} iterations"
 _LONGEST: Final = 4096
-"""Bytes of a message."""
+"""Maximum size of a message in bytes."""
 _SALT_BYTES: Final = 16
 _STORED: Final = re.compile(r"SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _NONCE: Final = re.compile(r"[!-+\--~]+")
@@ -38,7 +39,7 @@ class ScramError(ValueError):
 
 
 class Credentials:
-    """What a server keeps of a password: enough to check a proof, not enough to make one."""
+    """What a server stores for a password: enough to check a proof, not enough to make one."""
 
     __slots__ = ("iterations", "salt", "server_key", "stored_key")
 
@@ -52,16 +53,16 @@ class Credentials:
         return f"Credentials(iterations={self.iterations})"
 
     def __str__(self) -> str:
-        """As it is stored: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`."""
+        """The stored form: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`."""
         salt, stored, server = (base64.b64encode(x).decode() for x in (self.salt, self.stored_key, self.server_key))
         return f"SCRAM-SHA-256${self.iterations}:{salt}${stored}:{server}"
 
     @classmethod
     def parse(cls, text: str) -> Credentials:
-        """What `str` wrote.
+        """Read the stored form, which `str` returns.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the text is malformed, or its iterations are out of range.
         """
         found = _STORED.fullmatch(text)
         if found is None:
@@ -72,17 +73,17 @@ class Credentials:
         try:
             salt, stored, server = (base64.b64decode(found[i], validate=True) for i in (2, 3, 4))
         except binascii.Error as error:
-            raise ValueError("the salt or a key of the SCRAM-SHA-256 hash is no base64") from error
+            raise ValueError("the salt or a key of the SCRAM-SHA-256 hash is not base64") from error
         if len(stored) != 32 or len(server) != 32:
-            raise ValueError("the keys of a SCRAM-SHA-256 hash have 32 bytes each")
+            raise ValueError("the keys of a SCRAM-SHA-256 hash must have 32 bytes each")
         return cls(salt, iterations, stored, server)
 
     @classmethod
     def from_password(cls, password: str, salt: bytes | None = None, iterations: int = ITERATIONS) -> Credentials:
-        """The keys of a password; takes as long as the iterations make it.
+        """Derive the keys of a password. The time grows with the iterations.
 
         Raises:
-            ValueError: the password has characters that it may not have, or the iterations are too few or too many.
+            ValueError: the password has a prohibited character, or the iterations are out of range.
         """
         if not ITERATIONS <= iterations <= _MOST_ITERATIONS:
             raise ValueError(_RANGE)
@@ -92,7 +93,7 @@ class Credentials:
         return cls(salt, iterations, hashlib.sha256(client_key).digest(), server_key)
 
     def verify(self, password: bytes) -> bool:
-        """Whether this is the password; takes as long as the iterations make it."""
+        """True if this is the password. The time grows with the iterations."""
         try:
             prepared = saslprep(password.decode(), stored=False).encode()
         except ValueError:
@@ -102,16 +103,16 @@ class Credentials:
 
 
 def _keys(prepared: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
-    """ClientKey and ServerKey."""
+    """Return ClientKey and ServerKey."""
     salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, iterations)
     return hmac.digest(salted, b"Client Key", "sha256"), hmac.digest(salted, b"Server Key", "sha256")
 
 
 class ServerExchange:
-    """One login as the server sees it: `first`, then `final`; anything else fails.
+    """Server side of one login: call `first`, then `final`. Any other order fails.
 
-    `lookup` gives the credentials for a prepared user name. For a name that it does not know there have to be some too,
-    always the same for the same name, so that nobody learns from the answer which names there are.
+    `lookup` returns the credentials for a prepared user name. For an unknown name it must return made-up ones, always
+    the same for the same name, so that the answer does not show which names exist.
     """
 
     def __init__(self, lookup: Callable[[str], Credentials], nonce: str = "") -> None:
@@ -123,10 +124,10 @@ class ServerExchange:
         self._said = ""
 
     def first(self, data: bytes) -> bytes:
-        """The answer to the client's first message.
+        """Answer the client's first message.
 
         Raises:
-            ScramError: the message is not one, or asks for what is not offered.
+            ScramError: the message is malformed, or asks for something that is not supported.
         """
         text = _text(data)
         header = _GS2.match(text)
@@ -140,7 +141,7 @@ class ServerExchange:
         fields = _attributes(bare, "nr")
         self.username = _prepared_name(fields["n"])
         if header[2] is not None and _prepared_name(header[2]) != self.username:
-            raise ScramError("other-error")  # nobody acts for somebody else here
+            raise ScramError("other-error")  # to act for another user is not supported
         if not _NONCE.fullmatch(fields["r"]):
             raise ScramError("other-error")
         self._gs2 = header[0]
@@ -152,10 +153,10 @@ class ServerExchange:
         return answer.encode()
 
     def final(self, data: bytes) -> bytes:
-        """The answer to the client's proof: ours.
+        """Check the client's proof and return the server's proof.
 
         Raises:
-            ScramError: the proof is wrong, or the message is none.
+            ScramError: the proof is wrong, the message is malformed, or `first` was not called.
         """
         text = _text(data)
         credentials, self._credentials = self._credentials, None
@@ -178,7 +179,7 @@ class ServerExchange:
 
 
 class ClientExchange:
-    """One login as the client sees it: `first`, `final`, then `check` what the server proves."""
+    """Client side of one login: call `first`, `final`, then `check`."""
 
     def __init__(self, username: str, password: str, nonce: str = "") -> None:
         self._password = saslprep(password, stored=False).encode()
@@ -188,14 +189,14 @@ class ClientExchange:
         self._proof = b""
 
     def first(self) -> bytes:
-        """The first message."""
+        """Return the first message."""
         return f"n,,{self._bare}".encode()
 
     def final(self, data: bytes) -> bytes:
-        """The proof, for the server's first message.
+        """Answer the server's first message with the client's proof.
 
         Raises:
-            ScramError: the message is not one, or asks for too little or too much work.
+            ScramError: the message is malformed, or its iterations are out of range.
         """
         text = _text(data)
         fields = _attributes(text, "rsi")
@@ -214,10 +215,10 @@ class ClientExchange:
         return without_proof.encode() + b",p=" + proof
 
     def check(self, data: bytes) -> None:
-        """Believe the server, or not.
+        """Check the server's proof.
 
         Raises:
-            ScramError: it does not know the password.
+            ScramError: the server does not know the password.
         """
         if not self._proof or not hmac.compare_digest(data, self._proof):
             raise ScramError("invalid-proof")
@@ -233,7 +234,7 @@ def _text(data: bytes) -> str:
 
 
 def _attributes(text: str, names: str, last: str = "") -> dict[str, str]:
-    """The attributes with these names, in their order; unknown ones may follow, and `last` ends it."""
+    """Return the attributes with these names, in this order. Unknown ones may follow; `last` must be the last one."""
     parts = text.split(",")
     wanted = list(names)
     if len(parts) < len(wanted) + len(last):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""SCRAM-SHA-256 as a hook: enhanced authentication by challenge and response, at CONNECT and again later.
+"""Hook for SCRAM-SHA-256: enhanced authentication at CONNECT, and re-authentication.
 
-An example to copy for other methods: `auth_methods` says which ones, `on_auth_packet` takes each step.
+An example to copy for other methods: `auth_methods` names them, `on_auth_packet` answers each step.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ __all__ = ["ScramHook", "credentials_of"]
 LOG = logging.getLogger("mqtt_ref.auth")
 LINES: Final = Throttle(LOG.warning)
 PATIENCE: Final = 120.0
-"""Seconds after which an exchange that was begun is forgotten; the server itself waits for less."""
+"""Seconds after which an unfinished exchange is discarded. The server itself waits for a shorter time."""
 
 
 class ScramHook(Hook):
-    """Lets in, under the name that they prove, the users whose credentials it is given.
+    """Accept the users whose credentials are given, under the name that they prove.
 
-    A client that authenticates again has to be the same user. For a name that is not there the exchange goes on to its
-    end with made-up credentials, so that nobody learns which names there are.
+    A client that re-authenticates must be the same user. For an unknown name the exchange continues to its end with
+    made-up credentials, so that it does not show which names exist.
     """
 
     id = "scram-sha-256"
@@ -46,14 +46,14 @@ class ScramHook(Hook):
 
     def __init__(self, credentials: Mapping[str, Credentials]) -> None:
         self._secret = secrets.token_bytes(32)
-        # By client, with the time when it began; in the order of that time.
+        # By client: start time and exchange, in the order of the start times.
         self._exchanges: dict[Client, tuple[float, ServerExchange]] = {}
         self._credentials: dict[str, Credentials] = {}
         self._iterations = ITERATIONS
         self.replace(credentials)
 
     def replace(self, credentials: Mapping[str, Credentials]) -> None:
-        """Know these users from now on; who is connected stays so.
+        """Use these credentials from now on. Connected clients stay connected.
 
         Raises:
             ValueError: a name has characters that SCRAM does not allow.
@@ -64,7 +64,7 @@ class ScramHook(Hook):
         self._credentials = prepared
 
     def on_auth_packet(self, client: Client, method: str, data: bytes | None, renewal: bool) -> Challenge | Decision:
-        """The client's first message is answered with a challenge, its proof with ours."""
+        """Answer the client's first message with a challenge, and its proof with the server's proof."""
         begun = self._exchanges.pop(client, None)
         try:
             if begun is None:
@@ -78,11 +78,11 @@ class ScramHook(Hook):
         except ScramError as error:
             return self._refused(client, begun[1].username if begun else "", str(error))
         if renewal and exchange.username != saslprep(client.username, stored=False):
-            return self._refused(client, exchange.username, f"it was {client.username!r} before")
+            return self._refused(client, exchange.username, f"it must stay the user {client.username!r}")
         return Decision(True, username=exchange.username, data=proof)
 
     def on_disconnect(self, client: Client, reason_code: int, text: str) -> None:
-        """A renewal that was not ended is forgotten."""
+        """Discard an unfinished re-authentication."""
         self._exchanges.pop(client, None)
 
     def _lookup(self, username: str) -> Credentials:
@@ -93,9 +93,9 @@ class ScramHook(Hook):
         return Credentials(salt[:16], self._iterations, key, key)
 
     def _forget_old(self) -> None:
-        """Clients that left in the middle are not reported; their exchanges end with time."""
+        """Discard old exchanges: `on_disconnect` is not called for a client that left before it was accepted."""
         before = monotonic() - PATIENCE
-        for client in list(islice(self._exchanges, 2)):  # one comes, at most two go: there are never many
+        for client in list(islice(self._exchanges, 2)):  # at most two go for each one that comes: there are never many
             if self._exchanges[client][0] < before:
                 del self._exchanges[client]
 
@@ -106,9 +106,9 @@ class ScramHook(Hook):
 
 
 def credentials_of(ledger: Ledger) -> dict[str, Credentials]:
-    """The users of a ledger that can log in with SCRAM-SHA-256: with a hash of that scheme, or a plain password.
+    """Return the users of a ledger that can log in with SCRAM-SHA-256: with such a hash or a plain password.
 
-    The keys of a plain one are worked out here, which takes some milliseconds for each.
+    The keys of a plain password are derived here, which takes some milliseconds each.
 
     Raises:
         ValueError: a plain password has characters that SCRAM does not allow.

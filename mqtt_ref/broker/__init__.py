@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""Many sessions, still no I/O: routing, retained messages, shared subscriptions, expiry."""
+"""Many sessions, without I/O: routing, retained messages, Shared Subscriptions, expiry."""
 
 __all__: list[str] = []

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The broker without I/O: it makes the parts, and is what a driver calls."""
+"""The broker without I/O: it creates the parts and is the interface for drivers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
@@ -28,6 +28,7 @@ from mqtt_ref.engine.generated.events import Intercept, Watch
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
+from mqtt_ref.engine.turns import TURN, Turns
 from mqtt_ref.wire.block import block_of
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN
 from mqtt_ref.wire.fast import encode
@@ -44,13 +45,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker"]
 
+AT_ONCE: Final = 1
+"""A time that has passed."""
+
 
 class Broker:
-    """The broker. A driver accepts links and gives their bytes to `Connection.receive`; after each turn it calls
-    `tick`, does the effects, and for each connection of `dirty` writes `take()` and, if `closing`, closes the link.
+    """The broker, without I/O.
 
-    `now` is a time in nanoseconds that never goes back and is above 0; `utc_offset` makes it UTC for the store. The
-    seed is what unguessable Client Identifiers are made from.
+    A driver accepts links and gives their bytes to `Connection.receive`. After each turn it calls `tick` and carries
+    out the effects. For each connection in `dirty` it writes `take()` and, if `closing`, closes the link.
+
+    `now` is a time in nanoseconds that never goes back and is above 0. Adding `utc_offset` gives UTC, for the store.
+    The Client Identifiers that the broker assigns are made from `seed`, so that they cannot be guessed without it.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Broker:
         storage: Storage | None = None,
         seed: int = 0,
         utc_offset: int = 0,
+        turn: int = TURN,
     ) -> None:
         self.options = options or Options()
         self.tables = decided(tables, self.options.decisions)
@@ -69,18 +76,24 @@ class Broker:
         self.storage = storage
         bounds = self.options.bounds
 
-        # What the embedding program decides, is told, and changes.
+        # The hooks of the embedding program: decisions, notifications, changes.
         self.access: Access | None = None
         self.watch = Watch()
         self.intercept = Intercept(waits=False)
         self.output: Callable[[Connection, list[bytes]], list[bytes]] | None = None
-        """Sees, and may change, the packets that are handed to the transport."""
+        """Called with the packets for the transport; it may change them."""
+
+        self.turn = turn
+        """Units of work of one turn; see `engine.turns`."""
+        self.work = turn
+        """Units that are left of this turn."""
 
         # The parts.
+        self.turns = Turns(self)
         self.connections: dict[int, Connection] = {}
         """Open connections by serial."""
         self.per_listener: dict[str, int] = {}
-        """Open connections: how many there are, by the listener's name."""
+        """The number of open connections, by name of the listener."""
         self.timers = Timers()
         self.questions = Questions(self)
         self.sessions = Sessions(self, seed)
@@ -91,7 +104,7 @@ class Broker:
         self.router = Router(refine=self.reading.refine, shared_for_v3=shared_for_v3)
         self.deliverer = Deliverer(self)
         self.inline: dict[int, InlineSubscription] = {}
-        """By handle: subscribers inside this process, which have neither session nor connection."""
+        """By handle: the subscribers inside this process, which have no session and no connection."""
         self.journal: Journal | None = None
         if storage is not None:
             self.journal = Journal(self, bounds.batches, utc_offset)
@@ -102,26 +115,26 @@ class Broker:
         self.effects: list[Effect] = []
         self.shutting_down = False
         self.store_fails = False
-        """Whether the store did not take the last batch."""
+        """True if the store failed to write the last batch."""
 
         self.last_message = 0
-        """The identifier of the newest message: 64 bits, growing."""
+        """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
         self.topic_levels = bounds.topic_levels
-        """A topic of fewer characters cannot have too many levels."""
+        """The largest number of levels. A topic of fewer characters cannot exceed it."""
         self.tapped = False
-        """Whether each packet has to be looked at, or may have to wait, before it is handled."""
+        """True if each packet must be shown to hooks, or may have to wait, before it is handled."""
         self.burst_open = False
-        """Whether plain QoS 0 messages may take the short way."""
+        """True if plain QoS 0 messages may take the fast path (`engine.burst`)."""
         self.burst_unseen = False
-        """Whether nobody decides about each of them on that way."""
+        """True if no hook decides about single messages on the fast path."""
         self._serial = 0
         self._work_out()
 
     # ---------------------------------------------------------------- links
 
     def connect(self, now: int, listener: str = "", remote: str = "", terms: Terms | None = None) -> Connection:
-        """A link was accepted, by a listener with its own terms or with those of the broker."""
+        """Create the connection of an accepted link. It may be turned away at once, by the bounds or the terms."""
         self._serial += 1
         capabilities = None if terms is None else terms.limit(self.options.capabilities)
         connection = Connection(self, self._serial, now, listener, remote, capabilities)
@@ -146,7 +159,7 @@ class Broker:
         return connection
 
     def closed(self, connection: Connection) -> None:
-        """A connection is over."""
+        """Forget a connection that is over."""
         if self.connections.pop(connection.serial, None) is not None:
             left = self.per_listener[connection.listener] - 1
             if left:
@@ -155,7 +168,7 @@ class Broker:
                 del self.per_listener[connection.listener]
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
-        """Disconnect a client with a reason; False if it is not connected.
+        """Disconnect a client with a reason. Return False if it is not connected.
 
         Cites: X5-redirect-temporary, X5-redirect-permanent
         """
@@ -166,7 +179,7 @@ class Broker:
         return True
 
     def shutdown(self, now: int) -> None:
-        """Tell every 5.0 client 0x8B and close every link; wills are published or kept as decided.
+        """Send 0x8B to every 5.0 client and close every link. Wills are published or kept, as decided.
 
         Cites: X5-shutdown-code, X311-will-deferred, X5-will-defer-on-shutdown
         """
@@ -179,7 +192,7 @@ class Broker:
     # ---------------------------------------------------------------- time and the store
 
     def tick(self, now: int) -> list[Effect]:
-        """End a turn: seal the batch of what is to be stored, and hand out what is to be done."""
+        """End a turn: seal the batch of changes to be stored, and return the effects."""
         if self.journal is not None:
             self.journal.seal()
         if self.effects:
@@ -189,16 +202,19 @@ class Broker:
         return []
 
     def next_deadline(self) -> int | None:
-        """When `on_deadline` wants to be called, or None."""
-        return self.timers.next()
+        """Return when `on_deadline` must be called, or None. While there is work for another turn, that is at once."""
+        return AT_ONCE if self.turns else self.timers.next()
 
     def on_deadline(self, now: int) -> None:
-        """Whatever is due: keep alive, connect and authentication timeouts, will delay, session and message expiry."""
+        """Handle due time limits of connections, questions, sessions and retained messages, and give the next turn."""
+        self.work = self.turn
         timers = self.timers
-        while True:
+        while self.work > 0:
             entry = timers.pop(now)
             if entry is None:
+                self.turns.run(now)
                 return
+            self.work -= 1
             _, kind, number = entry
             if kind == CONNECTION:
                 connection = self.connections.get(number)
@@ -213,15 +229,15 @@ class Broker:
                 self.sessions.on_deadline(number, now)
 
     def on_committed(self, batch: int, now: int) -> None:
-        """The store has the batch; call `tick` and write afterwards."""
+        """The store has written the batch. Call `tick` and write the output afterwards."""
         self.store_fails = False
         if self.journal is not None:
             self.journal.committed(batch)
 
     def on_commit_failed(self, batch: int, now: int) -> None:
-        """The store does not have the batch: the connections that waited for it are closed without a word.
+        """The store failed to write the batch: close the connections that waited for it, without a packet.
 
-        Nobody else notices.
+        No other connection is affected.
 
         Cites: MQTT311-4.8.0-2, X311-transient-error-others
         """
@@ -229,33 +245,34 @@ class Broker:
             self.store_fails = True
             self.counters.commits_failed += 1
             for connection in self.journal.failed(batch):
-                connection.turn_away("What it was to be told could not be stored", now)
+                connection.turn_away("The store failed, so that the client could not be answered", now)
                 connection.outbox.ending = True
                 if not connection.outbox.queued:
                     connection.outbox.queued = True
                     self.dirty.append(connection)
 
     def restore(self, now: int) -> None:
-        """Take over what the store holds; before the first link is accepted."""
+        """Restore what the store holds. Call it before the first link is accepted."""
         if self.storage is not None and self.journal is not None:
             self.take_over(self.storage.load(), now, self.journal.utc_offset)
 
     def take_over(self, records: Iterable[Record], now: int, utc_offset: int) -> None:
-        """Take over what somebody kept, sessions first; before the first link is accepted."""
+        """Restore records that were kept elsewhere, sessions first. Call it before the first link is accepted."""
         restore(self, records, now, utc_offset)
 
     # ---------------------------------------------------------------- hooks
 
     def answer(self, question: int, answer: object, now: int) -> bool:
-        """The answer to an `Ask`, of the kind that its event asks for; False if it is not awaited any more.
+        """Give the answer to an `Ask`, of the type that its event needs. Return False if it is no longer awaited.
 
         Raises:
-            TypeError: the question is who a client is, and the answer is not a `Verdict`.
+            TypeError: the question is about authentication, and the answer is not a `Verdict`.
         """
+        self.work = self.turn
         return self.questions.answer(question, answer, now)
 
     def set_access(self, access: Access | None) -> None:
-        """Who decides from now on; answers that were remembered are forgotten."""
+        """Set the access decisions, and forget the remembered answers of the previous ones."""
         self.access = access
         self._work_out()
         self.rules_changed()
@@ -267,18 +284,18 @@ class Broker:
         intercept: Intercept | None,
         output: Callable[[Connection, list[bytes]], list[bytes]] | None = None,
     ) -> None:
-        """Who decides, is told, and may change what passes, from now on."""
+        """Set the access decisions, the notification hooks, the intercepting hooks and the output hook."""
         self.watch = Watch() if watch is None else watch
         self.intercept = Intercept(waits=False) if intercept is None else intercept
         self.output = output
         self.set_access(access)
 
     def rules_changed(self) -> None:
-        """Forget who may read what."""
+        """Forget the remembered read permissions."""
         self.router.forget()
 
     def _work_out(self) -> None:
-        """What is tested once for each read, instead of all that it depends on."""
+        """Update the flags that are tested for each read."""
         access = self.access
         watch = self.watch
         intercept = self.intercept
@@ -304,7 +321,7 @@ class Broker:
         properties: PublishProperties | None = None,
         publisher: str = "",
     ) -> bool:
-        """Publish a message of the server itself, `$SYS` topics included; False if nobody had subscribed.
+        """Publish a message of the server itself; `$SYS` topics are allowed. Return False if it has no subscribers.
 
         Cites: X5-dollar-topic-server, X311-dollar-server-use
         """
@@ -317,14 +334,14 @@ class Broker:
         message = Message(self.last_message, topic, payload, qos, retain, block, publisher, now, expires)
         self.counters.messages_own += 1
         self.counters.payload_own_bytes += len(payload)
-        return self.deliverer.publish(message, now)
+        return self.deliverer.publish(message, now) > 0
 
     def inject_packet(self, client_id: str, packet: Packet, now: int) -> None:
         """Handle a packet as if the client had sent it.
 
         Raises:
             LookupError: no client with this identifier is connected.
-            ValueError: its version allows no such packet from a client; the text says which rule it breaks.
+            ValueError: its protocol version does not allow this packet from a client. The text names the broken rule.
         """
         session = self.sessions.by_client_id.get(client_id)
         connection = None if session is None else session.connection

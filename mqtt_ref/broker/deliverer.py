@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""From a message to its subscribers: who gets it, and at which QoS."""
+"""Deliver a message: which subscribers get it, and at which QoS."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtt_ref.broker.fanout import Fanout, OwnFanouts
 from mqtt_ref.broker.inline import Deliver, Received
 from mqtt_ref.broker.router import Entry, Group, Subscribers
 from mqtt_ref.broker.subscription import subscriptions, without_no_local
@@ -24,32 +25,54 @@ __all__ = ["Deliverer"]
 
 
 class Deliverer:
-    """Brings each message to everyone who subscribed."""
+    """Delivers each message to its subscribers."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.each = broker.decisions.overlapping == OVERLAPPING_EACH
-        """Whether a client gets one copy for each of its subscriptions that match."""
+        """True if a client gets one copy for each of its subscriptions that match."""
         self.one_copy = not self.each and broker.limits.granted_maximum == 2
-        """Whether a client gets one copy, at a QoS that nothing but its subscriptions bounds."""
+        """True if a client gets one copy, at a QoS that only its subscriptions limit."""
+        self._at_once = broker.turn // 4
+        """Subscribers of one message that get it in one turn, whatever is left of that."""
+        self.own = OwnFanouts(broker)
+        self.fanout: Fanout | None = None
+        """The message whose delivery `publish` did not finish."""
+        self.stored = False
+        """True if the store has to take something because of the last message."""
 
-    def publish(self, message: Message, now: int) -> bool:
-        """Keep a message if it is to be retained, and deliver it; False if nobody had subscribed.
+    def publish(self, message: Message, now: int, waits: bool = False) -> int:
+        """Store a message if it is to be retained, and deliver it. Return 0 if it has no subscribers, else 1.
+
+        A message with so many subscribers that a turn would take too long is delivered in several turns. With `waits`,
+        its publisher waits for that: the result is -1, and `go_on` continues with `fanout`.
 
         Cites: MQTT5-4.5.0-1, MQTT311-4.5.0-1, MQTT311-3.3.5-1, X5-message-to-every-match, MQTT5-3.3.2-3,
         MQTT311-3.3.2-3, X311-deliver-to-matching, X311-topic-creation
         """
         broker = self._broker
+        journal = broker.journal
+        written = 0 if journal is None else journal.written
         if message.retain:
             broker.retained.keep(message, now)
-        match = broker.router.match(message.topic)
+        router = broker.router
+        match = router.match(message.topic)
         intercept = broker.intercept
+        selected = False
         if intercept.on_select_subscribers is not None:
             chosen = intercept.on_select_subscribers(message, match)
             if chosen is not None:
+                selected = True
                 match = chosen if isinstance(chosen, Subscribers) else Subscribers([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
+        count = len(match.plain) + len(match.shared)
+        broker.work -= count + router.spent
+        router.spent = 0
+        if count > self._at_once or self.own:
+            later = self._in_turns(message, match, selected, waits, now)
+            if later:
+                return later
         by_handle = broker.sessions.by_handle
         highest = message.qos
         if highest > broker.limits.granted_maximum:
@@ -63,15 +86,59 @@ class Deliverer:
                 qos_send.deliver(session.connection, session, message, qos, False, entry.identifiers, now)
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
-            self._to_group(group, message, now)
-        matched = len(match.plain) > 0 or len(match.shared) > 0
+            self.to_group(group, message, now)
+        if journal is not None:
+            self.stored = journal.written != written
         watch = broker.watch
         if watch.on_published is not None:
-            watch.on_published(broker.sessions.publisher(message), message, matched)
-        return matched
+            watch.on_published(broker.sessions.publisher(message), message, count > 0)
+        return 1 if count else 0
+
+    def _in_turns(self, message: Message, match: Subscribers, selected: bool, waits: bool, now: int) -> int:
+        """Begin to deliver a message in several turns. Return 0 if that is not needed, else what `publish` returns."""
+        broker = self._broker
+        own = self.own
+        held = own.hold(message.publisher) if waits else len(own) > 0
+        count = len(match.plain) + len(match.shared)
+        if count == 0 or (not held and count <= self._at_once):
+            return 0
+        sessions: list[Session | None] | None = None
+        if selected:
+            by_handle = broker.sessions.by_handle
+            sessions = [by_handle[entry.subscriber] for entry in match.plain]
+        fanout = Fanout(message, match, sessions)
+        if message.retain and broker.journal is not None:
+            fanout.stored = True
+        broker.work += count  # it is charged as it is done
+        if not waits:
+            own.add(fanout)
+            return 1
+        self.fanout = fanout
+        return self.go_on(fanout, now)
+
+    def go_on(self, progress: object, now: int) -> int:
+        """Continue with a `Fanout`. Return -1 if it is not finished, else 1."""
+        assert isinstance(progress, Fanout)
+        if self.own.hold(progress.message.publisher) or not progress.go_on(self._broker, now):
+            return -1
+        self.published(progress, now)
+        return 1
+
+    def finish(self, progress: object) -> None:
+        """Finish a `Fanout` whose publisher has gone. Other progress ends with its connection."""
+        if isinstance(progress, Fanout):
+            self.own.add(progress)
+
+    def published(self, fanout: Fanout, now: int) -> None:
+        """Say that everyone has a message."""
+        broker = self._broker
+        self.stored = fanout.stored
+        watch = broker.watch
+        if watch.on_published is not None:
+            watch.on_published(broker.sessions.publisher(fanout.message), fanout.message, True)
 
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
-        """Deliver to one subscriber: once at the maximum granted QoS, or once for each subscription if so decided.
+        """Deliver to one subscriber: once at the highest granted QoS, or once for each subscription if so decided.
 
         Cites: MQTT5-3.3.4-2, MQTT5-3.3.4-3, MQTT5-3.3.4-4, MQTT5-3.3.4-5, MQTT311-3.3.5-1, X5-overlapping-extra-copies,
         X311-overlap-further-copies, X5-subscription-identifier-identical, X5-subscription-identifier-foreign
@@ -93,7 +160,7 @@ class Deliverer:
             self._copy(session, entry, message, "", now)
 
     def _copy(self, session: Session, entry: Entry, message: Message, group: str, now: int) -> None:
-        """One copy at the lower of the published and the granted QoS; RETAIN only where it is kept as published.
+        """Deliver one copy at the lower of the published and the granted QoS, with RETAIN only if kept as published.
 
         Cites: MQTT5-3.8.4-8, MQTT5-3.3.1-12, MQTT5-3.3.1-13, MQTT311-3.8.4-6, MQTT311-3.3.1-9, X31-delivery-qos,
         X5-unsolicited-qos, X311-outbound-qos, X311-retain-empty-live, X31-retain-live,
@@ -104,7 +171,7 @@ class Deliverer:
         qos_send.deliver(session.connection, session, message, qos, retain, entry.identifiers, now, group)
 
     def _hand_over(self, handle: int, message: Message) -> None:
-        """Deliver to a subscriber inside this process."""
+        """Deliver to an inline subscription."""
         subscription = self._broker.inline.get(handle)
         if subscription is not None:
             received = Received(message, False, subscription.topic_filter, subscription.identifier)
@@ -112,10 +179,10 @@ class Deliverer:
 
     # ---------------------------------------------------------------- shared subscriptions
 
-    def _to_group(self, group: Group, message: Message, now: int) -> None:
-        """Choose a member that may read it, is connected and has send quota, else one to queue for.
+    def to_group(self, group: Group, message: Message, now: int) -> None:
+        """Deliver to a member that may read it, is connected and has send quota; else queue it for one, if so decided.
 
-        If it takes no packet of that size, nobody gets the message.
+        If the message is too large for the chosen member, no other member gets it.
 
         Cites: X5-shared-choice, X5-shared-packet-too-large, X5-shared-granted-qos
         """
@@ -140,7 +207,7 @@ class Deliverer:
             self._copy(session, member, message, f"$share/{group.name}/{group.topic_filter}", now)
 
     def _available(self, group: Group, handle: int, message: Message) -> bool:
-        """Whether a member can be sent the message now; with QoS 0 it needs no send quota."""
+        """True if a member can be sent the message now. QoS 0 needs no send quota."""
         broker = self._broker
         if handle in broker.inline:
             return True
@@ -150,7 +217,7 @@ class Deliverer:
         return self._entitled(handle, message.topic)
 
     def _keeps(self, group: Group, handle: int, message: Message) -> bool:
-        """Whether the message would wait for a member that cannot be sent it now, and not be dropped for its QoS."""
+        """True if the message can be queued for a member that cannot be sent it now: QoS 0 may be dropped instead."""
         if not _qos(group, handle, message):
             broker = self._broker
             if broker.sessions.connections[handle] is not None or broker.decisions.offline_qos0 == OFFLINE_QOS0_DROP:
@@ -158,16 +225,16 @@ class Deliverer:
         return self._entitled(handle, message.topic)
 
     def _entitled(self, handle: int, topic: str) -> bool:
-        """Whether the member of a group may read the topic: asked for each message, since only one of them gets it."""
+        """True if a member may read the topic. This is asked for each message, since only one member gets it."""
         broker = self._broker
         session = broker.sessions.by_handle[handle]
         return session is not None and broker.reading.may_read(session, topic)
 
     def share_again(self, deliveries: list[Delivery], now: int) -> None:
-        """The session of a group's member ended: others get what was queued for it or sent with QoS 1.
+        """Deliver messages of a member whose session ended to other members: queued ones, and those sent with QoS 1.
 
-        Until then it waits for its client. What was sent with QoS 2 is discarded. What has expired goes to nobody: for
-        the others its delivery has not begun.
+        Before its end they wait for its client. Messages sent with QoS 2 are discarded. Messages that have expired are
+        dropped, since their delivery to another member has not begun.
 
         Cites: X5-shared-qos1-wait, MQTT5-4.8.2-5, X5-shared-qos1-session-end, MQTT5-3.3.2-5
         """
@@ -181,12 +248,12 @@ class Deliverer:
                 if broker.watch.on_publish_dropped is not None:
                     broker.watch.on_publish_dropped(None, message, "expired")
                 continue
-            for group in broker.router.match(message.topic).shared:
-                if f"$share/{group.name}/{group.topic_filter}" == delivery.group:
-                    self._to_group(group, message, now)
+            group = broker.router.group(delivery.group)
+            if group is not None:
+                self.to_group(group, message, now)
 
 
 def _qos(group: Group, handle: int, message: Message) -> int:
-    """The QoS at which a member of a group gets a message."""
+    """Return the QoS at which a member of a group gets a message."""
     member = group.member(handle)
     return 0 if member is None else min(message.qos, member.qos)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients without a connection: the embedding program publishes and subscribes from inside the broker."""
+"""Inline clients: the embedding program publishes and subscribes without a connection."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Received:
         topic: its Topic Name.
         payload: its payload.
         qos: the QoS it was published with.
-        retain: whether it is a retained message, sent because of the new subscription.
-        properties: its properties, None if it has none.
-        publisher: the Client Identifier of who published it; empty for the broker itself.
+        retain: True if it is a retained message, sent because the subscription is new.
+        properties: its properties; None if it has none.
+        publisher: the Client Identifier of its publisher; empty for the broker itself.
         topic_filter: the filter of the subscription.
         identifier: the identifier of the subscription.
     """
@@ -49,7 +49,7 @@ class Received:
 
 
 class InlineSubscription:
-    """One handler and what it wants; each has its own copy of every message that matches."""
+    """One handler and its filter. Each inline subscription gets its own copy of every message that matches."""
 
     __slots__ = ("client_id", "handle", "handler", "identifier", "topic_filter")
 
@@ -67,7 +67,7 @@ class InlineSubscription:
 
 
 class Deliver(Effect):
-    """Call the handler with the message, after the tick that it came in."""
+    """Call the handler with the message, after the tick in which it came."""
 
     __slots__ = ("received", "subscription")
 
@@ -80,9 +80,9 @@ class Deliver(Effect):
 
 
 class InlineClient:
-    """A client inside the broker: no access rules hold for it, and `$SYS` topics are open to it.
+    """A client inside the broker. Access rules do not apply to it, and it may publish to `$SYS` topics.
 
-    Subscriptions are told apart by their filter and identifier. They are not stored, and the client has no session.
+    A subscription is identified by its filter and identifier. It is not stored, and the client has no session.
     """
 
     __slots__ = ("_broker", "_subscriptions", "client_id")
@@ -105,11 +105,12 @@ class InlineClient:
         retain: bool = False,
         properties: PublishProperties | None = None,
     ) -> bool:
-        """Publish a message; False if nobody had subscribed.
+        """Publish a message. Return False if it has no subscribers.
 
         Raises:
-            TypeError: the payload is no bytes.
-            ValueError: the topic is no Topic Name, the QoS is not 0, 1 or 2, or no client could send these properties.
+            TypeError: the payload is not bytes.
+            ValueError: the topic is not a valid Topic Name, the QoS is not 0, 1 or 2, the payload is too large, or a
+                client could not send these properties.
         """
         if not valid_topic_name(topic):
             raise ValueError(f"not a Topic Name: {topic!r}")
@@ -128,13 +129,13 @@ class InlineClient:
     def subscribe(
         self, topic_filter: str, handler: Callable[[Received], object], now: int, *, identifier: int = 0
     ) -> InlineSubscription:
-        """Have `handler` called for each message that matches; retained ones first, unless the filter is shared.
+        """Call `handler` for each message that matches. Retained ones come first, unless the filter is shared.
 
         A subscription with the same filter and identifier is replaced.
 
         Raises:
-            TypeError: the handler cannot be called.
-            ValueError: the filter is no Topic Filter.
+            TypeError: the handler is not callable.
+            ValueError: the filter is not a valid Topic Filter.
         """
         if not valid_topic_filter(topic_filter):
             raise ValueError(f"not a Topic Filter: {topic_filter!r}")
@@ -153,7 +154,7 @@ class InlineClient:
         return made
 
     def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
-        """Delete a subscription; False if there is none with this filter and identifier."""
+        """Delete a subscription. Return False if there is none with this filter and identifier."""
         made = self._subscriptions.pop((topic_filter, identifier), None)
         if made is None:
             return False
@@ -164,7 +165,7 @@ class InlineClient:
         return True
 
     def subscriptions(self) -> list[InlineSubscription]:
-        """All subscriptions of this client."""
+        """Return all subscriptions of this client."""
         return list(self._subscriptions.values())
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The batch of a tick: what has to be stored, and whose output waits until it is."""
+"""The batch of a tick: what has to be stored, and which output waits for it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _STORED = 1024
 
 
 class Journal:
-    """Gathers the changes of a tick. Of a session that ends with its connection nothing but its will is stored.
+    """Gathers the changes of a tick. If a session ends with its connection, only its will is stored.
 
-    `utc_offset` is added to the time of the engine to get UTC, which is what is stored.
+    `utc_offset` is added to the time of the engine, so that UTC is stored.
     """
 
     def __init__(self, broker: Broker, batches: int, utc_offset: int) -> None:
@@ -53,9 +53,9 @@ class Journal:
         self._pending: dict[int, list[Connection]] = {1: []}
         """By batch, open or under way: the connections that wait for it."""
         self._sent: dict[int, list[Record]] = {}
-        """By batch under way: what is in it."""
+        """By batch under way: its records."""
         self._lost: dict[str, None] = {}
-        """Clients of which the store did not take something; the next batch has all that there is of them."""
+        """Clients with records that the store failed to write. The next batch stores everything of them again."""
         self._lost_topics: dict[str, None] = {}
         """The same for retained messages."""
         self._deleted: dict[int, set[str]] = {}
@@ -180,15 +180,15 @@ class Journal:
                 self.touch(session.connection)
 
     def retained(self, message: Message) -> None:
-        """A message is kept for its topic."""
+        """Record that a message is retained for its topic."""
         self._add(RetainedPut(self._stored(message)))
 
     def retained_gone(self, topic: str) -> None:
-        """A topic has no retained message any more."""
+        """Record that a topic has no retained message any more."""
         self._add(RetainedDelete(topic))
 
     def _stored(self, message: Message) -> StoredMessage:
-        """The message as it is stored; the same object for all sessions that it waits for."""
+        """Return the message as it is stored: the same object for all sessions for which it waits."""
         stored = self._messages.get(message.ident)
         if stored is None:
             utc = self.utc_offset
@@ -212,13 +212,14 @@ class Journal:
 
     @property
     def under_way(self) -> int:
-        """Batches that were handed to the store and are not answered."""
+        """The number of batches that the store was given and has not answered."""
         return len(self._pending) - 1
 
     def seal(self) -> None:
-        """End the tick: hand the batch to the store if there is room, and hold back the output that waits for it.
+        """End the tick: give the batch to the store if there is room, and hold back the output that waits for it.
 
-        Only connections that the batch touches wait, and those that wait already, so that their output keeps its order.
+        Only connections with changes in the batch wait, and those that wait already, so that their output keeps its
+        order.
         """
         broker = self._broker
         if self.records and (self._lost or self._lost_topics):
@@ -244,7 +245,7 @@ class Journal:
             self._messages.clear()
 
     def _hold(self, connection: Connection) -> None:
-        """Move the output of this tick behind the batch it waits for."""
+        """Move the output of this tick to the gate of the batch that it waits for."""
         gates = connection.outbox.gates
         if gates is None:
             gates = connection.outbox.gates = deque()
@@ -259,7 +260,7 @@ class Journal:
         connection.outbox.queued = connection.outbox.ready is not None
 
     def committed(self, batch: int) -> None:
-        """The store has the batch: what waited for it alone goes out, in order."""
+        """The store has written the batch: release, in order, the output that waits for no other batch."""
         pending = self._pending
         if batch not in pending or batch == self.batch:
             return
@@ -269,7 +270,7 @@ class Journal:
             self._release(connection)
 
     def failed(self, batch: int) -> list[Connection]:
-        """The store does not have the batch: the connections that waited for it, without what they were to be sent."""
+        """The store failed to write the batch: return the connections that waited for it, and discard their output."""
         pending = self._pending
         if batch not in pending or batch == self.batch:
             return []
@@ -289,10 +290,10 @@ class Journal:
         return connections
 
     def _mend(self) -> None:
-        """Store anew what a batch that failed was about.
+        """Store everything again that a failed batch was about.
 
-        The state of the broker went on: a message of that batch waits for its subscribers, and a repeat of its QoS 2
-        packet identifier is acknowledged without another word to the store.
+        The broker keeps the changes of that batch: its messages wait for their subscribers, and a repeat of a QoS 2
+        packet identifier is acknowledged without a new record.
         """
         broker = self._broker
         lost = self._lost

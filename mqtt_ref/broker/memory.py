@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The memory store: applies batches to plain dictionaries; the model that every other store is compared with."""
+"""The memory store: applies batches to plain dictionaries. Every other store is compared with it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class _Kept:
 
 
 class MemoryStore:
-    """Keeps everything as long as it lives: a second broker that gets the same object finds what the first stored."""
+    """Keeps everything while the object exists: a second broker with the same object finds what the first stored."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Kept] = {}
         self._retained: dict[str, RetainedPut] = {}
 
     def load(self) -> Iterator[Record]:
-        """Everything that is kept, sessions first; what waits is in the order in which it was put."""
+        """Yield everything that is kept, sessions first. Messages in flight and queued ones are in their order."""
         for kept in self._sessions.values():
             yield kept.session
         for kept in self._sessions.values():
@@ -61,7 +61,7 @@ class MemoryStore:
             self._apply(record)
 
     def close(self) -> None:
-        """Nothing is to be done."""
+        """Do nothing."""
 
     def _apply(self, record: Record) -> None:
         if isinstance(record, RetainedPut):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Questions to the embedding program that take time: what was asked, about what, and until when."""
+"""Open questions to the embedding program: what was asked, about what, and until when."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERDUE = "The question was not answered in time"
 
 
 class Questions:
-    """Each question leaves as an `Ask`; `answer` takes what comes back to where it was asked."""
+    """Emits each question as an `Ask`. `answer` passes the answer to the connection or will that waits for it."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -39,7 +39,7 @@ class Questions:
         return len(self._connections) + len(self._wills)
 
     def ask(self, connection: Connection, auth: Authentication, data: bytes | None, renewal: bool, now: int) -> None:
-        """Ask who a client is; the answer goes to `Connection.answered`."""
+        """Ask for the authentication of a client. The answer goes to `Connection.answered`."""
         question = auth.question = self._number(now)
         self._connections[question] = connection
         event = "on_auth_packet" if auth.method else "on_connect_authenticate"
@@ -59,7 +59,7 @@ class Questions:
     def ask_about(
         self, connection: Connection, suspended: Suspended, now: int, subject: Packet, topic: str, write: bool
     ) -> None:
-        """Ask about a packet; the answer goes to `Connection.resume`."""
+        """Ask about a packet. The answer goes to `Connection.resume`."""
         question = suspended.question = self._number(now)
         self._connections[question] = connection
         ask = Ask(question, suspended.event, connection, connection.session, subject, topic=topic, write=write)
@@ -72,17 +72,17 @@ class Questions:
         self._broker.effects.append(Ask(question, "on_will", None, session, wanted))
 
     def _number(self, now: int) -> int:
-        """A new question, with a timer for when it has to be answered."""
+        """Return the number of a new question, and set the timer for its answer."""
         self._newest += 1
         until = now + int(self._broker.options.bounds.hook_timeout * SECOND)
         self._broker.timers.add_question(until, self._newest)
         return self._newest
 
     def answer(self, question: int, answer: object, now: int) -> bool:
-        """The answer to an `Ask`, of the kind that its event asks for; False if it is not awaited any more.
+        """Pass on the answer to an `Ask`, of the type that its event needs. Return False if it is no longer awaited.
 
         Raises:
-            TypeError: the question is who a client is, and the answer is not a `Verdict`.
+            TypeError: the question is about authentication, and the answer is not a `Verdict`.
         """
         waiting = self._wills.pop(question, None)
         if waiting is not None:
@@ -104,7 +104,7 @@ class Questions:
         return True
 
     def overdue(self, question: int, now: int) -> None:
-        """The time for an answer is over: the answer is no, if the question is still open."""
+        """Answer a question with no if it is still open, since its time is over."""
         connection = self._connections.get(question)
         no: object = Refusal(UNSPECIFIED_ERROR, OVERDUE)
         if connection is None:
@@ -113,12 +113,12 @@ class Questions:
         elif connection.auth is not None and connection.auth.question == question:
             no = Verdict(REFUSE, NOT_AUTHORIZED, text=OVERDUE)
         elif connection.suspended is not None and connection.suspended.event == "on_unsubscribe":
-            no = None  # a client that wants no more messages gets no more
+            no = None  # let the UNSUBSCRIBE pass: the client wants no more messages
         self._broker.effects.append(Withdraw(question, True))
         self.answer(question, no, now)
 
     def withdraw(self, connection: Connection) -> None:
-        """A connection is over: its answers are not awaited any more."""
+        """Withdraw the questions of a connection that is over."""
         auth = connection.auth
         if auth is not None and auth.question:
             self._drop(auth.question)

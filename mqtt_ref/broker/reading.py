@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may read which topics: asked for each topic delivered, and remembered with the match."""
+"""Read permissions: asked for each topic that is delivered, and remembered by the router."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["ReadAccess"]
 
 
 class ReadAccess:
-    """Puts the question to `Access.read`, if there is one."""
+    """Asks `Access.on_acl_check_read`, if it is set."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
     def may_read(self, session: Session, topic: str) -> bool:
-        """Whether this client may have messages of this topic."""
+        """True if this client may get messages of this topic."""
         access = self._broker.access
         if access is None or access.on_acl_check_read is None:
             return True
         return access.on_acl_check_read(session, topic)
 
     def refine(self, topic: str, match: Subscribers) -> Subscribers:
-        """Leave out subscribers that may not read the topic; the router remembers the result."""
+        """Leave out subscribers that may not read the topic. The router remembers the result."""
         access = self._broker.access
         if access is None or access.on_acl_check_read is None:
             return match
@@ -37,7 +37,7 @@ class ReadAccess:
         for entry in match.plain:
             session = by_handle[entry.subscriber]
             if session is None:
-                plain.append(entry)  # inline: no rules hold for it
+                plain.append(entry)  # inline: access rules do not apply to it
             elif access.on_acl_check_read(session, topic):
                 plain.append(entry)
         if len(plain) == len(match.plain):
@@ -45,7 +45,7 @@ class ReadAccess:
         return Subscribers(plain, match.shared)
 
     def reconsider(self, session: Session) -> None:
-        """Ask again what this client may read: it may be another user, or somewhere else, than before."""
+        """Ask again what this client may read: its user or its address may have changed."""
         access = self._broker.access
         if access is not None and access.on_acl_check_read is not None:
             self._broker.router.reconsider(session.handle)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From what a store holds back to sessions, retained messages and deadlines."""
+"""Restore sessions, retained messages and deadlines from the records of a store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["restore"]
 
 
 def restore(broker: Broker, records: Iterable[Record], now: int, utc_offset: int) -> None:
-    """Make the state that the records describe; nobody is connected in it.
+    """Restore the state that the records describe. No client is connected in it.
 
     Cites: MQTT5-3.1.2-23, X31-retain-restart
     """
@@ -47,7 +47,7 @@ class _Restorer:
         self.messages: dict[int, Message] = {}
 
     def run(self, records: Iterable[Record]) -> None:
-        """Sessions come first in the records; what belongs to none is left out."""
+        """Restore all records. Sessions must come first; records of unknown sessions are skipped."""
         broker = self.broker
         for record in records:
             if isinstance(record, SessionPut):
@@ -72,9 +72,10 @@ class _Restorer:
                     session.received[record.packet_id] = 0
 
     def session(self, record: SessionPut) -> None:
-        """A session whose client was connected counts its expiry from now; its will is due like after any loss.
+        """Restore a session.
 
-        So one that was to end with its connection ends at once, with all that the store has of it.
+        If its client was connected, its expiry counts from now and its will is due as after any lost connection. So a
+        session that was to end with its connection ends at once, and is deleted from the store.
 
         Cites: X5-will-defer-on-shutdown, X311-will-deferred
         """
@@ -100,7 +101,7 @@ class _Restorer:
         broker.sessions.watch_over(session)
 
     def message(self, stored: StoredMessage) -> Message:
-        """The message itself, one object however many sessions it waits for."""
+        """Return the message: one object for all sessions for which it waits."""
         message = self.messages.get(stored.ident)
         if message is None:
             message = Message(

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The retained messages of the broker: kept, found, removed, expired, and told to the store."""
+"""The retained messages of the broker, with their journal records, timer and hooks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.broker.replay import Replay
 from mqtt_ref.broker.retained_store import RetainedStore
 
 if TYPE_CHECKING:
@@ -14,22 +15,26 @@ if TYPE_CHECKING:
 __all__ = ["RetainedMessages"]
 
 OWN = "$SYS/"
-"""What the topics of the server itself begin with: they are not stored."""
+"""Prefix of the server's own topics, which are not stored."""
+
+
+EXPIRED: Final = 1000
+"""Messages that are dropped at once when many expire."""
 
 
 class RetainedMessages:
-    """One message for each topic. `store` holds them; this part tells the journal, the timers and the hooks."""
+    """One message for each topic. `store` holds them; this class informs the journal, the timers and the hooks."""
 
     def __init__(self, broker: Broker, maximum: int) -> None:
         self._broker = broker
         self.store: RetainedStore[Message] = RetainedStore(maximum, measure=_size)
         self._wake_at = 0
-        """When the timer is set to, or 0."""
+        """Time that the timer is set to, or 0."""
 
     def keep(self, message: Message, now: int) -> None:
         """Replace the retained message of the topic, or remove it if the payload is empty.
 
-        A message that expires at once is not kept.
+        A message that has expired already is not kept.
 
         Cites: MQTT5-3.3.1-5, MQTT5-3.3.1-6, MQTT5-3.3.1-7, MQTT5-3.3.1-8, MQTT311-3.3.1-5, MQTT311-3.3.1-10,
         MQTT311-3.3.1-11, MQTT311-3.3.1-12, X5-retained-qos0-stored, X311-retain-qos0-store, MQTT311-3.3.1-7,
@@ -62,13 +67,17 @@ class RetainedMessages:
         """True if the store is full and has no message for this topic."""
         return self.store.full(topic)
 
+    def replay(self, identifier: int) -> Replay:
+        """Begin to send what is retained for the filters of a SUBSCRIBE."""
+        return Replay(self._broker, identifier)
+
     def matching(self, topic_filter: str, now: int) -> list[Message]:
-        """The messages that match the filter and have not expired."""
+        """Return the messages that match the filter and have not expired."""
         self.expire(now)
         return [message for _, message in self.store.match(topic_filter)]
 
     def remove(self, topic: str) -> bool:
-        """Remove the message of a topic; its subscribers are not told. False if there is none."""
+        """Remove the message of a topic, without informing subscribers. Return False if there is none."""
         if not self.store.remove(topic):
             return False
         if self._broker.journal is not None:
@@ -76,12 +85,12 @@ class RetainedMessages:
         return True
 
     def remove_all(self) -> int:
-        """Remove all messages but those of `$SYS`; returns how many there were."""
+        """Remove all messages except those under `$SYS`. Return how many there were."""
         topics = [topic for topic, _ in self.store.scan(0, len(self.store)) if not topic.startswith(OWN)]
         return sum([self.remove(topic) for topic in topics])
 
-    def expire(self, now: int) -> None:
-        """Drop the messages whose expiry interval has passed.
+    def expire(self, now: int, most: int = 0) -> None:
+        """Drop messages whose expiry interval has passed, at most `most` (0: all).
 
         Cites: X5-retained-expired
         """
@@ -89,7 +98,8 @@ class RetainedMessages:
         if when and when <= now:
             broker = self._broker
             watch = broker.watch
-            for topic in self.store.expire(now):
+            for topic in self.store.expire(now, most):
+                broker.work -= 1
                 broker.counters.dropped_expired += 1
                 if broker.journal is not None:
                     broker.journal.retained_gone(topic)
@@ -97,16 +107,16 @@ class RetainedMessages:
                     watch.on_retained_expired(topic)
 
     def watch_over(self) -> None:
-        """Be woken when the first message expires; one timer is enough for all."""
+        """Set the timer for the first message that expires. One timer is enough for all."""
         when = self.store.next_expiry()
         if when and (not self._wake_at or when < self._wake_at):
             self._wake_at = when
             self._broker.timers.add_retained(when)
 
     def on_deadline(self, now: int) -> None:
-        """The timer went off."""
+        """Handle the timer: remove expired messages and set it again."""
         self._wake_at = 0
-        self.expire(now)
+        self.expire(now, EXPIRED)
         self.watch_over()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The collection of retained messages: one for each topic, found by filter, gone when they expire."""
+"""The data structure of retained messages: one for each topic, found by filter, removed on expiry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from mqtt_ref.broker.topics import is_wildcard
-from mqtt_ref.broker.tree import LevelTree
+from mqtt_ref.broker.tree import LevelTree, Walk
 
 __all__ = ["RetainedStore"]
 
@@ -17,15 +17,15 @@ M = TypeVar("M")
 
 _SLACK: Final = 64
 _OWN: Final = "$SYS/"
-"""What the topics of the server itself begin with."""
+"""Prefix of the server's own topics."""
 
 
 class RetainedStore(Generic[M]):
-    """The retained messages. At most `maximum` are kept (0: any number), those under `$SYS` not counted.
+    """Retained messages. At most `maximum` are kept (0: any number); those under `$SYS` are not counted.
 
-    `size` is what they come to, each as `measure` says.
+    `size` is the sum of `measure` over all messages.
 
-    Nothing here looks at the time: `expire` what has expired before you read.
+    Nothing here looks at the time: call `expire` before you read.
     """
 
     __slots__ = ("_deadlines", "_heap", "_messages", "_own", "_topics", "maximum", "measure", "size")
@@ -44,7 +44,7 @@ class RetainedStore(Generic[M]):
         self._own: int = 0
         self._topics: LevelTree[str] = LevelTree(dollar_apart, parent_too)
         self._deadlines: dict[str, int] = {}
-        # Every deadline there is, and some that no longer hold; `_deadlines` knows.
+        # All deadlines, and some outdated ones. `_deadlines` has only the current ones.
         self._heap: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
@@ -52,15 +52,15 @@ class RetainedStore(Generic[M]):
 
     @property
     def counted(self) -> int:
-        """How many there are, those under `$SYS` left out."""
+        """The number of messages, without those under `$SYS`."""
         return len(self._messages) - self._own
 
     def full(self, topic: str) -> bool:
-        """Whether there is no room for a message of this topic, which has none."""
+        """True if the store is full and has no message for this topic. Topics under `$SYS` always have room."""
         return 0 < self.maximum <= self.counted and topic not in self._messages and not topic.startswith(_OWN)
 
     def put(self, topic: str, message: M, expires_at: int) -> bool:
-        """Keep a message in place of the one before; False if there is no room for another topic.
+        """Store a message in place of the previous one. Return False if there is no room for another topic.
 
         It expires at `expires_at` (nanoseconds; 0 or less: never).
 
@@ -81,7 +81,7 @@ class RetainedStore(Generic[M]):
         return True
 
     def remove(self, topic: str) -> bool:
-        """Remove the message of a topic; False if there was none.
+        """Remove the message of a topic. Return False if there was none.
 
         Cites: MQTT5-3.3.1-6
         """
@@ -100,14 +100,18 @@ class RetainedStore(Generic[M]):
         return True
 
     def get(self, topic: str) -> M | None:
-        """The message of a topic."""
+        """Return the message of a topic, or None."""
         return self._messages.get(topic)
 
-    def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
-        """The messages of all topics that match, ordered by topic.
+    def walk(self, topic_filter: str) -> Walk[str]:
+        """Begin a search for the topics that a filter with wildcards matches."""
+        return self._topics.walk(topic_filter)
 
-        The topics are those of the first step; a message that is replaced while you iterate comes in its new form, one
-        that is removed is left out.
+    def match(self, topic_filter: str) -> Iterator[tuple[str, M]]:
+        """Yield the messages of all topics that match, ordered by topic.
+
+        The topics are fixed at the first step. A message that is replaced during the iteration comes in its new form;
+        one that is removed is left out.
         """
         if is_wildcard(topic_filter):
             topics = self._topics.matched(topic_filter)
@@ -121,20 +125,20 @@ class RetainedStore(Generic[M]):
                 yield topic, message
 
     def scan(self, start: int, count: int) -> list[tuple[str, M]]:
-        """At most `count` messages from the place `start` on, in the order in which their topics were first retained.
+        """Return at most `count` messages from index `start` on, in the order in which their topics were retained.
 
-        To look through all of them bit by bit: what is removed meanwhile makes others move up.
+        Use it to read all messages in several steps. If one is removed between the steps, later ones move up.
         """
         return list(islice(self._messages.items(), start, start + count))
 
-    def expire(self, now: int) -> list[str]:
-        """Remove all messages that have expired; their topics, the earliest first.
+    def expire(self, now: int, most: int = 0) -> list[str]:
+        """Remove messages that have expired, at most `most` (0: all). Return their topics, the earliest first.
 
         Cites: MQTT5-3.3.2-5
         """
         gone: list[str] = []
         heap = self._heap
-        while heap and heap[0][0] <= now:
+        while heap and heap[0][0] <= now and (most == 0 or len(gone) < most):
             at, topic = heappop(heap)
             if self._deadlines.get(topic, 0) == at:
                 self.remove(topic)
@@ -142,7 +146,7 @@ class RetainedStore(Generic[M]):
         return gone
 
     def next_expiry(self) -> int:
-        """When the next message expires; 0 for never."""
+        """Return when the next message expires, in nanoseconds; 0: never."""
         heap = self._heap
         while heap:
             at, topic = heap[0]
@@ -161,6 +165,6 @@ class RetainedStore(Generic[M]):
             deadlines[topic] = at
             heappush(self._heap, (at, topic))
         if len(self._heap) > 2 * len(deadlines) + _SLACK:
-            # A topic that is retained again and again must not fill the heap with deadlines that no longer hold.
+            # A topic that is retained again and again must not fill the heap with outdated deadlines.
             self._heap = [(then, name) for name, then in deadlines.items()]
             heapify(self._heap)

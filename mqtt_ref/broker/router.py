@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who gets a message: the subscriptions of all subscribers, and for each topic those that match, remembered."""
+"""The router: the subscriptions of all subscribers, and a cache of those that match each topic."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from mqtt_ref.wire.primitives import V5
 
 __all__ = ["Entry", "Group", "Merged", "Router", "Subscribed", "Subscribers"]
 
-# Longer topics are matched anew each time, so that what is remembered is bounded in bytes too.
+# Longer topics are matched anew each time, so that the cache is bounded in bytes too.
 _LONGEST_CACHED: Final = 512
-# Entries of matches that are not shared with other topics, for each topic the cache has room for.
+# Entries in answers that are not shared with other topics, for each topic that the cache has room for.
 _ENTRIES_PER_TOPIC: Final = 16
-# What may be spent on searches for topics to forget that find nothing, in nodes looked at: for every topic remembered,
-# and to begin with.
+# How many nodes a search for topics to forget may visit in vain: for each topic that was matched, and initially.
 _PATIENCE_PER_TOPIC: Final = 8
 _PATIENCE: Final = 1024
 
 
 class Subscribers:
-    """Who gets messages of a topic. Never changed, and shared by all topics with the same answer.
+    """The subscribers of a topic. Never changed, and shared by all topics with the same answer.
 
     Attributes:
         plain: one entry for each subscriber with a subscription that is not shared.
-        shared: the groups, one of whose members gets the message. They are alive: members come and go.
-        weight: what it holds for one topic alone; set by the router.
+        shared: the groups of Shared Subscriptions; one member of each gets the message. Their members may change.
+        weight: the number of entries that belong to one topic alone; set by the router.
     """
 
     __slots__ = ("plain", "shared", "weight")
@@ -50,7 +49,7 @@ _NOBODY: Final = Subscribers(_NO_ENTRIES, _NO_GROUPS)
 
 
 class _Filter:
-    """Everything that hangs on one filter. Most filters have one subscriber; a dict for it would cost 200 bytes."""
+    """Everything stored for one filter. Most filters have one subscriber; a dict for it would cost 200 bytes."""
 
     __slots__ = ("_match", "groups", "many", "only")
 
@@ -61,7 +60,7 @@ class _Filter:
         self._match: Subscribers | None = None
 
     def put(self, subscribed: Subscribed) -> None:
-        """Add or replace the subscription of a subscriber; an older one keeps its place."""
+        """Add the subscription of a subscriber, or replace it in its place."""
         self._match = None
         if self.many is not None:
             self.many[subscribed.subscriber] = subscribed
@@ -72,7 +71,7 @@ class _Filter:
             self.only = None
 
     def drop(self, subscriber: int) -> None:
-        """Take the subscription of a subscriber out."""
+        """Remove the subscription of a subscriber."""
         self._match = None
         many = self.many
         if many is None:
@@ -85,7 +84,7 @@ class _Filter:
             self.many = None
 
     def group(self, name: str, topic_filter: str) -> Group:
-        """The group of a ShareName, made if it is not there."""
+        """Return the group of a ShareName. Create it if it does not exist."""
         if self.groups is None:
             self.groups = {}
         found = self.groups.get(name)
@@ -95,7 +94,7 @@ class _Filter:
         return found
 
     def drop_group(self, name: str) -> None:
-        """Take a group out."""
+        """Remove a group."""
         self._match = None
         assert self.groups is not None
         del self.groups[name]
@@ -103,11 +102,11 @@ class _Filter:
             self.groups = None
 
     def unused(self) -> bool:
-        """Whether nothing hangs on it any more."""
+        """True if it has no subscription and no group any more."""
         return self.only is None and self.many is None and self.groups is None
 
     def match(self) -> Subscribers:
-        """The answer for topics that no other filter matches: one object for all of them."""
+        """Return the answer for topics that no other filter matches: one object for all of them."""
         match = self._match
         if match is None:
             plain: list[Entry] = _NO_ENTRIES
@@ -121,7 +120,7 @@ class _Filter:
 
 
 class _Generation:
-    """Topics that were matched, half of what is remembered, and an index of them when filters with wildcards change."""
+    """One half of the cache, with an index of its topics once filters with wildcards change."""
 
     __slots__ = ("index", "matches", "room")
 
@@ -132,21 +131,22 @@ class _Generation:
 
 
 class Router:
-    """All subscriptions, by filter and by subscriber. Filters and topics have been checked (see `topics`).
+    """All subscriptions, by filter and by subscriber. Filters and topics must be valid (see `topics`).
 
-    Filters without wildcards are found by the topic itself; those with wildcards stand in a tree. What was found for a
-    topic is remembered, at most for `cached` topics; a new or removed filter makes forget the topics that it matches
-    and no others. Finding those may mean to look at many that do not match (`+/+/x`). Once all such searches have cost
-    more than it would to match everything anew, everything is forgotten: whatever clients subscribe to, a change costs
-    a constant on average.
+    Filters without wildcards are found by the topic itself; those with wildcards are in a tree. Answers are cached, for
+    at most `cached` topics. A new or removed filter drops the answers for the topics that it matches, and no others.
+    Finding those topics may mean visiting many that do not match (`+/+/x`). Once all such searches have cost more than
+    matching everything anew, the whole cache is cleared. So a change costs a constant on average, whatever clients
+    subscribe to.
 
-    `refine(topic, match)` may return another `Subscribers`, without those that may not read the topic; its answer is
-    remembered with the topic until `forget()`.
+    `refine(topic, match)` may return another `Subscribers`, without those that may not read the topic. Its result is
+    cached until `forget()`.
 
     Attributes:
-        misses: topics that were matched because the answer was not remembered.
-        dropped: answers forgotten because a filter that matches the topic changed.
-        given_up: how often everything was forgotten because the search took too long.
+        misses: topics that were matched because the answer was not cached.
+        dropped: answers dropped because a filter that matches the topic changed.
+        spent: work that matching took, in units of `engine.turns`, until it is charged.
+        given_up: how often the whole cache was cleared because a search took too long.
     """
 
     __slots__ = (
@@ -165,6 +165,7 @@ class Router:
         "misses",
         "refine",
         "shared_for_v3",
+        "spent",
     )
 
     def __init__(
@@ -179,10 +180,11 @@ class Router:
         self.shared_for_v3: bool = shared_for_v3
         self.misses: int = 0
         self.dropped: int = 0
+        self.spent: int = 0
         self.given_up: int = 0
         self._filters: dict[str, _Filter] = {}
         self._wild: LevelTree[_Filter] = LevelTree(dollar_apart, parent_too)
-        # Of most subscribers, one subscription: then the subscription itself instead of a dict of them.
+        # Most subscribers have one subscription. It is stored itself, without a dict.
         self._owned: dict[int, Subscribed | dict[str, Subscribed]] = {}
         self._sharing: dict[int, dict[str, Group]] = {}
         self._size: int = 0
@@ -193,7 +195,7 @@ class Router:
         self._old: _Generation = self._generation()
 
     def is_shared(self, topic_filter: str, version: int) -> bool:
-        """Whether the filter makes a Shared Subscription, which for 3.x clients is a decision.
+        """True if the filter makes a Shared Subscription. For 3.x clients this is a decision.
 
         Cites: MQTT5-4.8.2-1, X5-shared-filter-syntax, X5-shared-match-prefix
         """
@@ -207,17 +209,17 @@ class Router:
 
     @property
     def shared(self) -> int:
-        """How many of the subscriptions are shared."""
+        """The number of subscriptions that are shared."""
         return self._shared
 
     @property
     def filters(self) -> int:
-        """How many different filters there are; `$share/name/` does not make a difference."""
+        """The number of different filters, without `$share/name/`."""
         return len(self._filters)
 
     @property
     def cached(self) -> int:
-        """How many topics are remembered."""
+        """The number of topics in the cache."""
         return len(self._young.matches) + len(self._old.matches)
 
     # Subscriptions
@@ -225,9 +227,9 @@ class Router:
     def subscribe(
         self, subscriber: int, topic_filter: str, options: int, identifier: int = 0, shared: bool = True
     ) -> bool:
-        """Add a subscription, or replace the one with the same filter; True if it is new.
+        """Add a subscription, or replace the one with the same filter. Return True if it is new.
 
-        With `shared=False`, `$share/` is a level like others (3.x, if it is so decided).
+        With `shared=False`, `$share/` is an ordinary level (3.x, if so decided).
 
         Cites: MQTT5-3.8.4-3
         """
@@ -236,7 +238,7 @@ class Router:
         before = self.subscription(subscriber, topic_filter)
         if before is not None:
             if before.share != name:
-                # A session that came back with another protocol version, for which `$share` means something else.
+                # The session came back with another protocol version, in which `$share` has another meaning.
                 self._detach(before)
             elif before.options == options and before.identifier == identifier:
                 return False
@@ -246,7 +248,7 @@ class Router:
         return before is None
 
     def unsubscribe(self, subscriber: int, topic_filter: str) -> bool:
-        """Remove the subscription with exactly this filter; False if there is none.
+        """Remove the subscription with exactly this filter. Return False if there is none.
 
         Cites: MQTT5-3.10.4-1
         """
@@ -268,21 +270,42 @@ class Router:
 
     def remove(self, subscriber: int) -> None:
         """Remove all subscriptions of a subscriber."""
+        for subscribed in self.leave(subscriber):
+            self._detach(subscribed)
+
+    def leave(self, subscriber: int) -> list[Subscribed]:
+        """Let a subscriber have no subscriptions any more. Return those that were, to `detach` each later.
+
+        Until then they are found by topic, and its handle must not be another subscriber's.
+        """
         owned = self._owned.pop(subscriber, None)
-        if owned is None:
-            return
-        if isinstance(owned, Subscribed):
-            self._size -= 1
-            self._detach(owned)
-        else:
-            self._size -= len(owned)
-            for subscribed in owned.values():
-                self._detach(subscribed)
         if not self._owned:
             self._owned.clear()
+        if owned is None:
+            return []
+        left = [owned] if isinstance(owned, Subscribed) else list(owned.values())
+        self._size -= len(left)
+        return left
+
+    def detach(self, left: list[Subscribed], most: int) -> None:
+        """Take the last `most` subscriptions off a list that `leave` returned."""
+        while left and most > 0:
+            most -= 1
+            self._detach(left.pop())
+
+    def group(self, topic_filter: str) -> Group | None:
+        """Return the group of a Shared Subscription's filter, None if it has no members."""
+        share = split_shared(topic_filter)
+        at = None if share is None else self._filters.get(share[1])
+        return None if share is None or at is None or at.groups is None else at.groups.get(share[0])
+
+    def groups_of(self, subscriber: int) -> int:
+        """Return how many Shared Subscriptions a subscriber has."""
+        groups = self._sharing.get(subscriber)
+        return 0 if groups is None else len(groups)
 
     def subscription(self, subscriber: int, topic_filter: str) -> Subscribed | None:
-        """The subscription with exactly this filter."""
+        """Return the subscription with exactly this filter, or None."""
         owned = self._owned.get(subscriber)
         if owned is None:
             return None
@@ -291,7 +314,7 @@ class Router:
         return owned.get(topic_filter)
 
     def subscriptions(self, subscriber: int) -> dict[str, Subscribed]:
-        """A copy of all subscriptions of a subscriber, by filter, in the order in which they were made."""
+        """Return a copy of all subscriptions of a subscriber, by filter, in the order in which they were made."""
         owned = self._owned.get(subscriber)
         if owned is None:
             return {}
@@ -300,7 +323,7 @@ class Router:
         return owned.copy()
 
     def count(self, subscriber: int) -> int:
-        """How many subscriptions a subscriber has."""
+        """Return the number of subscriptions of a subscriber."""
         owned = self._owned.get(subscriber)
         if owned is None:
             return 0
@@ -314,7 +337,7 @@ class Router:
                 group.wake(subscriber)
 
     def _own(self, subscribed: Subscribed) -> None:
-        """Put it among those of its subscriber."""
+        """Add it to the subscriptions of its subscriber."""
         subscriber = subscribed.subscriber
         topic_filter = subscribed.topic_filter
         owned = self._owned.get(subscriber)
@@ -333,7 +356,7 @@ class Router:
             owned[topic_filter] = subscribed
 
     def _attach(self, subscribed: Subscribed, topic_filter: str) -> None:
-        """Let it be found by topic, or replace the one that is found."""
+        """Add it to its filter or group, so that topics find it, or replace it there."""
         at = self._filters.get(topic_filter)
         if at is None:
             at = self._filters[topic_filter] = _Filter()
@@ -358,7 +381,7 @@ class Router:
             self._changed(topic_filter)
 
     def _detach(self, subscribed: Subscribed) -> None:
-        """Let it be found by topic no more; a group without members ends.
+        """Remove it from its filter or group. A group without members ends.
 
         Cites: X5-shared-end
         """
@@ -393,7 +416,7 @@ class Router:
     # Matching
 
     def match(self, topic: str) -> Subscribers:
-        """Who gets a message of this topic.
+        """Return the subscribers of a topic.
 
         Cites: MQTT5-3.3.4-2
         """
@@ -403,13 +426,13 @@ class Router:
         return self._missed(topic)
 
     def forget(self) -> None:
-        """Forget what was matched: who may read what has changed."""
+        """Clear the cache, for instance because read permissions have changed."""
         self._young = self._generation()
         self._old = self._generation()
         self._patience = _PATIENCE
 
     def reconsider(self, subscriber: int) -> None:
-        """Forget what was matched of the topics of one subscriber: what it may read may have changed."""
+        """Drop the cached answers for the topics of one subscriber, whose read permissions may have changed."""
         for topic_filter, subscribed in self.subscriptions(subscriber).items():
             if not subscribed.share:
                 self._changed(topic_filter)
@@ -418,7 +441,7 @@ class Router:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
 
     def _missed(self, topic: str) -> Subscribers:
-        """Subscribers a topic, or find the answer in the older half, and remember it."""
+        """Find the answer in the older half of the cache, or match the topic, and cache the answer."""
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1
@@ -428,12 +451,14 @@ class Router:
             exact = self._filters.get(topic)
             if exact is not None:
                 filters.append(exact)
+            self.spent += self._wild.visits
             if not filters:
                 match = _NOBODY
             elif len(filters) == 1:
                 match = filters[0].match()
             else:
                 match = _together(filters)
+            self.spent += len(match.plain) + len(match.shared)
             if self.refine is not None:
                 refined = self.refine(topic, match)
                 if refined is not match:
@@ -442,7 +467,7 @@ class Router:
         if self._half and len(topic) <= _LONGEST_CACHED:
             young = self._young
             if len(young.matches) >= self._half or young.room <= 0:
-                # The half that was not asked for since the last time goes as a whole: no bookkeeping for each hit.
+                # The half that was not used since the last time is dropped as a whole: no bookkeeping for each hit.
                 self._old = young
                 young = self._young = self._generation()
             young.room -= match.weight
@@ -452,7 +477,7 @@ class Router:
         return match
 
     def _changed(self, topic_filter: str) -> None:
-        """Forget the answers for the topics that this filter matches."""
+        """Drop the cached answers for the topics that this filter matches."""
         if is_wildcard(topic_filter):
             if not (self._forget_in(self._young, topic_filter) and self._forget_in(self._old, topic_filter)):
                 self.given_up += 1
@@ -465,25 +490,25 @@ class Router:
             self.dropped += 1
 
     def _forget_in(self, half: _Generation, topic_filter: str) -> bool:
-        """Forget the topics of one half that a filter with wildcards matches; False if that would take too long."""
+        """Drop the topics of one half that a filter with wildcards matches. Return False if that takes too long."""
         matches = half.matches
         if not matches:
             return True
         index = half.index
         if index is None:
-            # Made when it is first needed: without new filters with wildcards, remembering costs one dict entry.
+            # Made when it is first needed: without new filters with wildcards, a cached topic costs one dict entry.
             index = half.index = LevelTree(self._wild.dollar_apart, self._wild.parent_too)
             for topic in matches:
                 index.insert(topic, topic)
         topics = index.matched(topic_filter, self._patience)
         if topics is None:
             return False
-        # What is found was paid for when it was remembered, and a path to it of some levels is no waste either.
+        # Found topics were paid for when they were cached. A path of some levels to each is no waste either.
         wasted = index.visits - 2 * len(topics) - _PATIENCE_PER_TOPIC
         if wasted > 0:
             self._patience -= wasted
         for topic in topics:
-            # The index of the older half, which takes in nothing, may still have topics that went to the younger one.
+            # The index of the older half may still have topics that moved to the younger half.
             if matches.pop(topic, None) is not None:
                 self.dropped += 1
             index.remove(topic)
@@ -491,7 +516,7 @@ class Router:
 
 
 def _together(filters: list[_Filter]) -> Subscribers:
-    """One answer from several filters: overlapping subscriptions of a subscriber become one entry.
+    """Make one answer from several filters: overlapping subscriptions of a subscriber become one entry.
 
     Cites: MQTT5-3.3.4-2
     """

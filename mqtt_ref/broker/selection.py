@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who gets a message, as something that may be looked at and changed."""
+"""The subscribers of a message, in a form that hooks may read and change."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["Recipient", "Selection"]
 
 
 class Recipient(NamedTuple):
-    """One client that gets a copy, and how: as its subscriptions say, taken together.
+    """One client that gets a copy, with its matching subscriptions taken together.
 
-    `qos` is the maximum that is granted; `identifiers` are the Subscription Identifiers that the copy carries.
+    `qos` is the highest granted QoS; `identifiers` are the Subscription Identifiers that the copy carries.
     """
 
     client_id: str
@@ -24,8 +24,10 @@ class Recipient(NamedTuple):
 
 @dataclass
 class Selection:
-    """The subscribers of a message. `groups` has, by filter of a Shared Subscription, the members it may go to: the
-    first of them that can take it gets it.
+    """The subscribers of a message.
+
+    `groups` has, by filter of a Shared Subscription, the members that may get it. The first one that can take it gets
+    it.
     """
 
     clients: list[Recipient] = field(default_factory=list)

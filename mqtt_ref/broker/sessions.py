@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""All sessions: which one a connection gets, takeover, what becomes of it when the connection is over, expiry."""
+"""All sessions: how they are created, resumed, taken over, settled after a connection, and expired."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from mqtt_ref.broker.leaving import Leaving
 from mqtt_ref.engine import queueing, will
 from mqtt_ref.engine.ends import GOODBYE, TAKEN, TAKEN_CLEAN
 from mqtt_ref.engine.generated.session import (
@@ -48,7 +49,7 @@ class Sessions:
         self.by_client_id: dict[str, Session] = {}
         self.by_handle: list[Session | None] = []
         self.connections: list[Connection | None] = []
-        """By handle of the session: the connection that is open."""
+        """By handle of the session: its open connection."""
         self.connected = 0
         """Sessions whose client is connected."""
         self._free_handles: list[int] = []
@@ -56,7 +57,7 @@ class Sessions:
     # ---------------------------------------------------------------- names and numbers
 
     def new_client_id(self) -> str:
-        """A Client Identifier that no session has and nobody who does not know the seed can guess.
+        """Return an unused Client Identifier that cannot be guessed without the seed.
 
         Cites: MQTT5-3.2.2-16
         """
@@ -68,7 +69,7 @@ class Sessions:
                 return client_id
 
     def claim_handle(self) -> int:
-        """A handle that no subscriber has."""
+        """Reserve and return a handle for a new subscriber."""
         if self._free_handles:
             return self._free_handles.pop()
         self.by_handle.append(None)
@@ -76,22 +77,22 @@ class Sessions:
         return len(self.by_handle) - 1
 
     def free_handle(self, handle: int) -> None:
-        """The subscriber is gone: another one may have its handle."""
+        """Free the handle of a subscriber that is gone."""
         self.by_handle[handle] = None
         self.connections[handle] = None
         self._free_handles.append(handle)
 
     def publisher(self, message: Message) -> Session | None:
-        """The session of the client that published a message; None if it has none any more, or the server did."""
+        """Return the session of the client that published a message; None if it has ended or the server published."""
         return self.by_client_id.get(message.publisher) if message.publisher else None
 
     # ---------------------------------------------------------------- a connection begins
 
     def has_room(self, client_id: str, now: int) -> bool:
-        """Whether another client may connect, and have a session if it has none yet."""
+        """True if another client may connect, and get a session if it has none yet."""
         session = self.by_client_id.get(client_id)
         if session is not None and session.connection is None:
-            # What was due before this CONNECT came happens first, however late its timer is [MQTT5-4.1.0-2].
+            # What was due before this CONNECT happens first, even if its timer is late [MQTT5-4.1.0-2].
             self.due(session, now)
             session = self.by_client_id.get(client_id)
         bounds = self._broker.options.bounds
@@ -102,9 +103,9 @@ class Sessions:
         return session is not None or len(self.by_client_id) < bounds.sessions
 
     def expiry_of(self, connection: Connection, packet: Connect) -> int:
-        """Seconds that the session outlives the connection.
+        """Return how many seconds the session outlives the connection.
 
-        In 3.x, Clean Session 1 means none and 0 means for ever.
+        In 3.x, Clean Session 1 asks for 0 seconds and Clean Session 0 for no limit.
 
         Cites: MQTT5-3.1.2-23, X5-session-expiry-zero, MQTT311-3.1.2-4, MQTT311-3.1.2-6, X5-session-expiry-never,
         X31-clean-session-set, X31-clean-session-unset
@@ -117,7 +118,7 @@ class Sessions:
         return min(asked, connection.agreement.capabilities.maximum_session_expiry)
 
     def admit(self, connection: Connection, packet: Connect, client_id: str, now: int) -> bool:
-        """Give a connection its session; an older connection of the client is closed first. True if it is announced.
+        """Give a connection its session, after closing an older connection of the client. Return Session Present.
 
         Cites: MQTT5-3.1.4-3, MQTT5-3.1.4-4, MQTT311-3.1.4-2, MQTT311-3.1.4-3, X31-client-id-in-use, MQTT5-4.1.0-1,
         X311-clean-session-not-atomic
@@ -167,7 +168,7 @@ class Sessions:
         return action in (DO_RESUME, DO_CREATE_PRESENT)
 
     def create(self, client_id: str, version: int) -> Session:
-        """A new session, in no state yet."""
+        """Create a session. The caller sets its state."""
         handle = self.claim_handle()
         session = Session(self._broker, handle, client_id, version)
         self.by_handle[handle] = session
@@ -178,7 +179,7 @@ class Sessions:
     # ---------------------------------------------------------------- a connection is over
 
     def settle(self, connection: Connection, now: int) -> None:
-        """A connection is over: its session is kept or ends, its will is published, delayed or deleted.
+        """Settle a connection that is over: keep or end its session, and publish, delay or delete its will.
 
         Cites: X5-session-duration, MQTT311-4.1.0-2
         """
@@ -211,14 +212,14 @@ class Sessions:
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:
-        """One transition of a session whose connection is over; returns the action."""
+        """Make one transition of a session whose connection is over. Return the action."""
         tables = self._broker.tables
         at = session.state * WIDTH + event
         session.state = tables.session_next[at]
         return tables.session_action[at]
 
     def _ended(self, session: Session, action: int, why: str, now: int) -> bool:
-        """Forget a session that is absent from now on, and discard what it holds if the action says so."""
+        """Forget a session that has become absent. If the action ends it, discard what it holds and return True."""
         if session.state == ABSENT:
             self.by_client_id.pop(session.client_id, None)
         if action == DO_END:
@@ -226,14 +227,15 @@ class Sessions:
         return action == DO_END
 
     def end(self, session: Session, why: str, now: int) -> None:
-        """Discard all that a session holds; retained messages stay.
+        """Discard everything that a session holds. Retained messages stay.
 
         Cites: MQTT5-4.1.0-2, MQTT311-3.1.2-7, X5-retained-outlive-session, X5-shared-session-end
         """
         broker = self._broker
         handle = session.handle
-        broker.router.remove(handle)
-        self.free_handle(handle)
+        left = broker.router.leave(handle)
+        self.by_handle[handle] = None
+        self.connections[handle] = None
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch
@@ -248,13 +250,14 @@ class Sessions:
         broker.wills.publish(session, will.due(session, will.ENDED), now)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
-        if unfinished and any(delivery.group for delivery in unfinished):
-            broker.deliverer.share_again(unfinished, now)
+        leaving = Leaving(broker, handle, left, unfinished)
+        if len(left) + len(unfinished) > broker.turn // 8 or not leaving.step(now):
+            broker.turns.add(leaving)
 
     # ---------------------------------------------------------------- while the client is away
 
     def watch_over(self, session: Session) -> None:
-        """Be woken when the will or the end of a session is due, whichever is first; one entry is enough."""
+        """Set a timer for the will or the end of a session, whichever is first. One entry is enough."""
         when = session.ends_at
         if session.will_at and (not when or session.will_at < when):
             when = session.will_at
@@ -263,7 +266,7 @@ class Sessions:
             self._broker.timers.add_session(when, session.handle)
 
     def on_deadline(self, handle: int, now: int) -> None:
-        """The timer of a session went off."""
+        """Handle the timer of a session."""
         session = self.by_handle[handle]
         if session is not None:
             session.wake_at = 0
@@ -271,7 +274,7 @@ class Sessions:
                 self.due(session, now)
 
     def due(self, session: Session, now: int) -> None:
-        """The Will Delay or the session's expiry may have passed; the earlier one comes first."""
+        """Publish the will if its delay has passed, then end the session if it has expired."""
         if session.will_at and session.will_at <= now:
             self._broker.wills.publish(session, will.due(session, will.ELAPSED), now)
         if session.ends_at and session.ends_at <= now:
@@ -283,7 +286,7 @@ class Sessions:
     # ---------------------------------------------------------------- by hand
 
     def remove(self, client_id: str, now: int) -> bool:
-        """End a session by hand; its connection, if there is one, is closed with 0x98. False if there is none."""
+        """End a session by hand. An open connection is closed with 0x98. Return False if there is no such session."""
         session = self.by_client_id.get(client_id)
         if session is None:
             return False
@@ -296,7 +299,7 @@ class Sessions:
         return True
 
     def remove_all(self, now: int) -> int:
-        """End all sessions by hand; how many there were."""
+        """End all sessions by hand. Return how many there were."""
         return sum([self.remove(client_id, now) for client_id in list(self.by_client_id)])
 
     def _end_dormant(self, session: Session, event: int, why: str, now: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The members of a Shared Subscription, and whose turn it is."""
+"""The members of a Shared Subscription, and which one is next."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Group:
     """The subscribers that share one filter under one ShareName: each message goes to one of them (section 4.8.2).
 
     The same ShareName with another filter is another group, and so is the same filter under another ShareName. Members
-    are kept in two rows: those that could take a message when last asked, and those that could not. A message looks at
-    the first row and at one or a few of the second, so its cost does not grow with the members that are away. Call
-    `wake` when a subscriber has connected or has send quota again, or it may be a while until it is found.
+    are in two queues: those that could take a message when last asked, and those that could not. A message looks at
+    the first queue and at one or a few members of the second, so its cost does not grow with the members that are away.
+    Call `wake` when a subscriber has connected or has send quota again; otherwise it is found only later.
     """
 
     __slots__ = ("_away", "_ready", "name", "topic_filter")
@@ -38,11 +38,11 @@ class Group:
         return f"Group({self.name!r}, {self.topic_filter!r}, {len(self)} members)"
 
     def members(self) -> list[Subscribed]:
-        """The subscriptions of all members."""
+        """Return the subscriptions of all members."""
         return [*self._ready.values(), *self._away.values()]
 
     def member(self, subscriber: int) -> Subscribed | None:
-        """The subscription of a member: its QoS is to be respected.
+        """Return the subscription of a member, whose QoS must be respected; None if it is not a member.
 
         Cites: MQTT5-4.8.2-3
         """
@@ -50,7 +50,7 @@ class Group:
         return found if found is not None else self._away.get(subscriber)
 
     def queue_for(self, keeps: Callable[[int], bool]) -> int:
-        """After `pick` found nobody: the next member to queue for among those that `keeps` names; -1 if none is."""
+        """Return the next member for which `keeps` is True, to queue a message if `pick` found none; -1: no member."""
         for row in (self._away, self._ready):
             for subscriber in row:
                 if keeps(subscriber):
@@ -59,11 +59,11 @@ class Group:
         return -1
 
     def pick(self, available: Callable[[int], bool]) -> int:
-        """The next member that is available (connected, with send quota, and the like); -1 if none is."""
+        """Return the next member that is available (connected, with send quota, and the like); -1: no member."""
         ready = self._ready
         away = self._away
         if ready and away:
-            # Whoever returned without a `wake` gets its turns again, sooner or later.
+            # A member that came back without a `wake` is found again, sooner or later.
             subscriber = next(iter(away))
             if available(subscriber):
                 ready[subscriber] = away.pop(subscriber)
@@ -85,13 +85,13 @@ class Group:
         return -1
 
     def wake(self, subscriber: int) -> None:
-        """Say that this member may be available again."""
+        """Mark a member as possibly available again."""
         found = self._away.pop(subscriber, None)
         if found is not None:
             self._ready[subscriber] = found
 
     def add(self, member: Subscribed) -> None:
-        """Add a member, or replace its subscription; it keeps its place."""
+        """Add a member, or replace its subscription without changing its place."""
         subscriber = member.subscriber
         if subscriber in self._away:
             self._away[subscriber] = member
@@ -99,6 +99,6 @@ class Group:
             self._ready[subscriber] = member
 
     def remove(self, subscriber: int) -> None:
-        """Take a member out."""
+        """Remove a member."""
         if self._ready.pop(subscriber, None) is None:
             self._away.pop(subscriber, None)

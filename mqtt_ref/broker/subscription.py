@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A subscription, and what all matching subscriptions of one subscriber come to."""
+"""A subscription, and all matching subscriptions of one subscriber merged into one entry."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Entry:
     """One subscriber that gets a message, and how: a `Subscribed`, or a `Merged` of several. Never changed.
 
     Attributes:
-        subscriber: the handle that subscribed.
-        qos: the maximum granted QoS of all that match.
-        retain_as_published: whether any of them keeps the RETAIN flag.
-        no_local: whether any of them has No Local: see `without_no_local` when the message is the subscriber's own.
-        special: whether there is No Local or an identifier to look at.
-        identifiers: the Subscription Identifiers of all that match and have one, repeated ones too.
+        subscriber: the handle of the subscriber.
+        qos: the highest granted QoS of the subscriptions that match.
+        retain_as_published: True if any of them has Retain As Published.
+        no_local: True if any of them has No Local. For the subscriber's own message, use `without_no_local`.
+        special: True if any of them has No Local or an identifier.
+        identifiers: the Subscription Identifiers of all that have one, repeated ones too.
 
     Cites: MQTT5-3.3.4-2, MQTT5-3.3.1-13, MQTT5-3.3.4-4
     """
@@ -49,10 +49,10 @@ class Entry:
 
 
 class Subscribed(Entry):
-    """One subscription; alone, it is the whole entry. A new one with the same filter is a new object.
+    """One subscription. If it is the only one that matches, it is the entry itself. Replacing it makes a new object.
 
     Attributes:
-        topic_filter: as the client wrote it, with `$share/name/`.
+        topic_filter: as the client sent it, with `$share/name/`.
         options: the Subscription Options byte, with the QoS that was granted.
         identifier: the Subscription Identifier; 0 for none.
         share: the ShareName; empty if it is not shared.
@@ -85,7 +85,7 @@ class Subscribed(Entry):
 
 
 class Merged(Entry):
-    """Overlapping subscriptions of one subscriber as one copy of the message.
+    """Overlapping subscriptions of one subscriber, which get one copy of the message.
 
     Cites: MQTT5-3.3.4-2
     """
@@ -110,7 +110,7 @@ class Merged(Entry):
 
 
 def subscriptions(entry: Entry) -> tuple[Subscribed, ...]:
-    """Return the subscriptions of an entry: one copy of the message for each, if the broker sends copies.
+    """Return the subscriptions of an entry, for a broker that sends a copy for each of them.
 
     Cites: MQTT5-3.3.4-5
     """
@@ -121,7 +121,7 @@ def subscriptions(entry: Entry) -> tuple[Subscribed, ...]:
 
 
 def without_no_local(entry: Entry) -> Entry | None:
-    """Return the entry for the subscriber's own message: without the subscriptions that have No Local.
+    """Return the entry for the subscriber's own message, without No Local subscriptions; None if none is left.
 
     Cites: MQTT5-3.8.3-3
     """

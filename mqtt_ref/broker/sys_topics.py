@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The `$SYS` topics: what the broker says about itself, as retained messages of its own."""
+"""The `$SYS` topics: statistics of the broker, published as retained messages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _LOADS: Final = {
 SYS_TOPICS: Final[dict[str, str]] = {
     PREFIX + name: text
     for name, text in {
-        "version": "what this broker is",
+        "version": "name and version of this broker",
         "time": "seconds since 1970, when this was published",
         "started": "seconds since 1970, when the broker started",
         "uptime": "seconds since the start",
         "clients/connected": "clients that are connected",
         "clients/disconnected": "sessions whose client is away",
         "clients/total": "sessions",
-        "clients/maximum": "clients that were connected at once, at most",
+        "clients/maximum": "largest number of clients connected at the same time",
         "clients/expired": "sessions that expired",
         "packets/received": "Control Packets received",
         "packets/sent": "Control Packets sent",
@@ -47,11 +47,11 @@ SYS_TOPICS: Final[dict[str, str]] = {
         "messages/dropped": "messages that a subscriber did not get",
         "messages/inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
         "messages/stored": "messages that are retained or wait for a client",
-        "publish/messages/received": "PUBLISH packets taken in",
+        "publish/messages/received": "PUBLISH packets accepted for delivery",
         "publish/messages/sent": "PUBLISH packets sent",
         "publish/messages/dropped": "messages that a subscriber did not get",
-        "publish/bytes/received": "bytes of the payloads of PUBLISH packets taken in",
-        "publish/bytes/sent": "bytes of the payloads of PUBLISH packets sent",
+        "publish/bytes/received": "payload bytes of PUBLISH packets accepted for delivery",
+        "publish/bytes/sent": "payload bytes of PUBLISH packets sent",
         "bytes/received": "bytes received",
         "bytes/sent": "bytes sent",
         "load/bytes/received": "bytes received",
@@ -64,7 +64,7 @@ SYS_TOPICS: Final[dict[str, str]] = {
         "subscriptions/count": "subscriptions",
         "shared_subscriptions/count": "shared subscriptions",
         "heap/current": "bytes of memory in use",
-        "heap/maximum": "bytes of memory in use, at most",
+        "heap/maximum": "largest number of bytes of memory in use",
         "system/memory": "bytes of memory in use",
         "system/threads": "threads of the process",
         **{
@@ -74,7 +74,7 @@ SYS_TOPICS: Final[dict[str, str]] = {
         },
     }.items()
 }
-"""By topic, with the names that other brokers use: what it says."""
+"""What each topic shows. The names are those that other brokers use."""
 COUNTS: Final = frozenset(
     PREFIX + name
     for name in (
@@ -99,7 +99,7 @@ COUNTS: Final = frozenset(
 
 
 class Outside(NamedTuple):
-    """What the broker cannot know by itself: the driver hands it in."""
+    """Values that the broker cannot know itself; the driver provides them."""
 
     utc: int = 0
     """Nanoseconds since 1970."""
@@ -110,7 +110,7 @@ class Outside(NamedTuple):
 
 
 class Load:
-    """How often something happens in a minute, as averages over the last minutes in which the past fades."""
+    """The rate of something per minute, as exponentially weighted averages over the last minutes."""
 
     __slots__ = ("averages", "before")
 
@@ -119,16 +119,16 @@ class Load:
         self.averages: list[float] = [0.0] * len(MINUTES)
 
     def sample(self, total: int, minutes: float, fading: list[float]) -> None:
-        """Take in what happened since the last time, `minutes` ago; `fading` is what is left of each average."""
+        """Add what happened since the last sample, `minutes` ago. `fading` is the weight of each old average."""
         rate = (total - self.before) / minutes
         self.before = total
         self.averages = [rate + fade * (old - rate) for fade, old in zip(fading, self.averages, strict=True)]
 
 
 class SysTopics:
-    """Publishes what has changed, every `interval` seconds (0: never); call `due` whenever `next` has come.
+    """Publishes changed values every `interval` seconds (0: never). Call `due` at the time `next`.
 
-    Most topics of an idle broker do not change, so that this costs next to nothing. They are kept from the store.
+    Most topics of an idle broker do not change, so that this costs very little. The topics are not stored.
     """
 
     def __init__(self, broker: Broker, version: str, now: int, outside: Outside, interval: int = 10) -> None:
@@ -146,7 +146,7 @@ class SysTopics:
             self.next = 0
 
     def due(self, now: int, outside: Outside) -> None:
-        """Publish the values that differ from what was last published, if it is time."""
+        """Publish the values that have changed since they were last published, if it is time."""
         if not self.next or now < self.next:
             return
         self.next = now + self._interval
@@ -171,7 +171,7 @@ class SysTopics:
             self._loads[name].sample(total, passed, fading)
 
     def _totals(self) -> dict[str, int]:
-        """What the loads are made from."""
+        """Return the totals from which the loads are computed."""
         counters = self._broker.counters
         return {
             "messages/received": counters.packets_received,
@@ -186,7 +186,7 @@ class SysTopics:
         }
 
     def values(self, now: int, outside: Outside) -> dict[str, Value]:
-        """The values as they are now, by topic; the loads as they were last worked out."""
+        """Return the current values by topic. The loads are those of the last sample."""
         broker = self._broker
         counters = broker.counters
         sessions = len(broker.sessions.by_client_id)
@@ -232,7 +232,7 @@ class SysTopics:
 
 
 def _text(topic: str, value: Value) -> str:
-    """A value as it is published."""
+    """Return a value as it is published."""
     if isinstance(value, float):
         return f"{value:.2f}"
     return f"{value} seconds" if topic == PREFIX + "uptime" else str(value)

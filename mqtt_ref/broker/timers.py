@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Time limits: one heap for connections, sessions, questions and retained messages; none is per message."""
+"""Time limits: one heap for connections, sessions, questions and retained messages. No message has its own timer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUESTION: Final = 3
 
 
 class Timers:
-    """When something wants to be looked at. Entries are not taken out: what is woken looks whether it is time.
+    """Times at which something must be checked. Entries are never cancelled: the receiver checks if its time has come.
 
     An entry is a time, a kind, and a number: the serial of a connection, the handle of a session, or a question.
     """
@@ -32,30 +32,30 @@ class Timers:
         return len(self._heap)
 
     def wake(self, connection: Connection, when: int) -> None:
-        """Wake a connection; one entry for each is enough: a later limit is found when an earlier one is looked at."""
+        """Wake a connection at `when`. One entry is enough: a later limit is set when the earlier entry is due."""
         if connection.deadline and connection.deadline <= when:
             return
         connection.deadline = when
         heappush(self._heap, (when, CONNECTION, connection.serial))
 
     def add_session(self, when: int, handle: int) -> None:
-        """Wake a session."""
+        """Wake a session at `when`."""
         heappush(self._heap, (when, SESSION, handle))
 
     def add_retained(self, when: int) -> None:
-        """Wake the retained messages."""
+        """Wake the retained messages at `when`."""
         heappush(self._heap, (when, RETAINED, 0))
 
     def add_question(self, when: int, question: int) -> None:
-        """Be told when the time for an answer is over."""
+        """End the time for the answer to a question at `when`."""
         heappush(self._heap, (when, QUESTION, question))
 
     def next(self) -> int | None:
-        """When the first is due, or None."""
+        """Return when the first entry is due, or None."""
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: int) -> tuple[int, int, int] | None:
-        """The next entry that is due, or None."""
+        """Remove and return the next entry that is due, or return None."""
         heap = self._heap
         if heap and heap[0][0] <= now:
             return heappop(heap)

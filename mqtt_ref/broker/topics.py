@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topic names and filters, and what it means that one matches the other: the plain definition, word for word."""
+"""Topic Names and Topic Filters, and the plain definition of matching."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHARE: Final = "$share/"
 
 
 def levels(topic: str) -> list[str]:
-    """The levels of a name or filter; empty ones are levels too, and nothing is normalized.
+    """Return the levels of a name or filter. Empty levels count, and nothing is normalized.
 
     Cites: MQTT5-4.7.3-4, X5-topic-level-empty, X5-topic-slash-distinct, X311-topic-separator, X311-topic-empty-level,
     X311-topic-outer-slash, MQTT311-4.7.3-4
@@ -21,15 +21,15 @@ def levels(topic: str) -> list[str]:
 
 
 def is_wildcard(topic_filter: str) -> bool:
-    """Whether a valid filter has a wildcard, so that it can match more than one name."""
+    """True if a valid filter has a wildcard, so that it can match more than one name."""
     return "+" in topic_filter or "#" in topic_filter
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a valid filter, without `$share/name/`, matches a valid name.
+    """True if a valid filter, without `$share/name/`, matches a valid name.
 
-    `+` stands for exactly one level; `#` for its parent and any number of levels below; neither, in front, for a name
-    that begins with `$`.
+    `+` matches exactly one level. `#` matches its parent and any number of levels below. As the first level, neither
+    matches a name that begins with `$`.
 
     Cites: MQTT5-4.7.1-2, MQTT5-4.7.1-1, MQTT5-4.7.2-1
     """
@@ -48,7 +48,7 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 def valid_topic_name(topic: str) -> bool:
-    """At least one character, at most 65,535 bytes, no U+0000, no wildcard.
+    """True for a valid Topic Name: at least one character, at most 65,535 bytes, no U+0000, no wildcard.
 
     Cites: MQTT5-4.7.0-1, MQTT5-4.7.3-1, MQTT5-4.7.3-2, MQTT5-4.7.3-3
     """
@@ -58,7 +58,7 @@ def valid_topic_name(topic: str) -> bool:
 def valid_topic_filter(topic_filter: str, shared: bool = True) -> bool:
     """True for a valid Topic Filter: `+` may be a whole level and `#` the whole last one.
 
-    `$share/` needs a name and a filter. With `shared=False`, as for 3.x, `$share` is a level like others.
+    `$share/` needs a name and a filter. With `shared=False`, as for 3.x, `$share` is an ordinary level.
 
     Cites: MQTT5-4.7.1-1, MQTT5-4.7.1-2, MQTT5-4.8.2-1, MQTT5-4.8.2-2
     """
@@ -80,7 +80,7 @@ def valid_topic_filter(topic_filter: str, shared: bool = True) -> bool:
 
 
 def split_shared(topic_filter: str) -> tuple[str, str] | None:
-    """ShareName and filter of a Shared Subscription; None for any other filter, also for a malformed one.
+    """Return ShareName and filter of a Shared Subscription; None for any other filter, also for a malformed one.
 
     Cites: MQTT5-4.8.2-1, MQTT5-4.8.2-2
     """

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""A tree of topic names or filters by level: which stored filters match a name, which stored names a filter matches."""
+"""A tree of Topic Names or Topic Filters by level, for matching in both directions."""
 
 from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
-__all__ = ["LevelTree"]
+__all__ = ["LevelTree", "Walk"]
 
 T = TypeVar("T")
 
-# Instead of a number of levels: no name, or every name, from here on.
+# Values in place of a number of levels: from here on, no name matches, or every name matches.
 _NONE: Final = -1
 _ALL: Final = -2
 
+_STEP: Final = 64
+"""Nodes between two looks at whether a search takes too long."""
+_EVERY: Final = 1 << 60
+"""More nodes than there can be."""
+
 
 class _Node(Generic[T]):
-    """The end of a key, or where keys part; not both absent, so there are less than twice as many nodes as keys.
+    """The end of a key, or a place where keys part, or both. So there are fewer than twice as many nodes as keys.
 
     `rest` holds the levels between the one under which the parent keeps this node and this node itself, joined by `/`,
-    or None if there are none: a chain of levels that belongs to one key costs no more than its text.
+    or None if there are none. So a chain of levels that belongs to one key costs no more than its text.
     """
 
     __slots__ = ("below", "rest", "value")
@@ -32,8 +37,8 @@ class _Node(Generic[T]):
 class LevelTree(Generic[T]):
     """Values under keys that consist of levels. Nothing here recurses: a key may have 65,536 levels.
 
-    A faulty broker is made by leaving out a rule: `dollar_apart` is, `parent_too` that `#` matches its
-    parent level. `visits` says how many nodes the last `matched` looked at.
+    A faulty broker switches off a rule: `dollar_apart`, that a wildcard in front matches no `$` topic, or `parent_too`,
+    that `#` matches its parent level. `visits` is the number of nodes that the last complete search looked at.
 
     Cites: MQTT5-4.7.2-1
     """
@@ -51,7 +56,7 @@ class LevelTree(Generic[T]):
         return self._count
 
     def nodes(self) -> int:
-        """The number of nodes, for tests: 1 when empty."""
+        """Return the number of nodes, for tests: 1 when empty."""
         count = 0
         todo = [self._root]
         while todo:
@@ -62,7 +67,7 @@ class LevelTree(Generic[T]):
         return count
 
     def insert(self, key: str, value: T) -> None:
-        """Put a value under a key, in place of the one that is there."""
+        """Store a value under a key, in place of an older one."""
         levels = key.split("/")
         n = len(levels)
         node = self._root
@@ -80,30 +85,31 @@ class LevelTree(Generic[T]):
                 return
             rest = child.rest
             if rest is not None:
-                # As many levels as the key can have in common, one more to tell, and what is left as a whole.
+                # Split off as many levels as the key can have in common, and one to compare. The rest stays whole.
                 parts = rest.split("/", n - i + 1)
                 same = 0
                 while same < len(parts) and i < n and parts[same] == levels[i]:
                     same += 1
                     i += 1
                 if same < len(parts):
-                    # The keys part inside the chain: a node comes between.
-                    child.rest = "/".join(parts[same + 1 :]) if same + 1 < len(parts) else None
-                    child = _Node("/".join(parts[:same]) if same else None, None, {parts[same]: child})
-                    below[level] = child
+                    # The keys part inside the chain. The node stays above, so that a `Walk` still finds both.
+                    lower = _Node(
+                        "/".join(parts[same + 1 :]) if same + 1 < len(parts) else None, child.value, child.below
+                    )
+                    child.rest = "/".join(parts[:same]) if same else None
+                    child.value = None
+                    child.below = {parts[same]: lower}
             node = child
         if node.value is None:
             self._count += 1
         node.value = value
 
     def remove(self, key: str) -> bool:
-        """Remove a key and every node that was there for it alone; False if there is no such key."""
+        """Remove a key and every node that only it needed. Return False if there is no such key."""
         levels = key.split("/")
         n = len(levels)
-        above = self._root
         parent = self._root
         node = self._root
-        above_level = ""
         parent_level = ""
         i = 0
         while i < n:
@@ -119,7 +125,6 @@ class LevelTree(Generic[T]):
                     if i == n or levels[i] != part:
                         return False
                     i += 1
-            above, above_level = parent, parent_level
             parent, parent_level = node, level
             node = child
         if node.value is None:
@@ -127,7 +132,7 @@ class LevelTree(Generic[T]):
         node.value = None
         self._count -= 1
         if node.below:
-            self._join(parent, parent_level, node)
+            _join(node)
             return True
         siblings = parent.below
         assert siblings is not None
@@ -135,25 +140,14 @@ class LevelTree(Generic[T]):
         if not siblings:
             parent.below = None
         elif parent is not self._root:
-            self._join(above, above_level, parent)
+            _join(parent)
         return True
 
-    def _join(self, parent: _Node[T], level: str, node: _Node[T]) -> None:
-        """Let the only child of a node without value take its place."""
-        below = node.below
-        if node.value is not None or below is None or len(below) != 1:
-            return
-        for between, child in below.items():
-            rest = between if node.rest is None else f"{node.rest}/{between}"
-            child.rest = rest if child.rest is None else f"{rest}/{child.rest}"
-            assert parent.below is not None
-            parent.below[level] = child
-
     def matching(self, topic: str) -> list[T]:
-        """The values of all keys that, as filters, match this name (`topics.matches` says what that means).
+        """Return the values of all keys that, as filters, match this name (`topics.matches` defines that).
 
-        A level matches its equal, character by character, or stands under `+`; a chain that ends in `#` matches from
-        its parent on. Nothing but the slash means anything else.
+        A level matches an equal level, character by character, or `+`. A chain that ends in `#` matches from its parent
+        on. Only the slash separates levels.
 
         Cites: MQTT5-4.7.2-1, MQTT311-4.7.2-1, MQTT5-4.7.3-4, MQTT311-4.7.3-4, X5-topic-match-exact,
         X311-topic-match-exact, X5-multi-level-wildcard-matches, X311-multi-level-wildcard,
@@ -164,11 +158,13 @@ class LevelTree(Generic[T]):
         """
         found: list[T] = []
         below = self._root.below
+        visits = 1
         if below is None:
+            self.visits = visits
             return found
         levels = topic.split("/")
         n = len(levels)
-        # The nodes that are yet to be looked at; each is reached when `at` levels of the topic are used up.
+        # The nodes to visit; each is reached when `at` levels of the topic are used up.
         nodes: list[_Node[T]] = []
         at: list[int] = []
         i = 0
@@ -194,7 +190,9 @@ class LevelTree(Generic[T]):
                     at.append(i + 1)
             while True:
                 if not nodes:
+                    self.visits = visits
                     return found
+                visits += 1
                 node = nodes.pop()
                 i = at.pop()
                 if node.rest is not None:
@@ -208,7 +206,10 @@ class LevelTree(Generic[T]):
                     break
 
     def _along(self, node: _Node[T], levels: list[str], i: int, found: list[T]) -> int:
-        """Follow the chain of a filter; -1 if it does not match the name, or does with its last level, a `#`."""
+        """Follow the chain of a filter. Return how many levels of the name are used up, or -1 if the search ends here.
+
+        It ends if the chain does not match, or if it ends in `#`.
+        """
         n = len(levels)
         assert node.rest is not None
         for part in node.rest.split("/", n - i):
@@ -222,22 +223,58 @@ class LevelTree(Generic[T]):
         return i
 
     def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
-        """The values of all keys that, as names, this filter matches.
+        """Return the values of all keys that, as names, this filter matches.
 
-        None if the search would look at more than `patience` nodes that are not of a key found (negative: go on).
+        Return None if the search visits more than about `patience` nodes in vain. A negative `patience` sets no limit.
         """
-        found: list[T] = []
-        levels = topic_filter.split("/")
+        walk = self.walk(topic_filter)
+        while not walk.step(_STEP if patience >= 0 else _EVERY):
+            if patience >= 0 and walk.visits > patience + 2 * len(walk.found) + 1:
+                return None
+        self.visits = walk.visits
+        return walk.found
+
+    def walk(self, topic_filter: str) -> Walk[T]:
+        """Begin a search for the keys that, as names, this filter matches."""
+        return Walk(self._root, topic_filter, self.dollar_apart, self.parent_too)
+
+
+class Walk(Generic[T]):
+    """A search of a tree for the names that a filter matches, which can be interrupted after any number of nodes.
+
+    The tree may change meanwhile. A key that is there all the time is found once. A key added or removed during the
+    search may be found or not.
+
+    Attributes:
+        found: the values found so far.
+        visits: the nodes that were looked at.
+    """
+
+    __slots__ = ("_at", "_dollar_apart", "_levels", "_nodes", "_parent_too", "_root", "found", "visits")
+
+    def __init__(self, root: _Node[T], topic_filter: str, dollar_apart: bool, parent_too: bool) -> None:
+        self.found: list[T] = []
+        self.visits: int = 0
+        self._root: _Node[T] = root
+        self._levels: list[str] = topic_filter.split("/")
+        self._dollar_apart: bool = dollar_apart
+        self._parent_too: bool = parent_too
+        # The nodes that are yet to be looked at; each is reached when `at` levels of the filter are used up.
+        self._nodes: list[_Node[T]] = [root]
+        self._at: list[int] = [0]
+
+    def step(self, most: int) -> bool:
+        """Look at no more than `most` further nodes. Return True if the search is over."""
+        found = self.found
+        levels = self._levels
         n = len(levels)
-        nodes: list[_Node[T]] = [self._root]
-        at: list[int] = [0]
-        visits = 0
-        while nodes:
+        nodes = self._nodes
+        at = self._at
+        end = self.visits + most
+        while nodes and self.visits < end:
             node = nodes.pop()
             i = at.pop()
-            visits += 1
-            if patience >= 0 and visits > patience + 2 * len(found) + 1:
-                return None
+            self.visits += 1
             if node.rest is not None and i != _ALL:
                 i = _through(node.rest, levels, i)
                 if i == _NONE:
@@ -248,7 +285,7 @@ class LevelTree(Generic[T]):
                     found.append(value)
                 continue
             level = "#" if i == _ALL else levels[i]
-            if value is not None and level == "#" and (i == _ALL or self.parent_too):
+            if value is not None and level == "#" and (i == _ALL or self._parent_too):
                 found.append(value)
             below = node.below
             if below is None:
@@ -260,7 +297,7 @@ class LevelTree(Generic[T]):
                     at.append(i + 1)
                 continue
             then = _ALL if level == "#" else i + 1
-            if node is self._root and self.dollar_apart:
+            if node is self._root and self._dollar_apart:
                 for first, other in below.items():
                     if not first.startswith("$"):
                         nodes.append(other)
@@ -268,12 +305,23 @@ class LevelTree(Generic[T]):
             else:
                 nodes.extend(below.values())
                 at.extend([then] * len(below))
-        self.visits = visits
-        return found
+        return not nodes
+
+
+def _join(node: _Node[T]) -> None:
+    """Let a node without value that has one child take that in. It stays itself, so that a `Walk` still finds it."""
+    below = node.below
+    if node.value is not None or below is None or len(below) != 1:
+        return
+    for between, child in below.items():
+        rest = between if node.rest is None else f"{node.rest}/{between}"
+        node.rest = rest if child.rest is None else f"{rest}/{child.rest}"
+        node.value = child.value
+        node.below = child.below
 
 
 def _through(rest: str, levels: list[str], i: int) -> int:
-    """Follow the chain of a name: how many levels of the filter are used up, or `_NONE`, or `_ALL` at its `#`."""
+    """Follow the chain of a name. Return how many levels of the filter are used up, or `_NONE`, or `_ALL` at `#`."""
     n = len(levels)
     for part in rest.split("/", n - i):
         if i == n:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What others see of a client: read-only, and the same object for the life of a connection."""
+"""Read-only views of clients, subscriptions and retained messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 class Client:
     """A client: its connection, if it has one, and its session, once it has one.
 
-    What describes the connection stays as it was when the connection is over.
+    When the connection is over, the attributes that describe it keep their last values.
     """
 
     __slots__ = ("_connection", "_session")
@@ -43,7 +43,7 @@ class Client:
 
     @property
     def session(self) -> Session | None:
-        """What the broker holds for it; for those who know the broker from within."""
+        """The session inside the broker, for code that knows the broker's internals."""
         if self._session is None and self._connection is not None:
             self._session = self._connection.session
         return self._session
@@ -57,21 +57,21 @@ class Client:
 
     @property
     def username(self) -> str:
-        """The user name: of the CONNECT, or what authentication made of it; empty before that."""
+        """The user name from the CONNECT, or the one that authentication set; empty before that."""
         if self._connection is not None:
             return self._connection.username
         return "" if self._session is None else self._session.username
 
     @property
     def remote(self) -> str:
-        """Where it connects from (`127.0.0.1:5000`); empty if it has not connected since the server started."""
+        """The address of the client (`127.0.0.1:5000`); empty if it has not connected since the server started."""
         if self._connection is not None:
             return self._connection.remote
         return "" if self._session is None else self._session.remote
 
     @property
     def listener(self) -> str:
-        """The name of the listener that it came by, or empty."""
+        """The name of the listener that accepted it, or empty."""
         if self._connection is not None:
             return self._connection.listener
         return "" if self._session is None else self._session.listener
@@ -90,23 +90,23 @@ class Client:
 
     @property
     def keep_alive(self) -> int:
-        """Seconds of the Keep Alive that holds; 0: none."""
+        """Seconds of the Keep Alive in force; 0: none."""
         return 0 if self._connection is None else self._connection.agreement.keep_alive_seconds
 
     @property
     def connected(self) -> bool:
-        """Whether it is connected."""
+        """True if it is connected."""
         return self._connection is not None and self._connection.session is not None
 
     @property
     def session_expiry(self) -> int:
-        """Seconds that its session outlives the connection; 4294967295: for ever."""
+        """Seconds that its session outlives the connection; 4294967295: it never expires."""
         session = self.session
         return 0 if session is None else session.expiry
 
     @property
     def certificate(self) -> Mapping[str, object] | None:
-        """The certificate that it showed, as `ssl.SSLSocket.getpeercert` gives it, or None."""
+        """The certificate of the client, as `ssl.SSLSocket.getpeercert` returns it, or None."""
         return None if self._connection is None else self._connection.peer_certificate
 
     @property
@@ -117,19 +117,19 @@ class Client:
 
     @property
     def inflight(self) -> int:
-        """Messages that were sent to it with QoS 1 or 2 and are not acknowledged to the end."""
+        """The number of QoS 1 and 2 messages sent to it that are not completely acknowledged."""
         session = self.session
         return 0 if session is None else len(session.inflight)
 
     @property
     def queued(self) -> int:
-        """Messages that wait for it."""
+        """The number of messages that wait for it."""
         session = self.session
         return 0 if session is None else session.queued
 
 
 def client_of(connection: Connection) -> Client:
-    """The client on a connection, always the same object."""
+    """Return the client on a connection, always the same object."""
     view = connection.view
     if isinstance(view, Client):
         return view
@@ -139,14 +139,14 @@ def client_of(connection: Connection) -> Client:
 
 
 def owner_of(session: Session) -> Client:
-    """The client that a session belongs to: as it is connected, else as it was last seen."""
+    """Return the client that a session belongs to: as it is connected, else as it was last seen."""
     if session.connection is not None:
         return client_of(session.connection)
     return Client(None, session)
 
 
 def view_of(subject: Connection | Session | None) -> Client | None:
-    """The client of whatever the engine has of it."""
+    """Return the client of a connection or a session; None for None."""
     if isinstance(subject, Connection):
         view = subject.view
         return view if isinstance(view, Client) else client_of(subject)
@@ -154,11 +154,11 @@ def view_of(subject: Connection | Session | None) -> Client | None:
 
 
 class SubscriptionView(NamedTuple):
-    """A subscription as it was when it was looked at."""
+    """A subscription as it was when it was read."""
 
     client_id: str
     topic_filter: str
-    """As the client wrote it, with `$share/name/`."""
+    """As the client sent it, with `$share/name/`."""
     qos: int
     """The QoS that was granted."""
     no_local: bool
@@ -176,11 +176,11 @@ class RetainedView(NamedTuple):
     qos: int
     properties: PublishProperties | None
     publisher: str
-    """The Client Identifier of who published it; empty for the broker itself."""
+    """The Client Identifier of its publisher; empty for the broker itself."""
 
 
 def subscriptions_of(session: Session) -> list[SubscriptionView]:
-    """The subscriptions of a session, in the order in which they were made."""
+    """Return the subscriptions of a session, in the order in which they were made."""
     return [
         SubscriptionView(
             session.client_id,
@@ -196,5 +196,5 @@ def subscriptions_of(session: Session) -> list[SubscriptionView]:
 
 
 def retained_of(message: Message) -> RetainedView:
-    """What is to be seen of a retained message."""
+    """Return the view of a retained message."""
     return RetainedView(message.topic, message.payload, message.qos, message.properties, message.publisher)

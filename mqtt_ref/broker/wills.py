@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Will Messages that are due: shown to the hooks, then published."""
+"""Will Messages that are due: show them to the hooks, then publish them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["Wills"]
 
 
 class Wills:
-    """Publishes Will Messages. When one is due, the machine in `engine.will` says."""
+    """Publishes Will Messages. The machine in `engine.will` decides when one is due."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.deferred = False
-        """Whether wills of sessions that are stored are left to the restart, since the server is shutting down."""
+        """True if wills of stored sessions are left to the restart, since the server is shutting down."""
 
     def of_closed(self, session: Session, how: int, now: int) -> Will | None:
-        """The will to publish because the connection of its session is over, if there is one."""
+        """Return the will to publish now that the connection of its session is over, or None."""
         if self.deferred and session.kept:
             return None
         return will.closed(session, how, now)
 
     def publish(self, session: Session, wanted: Will | None, now: int) -> None:
-        """Publish a Will Message as if its client had.
+        """Publish a Will Message as if its client had published it, after asking the hooks.
 
         Cites: X311-will-prompt, X5-will-published-qos, X5-will-publish-promptly
         """
@@ -48,7 +48,7 @@ class Wills:
         self.decided(session, wanted, answer, now)
 
     def decided(self, session: Session, wanted: Will, answer: object, now: int) -> None:
-        """The hooks have seen a will: publish it as it is (None) or changed (a `Will`), or not at all (a `Refusal`)."""
+        """Act on the hooks' answer: publish a will as it is (None) or changed (a `Will`), or drop it (a `Refusal`)."""
         broker = self._broker
         if isinstance(answer, Refusal):
             broker.counters.dropped_by_hook += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref check-config`: whether a configuration would be taken, and everything that is wrong with it."""
+"""`mqtt-ref check-config`: checks a configuration and prints every problem."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ examples:
   MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1 mqtt-ref check-config broker.yaml --print
   mqtt-ref check-config --schema > broker.schema.json
 
-Each problem is a line: file, line, column and key path, or the environment variable that is wrong. It ends with 1 if
-there are any. Nothing is started.
+Each problem is one line: file, line, column and key path, or the environment variable that is wrong. The exit code is
+1 if there are any. Nothing is started.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("file", nargs="?", type=Path, help="YAML or JSON; without it, the environment alone")
-    parser.add_argument("--print", action="store_true", help="print what holds, defaults included; secrets are masked")
+    parser.add_argument("file", nargs="?", type=Path, help="YAML or JSON file; without it, only the environment")
+    parser.add_argument("--print", action="store_true", help="print all values, with defaults; secrets are masked")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema, for editors, and do nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, and say what was found."""
+    """Check the configuration and print the problems."""
     from mqtt_ref.config.compose import compose
     from mqtt_ref.config.load import effective, load, schema
     from mqtt_ref.config.problem import ConfigError

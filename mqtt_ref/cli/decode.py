@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref decode`: takes packets apart, field by field, and explains what is wrong with them."""
+"""`mqtt-ref decode`: decodes packets field by field and explains what is wrong with them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ examples:
   mqtt-ref decode traffic.pcap
   mqtt-ref decode --json trace.jsonl
 
-HEX may have spaces, `|`, `0x`, commas, newlines and comments after `#`. FILE holds hex, bytes or a JSONL trace;
-PCAP (also pcapng) is put together from its TCP streams. `-` reads standard input.
+HEX may have spaces, `|`, `0x`, commas, newlines and comments after `#`. FILE has hex, bytes or a JSONL trace. The TCP
+streams of a PCAP (also pcapng) are reassembled. `-` reads standard input.
 Exit codes: 0 all packets are legal, 1 some are not, 2 nothing to decode."""
 
 
@@ -40,15 +40,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--protocol-version",
         dest="version",
         choices=sorted(VERSIONS),
-        help="5, 311 or 31; without it the version of a CONNECT seen before, else 5",
+        help="5, 311 or 31 (default: that of the last CONNECT, else 5)",
     )
-    parser.add_argument("--from", dest="sender", choices=sorted(SIDES), help="who sent the packets")
+    parser.add_argument("--from", dest="sender", choices=sorted(SIDES), help="sender of the packets")
     parser.add_argument("--json", action="store_true", help="one JSON object per packet")
     parser.add_argument("input", nargs="+", metavar="HEX|FILE|PCAP", help="bytes, or where they are")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every packet; 1 if one breaks a rule."""
+    """Print every packet. Returns 1 if one breaks a rule, 2 if there is nothing to decode."""
     sender = SIDES.get(args.sender) if args.sender else None
     code = FINE
     number = 0
@@ -97,7 +97,7 @@ def _packets(pieces: list[Piece], version: int | None, sender: int | None) -> It
     streams: dict[str, Stream] = {}
     for piece in pieces:
         if piece.event == "text":
-            continue  # a text frame of a WebSocket is no MQTT
+            continue  # a text frame of a WebSocket is not MQTT
         stream = streams.setdefault(piece.connection, Stream(version))
         side = piece.sender if sender is None else sender
         if piece.gap:
@@ -111,4 +111,4 @@ def _packets(pieces: list[Piece], version: int | None, sender: int | None) -> It
         if stream.unread:
             size = f"{stream.unread:,} bytes" if stream.unread > 1 else "1 byte"
             where = f" of connection {connection}" if connection else ""
-            print(f"{size}{where} behind a broken packet begin no packet, and are not decoded", file=sys.stderr)
+            print(f"not decoded: {size}{where} after a broken packet, where no packet begins", file=sys.stderr)

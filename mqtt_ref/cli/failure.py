@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What went wrong with a file or a peer, in words for the person at the terminal."""
+"""Error texts of the command line about files and peers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["named", "plainly"]
 
 
 def plainly(error: Exception) -> str:
-    """What an error says, without the numbers of the system."""
+    """Return the text of an error, without error numbers of the system."""
     if not isinstance(error, OSError):
         return str(error)
     if isinstance(error, socket.gaierror):
         return "there is no host of that name" if error.errno == socket.EAI_NONAME else str(error.strerror)
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return "connection refused: no server listens there"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     untrusted = getattr(error, "verify_message", None)
@@ -30,7 +30,7 @@ def plainly(error: Exception) -> str:
 
 
 def named(url: str) -> str:
-    """A URL as it may be shown: without the password."""
+    """Return a URL with its password masked."""
     try:
         parts = urlsplit(url)
     except ValueError:

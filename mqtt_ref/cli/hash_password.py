@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref hash-password`: hashes a password, so that who reads the ledger cannot log in."""
+"""`mqtt-ref hash-password`: hashes a password, so that a reader of the ledger cannot log in."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ examples:
   pass show broker | mqtt-ref hash-password     takes the first line of standard input
   mqtt-ref hash-password --scheme scram-sha-256
 
-What it prints is the value of `password:` in the ledger; write it in quotes. argon2 is the best choice, pbkdf2 needs
-no library and is what mosquitto reads too, scram-sha-256 lets the user log in with SCRAM-SHA-256 as well."""
+The output is the value of `password:` in the ledger; write it in quotes. argon2 is the best choice. pbkdf2 needs no
+library, and mosquitto can read it too. With scram-sha-256 the user can also log in with SCRAM-SHA-256."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scheme", choices=SCHEMES, default=ARGON2, help=f"how to hash (default: {ARGON2})")
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="KIB", help=f"for argon2 (default: {MEMORY})")
     parser.add_argument("--time", type=int, default=TIME, metavar="PASSES", help=f"for argon2 (default: {TIME})")
-    parser.add_argument("--iterations", type=_positive, default=0, metavar="N", help="for the other two")
+    parser.add_argument("--iterations", type=_positive, default=0, metavar="N", help="for pbkdf2 and scram-sha-256")
     parser.add_argument(
-        "--password", metavar="TEXT", help="the password; not for real ones: others can see it, and your shell keeps it"
+        "--password", metavar="TEXT", help="the password; only for tests: others can see it, and your shell stores it"
     )
 
 
@@ -51,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _asked() -> str:
-    """The password, from the terminal or from the first line of standard input; empty if there is none.
+    """Read the password from the terminal or from the first line of standard input; empty if there is none.
 
     Raises:
-        ValueError: what was typed twice is not the same.
+        ValueError: the two passwords from the terminal differ.
     """
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
@@ -64,7 +64,7 @@ def _asked() -> str:
     except EOFError:
         return ""
     if password != again:
-        raise ValueError("the two are not the same")
+        raise ValueError("the two passwords are not the same")
     return password
 
 

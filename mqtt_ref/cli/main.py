@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The front of `mqtt-ref`: finds the command by its name, imports its module, runs it."""
+"""Entry point of `mqtt-ref`: finds a command by its name, imports its module and runs it."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ __all__ = ["COMMANDS", "Command", "is_compiled", "main"]
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 
-# name -> (module with `configure` and `run`, the line that `mqtt-ref --help` shows). A row comes with its module.
+# name -> (module with `configure` and `run`, the line that `mqtt-ref --help` shows)
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mqtt_ref.cli.serve", "run the broker"),
-    "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards that bind it"),
+    "conformance": ("mqtt_conformance.cli", "judge any broker by the statements of the standards"),
     "oracle": ("mqtt_ref.cli.oracle", "judge clients, live or from recorded traffic"),
-    "check-config": ("mqtt_ref.cli.check_config", "say what is wrong with a configuration, if anything"),
-    "decode": ("mqtt_ref.cli.decode", "take packets apart: fields, offsets, and what is wrong where"),
+    "check-config": ("mqtt_ref.cli.check_config", "check a configuration and print every problem"),
+    "decode": ("mqtt_ref.cli.decode", "decode packets: fields, offsets, and what is wrong"),
     "spec": ("mqtt_ref.cli.spec", "look up statements, packets, properties and Reason Codes"),
-    "ping": ("mqtt_ref.cli.ping", "ask a broker whether it takes a client, for health checks"),
+    "ping": ("mqtt_ref.cli.ping", "check if a broker accepts a client, for health checks"),
     "hash-password": ("mqtt_ref.cli.hash_password", "hash a password for the users and rules of a ledger"),
 }
 
 
 class Command(Protocol):
-    """What the module of a command offers."""
+    """Interface of the module of a command."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the arguments, and an example as the epilog."""
+        """Declare the arguments, with an example as the epilog."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it. 0: fine, 1: findings, 2: wrong usage or a peer that cannot be reached."""
+        """Run the command. Returns 0: fine, 1: findings, 2: wrong usage or a peer that cannot be reached."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name and give its exit code."""
+    """Run the command that the arguments name, and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in COMMANDS:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             code = _front(words)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except BrokenPipeError:  # the reader, for example `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _front(words: list[str]) -> int:
-    """Answer everything that is not a command."""
+    """Handle arguments that do not begin with a command."""
     parser = argparse.ArgumentParser(
         prog="mqtt-ref",
         usage="mqtt-ref [--help] [--version] COMMAND ...",
@@ -107,7 +107,7 @@ def _unknown(name: str) -> str:
 
 
 def is_compiled() -> bool:
-    """Whether the code that carries the traffic was compiled by mypyc."""
+    """True if the code on the path of a message was compiled by mypyc."""
     from importlib.machinery import EXTENSION_SUFFIXES
     from importlib.util import find_spec
 

@@ -25,26 +25,26 @@ __all__ = ["configure", "run"]
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 APART: Final = (
-    "what a session carries from one connection of a client to the next, for one between may be missing in the "
-    "capture; --complete says that none is"
+    "session state from one connection of a client to the next, because the capture may lack a connection in "
+    "between; use --complete if it lacks none"
 )
 SHOWN: Final = 20
-"""Holes of a recording that are told line by line."""
+"""Maximum number of holes in a recording that are printed, one per line."""
 VERSIONS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
 EXAMPLE: Final = """\
 examples:
-  mqtt-ref oracle serve --port 0 --record findings.jsonl     a broker that judges whoever connects
+  mqtt-ref oracle serve --port 0 --record findings.jsonl     a broker that judges its clients
   mqtt-ref oracle serve --config broker.yaml                 the same with users, TLS, limits
   mqtt-ref oracle report findings.jsonl                      what it found, in full
   mqtt-ref oracle check traffic.pcap                         any client with any broker
   mqtt-ref oracle check trace.jsonl --json
   mqtt-ref oracle coverage                                   which rules it decides
-  mqtt-ref oracle serve --port 0 --script disturb.yaml       a broker that misbehaves as a script says
+  mqtt-ref oracle serve --port 0 --script disturb.yaml       a broker with faults from a script
   mqtt-ref oracle control --port 8090                        the same over HTTP, for tests in any language
   mqtt-ref oracle illegal PUBACK                             packets that no server may send, for scripts
 
-`check` reads a pcap or pcapng, or a JSONL trace (`mqtt-ref serve --trace=jsonl`). Exit codes: 0 no rule that must be
-kept was broken, 1 some were, 2 wrong usage or nothing to judge."""
+`check` reads a pcap or pcapng, or a JSONL trace (`mqtt-ref serve --trace=jsonl`). Exit codes: 0 no mandatory
+rule was broken, 1 some were, 2 wrong usage or nothing to judge."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +54,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="action", required=True, metavar="serve|check|report|coverage|control|illegal"
     )
 
-    serve = commands.add_parser("serve", help="run a broker that judges whoever connects")
+    serve = commands.add_parser("serve", help="run a broker that judges its clients")
     planning.configure(serve)
     serve.add_argument(
         "--on-violation",
         choices=("record", "close"),
-        help="go on behind a packet that breaks a rule, or close as the standard asks (default: record)",
+        help="continue after a packet that breaks a rule, or close as the standard asks (default: record)",
     )
     serve.add_argument(
         "--far",
         action="store_true",
-        help="clients come through a proxy or a tunnel: none is near because of its address, all may be delayed",
+        help="clients come through a proxy or a tunnel: all may be delayed, even with a local address",
     )
-    serve.add_argument("--script", type=Path, metavar="FILE", help="YAML or JSON: rules that disturb, limits, a clock")
+    serve.add_argument("--script", type=Path, metavar="FILE", help="YAML or JSON: fault rules, limits, a clock")
     serve.add_argument("--record", metavar="FILE", help="write each finding to FILE, one JSON object per line")
     serve.add_argument("--trace", nargs="?", const="text", choices=("text", "jsonl"), help="print each packet too")
     serve.add_argument("-v", "--verbose", action="store_true", help="show each finding in full when it is made")
@@ -86,14 +86,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     coverage = commands.add_parser("coverage", help="which statements that bind the client are decided, and how")
     coverage.add_argument("--protocol", choices=sorted(VERSIONS), help="of this version only")
-    coverage.add_argument("--minted", action="store_true", help="also rules that the standard gives no number")
+    coverage.add_argument("--minted", action="store_true", help="also rules without a number in the standard")
     coverage.add_argument("--brief", action="store_true", help="only the numbers")
 
     oracle_control.configure(commands)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the subcommand says."""
+    """Run the subcommand."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "serve": _serve,
         "check": _check,
@@ -121,7 +121,7 @@ def _check(args: argparse.Namespace) -> int:
         print(f"mqtt-ref oracle check: {plainly(error)}", file=sys.stderr)
         return USAGE
     if not judge.connections:
-        print("mqtt-ref oracle check: there is no connection in it", file=sys.stderr)
+        print("mqtt-ref oracle check: the recording has no connection", file=sys.stderr)
         return USAGE
     code = _show(args, judge.findings, judge.connections, judge.unjudged, list(judge.holes.values()))
     if judge.apart and not args.json:
@@ -159,7 +159,7 @@ def _show(
         for hole in holes[:SHOWN]:
             print(f"not judged: {hole}")
         if len(holes) > SHOWN:
-            print(f"not judged: {len(holes) - SHOWN} more; --json tells them")
+            print(f"not judged: {len(holes) - SHOWN} more; --json lists them")
         partly = len({one.connection for one in holes if one.unjudged != ALL})
         print(summary(found, connections, unjudged, partly))
     return _code(found)
@@ -248,10 +248,10 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _composed(args: argparse.Namespace, made: Plan, found: Callable[[Finding], None]) -> tuple[Server, Judge]:
-    """The broker, under the script if there is one, and who judges.
+    """Build the broker, with the script if there is one, and its judge.
 
     Raises:
-        ValueError: the script is not taken; says why, with line and key path.
+        ValueError: the script is invalid; the text has line and key path.
     """
     from mqtt_ref.net.trace import Trace
     from mqtt_ref.oracle.judge import Judge

@@ -18,21 +18,21 @@ PROTOCOLS: Final = {"5": 5, "3.1.1": 4, "3.1": 3}
 
 def configure(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the subcommands."""
-    control = commands.add_parser("control", help="start, disturb and read such brokers over HTTP")
+    control = commands.add_parser("control", help="start such brokers, inject faults and read findings over HTTP")
     control.add_argument("--port", type=int, default=8090, help="HTTP port, 0 takes a free one (default: 8090)")
     control.add_argument("--host", default="127.0.0.1", help="address of the API (default: 127.0.0.1)")
     control.add_argument("--brokers-host", metavar="HOST", help="address of the brokers (default: that of the API)")
-    control.add_argument("--first-port", type=int, metavar="N", help="have a broker there from the start, with id 1")
-    control.add_argument("--brokers", type=int, default=64, metavar="N", help="brokers at once (default: 64)")
+    control.add_argument("--first-port", type=int, metavar="N", help="start a broker on this port, with id 1")
+    control.add_argument("--brokers", type=int, default=64, metavar="N", help="maximum number of brokers (default: 64)")
     control.add_argument(
         "--token",
-        help=f"what changes need as `Authorization: Bearer` (default: ${VARIABLE}, or one is made)",
+        help=f"token that changes need, as `Authorization: Bearer` (default: ${VARIABLE}, or a new one)",
     )
     control.add_argument("--known-as", action="append", default=[], metavar="NAME", help="a host name of this machine")
-    control.add_argument("--allow-all", action="store_true", help="listen on addresses that others can reach")
+    control.add_argument("--allow-all", action="store_true", help="listen on addresses that other machines can reach")
 
     illegal = commands.add_parser("illegal", help="list packets that no server may send, for scripts")
-    illegal.add_argument("word", nargs="?", default="", help="only those with this in name, kind or statement")
+    illegal.add_argument("word", nargs="?", default="", help="only packets with this text in name, kind or statement")
     illegal.add_argument("--protocol", choices=sorted(PROTOCOLS), default="5", help="(default: 5)")
 
 
@@ -49,8 +49,8 @@ def control(args: argparse.Namespace) -> int:
     for one in (args.host, host):
         if not args.allow_all and not is_loopback(one):
             print(
-                f"mqtt-ref oracle control: refused to listen on {one!r}: others can reach that address. --allow-all "
-                "says that this is wanted.",
+                f"mqtt-ref oracle control: refused to listen on {one!r}: other machines can reach that address. "
+                "Use --allow-all if this is wanted.",
                 file=sys.stderr,
             )
             return USAGE
@@ -73,7 +73,7 @@ def control(args: argparse.Namespace) -> int:
 
 
 def illegal(args: argparse.Namespace) -> int:
-    """Print them, one in a line."""
+    """Print the packets, one per line."""
     from mqtt_ref.oracle.illegal import illegal_packets
 
     for one in illegal_packets(PROTOCOLS[args.protocol]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref ping`: whether a broker takes a client. CONNECT, CONNACK, DISCONNECT; for health checks."""
+"""`mqtt-ref ping`: checks if a broker accepts a client (CONNECT, CONNACK, DISCONNECT), for health checks."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ FINE, FINDINGS, USAGE = 0, 1, 2
 VERSIONS: Final = {"5": 5, "311": 4, "31": 3}
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 FRAME: Final = 1 << 20
-"""Bytes of an answer at most."""
+"""Maximum size of an answer in bytes."""
 SHORTEST: Final = 0.001
-"""Seconds that are waited at least; a timeout of 0 would not wait and be an error of its own."""
+"""Minimum timeout in seconds. A timeout of 0 would not wait, and would raise another error."""
 EXAMPLE: Final = """\
 examples:
   mqtt-ref ping mqtt://127.0.0.1:1883
   mqtt-ref ping mqtts://user:password@broker.example --timeout 2
   mqtt-ref ping ws://127.0.0.1:1882/mqtt
 
-Exit codes: 0 the broker took the client, 1 it refused it or answered with something else, 2 nobody answered in time or
-the URL is none."""
+Exit codes: 0 the broker accepted the client, 1 it refused it or gave another answer, 2 there was no answer in time or
+the URL is invalid."""
 """What `--help` shows."""
 
 
@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Ping the broker and print the result."""
     end = time.monotonic() + args.timeout
     version = VERSIONS[args.version]
     where = named(args.url)
@@ -73,16 +73,16 @@ def run(args: argparse.Namespace) -> int:
         try:
             link.sendall(encode(version, Disconnect()))
         except OSError:
-            pass  # it has said what we wanted to know
+            pass  # the broker has already accepted the client
     if not args.quiet:
         print(f"{where}: accepted within {(time.monotonic() - began) * 1000:.1f} ms")
     return FINE
 
 
 class _WebSocket:
-    """What of a socket is used here, over WebSocket.
+    """The socket methods that this module uses, over WebSocket.
 
-    One thread reads and writes: Python's `ssl` does not guard a connection against two, as `websockets.sync` has them.
+    One thread reads and writes. `websockets.sync` uses two, but `ssl` does not protect a connection against this.
     """
 
     def __init__(self, link: socket.socket, url: str, timeout: float) -> None:
@@ -143,11 +143,11 @@ class _WebSocket:
 
 
 def _open(url: str, timeout: float) -> tuple[socket.socket | _WebSocket, str | None, bytes | None]:
-    """A link to the broker, and who the URL says that we are.
+    """Connect to the broker. Returns the link, and the user name and password of the URL.
 
     Raises:
-        ValueError: it is no URL of a broker.
-        OSError: nobody is there.
+        ValueError: it is not a URL of a broker, or WebSocket failed.
+        OSError: the broker cannot be reached.
     """
     if url.startswith("unix:"):
         link = socket.socket(socket.AF_UNIX)
@@ -156,7 +156,7 @@ def _open(url: str, timeout: float) -> tuple[socket.socket | _WebSocket, str | N
         return link, None, None
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise ValueError("not a URL of a broker: mqtt://HOST:PORT, mqtts:, ws: and wss: alike, or unix:PATH")
+        raise ValueError("not a URL of a broker; write mqtt://HOST:PORT (or mqtts:, ws:, wss:) or unix:PATH")
     username = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password).encode()
     link = socket.create_connection((parts.hostname, parts.port or PORTS[parts.scheme]), timeout)
@@ -173,10 +173,10 @@ def _open(url: str, timeout: float) -> tuple[socket.socket | _WebSocket, str | N
 
 
 def _answer(link: socket.socket | _WebSocket, version: int, end: float) -> object:
-    """The first packet of the broker.
+    """Return the first packet of the broker, or a `Violation`.
 
     Raises:
-        OSError: there is none in time.
+        OSError: there was no answer in time.
     """
     decoder = Decoder(version, SERVER)
     while True:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `mqtt-ref serve` runs: from its arguments alone, or from a configuration."""
+"""Plans what `mqtt-ref serve` runs, from its arguments or from a configuration."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["Plan", "Refused", "configure", "plan"]
 
 TCP, WEB_SOCKET, HTTP = 1883, 1882, 8080
 OF_LISTENERS: Final = ("host", "port", "ws_port", "http_port", "no_ws", "no_http")
-"""Arguments that say what the default listeners are."""
+"""Arguments that change the default listeners."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that say what is to run."""
+    """Declare the arguments that define what to run."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON: see docs/config.md")
     parser.add_argument("--port", type=_port, help="TCP port (default: 1883); 0 takes free ports for all listeners")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
@@ -34,22 +34,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-ws", action="store_true", help="no WebSocket")
     parser.add_argument("--no-http", action="store_true", help="no HTTP: no state, health, metrics and API")
     parser.add_argument(
-        "--allow-all", action="store_true", help="listen on addresses that others can reach, and let everybody in"
+        "--allow-all",
+        action="store_true",
+        help="listen on addresses that other machines can reach, and accept every client",
     )
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text}")
+        raise argparse.ArgumentTypeError(f"a port must be 0 to 65535, not {text}")
     return int(text)
 
 
 class Refused(Exception):
-    """Arguments that do not go together, or would let everybody in; the text says why."""
+    """The arguments contradict each other, or would let everyone in. The text says why."""
 
 
 class Plan:
-    """The parts of a server, how it logs, and how its configuration is read again."""
+    """The parts of a server, its log settings, and how to reload its configuration."""
 
     def __init__(self, options: Options, listeners: Sequence[Listener], hooks: Sequence[Hook]) -> None:
         self.options = options
@@ -62,13 +64,13 @@ class Plan:
 
 
 def plan(args: argparse.Namespace, environment: Mapping[str, str]) -> Plan:
-    """Work out what is to run; nothing is opened.
+    """Decide what to run. Nothing is opened.
 
     Raises:
-        Refused: the arguments do not go together, or others could reach a broker that lets everybody in.
+        Refused: the arguments contradict each other, or other machines could reach a broker that accepts every client.
         ConfigError: the configuration is wrong.
     """
-    # Nothing of the configuration is imported where there is none.
+    # Without a configuration its modules are not imported, which saves time.
     configured = args.config is not None or any(name.startswith("MQTT_REF__") for name in environment)
     return _configured(args, environment) if configured else _plain(args)
 
@@ -99,7 +101,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     made = Plan(parts.options, parts.listeners if own else _default_listeners(args), parts.own_hooks)
     made.hooks += parts.authentication
     if own and not parts.listeners:
-        made.warnings.append("nobody can reach the broker: the configuration has no listeners")
+        made.warnings.append("no client can reach the broker: the configuration has no listeners")
     if args.allow_all:
         made.hooks.append(AllowAll())
     elif config.hooks.auth is None:
@@ -107,7 +109,9 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
             _keep_to_this_machine(made.listeners)
             made.hooks.append(AllowAll())
         elif not config.hooks.custom:
-            made.warnings.append("nobody may connect: the configuration has no hooks.auth, and there is no --allow-all")
+            made.warnings.append(
+                "no client may connect: the configuration has no hooks.auth, and there is no --allow-all"
+            )
     made.level = getattr(logging, config.logging.level)
     made.log_form = config.logging.format
     made.reloader = lambda server: Reloader(server, args.config, environment, loaded, parts)
@@ -115,7 +119,7 @@ def _configured(args: argparse.Namespace, environment: Mapping[str, str]) -> Pla
 
 
 def _default_listeners(args: argparse.Namespace) -> list[Listener]:
-    """TCP, WebSocket and HTTP; with port 0 for the first, the others take free ports too unless told otherwise."""
+    """Build the TCP, WebSocket and HTTP listeners. With TCP port 0, the others take free ports too by default."""
     host = "127.0.0.1" if args.host is None else args.host
     free = args.port == 0
 
@@ -135,18 +139,18 @@ def _default_listeners(args: argparse.Namespace) -> list[Listener]:
 
 
 def _keep_to_this_machine(listeners: Sequence[Listener]) -> None:
-    """Where everybody is let in, let nobody reach the listeners but programs and pages of this machine.
+    """Restrict listeners that accept every client to programs and web pages of this machine.
 
     Raises:
-        Refused: one has an address that others can reach.
+        Refused: a listener has an address that other machines can reach.
     """
     for listener in listeners:
         if not isinstance(listener, TcpListener):
             continue
         if not is_loopback(listener.host):
             raise Refused(
-                f"refused to listen on {listener.host!r}: others can reach that address, and without rules everybody "
-                "would be let in. --allow-all says that this is wanted."
+                f"refused to listen on {listener.host!r}: other machines can reach that address, and without rules "
+                "every client would be accepted. Use --allow-all if this is wanted."
             )
         if listener.scheme == "ws":
             from mqtt_ref.net.websocket import LOCAL_PAGES, WebSocketListener

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A configuration read again while the server runs: rules, users and certificates change, connections stay."""
+"""Reloads the configuration while the server runs: rules, users and certificates change, connections stay open."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOG = logging.getLogger("mqtt_ref.config")
 class Reloader:
     """Reads the same file and environment again when it is called.
 
-    What is under `hooks.auth` and `logging.level` holds at once, and certificates are read anew; what else has changed
-    needs a restart, and a line of the log says so. If anything is wrong, nothing changes.
+    Changes of `hooks.auth` and `logging.level` apply at once, and certificates are read again. Other changes need a
+    restart, and the log names them. If anything is wrong, nothing changes.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Reloader:
         self._authentication = list(parts.authentication)
 
     def __call__(self) -> None:
-        """Do it.
+        """Reload the configuration.
 
         Raises:
-            ConfigError: with everything that is wrong; the old rules hold, and the certificates that are in use stay.
+            ConfigError: the configuration is invalid; the old rules and certificates stay in use.
         """
         loaded = load(self._path, self._environment)
         problems: list[Problem] = []
@@ -82,7 +82,7 @@ class Reloader:
 
 
 def _changed(old: Any, new: Any, path: KeyPath) -> list[KeyPath]:
-    """The key paths of everything that differs."""
+    """Return the key paths of all differences."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
         return [found for key in keys for found in _changed(old.get(key), new.get(key), (*path, key))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref serve`: the broker."""
+"""`mqtt-ref serve`: runs the broker."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ examples:
   mqtt-ref serve --config broker.yaml
   MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1 mqtt-ref serve
 
-Without a configuration it listens on this machine only, on TCP, WebSocket and HTTP, and lets everybody on it do
-everything. Every option of a configuration has an environment variable, which wins over the file. SIGHUP reads rules,
-users and certificates again. Ctrl-C says goodbye to the clients and ends it; a second Ctrl-C ends it at once.
-MQTT_REF_LOOP=asyncio makes it do without uvloop.
+Without a configuration it listens on TCP, WebSocket and HTTP for this machine only, and every client may do
+everything. Every option of a configuration has an environment variable, which overrides the file. SIGHUP reads rules,
+users and certificates again. Ctrl-C disconnects the clients and stops the broker; a second Ctrl-C stops it at once.
+With MQTT_REF_LOOP=asyncio it does not use uvloop.
 """
 
 
@@ -54,15 +54,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     planning.configure(parser)
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log who connects and disconnects; twice: log everything"
+        "-v", "--verbose", action="count", default=0, help="log clients that connect or disconnect; twice: log all"
     )
-    parser.add_argument("--print-config", action="store_true", help="print the configuration that holds, and end")
+    parser.add_argument("--print-config", action="store_true", help="print the configuration with defaults, and exit")
     parser.add_argument(
         "--trace",
         nargs="?",
         const="text",
         choices=("text", "jsonl"),
-        help="print each packet without its secrets; as JSON records, one per line, whole, with --trace=jsonl",
+        help="print each packet without its secrets; --trace=jsonl: complete JSON records, one per line",
     )
 
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if level <= logging.INFO:
         made.hooks.append(_Visits())
     server = Server(made.options, made.listeners, hooks=made.hooks, trace=trace)
-    # Records are for programs: they have standard output to themselves.
+    # Programs read the records: nothing else may go to standard output.
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
     reload = None if made.reloader is None else made.reloader(server)
     try:
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def set_up(made: Plan, verbose: int = 0) -> int:
-    """What a process needs around its server: the log, warnings in it, descriptors. Gives the level of the log."""
+    """Set up the log, write the warnings to it, and raise the limit of descriptors. Returns the log level."""
     level = min(made.level, (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
     log.setup(level, made.log_form)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
@@ -106,7 +106,7 @@ def set_up(made: Plan, verbose: int = 0) -> int:
 
 
 def teller(stream: TextIO) -> Callable[[str], None]:
-    """What tells each address in a line of its own; a reader that has seen enough (`| head -1`) ends nothing."""
+    """Return a function that prints an address. It continues if the reader has ended, as in `| head -1`."""
 
     def tell(url: str) -> None:
         try:
@@ -125,7 +125,7 @@ def _print_config(args: argparse.Namespace) -> int:
 
 
 class _Visits(Hook):
-    """Logs who comes and goes."""
+    """Logs clients that connect and disconnect."""
 
     id = "visits"
 
@@ -139,7 +139,7 @@ class _Visits(Hook):
 
 
 async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[], None] | None = None) -> int:
-    """Run a server until a signal comes; `ready` is told each address, `reload` called for SIGHUP and by the API."""
+    """Run a server until a signal comes. `ready` is called with each address, `reload` for SIGHUP and by the API."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_LoopErrors())
     stop = asyncio.Event()
@@ -156,7 +156,7 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
 
 
 def _on_hangup(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> None:
-    """SIGHUP reads the configuration again; what is wrong with it is logged, and the old one holds."""
+    """Reload the configuration on SIGHUP. If it is invalid, log the problems and keep the old one."""
 
     def came() -> None:
         try:
@@ -170,7 +170,7 @@ def _on_hangup(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> N
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """The first Ctrl-C or SIGTERM sets `stop`; the second one ends the process where it stands."""
+    """The first Ctrl-C or SIGTERM sets `stop`; the second one ends the process at once."""
 
     def came(number: int) -> None:
         if stop.is_set():
@@ -185,7 +185,7 @@ def _on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 class _LoopErrors:
-    """Logs what no caller can be told: a failed accept, say, or a bug in a callback."""
+    """Logs errors that no caller gets: a failed accept, for example, or a bug in a callback."""
 
     def __init__(self) -> None:
         self.full = log.Throttle(NET.error, 1)
@@ -200,7 +200,7 @@ class _LoopErrors:
 
 
 def _raise_limit() -> None:
-    """Let the process have as many descriptors, one per connection, as the system allows it."""
+    """Raise the limit of descriptors, one per connection, as far as the system allows."""
     try:
         import resource
     except ImportError:  # Windows
@@ -215,7 +215,7 @@ def _raise_limit() -> None:
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
-    """`asyncio.run` on the faster loop where there is one."""
+    """Like `asyncio.run`, on uvloop if it is installed."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     if sys.platform != "win32" and os.environ.get("MQTT_REF_LOOP") != "asyncio":
         try:

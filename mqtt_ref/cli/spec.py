@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`mqtt-ref spec`: looks statements, packets, properties and Reason Codes up, by id, number, name or word."""
+"""`mqtt-ref spec`: looks up statements, packets, properties and Reason Codes by id, number, name or word."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("word", nargs="*", metavar="ID or word", help="an id, a number, a name, or a word of a meaning")
+    parser.add_argument("word", nargs="*", metavar="ID or word", help="an id, a number, a name, or a word")
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="statements of this version only")
-    parser.add_argument("--counts", action="store_true", help="how many statements, packets, properties, ... there are")
+    parser.add_argument("--counts", action="store_true", help="count statements, packets, properties, ...")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is found; 1 if nothing is."""
+    """Print what is found. Returns 1 if nothing is."""
     if args.counts:
         _counts()
         return FINE
     word = " ".join(args.word).strip()
     if not word:
-        print("mqtt-ref spec: name an id or a word, or ask for --counts", file=sys.stderr)
+        print("mqtt-ref spec: give an id or a word, or --counts", file=sys.stderr)
         return USAGE
     version = PROTOCOLS.get(args.protocol or "")
     blocks = list(look_up(word, version))
     for number, block in enumerate(blocks):
         print(("\n" if number else "") + block)
     if not blocks:
-        print(f"mqtt-ref spec: nothing is called {word!r}, and no statement holds it", file=sys.stderr)
+        print(f"mqtt-ref spec: nothing is called {word!r}, and no statement contains it", file=sys.stderr)
         return FINDINGS
     return FINE
 
 
 def look_up(word: str, version: int | None = None) -> Iterator[str]:
-    """Everything of that name as text; only where there is none, the statements that hold the word."""
+    """Return everything with this name as text; if there is nothing, the statements that contain the word."""
     exact = [_statement(s) for s in resolve(word, version)]
     number = _number(word)
     name = re.sub(r"[\s-]+", "_", word).lower()
@@ -139,7 +139,7 @@ def _reason(row: ReasonRow) -> str:
 
 
 def _counts() -> None:
-    """The numbers that the standards' own tables have too, and those derived from them."""
+    """Print the numbers that can be compared with the tables of the standards, and those derived from them."""
     rows: list[tuple[str, int]] = []
     for version, name in NAMES.items():
         here = [s for s in STATEMENTS.values() if s.version == version]

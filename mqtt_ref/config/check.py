@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plain values to structs: everything that is wrong with them is found, not only the first thing."""
+"""Converts plain values to structs, and reports every problem, not only the first one."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _WANTED: dict[Any, tuple[str, Any]] = {
     float: ("a number", (int, float)),
     str: ("text", str),
 }
-"""By type: what it is called, and what it may be read from."""
+"""By type: its name in error texts, and the types that it accepts."""
 
 
 def check(tree: Any, report: Report) -> Config | None:
-    """The configuration that `tree` means, or None once something was reported."""
+    """Convert `tree` to a configuration; return None if a problem was reported."""
     return check_as(tree, Config, report)
 
 
 def check_as(tree: Any, kind: type[S], report: Report) -> S | None:
-    """The struct of that kind that `tree` means, or None once something was reported."""
+    """Convert `tree` to a struct of type `kind`; return None if a problem was reported."""
     wrong = False
 
     def noted(path: KeyPath, text: str) -> None:
@@ -49,27 +49,27 @@ def check_as(tree: Any, kind: type[S], report: Report) -> S | None:
         return None
     try:
         return msgspec.convert(tree, kind)
-    except msgspec.ValidationError as error:  # what a struct says about its fields together
+    except msgspec.ValidationError as error:  # raised by a struct whose fields do not fit together
         text, _, where = str(error).partition(" - at `$")
         report(_path(where), text)
         return None
 
 
 def _path(text: str) -> KeyPath:
-    """The key path in what msgspec says: `.rules[0].when`."""
+    """Read the key path in an error text of msgspec: `.rules[0].when`."""
     return tuple(int(at) if at else name for name, at in re.findall(r"\.(\w+)|\[(\d+)\]", text))
 
 
 @cache
 def fields_of(section: type[Struct]) -> dict[str, Any]:
-    """The keys of a section, with the type of each."""
+    """Return the keys of a section, each with its type."""
     hints = get_type_hints(section, include_extras=True)
     names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
     return {shown: hints[name] for shown, name in names}
 
 
 def inner(hint: Any) -> Any:
-    """A type without what is annotated, and without the None that says that it may be absent."""
+    """Remove `Annotated` from a type, and None if it is optional."""
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     if get_origin(hint) in (Union, types.UnionType):
@@ -80,7 +80,7 @@ def inner(hint: Any) -> Any:
 
 
 def alternatives(hint: Any) -> dict[str, type[Struct]]:
-    """By the value of `type`: the sections that may stand in one place."""
+    """Return the sections that are allowed in one place, by the value of their key `type`."""
     if get_origin(hint) in (Union, types.UnionType):
         return {kind.__struct_config__.tag: kind for kind in get_args(hint) if get_origin(kind) is None}
     return {}
@@ -95,11 +95,11 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
     choices = alternatives(kind) if get_origin(kind) is not list else {}
     if choices:
         if not isinstance(value, dict):
-            report(path, f"has to be a mapping, not {_kind(value)}")
+            report(path, f"must be a mapping, not {_kind(value)}")
             return
         name = value.get("type")
         if name is None:
-            report(path, f"has no type; it is one of {', '.join(choices)}")
+            report(path, f"has no type; it must be one of {', '.join(choices)}")
         elif name not in choices:
             report((*path, "type"), _not_one_of(name, list(choices)))
         else:
@@ -108,13 +108,13 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
         _look_at_section(value, kind, path, report)
     elif get_origin(kind) is list:
         if not isinstance(value, list):
-            report(path, f"has to be a list, not {_kind(value)}")
+            report(path, f"must be a list, not {_kind(value)}")
             return
         for at, item in enumerate(value):
             _look(item, get_args(kind)[0], (*path, at), report)
     elif get_origin(kind) is dict:
         if not isinstance(value, dict):
-            report(path, f"has to be a mapping, not {_kind(value)}")
+            report(path, f"must be a mapping, not {_kind(value)}")
             return
         for key, item in value.items():
             _look(item, get_args(kind)[1], (*path, key), report)
@@ -128,7 +128,7 @@ def _look(value: Any, hint: Any, path: KeyPath, report: Report) -> None:
 
 def _look_at_section(value: Any, section: type[Struct], path: KeyPath, report: Report) -> None:
     if not isinstance(value, dict):
-        report(path, f"has to be a mapping, not {_kind(value)}")
+        report(path, f"must be a mapping, not {_kind(value)}")
         return
     known = fields_of(section)
     for key, item in list(value.items()):
@@ -152,7 +152,7 @@ def _optional(hint: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """What stands where a section is wanted; text may hold a whole one, with its passwords, and is not shown."""
+    """Describe a value that is not a section. Text is not shown: it may be a whole section with passwords."""
     return "text" if isinstance(value, str) else _said(value)
 
 
@@ -167,22 +167,22 @@ def _said(value: Any) -> str:
 
 
 def _plainly(value: Any, kind: Any, text: str) -> str:
-    """What msgspec found, in the words of somebody who writes a file."""
+    """Rewrite an error text of msgspec for the author of a configuration file."""
     options = [str(item) for item in get_args(kind)]
     if options:
         return _not_one_of(value, options)
     wanted, fits = _WANTED.get(kind, ("", object))
     if wanted and (not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool)):
         quotes = "; put it in quotes" if kind is str and isinstance(value, bool | int | float) else ""
-        return f"has to be {wanted}, not {_said(value)}{quotes}"
+        return f"must be {wanted}, not {_said(value)}{quotes}"
     text = text.removeprefix("Expected ").replace("`", "")
     for word in ("int ", "str ", "float "):
         text = text.removeprefix(word)
-    return f"is {_said(value)}; it has to be {text}"
+    return f"is {_said(value)}; it must be {text}"
 
 
 def _not_one_of(value: Any, options: list[str]) -> str:
-    return f"is {_said(value)}; it is one of {', '.join(options)}" + _meant(str(value), options)
+    return f"is {_said(value)}; it must be one of {', '.join(options)}" + _meant(str(value), options)
 
 
 def _meant(word: str, known: list[str]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A checked configuration as the parts of a server."""
+"""Builds the parts of a server from a checked configuration."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["Composition", "compose"]
 
 
 class Composition(NamedTuple):
-    """What `Server` is made of."""
+    """The parts of a `Server`."""
 
     options: Options
     listeners: Sequence[Listener]
     own_hooks: Sequence[Hook]
     authentication: Sequence[Hook]
-    """Hooks that decide who may do what; asked after the others."""
+    """Access hooks, which are asked after the others."""
 
 
 def compose(loaded: Loaded) -> Composition:
-    """Make the parts; nothing is opened or started.
+    """Build the parts. Nothing is opened or started.
 
     Raises:
-        ConfigError: with everything that cannot be.
+        ConfigError: the configuration cannot be used; it has every problem.
     """
     problems: list[Problem] = []
 

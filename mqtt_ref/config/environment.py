@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Environment variables over a configuration: `MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1`.
+"""Applies environment variables to a configuration: `MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS=1`.
 
-Two underscores part the keys; a number is a place in a list, whose next free number adds an item. A value is read as
-one in a file would be: `1`, `true`, `[a, b]`, `{allow: true}`; where text is wanted, it is taken as it is.
+Two underscores separate the keys. A number is an index in a list; the next free index adds an item. A value is read
+like one in a file: `1`, `true`, `[a, b]`, `{allow: true}`. Where text is expected, the value is used unchanged.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PREFIX: Final = "MQTT_REF__"
 
 
 def overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[Problem]]:
-    """Set in `tree` what the variables say.
+    """Set the values of the variables in `tree`.
 
     Returns:
-        By key path, the variable that it comes from; and the variables that mean nothing.
+        The name of the variable by key path, and a problem for each invalid variable.
     """
     sources: dict[KeyPath, str] = {}
     problems: list[Problem] = []
@@ -42,14 +42,17 @@ def overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[
 
 
 def _order(name: str) -> list[tuple[int, str]]:
-    """Places in lists one after the other, 10 behind 9; what holds others before what it holds."""
+    """Sort key: list indices in numeric order, 10 after 9; a container before its content."""
     return [(int(word), "") if word.isdecimal() else (0, word) for word in name.split("__")]
 
 
 def _set(tree: Any, hint: Any, words: list[str], text: str) -> KeyPath:
-    """Walk along the types to the place that the words name, and put the value there.
+    """Set the value at the place that the words name, and return its key path.
 
-    A word of a list or a free mapping is taken as it is, one of a section in small letters.
+    Keys of a section are converted to lower case; those of a list or a free mapping are used unchanged.
+
+    Raises:
+        ValueError: there is no such place.
     """
     here = tree
     path: list[str | int] = []
@@ -77,14 +80,14 @@ def _set(tree: Any, hint: Any, words: list[str], text: str) -> KeyPath:
         present = here[key] if isinstance(key, int) or key in here else None
         if not isinstance(present, type(empty)):
             if present is not None:
-                raise ValueError(f"{word} holds a value, nothing can be set in it")
+                raise ValueError(f"{word} has a single value, nothing can be set in it")
             here[key] = empty
         here = here[key]
     return tuple(path)
 
 
 def _holds(kind: Any) -> bool:
-    """Whether values of this type hold others."""
+    """True if values of this type contain others."""
     if kind is Any or get_origin(kind) in (list, dict) or alternatives(kind):
         return True
     return isinstance(kind, type) and issubclass(kind, Section)
@@ -92,7 +95,7 @@ def _holds(kind: Any) -> bool:
 
 def _position(items: list[Any], word: str) -> int:
     if not word.isdecimal() or int(word) > len(items):
-        raise ValueError(f"{word} is not a place in the list: 0 to {len(items)}, the last one adds an item")
+        raise ValueError(f"{word} is not an index in the list; use 0 to {len(items)}, the last one adds an item")
     return int(word)
 
 
@@ -110,7 +113,7 @@ def _field(kind: Any, here: dict[str, Any], key: str) -> Any:
     elif kind is Any:
         return Any
     else:
-        raise ValueError(f"nothing is called {key.upper()} here")
+        raise ValueError(f"{key.upper()} is not known here")
     if key not in known:
         names = ", ".join(name.upper() for name in known)
         raise ValueError(f"there is no {key.upper() or 'option without a name'} here; known are {names}")

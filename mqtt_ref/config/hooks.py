@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the hooks of a configuration to those of a server, in the order in which they are asked."""
+"""Builds the hooks of a server from a configuration, in the order in which they are asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["authentication", "own_hooks"]
 
 
 def own_hooks(config: Config, report: Report) -> list[Hook]:
-    """The hooks that see everything: debugging, and those of your own; what cannot be is reported."""
+    """Build the debug hook and custom hooks. Problems are reported by key path."""
     wanted = config.hooks
     made: list[Hook] = []
     if wanted.debug is not None and wanted.debug.enable:
@@ -43,7 +43,7 @@ def own_hooks(config: Config, report: Report) -> list[Hook]:
 
 
 def authentication(config: Config, report: Report) -> list[Hook]:
-    """The hooks that decide who may do what, in the order in which they are asked; what cannot be is reported."""
+    """Build the access hooks, in the order in which they are asked. Problems are reported by key path."""
     wanted = config.hooks.auth
     if wanted is None:
         return []
@@ -79,7 +79,7 @@ def authentication(config: Config, report: Report) -> list[Hook]:
 
 
 def _ledger(config: Config, report: Report) -> Ledger | None:
-    """The ledger of a configuration, if it has one."""
+    """Build the ledger of a configuration; None if it has none or it is invalid."""
     wanted = None if config.hooks.auth is None else config.hooks.auth.ledger
     if wanted is None:
         return None
@@ -93,7 +93,7 @@ def _ledger(config: Config, report: Report) -> Ledger | None:
 
 
 def _credentials(config: Config, report: Report) -> dict[str, Credentials] | None:
-    """The users of SCRAM, if there are any."""
+    """Build the SCRAM credentials by user name; None if SCRAM is not configured."""
     wanted = None if config.hooks.auth is None else config.hooks.auth.scram
     if wanted is None:
         return None
@@ -115,23 +115,23 @@ def _pass_on(error: Any, report: Report) -> None:
 
 
 def _custom(wanted: Custom, path: KeyPath, report: Report) -> Hook | None:
-    """A hook by the name of its class, which is imported."""
+    """Import the class of a hook and create the hook."""
     module, _, name = wanted.hook.partition(":")
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:  # it is somebody else's code
+    except Exception as error:  # the module may raise anything
         why = error if isinstance(error, ImportError | AttributeError) else repr(error)
         report((*path, "hook"), f"is {wanted.hook!r}, which cannot be imported: {why}")
         return None
     if not (isinstance(found, type) and issubclass(found, Hook)):
-        report((*path, "hook"), f"is {wanted.hook!r}, which is no subclass of mqtt_ref.hooks.Hook")
+        report((*path, "hook"), f"is {wanted.hook!r}, which is not a subclass of mqtt_ref.hooks.Hook")
         return None
     try:
         hook = found(**wanted.arguments)
     except Exception as error:
-        report((*path, "arguments"), f"are not taken by {wanted.hook}: {error!r}")
+        report((*path, "arguments"), f"are not accepted by {wanted.hook}: {error!r}")
         return None
     try:
         chains_of((hook,))

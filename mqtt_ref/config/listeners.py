@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the listeners of a configuration to those of a server; what none of them needs is not imported."""
+"""Builds the listeners of a server from a configuration. Modules that none of them needs are not imported."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]]*))
 
 
 def address(text: str) -> tuple[str, int]:
-    """Host and port of `host:port`, `[::1]:port` or `:port`, whose host is empty: every address.
+    """Split `host:port`, `[::1]:port` or `:port` into host and port. An empty host means every address.
 
     Raises:
-        ValueError: it is not written so.
+        ValueError: the text has another form, or the port is above 65535.
     """
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found["port"]) > 65_535:
-        raise ValueError(f"is {text!r}; it has to be host:port, or :port for every address")
+        raise ValueError(f"is {text!r}; it must be host:port, or :port for every address")
     return found["six"] or found["host"] or "", int(found["port"])
 
 
 def listeners(config: Config, report: Report) -> list[Listener]:
-    """The listeners of a configuration; what cannot be is reported by its key path."""
+    """Build the listeners of a configuration. Problems are reported by key path."""
     made: list[Listener] = []
     names: dict[str, int] = {}
     for place, wanted in enumerate(config.listeners):
@@ -54,7 +54,10 @@ def listeners(config: Config, report: Report) -> list[Listener]:
         if listener is None:
             continue
         if listener.name in names and (wanted.id or listener.port):
-            report((*path, "id"), f"is {listener.name!r}, as that of listeners[{names[listener.name]}]")
+            report(
+                (*path, "id"),
+                f"is {listener.name!r}, like that of listeners[{names[listener.name]}]; it must be unique",
+            )
         names[listener.name] = place
         made.append(listener)
     return made
@@ -101,7 +104,7 @@ def _adopted(wanted: NetListener, path: KeyPath, report: Report) -> Listener:
         handed = dict(activated_sockets())
         if name not in handed:
             known = ", ".join(handed) or "none"
-            raise ValueError(f"is {wanted.address!r}; systemd handed over {known}")
+            raise ValueError(f"is {wanted.address!r}; the sockets from systemd are: {known}")
         sock = handed[name]
     return SocketListener(sock, wanted.id, _tls(wanted.tls, path, report), _terms(wanted))
 
@@ -136,7 +139,7 @@ def _terms(wanted: MqttListener) -> Terms:
 
 
 def _tls(wanted: Tls | None, path: KeyPath, report: Report) -> TlsSettings | None:
-    """The settings, after the files have been read once to see whether they can be used."""
+    """Build the TLS settings, and read the files once to check them."""
     if wanted is None:
         return None
     from mqtt_ref.net.tls import TlsError, TlsSettings

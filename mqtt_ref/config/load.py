@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A file and the environment, together, as one checked configuration; and that configuration shown."""
+"""Loads a checked configuration from a file and the environment, and shows it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ MASK: Final = "********"
 
 
 class Loaded:
-    """A configuration, and where each of its values comes from."""
+    """A configuration, and the source of each of its values."""
 
     def __init__(self, config: Config, source: Source, variables: Mapping[KeyPath, str]) -> None:
         self.config = config
         self.given = bool(source.name or variables)
-        """Whether anybody configured anything."""
+        """True if there was a file or a variable."""
         self._source = source
         self._variables = variables
 
     def problem(self, path: KeyPath, text: str) -> Problem:
-        """Something that is wrong with the value at `path`."""
+        """Make a problem of the value at `path`, with the place that it comes from."""
         return _placed(self._source, self._variables, path, text)
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Loaded:
-    """Read `path`, if there is one, and set what the environment says on top.
+    """Read the file `path`, if given, and apply the environment variables to it.
 
     Raises:
-        ConfigError: with everything that is wrong, each with the file and line, or the variable, that says it.
+        ConfigError: the configuration is invalid; it has every problem, with file and line or the variable.
     """
     source = Source("", {}, {}) if path is None else read(path)
     tree = source.tree
     if not isinstance(tree, dict):
         line, column = source.place(())
-        raise ConfigError([Problem(source.name, line, column, (), "has to be a mapping of sections")])
+        raise ConfigError([Problem(source.name, line, column, (), "must be a mapping of sections")])
     if tree.get("listeners") is None and any(name.startswith(f"{PREFIX}LISTENERS") for name in environment):
         tree["listeners"] = msgspec.to_builtins(Config().listeners)
     variables, problems = overlay(tree, environment)
@@ -70,7 +70,7 @@ def _placed(source: Source, variables: Mapping[KeyPath, str], path: KeyPath, tex
 
 
 def effective(config: Config) -> str:
-    """All that holds, defaults included, as a file; secrets are masked."""
+    """Return the whole configuration as YAML, including defaults. Secrets are masked."""
     return yaml.safe_dump(_masked(msgspec.to_builtins(config), ""), sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -85,6 +85,6 @@ def _masked(value: Any, name: str) -> Any:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a configuration, for editors."""
+    """Return the JSON Schema of a configuration, for editors."""
     found = msgspec.json.schema(Config)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "mqtt-ref configuration", **found}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the names that operators write to the options of the broker."""
+"""Builds the options of the broker from a configuration."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE
 __all__ = ["VERSIONS", "broker_options"]
 
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5}
-"""By the name of a version: its protocol level."""
+"""Protocol level by the name of a version."""
 
 
 def broker_options(config: Config, report: Report) -> broker.Options:
-    """The options that a configuration comes to; what cannot be is reported by its key path."""
+    """Build the options of the broker. Problems are reported by key path."""
     asked = config.options.capabilities
     at = ("options", "capabilities")
     capabilities = broker.Capabilities(
@@ -44,6 +44,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         outbound_aliases=asked.outbound_topic_aliases,
         connect_timeout=asked.connect_timeout,
         subscriptions=asked.maximum_subscriptions,
+        shared_subscriptions=asked.maximum_shared_subscriptions,
         topic_levels=asked.maximum_topic_levels,
         retained_messages=asked.maximum_retained,
         sessions=asked.maximum_sessions,
@@ -54,12 +55,15 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         read_buffer=config.options.client_net_read_buffer_size,
     )
     if 0 < asked.maximum_packet_size < 16:
-        report((*at, "maximum_packet_size"), f"is {asked.maximum_packet_size}; no client could connect: 16 at least")
+        report(
+            (*at, "maximum_packet_size"),
+            f"is {asked.maximum_packet_size}; no client could connect. It must be at least 16, or 0 for no limit",
+        )
     if asked.maximum_keep_alive and asked.minimum_keep_alive > asked.maximum_keep_alive:
         report((*at, "minimum_keep_alive"), f"is above maximum_keep_alive, which is {asked.maximum_keep_alive}")
     for place, name in enumerate(asked.refused_filters):
         if not valid_topic_filter(name):
-            report((*at, "refused_filters", place), f"is {name!r}, which is no Topic Filter")
+            report((*at, "refused_filters", place), f"is {name!r}, which is not a Topic Filter")
     redirect = None
     if asked.redirect is not None:
         code = SERVER_MOVED if asked.redirect.permanent else USE_ANOTHER_SERVER
@@ -78,14 +82,14 @@ def broker_options(config: Config, report: Report) -> broker.Options:
 
 
 def _decisions(config: Config, report: Report) -> dict[str, str]:
-    """The decisions that are asked for by name, and those that the compatibilities mean."""
+    """Collect the decisions given by name, and those that the compatibilities set."""
     wanted: dict[str, str] = {}
     for name, value in config.options.decisions.items():
         path = ("options", "decisions", name)
         if name not in DECISIONS:
             report(path, f"is not known; known are {', '.join(DECISIONS)}")
         elif value not in DECISIONS[name][0]:
-            report(path, f"is {value!r}; it is one of {', '.join(DECISIONS[name][0])}")
+            report(path, f"is {value!r}; it must be one of {', '.join(DECISIONS[name][0])}")
         else:
             wanted[name] = value
     switches = config.options.capabilities.compatibilities

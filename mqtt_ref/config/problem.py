@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is wrong with a configuration: where, and what would be right."""
+"""Problems of a configuration: where they are, and what would be right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def spelled(path: KeyPath) -> str:
-    """`options.capabilities.maximum_qos`, `listeners[0].address`."""
+    """Write a key path as text: `options.capabilities.maximum_qos`, `listeners[0].address`."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -24,7 +24,7 @@ def spelled(path: KeyPath) -> str:
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. `line` and `column` count from 1; 0 where there is none, as in a variable."""
+    """One problem. `line` and `column` count from 1; they are 0 if there is none, as in a variable."""
 
     source: str
     line: int
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 
 
 class ConfigError(ValueError):
-    """A configuration that is not taken, as a whole; `problems` has everything that is wrong with it."""
+    """An invalid configuration, no part of which is used; `problems` has everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A configuration file as plain values, with the line and column at which each of them stands."""
+"""Reads a configuration file as plain values, with the line and column of each value."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mqtt_ref.config.problem import ConfigError, KeyPath, Problem
 __all__ = ["Source", "parse", "read", "scalar"]
 
 LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of a file."""
+"""Maximum size of a file in bytes."""
 DEPTH: Final = 32
-"""Mappings and lists within each other."""
+"""Maximum nesting of mappings and lists."""
 NODES: Final = 1_000_000
-"""Values in a file, each counted as often as aliases repeat it."""
+"""Maximum number of values in a file. A value that aliases repeat is counted each time."""
 
 
 class Source(NamedTuple):
-    """What a file says, and where it says it."""
+    """The values of a file, and their places."""
 
     name: str
     tree: Any
@@ -30,13 +30,13 @@ class Source(NamedTuple):
     """By key path: line and column, both from 1."""
 
     def place(self, path: KeyPath) -> tuple[int, int]:
-        """Where the value at `path` stands, or the nearest one around it."""
+        """Return line and column of the value at `path`, or of the nearest container of it."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (0, 0))
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C where there is one
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C if available
     """YAML with the plain scalars of version 1.2: `yes` and `on` are words and `12:30` is no number."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # as its base has it
@@ -56,7 +56,7 @@ def read(path: Path) -> Source:
     """Read a YAML or JSON file.
 
     Raises:
-        ConfigError: it cannot be read, or is not well formed; the problem says where.
+        ConfigError: the file cannot be read or is malformed; the problem says where.
     """
     name = str(path)
     try:
@@ -69,10 +69,10 @@ def read(path: Path) -> Source:
 
 
 def parse(data: bytes | str, name: str) -> Source:
-    """Take YAML apart, of which JSON is a part; a key that stands twice in a mapping is refused.
+    """Parse YAML, which includes JSON. A key that occurs twice in a mapping is refused.
 
     Raises:
-        ConfigError: it is not well formed.
+        ConfigError: the text is malformed.
     """
     try:
         loader = _Loader(data)
@@ -94,7 +94,7 @@ def parse(data: bytes | str, name: str) -> Source:
 
 
 def scalar(text: str) -> Any:
-    """A value as it would be read from a file: `1`, `true`, `[a, b]`, `{a: 1}`; what is not YAML is a word."""
+    """Read a value like one in a file: `1`, `true`, `[a, b]`, `{a: 1}`. Return text that is not YAML unchanged."""
     try:
         return parse(text, "").tree if text else ""
     except ConfigError:
@@ -110,12 +110,12 @@ class _Builder:
         self.nodes = 0
 
     def build(self, node: Any, path: KeyPath) -> Any:
-        """The value of a node; notes where it and everything in it stands."""
+        """Return the value of a node, and note the place of each value in it."""
         self.nodes += 1
         if self.nodes > NODES:
             raise ValueError(f"more than {NODES} values")
         if len(path) > DEPTH:
-            raise ValueError(f"more than {DEPTH} mappings and lists within each other")
+            raise ValueError(f"more than {DEPTH} nested mappings and lists")
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self._mapping(node, path)
@@ -132,12 +132,12 @@ class _Builder:
         for at, (key, value) in enumerate(node.value):
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(Problem(self.name, line, column, path, "a key has to be a word"))
+                self.problems.append(Problem(self.name, line, column, path, "a key must be a word"))
                 continue
             name = str(key.value)
             if at >= merged:
                 if name in own_keys:
-                    self.problems.append(Problem(self.name, line, column, (*path, name), "stands here twice"))
+                    self.problems.append(Problem(self.name, line, column, (*path, name), "occurs twice here"))
                     continue
                 own_keys.add(name)
             self.places[*path, name] = (line, column)

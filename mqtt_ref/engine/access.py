@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an embedder decides: who may connect, and who may publish, subscribe and read what."""
+"""The decisions of an embedder: which clients may connect, publish, subscribe and read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSE: Final = 2
 
 
 class Verdict:
-    """The answer to a question: accept, challenge (an AUTH with `data` goes out), or refuse with a Reason Code."""
+    """The result of an authentication step: accept, challenge (send an AUTH with `data`), or refuse with a code."""
 
     __slots__ = ("code", "data", "outcome", "text", "username")
 
@@ -37,15 +37,15 @@ class Verdict:
 
 
 class Access:
-    """The decisions of an embedder, each a callable or None; None allows and costs nothing.
+    """The decisions of an embedder, each a callable or None. None allows everything and costs nothing.
 
-    Each is named after its event. `on_connect_authenticate(connection, connect)` answers at once with a `Verdict`, or
-    with None: then an `Ask` effect leaves and the answer comes back through `Broker.answer`. `methods` are the
-    Authentication Methods that are supported; `on_auth_packet(connection, method, data, renewal)` answers each step of
-    them in the same way. `on_acl_check` is asked in three places. `on_acl_check_publish(connection, topic, qos,
-    retain)` and `on_acl_check_subscribe(connection, filter, qos)` return 0 or a Reason Code of 0x80 or above, or
-    `intercept.ASK` if `waits` says so: then the question leaves too. `on_acl_check_read(session, topic)` is asked for
-    every topic delivered and its answers are kept until `Broker.rules_changed`.
+    Each is named after its event. `on_connect_authenticate(connection, connect)` returns a `Verdict`. If it returns
+    None, an `Ask` effect leaves and the answer comes through `Broker.answer`. `methods` are the supported
+    Authentication Methods; `on_auth_packet(connection, method, data, renewal)` answers each of their steps in the same
+    way. The event `on_acl_check` has three callables. `on_acl_check_publish(connection, topic, qos, retain)` and
+    `on_acl_check_subscribe(connection, filter, qos)` return 0 or a Reason Code of 0x80 or above. If `waits` is True,
+    they may return `intercept.ASK`, so that the question leaves as an effect. `on_acl_check_read(session, topic)` is
+    called for each topic that is delivered. Its answers are remembered until `Broker.rules_changed`.
 
     Cites: X5-security-options-offered, X5-topic-authorization, X311-topic-authorization, X5-authentication-optional
     """

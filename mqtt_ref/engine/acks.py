@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Acknowledgements: the short ones as constants, the long ones cut down to what the client takes."""
+"""Send acknowledgements, AUTH and DISCONNECT, cut down to the client's Maximum Packet Size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["HEADS", "answer", "auth", "disconnect", "fit", "inherited", "suback"
 _DISCONNECT_CODES: Final = frozenset(int(code) for code in DisconnectReason) - {DISCONNECT_WITH_WILL_MESSAGE}
 
 HEADS: Final = {4: b"\x40\x02", 5: b"\x50\x02", 6: b"\x62\x02", 7: b"\x70\x02"}
-"""By packet type: the fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP."""
+"""Fixed header of the short form of PUBACK, PUBREC, PUBREL and PUBCOMP, by packet type."""
 
 
 def answer(
@@ -49,10 +49,10 @@ def answer(
     text: str = "",
     inherited: list[tuple[str, str]] | None = None,
 ) -> bool:
-    """Send a PUBACK, PUBREC, PUBREL or PUBCOMP; the codes of 5.0 are dropped for 3.x.
+    """Send a PUBACK, PUBREC, PUBREL or PUBCOMP. For 3.x the Reason Code is left out.
 
-    A Reason String goes with a refusal only if the client wants it and takes a packet of that size; so do User
-    Properties of the packet that is answered, if it is so decided. False if not even the short form fits.
+    The User Properties in `inherited`, if any, are tried first. Otherwise a refusal carries a Reason String if the
+    client did not switch it off and the packet fits. Return False if not even the short form fits.
 
     Cites: MQTT5-3.1.2-29, MQTT5-3.4.2-2, MQTT5-3.5.2-2, MQTT5-3.6.2-2, MQTT5-3.7.2-2, MQTT5-3.4.2-3, MQTT5-3.5.2-3,
     MQTT5-3.6.2-3, MQTT5-3.7.2-3, X5-puback-short-sent, X5-pubrec-short-sent, X5-pubrel-short-sent,
@@ -73,7 +73,7 @@ def answer(
 
 
 def _says_why(connection: Connection, code: int) -> bool:
-    """Whether an acknowledgement has a Reason String.
+    """True if an acknowledgement gets a Reason String.
 
     Cites: X5-request-problem-information-one
     """
@@ -85,7 +85,10 @@ def _title(code: int) -> str:
 
 
 def inherited(connection: Connection, user_properties: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
-    """The User Properties that an acknowledgement takes over from what it answers, if it is so decided."""
+    """Return the User Properties that an acknowledgement copies from the packet it answers; None if it copies none.
+
+    The decision `acknowledgement_properties` says whether they are copied.
+    """
     if user_properties and connection.broker.decisions.acknowledgement_properties == ACKNOWLEDGEMENT_PROPERTIES_INHERIT:
         return user_properties
     return None
@@ -106,9 +109,7 @@ def _ack(
 
 
 def fit(connection: Connection, packet: Packet, shorter: Packet | None) -> bool:
-    """Send the first of two packets that is not above the client's Maximum Packet Size.
-
-    What is sent here has no User Properties in the first place.
+    """Send `packet` if the client takes its size, else `shorter`. Return False if neither fits.
 
     Cites: MQTT5-3.1.2-24, MQTT5-3.2.2-20, X5-packet-size-definition
     """
@@ -129,8 +130,8 @@ def suback(
 ) -> bool:
     """Send a SUBACK with one code for each filter, in their order.
 
-    It has the identifier of the SUBSCRIBE.
-    User Properties go with it only if they are inherited and fit.
+    The User Properties in `inherited`, or else `text` as Reason String, are sent if they fit. Return False if not even
+    the plain SUBACK fits.
 
     Cites: MQTT5-3.8.4-6, MQTT5-3.9.3-1, MQTT311-3.9.3-1, MQTT5-3.8.4-2, MQTT5-2.2.1-6, MQTT311-3.8.4-2,
     MQTT311-2.3.1-7, MQTT5-3.9.2-2, MQTT311-3.8.4-5, MQTT5-3.8.4-7, X311-suback-granted, X311-suback-failure
@@ -152,9 +153,10 @@ def suback(
 def unsuback(
     connection: Connection, packet_id: int, codes: list[int], text: str, inherited: list[tuple[str, str]] | None = None
 ) -> bool:
-    """Send an UNSUBACK; in 3.x it has no codes.
+    """Send an UNSUBACK. In 3.x it has no codes.
 
-    User Properties go with it only if they are inherited and fit.
+    The User Properties in `inherited`, or else `text` as Reason String, are sent if they fit. Return False if not even
+    the plain UNSUBACK fits.
 
     Cites: MQTT5-3.10.4-5, MQTT5-3.11.3-1, MQTT311-3.10.4-4, MQTT5-3.11.2-2, MQTT5-3.11.3-2, X5-unsuback-reason-codes,
     X311-unsuback-no-payload, X31-unsuback-no-payload
@@ -171,9 +173,9 @@ def unsuback(
 
 
 def auth(connection: Connection, code: int, method: str, data: bytes | None) -> bool:
-    """Send an AUTH with the method of the CONNECT.
+    """Send an AUTH with the Authentication Method of the CONNECT. Return False if it does not fit.
 
-    It has neither Reason String nor User Properties.
+    It has no Reason String and no User Properties.
 
     Cites: MQTT5-4.12.0-5, MQTT5-3.15.2-2, MQTT5-3.15.2-3, X5-authentication-data-sent
     """
@@ -182,10 +184,10 @@ def auth(connection: Connection, code: int, method: str, data: bytes | None) -> 
 
 
 def disconnect(connection: Connection, code: int, text: str, server_reference: str = "") -> None:
-    """Send a DISCONNECT, with a Reason String if it fits; nothing if not even that fits.
+    """Send a DISCONNECT. If it does not fit, leave out the Reason String, then the Server Reference.
 
-    It has no User Properties and no Session Expiry Interval. A code that a server
-    does not send, which an embedder may ask for, becomes 0x80.
+    Nothing is sent if not even the code fits. It has no User Properties and no Session Expiry Interval. A code that a
+    server may not send, which an embedder may pass, becomes 0x80.
 
     Cites: MQTT5-3.14.2-3, MQTT5-3.14.2-4, MQTT5-3.14.2-2, MQTT5-3.14.2-1, X5-server-reference-codes,
     X5-disconnect-with-will-client, X5-disconnect-short-sent, X5-disconnect-before-close

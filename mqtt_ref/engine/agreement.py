@@ -14,7 +14,7 @@ __all__ = ["Agreement"]
 
 
 class Agreement:
-    """The terms of one connection. Until its CONNECT came, they are what the server offers."""
+    """The terms of one connection. Before its CONNECT, they are what the server offers."""
 
     __slots__ = (
         "alias_in_maximum",
@@ -34,16 +34,16 @@ class Agreement:
 
     def __init__(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
-        """What the server offers this client: its capabilities, or fewer where its listener says so."""
+        """What the server offers this client: the broker's capabilities, or fewer if the listener limits them."""
         self.clean_start = False
         self.lasting = False
-        """Whether the CONNECT asked for a session that outlives its connection, whatever was granted."""
+        """True if the CONNECT had a Session Expiry Interval above 0, even if less was granted."""
         self.packet_limit: int = MAXIMUM_PACKET_SIZE
         """Bytes of the largest packet that the client takes."""
         self.quota_maximum = 0
-        """QoS 1 and 2 messages that may be sent to the client and not acknowledged."""
+        """Unacknowledged QoS 1 and 2 messages that the client may be sent."""
         self.receive_maximum = 0
-        """QoS 1 and 2 messages that the client may send before they are acknowledged."""
+        """Unacknowledged QoS 1 and 2 messages that the client may send."""
         self.alias_in_maximum = 0
         self.alias_out_maximum = 0
         self.problem_information = True
@@ -52,4 +52,4 @@ class Agreement:
         self.keep_alive = 0
         """Nanoseconds of silence after which the connection is closed, or 0."""
         self.will_denied = False
-        """Whether the will is not published and the client is not told: 3.x has no way to, or it is so decided."""
+        """True if the will is not published and the client is not told: 3.x has no way to, or it is so decided."""

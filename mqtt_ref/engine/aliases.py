@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topic Aliases, both ways; they belong to one Network Connection and die with it.
+"""Topic Aliases in both directions. They belong to one Network Connection and end with it.
 
 Cites: MQTT5-3.3.2-7
 """
@@ -18,10 +18,10 @@ UNKNOWN: Final = "\0unknown"
 
 
 def resolve(connection: Connection, topic: str, alias: int) -> str:
-    """The full name of a PUBLISH with an alias; a name sets the alias, an empty one uses it.
+    """Return the topic of a PUBLISH that carries an alias. A Topic Name sets the alias, an empty one uses it.
 
-    Every alias from 1 to the maximum that the CONNACK told is taken, none above it: then the result is `ABOVE_MAXIMUM`.
-    For an alias that was never set it is `UNKNOWN`.
+    Aliases from 1 to the Topic Alias Maximum of the CONNACK are valid; for all others the result is `ABOVE_MAXIMUM`.
+    For an alias that was never set the result is `UNKNOWN`.
 
     Cites: MQTT5-3.3.2-12, MQTT5-3.3.2-9, X5-topic-alias-invalid, X5-topic-alias-known-empty, X5-topic-alias-known-name,
     X5-topic-alias-unknown-name, X5-topic-alias-remapped, X5-topic-alias-directions
@@ -40,9 +40,9 @@ def resolve(connection: Connection, topic: str, alias: int) -> str:
 
 
 def assign(connection: Connection, topic: str) -> int:
-    """The alias of a topic towards a client, negative where this PUBLISH sets it and carries the name; 0 for none.
+    """Return the alias of a topic towards a client, or 0 if it gets none.
 
-    No alias is above what the client allows.
+    A negative alias is new: this PUBLISH sets it and carries the Topic Name. No alias is above the client's maximum.
 
     Cites: MQTT5-3.1.2-26, MQTT5-3.1.2-27, MQTT5-3.3.2-11
     """
@@ -59,6 +59,6 @@ def assign(connection: Connection, topic: str) -> int:
 
 
 def forget(connection: Connection, topic: str) -> None:
-    """Take back the newest alias: the PUBLISH that was to set it is not sent."""
+    """Remove the newest alias, because the PUBLISH that was to set it is not sent."""
     if connection.alias_out is not None:
         connection.alias_out.pop(topic, None)

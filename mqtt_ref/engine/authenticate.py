@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Enhanced authentication (4.12): the exchange of AUTH packets, before the CONNACK and again later."""
+"""Enhanced authentication (4.12): the exchange of AUTH packets, before the CONNACK and for re-authentication."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = ["Authentication", "answered", "begin", "received", "timed_out"]
 
 
 class Authentication:
-    """Who a client is: the question that is open, and the exchange of AUTH packets, if its CONNECT began one."""
+    """The authentication of a client: its open question, and the exchange of AUTH packets if its CONNECT began one."""
 
     __slots__ = ("connect", "deadline", "method", "question", "state")
 
@@ -58,13 +58,13 @@ class Authentication:
         """The Authentication Method of the CONNECT, or empty."""
         self.state: int = UNUSED
         self.deadline = 0
-        """When it has to be over, or 0."""
+        """Time by which it must be complete, or 0."""
         self.question = 0
-        """The question that is open, or 0."""
+        """The number of the open question, or 0."""
 
 
 def begin(connection: Connection, auth: Authentication, data: bytes | None, now: int) -> None:
-    """The CONNECT names a method that is supported: ask it.
+    """Begin the exchange for a CONNECT whose Authentication Method is supported.
 
     Cites: MQTT5-4.12.0-1
     """
@@ -78,7 +78,7 @@ def begin(connection: Connection, auth: Authentication, data: bytes | None, now:
 
 
 def received(connection: Connection, packet: Auth, now: int) -> None:
-    """An AUTH of the client; it has the method of the CONNECT.
+    """Handle an AUTH from the client. Its Authentication Method must be that of the CONNECT.
 
     Cites: MQTT5-4.12.0-5, MQTT5-4.12.1-1, X5-auth-other-method, X5-reauthentication-data-first
     """
@@ -94,7 +94,7 @@ def received(connection: Connection, packet: Auth, now: int) -> None:
     else:
         event = ON_REAUTHENTICATE  # the decoder takes no other reason from a client [MQTT5-3.15.2-1]
     if auth is None:
-        # The CONNECT named no method: the exchange is in its first state, and there is nothing to change in it.
+        # The CONNECT named no method, so there is no exchange. The row of its first state applies.
         at = UNUSED * WIDTH + event
         if connection.broker.tables.auth_action[at] == BREACH:
             breach(connection, CITES[at], PROTOCOL_ERROR, AUTH, now, "An AUTH that does not belong here")
@@ -106,7 +106,7 @@ def received(connection: Connection, packet: Auth, now: int) -> None:
 
 
 def answered(connection: Connection, verdict: Verdict, now: int) -> None:
-    """The answer to the question who the client is, or of its Authentication Method.
+    """Continue an authentication with the answer to its question.
 
     Cites: X5-authentication-accepted, X5-reauthentication-reply, X5-auth-reauthenticate-client,
     X5-reauthentication-continue
@@ -126,7 +126,7 @@ def answered(connection: Connection, verdict: Verdict, now: int) -> None:
 
 
 def timed_out(connection: Connection, now: int) -> None:
-    """A re-authentication took too long."""
+    """End a re-authentication that took too long."""
     auth = connection.auth
     if auth is not None:
         _step(connection, auth, ON_TIMEOUT, None, now)
@@ -140,7 +140,7 @@ def _step(
     now: int,
     verdict: Verdict | None = None,
 ) -> None:
-    """One transition of the auth machine; that of the connection stays where it is, so that other packets go on.
+    """Make one transition of the auth machine. It is separate from the connection's, so that other packets continue.
 
     Cites: X5-reauthentication-other-packets
     """
@@ -173,11 +173,11 @@ def _step(
 
 def _send(connection: Connection, code: int, method: str, data: bytes | None, now: int) -> None:
     if not acks.auth(connection, code, method, data):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of an AUTH", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The AUTH is larger than the client's Maximum Packet Size", now)
 
 
 def _rename(connection: Connection, username: str) -> None:
-    """The client has proved to be another user: that one's rights hold from now on."""
+    """Change the user of a client: from now on it has the rights of that user."""
     broker = connection.broker
     connection.username = username
     session = connection.session
@@ -189,7 +189,7 @@ def _rename(connection: Connection, username: str) -> None:
 
 
 def _ask(connection: Connection, auth: Authentication, data: bytes | None, now: int) -> None:
-    """Put the question to the mechanism; without an answer at once it leaves as an effect."""
+    """Ask the mechanism. If it does not answer at once, the question leaves as an effect."""
     broker = connection.broker
     access = broker.access
     renewal = auth.state in (REASKED, RECHALLENGED)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The short way of QoS 0: messages without properties that came in one read, delivered together.
+"""The fast path of QoS 0: messages without properties that came in one read are delivered together.
 
-Everything here can be done by `publish` and `Deliverer.publish` as well, with the same bytes for every subscriber and
-the same counters; `bench/` says what the short way saves, and `tests/engine/test_burst.py` holds the two together.
+`publish` and `Deliverer.publish` would give every subscriber the same bytes, and the same counters. `bench/` measures
+what the fast path saves; `tests/engine/test_burst.py` compares the two.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["take"]
 def take(
     connection: Connection, session: Session, packet: Publish, packets: list[Packet | Violation], at: int, now: int
 ) -> int:
-    """Take in a plain QoS 0 PUBLISH, `packets[at]`, and with it those after it that differ in their payloads alone.
+    """Deliver the plain QoS 0 PUBLISH `packets[at]`, together with those after it that differ only in their payloads.
 
-    Returns where the next packet is: `at` itself if this one has to go the whole way, and nothing was done.
+    Return the index of the next packet; `at` if this one needs the normal path, and nothing was done.
 
     Cites: X5-qos0-no-response, X311-qos0-no-response, X311-qos0-ownership
     """
@@ -45,13 +45,19 @@ def take(
         or topic.count("/") >= broker.options.bounds.topic_levels
     ):
         return at
+    match = broker.router.match(topic)
+    subscribers = len(match.plain)
+    if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own:
+        return at
+    # What a message costs may depend on its subscribers: those that cannot get the common form.
+    last = at + max(1, 2 * broker.turn // max(subscribers, 1))
     if not broker.burst_unseen:
-        return _take_shown(connection, session, packets, at, topic, now)
+        return _take_shown(connection, session, packets, at, last, topic, now)
     payloads = [packet.payload]
     at += 1
-    # A notification may end the connection after each message.
+    # A notification hook may end the connection after each message.
     watch = broker.watch
-    end = len(packets) if watch.on_published is None else at
+    end = min(len(packets), last) if watch.on_published is None else at
     while at < end:
         other = packets[at]
         if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
@@ -63,11 +69,17 @@ def take(
 
 
 def _take_shown(
-    connection: Connection, session: Session, packets: list[Packet | Violation], at: int, topic: str, now: int
+    connection: Connection,
+    session: Session,
+    packets: list[Packet | Violation],
+    at: int,
+    last: int,
+    topic: str,
+    now: int,
 ) -> int:
-    """The same where hooks decide about each message at once: those that may pass go on together.
+    """Do the same if hooks decide about each message: those that they let pass are delivered together.
 
-    Who may publish is asked once for all of them: they have one client and one topic, and nothing lies between them.
+    The access check is made once for all of them: they have one client and one topic, and no packet lies between them.
     """
     broker = connection.broker
     access = broker.access
@@ -78,7 +90,8 @@ def _take_shown(
         else access.on_acl_check_publish(connection, topic, 0, False)
     )
     payloads: list[bytes] = []
-    while at < len(packets):
+    last = min(len(packets), last)
+    while at < last:
         packet = packets[at]
         if (
             not isinstance(packet, Publish)
@@ -111,7 +124,7 @@ def _take_shown(
 def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int) -> None:
     """Deliver QoS 0 messages of one topic.
 
-    However many messages there are, they are one item in the output of each subscriber, encoded once for each version.
+    Together they are one item in the output of each subscriber, encoded once for each protocol version.
 
     Cites: X5-nonshared-own-copy
     """
@@ -120,6 +133,8 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     match = broker.router.match(topic)
     watch = broker.watch
     size = sum([len(payload) for payload in payloads])
+    broker.work -= len(match.plain) + broker.router.spent
+    broker.router.spent = 0
     if (
         match.shared
         or not deliverer.one_copy
@@ -167,6 +182,7 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     counters.payload_routed_bytes += size
     counters.payload_sent_bytes += size * sent
     if others is not None:
+        broker.work -= len(others) * count
         for payload in payloads:
             broker.last_message += 1
             message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
@@ -175,7 +191,7 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
 
 
 def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
-    """QoS 0 messages of one topic, without properties, one after the other."""
+    """Encode QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
     if len(payloads) == 1:
         return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
@@ -184,7 +200,7 @@ def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
     parts: list[bytes] = []
     for payload in payloads:
         if len(payload) != size:
-            # What comes before the payload depends on nothing else.
+            # The bytes before the payload depend only on its size.
             size = len(payload)
             form = encode_publish(version, name, payload, 0, False, False, 0, None)
             head = form[: len(form) - size]

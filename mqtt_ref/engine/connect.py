@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CONNECT: what is refused, what is asked, and the CONNACK that starts a session."""
+"""CONNECT: validate it, authenticate the client, and send the CONNACK that starts a session."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WILL_JUDGED = 2
 
 
 def connect(connection: Connection, packet: Connect, now: int) -> None:
-    """Check a CONNECT, then accept, refuse or ask.
+    """Check a CONNECT, then accept it, refuse it, or ask a hook.
 
     Cites: MQTT5-3.1.4-1, MQTT5-3.1.4-2, MQTT311-3.1.4-1, X5-connect-version-selects, X5-authentication-method-absent,
     X5-authentication-basic, X311-multiple-protocols, X5-multiple-protocols-one-port, X5-password-without-user-name
@@ -71,7 +71,7 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
         _learn(connection, properties)
     if version not in agreement.capabilities.versions:
         # [MQTT5-3.1.2-2, MQTT311-3.1.2-2, X31-unacceptable-version]
-        refused(connection, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not spoken here", now)
+        refused(connection, UNSUPPORTED_PROTOCOL_VERSION, "This protocol version is not supported", now)
         return
     redirect = broker.options.redirect
     if redirect is not None:
@@ -107,7 +107,7 @@ def connect(connection: Connection, packet: Connect, now: int) -> None:
 
 
 def go_on(connection: Connection, packet: Connect, suspended: Suspended, outcome: object, now: int) -> None:
-    """Go on with a CONNECT that was suspended, with the answer."""
+    """Continue a suspended CONNECT with the answer."""
     if suspended.stage == INTRODUCED:
         _introduced(connection, packet, outcome if isinstance(outcome, Refusal) else None, now)
     else:
@@ -116,7 +116,7 @@ def go_on(connection: Connection, packet: Connect, suspended: Suspended, outcome
 
 
 def _introduced(connection: Connection, packet: Connect, refusal: Refusal | None, now: int) -> None:
-    """The hooks have seen the CONNECT: authenticate its client, unless they refuse it."""
+    """Continue after `on_connect`: authenticate the client, unless a hook refused it."""
     if refusal is None:
         _authenticate(connection, packet, now)
     else:
@@ -124,7 +124,7 @@ def _introduced(connection: Connection, packet: Connect, refusal: Refusal | None
 
 
 def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
-    """Ask who the client is."""
+    """Authenticate the client; accept it at once if no authentication is set up."""
     broker = connection.broker
     access = broker.access
     properties = packet.properties
@@ -154,7 +154,7 @@ def _authenticate(connection: Connection, packet: Connect, now: int) -> None:
 
 
 def answered(connection: Connection, verdict: Verdict, now: int) -> None:
-    """The answer to the question whether this client may connect."""
+    """Accept or refuse the client, as its authentication resulted."""
     auth = connection.auth
     if auth is None:
         return
@@ -167,12 +167,12 @@ def answered(connection: Connection, verdict: Verdict, now: int) -> None:
 
 
 def deny(connection: Connection, verdict: Verdict, now: int) -> None:
-    """Who was asked does not let the client in."""
+    """Refuse a client whose authentication failed."""
     _denied(connection, verdict.code or NOT_AUTHORIZED, verdict.text or "Not authorized", now)
 
 
 def _denied(connection: Connection, code: int, text: str, now: int) -> None:
-    """Authentication or authorization failed: say why, or nothing, as decided.
+    """Refuse a client that is not authorized, with a CONNACK or silently, as decided.
 
     Cites: MQTT5-3.1.4-2
     """
@@ -181,7 +181,7 @@ def _denied(connection: Connection, code: int, text: str, now: int) -> None:
 
 
 def refused(connection: Connection, code: int, text: str, now: int, server_reference: str = "") -> None:
-    """The client may not connect.
+    """Refuse a CONNECT with a CONNACK and close the connection.
 
     Cites: MQTT5-3.1.4-2, MQTT311-3.2.2-5, X31-connack-refused-close, X5-connect-refused-connack,
     X311-connect-refused-connack, X5-connack-failure-code, X311-connack-attempt, X311-connect-refused-close,
@@ -191,7 +191,7 @@ def refused(connection: Connection, code: int, text: str, now: int, server_refer
 
 
 def _learn(connection: Connection, properties: ConnectProperties) -> None:
-    """What the client says about itself (3.1.2.11).
+    """Take over what the client's CONNECT properties say about it (3.1.2.11).
 
     Cites: X5-maximum-packet-size-absent-connect, X5-request-response-information-absent,
     X5-user-property-repeat-allowed
@@ -214,10 +214,10 @@ def _learn(connection: Connection, properties: ConnectProperties) -> None:
 
 
 def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]:
-    """0 or why this Client Identifier is refused.
+    """Return the Reason Code and text that refuse this Client Identifier, or `(0, "")`.
 
-    An empty one becomes one of ours in 5.0 always and in 3.1.1 with Clean Session 1; 3.1 has none, and none of more
-    than 23 characters.
+    If it is empty, the server assigns one, unless switched off: always in 5.0, only with Clean Session 1 in 3.1.1.
+    3.1 needs a Client Identifier, of at most 23 characters if so decided.
 
     Cites: MQTT5-3.1.3-8, MQTT311-3.1.3-9, MQTT5-3.1.3-6, MQTT311-3.1.3-6, MQTT311-3.1.3-8, X31-client-id-empty,
     X31-client-id-too-long, MQTT5-3.1.3-5, MQTT311-3.1.3-5, X5-client-id-longer, X5-client-id-other-characters,
@@ -240,7 +240,7 @@ def _judge_client_id(connection: Connection, packet: Connect) -> tuple[int, str]
 
 
 def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
-    """0 or why a CONNECT with this Will Message is refused.
+    """Return the Reason Code and text that refuse a CONNECT with this Will Message, or `(0, "")`.
 
     Cites: MQTT5-3.2.2-12, MQTT5-3.2.2-13
     """
@@ -261,7 +261,7 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
             return PAYLOAD_FORMAT_INVALID, "The Will Payload is not UTF-8"
     if topics.refused(broker, will.topic):
         if _will_refused(connection, packet):
-            # 3.x has no word for it, but one for a client that may not do that.
+            # 3.x has no return code for a refused topic, but one for a client that is not authorized.
             code = TOPIC_NAME_INVALID if packet.protocol_version == V5 else NOT_AUTHORIZED
             return code, "The Will Topic is refused"
         connection.agreement.will_denied = True
@@ -269,7 +269,7 @@ def _judge_will(connection: Connection, packet: Connect) -> tuple[int, str]:
 
 
 def _will_refused(connection: Connection, packet: Connect) -> bool:
-    """Whether a CONNECT is refused for its will, and does not just lose it, as decided."""
+    """True if a CONNECT is refused because of its will; False if only the will is dropped, as decided."""
     choice = connection.broker.decisions.unauthorized_will
     if choice == UNAUTHORIZED_WILL_REFUSE:
         return True
@@ -277,7 +277,7 @@ def _will_refused(connection: Connection, packet: Connect) -> bool:
 
 
 def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
-    """The client may connect; ask whether its will may be published."""
+    """Continue with an authenticated client: ask if its will may be published."""
     broker = connection.broker
     if verdict is not None and verdict.username:
         connection.username = verdict.username
@@ -297,7 +297,7 @@ def accept(connection: Connection, packet: Connect, verdict: Verdict | None, now
 
 
 def _will_judged(connection: Connection, packet: Connect, verdict: Verdict | None, code: int, now: int) -> None:
-    """Go on with a CONNECT whose will may be published, or with one that is refused or loses its will, as decided."""
+    """Continue after the check of the will. If it is denied, refuse the CONNECT or drop the will, as decided."""
     if code:
         if _will_refused(connection, packet):
             _denied(connection, code, "Not authorized to publish the Will Message", now)
@@ -307,9 +307,9 @@ def _will_judged(connection: Connection, packet: Connect, verdict: Verdict | Non
 
 
 def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, now: int) -> None:
-    """Give the client its session and say so in the CONNACK.
+    """Give the client its session and send the CONNACK.
 
-    What is not acknowledged is then sent again, and what waited is sent.
+    Then send unacknowledged messages again, and those that waited.
 
     Cites: MQTT5-3.1.4-5, MQTT5-3.2.0-1, MQTT311-3.2.0-1, MQTT5-4.4.0-1, MQTT311-4.4.0-1, MQTT5-3.2.0-2,
     X5-delivery-after-connack, MQTT5-3.2.2-1, X311-connack-reserved-bits
@@ -329,8 +329,8 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     if packet.protocol_version == V5:
         connack = _connack(connection, packet, verdict)
         if agreement.packet_limit < MAXIMUM_PACKET_SIZE and not _fits(connection, connack):
-            # Nothing may be sent before a CONNACK [MQTT5-3.2.0-1], and without one there is no connection.
-            dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its CONNACK", now)
+            # Nothing may be sent before a CONNACK, and without one there is no connection [MQTT5-3.2.0-1].
+            dismiss(connection, PACKET_TOO_LARGE, "The CONNACK is larger than the client's Maximum Packet Size", now)
             return
     at = connection.step(ON_ACCEPTED)
     if broker.tables.connection_action[at] == DO_WELCOME:
@@ -339,7 +339,7 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
             watch.on_session_establish(connection, packet)
         present = sessions.admit(connection, packet, client_id, now)
         session = connection.session
-        assert session is not None, "a row of the session machine gives a client no session"
+        assert session is not None, "the session table gave the client no session"
         _set_keep_alive(connection, packet, now)
         if connack is not None:
             connack.session_present = present
@@ -360,7 +360,7 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
 
 
 def _set_limits(connection: Connection, packet: Connect) -> None:
-    """The send quota is not above the client's Receive Maximum.
+    """Set the limits of the connection. The send quota is not above the client's Receive Maximum.
 
     Cites: MQTT5-4.9.0-1, MQTT5-3.3.4-9, X5-quota-reset, X5-receive-maximum-absent-connect
     """
@@ -378,9 +378,9 @@ def _set_limits(connection: Connection, packet: Connect) -> None:
 
 
 def _server_keep_alive(connection: Connection, packet: Connect) -> int:
-    """The Keep Alive that the server sets instead of the client's, or -1.
+    """Return the Server Keep Alive in seconds, or -1 if the client's value holds.
 
-    None at all counts as more than any maximum. 3.x cannot be told, so its own value holds.
+    A Keep Alive of 0 counts as above any maximum. A 3.x client cannot be told, so its own value holds.
 
     Cites: MQTT5-3.2.2-22
     """
@@ -396,7 +396,7 @@ def _server_keep_alive(connection: Connection, packet: Connect) -> int:
 
 
 def _set_keep_alive(connection: Connection, packet: Connect, now: int) -> None:
-    """Watch for silence from now on.
+    """Start the Keep Alive timer.
 
     Cites: MQTT5-3.1.2-22, MQTT311-3.1.2-24, X311-connect-accepted-start, X5-keep-alive-zero, X311-keep-alive-zero,
     X31-keep-alive-zero
@@ -415,7 +415,7 @@ def _set_keep_alive(connection: Connection, packet: Connect, now: int) -> None:
 def _connack(connection: Connection, packet: Connect, verdict: Verdict | None) -> Connack:
     """Build the CONNACK for an accepted 5.0 client, with each limit that differs from the default (3.2.2.3).
 
-    No property is there twice, and the properties that are switches are sent only as 0.
+    No property occurs twice. Properties that are switches are sent only as 0.
 
     Cites: X5-session-expiry-absent-connack, X5-receive-maximum-absent-connack, X5-maximum-qos-absent,
     X5-retain-available-absent, X5-maximum-packet-size-absent-connack, X5-wildcard-subscription-absent,
@@ -468,7 +468,7 @@ def _connack(connection: Connection, packet: Connect, verdict: Verdict | None) -
 
 
 def _fits(connection: Connection, connack: Connack) -> bool:
-    """Whether the client takes a CONNACK of that size; its Response Information gives way if it would not."""
+    """True if the client takes a CONNACK of that size. Remove its Response Information if it is too large."""
     most = connection.agreement.packet_limit
     if len(encode(V5, connack)) <= most:
         return True

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One Network Connection: decodes packets, looks each step up in the table, and calls the handler of its action."""
+"""One Network Connection: decodes packets, looks up each step in the table, and calls the handler of its action."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from mqtt_ref.engine import (
     authenticate,
@@ -49,6 +49,7 @@ from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
+from mqtt_ref.engine.turns import ConnectionTurn
 from mqtt_ref.engine.waiting import Suspended, Waiting
 from mqtt_ref.wire.codes import (
     KEEP_ALIVE_TIMEOUT,
@@ -87,15 +88,18 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 
+REPLAYED: Final = 256
+"""Retained messages that may wait for a session before further ones are left where they are."""
+
 READ = 0
-"""Stage of a suspended packet: `on_packet_read` was asked. Every other stage belongs to the packet's pipeline."""
+"""Stage of a suspended packet: `on_packet_read` was asked. All other stages belong to the packet's pipeline."""
 
 
 class Connection:
     """One link and the protocol on it.
 
     The driver calls `receive`, `lost`, `choke` and `unchoke`. It writes what `take` returns, and closes the link if
-    `closing` says so.
+    `closing` is True.
     """
 
     __slots__ = (
@@ -146,9 +150,9 @@ class Connection:
         self.remote = remote
         self.opened = now
         self.peer_certificate: dict[str, object] | None = None
-        """The client's certificate, as `ssl` gives it, if one was asked for and sent."""
+        """The client's certificate, as `ssl` returns it; None if none was requested or sent."""
         self.view: object | None = None
-        """What others see of it (`broker.views.Client`), once somebody has looked."""
+        """The read-only view of it (`broker.views.Client`), made on first use."""
 
         self.state: int = AWAIT_CONNECT
         self.base: int = AWAIT_CONNECT * WIDTH
@@ -158,11 +162,12 @@ class Connection:
         self.username = ""
         self.session: Session | None = None
         self.decoder = Decoder(0, CLIENT, broker.options.capabilities.maximum_packet_size, broker.tables.go_on)
+        self.decoder.most = max(1, broker.turn // 2)
         self.agreement = Agreement(capabilities)
         self.outbox = Outbox()
         self.waiting: Waiting | None = None
         self.auth: Authentication | None = None
-        """From the CONNECT to its answer; with an Authentication Method, to the end."""
+        """Set from the CONNECT to the CONNACK; with an Authentication Method, until the connection ends."""
 
         self.quota = 0
         """QoS 1 and 2 messages that may be sent to the client now."""
@@ -172,15 +177,15 @@ class Connection:
         self.alias_out: dict[str, int] | None = None
 
         self.connect_by = 0
-        """When the CONNECT has to be here, or 0."""
+        """Time by which the CONNECT must have arrived, or 0."""
         self.heard = now
         self.deadline = 0
-        """When the timer wakes it, or 0."""
+        """Time that its timer is set to, or 0."""
         self.how: int = LOST
-        """How it ends, by the constants of `ends`."""
+        """How it ends: one of the constants of `ends`."""
         self.reason_code = 0
         self.reason_text = ""
-        """Why it ended, in the words of the log."""
+        """Why it ended, as in the log."""
 
     def __repr__(self) -> str:
         return f"Connection({self.serial}, {self.client_id!r}, {self.remote!r})"
@@ -188,9 +193,9 @@ class Connection:
     # ---------------------------------------------------------------- the table
 
     def step(self, event: int) -> int:
-        """Feed an input to the table and enter the next state; returns the place of the row.
+        """Feed an input to the table and enter the next state. Return the index of the row.
 
-        `closed` is not entered yet, so that the action can still send: `done` does that.
+        `closed` is not entered here, so that the action can still send. `done` enters it.
         """
         at = self.base + event
         after = self.broker.tables.connection_next[at]
@@ -200,9 +205,9 @@ class Connection:
         return at
 
     def done(self, at: int, now: int) -> None:
-        """The action of a step is over; if the step leads to `closed`, close the connection.
+        """Finish a step after its action. If it leads to `closed`, close the connection.
 
-        Nothing is read any more, and nothing follows what is queued.
+        From then on nothing is read, and nothing is sent after the queued output.
 
         Cites: MQTT5-3.14.4-1, X5-will-on-server-close
         """
@@ -216,6 +221,9 @@ class Connection:
         if waiting is not None:
             waiting.held = None
             waiting.behind = None
+            if waiting.suspended is not None and not waiting.suspended.question:
+                broker.deliverer.finish(waiting.suspended.progress)
+        self.decoder.rest = b""
         self.shut()
         broker.counters.connections_closed += 1
         broker.questions.withdraw(self)
@@ -236,6 +244,7 @@ class Connection:
             return
         self.heard = now
         broker = self.broker
+        broker.work = broker.turn - len(packets)
         broker.counters.packets_received += len(packets)
         if broker.tapped or self.waiting is not None:
             self._look(packets, len(data), now)
@@ -248,33 +257,41 @@ class Connection:
             if at < next_at:
                 continue
             session = self.session
-            # The two kinds of which there are many, without a call for what their rows almost always say.
+            # Fast path for the two most frequent packets, if their rows have the usual action.
             if session is not None and isinstance(packet, Publish):
                 row = self.base + ON_PUBLISH
                 if actions[row] == DO_PUBLISH and nexts[row] == self.state:
                     if packet.qos == 0 and broker.burst_open:
                         next_at = burst.take(self, session, packet, packets, at, now)
                         if next_at != at:
-                            continue
+                            if broker.work > 0:
+                                continue
+                            self._wait_behind(packets[next_at:])
+                            break
                     publish.publish(self, session, packet, now)
-                    continue
+                    if broker.work > 0:
+                        continue
+                    self._wait_behind(packets[at + 1 :])
+                    break
             elif session is not None and isinstance(packet, Puback):
                 row = self.base + ON_PUBACK
                 if actions[row] == DO_ACKNOWLEDGE and nexts[row] == self.state:
                     qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
                     continue
             self.handle(packet, now)
-            if self.sated and at + 1 < len(packets):
+            if self._spent():
                 self._wait_behind(packets[at + 1 :])
-                self._go_on_later(now)
                 break
-        self._after_read(len(data), now)
+        if self.decoder.rest:  # noqa: SIM114 - mypy knows `waiting` as it was before the packets
+            self._after_read(len(data), now)
+        elif self.waiting is not None:
+            self._after_read(len(data), now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
 
-        A row may only name an action that its packet has, and one that needs a session only where there is one: what
-        else it names fails.
+        A row may only name an action that fits its packet. An action that needs a session may occur only in states
+        that have one.
         """
         if isinstance(packet, Violation):
             react(self, packet, now)
@@ -310,17 +327,22 @@ class Connection:
             self._hold(packet)
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
-            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that may not come now", version)
+            breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that is not allowed now", version)
         if not stays:
             self.done(at, now)
 
     def inject(self, packet: Packet, now: int) -> None:
-        """Handle a packet, which has to be one that its version allows, as if the client had sent it now."""
+        """Handle a packet as if the client had sent it now. The client's protocol version must allow it."""
         self.heard = now
         self.broker.counters.packets_received += 1
+        self.broker.work = self.broker.turn
         waiting = self.waiting
         if waiting is not None and waiting.held is not None:
             waiting.held.append(packet)
+        elif waiting is not None and waiting.behind is not None:
+            waiting.behind.append(packet)
+        elif self.suspended is not None:
+            self._wait_behind([packet])
         else:
             self.handle(packet, now)
 
@@ -335,7 +357,7 @@ class Connection:
             self.broker.dirty.append(self)
 
     def take(self) -> list[bytes]:
-        """What is to be written now; the driver calls it for each connection of `Broker.dirty`."""
+        """Return the packets to write now. The driver calls it for each connection in `Broker.dirty`."""
         outbox = self.outbox
         out = outbox.packets
         outbox.packets = []
@@ -344,13 +366,13 @@ class Connection:
         if outbox.ready is not None:
             out = outbox.ready + out
             outbox.ready = None
-        if self.gone:
+        if self.waiting is not None and self.waiting.gone:
             return []
         output = self.broker.output
         return out if output is None or not out else output(self, out)
 
     def shut(self) -> None:
-        """Close the link once what is queued was written."""
+        """Close the link after the queued output is written."""
         outbox = self.outbox
         if not outbox.ending:
             outbox.ending = True
@@ -361,22 +383,22 @@ class Connection:
 
     @property
     def ending(self) -> bool:
-        """Whether nothing follows what is queued."""
+        """True if nothing is sent after the queued output."""
         return self.outbox.ending
 
     @property
     def closing(self) -> bool:
-        """Whether the link is to be closed once what `take` gave was written."""
+        """True if the link is to be closed after the output from `take` is written."""
         return self.outbox.closing
 
     @property
     def sated(self) -> bool:
-        """Whether it is to be written to before more of its packets, which may ask for more, are looked at."""
+        """True if output must be written before more packets are handled, since those may ask for more output."""
         size = self.outbox.burst
         return size > 0 and size > self.broker.options.bounds.hard_limit
 
     def refresh(self) -> None:
-        """Work out whether plain QoS 0 messages may be queued for this connection as they are."""
+        """Update `outbox.plain`: the form in which plain QoS 0 messages may be queued for this connection."""
         agreement = self.agreement
         outbox = self.outbox
         if (
@@ -390,7 +412,7 @@ class Connection:
             outbox.plain = 2 if self.version == V5 else 1
 
     def choke(self) -> None:
-        """The transport holds as much as it may: queue nothing that can wait or be dropped."""
+        """The transport's buffer is full: queue nothing that can wait or be dropped."""
         outbox = self.outbox
         outbox.choked = True
         outbox.plain = 0
@@ -398,7 +420,7 @@ class Connection:
             self.broker.router.wake(self.session.handle)
 
     def unchoke(self, now: int) -> None:
-        """The transport takes more again."""
+        """The transport has room again: send what waited."""
         self.outbox.choked = False
         if self.state != CONNECTED:
             return
@@ -408,26 +430,71 @@ class Connection:
             self.broker.router.wake(session.handle)
             if session.queue or session.resending:
                 qos_send.pump(self, session, now)
-        self.drain(now)
+        self.take_turn()
 
     # ---------------------------------------------------------------- waiting
 
     @property
     def suspended(self) -> Suspended | None:
-        """The packet whose handling is interrupted, if there is one."""
+        """The packet whose handling is interrupted, or None."""
         waiting = self.waiting
         return None if waiting is None else waiting.suspended
 
     def suspend(self, suspended: Suspended, now: int, subject: Packet, topic: str = "", write: bool = False) -> None:
-        """Interrupt the handling of a packet: a question about it leaves as an effect, `resume` gets the answer."""
+        """Interrupt the handling of a packet. A question about it leaves as an effect; `resume` gets the answer."""
         waiting = self.waiting
         if waiting is None:
             waiting = self.waiting = Waiting()
         waiting.suspended = suspended
         self.broker.questions.ask_about(self, suspended, now, subject, topic, write)
 
+    def suspend_work(self, suspended: Suspended, progress: object) -> None:
+        """Interrupt the handling of a packet until the next turn, since its work has used this one up."""
+        waiting = self.waiting
+        if waiting is None:
+            waiting = self.waiting = Waiting()
+        suspended.progress = progress
+        waiting.suspended = suspended
+        self.take_turn()
+
+    def take_turn(self) -> None:
+        """Ask for a turn if something can be done in it."""
+        waiting = self.waiting
+        if waiting is None or waiting.in_turn or self.state == CLOSED:
+            return
+        suspended = waiting.suspended
+        held_up = self.outbox.choked and not waiting.gone
+        if suspended is not None:
+            if suspended.question or (held_up and isinstance(suspended.packet, Subscribe)):
+                return
+            session = self.session
+            if session is not None and session.queued > REPLAYED and suspended.stage == subscribe.REPLAYING:
+                return  # `qos_send.pump` asks for the turn
+        elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
+            return
+        elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
+            return
+        waiting.in_turn = True
+        self.broker.turns.add(ConnectionTurn(self))
+
+    def on_turn(self, now: int) -> None:
+        """Continue where the last turn ended."""
+        waiting = self.waiting
+        if waiting is None or self.state == CLOSED:
+            return
+        waiting.in_turn = False
+        suspended = waiting.suspended
+        if suspended is None:
+            self.drain(now)
+        elif not suspended.question:
+            self.resume(suspended.progress, now)
+
+    def _spent(self) -> bool:
+        """True if this turn is over: its work is used up, or output must be written first."""
+        return self.broker.work <= 0 or self.sated
+
     def resume(self, outcome: object, now: int) -> None:
-        """Go on where a packet was suspended, with the answer, then with what came after it."""
+        """Continue the suspended packet with the answer, then handle the packets after it."""
         waiting = self.waiting
         suspended = None if waiting is None else waiting.suspended
         if waiting is None or suspended is None or self.state == CLOSED:
@@ -447,12 +514,12 @@ class Connection:
             elif isinstance(packet, Subscribe):
                 subscribe.go_on(self, session, packet, suspended, outcome, now)
             elif isinstance(packet, Unsubscribe):
-                unsubscribe.go_on(self, session, packet, outcome, now)
+                unsubscribe.go_on(self, session, packet, suspended, outcome, now)
         self._tell_processed(packet)
         self.drain(now)
 
     def answered(self, verdict: Verdict, now: int) -> None:
-        """The answer to the question whether this client may connect, or of its Authentication Method."""
+        """Continue the authentication of this client with the answer to its question."""
         if self.state == CLOSED:
             return
         authenticate.answered(self, verdict, now)
@@ -460,7 +527,7 @@ class Connection:
 
     @property
     def gone(self) -> int:
-        """When the link is lost and an answer is still awaited: until when; else 0."""
+        """Time until which an answer is awaited after the link was lost; else 0."""
         waiting = self.waiting
         return 0 if waiting is None else waiting.gone
 
@@ -469,7 +536,7 @@ class Connection:
         waiting = self.waiting
         if waiting is None:
             return
-        while not self._waits() and self.state != CLOSED:
+        while self.broker.work > 0 and not self._waits() and self.state != CLOSED:
             held = waiting.held
             behind = waiting.behind
             if held is not None and self.state == CONNECTED:
@@ -482,10 +549,15 @@ class Connection:
                 if not behind:
                     waiting.behind = None
                 self._take_in(packet, now)
+            elif self.decoder.rest:
+                packets = self.decoder.more()
+                self.broker.work -= len(packets)
+                self.broker.counters.packets_received += len(packets)
+                self._wait_behind(packets)
             else:
                 break
-        self._go_on_later(now)
-        if waiting.held is None and waiting.behind is None:
+        self.take_turn()
+        if waiting.held is None and waiting.behind is None and not self.decoder.rest:
             waiting.held_bytes = 0
             if waiting.gone and waiting.suspended is None and self.state != CLOSED:
                 self._lose(now)
@@ -493,37 +565,41 @@ class Connection:
                 self.waiting = None
 
     def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
-        """The long way of `receive`: hooks see each packet, and what comes after one that waits, waits too."""
+        """Handle packets on the slow path of `receive`: hooks see each, and packets after a waiting one wait too."""
         for packet in packets:
             waiting = self.waiting
             if waiting is not None and waiting.behind is not None:
                 waiting.behind.append(packet)
-            elif self._waits():
+            elif self._waits() or self.broker.work <= 0:
                 self._wait_behind([packet])
             else:
                 self._take_in(packet, now)
-        self._go_on_later(now)
         self._after_read(size, now)
 
     def _after_read(self, size: int, now: int) -> None:
-        """Bound what has to wait after a read of `size` bytes."""
+        """Check the bound on waiting bytes after a read of `size` bytes."""
         waiting = self.waiting
+        if waiting is None and self.decoder.rest:
+            waiting = self.waiting = Waiting()
         if waiting is not None:
-            if waiting.held is not None or waiting.behind is not None:
+            if waiting.held is not None or waiting.behind is not None or self.decoder.rest:
                 self._bound_waiting(size, now)
+                self.take_turn()
             elif waiting.idle and self.state == CONNECTED:
                 self.waiting = None
 
     def _waits(self) -> bool:
-        """Whether nothing more may be looked at before a question is answered, or before it is written to."""
+        """True if no more packets may be handled before a question is answered or output is written."""
+        return self.suspended is not None or (self._asked() and self.broker.tapped) or self.sated
+
+    def _asked(self) -> bool:
+        """True if the question who the client is is open."""
         auth = self.auth
-        return (
-            self.suspended is not None
-            or (auth is not None and auth.question != 0 and self.state != CONNECTED)
-            or self.sated
-        )
+        return auth is not None and auth.question != 0 and self.state != CONNECTED
 
     def _wait_behind(self, packets: list[Packet | Violation]) -> None:
+        if not packets:
+            return
         waiting = self.waiting
         if waiting is None:
             waiting = self.waiting = Waiting()
@@ -538,14 +614,8 @@ class Connection:
             waiting.held = deque()
         waiting.held.append(packet)
 
-    def _go_on_later(self, now: int) -> None:
-        """See to it that what waits for a write is looked at after it, when the others had their turn."""
-        waiting = self.waiting
-        if waiting is not None and waiting.behind is not None and self.sated:
-            self.broker.timers.wake(self, now + 1)
-
     def _take_in(self, packet: Packet | Violation, now: int) -> None:
-        """Show a packet to the hooks that read, then handle it."""
+        """Show a packet to the hooks of `on_packet_read`, then handle it."""
         if self.state == CLOSED:
             return
         intercept = self.broker.intercept
@@ -559,7 +629,7 @@ class Connection:
         self._finish(packet, now)
 
     def _go_on_read(self, packet: Packet, outcome: object, now: int) -> None:
-        """Handle a packet that the hooks have read: as it is, changed, passed over, or as the end of the connection."""
+        """Continue after `on_packet_read`: handle the packet, as it is or changed, drop it, or end the connection."""
         if not isinstance(outcome, Refusal):
             self._finish(packet if outcome is None else cast("Packet", outcome), now)
         elif not outcome.dropped:
@@ -573,12 +643,12 @@ class Connection:
                 dismiss(self, outcome.code or UNSPECIFIED_ERROR, text, now)
 
     def _finish(self, packet: Packet | Violation, now: int) -> None:
-        """Handle a packet, and say so once nothing of it is left to do."""
+        """Handle a packet, then report it as processed unless it is suspended."""
         self.handle(packet, now)
         self._tell_processed(packet)
 
     def _tell_processed(self, packet: Packet | Violation) -> None:
-        """Say that a packet was dealt with, unless something of it is left to do."""
+        """Call `on_packet_processed`, unless the packet is suspended."""
         if self.suspended is not None:
             return
         watch = self.broker.watch
@@ -586,12 +656,12 @@ class Connection:
             watch.on_packet_processed(self, packet)
 
     def _bound_waiting(self, size: int, now: int) -> None:
-        """Bound what a client may send before it is accepted, and while a packet of it waits for an answer."""
+        """Limit the bytes that a client may send before it is accepted, or while one of its packets waits."""
         bounds = self.broker.options.bounds
         waiting = self.waiting
         if self.state == AWAIT_CONNECT and self.suspended is None:
             if self.decoder.buffered > bounds.connect_bytes:
-                self.turn_away("A CONNECT of that size is not waited for", now, PACKET_TOO_LARGE)
+                self.turn_away("The CONNECT is larger than this server accepts", now, PACKET_TOO_LARGE)
             return
         if waiting is None:
             waiting = self.waiting = Waiting()
@@ -609,7 +679,7 @@ class Connection:
     # ---------------------------------------------------------------- the end
 
     def note(self, text: str, code: int = 0, statement: str = "") -> None:
-        """Say in one line of the log why this connection is refused or closed."""
+        """Record why this connection is refused or closed, and log it in one line."""
         broker = self.broker
         self.reason_code = code
         self.reason_text = text
@@ -619,7 +689,7 @@ class Connection:
     def lost(self, now: int) -> None:
         """The link is gone: no packet can be sent any more.
 
-        What came before that and waits for an answer is still handled, if the answer comes in time.
+        Packets that came before and wait for an answer are still handled, if the answer comes in time.
 
         Cites: X5-will-on-network-failure, X5-will-on-client-close, X311-will-situations
         """
@@ -628,7 +698,7 @@ class Connection:
         if (
             self.session is not None
             and waiting is not None
-            and (waiting.suspended is not None or waiting.behind is not None)
+            and (waiting.suspended is not None or waiting.behind is not None or self.decoder.rest)
             and not waiting.gone
         ):
             waiting.gone = now + int(self.broker.options.bounds.hook_timeout * SECOND)
@@ -647,16 +717,16 @@ class Connection:
         leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
-        """The server ends the connection: takeover, shutdown, administration.
+        """End the connection for the server's own reasons: takeover, shutdown, administration.
 
-        The operator may do it to a client that he finds inactive.
+        An operator may use it for an inactive client.
 
         Cites: MQTT5-3.1.4-3, MQTT5-3.14.0-1, X311-inactive-client
         """
         dismiss(self, code, text, now, how, server_reference)
 
     def turn_away(self, text: str, now: int, code: int = 0, statement: str = "") -> None:
-        """Close the link without a packet; the log says why. If no CONNECT came yet it counts as refused."""
+        """Close the link without sending a packet. The log says why. It counts as refused if it has no session yet."""
         at = self.step(ON_LOST)
         if self.broker.tables.connection_action[at] != DO_IGNORE:
             self.note(text, code, statement)
@@ -667,7 +737,7 @@ class Connection:
     # ---------------------------------------------------------------- time
 
     def due(self) -> int:
-        """When the next time limit of this connection ends, or 0."""
+        """Return when the next time limit of this connection ends, or 0."""
         if self.state == CLOSED:
             return 0
         waiting = self.waiting
@@ -683,15 +753,12 @@ class Connection:
         return when
 
     def on_deadline(self, now: int) -> None:
-        """A time limit may have ended: no CONNECT, no answer, or silence.
+        """Check the time limits of this connection: for the CONNECT, for an answer, and for the Keep Alive.
 
         Cites: MQTT5-3.1.2-22, MQTT311-3.1.2-24, X5-connect-timeout, X5-keep-alive-timeout-code,
         X5-will-on-keep-alive-timeout
         """
         waiting = self.waiting
-        if waiting is not None and waiting.behind is not None and not self.outbox.choked:
-            self.drain(now)
-            waiting = self.waiting
         when = self.due()
         if not when:
             return

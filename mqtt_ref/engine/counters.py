@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is counted: every message in, out, dropped, and why; and what there is of things that come and go."""
+"""Counters of messages, packets and connections, and gauges of what exists now."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ COUNTERS: Final = {
     "packets_sent": "Control Packets sent",
     "connects_received": "CONNECT packets received",
     "publish_refused": "PUBLISH packets refused: not authorized, or to a topic of the server",
-    "messages_routed": "messages taken in for delivery, with those of the server itself",
-    "messages_own": "messages of the server itself, Will Messages included, among those taken in",
-    "payload_routed_bytes": "bytes of the payloads of messages taken in",
-    "payload_own_bytes": "bytes of the payloads of the server's own among them",
+    "messages_routed": "messages accepted for delivery, including the server's own",
+    "messages_own": "the server's own messages accepted for delivery, including Will Messages",
+    "payload_routed_bytes": "payload bytes of messages accepted for delivery",
+    "payload_own_bytes": "payload bytes of the server's own messages accepted for delivery",
     "messages_sent": "PUBLISH packets queued for sending, retransmissions included",
-    "payload_sent_bytes": "bytes of the payloads of PUBLISH packets queued for sending",
+    "payload_sent_bytes": "payload bytes of PUBLISH packets queued for sending",
     "messages_resent": "PUBLISH packets sent again when a session was resumed",
     "dropped_queue_full": "messages dropped because the queue of the session was full",
     "dropped_too_large": "messages dropped because the client takes no packet of that size",
     "dropped_expired": "messages dropped because their expiry interval had passed",
     "dropped_offline": "QoS 0 messages not kept for a client that is away",
     "dropped_slow": "QoS 0 messages dropped because the client does not read",
-    "dropped_unshared": "messages for shared groups that nobody could take",
+    "dropped_unshared": "messages for Shared Subscriptions that no member could take",
     "dropped_denied": "messages not delivered because the subscriber may not read the topic",
-    "dropped_by_hook": "messages of clients that a hook let vanish",
-    "retained_refused": "messages not retained because there were as many as there may be",
+    "dropped_by_hook": "messages of clients that a hook dropped",
+    "retained_refused": "messages not retained because the maximum number was reached",
     "unknown_acks": "acknowledgements of unknown packet identifiers",
     "connections_accepted": "links accepted",
     "connections_refused": "connections refused before or with the CONNACK",
@@ -39,25 +39,25 @@ COUNTERS: Final = {
     "sessions_taken_over": "connections that a newer one replaced",
     "sessions_expired": "sessions that expired",
     "wills_published": "Will Messages published",
-    "violations": "broken rules of clients",
+    "violations": "rules that clients broke",
     "keep_alive_timeouts": "clients that were silent for too long",
     "commits": "batches handed to the store",
-    "commits_failed": "batches that the store did not take",
+    "commits_failed": "batches that the store failed to write",
 }
-"""By name: what is counted."""
+"""What is counted, by name."""
 
 
 GAUGES: Final = {
-    "clients_maximum": "clients that were connected at once, at most",
+    "clients_maximum": "largest number of clients connected at the same time",
     "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
     "messages_queued": "messages that wait for a client",
     "queued_bytes": "bytes of topics and payloads that wait for clients",
 }
-"""By name: what there is now, and what it means."""
+"""What each gauge shows, by name."""
 
 
 class Counters:
-    """The numbers, from the start of the broker."""
+    """The numbers since the start of the broker."""
 
     __slots__ = (*COUNTERS, *GAUGES)
 
@@ -103,12 +103,12 @@ class Counters:
         self.queued_bytes = 0
 
     def as_dict(self) -> dict[str, int]:
-        """All counts by name, without the gauges."""
+        """Return all counters by name, without the gauges."""
         return {name: getattr(self, name) for name in COUNTERS}
 
     @property
     def dropped(self) -> int:
-        """Messages that a subscriber did not get, for whatever reason."""
+        """Messages that a subscriber did not get, for any reason but a hook's answer."""
         return (
             self.dropped_queue_full
             + self.dropped_too_large

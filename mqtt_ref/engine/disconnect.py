@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""DISCONNECT of a client: its will, and how long its session stays."""
+"""A DISCONNECT from a client: its will, and its Session Expiry Interval."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["disconnect"]
 
 
 def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:
-    """With reason 0x00 the will is not published.
+    """Handle a DISCONNECT. With reason 0x00 the will is not published.
 
-    The Session Expiry Interval may be set anew, but not from 0 to more.
+    It may change the Session Expiry Interval, but not from 0 to a higher value.
 
     Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3, X5-disconnect-session-expiry, X5-disconnect-session-expiry-after-zero,
     X5-disconnect-session-expiry-refused, X5-disconnect-with-will, X5-disconnect-received-close,
@@ -32,7 +32,7 @@ def disconnect(connection: Connection, packet: Disconnect, now: int) -> None:
         if expiry is not None:
             if expiry and not connection.agreement.lasting:
                 cites = ("X5-disconnect-session-expiry-after-zero",)
-                text = "A Session Expiry Interval after none in the CONNECT"
+                text = "A Session Expiry Interval above 0, after 0 in the CONNECT"
                 breach(connection, cites, PROTOCOL_ERROR, DISCONNECT, now, text)
                 return
             session.expiry = min(expiry, connection.agreement.capabilities.maximum_session_expiry)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the engine wants done outside: store a batch, answer a question, write a log line."""
+"""Effects: what the engine asks the driver to do, such as store a batch, ask a hook, or write a log line."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Commit(Effect):
 
 
 class Ask(Effect):
-    """A question that takes its time; `answer(question, ..., now)` is the way back.
+    """A question that is answered later, through `Broker.answer(question, ..., now)`.
 
-    `event` is that of the hooks that are asked, and says what the answer has to be: a `Verdict` for
+    `event` is the event of the hooks that are asked. It determines the type of the answer: a `Verdict` for
     `on_connect_authenticate` and `on_auth_packet`, 0 or a Reason Code for `on_acl_check`, else what `Intercept` says.
-    `subject` is the packet, or the will; for authentication the CONNECT, also for every AUTH that follows it.
+    `subject` is the packet or the will. For authentication it is the CONNECT, also for every AUTH after it.
     """
 
     __slots__ = ("connection", "data", "event", "method", "question", "renewal", "session", "subject", "topic", "write")
@@ -74,7 +74,7 @@ class Ask(Effect):
 
 
 class Withdraw(Effect):
-    """The answer to a question is not wanted any more: nobody waits for it, or it took too long."""
+    """Withdraw a question: its connection is over, or the answer took too long (`overdue`)."""
 
     __slots__ = ("overdue", "question")
 
@@ -87,7 +87,7 @@ class Withdraw(Effect):
 
 
 class Note(Effect):
-    """One line for the log: why a connection was refused or closed."""
+    """A log line that says why a connection was refused or closed."""
 
     __slots__ = ("client_id", "code", "listener", "remote", "statement", "text")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a connection ends: what its will and its session depend on."""
+"""How a connection ended: its will and its session depend on it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ GOODBYE: Final = 1
 LOST: Final = 2
 """Any other end."""
 TAKEN: Final = 3
-"""A new connection goes on with the session."""
+"""A new connection continues the session."""
 TAKEN_CLEAN: Final = 4
-"""A new connection starts the session afresh."""
+"""A new connection discards the session and starts a new one."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The answers of `Intercept` that are no changed packet: a refusal, or that the answer comes later."""
+"""Answers of `Intercept` other than a changed packet: a refusal, or that the answer comes later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ASK", "LATER", "Refusal"]
 
 
 class Refusal:
-    """The answer that something is refused with a Reason Code; or `dropped`: taken, and then forgotten."""
+    """Refuse something with a Reason Code. With `dropped`, accept it and then ignore it."""
 
     __slots__ = ("code", "dropped", "text")
 
@@ -23,6 +23,6 @@ class Refusal:
 
 
 LATER: Final = Refusal(0, "later")
-"""Not an answer: let the question leave as an effect."""
+"""The answer comes later: the question leaves as an effect."""
 ASK: Final = -1
-"""The same from a callable that returns a Reason Code."""
+"""The same as `LATER`, for callables that return a Reason Code."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An Application Message inside the server, and its encoded forms: each is made once, whoever gets it."""
+"""An Application Message inside the server, and its encoded forms, made once for all subscribers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ SECOND: Final = 1_000_000_000
 NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
 PLAIN_MAXIMUM: Final = 268_000_000
-"""Bytes of a payload that every client can be sent if it has no properties: the largest packet has 268,435,460."""
+"""Bytes of a payload that always fits in a packet without properties: the largest packet has 268,435,460 bytes."""
 
 
 class Message:
-    """One Application Message: full topic name, payload, and the properties that are forwarded.
+    """One Application Message: Topic Name, payload, and the properties that are forwarded.
 
-    `block` holds the properties as the bytes that came, without a Topic Alias or Subscription Identifiers; those belong
-    to one connection or one subscriber. The Message Expiry Interval in it is the one received; `arrived` and
-    `expires_at` say when it counts from and ends. `publisher` is the Client Identifier that No Local compares with.
+    `block` holds the received bytes of the properties, without Topic Alias and Subscription Identifiers: those belong
+    to one connection or one subscriber. It contains the Message Expiry Interval as received. The interval starts at
+    `arrived` and ends at `expires_at`, in nanoseconds. `publisher` is the Client Identifier that No Local compares
+    with.
     """
 
     __slots__ = (
@@ -69,21 +70,22 @@ class Message:
         self.size = len(self.encoded_topic) + len(payload)
         self._forms: list[bytes] | None = None
         self._halves: list[bytes] | None = None
-        """Of forms that are sent more than once: what comes before the packet identifier, and what comes after it."""
+        """The bytes before the packet identifier, and those after it, of forms that are sent more than once."""
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
 
     @property
     def properties(self) -> PublishProperties | None:
-        """The properties as new objects, for people to look at; None if there are none."""
+        """The properties, decoded into new objects; None if there are none."""
         return None if self.block is None else self.block.properties()
 
     def form(self, version: int, qos: int, retain: bool) -> bytes:
-        """The PUBLISH within a second of its arrival, without identifiers or alias; its packet identifier is 0.
+        """Return the PUBLISH as sent within a second of its arrival, with packet identifier 0.
 
-        All properties but the expiry interval, which is kept as received here, go out unaltered and in order.
-        Empty if there can be no packet of that size: that of another version, say, had a byte less around the payload.
+        It has no alias and no Subscription Identifiers. The other properties are unaltered and in order. The expiry
+        interval is the one received, since no full second has passed. Return `b""` if it would exceed the largest
+        packet size. That can happen to a message from a client of another version, whose packet was a byte shorter.
 
         Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20,
         X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
@@ -100,7 +102,7 @@ class Message:
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
-        """The same form with a packet identifier; only two bytes of it differ between subscribers."""
+        """Return the same form with a packet identifier. Only these two bytes differ between subscribers."""
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         halves = self._halves
         if halves is not None:
@@ -113,7 +115,7 @@ class Message:
         form = forms[at]
         topic = self.encoded_topic
         if not form:
-            # The first one as it is: only further ones have two bytes to change.
+            # The first form is sent as it is. Only a second subscriber needs the halves.
             properties = b"" if self.block is None or version != V5 else self.block.data
             payload = self.payload
             if len(payload) <= PLAIN_MAXIMUM - len(properties):
@@ -132,14 +134,14 @@ class Message:
         return head + packet_id.to_bytes(2, "big") + tail
 
     def limit_expiry(self, seconds: int) -> None:
-        """Bound how long the message is kept, whatever its publisher said; 0: no bound."""
+        """Limit how long the message is kept, in seconds from its arrival. 0: no limit of the server."""
         if seconds:
             latest = self.arrived + seconds * SECOND
             if self.expires_at == NEVER or self.expires_at > latest:
                 self.expires_at = latest
 
     def waited(self, now: int) -> int:
-        """Whole seconds since it arrived."""
+        """Return the whole seconds since it arrived."""
         return (now - self.arrived) // SECOND
 
     def encode(
@@ -154,11 +156,10 @@ class Message:
         named: bool,
         waited: int,
     ) -> bytes:
-        """The PUBLISH for one subscriber: with its identifiers, its alias (and no name unless `named`), its expiry.
+        """Return the PUBLISH for one subscriber, with its Subscription Identifiers, alias and remaining expiry.
 
-        Empty if there can be no packet of that size.
-
-        The expiry interval sent is the one received less the seconds waited, never below 0.
+        The Topic Name is sent only if `named`. The expiry interval is the one received minus `waited` seconds, never
+        below 0. Return `b""` if the packet would exceed the largest packet size.
 
         Cites: MQTT5-3.3.2-6, X5-message-expiry-absent
         """
@@ -177,7 +178,7 @@ def _encoded(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
-    """Encode a PUBLISH. Empty if there can be no packet of that size."""
+    """Encode a PUBLISH. Return `b""` if it would exceed the largest packet size."""
     try:
         return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
     except ValueError:

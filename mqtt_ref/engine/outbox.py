@@ -20,7 +20,7 @@ class Gate:
 
 
 class Outbox:
-    """Packets that wait for the write at the end of the tick, or for a batch before that.
+    """Packets that wait for the write at the end of the tick, or first for a batch of the store.
 
     `Connection.send` puts packets in, the driver takes them out with `Connection.take`.
     """
@@ -44,7 +44,7 @@ class Outbox:
         self.packets: list[bytes] = []
         """The output of this tick."""
         self.queued = False
-        """Whether the connection is in `Broker.dirty`."""
+        """True if the connection is in `Broker.dirty`."""
         self.ready: list[bytes] | None = None
         """Output whose batch is committed: it goes before `packets`."""
         self.gates: deque[Gate] | None = None
@@ -56,17 +56,17 @@ class Outbox:
         self.unsettled = 0
         """PUBACKs that wait for any batch: their messages still count against our Receive Maximum."""
         self.ending = False
-        """Whether nothing follows what is queued."""
+        """True if nothing is sent after the queued output."""
         self.patient = False
-        """Whether closing the link is left to the client for a while."""
+        """True if the client gets some time to close the link itself."""
         self.choked = False
-        """Whether the transport holds as much as it may."""
+        """True if the transport's buffer is full."""
         self.burst = 0
         """Bytes of the retained messages that were queued since the last write."""
         self.plain = 0
-        """Form in which a QoS 0 message without properties may be queued as it is: 1 for 3.x, 2 for 5.0, 0: none."""
+        """Form in which plain QoS 0 messages may be queued: 1 for 3.x, 2 for 5.0; 0: only on the normal path."""
 
     @property
     def closing(self) -> bool:
-        """Whether the link is to be closed once what was taken is written."""
+        """True if the link is to be closed after the taken output is written."""
         return self.ending and self.gates is None

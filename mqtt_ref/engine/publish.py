@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PUBLISH from a client: what it may not do, what it is refused, and the message that comes of it."""
+"""A PUBLISH from a client: validate it, refuse or deliver it, and acknowledge it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mqtt_ref.engine.generated.decisions import (
     PAYLOAD_FORMAT_CHECK,
     UNAUTHORIZED_PUBLISH_CLOSE,
 )
+from mqtt_ref.engine.generated.qos_receive import DO_DELIVER_PUBACK, FREE, ON_PUBLISH_QOS1, WIDTH
 from mqtt_ref.engine.intercept import ASK, LATER, Refusal
 from mqtt_ref.engine.message import NEVER, SECOND, Message
 from mqtt_ref.engine.reacting import breach, dismiss
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["PERMITTED", "SEEN", "publish", "refuse"]
 
 _ACK_CODES: Final = frozenset(int(code) for code in PubackReason if code >= FAILURE)
-"""Why a PUBLISH may be refused: the same for PUBACK and PUBREC."""
+"""Reason Codes that refuse a PUBLISH, the same for PUBACK and PUBREC."""
+
+FREE_QOS1: Final = FREE * WIDTH + ON_PUBLISH_QOS1
+"""Row of a QoS 1 message whose Packet Identifier is free."""
 
 # Stages of a PUBLISH. It may be suspended before the second and the third.
 RECEIVED = 1
@@ -52,6 +56,8 @@ PERMITTED = 2
 """`on_acl_check` was asked."""
 SEEN = 3
 """`on_publish` was asked."""
+DELIVERING = 4
+"""Some of the subscribers have it. `answer` is the `Fanout`."""
 
 
 def publish(
@@ -63,10 +69,10 @@ def publish(
     topic: str = "",
     answer: object = None,
 ) -> None:
-    """Take a PUBLISH in: check it, deliver it, answer it by its QoS.
+    """Validate a PUBLISH, deliver it, and acknowledge it according to its QoS.
 
-    The steps are those of this function, from top to bottom. One that has to wait for a hook suspends the packet;
-    then it is called again with the stage to go on with, the topic as it was resolved, and the answer.
+    The steps run from top to bottom. A step that has to wait for a hook suspends the packet. This function is then
+    called again with the stage at which to continue, the resolved topic, and the answer.
 
     Cites: MQTT5-3.3.4-1, MQTT311-3.3.4-1, X5-topic-name-refused, X5-puback-no-subscribers-server,
     X5-pubrec-no-subscribers-server, X5-puback-no-subscribers, X5-pubrec-no-subscribers, X5-payload-format-zero,
@@ -74,12 +80,12 @@ def publish(
     X311-qos2-method
     """
     broker = connection.broker
-    block = block_for(packet, CLIENT) if packet.has_properties else None
+    block = block_for(packet, CLIENT) if connection.version == V5 and packet.has_properties else None
     qos = packet.qos
     code = 0
 
     if stage == RECEIVED:
-        # Rules that end the connection when they are broken. What a plain message can't break is not looked at.
+        # Rules whose breach ends the connection. A plain message cannot break some of them, so they are skipped.
         topic = packet.topic
         if block is not None or packet.retain or connection.version == V31 or broker.strict_text:
             topic = _checked(connection, packet, block, now)
@@ -105,7 +111,7 @@ def publish(
     elif stage == PERMITTED:
         code = answer if isinstance(answer, int) else NOT_AUTHORIZED
 
-    if stage != SEEN:
+    if stage < SEEN:
         # Can it be accepted?
         if code:
             if code not in _ACK_CODES:
@@ -115,8 +121,12 @@ def publish(
         if code:
             refuse(connection, session, packet, code, now)
             return
-        # Is it a repeat?
-        if qos and not qos_receive.accepts(connection, session, qos, packet.packet_id):
+        # Is it a repeat? The row of most QoS 1 messages is read here, without a call.
+        if (
+            qos
+            and (qos == 2 or session.received or broker.tables.qos_receive_action[FREE_QOS1] != DO_DELIVER_PUBACK)
+            and not qos_receive.is_new(connection, session, qos, packet.packet_id)
+        ):
             _answer(connection, session, packet, 0, now)
             return
         # Do the hooks want it changed, dropped or refused?
@@ -124,7 +134,7 @@ def publish(
         if intercept.on_publish is None:
             answer = None
         else:
-            # Hooks get a packet of their own: what they do to it has no effect unless they return it.
+            # Hooks get a copy: changes have no effect unless they return it.
             shown = Publish(topic, packet.payload, qos, packet.retain, packet.dup, packet.packet_id)
             shown.block = None if block is None else block.kept()
             answer = intercept.on_publish(connection, shown)
@@ -132,31 +142,39 @@ def publish(
                 connection.suspend(Suspended("on_publish", SEEN, packet, topic), now, shown)
                 return
 
-    if isinstance(answer, Refusal):
-        _turn_down(connection, session, packet, answer, now)
-        return
-    given = packet
-    if isinstance(answer, Publish):
-        given = answer
-        topic = answer.topic
-        block = block_for(answer, CLIENT)
+    if stage == DELIVERING:
+        matched = broker.deliverer.go_on(answer, now)
+    else:
+        given = packet
+        if answer is not None:
+            if isinstance(answer, Refusal):
+                _turn_down(connection, session, packet, answer, now)
+                return
+            if isinstance(answer, Publish):
+                given = answer
+                topic = answer.topic
+                block = block_for(answer, CLIENT)
 
-    # Deliver it. The message inside the server has nothing that belongs to this connection alone.
-    expires = NEVER
-    if block is not None:
-        if block.expiry_at >= 0:
-            expires = max(now + block.expiry() * SECOND, 1)
-        block = block.kept()
-    ident = broker.last_message = broker.last_message + 1
-    client_id = connection.client_id
-    message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
-    journal = broker.journal
-    written = 0 if journal is None else journal.written
-    matched = broker.deliverer.publish(message, now)
+        # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
+        expires = NEVER
+        if block is not None:
+            if block.expiry_at >= 0:
+                expires = max(now + block.expiry() * SECOND, 1)
+            block = block.kept()
+        ident = broker.last_message = broker.last_message + 1
+        client_id = connection.client_id
+        message = Message(ident, topic, given.payload, given.qos, given.retain, block, client_id, now, expires)
+        matched = broker.deliverer.publish(message, now, True)
+        answer = broker.deliverer.fanout
+    if matched < 0:
+        # There are so many subscribers that the others come in another turn.
+        connection.suspend_work(Suspended("", DELIVERING, packet, topic), answer)
+        return
 
     # Acknowledge it.
     if qos:
-        if journal is not None and journal.written != written:
+        journal = broker.journal
+        if journal is not None and broker.deliverer.stored:
             journal.touch(connection)
         code = 0
         if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:
@@ -168,7 +186,7 @@ def publish(
 
 
 def _checked(connection: Connection, packet: Publish, block: Block | None, now: int) -> str:
-    """The Topic Name with its alias resolved; empty if the packet broke a rule, so that the connection has ended.
+    """Return the Topic Name with its alias resolved, or "" if the packet broke a rule and the connection has ended.
 
     Cites: X5-retain-not-supported-protocol-error, X5-retain-not-supported-disconnect
     """
@@ -200,14 +218,15 @@ def _checked(connection: Connection, packet: Publish, block: Block | None, now: 
 
 
 def _acceptable(connection: Connection, packet: Publish, topic: str, block: Block | None) -> int:
-    """0, or the Reason Code for a payload that is not what it is said to be, or that cannot be retained."""
+    """Return 0, or the Reason Code for a payload that is not UTF-8 as indicated, or that cannot be retained."""
     broker = connection.broker
     if block is not None and block.utf8:
         code = _judge_payload(connection, packet.payload)
         if code:
             return code
     if packet.retain and packet.qos and packet.payload and connection.version == V5:
-        # What cannot be kept is not acknowledged as if it were [MQTT5-3.3.1-5]; others cannot be told.
+        # A message that cannot be retained must not be acknowledged as if it were. Only these clients can be told
+        # [MQTT5-3.3.1-5].
         if broker.retained.full(topic):
             broker.counters.retained_refused += 1
             return QUOTA_EXCEEDED
@@ -215,7 +234,7 @@ def _acceptable(connection: Connection, packet: Publish, topic: str, block: Bloc
 
 
 def _turn_down(connection: Connection, session: Session, packet: Publish, answer: Refusal, now: int) -> None:
-    """Refuse a PUBLISH because a hook says so, or drop it and acknowledge it as if it had been delivered."""
+    """Refuse a PUBLISH as a hook answered, or drop it and acknowledge it as if it had been delivered."""
     if not answer.dropped:
         refuse(connection, session, packet, answer.code if answer.code in _ACK_CODES else UNSPECIFIED_ERROR, now)
         return
@@ -225,7 +244,7 @@ def _turn_down(connection: Connection, session: Session, packet: Publish, answer
 
 
 def refuse(connection: Connection, session: Session, packet: Publish, code: int, now: int) -> None:
-    """Do not deliver a PUBLISH, and say so as the version of the client and its QoS allow."""
+    """Refuse a PUBLISH. Answer it as the client's protocol version and the QoS allow."""
     broker = connection.broker
     broker.counters.publish_refused += 1
     if code == NOT_AUTHORIZED:
@@ -249,7 +268,7 @@ def _answer(connection: Connection, session: Session, packet: Publish, code: int
 
 
 def _judge_payload(connection: Connection, payload: bytes) -> int:
-    """0x99 for a payload said to be UTF-8 that is not, where that is to be checked.
+    """Return 0x99 if the payload is not UTF-8 and the decision `payload_format` is to check it; else 0.
 
     Cites: X5-payload-format-checked, X5-payload-format-utf8
     """

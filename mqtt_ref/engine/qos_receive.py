@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages from a client with QoS 1 or 2: the exchange of one packet identifier."""
+"""QoS 1 and 2 messages from a client: the exchange of one packet identifier."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
 
 _PUBACK: Final = HEADS[PUBACK]
 
-__all__ = ["accepts", "answered", "released", "within_limits"]
+__all__ = ["answered", "is_new", "released", "within_limits"]
 
 
 def within_limits(connection: Connection, session: Session, qos: int, packet_id: int, now: int) -> bool:
-    """Compare a PUBLISH with our Maximum QoS and Receive Maximum. If it is above, end the connection and return False.
+    """Check a PUBLISH against the server's Maximum QoS and Receive Maximum. If it is above, end the connection.
 
-    QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent. A
+    Return False then. QoS 1 counts until its PUBACK is sent, QoS 2 until its PUBCOMP or a refusing PUBREC is sent. A
     repeat of an identifier that is held counts once on each connection.
 
     Cites: MQTT5-3.3.4-7, X5-receive-maximum-exceeded-server, X5-maximum-qos-exceeded
@@ -65,17 +65,17 @@ def within_limits(connection: Connection, session: Session, qos: int, packet_id:
     if connection.receiving + connection.outbox.unsettled < agreement.receive_maximum:
         return True
     if connection.version != V5:
-        # 3.x has no Receive Maximum: the bound is ours alone, and packet identifiers bound the client.
+        # 3.x has no Receive Maximum. The number of packet identifiers limits the client.
         return True
     if qos == 2 and session.received.get(packet_id) == connection.serial:
         return True
-    text = "More messages at once than we said we take"
+    text = "More unacknowledged messages than the Receive Maximum allows"
     breach(connection, ("MQTT5-3.3.4-7",), RECEIVE_MAXIMUM_EXCEEDED, PUBLISH, now, text)
     return False
 
 
-def accepts(connection: Connection, session: Session, qos: int, packet_id: int) -> bool:
-    """Whether a PUBLISH is to be delivered, and is not a repeat.
+def is_new(connection: Connection, session: Session, qos: int, packet_id: int) -> bool:
+    """True if a PUBLISH is to be delivered.
 
     A PUBLISH whose QoS 2 identifier is held is a repeat and is not delivered again.
 
@@ -98,7 +98,8 @@ def answered(
 ) -> None:
     """Answer a PUBLISH with its PUBACK or PUBREC.
 
-    Nothing is kept of a QoS 1 message: one that is sent again is published again, for QoS 0 too.
+    No state is kept for a QoS 1 message: if the client sends it again, it is published again, also to QoS 0
+    subscriptions.
 
     Cites: MQTT5-3.3.4-1, MQTT5-2.2.1-5, MQTT311-3.3.4-1, X5-granted-qos0-duplicates, MQTT5-4.3.2-4, MQTT311-4.3.2-2,
     X5-packet-id-in-use
@@ -143,13 +144,13 @@ def answered(
     else:
         return
     if not fine:
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of an acknowledgement", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The answer is larger than the client's Maximum Packet Size", now)
 
 
 def released(connection: Connection, session: Session, packet_id: int, now: int) -> None:
     """Answer a PUBREL with a PUBCOMP of the same identifier, which is free from now on.
 
-    What has become of the message, which may have expired, makes no difference.
+    This does not depend on the message, which may have expired.
 
     Cites: MQTT5-4.3.3-13, MQTT5-4.3.3-11, MQTT5-4.3.3-12, MQTT311-4.3.3-2, X5-pubcomp-id-not-found
     """
@@ -168,11 +169,11 @@ def released(connection: Connection, session: Session, packet_id: int, now: int)
     else:
         return
     if not fine:
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBCOMP", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The PUBCOMP is larger than the client's Maximum Packet Size", now)
 
 
 def _enter(connection: Connection, session: Session, packet_id: int, after: int) -> None:
-    """The exchange of a packet identifier enters another state: `free` and `held` are whether it is in `received`."""
+    """Change the state of a packet identifier: `held` means that it is in `session.received`, `free` that it is not."""
     journal = connection.broker.journal
     if after == HELD:
         session.received[packet_id] = connection.serial

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages to a client: at once, or in flight with a packet identifier; what it answers, and what is sent again."""
+"""Messages to a client: send or queue them, handle acknowledgements, and retransmit."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = ["acknowledged", "deliver", "pump", "resume"]
 
 FIRST_QOS1: Final = IDLE * WIDTH + ON_SEND_QOS1
 FIRST_QOS2: Final = IDLE * WIDTH + ON_SEND_QOS2
-"""Rows by which a message is sent for the first time."""
+"""Rows of the table for the first sending of a message."""
 
 
 def deliver(
@@ -63,9 +63,9 @@ def deliver(
     now: int,
     group: str = "",
 ) -> None:
-    """Bring a message to one session: send it now if its client can take it, else queue it.
+    """Deliver a message to one session: send it now if its client can take it, else queue it.
 
-    QoS 0 is never held back by the send quota; QoS 1 and 2 go behind what waits already, so that the
+    The send quota never holds back QoS 0. If messages are waiting, QoS 1 and 2 go to the end of the queue, so that the
     order of arrival is kept.
 
     Cites: MQTT5-4.5.0-1, MQTT5-3.3.4-10, MQTT5-4.6.0-5, MQTT311-4.6.0-6, MQTT5-4.6.0-6, MQTT311-4.6.0-5, X5-quota-qos0,
@@ -99,7 +99,10 @@ def deliver(
 
 
 def _full(session: Session, message: Message) -> bool:
-    """No packet identifier is free: resumed again and again, a session may fill up with unfinished PUBRELs."""
+    """Report that no packet identifier is free, and return True.
+
+    Unfinished PUBRELs can fill up a session that is resumed again and again.
+    """
     watch = session.broker.watch
     if watch.on_packet_id_exhausted is not None:
         watch.on_packet_id_exhausted(session, message)
@@ -136,10 +139,10 @@ def _publish(
     identifiers: tuple[int, ...],
     now: int,
 ) -> bytes:
-    """The PUBLISH as this subscriber gets it; empty if there can be none, or none that its client takes.
+    """Return the PUBLISH for this subscriber, or `b""` if it exceeds the packet size that is possible or allowed.
 
-    Then it is discarded, as if it had been sent. Only a first sending has an alias:
-    a retransmission carries the full name (4.4, 3.3.2.3.4).
+    Then the message is discarded, as if it had been sent. Only the first sending may have an alias: a retransmission
+    carries the full Topic Name (4.4, 3.3.2.3.4).
 
     Cites: MQTT5-3.1.2-24, MQTT5-3.1.2-25
     """
@@ -171,9 +174,9 @@ def _publish(
 
 
 def _step(session: Session, delivery: Delivery, event: int) -> int:
-    """One transition: the exchange enters its next state; returns the action.
+    """Make one transition of an exchange. Return the action.
 
-    A packet identifier is in use, and the store has it, in every state but `idle`.
+    In every state but `idle`, the packet identifier is in use and stored.
     """
     broker = session.broker
     tables = broker.tables
@@ -198,7 +201,7 @@ def _step(session: Session, delivery: Delivery, event: int) -> int:
 
 
 def _start(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
-    """Assign a packet identifier that is not in use and send the PUBLISH; the send quota goes down by one.
+    """Assign an unused packet identifier, send the PUBLISH, and reduce the send quota by one.
 
     Cites: MQTT5-2.2.1-4, MQTT5-4.3.2-1, MQTT5-4.3.3-1, MQTT5-4.9.0-2, MQTT311-2.3.1-4, X5-in-flight-several,
     X311-qos1-in-flight, X311-qos2-in-flight, X5-packet-id-independent, X311-packet-id-spaces, X31-message-id-spaces
@@ -223,7 +226,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         return
     delivery.packet_id = packet_id
     counters = broker.counters
-    # This step is that of `_step` out of `idle`, taken here because each message takes it: a call would cost.
+    # The transition of `_step` out of `idle`, inlined: every message makes it, and a call would cost time.
     tables = broker.tables
     at = FIRST_QOS1 if qos == 1 else FIRST_QOS2
     after = tables.qos_send_next[at]
@@ -251,7 +254,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
 
 
 def acknowledged(connection: Connection, session: Session, packet_id: int, kind: int, code: int, now: int) -> None:
-    """Give a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier.
+    """Feed a PUBACK, PUBREC or PUBCOMP to the exchange of its packet identifier.
 
     After a PUBREC of 0x80 or above no PUBREL follows, and nothing is retransmitted.
 
@@ -271,7 +274,17 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         delivery = Delivery(Message(0, "", b"", 0, False, None, "", now, NEVER), 0, False, ())
         delivery.packet_id = packet_id
     at = delivery.state * WIDTH + event
-    action = _step(session, delivery, event)
+    tables = broker.tables
+    if tables.qos_send_next[at] == IDLE and delivery.state != IDLE:
+        # The last step of each exchange is taken here, without a call of `_step`.
+        action = tables.qos_send_action[at]
+        delivery.state = IDLE
+        del session.inflight[packet_id]
+        broker.counters.messages_inflight -= 1
+        if broker.journal is not None:
+            broker.journal.inflight_gone(session, delivery)
+    else:
+        action = _step(session, delivery, event)
     if action == DO_COMPLETE:
         watch = broker.watch
         if watch.on_qos_complete is not None:
@@ -298,12 +311,13 @@ def _pubrel(connection: Connection, packet_id: int, code: int, now: int) -> None
     Cites: MQTT5-4.3.3-4, MQTT5-2.2.1-5
     """
     if not acks.answer(connection, PUBREL, packet_id, code):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of a PUBREL", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The PUBREL is larger than the client's Maximum Packet Size", now)
 
 
 def resume(connection: Connection, session: Session, now: int) -> None:
-    """Send again what is not acknowledged: PUBREL at once, PUBLISH in their order as the quota allows.
-    A QoS 2 message that came by a Shared Subscription stays with this client.
+    """Send again what is not acknowledged: PUBRELs at once, PUBLISH packets in order as the send quota allows.
+
+    A QoS 2 message of a Shared Subscription stays with this client.
 
     Cites: MQTT5-4.4.0-1, MQTT5-4.6.0-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1, MQTT5-4.8.2-4, X311-redelivery-not-required
     """
@@ -320,7 +334,7 @@ def resume(connection: Connection, session: Session, now: int) -> None:
 
 
 def pump(connection: Connection, session: Session, now: int) -> None:
-    """Send what waits, as far as the send quota allows: first what was sent before, then the queue.
+    """Send waiting messages as far as the send quota allows: first the retransmissions, then the queue.
 
     Cites: MQTT5-4.9.0-2
     """
@@ -352,13 +366,14 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     if not queue:
         session.queue = None
         session.queued_bytes = 0
+        connection.take_turn()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
-    """Send a PUBLISH again with its identifier and DUP 1, whatever its expiry.
+    """Send a PUBLISH again with its packet identifier and DUP 1, even if it has expired.
 
-    DUP says that this is a retransmission, whatever it was in the PUBLISH received.
-    It has the identifiers that it was first sent with.
+    DUP 1 marks this retransmission. It does not depend on the DUP flag of the PUBLISH received. The Subscription
+    Identifiers are those of the first sending.
 
     Cites: MQTT5-3.3.1-1, MQTT5-4.3.3-7, MQTT5-3.3.1-3, MQTT311-3.3.1-3, X5-subscription-identifier-no-revert,
     X5-subscription-identifier-retransmitted, X311-dup-meaning
@@ -381,7 +396,7 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
         connection, session, message, delivery.qos, delivery.retain, dup, packet_id, delivery.identifiers, now
     )
     if not data:
-        # The client takes smaller packets than before: as if it had been sent and acknowledged [MQTT5-3.1.2-25].
+        # The client takes smaller packets than before. Treat it as sent and acknowledged [MQTT5-3.1.2-25].
         _step(session, delivery, ON_PUBACK if delivery.qos == 1 else ON_PUBREC_ERROR)
         if watch.on_qos_dropped is not None:
             watch.on_qos_dropped(session, message, packet_id, "too_large")
@@ -395,7 +410,7 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:
-    """Whether the Message Expiry Interval has passed before the message was first sent.
+    """True if the Message Expiry Interval has passed.
 
     Cites: MQTT5-3.3.2-5
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages that wait for a session: for its client to come back, for send quota, or for room in its transport."""
+"""The queue of a session: messages that wait for its client, for send quota, or for room in its transport."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["deliver_offline", "drop_queue", "dropped", "enqueue", "take"]
 
 
 def deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
-    """QoS 0 for a client that is away: dropped, or queued where the operator decided so.
+    """Drop a QoS 0 message for a client that is away, or queue it if so decided.
 
     Cites: X311-session-qos0-stored, X5-session-state-qos0, X31-qos0-not-stored
     """
@@ -32,7 +32,7 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
 
 
 def enqueue(session: Session, delivery: Delivery, now: int) -> None:
-    """Let a message wait for the session, within the bounds of its queue.
+    """Queue a message for the session, within the bounds of its queue.
 
     Cites: MQTT311-3.1.2-5
     """
@@ -63,7 +63,7 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
 
 
 def _make_room(session: Session, now: int) -> bool:
-    """Drop what has expired from the head of the queue, or the oldest message where that is decided."""
+    """Drop the first message of the queue if it has expired or it is so decided. Return True if it was dropped."""
     broker = session.broker
     queue = session.queue
     if not queue:
@@ -78,7 +78,7 @@ def _make_room(session: Session, now: int) -> bool:
 
 
 def take(session: Session, queue: deque[Delivery]) -> None:
-    """Take the first message out of the queue of a session."""
+    """Remove the first message from the queue of a session."""
     broker = session.broker
     delivery = queue.popleft()
     size = delivery.message.size
@@ -90,7 +90,7 @@ def take(session: Session, queue: deque[Delivery]) -> None:
 
 
 def drop_queue(session: Session) -> list[Delivery]:
-    """Empty the queue of a session that ends; returns what was in it."""
+    """Empty the queue of a session that ends. Return what was in it."""
     queue = session.queue
     counters = session.broker.counters
     counters.messages_queued -= session.queued
@@ -101,7 +101,7 @@ def drop_queue(session: Session) -> list[Delivery]:
 
 
 def dropped(session: Session, message: Message, why: str) -> None:
-    """Count a message that its subscriber does not get."""
+    """Count and report a message that its subscriber does not get; `why` is the reason."""
     counters = session.broker.counters
     if why == "slow":
         counters.dropped_slow += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the server ends a connection: because a rule was broken, or because it wants to."""
+"""How the server ends a connection: after a breach, or for its own reasons."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def breach(
     text: str = "",
     version: int = -1,
 ) -> None:
-    """React to a rule that the client broke and the decoder could not see; `cites` names it in each version."""
+    """React to a breach that the decoder could not see. `cites` has the broken statement of each version."""
     if version < 0:
         version = connection.version
     statement = cites[0]
@@ -61,7 +61,7 @@ def breach(
 
 
 def react(connection: Connection, violation: Violation, now: int, text: str = "") -> None:
-    """Do what the reaction table says about a broken rule: pass it over, or close with the packet that it names.
+    """Do what the reaction table says about a breach: ignore it, or close the connection with the packet it names.
 
     Cites: MQTT5-4.13.1-1, MQTT5-4.13.2-1, MQTT311-4.8.0-1, X31-protocol-violation, X5-error-server-disconnect,
     X5-error-connect-connack, X5-error-generic-codes, X5-error-other-sessions, X5-second-connect-code,
@@ -87,7 +87,7 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
     if phase != "connected":
         broker.counters.connections_refused += 1
     if found.action == "connack":
-        # A client whose version is not spoken is answered in the form that its CONNECT suggests.
+        # Before a valid CONNECT the version is unknown. The broken statement tells which form to use.
         if not connection.version:
             connection.version = V5 if violation.statement.startswith(("MQTT5", "X5")) else V311
         _connack(connection, found.code, text, "")
@@ -100,7 +100,7 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
 def dismiss(
     connection: Connection, code: int, text: str, now: int, how: int = LOST, server_reference: str = ""
 ) -> None:
-    """End a connection for a reason of the server's own: with a DISCONNECT if the client was accepted.
+    """End a connection for the server's own reasons, with a DISCONNECT if the client was accepted and speaks 5.0.
 
     Cites: MQTT5-3.14.4-2, MQTT5-3.14.0-1
     """
@@ -116,7 +116,7 @@ def dismiss(
 def refuse(
     connection: Connection, code: int, text: str, now: int, server_reference: str = "", *, silent: bool = False
 ) -> None:
-    """The client may not connect: answer its CONNECT with a reason, unless that is to be silent, and close.
+    """Refuse a CONNECT: answer it with a reason, unless `silent`, and close the connection.
 
     Cites: MQTT5-3.2.2-7, MQTT311-3.2.2-5
     """
@@ -131,10 +131,10 @@ def refuse(
 
 
 def leave(connection: Connection, at: int, code: int, text: str, now: int, server_reference: str = "") -> None:
-    """Carry out a step that ends the connection, and that no packet of the client caused.
+    """Carry out a step that ends the connection for another reason than a breach.
 
-    `expel` sends a DISCONNECT to a client of 5.0. `refuse` sends a CONNACK with a reason of 0x80 or above; 3.x gets
-    the return code that comes nearest, or none where none does. Every other action sends nothing.
+    The action `expel` sends a DISCONNECT to a 5.0 client. `refuse` sends a CONNACK with a reason of 0x80 or above. A
+    3.x client gets the nearest return code, or no CONNACK if none is near. All other actions send nothing.
 
     Cites: MQTT311-3.2.2-6
     """
@@ -153,9 +153,9 @@ def _farewell(connection: Connection, code: int, text: str, server_reference: st
 
 
 def _connack(connection: Connection, code: int, text: str, server_reference: str) -> None:
-    """A CONNACK that refuses: Session Present is 0.
+    """Send a CONNACK that refuses, with Session Present 0.
 
-    A code that a CONNACK cannot have becomes one that it can.
+    A code that is invalid in a CONNACK is replaced by a valid one.
 
     Cites: MQTT5-3.2.2-6, MQTT311-3.2.2-4, MQTT5-3.2.2-8, X311-connack-codes-reserved, X31-connack-codes
     """

@@ -40,20 +40,20 @@ class Delivery:
         self.retain = retain
         self.identifiers = identifiers
         self.group = group
-        """The full filter of the Shared Subscription it came by, or empty."""
+        """The full filter of the Shared Subscription through which it came, or empty."""
         self.packet_id = 0
         self.state: int = IDLE
         self.order = 0
-        """Its place in the queue, for the store."""
+        """Its position in the queue, for the store."""
         self.charged = False
-        """Whether it holds a unit of the send quota of the connection that is open."""
+        """True if it uses one unit of the send quota of the open connection."""
 
     def __repr__(self) -> str:
         return f"Delivery({self.message!r}, qos={self.qos}, packet_id={self.packet_id}, state={self.state})"
 
 
 class Session:
-    """What the server holds for one client identifier.
+    """What the server holds for one Client Identifier.
 
     Cites: MQTT5-3.1.3-2, MQTT311-3.1.3-2, X5-session-state-existence, X5-session-state-subscriptions,
     X5-session-state-inbound, X5-session-state-will, X5-session-state-end-time, X311-session-state-server,
@@ -96,25 +96,25 @@ class Session:
         self.username: str = ""
         self.remote = ""
         self.listener = ""
-        """Where its last connection came from, and by which listener, once that is over."""
+        """Address and listener of its last connection, set when that connection is over."""
         self.state: int = ABSENT
         self.connection: Connection | None = None
         self.expiry = 0
-        """Seconds that it outlives its connection; 4294967295: for ever."""
+        """Seconds that it outlives its connection; 4294967295: it never expires."""
         self.kept = False
-        """Whether the store keeps everything of it: it outlives its connection."""
+        """True if the store keeps all of it, because it outlives its connection."""
         self.stored = False
-        """Whether the store knows it: it is kept, or has a will, which is due even if the server fails."""
+        """True if the store has it: it is kept, or it has a will, which is due even if the server fails."""
         self.ends_at = 0
-        """When it ends, while its client is away; 0: not known or never."""
+        """Time at which it ends while its client is away; 0: unknown or never."""
         self.wake_at = 0
-        """When the timer for it is set to, or 0."""
+        """Time that its timer is set to, or 0."""
         self.subscriptions: dict[str, tuple[int, int]] = {}
         """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none)."""
         self.inflight: dict[int, Delivery] = {}
         """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
         self.received: dict[int, int] = {}
-        """Packet Identifiers of QoS 2 messages that await PUBREL; by which connection they were counted, as serial."""
+        """By Packet Identifier of a QoS 2 message that awaits PUBREL: the serial of the connection that counts it."""
         self.queue: deque[Delivery] | None = None
         self.queued_bytes = 0
         self.resending: deque[int] | None = None
@@ -130,10 +130,10 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """Whether its client is connected."""
+        """True if its client is connected."""
         return self.connection is not None
 
     @property
     def queued(self) -> int:
-        """Messages that wait for it."""
+        """The number of messages that wait for it."""
         return 0 if self.queue is None else len(self.queue)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""SUBSCRIBE: what is granted, what is refused, and the retained messages that follow."""
+"""SUBSCRIBE: grant or refuse each filter, answer, and send the retained messages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from mqtt_ref.engine import acks, qos_send
-from mqtt_ref.engine.generated.decisions import NO_LOCAL_RETAINED_APPLY, NOT_AUTHORIZED_OBSCURE
+from mqtt_ref.engine import acks
+from mqtt_ref.engine.generated.decisions import NOT_AUTHORIZED_OBSCURE
 from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_PUT_RETAINED,
@@ -40,8 +40,9 @@ from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import SubackReason
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.broker.replay import Replay
     from mqtt_ref.engine.connection import Connection
-    from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
 __all__ = ["enter", "go_on", "subscribe"]
@@ -51,17 +52,36 @@ SEEN = 1
 """`on_subscribe` was asked."""
 PERMITTED = 2
 """`on_acl_check` was asked about one filter."""
+PERMITTING = 3
+"""The turn ended between two filters that `on_acl_check` is asked about."""
+MAKING = 4
+"""Some of the subscriptions are made."""
+REPLAYING = 5
+"""The SUBACK is sent, and some of the retained messages."""
 
 _HANDLING: Final = (ON_HANDLING_0, ON_HANDLING_1, ON_HANDLING_2)
-"""By Retain Handling: the input of the machine."""
+"""Input of the machine, by Retain Handling."""
 _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= FAILURE)
 
-RETAINED_COST = 256
-"""Bytes that a retained message counts for beside its own: a short one is work and memory too."""
+COST: Final = 4
+"""Units of work of a filter."""
+
+
+class Making:
+    """How far the subscriptions of a SUBSCRIBE are made.
+
+    `verdicts` has for each filter 0, or the Reason Code that refuses it; None if all are allowed.
+    """
+
+    __slots__ = ("replay", "verdicts")
+
+    def __init__(self, broker: Broker, packet: Subscribe, verdicts: list[int] | None) -> None:
+        self.verdicts = verdicts
+        self.replay = broker.retained.replay(_identifier(packet))
 
 
 def subscribe(connection: Connection, session: Session, packet: Subscribe, now: int) -> None:
-    """Let the hooks see a SUBSCRIBE, judge it as a whole, then filter by filter, and answer it."""
+    """Show a SUBSCRIBE to the hooks, check it as a whole, then filter by filter, and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
     if intercept.on_subscribe is not None:
@@ -75,22 +95,29 @@ def subscribe(connection: Connection, session: Session, packet: Subscribe, now: 
 def go_on(
     connection: Connection, session: Session, packet: Subscribe, suspended: Suspended, answer: object, now: int
 ) -> None:
-    """Go on with a SUBSCRIBE that was suspended, with the answer."""
+    """Continue a suspended SUBSCRIBE with the answer, or with what was done of it."""
     if suspended.stage == SEEN:
         _seen(connection, session, packet, answer, now)
-    else:
+    elif suspended.stage == PERMITTED:
         suspended.codes.append(answer if isinstance(answer, int) else NOT_AUTHORIZED)
         _permit(connection, session, packet, suspended.codes, now)
+    elif suspended.stage == PERMITTING:
+        _permit(connection, session, packet, suspended.codes, now)
+    elif isinstance(answer, Making):
+        _make(connection, session, packet, answer, suspended.codes, now)
+    else:
+        _replay(connection, session, packet, cast("Replay", answer), now)
 
 
 def _seen(connection: Connection, session: Session, packet: Subscribe, answer: object, now: int) -> None:
-    """The hooks have seen the SUBSCRIBE: go on with theirs, or refuse all of it.
+    """Continue after the hooks have seen a SUBSCRIBE: use the packet that they returned, or refuse all filters.
 
-    Where a filter asks for what the server has said it lacks, the connection ends and none of them takes effect.
+    If a filter needs something that the CONNACK said is not supported, the connection ends and no filter takes effect.
     """
     if isinstance(answer, Refusal):
         code = answer.code if answer.code in _SUBACK_CODES else UNSPECIFIED_ERROR
-        _make(connection, session, packet, [code for _ in packet.subscriptions], now)
+        refused = Making(connection.broker, packet, [code for _ in packet.subscriptions])
+        _make(connection, session, packet, refused, [], now)
         return
     if isinstance(answer, Subscribe):
         packet = answer
@@ -99,23 +126,28 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
 
 
 def _permit(connection: Connection, session: Session, packet: Subscribe, codes: list[int], now: int) -> None:
-    """Ask who may subscribe, filter by filter, from the first that has no code yet."""
-    access = connection.broker.access
+    """Ask for each filter if the client may subscribe, from the first that has no code yet."""
+    broker = connection.broker
+    access = broker.access
     if access is None or access.on_acl_check_subscribe is None:
-        _make(connection, session, packet, None, now)
+        _make(connection, session, packet, Making(broker, packet, None), [], now)
         return
     for wanted in packet.subscriptions[len(codes) :]:
+        if broker.work <= 0:
+            connection.suspend_work(Suspended("", PERMITTING, packet, codes=codes), None)
+            return
+        broker.work -= COST
         name = wanted.topic_filter
         code = access.on_acl_check_subscribe(connection, name, wanted.qos)
         if code == ASK:
             connection.suspend(Suspended("on_acl_check", PERMITTED, packet, name, codes), now, packet, name)
             return
         codes.append(code)
-    _make(connection, session, packet, codes, now)
+    _make(connection, session, packet, Making(broker, packet, codes), [], now)
 
 
 def _possible(connection: Connection, packet: Subscribe, now: int) -> bool:
-    """Whether nothing in it breaks a rule; else the connection ends."""
+    """True if nothing in the SUBSCRIBE breaks a rule; else the connection ends."""
     broker = connection.broker
     capabilities = connection.agreement.capabilities
     if broker.strict_text:
@@ -144,12 +176,12 @@ def _identifier(packet: Subscribe) -> int:
     return 0 if properties is None else properties.subscription_identifier or 0
 
 
-def _make(connection: Connection, session: Session, packet: Subscribe, verdicts: list[int] | None, now: int) -> None:
-    """Make the subscriptions of a SUBSCRIBE one after the other and answer with one SUBACK.
+def _make(
+    connection: Connection, session: Session, packet: Subscribe, making: Making, codes: list[int], now: int
+) -> None:
+    """Make the subscriptions of a SUBSCRIBE one after the other. Answer with one SUBACK.
 
-    `verdicts` has, for each, 0 or why this client may not have it.
-    Once the retained messages for its filters come to more than may wait for a session, further filters are refused;
-    and its next packets are not looked at before it is written to. Else a few bytes would ask for any amount.
+    `codes` has the Reason Codes of those that are made already.
 
     Cites: MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4, MQTT5-3.2.2-10, X5-granted-qos-lower,
     X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
@@ -157,20 +189,19 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
     broker = connection.broker
     capabilities = connection.agreement.capabilities
     identifier = _identifier(packet)
-    codes: list[int] = []
-    retained: list[tuple[list[Message], int, bool]] = []
-    size = 0
+    verdicts = making.verdicts
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and connection.version == V5
-    for at, wanted in enumerate(packet.subscriptions):
+    for wanted in packet.subscriptions[len(codes) :]:
+        if broker.work <= 0:
+            connection.suspend_work(Suspended("", MAKING, packet, codes=codes), making)
+            return
         name = wanted.topic_filter
-        verdict = 0 if verdicts is None else verdicts[at]
+        broker.work -= COST
         if taken:
             code = PACKET_IDENTIFIER_IN_USE
-        elif size > broker.options.bounds.queued_bytes:
-            code = QUOTA_EXCEEDED
         else:
-            code = _refused(connection, session, name, verdict)
+            code = _refused(connection, session, name, 0 if verdicts is None else verdicts[len(codes)])
         if code:
             if code == NOT_AUTHORIZED and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
                 code = UNSPECIFIED_ERROR
@@ -184,29 +215,31 @@ def _make(connection: Connection, session: Session, packet: Subscribe, verdicts:
             | (8 if wanted.retain_as_published else 0)
             | wanted.retain_handling << 4
         )
-        if _put(connection, session, name, options, identifier, wanted.retain_handling):
+        if _put(connection, session, name, options, identifier, wanted.retain_handling) and not connection.gone:
             matched = name
             if broker.router.is_shared(name, connection.version):
                 matched = name.split("/", 2)[2]  # without `$share` and the ShareName
-            messages = [] if connection.gone else broker.retained.matching(matched, now)
-            if messages:
-                retained.append((messages, granted, wanted.no_local))
-                size += sum([message.size + RETAINED_COST for message in messages])
+            making.replay.add(matched, granted, wanted.no_local)
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
     if not acks.suback(connection, packet.packet_id, _spoken(connection, codes), _why(codes), inherited):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its SUBACK", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The SUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
     if watch.on_subscribed is not None:
         watch.on_subscribed(connection, packet, codes)
-    connection.outbox.burst += size
-    identifiers = (identifier,) if identifier else ()
-    for messages, granted, no_local in retained:
-        _send_retained(connection, session, messages, granted, no_local, identifiers, now)
+    _replay(connection, session, packet, making.replay, now)
+
+
+def _replay(connection: Connection, session: Session, packet: Subscribe, replay: Replay, now: int) -> None:
+    """Send the retained messages. The client's next packets are not handled before: each may ask for as many."""
+    if connection.gone and not session.expiry:
+        return
+    if not replay.go_on(connection, session, now):
+        connection.suspend_work(Suspended("", REPLAYING, packet), replay)
 
 
 def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
-    """End the connection of a client that asks for what the CONNACK said is not there (3.2.2.3.11 to 3.2.2.3.13)."""
+    """End the connection: the client uses what the CONNACK declared unavailable (3.2.2.3.11 to 3.2.2.3.13)."""
     cites = {
         SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: "X5-shared-not-supported",
         SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: "X5-subscription-identifier-not-supported",
@@ -216,7 +249,7 @@ def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
 
 
 def _refused(connection: Connection, session: Session, name: str, verdict: int) -> int:
-    """0, or the Reason Code for a filter that this client may not have; `verdict` is what those said who decide.
+    """Return 0, or the Reason Code that refuses this filter. `verdict` is the answer of the access check.
 
     Cites: X5-topic-filter-refused, X5-wildcard-refused-suback
     """
@@ -229,8 +262,13 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
         return verdict if verdict in _SUBACK_CODES else UNSPECIFIED_ERROR  # [MQTT5-3.9.3-2]
     if name.count("/") >= broker.options.bounds.topic_levels:
         return TOPIC_FILTER_INVALID
-    if len(session.subscriptions) >= broker.options.bounds.subscriptions and name not in session.subscriptions:
-        return QUOTA_EXCEEDED
+    bounds = broker.options.bounds
+    if name not in session.subscriptions:
+        if len(session.subscriptions) >= bounds.subscriptions:
+            return QUOTA_EXCEEDED
+        if broker.router.is_shared(name, connection.version):
+            if broker.router.groups_of(session.handle) >= bounds.shared_subscriptions:
+                return QUOTA_EXCEEDED
     if connection.version != V5:
         # [MQTT311-3.8.3-2]
         if not capabilities.wildcard_subscription_available and ("+" in name or "#" in name):
@@ -241,10 +279,9 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
 
 
 def _put(connection: Connection, session: Session, name: str, options: int, identifier: int, handling: int) -> bool:
-    """Make or replace one subscription; True if retained messages are to be sent.
+    """Make or replace one subscription. Return True if retained messages are to be sent.
 
-    A filter that is there already is replaced, and no message is lost by it. A Shared Subscription gets no retained
-    messages.
+    Replacing a subscription loses no message. A Shared Subscription gets no retained messages.
 
     Cites: MQTT5-3.8.4-3, MQTT5-3.8.4-4, MQTT311-3.8.4-3, X5-shared-no-retained, X5-subscription-created,
     X5-shared-created, X5-shared-joined, X5-shared-subscribed-twice, X5-subscription-identifier-stored,
@@ -260,7 +297,7 @@ def _put(connection: Connection, session: Session, name: str, options: int, iden
 
 
 def enter(connection: Connection, session: Session, name: str, after: int, options: int, identifier: int) -> None:
-    """A subscription enters its next state: present, as it is asked for now, or absent."""
+    """Put a subscription into its next state: present, with these options, or absent."""
     broker = connection.broker
     if after == PRESENT:
         shared = broker.router.is_shared(name, connection.version)
@@ -276,7 +313,7 @@ def enter(connection: Connection, session: Session, name: str, after: int, optio
 
 
 def _spoken(connection: Connection, codes: list[int]) -> list[int]:
-    """The codes as the client's version has them: 3.1.1 knows 0x80 alone, 3.1 no failure at all.
+    """Convert the codes to the client's version: 3.1.1 has only 0x80 as a failure, 3.1 has none.
 
     Cites: MQTT5-3.9.3-2, MQTT311-3.9.3-2, X31-subscribe-unauthorized, X31-suback-codes
     """
@@ -289,35 +326,3 @@ def _spoken(connection: Connection, codes: list[int]) -> list[int]:
 def _why(codes: list[int]) -> str:
     refused = [code for code in codes if code >= FAILURE]
     return "" if not refused else f"{len(refused)} of {len(codes)} filters refused"
-
-
-def _send_retained(
-    connection: Connection,
-    session: Session,
-    messages: list[Message],
-    granted: int,
-    no_local: bool,
-    identifiers: tuple[int, ...],
-    now: int,
-) -> None:
-    """Send retained messages with RETAIN 1 at the lower of their QoS and the granted one.
-
-    Cites: MQTT5-3.3.1-9, MQTT5-3.8.4-8, MQTT5-3.3.4-3, MQTT311-3.3.1-6, MQTT311-3.3.1-8, MQTT311-3.8.4-6,
-    X5-retained-on-subscribe, X5-retained-retain-flag
-    """
-    broker = connection.broker
-    hide = no_local and broker.decisions.no_local_retained == NO_LOCAL_RETAINED_APPLY
-    most = min(granted, broker.limits.retained_qos_maximum)
-    guarded = broker.access is not None and broker.access.on_acl_check_read is not None
-    watch = broker.watch
-    for message in messages:
-        if hide and message.publisher == connection.client_id:
-            continue  # [MQTT5-3.8.3-3]
-        if guarded and not broker.reading.may_read(session, message.topic):
-            broker.counters.dropped_denied += 1
-            if broker.watch.on_publish_dropped is not None:
-                broker.watch.on_publish_dropped(session, message, "denied")
-            continue
-        if watch.on_retain_published is not None:
-            watch.on_retain_published(session, message)
-        qos_send.deliver(connection, session, message, min(message.qos, most), True, identifiers, now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything a rule of the standard decides, as data: transitions, reactions, numbers and decisions."""
+"""The rules of the standard as data: transitions, reactions, numbers and decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MACHINES: Final = ("connection", "session", "qos_send", "qos_receive", "will", "
 
 
 class Tables:
-    """The rules of one broker. The standard is `TABLES`; a faulty broker is a changed copy of it."""
+    """The rules of one broker. `TABLES` has those of the standard; a faulty broker gets a changed copy."""
 
     def __init__(self) -> None:
         self.connection_action: list[int] = connection.ACTION
@@ -40,15 +40,15 @@ class Tables:
         self.reaction_rows: Sequence[Reaction] = REACTIONS
         """The reaction table: the first row that fits decides."""
         self.reactions: dict[str, Reaction] = {}
-        """What to do instead of what the reaction table says, by statement; empty in the standard."""
+        """Reactions that replace those of the table, by statement; empty in the standard."""
         self.go_on = False
-        """Whether a packet of a connected client that breaks a rule is noted and passed over, for a judge that records.
+        """True if a breach by a connected client is noted and the packet skipped, for a judge that records.
 
-        Where its end is not known, the connection is closed all the same.
+        If the end of the packet is unknown, the connection is closed nevertheless.
         """
 
     def reaction(self, statement: str, reason: int, version: int, state: str) -> Reaction:
-        """What the server does about a client's breach of `statement`."""
+        """Return what the server does about a client's breach of `statement`."""
         if self.reactions:
             other = self.reactions.get(statement)
             if other is not None:
@@ -88,7 +88,7 @@ def changed(
     reaction_rows: Sequence[Reaction] | None = None,
     go_on: bool | None = None,
 ) -> Tables:
-    """A copy of `tables` in which one transition, some numbers or some reactions differ.
+    """Return a copy of `tables` with one transition, some numbers or some reactions changed.
 
     Raises:
         ValueError: the machine, state, input, action or number does not exist.
@@ -96,7 +96,7 @@ def changed(
     new = _copy(tables)
     if machine:
         if machine not in MACHINES:
-            raise ValueError(f"no machine is called {machine!r}")
+            raise ValueError(f"no machine is called {machine!r}; there are {', '.join(MACHINES)}")
         module = _MODULES[machine]
         states: tuple[str, ...] = module[0]
         at = states.index(state) * len(module[1]) + module[1].index(input)
@@ -106,7 +106,7 @@ def changed(
             getattr(new, f"{machine}_next")[at] = states.index(next)
     for name, value in (limits or {}).items():
         if name not in LIMITS:
-            raise ValueError(f"no number is called {name!r}")
+            raise ValueError(f"no number is called {name!r}; there are {', '.join(LIMITS)}")
         setattr(new.limits, name, value)
     new.reactions.update(reactions or {})
     if reaction_rows is not None:
@@ -117,7 +117,7 @@ def changed(
 
 
 def decided(tables: Tables, choices: dict[str, str]) -> Tables:
-    """`tables` with the decisions that the options make; the same object where they make none.
+    """Return a copy of `tables` with the decisions in `choices`, by name; `tables` itself if there are none.
 
     Raises:
         ValueError: a decision or its value does not exist.
@@ -147,7 +147,7 @@ _MODULES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...
 
 
 class _Noting(list[int]):
-    """A transition list that notes the statements of every row that is looked up."""
+    """A transition list that notes the statements of each row that is looked up."""
 
     def __init__(self, values: Iterable[int], cites: list[tuple[str, ...]], seen: set[str]) -> None:
         super().__init__(values)
@@ -165,9 +165,9 @@ class _Noting(list[int]):
 
 
 def recording(seen: set[str], tables: Tables = TABLES) -> Tables:
-    """A copy of `tables` that adds to `seen` the statements of every row the engine runs through.
+    """Return a copy of `tables` that adds to `seen` the statements of each row that the engine uses.
 
-    It costs nothing where it is not used, and works in plain Python only: compiled code reads lists directly.
+    It works in plain Python only: compiled code reads lists directly.
     """
     new = _copy(tables)
     for name in MACHINES:

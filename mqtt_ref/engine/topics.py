@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topic Names and texts that the standard lets a server refuse."""
+"""Topic Names and characters that the standard lets a server refuse."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DISALLOWED: Final = (
     "X311-disallowed-unicode-received",
     "X31-protocol-violation",
 )
-"""What a disallowed character breaks, by version."""
+"""The statement that a disallowed character breaks, one for each version."""
 
 
 def disallowed(text: str) -> bool:
-    """Whether a control character (U+0001 to U+001F, U+007F to U+009F) or a non-character is in the text."""
+    """True if the text has a control character (U+0001 to U+001F, U+007F to U+009F) or a non-character."""
     if text.isascii() and text.isprintable():
         return False
     for char in text:
@@ -32,7 +32,7 @@ def disallowed(text: str) -> bool:
 
 
 def refused(broker: Broker, topic: str) -> bool:
-    """Whether no client may publish to this topic: a `$` topic, where that is decided, or one of too many levels.
+    """True if no client may publish to this topic: it has too many levels, or begins with `$` and so it is decided.
 
     Cites: X5-dollar-topic-clients, X311-dollar-exchange
     """

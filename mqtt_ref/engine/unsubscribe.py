@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""UNSUBSCRIBE: the subscriptions that end, and the answer."""
+"""UNSUBSCRIBE: delete subscriptions and answer."""
 
 from __future__ import annotations
 
@@ -29,12 +29,17 @@ __all__ = ["go_on", "unsubscribe"]
 
 _UNSUBACK_CODES: Final = frozenset(int(code) for code in UnsubackReason if code >= FAILURE)
 
+# Stages at which an UNSUBSCRIBE may be suspended.
 SEEN = 1
-"""Stage at which an UNSUBSCRIBE may be suspended: `on_unsubscribe` was asked."""
+"""`on_unsubscribe` was asked."""
+DELETING = 2
+"""Some of the subscriptions are deleted. `codes` has their Reason Codes, `progress` the answer of the hooks."""
+COST: Final = 4
+"""Units of work of a filter."""
 
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
-    """Let the hooks see an UNSUBSCRIBE, then do it and answer it."""
+    """Show an UNSUBSCRIBE to the hooks, then carry it out and answer it."""
     intercept = connection.broker.intercept
     outcome: object = None
     if intercept.on_unsubscribe is not None:
@@ -42,13 +47,22 @@ def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, n
         if outcome is LATER:
             connection.suspend(Suspended("on_unsubscribe", SEEN, packet), now, packet)
             return
-    go_on(connection, session, packet, outcome, now)
+    _delete(connection, session, packet, outcome, [], now)
 
 
-def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer: object, now: int) -> None:
-    """Delete subscriptions whose filters are equal character by character, and answer with one UNSUBACK.
+def go_on(
+    connection: Connection, session: Session, packet: Unsubscribe, suspended: Suspended, answer: object, now: int
+) -> None:
+    """Continue a suspended UNSUBSCRIBE."""
+    _delete(connection, session, packet, answer, suspended.codes, now)
 
-    What was sent already is completed.
+
+def _delete(
+    connection: Connection, session: Session, packet: Unsubscribe, answer: object, codes: list[int], now: int
+) -> None:
+    """Delete the subscriptions whose filters are equal, character by character. Answer with one UNSUBACK.
+
+    Messages that were sent already are completed.
 
     Cites: MQTT5-3.10.4-1, MQTT5-3.10.4-2, MQTT5-3.10.4-3, MQTT5-3.10.4-6, MQTT311-3.10.4-1, MQTT311-3.10.4-3,
     MQTT311-3.10.4-6, X5-unsuback-no-subscription, X5-unsubscribe-no-match, X5-unsubscribe-shared,
@@ -57,7 +71,6 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
     """
     broker = connection.broker
     tables = broker.tables
-    codes: list[int] = []
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     refused = 0
     if packet.packet_id in session.received and connection.version == V5:
@@ -66,7 +79,11 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
         refused = answer.code if answer.code in _UNSUBACK_CODES else UNSPECIFIED_ERROR
     elif isinstance(answer, Unsubscribe):
         packet = answer
-    for name in packet.topic_filters:
+    for name in packet.topic_filters[len(codes) :]:
+        if broker.work <= 0:
+            connection.suspend_work(Suspended("", DELETING, packet, codes=codes), answer)
+            return
+        broker.work -= COST
         if refused:
             codes.append(refused)
             continue
@@ -80,7 +97,7 @@ def go_on(connection: Connection, session: Session, packet: Unsubscribe, answer:
             codes.append(NO_SUBSCRIPTION_EXISTED if action == DO_NOT_FOUND else UNSPECIFIED_ERROR)
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
     if not acks.unsuback(connection, packet.packet_id, codes, "", inherited):
-        dismiss(connection, PACKET_TOO_LARGE, "The client takes no packet of the size of its UNSUBACK", now)
+        dismiss(connection, PACKET_TOO_LARGE, "The UNSUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
     if watch.on_unsubscribed is not None:

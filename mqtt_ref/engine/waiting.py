@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one connection has to wait with: the packet whose handling is suspended, and what came after it."""
+"""What waits on one connection: the suspended packet, and the packets after it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Suspended", "Waiting"]
 
 
 class Suspended:
-    """The handling of one packet, interrupted while a question is open.
+    """The handling of one packet, interrupted while a question is open, or until the next turn.
 
-    `stage` says where its pipeline goes on; each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
+    `stage` is where its pipeline continues. Each pipeline (`connect`, `publish`, `subscribe`, ...) numbers its own.
     """
 
-    __slots__ = ("codes", "event", "packet", "question", "stage", "topic", "verdict")
+    __slots__ = ("codes", "event", "packet", "progress", "question", "stage", "topic", "verdict")
 
     def __init__(
         self,
@@ -38,15 +38,18 @@ class Suspended:
         self.topic = topic
         """The Topic Name, with its alias resolved, or the Topic Filter that is asked about."""
         self.codes: list[int] = [] if codes is None else codes
-        """Reason Codes of the filters that were answered before."""
+        """Reason Codes of the filters that are answered already."""
         self.verdict = verdict
         self.question = 0
+        """The open question; 0 if the packet continues in the next turn."""
+        self.progress: object = None
+        """How far the work on the packet has come."""
 
 
 class Waiting:
-    """Made when something of a connection has to wait, and gone when nothing does."""
+    """Exists while something on a connection has to wait."""
 
-    __slots__ = ("behind", "gone", "held", "held_bytes", "suspended")
+    __slots__ = ("behind", "gone", "held", "held_bytes", "in_turn", "suspended")
 
     def __init__(self) -> None:
         self.suspended: Suspended | None = None
@@ -54,12 +57,14 @@ class Waiting:
         self.held: deque[Packet | Violation] | None = None
         """Packets that came before the client was accepted."""
         self.behind: deque[Packet | Violation] | None = None
-        """Packets that came after the suspended one, or after the turn was used up; nothing has looked at them."""
+        """Packets after the suspended one, or after too much work or output for one turn. No hook has seen them yet."""
         self.held_bytes = 0
+        self.in_turn = False
+        """True if it has asked for a turn that has not come."""
         self.gone = 0
-        """When the link is lost: until when there is time for the answer; 0: it is not lost."""
+        """Time until which the answer is awaited after the link was lost; 0: the link is not lost."""
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits any more."""
+        """True if nothing waits any more."""
         return self.suspended is None and self.held is None and self.behind is None and not self.gone

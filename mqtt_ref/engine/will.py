@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Will Message: kept with the session, published when its connection ends otherwise than by a goodbye."""
+"""The Will Message: when it is stored, delayed, published and deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["arm", "closed", "due", "message_of", "step"]
 
 
 def arm(session: Session, will: Will | None) -> None:
-    """Keep the Will Message of an accepted CONNECT with the session.
+    """Store the Will Message of an accepted CONNECT in the session.
 
     Cites: MQTT5-3.1.2-7, MQTT311-3.1.2-8
     """
@@ -46,10 +46,10 @@ def arm(session: Session, will: Will | None) -> None:
 
 
 def closed(session: Session, how: int, now: int) -> Will | None:
-    """The connection is over: the will that is to be published now, if any.
+    """Return the will to publish now that the connection is over, or None.
 
-    A goodbye deletes it; a takeover that goes on with the session deletes one that
-    has a Will Delay; a session that ends with its connection publishes it at once.
+    A DISCONNECT with reason 0x00 deletes the will. A takeover that continues the session deletes a will that has a
+    Will Delay Interval. If the session ends with its connection, the will is published at once.
 
     Cites: MQTT5-3.14.4-3, MQTT311-3.14.4-3, MQTT5-3.1.3-9, MQTT5-3.1.2-8, X5-takeover-will, X5-takeover-will-no-delay,
     X5-takeover-will-session-end, X5-will-delay-absent
@@ -74,26 +74,26 @@ def closed(session: Session, how: int, now: int) -> Will | None:
 
 
 def due(session: Session, event: int) -> Will | None:
-    """The will that is to be published because its delay elapsed or its session ended, if any."""
+    """Feed `event` (elapsed, ended or resumed) to the will machine. Return the will to publish, or None."""
     return _taken(session, step(session, event))
 
 
 def _taken(session: Session, action: int) -> Will | None:
-    """The will leaves the session once it is published or deleted.
+    """Take the will out of the session if it is published or deleted. Return it if it is to be published.
 
     Cites: MQTT5-3.1.2-10, MQTT311-3.1.2-10
     """
     if action not in (DO_PUBLISH, DO_DELETE):
         return None
     will = session.will
-    assert will is not None, "a row of the state `none` takes the will that is not there"
+    assert will is not None, "the table publishes or deletes a will in the state `none`"
     session.will = None
     session.will_at = 0
     return will if action == DO_PUBLISH else None
 
 
 def step(session: Session, event: int) -> int:
-    """One transition of the will machine; returns the action."""
+    """Make one transition of the will machine. Return the action."""
     tables = session.broker.tables
     at = session.will_state * WIDTH + event
     session.will_state = tables.will_next[at]
@@ -101,7 +101,7 @@ def step(session: Session, event: int) -> int:
 
 
 def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -> Message:
-    """The Will Message as an Application Message, without the Will Delay, its User Properties in their order.
+    """Return the will as an Application Message, without Will Delay Interval and with its User Properties in order.
 
     Cites: MQTT5-3.1.2-14, MQTT5-3.1.2-15, MQTT5-3.1.3-10, MQTT311-3.1.2-16, MQTT311-3.1.2-17, X311-will-qos,
     X5-will-message-expiry-sent, X5-will-payload-published, X5-will-properties-published, X311-will-payload,
@@ -117,7 +117,7 @@ def message_of(ident: int, will: Will, client_id: str, version: int, now: int) -
     return Message(ident, will.topic, will.payload, will.qos, will.retain, block, client_id, now, expires)
 
 
-# The events that the broker around the session gives.
+# The inputs that the broker feeds to the machine.
 RESUMED = ON_RESUMED
 ENDED = ON_ENDED
 ELAPSED = ON_ELAPSED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lets everybody in, and allows everything."""
+"""Hook that accepts every client and allows everything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AllowAll"]
 
 
 class AllowAll(Hook):
-    """Everybody may connect, publish, subscribe and read. As the first hook that decides access it costs nothing."""
+    """Every client may connect, publish, subscribe and read. As the first access hook it costs nothing."""
 
     id = "allow-all"
 

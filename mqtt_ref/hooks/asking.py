@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Questions that wait: each is a task that asks the hooks in order, and gives the engine the answer."""
+"""Answers questions of the engine in asyncio tasks. Each task asks the hooks in order and returns the answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Asker"]
 
 
 class _Open:
-    """A question that is being asked."""
+    """One open question: its task, and the handler that it waits for."""
 
     __slots__ = ("handler", "task")
 
@@ -44,22 +44,22 @@ class _Open:
 
 
 class Asker:
-    """Answers the questions of one broker. The time that an answer may take is kept by the broker."""
+    """Answers the questions of one broker. The broker itself measures the time limit of an answer."""
 
     def __init__(self, broker: Broker, later: Later) -> None:
         self.broker = broker
         self.later = later
         self.answer: Callable[[int, object], object] = lambda question, answer: None
-        """The way back to the engine; set when the server starts."""
+        """Called with each question and its answer; set when the server starts."""
         self._open: dict[int, _Open] = {}
 
     def ask(self, ask: Ask, chain: Chain) -> None:
-        """Ask these handlers."""
+        """Start a task that asks the handlers of `chain`."""
         waiting = self._open[ask.question] = _Open()
         waiting.task = self.later.start(self._run(ask, chain, waiting))
 
     def withdraw(self, effect: Withdraw) -> None:
-        """The answer is not wanted any more."""
+        """Cancel a question whose answer is no longer needed."""
         waiting = self._open.pop(effect.question, None)
         if waiting is None or waiting.task is None:
             return
@@ -89,7 +89,7 @@ class Asker:
             self.answer(ask.question, answer)
 
     async def _change(self, event: str, chain: Chain, waiting: _Open, client: Client, value: Any) -> object:
-        """As `changing.fold`, with handlers that take their time."""
+        """Like `changing.fold`, but handlers may be `async def`."""
         change = CHANGES[event]
         mark = change.mark(value)
         version = client.protocol_version
@@ -110,7 +110,7 @@ class Asker:
 
 
 async def _first(chain: Chain, waiting: _Open, read: Callable[[object], V], denied: V, *args: object) -> V:
-    """As `deciding.first`, with handlers that take their time."""
+    """Like `deciding.first`, but handlers may be `async def`."""
     for handler in chain:
         try:
             answer = await _called(handler, waiting, *args)

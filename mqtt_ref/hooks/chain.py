@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The handlers of one event, in the order of their hooks, and what becomes of what they raise."""
+"""Handlers of each event, in the order of their hooks, and the log lines about their failures."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Handler:
         self._lines = Throttle(LOG.error)
 
     def failed(self, error: BaseException) -> None:
-        """Log what the handler raised, at most a hundred times a second."""
+        """Log the exception that the handler raised: at most 100 lines per second."""
         if self._lines.passes(monotonic_ns()):
             LOG.error("hook %s failed in %s: %r", self.id, self.event, error, exc_info=error)
 
     def late(self, seconds: float) -> None:
-        """Log that it was not waited for any longer."""
+        """Log that the handler did not answer within `seconds`."""
         if self._lines.passes(monotonic_ns()):
             LOG.error("hook %s did not answer %s within %g s", self.id, self.event, seconds)
 
@@ -47,10 +47,10 @@ Chains = Mapping[str, Chain]
 
 
 def chains_of(hooks: Sequence[Hook]) -> Chains:
-    """The handlers of every event.
+    """Return the handlers of every event.
 
     Raises:
-        TypeError: one of them is `async def` where nothing can wait for it.
+        TypeError: a handler is `async def`, but the broker cannot wait for its answer.
     """
     chains: dict[str, Chain] = {}
     for event in EVENTS.values():
@@ -58,24 +58,27 @@ def chains_of(hooks: Sequence[Hook]) -> Chains:
         chain = tuple(Handler(hook, event.name) for hook in hooks if getattr(type(hook), event.name) is not base)
         for handler in chain:
             if handler.waits and not event.waits:
-                raise TypeError(f"hook {handler.id}: {event.name} cannot be async def, since nothing can wait for it")
+                raise TypeError(
+                    f"hook {handler.id}: {event.name} cannot be async def, because the broker cannot wait for it; "
+                    "write a plain method"
+                )
             if handler.waits and event.name == "on_acl_check" and not handler.hook.filters_only:
                 raise TypeError(
-                    f"hook {handler.id}: on_acl_check is async def, and nothing can wait for it when a topic is "
-                    "delivered; write a plain one, or set `filters_only = True` if what it says of a filter holds for "
-                    "every topic that the filter matches"
+                    f"hook {handler.id}: on_acl_check is async def, but the broker cannot wait for it when it delivers "
+                    "a message; write a plain method, or set `filters_only = True` if the answer for a filter is valid "
+                    "for every topic that the filter matches"
                 )
         chains[event.name] = chain
     return chains
 
 
 def name_of(hook: Hook) -> str:
-    """What the log calls a hook."""
+    """Return the name of a hook in the log."""
     return hook.id or type(hook).__name__
 
 
 def unfit(answer: object, wanted: str) -> TypeError:
-    """The error for an answer of the wrong kind."""
+    """Return the error for an answer of the wrong type."""
     if iscoroutine(answer):
         answer.close()
         return TypeError("it returned a coroutine, but is not async def")

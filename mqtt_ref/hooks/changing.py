@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hooks that change what comes in: each gets what the one before it returned, and what comes back has to be legal."""
+"""Hooks that change or refuse input. Each handler gets the result of the one before; every result is validated."""
 
 from __future__ import annotations
 
@@ -34,40 +34,40 @@ DROPPED: Final = Refusal(0, "", True)
 
 
 class Change:
-    """One event that changes something: what a handler may return for it, and what follows when it fails."""
+    """Rules for one event: what its handlers may return, and the outcome when a handler raises."""
 
     failed: Refusal | None = FAILED
     droppable = False
     decides = False
-    """Whether the first answer ends the asking."""
+    """True if the first answer decides, so that no further handler is asked."""
 
     def mark(self, value: Any) -> tuple[object, ...]:
-        """What of a value has to stay the same; taken before a handler sees it."""
+        """Return the parts of a value that must stay the same. Called before a handler sees the value."""
         return (type(value), getattr(value, "packet_id", 0))
 
     def given_up(self, handler: Handler, error: Exception) -> Refusal | None:
-        """What follows when a handler raises."""
+        """Return the outcome when a handler raises, and log the error."""
         if self.droppable and isinstance(error, Drop):
             return DROPPED
         handler.failed(error)
         return self.failed
 
     def check(self, broker: Broker, version: int, mark: tuple[object, ...], answer: Any) -> Any:
-        """The answer of a handler, as it goes on.
+        """Validate the answer of a handler and return the value for the next one.
 
         Raises:
-            TypeError: it is something else altogether.
-            ValueError: it is illegal; or what has to stay the same does not.
+            TypeError: the answer has the wrong type.
+            ValueError: the answer is illegal, or a part that must stay the same was changed.
         """
         if type(answer) is not mark[0]:
             raise unfit(answer, f"a {_name(mark[0])} or None")
         if self.mark(answer) != mark:
-            raise ValueError(f"it changed more than it may: {answer!r}")
+            raise ValueError(f"it changed a part that must stay the same: {answer!r}")
         return legal(answer, version, CLIENT) if isinstance(answer, Packet) else answer
 
 
 class Decide(Change):
-    """Nothing can be changed: the first answer decides whether it goes on."""
+    """Nothing can be changed: the first answer accepts or refuses."""
 
     decides = True
 
@@ -106,7 +106,7 @@ class _Unsubscribe(Change):
 
 
 class _Publish(Change):
-    """Judged by the rules of 5.0, so that properties may be added to what a 3.x client sent."""
+    """Validated by the rules of 5.0, so that a hook can add properties to the PUBLISH of a 3.x client."""
 
     droppable = True
 
@@ -157,15 +157,15 @@ CHANGES: Final[dict[str, Change]] = {
     for event in EVENTS.values()
     if event.by == ENGINE and event.kind in ("transform", "decide") and event.name != "on_select_subscribers"
 }
-"""By event, all that the engine shows to hooks; who gets a message is another matter (`selecting`)."""
+"""By event, the rules for input that hooks may change or refuse. `selecting` handles `on_select_subscribers`."""
 
 
 def legal(packet: Packet, version: int, sender: int) -> Packet:
-    """The packet as it reads when it is encoded and decoded again.
+    """Encode a packet, decode it again, and return the result.
 
     Raises:
         TypeError: a field has the wrong type.
-        ValueError: it breaks a rule.
+        ValueError: the packet breaks a rule.
     """
     if isinstance(packet, Connect):
         version = packet.protocol_version
@@ -182,7 +182,7 @@ def _name(kind: object) -> str:
 
 
 def fold(chain: Chain, broker: Broker, event: str, *arguments: Any) -> Any:
-    """What the handlers make of the last argument; None if it stays as it is."""
+    """Return the last argument as the handlers changed it, None if it is unchanged, or a `Refusal`."""
     change = CHANGES[event]
     mark = change.mark(arguments[-1])
     changed = False
@@ -205,7 +205,7 @@ def fold(chain: Chain, broker: Broker, event: str, *arguments: Any) -> Any:
 
 
 def intercept_of(chains: Chains, broker: Broker) -> Intercept:
-    """What the engine is to show these hooks: a callable for each event that one of them has a handler of."""
+    """Build the `Intercept` of these hooks: a callable for each event that has a handler."""
     waits = any(handler.waits for event in CHANGES for handler in chains[event])
     intercept = Intercept(waits=waits, on_select_subscribers=select_of(chains, broker))
     for event in CHANGES:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Logs what passes: the hook to add when something is not as it should be."""
+"""Hook that logs packets and events, for debugging."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Debug"]
 LOG = logging.getLogger("mqtt_ref.hooks.debug")
 MASK: Final = b"***"
 SHOWN: Final = 256
-"""Characters of a packet that a line shows."""
+"""Maximum number of characters of a packet in one line."""
 
 
 class Debug(Hook):
-    """Logs, at the level DEBUG of `mqtt_ref.hooks.debug`, who connects, what passes, and what becomes of it.
+    """Log connections, packets and their outcome to `mqtt_ref.hooks.debug` at level DEBUG.
 
-    `enable` switches it on. `show_packet_data` adds the packets themselves, `show_pings` the PINGREQ and PINGRESP that
-    are left out otherwise, `show_passwords` the passwords and Authentication Data that are masked otherwise.
+    `enable` switches it on. `show_packet_data` adds the content of packets, `show_pings` adds PINGREQ and PINGRESP.
+    `show_passwords` shows passwords and Authentication Data, which are masked otherwise.
     """
 
     id = "debug"
@@ -117,7 +117,7 @@ class Debug(Hook):
 
 
 def _masked(packet: Packet) -> Packet:
-    """The packet, or a copy of it without what is secret in it."""
+    """Return the packet, or a copy with its secrets masked if it can have any."""
     if isinstance(packet, Connect | Connack | Auth):
         packet = deepcopy(packet)
         if isinstance(packet, Connect) and packet.password is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hooks that decide access: the first answer that is not None counts; none, or an error, is a no."""
+"""Access hooks: the first answer that is not None decides. No answer or an error means denied."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["V", "access_of", "denial", "entitled", "read_acl", "read_decision", "read_step", "refusal", "unshared"]
 
-NOBODY: Final = "no hook says who may connect"
+NOBODY: Final = "no hook decides who may connect"
 V = TypeVar("V", Verdict, int)
-"""What an answer comes to for the engine."""
+"""The form in which the engine gets an answer."""
 
 
 def access_of(chains: Chains, broker: Broker) -> Access | None:
-    """What the engine asks of these hooks; None if everybody may do everything."""
+    """Build the `Access` of these hooks; None if every client may do everything."""
     connect = chains["on_connect_authenticate"]
     steps = chains["on_auth_packet"]
     acl = chains["on_acl_check"]
@@ -50,7 +50,7 @@ def access_of(chains: Chains, broker: Broker) -> Access | None:
 
 
 def _always(chain: Chain) -> bool:
-    """Whether the first handler is that of `AllowAll`, so that nobody else is ever asked."""
+    """True if the first handler is that of `AllowAll`, so that no other handler is ever asked."""
     return bool(chain) and getattr(type(chain[0].hook), chain[0].event) is getattr(AllowAll, chain[0].event)
 
 
@@ -76,7 +76,7 @@ def _exchange(chain: Chain) -> Callable[[Connection, str, bytes | None, bool], V
 
 
 def entitled(chain: Chain, method: str) -> Chain:
-    """The handlers that are for this Authentication Method."""
+    """Return the handlers of hooks that support this Authentication Method."""
     return tuple(handler for handler in chain if method in handler.hook.auth_methods)
 
 
@@ -113,7 +113,7 @@ def _subscribe(chain: Chain, broker: Broker) -> Callable[[Connection, str, int],
 
 
 def unshared(broker: Broker, connection: Connection, topic_filter: str) -> str:
-    """A filter without `$share/name/`, if that is what it means on this connection."""
+    """Remove `$share/name/` from a filter that is a Shared Subscription on this connection."""
     session = connection.session
     if session is not None and broker.router.is_shared(topic_filter, session.version):
         share = split_shared(topic_filter)
@@ -123,10 +123,10 @@ def unshared(broker: Broker, connection: Connection, topic_filter: str) -> str:
 
 
 def _read(chain: Chain) -> Callable[[Session, str], bool]:
-    """For topics that are delivered nothing can wait: only plain methods are asked.
+    """Check read access when a message is delivered. Delivery cannot wait, so only plain methods are asked.
 
-    Where some cannot be asked, which have said so (`filters_only`), and no other decides, what was said of the filter
-    holds.
+    If no plain method decides, and a hook with `filters_only` was not asked, the topic is allowed: the answer for the
+    filter is valid for it.
     """
     plain = tuple(handler for handler in chain if not handler.waits)
     undecided = len(plain) < len(chain)
@@ -149,7 +149,7 @@ def _read(chain: Chain) -> Callable[[Session, str], bool]:
 
 
 def first(chain: Chain, read: Callable[[object], V], denied: V, *args: object) -> V:
-    """The first answer that is not None, as `read` understands it."""
+    """Return the first answer that is not None, converted by `read`; `denied` if there is none."""
     for handler in chain:
         try:
             answer = handler.call(*args)
@@ -164,19 +164,23 @@ def first(chain: Chain, read: Callable[[object], V], denied: V, *args: object) -
 
 
 def refusal(denied: V, no: Reject) -> V:
-    """`denied`, with the Reason Code and the text of what was raised."""
+    """Return `denied` with the Reason Code and text of the raised `Reject`."""
     if isinstance(denied, Verdict):
         return Verdict(REFUSE, no.reason_code or NOT_AUTHORIZED, text=no.text)
     return no.reason_code or NOT_AUTHORIZED
 
 
 def denial(text: str = "") -> Verdict:
-    """Nobody said yes."""
+    """Return a refusal with Not authorized (0x87)."""
     return Verdict(REFUSE, NOT_AUTHORIZED, text=text)
 
 
 def read_decision(answer: object) -> Verdict:
-    """An answer of `on_connect_authenticate`."""
+    """Convert an answer of `on_connect_authenticate`.
+
+    Raises:
+        TypeError: the answer has the wrong type.
+    """
     if answer is True:
         return Verdict(ACCEPT)
     if answer is False:
@@ -189,7 +193,11 @@ def read_decision(answer: object) -> Verdict:
 
 
 def read_step(answer: object) -> Verdict:
-    """An answer of `on_auth_packet`."""
+    """Convert an answer of `on_auth_packet`.
+
+    Raises:
+        TypeError: the answer has the wrong type.
+    """
     if isinstance(answer, Challenge):
         return Verdict(CHALLENGE, data=answer.data)
     if isinstance(answer, Decision):
@@ -198,7 +206,11 @@ def read_step(answer: object) -> Verdict:
 
 
 def read_acl(answer: object) -> int:
-    """An answer of `on_acl_check`, as a Reason Code."""
+    """Convert an answer of `on_acl_check` to a Reason Code.
+
+    Raises:
+        TypeError: the answer has the wrong type.
+    """
     if answer is True:
         return 0
     if answer is False:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From hooks to what the engine calls: worked out when a hook is added or removed, not when it is called."""
+"""Builds the callables that the engine calls, each time a hook is added or removed."""
 
 from __future__ import annotations
 
@@ -41,36 +41,36 @@ class Dispatcher:
         self._set(tuple(map(_checked, hooks)))
 
     def add(self, hook: Hook) -> None:
-        """Add a hook behind the others; it is asked from the next event on.
+        """Add a hook after the others. It is called from the next event on.
 
         Raises:
-            TypeError: it is no hook, or has an `async def` where none can be.
-            ValueError: it was added before.
+            TypeError: it is not a `Hook`, or has an `async def` handler for which the broker cannot wait.
+            ValueError: it was added already.
         """
         self.replace((), (hook,))
 
     def remove(self, hook: Hook) -> None:
-        """Remove a hook; what it was asked before is still waited for.
+        """Remove a hook. The broker still waits for answers to earlier questions.
 
         Raises:
-            ValueError: it is not there.
+            ValueError: it was not added.
         """
         self.replace((hook,), ())
 
     def replace(self, gone: Sequence[Hook], come: Sequence[Hook]) -> None:
-        """Remove some hooks and add others behind the rest, with nothing happening in between.
+        """Remove some hooks and add others after the rest. No event is fired in between.
 
         Raises:
-            TypeError: one that comes is no hook, or has an `async def` where none can be.
-            ValueError: one that is to go is not there, or one that comes is already.
+            TypeError: a new one is not a `Hook`, or has an `async def` handler for which the broker cannot wait.
+            ValueError: one to remove was not added, or a new one was added already.
         """
         for hook in gone:
             if hook not in self.hooks:
-                raise ValueError(f"hook {name_of(hook)} is not there")
+                raise ValueError(f"hook {name_of(hook)} cannot be removed: it was not added")
         kept = tuple(hook for hook in self.hooks if hook not in gone)
         for hook in map(_checked, come):
             if hook in kept:
-                raise ValueError(f"hook {name_of(hook)} was added already")
+                raise ValueError(f"hook {name_of(hook)} cannot be added: it was added already")
             kept = (*kept, hook)
         self._set(kept)
         if self._running:
@@ -81,7 +81,7 @@ class Dispatcher:
 
     def _set(self, hooks: tuple[Hook, ...]) -> None:
         broker = self.broker
-        chains = chains_of(hooks)  # nothing changes if one of them is not as it should be
+        chains = chains_of(hooks)  # raises before anything is changed
         for hook in self.hooks:
             hook._brokers = tuple(one for one in hook._brokers if one is not broker)
         for hook in hooks:
@@ -96,29 +96,29 @@ class Dispatcher:
             output_of(chains, watch),
         )
 
-    # ---------------------------------------------------------------- the server's life
+    # ---------------------------------------------------------------- start and stop
 
     def begin(self, loop: asyncio.AbstractEventLoop, answer: Callable[[int, object], object]) -> None:
-        """The server is about to open its listeners: handlers that are `async def` run on its loop.
+        """Run `async def` handlers on this loop from now on. Called before the server opens its listeners.
 
-        `answer(question, outcome)` is the way back of what `ask` was asked.
+        `answer(question, outcome)` is called with the outcome of each question that was passed to `ask`.
         """
         self.later.begin(loop)
         self.asker.answer = answer
 
     def ask(self, ask: Ask) -> None:
-        """A question of the engine that hooks are to answer."""
+        """Pass a question of the engine to the hooks."""
         self.asker.ask(ask, self.chains[ask.event])
 
     def withdraw(self, effect: Withdraw) -> None:
-        """A question that need not be answered any more."""
+        """Cancel a question whose answer is no longer needed."""
         self.asker.withdraw(effect)
 
     async def stored(self) -> tuple[list[Record], dict[str, int]]:
-        """What the hooks have kept for the broker to go on from: records, sessions first, and counters.
+        """Load the stored state from the hooks: records (sessions first) and counters.
 
         Raises:
-            Exception: whatever one of them raises: without what was kept, the server must not start.
+            Exception: whatever a hook raises. Without its stored state the server must not start.
         """
         records: list[Record] = []
         records.extend(await self._load("stored_clients") or ())
@@ -138,13 +138,13 @@ class Dispatcher:
         return None
 
     async def started(self) -> None:
-        """The server runs: tell it."""
+        """Fire `on_started`: the server runs."""
         self._running = True
         for handler in self.chains["on_started"]:
             await self.later.call(handler, ())
 
     async def stopped(self, grace: float) -> None:
-        """The server has stopped: tell it, and end the tasks."""
+        """Fire `on_stopped`, give tasks `grace` seconds to finish, then cancel them."""
         if self._running:
             self._running = False
             await asyncio.gather(*(self.later.call(handler, ()) for handler in self.chains["on_stopped"]))
@@ -157,7 +157,7 @@ class Dispatcher:
 
 def _checked(hook: Hook) -> Hook:
     if not isinstance(hook, Hook):
-        raise TypeError(f"{hook!r} is no hook: hooks are objects of classes that inherit from mqtt_ref.hooks.Hook")
+        raise TypeError(f"{hook!r} is not a hook: its class must inherit from mqtt_ref.hooks.Hook")
     for event in EVENTS:
         if event in getattr(hook, "__dict__", ()):
             LOG.warning("hook %s: %s was set on the object, where it has no effect; override it", name_of(hook), event)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What handlers that are `async def` do meanwhile: a bounded number of tasks, each bounded in time."""
+"""Runs `async def` handlers as tasks, limited in number and in time."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ __all__ = ["MOST", "Later"]
 
 LOG = logging.getLogger("mqtt_ref.hooks")
 MOST: Final = 1024
-"""Handlers that are told something and have not finished; beyond it, what happens is told to no more of them."""
+"""Maximum number of unfinished tasks. Above it, notifications are skipped."""
 
 
 class Later:
-    """The tasks of one server. Without a loop, which is before it starts, nothing can be done later."""
+    """The tasks of one server. No task can run before `begin`."""
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.skipped = 0
-        """Events that a handler was not told of, since too many had not finished."""
+        """Number of skipped notifications: too many tasks were unfinished, or the server did not run."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tasks run on this loop from now on."""
+        """Run tasks on this loop from now on."""
         self._loop = loop
 
     def tell(self, handler: Handler, args: tuple[Any, ...]) -> None:
-        """Let a handler be told; nobody waits for it."""
+        """Call a handler in a task, without waiting for it; skip it if too many tasks are unfinished."""
         if self._loop is None or len(self._tasks) >= MOST:
             self.skipped += 1
             if self.skipped == 1 or self.skipped % 1000 == 0:
-                why = "the server does not run" if self._loop is None else f"{MOST} of its kind have not finished"
-                LOG.error("hook %s was not told %s: %s", handler.id, handler.event, why)
+                why = "the server does not run" if self._loop is None else f"{MOST} tasks are unfinished"
+                LOG.error("hook %s was not notified of %s: %s", handler.id, handler.event, why)
             return
         self.start(self._tell(handler, args))
 
@@ -45,7 +45,7 @@ class Later:
         await self.call(handler, args)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something to its end, or to the end of the server."""
+        """Start a task. It runs until it is finished, or until `end` cancels it."""
         assert self._loop is not None
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -53,7 +53,7 @@ class Later:
         return task
 
     async def call(self, handler: Handler, args: tuple[Any, ...]) -> Any:
-        """Call a handler, wait for it as long as there is time, and log what it raises."""
+        """Call a handler, wait for it at most `timeout` seconds, and log what it raises."""
         try:
             answer = handler.call(*args)
             if handler.waits:
@@ -65,10 +65,11 @@ class Later:
         return None
 
     async def within(self, handler: Handler, answer: Awaitable[Any]) -> Any:
-        """What a handler answers in time.
+        """Wait at most `timeout` seconds for the answer of a handler.
 
         Raises:
-            TimeoutError: it did not; that is logged.
+            TimeoutError: there was no answer in time; this is logged.
+            RuntimeError: the handler itself raised a TimeoutError.
         """
         limit = asyncio.timeout(self.timeout)
         try:
@@ -76,12 +77,12 @@ class Later:
                 return await answer
         except TimeoutError as error:
             if not limit.expired():
-                raise RuntimeError("a time limit of its own has passed") from error
+                raise RuntimeError("the handler itself raised a TimeoutError") from error
             handler.late(self.timeout)
             raise
 
     async def end(self, grace: float) -> None:
-        """Let what has begun come to its end for a while; then cancel it."""
+        """Give the running tasks `grace` seconds to finish, then cancel them."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in list(self._tasks):

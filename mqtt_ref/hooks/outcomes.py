@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a hook answers: let in or not, ask for more, refuse, or drop."""
+"""Answers of hooks: accept, refuse, challenge or drop."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Challenge", "Decision", "Drop", "Reject"]
 class Decision:
     """The answer of `on_connect_authenticate` and `on_auth_packet`.
 
-    `reason_code` is what a refused client is told (0: 0x87, not authorized; 3.x gets the return code that comes
-    nearest) and `text` why. `username` replaces the one of the CONNECT, for those who know better. `data` goes out with
-    a success of `on_auth_packet`, as the last Authentication Data of the server.
+    A refused client gets `reason_code` and `text`. Code 0 means 0x87 (Not authorized); 3.x clients get the nearest
+    return code. `username`, if not empty, replaces that of the CONNECT. `data` is the last Authentication Data of the
+    server, sent when `on_auth_packet` accepts.
     """
 
     allow: bool
@@ -26,15 +26,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The answer of `on_auth_packet` that asks the client for another AUTH, which gets `data`."""
+    """The answer of `on_auth_packet` that sends `data` to the client and asks it for another AUTH."""
 
     data: bytes | None = None
 
 
 class Reject(Exception):
-    """Raised by a hook to refuse what the client asks for, with the Reason Code that it is told.
+    """Raised by a hook to refuse a request of the client with a Reason Code.
 
-    A code that the answering packet does not have becomes 0x80. 3.x clients are told what their version can say.
+    A code that the answering packet cannot have becomes 0x80. 3.x clients get only what their version can express.
     """
 
     def __init__(self, reason_code: int, text: str = "") -> None:
@@ -44,4 +44,4 @@ class Reject(Exception):
 
 
 class Drop(Exception):
-    """Raised by a hook to take something and let it vanish: the client is told that all went well."""
+    """Raised by a hook to discard a packet or message silently: the client gets a success."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hooks that choose who gets a message: from what the router found to a `Selection`, and back."""
+"""Hooks that choose the recipients of a message: converts a router `Subscribers` to a `Selection` and back."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["select_of"]
 
 LARGEST: Final = 268_435_455
-"""Of Subscription Identifiers."""
+"""Largest Subscription Identifier."""
 
 
 def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Subscribers], Subscribers | Refusal | None] | None:
-    """What the router's answers go through; None if no hook chooses."""
+    """Build a function that shows the subscribers of a message to the hooks; None if no hook chooses."""
     chain = chains["on_select_subscribers"]
     if not chain:
         return None
@@ -49,7 +49,7 @@ def select_of(chains: Chains, broker: Broker) -> Callable[[Message, Subscribers]
 
 
 def _shown(broker: Broker, match: Subscribers) -> Selection:
-    """What a hook sees."""
+    """Convert a match to the selection that hooks see."""
     selection = Selection()
     for entry in match.plain:
         session = broker.sessions.by_handle[entry.subscriber]
@@ -70,13 +70,13 @@ def _filter(group: Group) -> str:
 
 
 def _meant(broker: Broker, match: Subscribers, selection: Selection) -> Subscribers:
-    """What a hook wants.
+    """Convert the selection of a hook to a match.
 
     Raises:
-        ValueError: it names who is not there, or what cannot be.
+        ValueError: a client or group is unknown, a client is chosen twice, or an option is invalid.
     """
     before = {entry.subscriber: entry for entry in match.plain}
-    # Inline subscriptions are the embedding program's own, and no client's: they are neither shown nor left out.
+    # Inline subscriptions belong to the embedding program, not to a client: hooks neither see nor remove them.
     plain = {handle: entry for handle, entry in before.items() if handle in broker.inline}
     for wanted in selection.clients:
         session = broker.sessions.by_client_id.get(wanted.client_id)
@@ -99,11 +99,11 @@ def _meant(broker: Broker, match: Subscribers, selection: Selection) -> Subscrib
 
 
 def _entry(handle: int, wanted: Recipient) -> Entry:
-    """The subscriptions that would come to what is wanted."""
+    """Build the subscriptions that have the wanted options."""
     if not 0 <= wanted.qos <= 2:
-        raise ValueError(f"there is no QoS {wanted.qos}")
+        raise ValueError(f"QoS {wanted.qos} is invalid; it must be 0, 1 or 2")
     if not all(0 < identifier <= LARGEST for identifier in wanted.identifiers):
-        raise ValueError(f"not all of {wanted.identifiers} are Subscription Identifiers")
+        raise ValueError(f"Subscription Identifiers must be 1 to {LARGEST}, not {wanted.identifiers}")
     options = wanted.qos
     options |= NO_LOCAL if wanted.no_local else 0
     options |= RETAIN_AS_PUBLISHED if wanted.retain_as_published else 0
@@ -112,12 +112,12 @@ def _entry(handle: int, wanted: Recipient) -> Entry:
 
 
 def _group(broker: Broker, group: Group, members: list[str]) -> Group:
-    """The group itself if all its members may get the message, whose turn it is then; else one of those that may."""
+    """Return the group itself, which keeps its turns, if all members are chosen; else a group of the chosen ones."""
     chosen = Group(group.name, group.topic_filter)
     for client_id in members:
         session = broker.sessions.by_client_id.get(client_id)
         member = None if session is None else group.member(session.handle)
         if member is None:
-            raise ValueError(f"client {client_id!r} is no member of {_filter(group)}")
+            raise ValueError(f"client {client_id!r} is not a member of {_filter(group)}")
         chosen.add(member)
     return group if members == _shown(broker, Subscribers([], [group])).groups[_filter(group)] else chosen

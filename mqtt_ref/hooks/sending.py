@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hooks that see, or change, the packets that go out. Nobody else pays: they work on what is about to be written."""
+"""Hooks that see or change outgoing packets. Packets are decoded for them just before they are written."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["output_of"]
 
 FIXED = ("packet_id", "qos")
-"""What of a packet that goes out the engine counts on."""
+"""Fields of an outgoing packet that must stay the same: the engine depends on them."""
 
 
 def output_of(chains: Chains, watch: Watch) -> Callable[[Connection, list[bytes]], list[bytes]] | None:
-    """What the packets of a connection go through before they are written; None if no hook wants to see them."""
+    """Build a function that passes outgoing packets through the hooks; None if no hook wants to see them."""
     encoding = chains["on_packet_encode"]
     if not encoding and watch.on_packet_sent is None:
         return None
@@ -47,7 +47,7 @@ def output_of(chains: Chains, watch: Watch) -> Callable[[Connection, list[bytes]
 
 
 def _encode(chain: Chain, client: Client, connection: Connection, packet: Packet, data: bytes) -> tuple[Packet, bytes]:
-    """The packet as the handlers want it; what one of them gets wrong is left out."""
+    """Return the packet as the handlers changed it. An illegal change is logged and ignored."""
     kept = [getattr(packet, name, 0) for name in FIXED]
     for handler in chain:
         try:
@@ -65,18 +65,19 @@ def _encode(chain: Chain, client: Client, connection: Connection, packet: Packet
 def _checked(
     handler: Handler, connection: Connection, packet: Packet, kept: list[object], answer: Packet
 ) -> tuple[Packet, bytes]:
-    """The changed packet and its bytes.
+    """Validate a changed packet and return it with its bytes.
 
     Raises:
-        TypeError: it is another kind of packet.
-        ValueError: it is illegal, too large for the client, or has another identifier or QoS.
+        TypeError: the packet has another type.
+        ValueError: it is illegal, too large for the client, or has another Packet Identifier or QoS.
     """
     if type(answer) is not type(packet):
         raise unfit(answer, f"a {type(packet).__name__} or None")
     if [getattr(answer, name, 0) for name in FIXED] != kept:
-        raise ValueError(f"it changed the packet identifier or the QoS: {answer!r}")
+        raise ValueError(f"it changed the Packet Identifier or the QoS: {answer!r}")
     legal(answer, connection.version, SERVER)
     data = encode(connection.version, answer)
     if len(data) > connection.agreement.packet_limit:
-        raise ValueError(f"the client takes no packet of {len(data)} bytes")
+        limit = connection.agreement.packet_limit
+        raise ValueError(f"the packet has {len(data)} bytes, but the client accepts at most {limit}")
     return answer, data

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Notifications: what the broker calls for each event, made from the handlers when hooks are added or removed."""
+"""Notification hooks: builds one callable for each event from its handlers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tell = Callable[..., None]
 
 
 def watch_of(chains: Chains, later: Later) -> Watch:
-    """What the engine is to tell these hooks: a callable for each event that one of them has a handler of."""
+    """Build the `Watch` of these hooks: a callable for each notification that has a handler."""
     watch = Watch()
     for event in EVENTS.values():
         chain = chains[event.name]
@@ -32,7 +32,7 @@ def watch_of(chains: Chains, later: Later) -> Watch:
 
 
 def _about_client(chain: Chain, later: Later) -> Tell:
-    """Tells the handlers, which see a client where the engine has a connection or a session. It never raises."""
+    """Build a callable that never raises. It converts a connection or session to the `Client` that handlers see."""
 
     def told(subject: Connection | Session | None, *rest: object) -> None:
         client = view_of(subject)
@@ -49,7 +49,7 @@ def _about_client(chain: Chain, later: Later) -> Tell:
 
 
 def _tell(chain: Chain, later: Later) -> Tell:
-    """The same for an event that is about no client."""
+    """Build a callable that never raises, for an event that is not about a client."""
 
     def told(*arguments: object) -> None:
         for handler in chain:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.1: an application declared route by route, who may call it, and the listener that serves it.
+"""HTTP/1.1: applications made of routes, the guard that controls access, and the listener that serves them.
 
-Importing this loads `h11` and `msgspec`: do it only where an HTTP listener is configured.
+Importing this package loads `h11` and `msgspec`. Import it only if an HTTP listener is configured.
 """
 
 from mqtt_ref.http.app import App, HttpError, Request, Response

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The JSON API: what the broker holds, page by page, and what an administrator may do to it."""
+"""The JSON API: paged lists of the broker's state, and the actions of an administrator."""
 
 from __future__ import annotations
 
@@ -76,21 +76,21 @@ def _add_lists(app: App) -> None:
     def list_subscriptions(request: Request) -> Page[models.Subscription]:
         topic = request.query.topic
         if topic and not valid_topic_name(topic):
-            raise HttpError(400, f"query: {topic!r} is no topic name")
+            raise HttpError(400, f"query: {topic!r} is not a Topic Name; it may not contain + or #")
         return subscriptions(request.driver.broker, request.query)
 
     @app.get(f"{V1}/retained", summary="Retained messages", query=models.RetainedQuery, response=Page[Retained])
     def list_retained(request: Request) -> Page[Retained]:
         topic_filter = request.query.topic_filter
         if not valid_topic_filter(topic_filter, shared=False):
-            raise HttpError(400, f"query: {topic_filter!r} is no topic filter")
+            raise HttpError(400, f"query: {topic_filter!r} is not a Topic Filter; + is a whole level, # the last one")
         return retained(request.driver.broker, request.query, request.driver.now())
 
-    missing = {404: "Nothing is retained there"}
+    missing = {404: "This topic has no retained message"}
 
     @app.get(f"{V1}/retained/{{topic}}", summary="The retained message of a topic", response=Message, errors=missing)
     def one_retained(request: Request) -> Message:
-        """In the path, a slash of the topic is written `%2F`."""
+        """Write a slash of the topic as `%2F` in the path."""
         broker, now = request.driver.broker, request.driver.now()
         broker.retained.expire(now)
         message = broker.retained.store.get(request.params["topic"])
@@ -104,7 +104,7 @@ def _add_changes(app: App) -> None:
 
     @app.delete(f"{V1}/clients/{{client_id}}", summary="Disconnect a client", query=models.Deletion, errors=missing)
     def disconnect(request: Request) -> None:
-        """It is told 0x98, Administrative action, if it speaks 5.0; its will is published."""
+        """A 5.0 client gets the reason code 0x98 (Administrative action). Its Will Message is published."""
         broker, client_id, now = request.driver.broker, request.params["client_id"], request.driver.now()
         if not broker.disconnect(client_id, ADMINISTRATIVE_ACTION, "Disconnected by an administrator", now):
             raise HttpError(404, f"no client {client_id!r} is connected")
@@ -115,25 +115,25 @@ def _add_changes(app: App) -> None:
 
     @app.delete(f"{V1}/sessions/{{client_id}}", summary="End a session", errors=missing)
     def end_session(request: Request) -> None:
-        """If its client is connected, it is disconnected."""
+        """If the client is connected, it is disconnected."""
         client_id = request.params["client_id"]
         if not request.driver.broker.sessions.remove(client_id, request.driver.now()):
             raise HttpError(404, f"there is no session {client_id!r}")
 
-    missing = {404: "Nothing is retained there"}
+    missing = {404: "This topic has no retained message"}
 
-    @app.delete(f"{V1}/retained/{{topic}}", summary="Forget the retained message of a topic", errors=missing)
+    @app.delete(f"{V1}/retained/{{topic}}", summary="Delete the retained message of a topic", errors=missing)
     def remove_retained(request: Request) -> None:
-        """In the path, a slash of the topic is written `%2F`. Subscribers are told nothing."""
+        """Write a slash of the topic as `%2F` in the path. Subscribers are not notified."""
         topic = request.params["topic"]
         if topic.startswith(OWN):
-            raise HttpError(403, "what is under $SYS is the broker's own")
+            raise HttpError(403, f"{topic!r} cannot be deleted: topics under $SYS belong to the broker")
         if not request.driver.broker.retained.remove(topic):
             raise HttpError(404, f"nothing is retained for {topic!r}")
 
     @app.post(f"{V1}/publish", summary="Publish a message", body=Publishing, response=Published)
     def publish(request: Request) -> Published:
-        """It is the broker's own message: no access rules hold for it, and it may go to `$SYS` topics."""
+        """The broker itself is the publisher: access rules do not apply, and `$SYS` topics are allowed."""
         packet = _packet(request.body)
         matched = request.driver.broker.inject(
             packet.topic,
@@ -145,22 +145,22 @@ def _add_changes(app: App) -> None:
         )
         return Published(matched)
 
-    @app.post(f"{V1}/reset", summary="Forget sessions and retained messages", query=models.ResetQuery, response=Reset)
+    @app.post(f"{V1}/reset", summary="Delete sessions and retained messages", query=models.ResetQuery, response=Reset)
     def reset(request: Request) -> Reset:
-        """For tests that share a broker. Clients are disconnected; what they leave behind is forgotten too."""
+        """For tests that share a broker. Clients are disconnected first: what their wills retain is deleted too."""
         broker, now = request.driver.broker, request.driver.now()
         sessions = broker.sessions.remove_all(now) if request.query.sessions else 0
         return Reset(sessions, broker.retained.remove_all() if request.query.retained else 0)
 
     @app.post(
         f"{V1}/reload",
-        summary="Read the rules again",
-        errors={409: "There is nothing to read again", 422: "They are wrong, and the old ones hold"},
+        summary="Reload the rules",
+        errors={409: "This broker has no rules to reload", 422: "The rules are invalid, and the old ones still apply"},
     )
     async def reload(request: Request) -> None:
         read = request.driver.on_reload
         if read is None:
-            raise HttpError(409, "this broker has no rules that could be read again")
+            raise HttpError(409, "this broker has no rules to reload")
         try:
             outcome = read()
             if inspect.isawaitable(outcome):
@@ -170,10 +170,10 @@ def _add_changes(app: App) -> None:
 
 
 def _packet(wanted: Publishing) -> packets.Publish:
-    """The message as a packet.
+    """Return the message as a packet.
 
     Raises:
-        HttpError: 400, no client could send it.
+        HttpError: 400 if a client may not send this PUBLISH.
     """
     packet = packets.Publish(
         wanted.topic,
@@ -188,5 +188,5 @@ def _packet(wanted: Publishing) -> packets.Publish:
     except ValueError as error:
         raise HttpError(400, f"body: {error}") from None
     if isinstance(found, Violation):
-        raise HttpError(400, f"body: not a message that could be sent, by {found.statement}")
+        raise HttpError(400, f"body: this message would be an illegal PUBLISH, by {found.statement}")
     return packet

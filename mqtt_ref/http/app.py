@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP application: each route is declared once, for the dispatch and for the OpenAPI document alike."""
+"""An HTTP application. Each route is declared once, for the dispatch and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 TEXT: Final = "text/plain; charset=utf-8"
 FIELDS: Final = 100
-"""Parameters of a query at most."""
+"""Limit of parameters in a query."""
 
 Handler = Callable[["Request"], Any]
 H = TypeVar("H", bound=Handler)
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What went wrong, in the form of RFC 9457."""
+    """An error, in the form of RFC 9457."""
 
     status: int
     title: str
@@ -35,7 +35,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class HttpError(Exception):
-    """Raised by a handler, or by what stands before it: answered with the status and a JSON object that says why."""
+    """A request is refused. The response has the status, and a JSON object that says why."""
 
     def __init__(self, status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(detail)
@@ -44,14 +44,14 @@ class HttpError(Exception):
         self.headers = headers
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the response to send."""
         problem = Problem(self.status, HTTPStatus(self.status).phrase, self.detail)
         return Response(self.status, msgspec.json.encode(problem), PROBLEM, self.headers)
 
 
 @dataclass(slots=True)
 class Response:
-    """An answer as it goes out; handlers return one where a value that becomes JSON will not do."""
+    """A response. A handler returns one if a value that becomes JSON is not enough."""
 
     status: int = 200
     body: bytes = b""
@@ -61,19 +61,19 @@ class Response:
 
 @dataclass(slots=True)
 class Request:
-    """A request, read and checked against what its route declares."""
+    """A request, validated against the declaration of its route."""
 
     method: str
     target: str
-    """As it was sent: path and query, percent-encoded."""
+    """Path and query as sent, percent-encoded."""
     headers: dict[str, str]
-    """By name in lower case; of several with one name, the last."""
+    """Header values by lower-case name. If a name occurs several times, the last value."""
     remote: str
     """The address of the peer, without its port."""
     driver: Driver
-    """What runs the broker that this listener belongs to."""
+    """The driver of the broker that this listener belongs to."""
     params: dict[str, str] = field(default_factory=dict)
-    """What stood in the path for each `{name}` of the template."""
+    """The part of the path for each `{name}` of the template."""
     query: Any = None
     """An instance of the struct that the route declares, or None."""
     body: Any = None
@@ -87,43 +87,43 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method on one path: what it takes, what it answers."""
+    """One method on one path, with its parameters and its responses."""
 
     method: str
     template: str
     handler: Handler
     summary: str
     query: Any = None
-    """A struct whose fields are the parameters."""
+    """A struct whose fields are the query parameters. None: there are no parameters."""
     body: Any = None
-    """A type that the JSON body is read into; None: there may be no body."""
+    """The type of the JSON body. None: no body is allowed."""
     response: Any = None
-    """The type of what is answered; None: nothing is."""
+    """The type of the response body. None: there is no body."""
     status: int = 200
     media: str = JSON
     errors: dict[int, str] = field(default_factory=dict)
-    """Statuses that the handler itself may answer with, and when."""
+    """Error statuses of the handler itself, and when they occur."""
     public: bool = False
-    """Whether anybody who reaches the listener may call it, by any name of the host: it tells nothing about clients."""
+    """True: callable without a token and by any host name. It must show nothing about clients."""
     tags: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
-        """Whether calling it changes something."""
+        """True if a call may change something."""
         return self.method not in ("GET", "HEAD")
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The path template, cut at its slashes."""
+        """The path template, split at its slashes."""
         return tuple(self.template.split("/"))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what varies in the path."""
+        """The names of the variable parts of the path."""
         return tuple(part[1:-1] for part in self.segments if part.startswith("{"))
 
     def params(self, segments: list[str]) -> dict[str, str] | None:
-        """What stands for each name of the template; None if the path is another one."""
+        """Return the value for each name of the template, or None if the path does not match."""
         template = self.segments
         if len(segments) != len(template):
             return None
@@ -139,10 +139,10 @@ class Route:
         return found
 
     def read_query(self, text: str) -> Any:
-        """The parameters of a query string.
+        """Return the parameters of a query string as the struct `query`.
 
         Raises:
-            HttpError: 400, says which is wrong.
+            HttpError: 400; the text says which parameter is wrong.
         """
         if self.query is None:
             if text:
@@ -156,17 +156,17 @@ class Route:
             raise HttpError(400, f"the query cannot be read: {error}") from None
         values = dict(pairs)
         if len(values) != len(pairs):
-            raise HttpError(400, "a parameter is given twice")
+            raise HttpError(400, "a parameter occurs twice in the query")
         try:
             return msgspec.convert(values, self.query, strict=False)
         except msgspec.ValidationError as error:
             raise HttpError(400, f"query: {error}") from None
 
     def read_body(self, data: bytes) -> Any:
-        """The JSON body.
+        """Return the JSON body as the type `body`.
 
         Raises:
-            HttpError: 400, says what is wrong and where.
+            HttpError: 400; the text says what is wrong and where.
         """
         if self.body is None:
             if data:
@@ -180,7 +180,7 @@ class Route:
             raise HttpError(400, f"the body is not JSON: {error}") from None
 
     def answer(self, value: Any) -> Response:
-        """What the handler returned, as it goes out."""
+        """Turn the result of the handler into a response."""
         if isinstance(value, Response):
             return value
         if self.response is None:
@@ -198,8 +198,8 @@ class App:
         @app.get("/things/{name}", summary="One thing", response=Thing, errors={404: "there is no such thing"})
         def thing(request: Request) -> Thing: ...
 
-    A handler returns what its route declares as `response`, which becomes JSON, or a `Response`; it may be `async`. It
-    refuses by raising `HttpError`.
+    A handler returns a value of the type `response` of its route, which becomes JSON, or it returns a `Response`. It
+    may be `async`. To refuse a request, it raises `HttpError`.
     """
 
     def __init__(self, title: str, version: str, description: str = "") -> None:
@@ -209,10 +209,10 @@ class App:
         self.routes: list[Route] = []
         self._fixed: dict[str, dict[str, Route]] = {}
         self._document: dict[str, Any] | None = None
-        self.get("/openapi.json", summary="What can be asked for", response=dict[str, Any], public=True)(self._openapi)
+        self.get("/openapi.json", summary="This OpenAPI document", response=dict[str, Any], public=True)(self._openapi)
 
     def route(self, method: str, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
-        """Declare a route; `more` are the fields of `Route`."""
+        """Declare a route. `more` are fields of `Route`. ValueError: this method and path are declared already."""
 
         def declare(handler: H) -> H:
             if "response" not in more:
@@ -229,19 +229,19 @@ class App:
         return declare
 
     def get(self, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
-        """Declare what answers GET, and HEAD."""
+        """Declare the handler of GET, and of HEAD."""
         return self.route("GET", template, summary=summary, **more)
 
     def post(self, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
-        """Declare what answers POST."""
+        """Declare the handler of POST."""
         return self.route("POST", template, summary=summary, **more)
 
     def put(self, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
-        """Declare what answers PUT."""
+        """Declare the handler of PUT."""
         return self.route("PUT", template, summary=summary, **more)
 
     def delete(self, template: str, *, summary: str, **more: Any) -> Callable[[H], H]:
-        """Declare what answers DELETE."""
+        """Declare the handler of DELETE."""
         return self.route("DELETE", template, summary=summary, **more)
 
     def _openapi(self, request: Request) -> dict[str, Any]:
@@ -252,10 +252,10 @@ class App:
         return self._document
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """The route for a request, and what its path says.
+        """Return the route of a request, and the values in its path.
 
         Raises:
-            HttpError: 404, 405 with the methods there are, or 400 for a path that is no UTF-8.
+            HttpError: 404; 405 with the allowed methods; 400 if the path is not UTF-8.
         """
         fixed = self._fixed.get(path)
         if fixed is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the broker tells over HTTP, and lets be done."""
+"""The HTTP application of the broker: `$SYS` values, health, metrics and the JSON API."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def broker_app() -> App:
-    """The application of a broker's HTTP listener: state, health, metrics, API."""
-    app = App("mqtt_ref", __version__, "The broker: its state, and what can be done to it.")
+    """Return the application of a broker's HTTP listener."""
+    app = App("mqtt_ref", __version__, "State and administration of the broker.")
 
     def info(request: Request) -> Any:
         values = request.driver.sys.values(request.driver.now(), outside())

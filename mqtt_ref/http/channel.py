@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One HTTP connection: h11 reads it, the application answers it, and what it may cost is bounded."""
+"""One HTTP connection: parses requests with h11, lets the application answer them, and enforces limits."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["HttpChannel"]
 
 LOG = logging.getLogger("mqtt_ref.http")
 READ_AHEAD: Final = 64 * 1024
-"""Bytes of further requests that are taken in while one is answered."""
+"""Bytes of further requests that are read while one is answered."""
 CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class HttpChannel(Stack):
-    """Answers requests in order, one for each turn of the loop, and closes whoever is too slow, too large or wrong."""
+    """Answers requests in order, one for each turn of the loop. Closes if one is too slow, too large or invalid."""
 
     def __init__(self, driver: Driver, listener: HttpListener) -> None:
         self.compose(listener.layers(self), self)
@@ -42,7 +42,7 @@ class HttpChannel(Stack):
         self.remote = ""
         self._h11 = h11.Connection(h11.SERVER, self.limits.head)
         self._reading = False
-        """Whether a request has begun to come."""
+        """True if a request has begun to arrive."""
         self._route: Route | None = None
         self._request: Request | None = None
         self._refusal: HttpError | None = None
@@ -54,18 +54,18 @@ class HttpChannel(Stack):
         self._timer: asyncio.TimerHandle | None = None
         self._choked = False
         self._eof = False
-        """Whether the client sends nothing more."""
+        """True if the client sends nothing more."""
         self._last = False
-        """Whether the connection is closed after the next answer."""
+        """True if the connection is closed after the next answer."""
         self._ending = False
-        """Whether it is being closed: what still comes is not looked at."""
+        """True if it is being closed: further input is ignored."""
 
     # ---------------------------------------------------------------- from the layers
 
     def opened(self, now: int) -> None:
         peer = self.transport.get_extra_info("peername")
         self.remote = str(peer[0]) if isinstance(peer, tuple) else ""
-        self.transport.set_write_buffer_limits(0)  # `choked` is: something was not sent yet
+        self.transport.set_write_buffer_limits(0)  # so that `_choked` means: not everything is sent
         self._arm(self.limits.request, self._too_slow)
         channels = self.listener.channels
         if len(channels) >= self.limits.connections:
@@ -129,11 +129,11 @@ class HttpChannel(Stack):
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a request that has not begun to come."""
+        """True if it waits for a request that has not begun to arrive."""
         return not (self._reading or self._ending or self._choked or self._task is not None)
 
     def leave(self) -> asyncio.Task[None] | None:
-        """Close as soon as the request under way was answered; gives what to wait for, if it is being answered."""
+        """Close once the current request is answered. Return the task that answers it, or None."""
         if self._task is not None:
             self._last = True
         elif not self._ending:
@@ -143,7 +143,7 @@ class HttpChannel(Stack):
     # ---------------------------------------------------------------- requests
 
     def _advance(self) -> None:
-        """Read what has come, up to the end of one request."""
+        """Parse the input, up to the end of one request."""
         self._turn = None
         while self._task is None and not self._ending and not self._choked and self._turn is None:
             try:
@@ -161,25 +161,25 @@ class HttpChannel(Stack):
                 else:  # the client sends nothing more
                     self._end()
             except h11.RemoteProtocolError as error:
-                self._respond(HttpError(error.error_status_hint, f"this is no HTTP/1.1: {error}").response(), last=True)
+                self._respond(HttpError(error.error_status_hint, f"invalid HTTP/1.1: {error}").response(), last=True)
             except HttpError as error:
                 self._respond(error.response(), last=True)
 
     def _begin(self, event: h11.Request) -> None:
-        """The head has come: see who answers and who may ask, before any of the body is kept."""
+        """Check the head of a request: its route and its permission, before any of the body is kept."""
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
         target = event.target.decode("latin-1")
-        if target.startswith(("http://", "https://")):  # the form that is meant for proxies
+        if target.startswith(("http://", "https://")):  # the absolute form, as for proxies
             try:
                 parts = urlsplit(target)
             except ValueError as error:
-                raise HttpError(400, f"{target!r} is no URL: {error}") from None
+                raise HttpError(400, f"{target!r} is not a valid URL: {error}") from None
             headers["host"] = parts.netloc
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         request = Request(event.method.decode("ascii"), target, headers, self.remote, self.driver)
         self._request = request
         if not event.http_version.startswith(b"1."):
-            raise HttpError(505, "this listener speaks HTTP/1.1")
+            raise HttpError(505, "this listener supports HTTP/1.1 only")
         length = headers.get("content-length", "0")
         chunked = "transfer-encoding" in headers
         if chunked and "content-length" in headers:  # RFC 9112, section 6.1
@@ -199,7 +199,7 @@ class HttpChannel(Stack):
             raise HttpError(413, f"a body has at most {self.limits.body} bytes")
 
     def _take(self, data: bytes) -> None:
-        """A part of the body."""
+        """Keep a part of the body."""
         self._size += len(data)
         if self._size > self.limits.body:
             raise HttpError(413, f"a body has at most {self.limits.body} bytes")
@@ -207,7 +207,7 @@ class HttpChannel(Stack):
             self._body.append(bytes(data))
 
     def _handle(self) -> None:
-        """The request is whole: let the handler answer it."""
+        """Let the handler answer a complete request."""
         self._disarm()
         refusal, route, request = self._refusal, self._route, self._request
         if refusal is not None:
@@ -227,7 +227,7 @@ class HttpChannel(Stack):
         self._respond(response)
 
     async def _wait(self, route: Route, value: Awaitable[Any]) -> None:
-        """The handler answers later."""
+        """Wait for a handler that answers later."""
         try:
             async with asyncio.timeout(self.limits.handler):
                 answer = await value
@@ -241,17 +241,17 @@ class HttpChannel(Stack):
             self._respond(response)
 
     def _failed(self, error: Exception) -> Response:
-        """The answer to a request whose handler raised."""
+        """Return the answer to a request whose handler raised."""
         if isinstance(error, HttpError):
             return error.response()
         assert self._request is not None
         LOG.error("%s %s failed", self._request.method, self._request.path, exc_info=error)
-        return HttpError(500, "this failed; the log of the server says why").response()
+        return HttpError(500, "the request failed; the log of the server says why").response()
 
     # ---------------------------------------------------------------- answers
 
     def _respond(self, response: Response, last: bool = False) -> None:
-        """Write an answer, and go on with the next request or close."""
+        """Write an answer, then continue with the next request or close."""
         self._disarm()
         request = self._request
         if request is not None and request.method not in ("GET", "HEAD"):
@@ -286,7 +286,7 @@ class HttpChannel(Stack):
             self._next()
 
     def _next(self) -> None:
-        """Wait for the next request, or look at it in the next turn if it is there."""
+        """Wait for the next request, or handle it in the next turn if it has come already."""
         self._ahead = 0
         self.transport.resume_reading()
         data, ended = self._h11.trailing_data
@@ -298,7 +298,7 @@ class HttpChannel(Stack):
             self._arm(self.limits.idle, self._end)
 
     def _end(self) -> None:
-        """Close so that the last answer arrives: unread input would reset the connection, so it is read and ignored."""
+        """Close so that the last answer arrives. Unread input would reset the connection, so it is read and ignored."""
         idle, self._ending = self.idle, True
         transport, top = self.transport, self.top
         if transport.is_closing():
@@ -327,16 +327,16 @@ class HttpChannel(Stack):
             self._timer = None
 
     def _too_slow(self) -> None:
-        """A request did not come to its end in time."""
+        """Answer 408 to a request that is not complete in time, or close if none has begun."""
         if self._reading:
-            text = f"the request was not there within {self.limits.request:g} seconds"
+            text = f"the request was not complete within {self.limits.request:g} seconds"
             self._respond(HttpError(408, text).response(), last=True)
         else:
             self._end()
 
 
 def _date(seconds: float) -> str:
-    """`Sun, 06 Nov 1994 08:49:37 GMT`, in any locale."""
+    """Return a date of HTTP, such as `Sun, 06 Nov 1994 08:49:37 GMT`, in any locale."""
     now = time.gmtime(seconds)
     day, month = DAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
     return f"{day}, {now.tm_mday:02d} {month} {now.tm_year} {now.tm_hour:02d}:{now.tm_min:02d}:{now.tm_sec:02d} GMT"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Who may call a route: changes need a token, and nothing is told to a page of another site.
+"""Access control for routes: changes need a token, and pages of other sites are refused.
 
-A browser lets any web page send requests to this machine, and a name that its owner points here after the page was
-loaded (DNS rebinding) lets the page read the answers. So the name that the browser believes to talk to, in Host, and
-the site that the page is from, in Origin, are checked even on loopback.
+A browser lets any web page send requests to this machine. With DNS rebinding, the page can also read the responses: its
+owner points its host name to this machine after the page was loaded. So even on loopback, Host (the name that the
+browser uses) and Origin (the site of the page) are checked.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ CHALLENGE: Final = (("www-authenticate", 'Bearer realm="mqtt_ref"'),)
 
 
 class Guard:
-    """The rules of one listener.
+    """The access rules of one listener.
 
-    `token` is what a change needs as `Authorization: Bearer TOKEN`; without one, nothing can be changed. What is read
-    without being `public` needs it too when it is asked for from another machine, or always with `reads`. `hosts` are
-    names, besides `localhost` and addresses, by which the listener is called; `*` stands for all, which makes DNS
-    rebinding possible again. `origins` are the sites (`https://example.com`) whose pages may call it.
+    - `token`: a change needs `Authorization: Bearer TOKEN`. Without a token, nothing can be changed. Reading a route
+      that is not `public` needs the token too, from other machines.
+    - `hosts`: names of the listener, besides `localhost` and addresses. `*` allows all names, and so DNS rebinding.
+    - `origins`: the sites (`https://example.com`) whose pages may call the listener.
+    - `reads`: reading needs the token from this machine too.
     """
 
     def __init__(
@@ -40,16 +41,16 @@ class Guard:
         self.reads = reads
 
     def check(self, route: Route, request: Request) -> None:
-        """Let the request pass or refuse it.
+        """Check that the request is allowed.
 
         Raises:
-            HttpError: 401 or 403, says why.
+            HttpError: 401 or 403; the text says why.
         """
         if route.public:
             return
         host = request.headers.get("host", "")
         if not self.knows(host):
-            raise HttpError(403, f"this listener is not known as {host!r}; `hosts` names what it is called by")
+            raise HttpError(403, f"{host!r} is not a name of this listener; `hosts` lists its names")
         self._check_origin(request.headers.get("origin"), host)
         if route.changes and not self.token:
             raise HttpError(403, "nothing can be changed here: no token is configured")
@@ -57,7 +58,7 @@ class Guard:
             self._check_token(request.headers.get("authorization", ""))
 
     def knows(self, host: str) -> bool:
-        """Whether a Host header names this listener: an address, which no other site can have, or a known name."""
+        """True if a Host header names this listener: a known name, or an address (no other site can have it)."""
         name = host_of(host)
         if name is None:
             return False
@@ -71,7 +72,7 @@ class Guard:
         except ValueError:
             same = False
         if not same:
-            raise HttpError(403, f"pages from {origin!r} may not call this; `origins` names those that may")
+            raise HttpError(403, f"pages from {origin!r} may not call this; `origins` lists the sites that may")
 
     def _check_token(self, authorization: str) -> None:
         scheme, _, token = authorization.partition(" ")
@@ -83,7 +84,7 @@ class Guard:
 
 
 def host_of(header: str) -> str | None:
-    """The name or address in a Host header, in lower case; None if it is none."""
+    """Return the name or address in a Host header, in lower case, or None if the header is invalid."""
     if header.startswith("["):
         name, closed, rest = header[1:].partition("]")
         if not closed:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Health checks for load balancers and containers; an application of its own, or a part of the broker's."""
+"""Health checks for load balancers and containers, as an application of its own or a part of the broker's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["add_health", "health_app"]
 
 
 def health_app() -> App:
-    """An application that answers nothing but health checks."""
+    """Return an application that has only health checks."""
     app = App("mqtt_ref", __version__)
     add_health(app)
     return app
@@ -23,18 +23,18 @@ def add_health(app: App) -> None:
         return "ok\n"
 
     for path in ("/healthz", "/healthcheck"):
-        app.get(path, summary="Whether the broker serves", response=str, media=TEXT, public=True)(healthy)
+        app.get(path, summary="Check that the broker runs", response=str, media=TEXT, public=True)(healthy)
 
     @app.get(
         "/readyz",
-        summary="Whether clients should be sent here",
+        summary="Check that the broker is ready for clients",
         response=str,
         media=TEXT,
-        errors={503: "They should not; the answer says why"},
+        errors={503: "It is not ready; the response says why"},
         public=True,
     )
     def ready(request: Request) -> str:
-        """All listeners are open, the store takes what is to be stored, and the server does not shut down."""
+        """Ready means: all listeners are open, the store can save, and the server is not shutting down."""
         troubles = request.driver.troubles()
         if troubles:
             raise HttpError(503, "; ".join(troubles))

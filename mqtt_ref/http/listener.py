@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A listener for HTTP: the sockets of a TCP listener, with an application behind them."""
+"""The HTTP listener: a TCP listener that serves an application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["HttpListener", "Limits"]
 
 
 class HttpListener(TcpListener):
-    """Serves an `App`, that of the broker if none is given. Only this machine reaches it unless `host` is another."""
+    """Serves an `App`, by default that of the broker. With the default `host`, only this machine can reach it."""
 
     scheme = "http"
     scheme_tls = "https"
@@ -52,7 +52,7 @@ class HttpListener(TcpListener):
         self.channels: set[HttpChannel] = set()
 
     async def open(self, driver: Driver, channel: Callable[..., Any] | None = None) -> None:
-        """Begin to serve; the channel is for MQTT and not used.
+        """Begin to serve. `channel` is for MQTT and is ignored.
 
         Raises:
             ListenerError: the address or the certificates cannot be used.
@@ -60,7 +60,7 @@ class HttpListener(TcpListener):
         await super().open(driver, HttpChannel)  # type: ignore[arg-type]
 
     async def close(self) -> None:
-        """Serve nobody any more: requests under way are finished within `limits.closing` seconds or dropped."""
+        """Stop serving. Open requests have `limits.closing` seconds to finish, then their connections are aborted."""
         await super().close()
         left = [channel.leave() for channel in list(self.channels)]
         tasks = [task for task in left if task is not None]

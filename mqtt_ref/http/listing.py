@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lists of what the broker holds, page by page: no request looks at more than `SCAN` of anything."""
+"""Paged lists of the broker's state. One request examines at most `SCAN` items."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["client_form", "clients", "message_form", "retained", "session_form", "sessions", "subscriptions"]
 
 SCAN: Final = 10_000
-"""Sessions, subscriptions or messages that are looked at for one page, at most."""
+"""Limit of sessions, subscriptions or messages that are examined for one page."""
 SHOWN: Final = 4096
-"""Bytes of a payload that are shown in a list."""
+"""Largest payload in a list, in bytes."""
 WHOLE: Final = 1024 * 1024
-"""Bytes of a payload that are shown at all."""
+"""Largest payload of a message that is shown by itself, in bytes."""
 
 T = TypeVar("T")
 
 
 def clients(broker: Broker, query: models.ClientsQuery, now: int) -> Page[Client]:
-    """Clients that are connected."""
+    """Return a page of connected clients."""
 
     def form(session: State) -> Client | None:
         connection = session.connection
@@ -51,7 +51,7 @@ def clients(broker: Broker, query: models.ClientsQuery, now: int) -> Page[Client
 
 
 def sessions(broker: Broker, query: models.SessionsQuery, now: int) -> Page[Session]:
-    """Sessions, whether their clients are connected or not."""
+    """Return a page of sessions, of connected clients and of others."""
 
     def form(session: State) -> Session | None:
         if (
@@ -66,7 +66,7 @@ def sessions(broker: Broker, query: models.SessionsQuery, now: int) -> Page[Sess
 
 
 def _of_sessions(broker: Broker, query: models.Listing, form: Callable[[State], T | None]) -> Page[T]:
-    """A page of what `form` makes of sessions, in the order of their handles."""
+    """Return a page of what `form` makes of sessions, ordered by handle. It leaves out a session by returning None."""
     start, _ = _place(query.after)
     stop = min(start + SCAN, len(broker.sessions.by_handle))
     items: list[T] = []
@@ -81,7 +81,7 @@ def _of_sessions(broker: Broker, query: models.Listing, form: Callable[[State], 
 
 
 def subscriptions(broker: Broker, query: models.SubscriptionsQuery) -> Page[Subscription]:
-    """Subscriptions of sessions: of one after the other, in the order in which they were made."""
+    """Return a page of subscriptions: session by session, each in the order of subscribing."""
     handle, skipped = _place(query.after)
     looked = 0
     items: list[Subscription] = []
@@ -129,7 +129,7 @@ def _subscription(client_id: str, topic_filter: str, options: int, identifier: i
 
 
 def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Retained]:
-    """Retained messages, in the order in which their topics were first retained."""
+    """Return a page of retained messages, in the order in which their topics were first retained."""
     broker.retained.expire(now)
     held = broker.retained.store
     wanted = query.topic_filter
@@ -147,7 +147,7 @@ def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Reta
 
 
 def client_form(session: State, connection: Connection, now: int) -> Client:
-    """A client as it is shown."""
+    """Return the API form of a client."""
     view = View(connection, session)
     return Client(
         session.client_id,
@@ -166,7 +166,7 @@ def client_form(session: State, connection: Connection, now: int) -> Client:
 
 
 def session_form(session: State, now: int) -> Session:
-    """A session as it is shown."""
+    """Return the API form of a session."""
     return Session(
         session.client_id,
         session.username,
@@ -194,7 +194,7 @@ def _retained(message: Held, now: int) -> Retained:
 
 
 def message_form(message: Held, now: int) -> Message:
-    """A retained message as it is shown by itself."""
+    """Return the API form of a single retained message."""
     payload = message.payload
     return Message(
         message.topic,
@@ -208,7 +208,7 @@ def message_form(message: Held, now: int) -> Message:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether a text is the wanted one: all of it, its beginning with `*` behind, or anything if nothing is wanted."""
+    """True if `text` matches: `pattern` is the same text, a prefix followed by `*`, or empty (matches all)."""
     return not pattern or pattern == text or (pattern.endswith("*") and text.startswith(pattern[:-1]))
 
 
@@ -218,5 +218,5 @@ def _place(after: str) -> tuple[int, int]:
 
 
 def _left(at: int, now: int) -> float | None:
-    """Seconds until then; None for never."""
+    """Return the seconds until `at`, or None if `at` is 0 (never)."""
     return max(0, at - now) / SECOND if at else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Metrics in the text format of Prometheus: the broker's own, and the names that exporters derive from `$SYS`."""
+"""Metrics in the text format of Prometheus: the broker's own, and aliases of those that `mosquitto-exporter` has."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SECOND: Final = 1_000_000_000
 
 
 def alias(topic: str) -> str:
-    """The metric that `mosquitto-exporter` makes of a `$SYS` topic: `broker_clients_connected`."""
+    """Return the metric name that `mosquitto-exporter` gives a `$SYS` topic: `broker_clients_connected`."""
     return re.sub(r"[/ .-]", "_", topic.removeprefix("$SYS/"))
 
 
 def exposition(driver: Driver) -> str:
-    """All metrics, each with what it means and its type."""
+    """Return all metrics, each with its description and its type."""
     return "".join([*_own(driver), *_aliases(driver)])
 
 
@@ -59,7 +59,7 @@ def _own(driver: Driver) -> Iterator[str]:
 
 
 def _present(broker: Broker) -> dict[str, tuple[str, int]]:
-    """What there is now, apart from the gauges that are counted."""
+    """Return the current values that are not kept in a gauge, with their descriptions."""
     return {
         "connections": ("links that are open", len(broker.connections)),
         "clients_connected": ("clients that are connected", broker.sessions.connected),

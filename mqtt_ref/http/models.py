@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the API takes and answers; the OpenAPI document is derived from these."""
+"""The request and response types of the API. The OpenAPI document is derived from them."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-PATTERN: Final = "the whole of it, or its beginning with * behind"
+PATTERN: Final = "the exact text, or a prefix followed by *"
 
-Limit = Annotated[int, Meta(ge=1, le=1000, description="How many at most")]
-After = Annotated[str, Meta(pattern=r"^[0-9]{0,15}(\.[0-9]{1,15})?$", description="The `next` of the page before")]
+Limit = Annotated[int, Meta(ge=1, le=1000, description="Maximum number of items on the page")]
+After = Annotated[str, Meta(pattern=r"^[0-9]{0,15}(\.[0-9]{1,15})?$", description="The `next` of the previous page")]
 Pattern = Annotated[str, Meta(description=PATTERN)]
 
 
 def info_name(topic: str) -> str:
-    """The name of a `$SYS` value in JSON: `load_bytes_received_1min`."""
+    """Return the JSON name of a `$SYS` value: `load_bytes_received_1min`."""
     return topic.removeprefix("$SYS/broker/").replace("/", "_").replace(" ", "_")
 
 
@@ -57,19 +57,19 @@ def _info_type(topic: str) -> type[object]:
 Info = msgspec.defstruct(
     "Info",
     [(info_name(topic), Annotated[_info_type(topic), Meta(description=text)]) for topic, text in SYS_TOPICS.items()],
-    namespace={"__doc__": "What the broker says about itself: the `$SYS` values."},
+    namespace={"__doc__": "The `$SYS` values of the broker."},
 )
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which part of a list is wanted."""
+    """Which part of a list to return."""
 
     limit: Limit = 100
     after: After = ""
 
 
 class ClientsQuery(Listing):
-    """Which clients are wanted."""
+    """Which clients to return."""
 
     client_id: Pattern = ""
     username: Pattern = ""
@@ -78,7 +78,7 @@ class ClientsQuery(Listing):
 
 
 class SessionsQuery(Listing):
-    """Which sessions are wanted."""
+    """Which sessions to return."""
 
     client_id: Pattern = ""
     username: Pattern = ""
@@ -86,31 +86,31 @@ class SessionsQuery(Listing):
 
 
 class SubscriptionsQuery(Listing):
-    """Which subscriptions are wanted."""
+    """Which subscriptions to return."""
 
     client_id: Pattern = ""
-    topic_filter: Annotated[str, Meta(description="As the client wrote it")] = ""
-    topic: Annotated[str, Meta(pattern=r"^[^+#\u0000]*$", description="A Topic Name that they match")] = ""
+    topic_filter: Annotated[str, Meta(description="Exactly as the client sent it")] = ""
+    topic: Annotated[str, Meta(pattern=r"^[^+#\u0000]*$", description="A Topic Name that the subscriptions match")] = ""
 
 
 class RetainedQuery(Listing):
-    """Which retained messages are wanted."""
+    """Which retained messages to return."""
 
     topic_filter: Annotated[
         str,
         Meta(
             min_length=1,
             pattern=r"^(#|(\+|[^+#/\u0000]*)(/(\+|[^+#/\u0000]*))*(/#)?)$",
-            description="A Topic Filter; what is under $SYS comes only if it begins so",
+            description="A Topic Filter; it matches topics under $SYS only if it begins with $SYS",
         ),
     ] = "#"
 
 
 class Page(msgspec.Struct, Generic[T]):
-    """A part of a list. A page may hold fewer than `limit`, even none, though others follow."""
+    """A page of a list. It may have fewer than `limit` items, even none, although more pages follow."""
 
     items: list[T]
-    next: Annotated[str | None, Meta(description="What to give as `after` for the page behind; null: this is the last")]
+    next: Annotated[str | None, Meta(description="The `after` of the next page; null: this is the last page")]
 
 
 class Client(msgspec.Struct):
@@ -118,7 +118,7 @@ class Client(msgspec.Struct):
 
     client_id: str
     username: str
-    remote: Annotated[str, Meta(description="Where it connects from")]
+    remote: Annotated[str, Meta(description="Address that it connects from")]
     listener: str
     protocol_version: Annotated[int, Meta(description="3 (3.1), 4 (3.1.1) or 5 (5.0)")]
     clean_start: bool
@@ -127,18 +127,18 @@ class Client(msgspec.Struct):
     session_expiry: Annotated[int, Meta(description="Seconds; 4294967295: never")]
     subscriptions: int
     inflight: Annotated[int, Meta(description="Messages with QoS 1 or 2 that it has not acknowledged")]
-    queued: Annotated[int, Meta(description="Messages that wait for it")]
+    queued: Annotated[int, Meta(description="Messages that wait to be sent to it")]
 
 
 class Session(msgspec.Struct):
-    """What the broker holds for a client identifier."""
+    """The Session of a Client Identifier."""
 
     client_id: str
     username: str
     protocol_version: int
     connected: bool
-    session_expiry: Annotated[int, Meta(description="Seconds that it outlives its connection; 4294967295: for ever")]
-    expires_in: Annotated[float | None, Meta(description="Seconds; null while its client is connected, or never")]
+    session_expiry: Annotated[int, Meta(description="Seconds after its connection ends; 4294967295: forever")]
+    expires_in: Annotated[float | None, Meta(description="Seconds; null: its client is connected, or it never expires")]
     subscriptions: int
     inflight: int
     queued: int
@@ -158,7 +158,7 @@ class Subscription(msgspec.Struct):
 
 
 class Retained(msgspec.Struct):
-    """A retained message; its payload only up to 4096 bytes."""
+    """A retained message in a list. The payload is null if it is larger than 4096 bytes."""
 
     topic: str
     qos: int
@@ -169,7 +169,7 @@ class Retained(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    """A retained message, whole; the payload is null where it is larger than a mebibyte."""
+    """A retained message with its properties. The payload is null if it is larger than 1 MiB."""
 
     topic: str
     qos: int
@@ -181,7 +181,7 @@ class Message(msgspec.Struct):
 
 
 class Publishing(msgspec.Struct, forbid_unknown_fields=True):
-    """A message to be published."""
+    """A message to publish."""
 
     topic: Topic
     payload: Bytes = ""
@@ -191,26 +191,26 @@ class Publishing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Published(msgspec.Struct):
-    """What became of it."""
+    """The result of publishing."""
 
-    matched: Annotated[bool, Meta(description="Whether anybody had subscribed")]
+    matched: Annotated[bool, Meta(description="True if a subscription matched")]
 
 
 class Deletion(msgspec.Struct, forbid_unknown_fields=True):
-    """How a client is disconnected."""
+    """How to disconnect a client."""
 
-    end_session: Annotated[bool, Meta(description="Whether its session ends too")] = False
+    end_session: Annotated[bool, Meta(description="True: end its session too")] = False
 
 
 class ResetQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to be forgotten."""
+    """What to delete."""
 
     sessions: Annotated[bool, Meta(description="All sessions; clients are disconnected")] = True
-    retained: Annotated[bool, Meta(description="All retained messages but those under $SYS")] = True
+    retained: Annotated[bool, Meta(description="All retained messages except those under $SYS")] = True
 
 
 class Reset(msgspec.Struct):
-    """What was forgotten."""
+    """How many sessions and retained messages were deleted."""
 
     sessions: int
     retained: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The OpenAPI 3.1 document of an application, from the same declarations that it is run by."""
+"""Makes the OpenAPI 3.1 document of an application from its routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFERENCE: Final = "#/components/schemas/{name}"
 
 
 def document(app: App) -> dict[str, Any]:
-    """The document as what becomes JSON."""
+    """Return the document as a dictionary."""
     types: list[Any] = [Problem]
     for route in app.routes:
         types += [kind for kind in (route.query, route.body, route.response) if kind is not None]
@@ -70,7 +70,7 @@ def _operation(route: Route, by_type: dict[int, Any], components: dict[str, Any]
 
 
 def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The fields of a query's struct as parameters."""
+    """Turn the fields of a query struct into parameters."""
     required = schema.get("required", ())
     found = []
     for name, field in schema["properties"].items():
@@ -86,10 +86,10 @@ def _responses(route: Route, by_type: dict[int, Any]) -> dict[str, Any]:
     fine: dict[str, Any] = {"description": route.summary}
     if route.response is not None:
         fine["content"] = {route.media.partition(";")[0]: {"schema": by_type[id(route.response)]}}
-    texts = {400: "A parameter, the path or the body is not as declared"}
+    texts = {400: "A parameter, the path or the body is invalid"}
     if not route.public:
         texts[401] = "The token is missing or wrong"
-        texts[403] = "The host, the origin or the lack of a token forbids it"
+        texts[403] = "The host or the origin is not allowed, or the listener has no token"
     if route.body is not None:
         texts |= {413: "The body is too large", 415: f"The body is not {JSON}"}
     texts |= route.errors
@@ -99,5 +99,5 @@ def _responses(route: Route, by_type: dict[int, Any]) -> dict[str, Any]:
 
 
 def _name(schema: dict[str, Any]) -> str:
-    """The name of the component that a schema refers to."""
+    """Return the name of the component that a schema refers to."""
     return str(schema["$ref"]).rpartition("/")[2]

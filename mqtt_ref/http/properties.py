@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The properties of a message between the broker and the API: whichever the tables say go on with it."""
+"""Converts the forwarded properties of a message between the broker and the API."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["PublishProperties", "properties_form", "properties_of"]
 
 
 def properties_form(given: packets.PublishProperties | None) -> PublishProperties:
-    """The properties of a message as they are shown."""
+    """Return the API form of a message's properties."""
     names = PublishProperties.__struct_fields__
     return PublishProperties(**{} if given is None else {name: _shown(getattr(given, name)) for name in names})
 
 
 def properties_of(form: PublishProperties) -> packets.PublishProperties:
-    """The properties that somebody gave for a message; whether they can be sent is not looked at."""
+    """Return the properties of an API form. They are not validated here."""
     kinds = ATTRIBUTES["PublishProperties"]
     values = {name: _read(kinds[name], getattr(form, name)) for name in form.__struct_fields__}
     return packets.PublishProperties(**values)
@@ -33,7 +33,7 @@ def _shown(value: Any) -> Any:
 
 
 def _read(kind: str, value: Any) -> Any:
-    """A value of an attribute of this type, which says whether a string stands for bytes."""
+    """Convert a value. Its type `kind` says if a string means bytes."""
     if value is None:
         return None
     if kind.startswith("list["):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The strings and bytes that a message is made of, as the API takes and answers them."""
+"""The types of strings and bytes in the API, and their conversion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Topic = Annotated[
 
 
 class Form(msgspec.Struct, forbid_unknown_fields=True):
-    """Bytes that are no printable text."""
+    """Bytes that are not printable text, in hex."""
 
     hex: Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$")]
 
@@ -31,11 +31,11 @@ Bytes = str | Form
 
 
 def bytes_form(data: bytes) -> str | Form:
-    """Bytes as they are shown: text where they are printable UTF-8, else hex."""
+    """Return the API form of bytes: text if they are printable UTF-8, else hex."""
     form = bytes_to_json(data)
     return form if isinstance(form, str) else Form(form["hex"])
 
 
 def bytes_of(form: str | Form) -> bytes:
-    """The bytes of either form."""
+    """Return the bytes of an API form."""
     return form.encode() if isinstance(form, str) else bytes.fromhex(form.hex)

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""Sockets: what is read from them goes into the broker, what the broker says is written to them."""
+"""The network side of the broker: listeners, connections, and the driver on the event loop."""
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sockets that somebody else bound: the program that embeds the broker, or systemd."""
+"""Listeners on sockets that are already bound: by the embedding program, or by systemd."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mqtt_ref.net.tls import TlsSettings
 __all__ = ["SocketListener", "activated_sockets"]
 
 FIRST: int = 3
-"""The descriptor of the first socket that systemd hands over."""
+"""The descriptor of the first socket that systemd passes."""
 
 
 class SocketListener(StreamListener):
-    """Listens on a stream socket that is bound already, and may listen already. The socket is the listener's then.
+    """Listens on a stream socket that is already bound, and may already listen.
 
-    Once closed it cannot be opened again: the socket is gone.
+    The listener owns the socket. Once closed, it cannot be opened again: the socket is closed too.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class SocketListener(StreamListener):
         self.socket = sock
 
     def bind(self) -> list[socket.socket]:
-        """The socket.
+        """Return the socket.
 
         Raises:
-            ListenerError: it is closed, no stream socket, or bound to nothing.
+            ListenerError: the socket is closed, is not a stream socket, or is not bound.
         """
         sock = self.socket
         if sock.fileno() < 0:
@@ -54,12 +54,12 @@ class SocketListener(StreamListener):
 
 
 def activated_sockets(environ: Mapping[str, str] | None = None) -> list[tuple[str, socket.socket]]:
-    """The sockets that systemd opened for this process, with their names (`FileDescriptorName=`, else empty).
+    """Return the sockets that systemd opened for this process, each with its name (`FileDescriptorName=`, or empty).
 
-    It says so in LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES. Programs that this one starts do not inherit them.
+    LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES describe them. Child processes do not inherit the sockets.
 
     Raises:
-        ListenerError: LISTEN_FDS is no number, or a descriptor is no socket.
+        ListenerError: LISTEN_FDS is not a number, or a descriptor is not a socket.
     """
     env = os.environ if environ is None else environ
     if env.get("LISTEN_PID") != str(os.getpid()):
@@ -76,6 +76,6 @@ def activated_sockets(environ: Mapping[str, str] | None = None) -> list[tuple[st
             os.set_inheritable(descriptor, False)
             sock = socket.socket(fileno=descriptor)
         except OSError as error:
-            raise ListenerError(f"descriptor {descriptor} of LISTEN_FDS is no socket: {error.strerror}") from error
+            raise ListenerError(f"descriptor {descriptor} of LISTEN_FDS is not a socket: {error.strerror}") from error
         found.append((names[index] if index < len(names) else "", sock))
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One accepted byte stream: its events become calls of the broker, the broker's output becomes writes."""
+"""One accepted byte stream: passes its events to the broker, and the broker's output to the transport."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ __all__ = [
 ]
 
 READ: Final = 64 * 1024
-"""Bytes of one read at most, where the loop lets us choose."""
+"""Largest number of bytes of one read, if the event loop allows a choice."""
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
 BIG: Final = 64 * 1024
-"""Bytes of a packet that is not copied into one write with others. Joining small ones is quicker than many parts."""
+"""Bytes from which a packet is not joined with others into one write. Joining small ones is faster than many parts."""
 PATIENCE: Final = 5.0
-"""Seconds that a client has to close a connection itself, where that is left to it."""
+"""Seconds that a client has to close a connection itself, if that is left to it."""
 LINGER: Final = 1.0
-"""Seconds that a client has to take the last packet and close its side."""
+"""Seconds that a client has to read the last packet and close its side."""
 
-# Why nothing is read from a client for the time being.
+# Reasons not to read from a client for a while.
 CHOKED: Final = 1
-"""It takes nothing itself."""
+"""It does not read its own output."""
 RESTING: Final = 2
 """It had its share of this turn."""
 ASKED: Final = 8
-"""A question about it is open: what it sends would only be held."""
+"""A question about it is open: its packets would only wait."""
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 
@@ -57,10 +57,10 @@ Layers = Callable[["Channel"], Iterable[Layer]]
 
 
 class Channel(Stack):
-    """A stream of packets, whatever carries it: a stack with a connection of the broker on top.
+    """A stream of packets over any transport: a stack with a connection of the broker on top.
 
     The layers are those of the listener (TLS, WebSocket), then `layers`, then the pace if the terms of the listener
-    have one. Without any, bytes go from the transport to the connection, and packets to the transport, directly.
+    have one. Without layers, bytes go directly from the transport to the connection, and packets directly back.
 
     Cites: X5-any-transport
     """
@@ -78,7 +78,7 @@ class Channel(Stack):
     )
 
     connection: Connection
-    """There once the stack is open."""
+    """Set once the stack is open."""
 
     def __init__(self, driver: Driver, listener: Listener, layers: Layers | None = None) -> None:
         self.driver = driver
@@ -88,9 +88,9 @@ class Channel(Stack):
         self.halted = 0
         self.lingering = False
         self.greeted = False
-        """Whether the first bytes came."""
+        """True if the first bytes have come."""
         self.direct = False
-        """Whether what comes from the transport is for the connection: they were MQTT, and there is no layer."""
+        """True if bytes of the transport go straight to the connection: the first have come, and there is no layer."""
         terms = listener.terms
         pace = (Pace(self),) if terms.bytes_per_second or terms.packets_per_second else ()
         self.compose((*listener.layers(self), *(() if layers is None else layers(self)), *pace), self)
@@ -103,7 +103,7 @@ class Channel(Stack):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """One pass over all packets of this read; one flush per turn of the loop."""
+        """Handle all packets of this read in one pass; flush once for each turn of the loop."""
         if not self.direct:
             self.lowest.receive(data, monotonic_ns())
             return
@@ -139,7 +139,7 @@ class Channel(Stack):
         driver.schedule()
 
     def receive(self, data: bytes, now: int) -> None:
-        """Bytes for the connection. The first ones may be of another protocol: the log says which."""
+        """Give bytes to the connection. If the first ones are of another protocol, turn it away; the log says why."""
         driver = self.driver
         other = "" if self.greeted else _other_protocol(data)
         self.greeted = True
@@ -155,45 +155,45 @@ class Channel(Stack):
             driver.schedule()
 
     def ended(self, now: int) -> bool:
-        """The client gets what it has coming, and the link is closed."""
+        """Send the client the output that it has not got yet. The link is then closed."""
         if not self.lingering:
             self.driver.flush()
         return False
 
     def lost(self, now: int, error: Exception | None) -> None:
-        """Tell the broker."""
+        """Tell the broker that the link is gone."""
         driver = self.driver
         driver.forget(self, error)
         self.connection.lost(driver.now())
         driver.schedule()
 
     def arriving(self, begun: bool, now: int) -> None:
-        """Only layers want to know."""
+        """Do nothing: only layers use it."""
 
     def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
         """Refuse a WebSocket client that does not offer MQTT's sub-protocol."""
         return False
 
     def text_frame(self, data: bytes, now: int) -> None:
-        """Only layers want to know."""
+        """Do nothing: only layers use it."""
 
     # ---------------------------------------------------------------- the lower end
 
     def write(self, parts: list[bytes], now: int) -> None:
-        """Give them to the transport, which may take several without a copy."""
+        """Give the parts to the transport, which may take several without a copy."""
         if len(parts) == 1:
             self.transport.write(parts[0])
         else:
             self.transport.writelines(parts)
 
     def finish(self, said: bool) -> None:
-        """Close the stream so that the last packet arrives, within the time there is for it."""
+        """Close the stream so that the last packet arrives, within a time limit."""
         transport, top = self.transport, self.top
         if self.connection.outbox.patient:
             self.driver.loop.call_later(PATIENCE, top.close)
         elif said and top.can_write_eof():
-            # Closing with unread input would reset the connection, and the client might never see what we said.
-            # So it is read on; the broker takes no notice of it.
+            # Closing with unread input would reset the connection, and the client might never get the last packet.
+            # So input is still read; the broker ignores it.
             try:
                 top.write_eof()
             except OSError:  # the client has gone already
@@ -210,13 +210,13 @@ class Channel(Stack):
     # ---------------------------------------------------------------- reading
 
     def halt(self, why: int) -> None:
-        """Read nothing from this client until every reason for that has gone."""
+        """Read nothing from this client until all reasons for it are gone."""
         if not self.halted and not self.transport.is_closing():
             self.transport.pause_reading()
         self.halted |= why
 
     def go_on(self, why: int) -> None:
-        """A reason not to read has gone."""
+        """Remove a reason not to read. Read again if there is no other."""
         if self.halted & why:
             self.halted &= ~why
             if not self.halted and not self.lingering and not self.transport.is_closing():
@@ -225,7 +225,10 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the driver
 
     def send(self, out: list[bytes], now: int) -> int:
-        """Send the packets of a turn; gives their size. The driver does it itself where no layer and nothing big is."""
+        """Send the packets of a turn. Return their size in bytes.
+
+        The driver does it itself if there is no layer and no big packet.
+        """
         if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
             out = [b"".join(out)]
         size = len(out[0]) if len(out) == 1 else sum(map(len, out))
@@ -233,9 +236,9 @@ class Channel(Stack):
         return size
 
     def settle(self, said: bool) -> None:
-        """After a write: close the link if the broker wants that, or stop reading from a client that takes nothing.
+        """After a write, close the link if the broker wants that, or stop reading from a client that does not read.
 
-        `said` is whether the client was told something in this turn.
+        `said` is True if something was sent to the client in this turn.
         """
         if not self.connection.closing:
             if self.transport.get_write_buffer_size() > self.driver.broker.options.bounds.hard_limit:
@@ -246,16 +249,16 @@ class Channel(Stack):
 
 
 def _other_protocol(data: bytes) -> str:
-    """What the first bytes look like that are of no MQTT client; empty for all others."""
+    """Say which other protocol the first bytes are of; empty if they may be MQTT."""
     if data[:2] == b"\x16\x03":
         return "TLS came to a listener without TLS"
     if data.startswith(HTTP):
-        return "HTTP came to a listener for plain MQTT; WebSocket has its own"
+        return "HTTP came to a listener for plain MQTT; WebSocket needs a listener of its own"
     return ""
 
 
 def peer_name(peer: Any) -> str:
-    """`127.0.0.1:5000`, `[::1]:5000`; for a Unix socket, whose clients have no address, `local`."""
+    """Return an address as text: `127.0.0.1:5000`, `[::1]:5000`, or `local` for a Unix socket without addresses."""
     if isinstance(peer, tuple) and len(peer) >= 2:
         host, port = peer[0], peer[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The broker's time, which may go faster than that of the world, or leap ahead: for tests of what takes hours."""
+"""The broker's clock. For tests of long intervals it can run faster than real time, or jump ahead."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ SECOND: Final = 1_000_000_000
 
 
 class Clock:
-    """`scale` seconds of the broker pass in each second of the world; it never goes back.
+    """A monotonic clock: `scale` seconds of broker time pass in each second of real time.
 
-    Only the broker's time goes faster, not that of its clients: a client sends its PINGREQ when it would anyway.
+    Only the broker's time is scaled, not that of its clients. A client still sends its PINGREQ in real time.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
         self._real = self._own = monotonic_ns()
         self._scale = _checked(scale)
         self.on_change: Callable[[], None] | None = None
-        """Called when what was worked out from it does not hold any more."""
+        """Called after a jump or a change of `scale`: timers that were set before are no longer right."""
 
     @property
     def scale(self) -> float:
-        """How fast it goes."""
+        """Seconds of broker time per second of real time: more than 0, at most 1,000,000."""
         return self._scale
 
     @scale.setter
@@ -38,22 +38,22 @@ class Clock:
         self._changed()
 
     def now(self) -> int:
-        """Nanoseconds, monotonic."""
+        """Return the broker's time in nanoseconds. It never goes back."""
         passed = monotonic_ns() - self._real
         return self._own + (passed if self._scale == 1.0 else int(passed * self._scale))
 
     def until(self, due: int) -> float:
-        """Seconds of the world until it is `due`."""
+        """Return the seconds of real time until the broker's time is `due` (nanoseconds)."""
         return max(0.0, (due - self.now()) / SECOND / self._scale)
 
     def jump(self, seconds: float) -> None:
-        """So much time passes at once.
+        """Move the clock ahead by `seconds` at once.
 
         Raises:
-            ValueError: it would go back.
+            ValueError: `seconds` is negative or not finite.
         """
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"time goes ahead: {seconds!r} is no number of seconds from 0 on")
+            raise ValueError(f"cannot move the clock ahead by {seconds!r} s: expected a finite number, 0 or more")
         self._own += int(seconds * SECOND)
         self._changed()
 
@@ -64,5 +64,5 @@ class Clock:
 
 def _checked(scale: float) -> float:
     if not 0 < scale <= 1_000_000:
-        raise ValueError(f"a clock goes 0 to 1,000,000 times as fast as the world's, not {scale!r}")
+        raise ValueError(f"the scale of a clock must be more than 0 and at most 1,000,000, not {scale!r}")
     return scale

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a broker on an event loop: one flush per turn of the loop, one timer, and the effects carried out."""
+"""The driver: runs a broker on an event loop, with one flush per turn of the loop and one timer."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ __all__ = ["Driver"]
 AUTHENTICATION: Final = frozenset({"on_connect_authenticate", "on_auth_packet"})
 SECOND: Final = 1_000_000_000
 HANDLERS: Final = 10_000
-"""`async` handlers of inline clients that may run at once."""
+"""Limit of `async` handlers of inline clients that run at the same time."""
 LOG = logging.getLogger("mqtt_ref.net")
 CLOSED = logging.getLogger("mqtt_ref.connection")
 
 
 class Driver:
-    """The one place where the broker meets time and the event loop.
+    """Connects a broker to the clock and the event loop.
 
-    Channels call `schedule` after each read. At the end of that turn of the loop `flush` ends the broker's tick and
-    writes once to each connection that has output, however many reads the turn had.
+    Channels call `schedule` after each read. At the end of that turn of the loop, `flush` ends the broker's tick. It
+    writes once to each connection that has output, even if the turn had many reads.
     """
 
     def __init__(
@@ -49,40 +49,40 @@ class Driver:
         self.broker = broker
         self.clock = clock
         self.now: Callable[[], int] = monotonic_ns if clock is None else clock.now
-        """The broker's time."""
+        """Returns the broker's time in nanoseconds."""
         if clock is not None:
             clock.on_change = self._rearm
         self.loop = asyncio.get_running_loop() if loop is None else loop
         self.channels: dict[Connection, Channel] = {}
         self.scheduled = False
         self.taken = 0
-        """Bytes that were read since the last flush."""
+        """Bytes read since the last flush."""
         self.lines = Throttle(CLOSED.warning)
         interval = broker.options.sys_topic_resend_interval
         self.sys = SysTopics(broker, f"mqtt_ref version {__version__}", self.now(), outside(), interval)
-        """What the broker says about itself; `report` publishes it."""
+        """The `$SYS` values. `report` publishes them."""
         self.on_ask: Callable[[Ask], object] | None = None
-        """Gets the questions that take time; without it the answer is no."""
+        """Called with each `Ask`. Without it, each `Ask` is answered with a refusal."""
         self.on_withdraw: Callable[[Withdraw], object] | None = None
-        """Is told of questions whose answer is not wanted any more."""
+        """Called with each `Withdraw`: the answer to that question is no longer needed."""
         self.serving = False
-        """Whether all listeners are open."""
+        """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
-        """Reads the rules again when an administrator asks for it; may be `async`. ValueError says what is wrong."""
+        """Reloads the rules when an administrator asks for it. It may be `async`; ValueError says what is wrong."""
         self.on_empty: Callable[[], None] | None = None
-        """Called when the last channel has gone."""
+        """Called when the last channel has closed."""
         self._handlers: set[asyncio.Task[None]] = set()
         self._closed = False
         self._resting: list[Channel] = []
         self._asked: dict[int, Channel] = {}
-        """By question: who is not read from until it is answered."""
+        """By question: the channel that is not read until the question is answered."""
         self._reporting: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0
-        """When the timer goes off, or 0."""
+        """When the timer fires, in the broker's time. 0: it is not set."""
 
     def schedule(self) -> None:
-        """Have `flush` called at the end of this turn."""
+        """Make the loop call `flush` at the end of this turn."""
         if not self.scheduled:
             self.scheduled = True
             self.loop.call_soon(self.flush)
@@ -102,7 +102,7 @@ class Driver:
             channels = self.channels
             packets = sent = 0
             if self.clock is not None:
-                now = monotonic_ns()  # layers go by the time of the world
+                now = monotonic_ns()  # layers use real time
             for connection in dirty:
                 out = connection.take()
                 channel = channels.get(connection)
@@ -120,7 +120,7 @@ class Driver:
                     if connection.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
-                    LOG.exception("a connection failed while it was written to: %r", connection)
+                    LOG.exception("writing to a connection failed: %r", connection)
                     channel.abort()
             counters.packets_sent += packets
             counters.sent_bytes += sent
@@ -131,9 +131,9 @@ class Driver:
             self._arm(due)
 
     def pace(self, channel: Channel) -> None:
-        """Enough was read for one turn: write now, and read no more from this client before the others had theirs.
+        """Flush now, and read from this client again only after the other clients had their turn.
 
-        What a turn can make the broker queue for a client that does not read is bounded by this.
+        This limits how much one turn can queue for a client that does not read.
         """
         self.flush()
         if not channel.halted and not channel.transport.is_closing():
@@ -148,7 +148,7 @@ class Driver:
             channel.go_on(RESTING)
 
     def carry_out(self, effects: list[Effect]) -> None:
-        """Do what the broker wants done outside."""
+        """Carry out the effects of the broker."""
         for effect in effects:
             if isinstance(effect, Note):
                 if self.lines.passes(self.now()):
@@ -174,10 +174,10 @@ class Driver:
                 raise NotImplementedError(f"no code carries out the effect {effect!r}")
 
     def _hand_over(self, effect: Deliver) -> None:
-        """Call an inline subscriber; what it raises concerns nobody else."""
+        """Call the handler of an inline subscription. Its exceptions are logged and affect nothing else."""
         subscription = effect.subscription
         if self.broker.inline.get(subscription.handle) is not subscription:
-            return  # it was deleted meanwhile
+            return  # it was deleted in the meantime
         try:
             outcome = subscription.handler(effect.received)
             if isinstance(outcome, Awaitable):
@@ -186,10 +186,10 @@ class Driver:
             LOG.exception("the handler of %r failed", subscription)
 
     def _start(self, subscription: InlineSubscription, outcome: Awaitable[object]) -> None:
-        """Let an `async` handler run beside everything else; of more than there may be, the newest is dropped."""
+        """Run an `async` handler as a task. If `HANDLERS` of them are running already, drop the message."""
         if len(self._handlers) >= HANDLERS:
             self.broker.counters.dropped_slow += 1
-            LOG.warning("a message was dropped: %d handlers of inline clients run, none of %r", HANDLERS, subscription)
+            LOG.warning("dropped a message: the limit of %d running handlers is reached; %r", HANDLERS, subscription)
             if isinstance(outcome, Coroutine):
                 outcome.close()
             return
@@ -205,17 +205,17 @@ class Driver:
         task.add_done_callback(self._handlers.discard)
 
     def tell(self, text: str, remote: str, listener: str) -> None:
-        """A line of the log about a client that did not get as far as a connection."""
+        """Log a line about a client that has no `Connection` yet."""
         self.carry_out([Note(text, 0, "", "", remote, listener)])
 
     def answer(self, question: int, answer: object) -> None:
-        """The answer to an `Ask`, from anywhere on this loop."""
+        """Answer an `Ask`. Call it in the thread of this loop."""
         self.broker.answer(question, answer, self.now())
         self._read_on(self._asked.pop(question, None))
         self.schedule()
 
     def _rest(self, ask: Ask) -> None:
-        """Read no more from a client while a question about it is open: what it sends would only be held."""
+        """Stop reading from a client while a question about it is open. Its packets would only be held."""
         channel = None if ask.connection is None else self.channels.get(ask.connection)
         if channel is not None and not channel.transport.is_closing():
             channel.halt(ASKED)
@@ -247,12 +247,11 @@ class Driver:
     def _note_lost(self, connection: Connection, error: Exception | None) -> None:
         text = f"The link was lost: {error}" if error else "The client closed the link without DISCONNECT"
         if connection.suspended is not None:
-            return  # what it sent last is still being looked at
+            return  # a hook still decides about its last packet
         if connection.decoder.buffered:
             text += ", in the middle of a packet"
         elif connection.session is None and not error:
-            # Somebody looked whether the port is open.
-            return
+            return  # it sent nothing: it only checked if the port is open
         connection.note(text)
 
     # ---------------------------------------------------------------- time
@@ -266,13 +265,13 @@ class Driver:
         self._timer = self.loop.call_later(self._until(due), self._ring)
 
     def _until(self, due: int) -> float:
-        """Seconds of the loop until the broker's time is `due`."""
+        """Return the seconds of real time until the broker's time is `due`."""
         if self.clock is not None:
             return self.clock.until(due)
         return max(0.0, (due - self.now()) / SECOND)
 
     def _rearm(self) -> None:
-        """The clock goes otherwise: what is due may be so sooner."""
+        """Set the timers again after a change of the clock: deadlines may come sooner."""
         if self._closed:
             return
         due = self.broker.next_deadline()
@@ -283,7 +282,7 @@ class Driver:
             self._reporting = self.loop.call_later(self._until(self.sys.next), self.report)
 
     def _ring(self) -> None:
-        """The timer went off: let the broker do what is due; `flush` sets it again."""
+        """Handle the timer: let the broker do what is due. `flush` sets the timer again."""
         self._timer = None
         self._armed = 0
         now = self.now()
@@ -293,7 +292,7 @@ class Driver:
         self.schedule()
 
     def report(self) -> None:
-        """Publish the `$SYS` values that have changed, now and then every few seconds."""
+        """Publish the `$SYS` values that have changed, and schedule the next report."""
         if not self.sys.next:
             return
         now = self.now()
@@ -302,20 +301,20 @@ class Driver:
         self._reporting = self.loop.call_later(self._until(self.sys.next), self.report)
 
     def troubles(self) -> list[str]:
-        """Why no client should be sent here; nothing if all is well."""
+        """Return the reasons why this broker is not ready for clients. Empty if it is ready."""
         found = []
         if self.broker.shutting_down:
             found.append("the server is shutting down")
         elif not self.serving:
             found.append("not all listeners are open")
         if self.broker.store_fails:
-            found.append("the store does not take what is to be stored")
+            found.append("the store cannot save: its last commit failed")
         return found
 
     # ---------------------------------------------------------------- the end
 
     def forget(self, channel: Channel, error: Exception | None) -> None:
-        """The transport of a channel is gone; if the broker still used it, the log says so."""
+        """Remove a channel whose transport is gone. Log it if the broker was still using the connection."""
         connection = channel.connection
         self.channels.pop(connection, None)
         if not connection.closing:
@@ -324,7 +323,7 @@ class Driver:
             self.on_empty()
 
     async def close(self, grace: float) -> None:
-        """Say goodbye to all clients and wait for their links to close, at most `grace` seconds; then cut them."""
+        """Disconnect all clients and wait at most `grace` seconds for their links to close. Then abort the rest."""
         self.broker.shutdown(self.now())
         self.flush()
         if self.channels:

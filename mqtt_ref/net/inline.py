@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An inline client on the event loop: it knows the time, and has what it causes written out."""
+"""The inline client on the event loop: passes the time to the broker and wakes the driver."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["Inline", "Messages"]
 
 WAITING: Final = 10_000
-"""Messages that may wait for a loop over them."""
+"""Default limit of messages that wait in a `Messages` iterator."""
 _OWN_IDENTIFIERS: Final = 1 << 32
-"""Identifiers from here on are ours: they tell iterators apart, and nobody else's get in their way."""
+"""Identifiers from here on belong to iterators, so that they differ from those of the program."""
 
 
 class Inline:
-    """A client of the embedding program, without a connection. All of it belongs to the event loop of the server.
+    """The embedding program as a client, without a connection. Use it only in the event loop of the server.
 
-    No access rules hold for it, and it may publish to `$SYS` topics. Its subscriptions are told apart by filter and
-    identifier, so that a filter may have several handlers; each gets every message that matches.
+    Access rules do not apply to it, and it may publish to `$SYS` topics. Filter and identifier together identify a
+    subscription, so a filter may have several handlers. Each of them gets every message that matches.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Inline:
 
     @property
     def client_id(self) -> str:
-        """What subscribers that have No Local, and hooks, know it by."""
+        """Its Client Identifier, as hooks and No Local see it."""
         return self._client.client_id
 
     def publish(
@@ -57,11 +57,11 @@ class Inline:
         retain: bool = False,
         properties: PublishProperties | None = None,
     ) -> bool:
-        """Publish a message; False if nobody had subscribed.
+        """Publish a message. Return False if no subscription matched.
 
         Raises:
             TypeError: the payload is neither bytes nor text.
-            ValueError: the topic is no Topic Name, the QoS is not 0, 1 or 2, or no client could send these properties.
+            ValueError: the topic is not a Topic Name, the QoS is not 0, 1 or 2, or a property is illegal.
         """
         data = payload.encode() if isinstance(payload, str) else payload
         matched = self._client.publish(topic, data, self._now(), qos=qos, retain=retain, properties=properties)
@@ -69,42 +69,42 @@ class Inline:
         return matched
 
     def inject(self, packet: Packet) -> None:
-        """Publish what a PUBLISH says, as if this client had sent it.
+        """Publish the message of a PUBLISH, as if this client had sent it.
 
         Raises:
-            ValueError: it is another packet, or no legal PUBLISH.
+            ValueError: the packet is not a PUBLISH, or is not a legal one.
         """
         if not isinstance(packet, Publish):
-            raise ValueError(f"an inline client sends no packet but PUBLISH; for others it has methods: {packet!r}")
+            raise ValueError(f"an inline client can inject only PUBLISH, not {packet!r}; use its methods instead")
         self.publish(packet.topic, packet.payload, qos=packet.qos, retain=packet.retain, properties=packet.properties)
 
     def subscribe(self, topic_filter: str, handler: Callable[[Received], object], *, identifier: int = 0) -> None:
-        """Have `handler`, a function or an `async` one, called with each message that matches.
+        """Call `handler`, a function or an `async` one, with each message that matches.
 
-        Retained messages come first; with `$share/name/` in front, the subscription is shared and gets none. A
-        subscription with the same filter and identifier is replaced. What a handler raises is logged.
+        Retained messages come first. With `$share/name/` in front, the subscription is shared and gets no retained
+        messages. A subscription with the same filter and identifier is replaced. Exceptions of a handler are logged.
 
         Raises:
-            TypeError: the handler cannot be called.
-            ValueError: the filter is no Topic Filter.
+            TypeError: the handler is not callable.
+            ValueError: the filter is not a Topic Filter.
         """
         self._client.subscribe(topic_filter, handler, self._now(), identifier=identifier)
         self._wake()
 
     def unsubscribe(self, topic_filter: str, identifier: int = 0) -> bool:
-        """Delete a subscription; False if there is none with this filter and identifier."""
+        """Delete a subscription. Return False if none has this filter and identifier."""
         return self._client.unsubscribe(topic_filter, identifier)
 
     def messages(self, topic_filter: str, *, waiting: int = WAITING) -> Messages:
-        """The messages that match, to be looped over; it subscribes at once.
+        """Subscribe at once, and return an iterator over the messages that match.
 
             async with server.messages("sensors/#") as messages:
                 async for message in messages: ...
 
-        Of more than `waiting` messages that nobody has taken yet, the oldest are dropped and counted.
+        If more than `waiting` messages wait to be taken, the oldest are dropped and counted.
 
         Raises:
-            ValueError: the filter is no Topic Filter.
+            ValueError: the filter is not a Topic Filter.
         """
         self._next += 1
         identifier = self._next
@@ -118,11 +118,11 @@ class Inline:
 
 
 class Messages:
-    """What a subscription brings, as an asynchronous iterator; it ends when it is closed."""
+    """The messages of a subscription, as an asynchronous iterator. It ends after `close`."""
 
     def __init__(self, waiting: int, unsubscribe: Callable[[], object]) -> None:
         self.dropped = 0
-        """Messages that were lost because nobody took them."""
+        """Messages that were dropped because too many waited to be taken."""
         self._waiting: deque[Received] = deque(maxlen=waiting)
         self._unsubscribe = unsubscribe
         self._came = asyncio.Event()
@@ -136,7 +136,7 @@ class Messages:
         self._came.set()
 
     def close(self) -> None:
-        """End the subscription; what has come can still be taken."""
+        """End the subscription. Messages that wait can still be taken."""
         if not self._closed:
             self._closed = True
             self._unsubscribe()

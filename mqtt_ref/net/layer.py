@@ -22,7 +22,7 @@ __all__ = ["Layer", "Receiver", "Stack", "Units", "joined"]
 
 
 class Receiver(Protocol):
-    """What is above the highest layer. `now` is as for `Layer`."""
+    """The upper end of a stack, above the highest layer. `now` is as for `Layer`."""
 
     def opened(self, now: int) -> None:
         """The link is open."""
@@ -55,14 +55,14 @@ class Layer:
     """True if it wants `arriving`."""
 
     above: Receiver
-    """The layer above, or what takes the bytes in the end."""
+    """The layer above, or the receiver."""
     below: Layer | Stack
     """The layer below, or the stack, which writes to the transport."""
 
     # ---------------------------------------------------------------- upwards
 
     def opened(self, now: int) -> None:
-        """The link is open. TLS passes it on after the handshake; when `above.opened` returns there is a connection."""
+        """The link is open. TLS passes it on after the handshake. After `above.opened`, the connection exists."""
         self.above.opened(now)
 
     def receive(self, data: bytes, now: int) -> None:
@@ -82,11 +82,11 @@ class Layer:
         self.above.lost(now, error)
 
     def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
-        """A WebSocket client offers these sub-protocols. Return True to accept it without that of MQTT."""
+        """A WebSocket client offers these sub-protocols. Return True to accept it without the sub-protocol of MQTT."""
         return self.above.subprotocols(offered, now)
 
     def text_frame(self, data: bytes, now: int) -> None:
-        """A WebSocket data frame came that is not binary; the link is closed because of it."""
+        """A WebSocket data frame came that is not binary. The link is closed because of it."""
         self.above.text_frame(data, now)
 
     # ---------------------------------------------------------------- downwards
@@ -124,7 +124,7 @@ class Layer:
 
 
 class Stack(asyncio.Protocol):
-    """An accepted byte stream: the transport and the layers on it. `compose` says what takes the bytes in the end."""
+    """An accepted byte stream: the transport and the layers on it. `compose` sets the layers and the receiver."""
 
     __slots__ = ("layers", "lowest", "transport")
 
@@ -209,7 +209,7 @@ Head = Callable[[bytearray], tuple[bool, int | None]]
 
 
 class Units:
-    """Follows the units (records, frames) into which a layer cuts a stream, and tells when one has begun to arrive.
+    """Follows the units (records, frames) into which a layer cuts a stream. Detects that one has begun to arrive.
 
     A layer passes nothing on before such a unit is complete.
     """

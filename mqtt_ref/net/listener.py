@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where clients come in: what every listener is, custom ones too, and those that accept from sockets of the system."""
+"""Listeners: the base class of all, custom ones included, and the base class of those on sockets."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ if TYPE_CHECKING:
 __all__ = ["BACKLOG", "Listener", "ListenerError", "StreamListener", "url_of"]
 
 BACKLOG: Final = 1024
-"""Connections that the kernel holds for us."""
+"""Connections that the kernel queues before they are accepted."""
 ACCEPTED: Final = 100
-"""Connections that asyncio accepts in one turn; it also complains so often in a turn when no descriptors are left."""
+"""Connections that asyncio accepts in one turn. Without free descriptors, it also logs this many errors in a turn."""
 
 
 class ListenerError(Exception):
-    """An address that cannot be listened on, or certificates that cannot be used; the text says why."""
+    """A listener cannot use its address or its certificates. The text says why."""
 
 
 class Listener(ABC):
-    """A way for clients to come in. Derive from it for one of your own.
+    """A way for clients to connect. Derive from it to write your own.
 
-    `name` tells listeners of a server apart: in the log, in `Client.listener`, for `Server.close_listener`. `terms`
-    hold for its clients. `urls` say where it is reached while it is open; `host` is empty and `port` 0 where there is
-    none.
+    `name` identifies the listener in the log, in `Client.listener` and for `Server.close_listener`. `terms` apply to
+    its clients. `urls` are its addresses while it is open. Without an address, `host` is empty and `port` is 0.
 
-    A listener of your own overrides `open` and `close`. For each client that comes it calls `channel(driver, self)`,
-    which gives an `asyncio.Protocol`, and lets a transport drive that protocol in the event loop of the driver, by
-    itself or through `loop.create_server` and the like. A transport of your own needs what `asyncio.Transport` has for
-    writing, reading and closing; `MemoryListener` is a short example. Override `layers` if
-    something stands between its transports and MQTT, as TLS and WebSocket do.
+    Your own listener overrides `open` and `close`. For each new client, it calls `channel(driver, self)`, which returns
+    an `asyncio.Protocol`. A transport then drives this protocol in the event loop of the driver. `loop.create_server`
+    and similar functions make such transports. Your own transport needs the methods of `asyncio.Transport` for writing,
+    reading and closing: `MemoryListener` is a short example. Override `layers` to put a layer such as TLS or WebSocket
+    between the transport and MQTT.
     """
 
     def __init__(self, name: str = "", terms: Terms | None = None) -> None:
@@ -58,39 +57,39 @@ class Listener(ABC):
 
     @abstractmethod
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
-        """Begin to accept; it may be opened again after it was closed.
+        """Begin to accept connections. A closed listener may be opened again.
 
         Raises:
-            ListenerError: it cannot; the text says why.
+            ListenerError: the listener cannot be opened; the text says why.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Accept no more connections; those that exist stay."""
+        """Accept no more connections. Existing ones stay."""
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
-        """The lowest layers of a connection that is accepted here, from the bottom to the top; see `net.layer`."""
+        """Return the lowest layers of a new connection, from the bottom to the top. See `net.layer`."""
         return ()
 
     def reload(self) -> None:
-        """Read certificates and revocation lists again, for the connections to come; those that exist stay.
+        """Read certificates and revocation lists again, for new connections. Existing ones stay.
 
         Raises:
-            ListenerError: they cannot be used; the old ones stay in use.
+            ListenerError: the files cannot be used; the old ones stay in use.
         """
         self.renewal()()
 
     def renewal(self) -> Callable[[], None]:
-        """The first half of `reload`: read them. What it gives takes them into use, and does not fail.
+        """Read the files of `reload`. Return a function that puts them into use and does not fail.
 
         Raises:
-            ListenerError: they cannot be used.
+            ListenerError: the files cannot be used.
         """
         return lambda: None
 
 
 class StreamListener(Listener):
-    """A listener on sockets of the system, with TLS or without."""
+    """A listener on sockets of the operating system, with or without TLS."""
 
     scheme = "mqtt"
     scheme_tls = "mqtts"
@@ -106,18 +105,18 @@ class StreamListener(Listener):
 
     @abstractmethod
     def bind(self) -> list[socket.socket]:
-        """The sockets, bound.
+        """Return the bound sockets.
 
         Raises:
-            ListenerError: the address is taken, not one of this machine, or may not be used.
+            ListenerError: the address is in use, does not belong to this machine, or is not permitted.
         """
 
     def explain(self, error: OSError) -> str:
-        """Why it cannot be listened on."""
+        """Return the text that says why the listener cannot be opened."""
         return f"cannot listen on {self.name}: {error.strerror or error}"
 
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
-        """Begin to accept.
+        """Begin to accept connections.
 
         Raises:
             ListenerError: the address or the certificates cannot be used.
@@ -139,7 +138,7 @@ class StreamListener(Listener):
         self.urls = [url_of(self.scheme if self.tls is None else self.scheme_tls, bound) for bound in sockets]
 
     async def close(self) -> None:
-        """Accept no more connections; those that exist stay."""
+        """Accept no more connections. Existing ones stay."""
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
@@ -148,11 +147,11 @@ class StreamListener(Listener):
             self._handshakes = None
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
-        """TLS, if there is any."""
+        """Return the TLS layer, if the listener has TLS."""
         return () if self._handshakes is None else (Tls(self._handshakes, stack),)
 
     def renewal(self) -> Callable[[], None]:
-        """A context that was handed in is the owner's to change."""
+        """Read the files of `TlsSettings`. An `SSLContext` from the caller is kept: the caller changes it."""
         handshakes = self._handshakes
         if handshakes is None:
             return lambda: None
@@ -180,12 +179,12 @@ async def _serve(
         return await loop.create_server(factory, sock=bound, backlog=ACCEPTED)
     more: dict[str, Any] = {}
     if sys.version_info >= (3, 13) and type(loop).__module__.startswith("asyncio."):
-        more["cleanup_socket"] = False  # the file is removed by who made it
+        more["cleanup_socket"] = False  # the listener that made the file removes it
     return await loop.create_unix_server(factory, sock=bound, backlog=ACCEPTED, **more)
 
 
 def url_of(scheme: str, bound: socket.socket) -> str:
-    """The URL of a bound socket; that of a Unix socket is its path."""
+    """Return the URL of a bound socket. For a Unix socket it contains the path."""
     address = bound.getsockname()
     if not isinstance(address, tuple):
         path = address.decode(errors="replace") if isinstance(address, bytes) else str(address)

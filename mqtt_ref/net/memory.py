@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["MemoryListener", "MemoryWriter"]
 
 HIGH_WATER: Final = 256 * 1024
-"""Bytes that are held for a side that does not read, unless it is told otherwise."""
+"""Default limit of the bytes that are buffered for a side that does not read."""
 LOW_WATER: Final = HIGH_WATER // 4
 
 
 class MemoryListener(Listener):
-    """Whoever calls `connect` is a client.
+    """A listener without sockets: each call of `connect` makes a client.
 
     listener = MemoryListener()
     async with Server(listeners=[listener]) as server:
@@ -38,17 +38,19 @@ class MemoryListener(Listener):
         self._count = 0
 
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
-        """Let clients connect."""
+        """Begin to accept connections."""
         self._make = lambda: channel(driver, self)
         self._loop = driver.loop
         self.urls = [f"memory:{self.name}"]
 
     async def close(self) -> None:
-        """Let nobody connect any more; connections that exist stay."""
+        """Accept no more connections. Existing ones stay."""
         self._make = None
 
     def connect(self) -> tuple[asyncio.StreamReader, MemoryWriter]:
-        """A new connection, from the client's side: what `asyncio.open_connection` would give. Only in the same loop.
+        """Connect, and return the client's reader and writer, like `asyncio.open_connection`.
+
+        Call it in the event loop of the server.
 
         Raises:
             ListenerError: the listener is not open.
@@ -62,17 +64,17 @@ class MemoryListener(Listener):
 
 
 class MemoryWriter:
-    """The client's way to the broker; it has the methods of `asyncio.StreamWriter` that clients use."""
+    """The client's writer. It has the methods of `asyncio.StreamWriter` that clients use."""
 
     def __init__(self, transport: _Transport) -> None:
         self.transport = transport
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the broker; ignored once the connection was closed."""
+        """Send bytes to the broker. Ignored after the connection is closed."""
         self.transport.feed(data)
 
     async def drain(self) -> None:
-        """Wait until the broker has taken what was written, if it is more than a little."""
+        """Wait until at most `LOW_WATER` bytes are unread by the broker."""
         await self.transport.taken()
 
     def can_write_eof(self) -> bool:
@@ -83,14 +85,14 @@ class MemoryWriter:
         self.transport.feed_eof()
 
     def close(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection. No packet is sent."""
         self.transport.hang_up()
 
     def is_closing(self) -> bool:
         return self.transport.is_closing()
 
     async def wait_closed(self) -> None:
-        """Wait until the broker has forgotten the connection."""
+        """Wait until the broker has dropped the connection."""
         await self.transport.gone.wait()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -98,7 +100,7 @@ class MemoryWriter:
 
 
 class _Transport(asyncio.Transport):
-    """The broker's end. What it writes goes into the reader at once, unless that one has enough."""
+    """The broker's end. Its output goes directly into the client's reader, unless the reader is full."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, reader: asyncio.StreamReader, name: str
@@ -109,10 +111,10 @@ class _Transport(asyncio.Transport):
         self._protocol = protocol
         self._reader = reader
         self._unread: list[bytes] = []
-        """What the client wrote while the broker did not read."""
+        """Input from the client while the broker does not read."""
         self._unread_size = 0
         self._unsent: list[bytes] = []
-        """What the broker wrote while the client did not read."""
+        """Output of the broker while the client does not read."""
         self._unsent_size = 0
         self._paused = False
         self._full = False
@@ -168,7 +170,7 @@ class _Transport(asyncio.Transport):
             self._loop.call_soon(self._protocol.resume_writing)
 
     def _deliver(self, data: bytes) -> None:
-        """Give bytes, or their end, to the broker."""
+        """Pass bytes to the broker; `b""` is the end of the stream."""
         try:
             if data:
                 self._protocol.data_received(data)
@@ -226,7 +228,7 @@ class _Transport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Close; what was written is there to be read."""
+        """Close. The client can still read all output."""
         self._end(None)
 
     def abort(self) -> None:
@@ -250,7 +252,7 @@ class _Transport(asyncio.Transport):
 
 
 class _Tap(asyncio.ReadTransport):
-    """What the client's reader turns off when it has enough."""
+    """The transport that the client's reader pauses when it is full."""
 
     def __init__(self, transport: _Transport) -> None:
         super().__init__()

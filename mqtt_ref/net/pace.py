@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How fast one client is read: bytes and packets in a second. What is above waits; nothing is dropped."""
+"""Rate limits for one client: bytes and packets per second. Excess data waits; nothing is dropped."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
 __all__ = ["PACED", "Bucket", "Pace"]
 
 PACED: Final = 4
-"""Why nothing is read from a client (see `channel`): it had its share of this second."""
+"""A reason not to read from a client (see `channel`): it has reached its rate limit."""
 
 SECOND: Final = 1_000_000_000
 SHORTEST: Final = 0.01
-"""Seconds of a pause at least."""
+"""Shortest pause, in seconds."""
 PACKET: Final = 2
-"""Bytes of the smallest packet."""
+"""Size of the smallest packet, in bytes."""
 
 
 class Bucket:
-    """So many of something in a second, and at most the share of one second at once. Time is an argument."""
+    """Token bucket with `rate` tokens per second and a burst of one second. The caller passes the time."""
 
     __slots__ = ("_credit", "_since", "rate")
 
     def __init__(self, rate: int, now: int) -> None:
         self.rate = rate
         self._credit = SECOND
-        """Nanoseconds that are saved; each of `rate` things costs its part of a second."""
+        """Saved nanoseconds. One token costs a second divided by `rate`."""
         self._since = now
 
     def left(self, now: int) -> int:
-        """How many may pass now."""
+        """Return the number of tokens that are available at `now` (nanoseconds)."""
         self._credit = min(SECOND, self._credit + now - self._since)
         self._since = now
         return max(0, self._credit * self.rate // SECOND)
 
     def take(self, count: int) -> None:
-        """So many pass."""
+        """Remove `count` tokens."""
         self._credit -= count * SECOND // self.rate
 
     def wait(self, count: int) -> float:
-        """Seconds until so many may pass; more than a second's share never may."""
+        """Return the seconds until `count` tokens are available. More than `rate` never are."""
         return max(0, -(-count * SECOND // self.rate) - self._credit) / SECOND
 
 
 class Pace(Layer):
-    """Lets a connection have what its client sent no faster than the terms of its listener say, in the broker's time.
+    """Passes a client's data to its connection, at most at the rate in the listener's terms. Uses the broker's time.
 
-    What is above is held here, one read at most, and nothing more is read meanwhile. A client that has to wait is not
-    silent: its Keep Alive begins anew with each part.
+    Excess data is held here, at most one read, and reading is paused. A paused client does not count as silent: its
+    Keep Alive starts again with each part.
     """
 
     __slots__ = ("_bytes", "_channel", "_held", "_packets", "_timer")
@@ -68,7 +68,7 @@ class Pace(Layer):
         self._timer: TimerHandle | None = None
 
     def receive(self, data: bytes, now: int) -> None:
-        """Pass on what may pass, and make the rest wait."""
+        """Pass on what the limits allow, and hold the rest."""
         self._held = self._held + data if self._held else data
         if self._timer is None:
             self._pass_on()
@@ -82,7 +82,7 @@ class Pace(Layer):
         super().lost(now, error)
 
     def _finish(self, now: int) -> None:
-        """The client sends nothing more: what it sent passes at once."""
+        """Pass on all held data: the client sends nothing more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -101,7 +101,7 @@ class Pace(Layer):
             size = len(data) - pos
             if self._packets is not None:
                 packets = self._packets.left(now)
-                # So many bytes are no more than so many packets, and the rest of one packet is one.
+                # `n * PACKET` bytes hold at most `n` packets, and the rest of an incomplete packet is one packet.
                 size = min(size, max(packets * PACKET, connection.decoder.missing) if packets else 0)
             if self._bytes is not None:
                 size = min(size, self._bytes.left(now))
@@ -125,7 +125,7 @@ class Pace(Layer):
             channel.go_on(PACED)
 
     def _pause(self) -> float:
-        """Until one packet, and a part of a second's bytes that is worth it, may pass."""
+        """Return the seconds until one packet, and at least 1/20 of a second's bytes or all that is held, may pass."""
         pause = SHORTEST
         if self._packets is not None:
             pause = max(pause, self._packets.wait(1))

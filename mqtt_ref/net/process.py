@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the operating system knows about this process."""
+"""Reads the time, memory and thread count of this process from the operating system."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ except ImportError:  # Windows
 
 
 def outside() -> Outside:
-    """The time, the memory in use and the threads; a number that this system does not tell is 0."""
+    """Return the time, the memory in use and the number of threads. A number that is not available is 0."""
     most = 0
     if resource is not None:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if sys.platform != "darwin":  # there it is bytes already
+        if sys.platform != "darwin":  # macOS gives bytes, other systems KiB
             most *= 1024
     memory = _resident() or most
     return Outside(time.time_ns(), memory, max(most, memory), threading.active_count())
 
 
 def _resident() -> int:
-    """Bytes of memory that are in use, or 0."""
+    """Return the memory in use, in bytes, or 0 if it is not available."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

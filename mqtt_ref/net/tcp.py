@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TCP, with TLS or without."""
+"""The TCP listener, with or without TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TcpListener", "is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`; of names only `localhost` is known to be."""
+    """True if only this machine can reach a listener on `host`. The only host name that counts is `localhost`."""
     if host == "localhost":
         return True
     try:
@@ -31,9 +31,9 @@ def is_loopback(host: str) -> bool:
 
 
 class TcpListener(StreamListener):
-    """A TCP listener. Port 0 takes a free one: `port` and `urls` say which, once it is open.
+    """A TCP listener. Port 0 takes a free port: `port` and `urls` show it once the listener is open.
 
-    Without a port it is the one that is registered: 1883, or 8883 with TLS.
+    The default is the registered port: 1883, or 8883 with TLS.
 
     Cites: MQTT5-4.2.0-1, MQTT311-7.1.1-1, X31-transport-tcp, X31-port, X311-tls-port
     """
@@ -58,12 +58,12 @@ class TcpListener(StreamListener):
         self._named = bool(name)
 
     def bind(self) -> list[socket.socket]:
-        """A socket per address that the host has, all with the same port.
+        """Return one bound socket for each address of the host, all with the same port.
 
         Raises:
-            ListenerError: the address is taken, not one of this machine, or may not be used.
+            ListenerError: the address is in use, does not belong to this machine, or is not permitted.
         """
-        # `None` is what getaddrinfo calls every interface; asyncio's own resolution would need a thread.
+        # For getaddrinfo, `None` means all interfaces. The resolver of asyncio would need a thread.
         host = self.host or None
         try:
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -78,7 +78,7 @@ class TcpListener(StreamListener):
                     if not self._named:
                         self.name = self.name.removesuffix("0") + str(self.port)
         except OSError as error:
-            # A family that this machine has no address of is left out if there is another one.
+            # Skip an address family that this machine lacks, if another one has worked.
             if not sockets or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 for bound in sockets:
                     bound.close()
@@ -86,14 +86,14 @@ class TcpListener(StreamListener):
         return sockets
 
     def explain(self, error: OSError) -> str:
-        """Why this address cannot be listened on."""
+        """Return the text that says why the listener cannot use this address."""
         where = f"{self.host or 'all addresses'}:{self.port}"
         if error.errno == errno.EADDRINUSE:
             return f"cannot listen on {where}: the port is in use, perhaps by another broker; --port 0 takes a free one"
         if error.errno == errno.EADDRNOTAVAIL:
             return f"cannot listen on {where}: this machine does not have that address"
         if error.errno == errno.EACCES:
-            return f"cannot listen on {where}: ports below 1024 need a privilege"
+            return f"cannot listen on {where}: permission denied; ports below 1024 need extra privileges"
         return f"cannot listen on {where}: {error.strerror or error}"
 
 
@@ -104,7 +104,7 @@ def _bind(family: int, address: tuple[object, ...]) -> socket.socket:
         if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         elif sys.platform == "win32":
-            # There, reuse would let two programs share a port, and a second one steal it.
+            # On Windows, SO_REUSEADDR would let a second program take over the port.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

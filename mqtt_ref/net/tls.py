@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TLS: what an operator sets, and the handshakes of a listener, bounded in number and in time."""
+"""TLS for listeners: settings from files, the TLS layer, and limits on the number and time of handshakes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["PENDING", "Handshakes", "Tls", "TlsError", "TlsSettings", "explain"]
 
 PENDING: Final = 2000
-"""Handshakes of one listener that are under way at once."""
+"""Limit of unfinished handshakes of one listener."""
 HANDSHAKE: Final = 1 << 20
-"""Bytes above all that the server writes in a handshake."""
+"""Write buffer limit during a handshake, in bytes. It is more than a server writes in one."""
 LOG = logging.getLogger("mqtt_ref.net")
 APPLICATION_DATA: Final = 23
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -42,48 +42,48 @@ PLAIN: Final = frozenset(
         "RECORD_TOO_SMALL",
     }
 )
-"""What OpenSSL says about bytes that are no TLS."""
+"""Reasons that OpenSSL gives for bytes that are not TLS."""
 NOTHING_SHARED: Final = frozenset(
     {"UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_GROUPS"}
 )
 
 
 class TlsError(ValueError):
-    """Certificates, keys or lists that cannot be used; the text says which file and why."""
+    """Certificates, keys or revocation lists cannot be used. The text says which file and why."""
 
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """The server's side of TLS, from PEM files. `context` reads them, each time anew.
+    """TLS settings of a server, with PEM files. Each call of `context` reads the files again.
 
     With SSLKEYLOGFILE in the environment, the secrets of each connection are written to that file, for Wireshark.
     """
 
     certificate: str | os.PathLike[str]
-    """The certificate, followed by the ones between it and its authority."""
+    """The certificate, followed by its intermediate certificates."""
     key: str | os.PathLike[str] | None = None
-    """The private key; None: it stands with the certificate."""
+    """The private key. None: it is in the file of the certificate."""
     key_password: str | None = None
     client_ca: str | os.PathLike[str] | None = None
-    """Authorities whose client certificates are taken; with one, clients may send a certificate."""
+    """Authorities (CA) whose client certificates are accepted. If it is set, clients may send a certificate."""
     require_certificate: bool = False
-    """Whether clients have to send one."""
+    """True: clients must send a certificate."""
     revocation_list: str | os.PathLike[str] | None = None
-    """Certificates that are taken no more: the lists (CRL) of the authorities in `client_ca`."""
+    """Revocation lists (CRL) of the authorities in `client_ca`."""
     minimum_version: str = "1.2"
-    """The lowest version of TLS: 1.2 or 1.3."""
+    """The lowest accepted version of TLS: 1.2 or 1.3."""
 
     def context(self, alpn: Sequence[str] = ()) -> ssl.SSLContext:
-        """Read the files.
+        """Read the files and return an `SSLContext`. `alpn` are the application protocols that the server supports.
 
         Raises:
-            TlsError: one cannot be used, or the settings contradict each other.
+            TlsError: a file cannot be used, or the settings contradict each other.
         """
         if self.minimum_version not in VERSIONS:
             raise TlsError(f"minimum_version is {' or '.join(VERSIONS)}, not {self.minimum_version!r}")
         if self.client_ca is None and (self.require_certificate or self.revocation_list is not None):
             what = "require_certificate" if self.require_certificate else "revocation_list"
-            raise TlsError(f"{what} needs client_ca: the authorities whose client certificates are taken")
+            raise TlsError(f"{what} needs client_ca: the authorities whose client certificates are accepted")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # writes SSLKEYLOGFILE
         context.minimum_version = VERSIONS[self.minimum_version]
         context.options |= ssl.OP_NO_RENEGOTIATION
@@ -120,7 +120,7 @@ class TlsSettings:
             if asked:
                 what = "is not the right one" if self.key_password else "is needed"
                 raise TlsError(f"key_password {what} for {where}") from error
-            what = "a certificate and its key" if self.key is None else "a certificate, or the key no key"
+            what = "a certificate and its key" if self.key is None else f"a certificate, or {where} is not a key,"
             raise TlsError(f"certificate: {os.fspath(self.certificate)} is not {what} in PEM ({error})") from error
 
 
@@ -141,11 +141,10 @@ def _load(context: ssl.SSLContext, path: str | os.PathLike[str], what: str) -> N
 
 
 class Handshakes:
-    """The TLS connections of one listener until they are established. What fails costs its client one line of the log.
+    """The unfinished TLS handshakes of one listener. A failed handshake is logged in one line.
 
-    A handshake has the time that the listener gives a client for its CONNECT. When too many are under way, the one that
-    takes longest gives way: a flood of clients that never end theirs does not keep others out. `context` may be
-    replaced: connections that exist keep the one they began with.
+    A handshake has the same timeout as a CONNECT. At the limit of `PENDING`, the oldest handshake is closed: clients
+    that never finish theirs do not lock others out. `context` may be replaced: existing connections keep the old one.
     """
 
     def __init__(self, listener: Listener, driver: Driver, context: ssl.SSLContext) -> None:
@@ -155,9 +154,9 @@ class Handshakes:
         self.pending: dict[Tls, None] = {}
 
     def begin(self, tls: Tls) -> asyncio.TimerHandle | None:
-        """A client came; what ends its time, if that is limited, is returned."""
+        """Register a new handshake. Return its timeout timer, or None if there is no timeout."""
         if len(self.pending) >= PENDING:
-            next(iter(self.pending)).refuse("Too many TLS handshakes are under way, and this one takes longest")
+            next(iter(self.pending)).refuse("Too many TLS handshakes are under way, and this one is the oldest")
         self.pending[tls] = None
         timeout = self.listener.terms.connect_timeout
         if timeout is None:
@@ -167,7 +166,7 @@ class Handshakes:
         return self.driver.loop.call_later(timeout, tls.refuse, f"No TLS handshake within {timeout} s")
 
     def close(self) -> None:
-        """Give up on the handshakes that are under way."""
+        """Close all connections with an unfinished handshake."""
         for tls in list(self.pending):
             tls.give_up()
 
@@ -178,7 +177,7 @@ def record_head(head: bytearray) -> tuple[bool, int | None]:
 
 
 class Tls(Layer):
-    """One TLS connection. The layers above hear of it when its handshake is done."""
+    """One TLS connection. The layers above are opened after its handshake."""
 
     __slots__ = ("_ended", "_handshakes", "_incoming", "_object", "_open", "_outgoing", "_records", "_stack", "_timer")
 
@@ -189,7 +188,7 @@ class Tls(Layer):
         self._outgoing = ssl.MemoryBIO()
         self._object: ssl.SSLObject | None = None
         self._open = False
-        """Whether the handshake is done."""
+        """True once the handshake is done."""
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._records: Units | None = Units(record_head)
@@ -200,7 +199,7 @@ class Tls(Layer):
         transport = self._stack.transport
         if hasattr(transport, "max_size"):
             transport.max_size = READ
-        # A handshake writes little, and there is nobody yet who could be told that the client does not take it.
+        # The layers above are not open yet, so they cannot handle `pause_writing`. A handshake stays below this limit.
         transport.set_write_buffer_limits(HANDSHAKE)
         self._timer = self._handshakes.begin(self)
 
@@ -208,7 +207,7 @@ class Tls(Layer):
         self._incoming.write(data)
         begun = self._records is not None and self._records.feed(data)
         if self._object is None:
-            # Not before the first byte: connections that are opened and left alone cost little.
+            # Created with the first byte, so that an idle connection costs little.
             self._object = self._handshakes.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         if not self._open and not self._shake_hands(self._object, now):
             return
@@ -217,7 +216,7 @@ class Tls(Layer):
             self.above.arriving(begun, now)
 
     def ended(self, now: int) -> bool:
-        """The client sends nothing more; without an end of TLS it is the same to MQTT."""
+        """Handle the end of input. For MQTT it does not matter if TLS was closed properly."""
         if not self._ended and self._open:
             self._ended = True
             self.above.ended(now)
@@ -231,7 +230,7 @@ class Tls(Layer):
     # ---------------------------------------------------------------- the handshake
 
     def _shake_hands(self, tls: ssl.SSLObject, now: int) -> bool:
-        """Go on with the handshake; True once it is over and the layers above are open."""
+        """Continue the handshake. Return True once it is done and the layers above are open."""
         if self._stack.transport.is_closing():
             return False
         try:
@@ -240,7 +239,7 @@ class Tls(Layer):
             self._flush(now)
             return False
         except ssl.SSLError as error:
-            self._flush(now)  # the client is told too
+            self._flush(now)  # sends the TLS alert
             self.refuse(explain(error))
             return False
         self._flush(now)
@@ -252,19 +251,19 @@ class Tls(Layer):
         return True
 
     def refuse(self, why: str) -> None:
-        """Close a connection whose handshake does not come to its end."""
+        """Log why the handshake failed, and close the connection."""
         handshakes = self._handshakes
         handshakes.driver.broker.counters.connections_refused += 1
         handshakes.driver.tell(why, self._peer(), handshakes.listener.name)
         self.give_up()
 
     def give_up(self) -> None:
-        """Close it without a word."""
+        """Close the connection without logging."""
         self._settle()
         self.below.close()
 
     def _settle(self) -> None:
-        """It is no handshake under way any more."""
+        """Remove this handshake from the unfinished ones and cancel its timer."""
         self._handshakes.pending.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
@@ -273,7 +272,7 @@ class Tls(Layer):
     # ---------------------------------------------------------------- bytes
 
     def _read(self, tls: ssl.SSLObject, now: int) -> None:
-        """Give the layer above everything that came, in one piece."""
+        """Decrypt all input and pass it to the layer above in one piece."""
         parts: list[bytes] = []
         ended = False
         failure: ssl.SSLError | None = None
@@ -304,7 +303,10 @@ class Tls(Layer):
     # ---------------------------------------------------------------- downwards
 
     def write(self, parts: list[bytes], now: int) -> None:
-        """Encrypt and send; ignored once the connection is closing. Each part would be a record, so they are joined."""
+        """Encrypt and send. Ignored if the connection is closing.
+
+        The parts are joined, because each would be a TLS record of its own.
+        """
         tls = self._object
         assert tls is not None
         if self._stack.transport.is_closing():
@@ -332,18 +334,18 @@ class Tls(Layer):
         self.below.write_eof()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """`peercert` is what the client's certificate says, if it sent one that was asked for."""
+        """Return the client certificate for `peercert`, if the client sent one. Ask the layer below for other names."""
         if name == "peercert":
             return (None if self._object is None else self._object.getpeercert()) or default
         return self.below.get_extra_info(name, default)
 
     def _say_goodbye(self) -> None:
-        """Tell the client that nothing more comes, by the way of TLS."""
+        """Send close_notify, the end of a TLS stream."""
         tls = self._object
         assert tls is not None
         try:
             tls.unwrap()
-        except ssl.SSLError:  # the client has not said so yet, or there is no TLS any more
+        except ssl.SSLError:  # the client has not sent its own close_notify yet, or TLS has ended
             pass
         self._flush(monotonic_ns())
 
@@ -357,7 +359,7 @@ class Tls(Layer):
 
 
 def explain(error: ssl.SSLError) -> str:
-    """Why a handshake failed, in words of an operator."""
+    """Return the text that tells an operator why a handshake failed."""
     reason = error.reason or ""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The client's certificate is refused: {error.verify_message}"

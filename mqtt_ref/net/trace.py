@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every packet that passes, as a readable line or as a JSON record."""
+"""The trace: each packet as a readable line or as a JSON record."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ __all__ = [
 
 FORMS: Final = ("text", "jsonl")
 VERSION: Final = 2
-"""Of the JSONL form. Records of the first one have neither `v` nor `at`."""
+"""Version of the JSONL form. Records of version 1 have neither `v` nor `at`."""
 LOCAL: Final = ("127.", "[::1]", "local")
-"""How the addresses of clients begin that are on this machine."""
+"""Prefixes of the addresses of clients on this machine."""
 LEFT: Final = 32
-"""Bytes that are shown of what is no whole packet."""
+"""Bytes that are shown of an invalid or incomplete packet."""
 
 
 class Sink(Protocol):
-    """Where the lines go: a text stream."""
+    """A text stream that the lines are written to."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -51,7 +51,7 @@ class Sink(Protocol):
 
 
 class When(NamedTuple):
-    """When the first and the last byte of a packet came: nanoseconds on a clock that is never set; 0: not known."""
+    """When the first and the last byte of a packet came, in nanoseconds of a monotonic clock. 0: unknown."""
 
     first: int = 0
     last: int = 0
@@ -61,33 +61,39 @@ NEVER: Final = When()
 
 
 class Trace:
-    """Writes one line per event: a connection opened or closed, a packet came in or went out.
+    """Writes one line per event: a connection was opened or closed, a packet came in or went out.
 
-    In the form `jsonl` a record has `t` (UTC, nanoseconds since 1970), `conn` (a number), `dir` (`in` from the client,
-    `out` to it, `open`, `close`), `packet` (see `wire.jsonform`; null where there is none) and `hex`. A channel adds:
+    A `jsonl` record has `t` (UTC, nanoseconds since 1970), `conn` (a number), `dir` (`in` from the client, `out` to it,
+    `open`, `close`), `packet` (see `wire.jsonform`; null if there is none) and `hex`. A channel adds:
 
-    - `at`: when it happened, on a clock that is never set, in nanoseconds: when the last byte of a packet came;
-      `first`: when its first byte came, if that was earlier;
-    - to `open`: `v`, the version of this form, `remote`, `local` (the client is on this machine), `transport`, and
-      `judged`, if the records below are there;
-    - to `close`: `by` (`client`, `broker`, or null where that is not known) and `why`.
+    - `at`: when it happened, in nanoseconds of a monotonic clock; for a packet, when its last byte came;
+    - `first`: when the first byte of a packet came, if that was earlier;
+    - to `open`: `v` (version of this form), `remote`, `local` (true if the client is on this machine), `transport` and
+      `judged` (true if the records below are written);
+    - to `close`: `by` (`client`, `broker`, or null if unknown) and `why`.
 
-    A broker that judges writes what the judge was told besides, each with `at`: `begin` (the first bytes of a packet
-    that is not whole yet, or of a frame that may hold one), `idle` (it held none), `excuse` (nobody listened, to this
-    client or to any), `look` (the time at which it was seen that a client was silent for too long), `offered`
-    (`protocols` of a WebSocket), `text` (a text frame, in `hex`), `anew` (all clients were forgotten). When the sink
-    fails, a closed pipe say, tracing ends and the broker goes on.
+    With a judge, its other inputs are written too, each with `at`:
+
+    - `begin`: the first bytes came of an incomplete packet, or of a frame that may hold one;
+    - `idle`: that frame held none;
+    - `excuse`: for a while the broker did not read from this client, or from any client;
+    - `look`: at this time, a client was found to be silent for too long;
+    - `offered`: the sub-protocols that a WebSocket client offered, in `protocols`;
+    - `text`: a text frame came, in `hex`;
+    - `anew`: the judge was replaced, and all clients were forgotten.
+
+    If the sink fails (a closed pipe, for example), tracing ends and the broker continues.
     """
 
     def __init__(self, sink: Sink, form: str = "text", clock: Callable[[], int] = time.time_ns) -> None:
         if form not in FORMS:
-            raise ValueError(f"a trace is {' or '.join(FORMS)}, not {form!r}")
+            raise ValueError(f"the form of a trace must be {' or '.join(FORMS)}, not {form!r}")
         self.sink: Sink | None = sink
         self.form = form
         self.clock = clock
 
     def event(self, conn: int, way: str, what: str, name: str = "", more: Mapping[str, Any] | None = None) -> None:
-        """A connection opened or closed; `more` are further fields of its record."""
+        """Write that a connection was opened or closed. `more` are further fields of the record."""
         if self.form == "jsonl":
             self._write(json.dumps({"t": self.clock(), **event_record(conn, way, what, more)}))
         else:
@@ -95,7 +101,7 @@ class Trace:
             self._write(f"{self._time()} {_who(conn, name)} -- {opened}")
 
     def note(self, conn: int | None, way: str, more: Mapping[str, Any]) -> None:
-        """Something that only the judge of a recording needs; only in `jsonl`."""
+        """Write an event that only the judge of a recording needs. The form `text` leaves it out."""
         if self.form == "jsonl":
             self._write(json.dumps({"t": self.clock(), **note_record(conn, way, more)}))
 
@@ -109,14 +115,14 @@ class Trace:
         name: str,
         when: When = NEVER,
     ) -> None:
-        """A packet passed, or something that is none."""
+        """Write a packet, or the violation that was found instead."""
         if self.form == "jsonl":
             self._write(json.dumps({"t": self.clock(), **packet_record(conn, way, packet, raw, when)}))
         else:
             self._write(f"{self._time()} {_who(conn, name)} {_arrow(way)} {describe(packet, version)}")
 
     def rest(self, conn: int, way: str, raw: bytes, what: str, name: str, when: When = NEVER) -> None:
-        """Bytes that are no packet, or not a whole one."""
+        """Write bytes that are not a packet, or are an incomplete one."""
         if self.form == "jsonl":
             self._write(json.dumps({"t": self.clock(), **packet_record(conn, way, None, raw, when)}))
         else:
@@ -147,7 +153,7 @@ def _arrow(way: str) -> str:
 
 
 def event_record(conn: int, way: str, what: str, more: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The record of a connection that opened or closed, but for its time."""
+    """Return the record of an opened or closed connection, without its time."""
     record: dict[str, Any] = {"conn": conn, "dir": way, "packet": None, "hex": ""}
     if way == "open":
         record["remote"] = what
@@ -157,12 +163,12 @@ def event_record(conn: int, way: str, what: str, more: Mapping[str, Any] | None)
 
 
 def note_record(conn: int | None, way: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of something that only the judge needs, but for its time."""
+    """Return the record of an event that only the judge needs, without its time."""
     return {"conn": conn, "dir": way, "packet": None, "hex": "", **more}
 
 
 def packet_record(conn: int, way: str, packet: Packet | Violation | None, raw: bytes, when: When) -> dict[str, Any]:
-    """The record of bytes that passed, but for its time."""
+    """Return the record of a packet or of other bytes, without its time."""
     from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
 
     form: dict[str, Any] | None = None
@@ -177,7 +183,7 @@ def packet_record(conn: int, way: str, packet: Packet | Violation | None, raw: b
 
 
 class TracedLink:
-    """One connection in a trace. Bytes of either side come in, in any chunks; records go out."""
+    """The trace of one connection. It takes bytes of both sides, in any chunks, and writes records."""
 
     def __init__(self, trace: Trace, number: int) -> None:
         self._trace = trace
@@ -187,10 +193,10 @@ class TracedLink:
         self._client = Framer(MAXIMUM_PACKET_SIZE)
         self._server = Framer(MAXIMUM_PACKET_SIZE)
         self._begun_at = 0
-        """When the packet of the client that is not whole yet began to come; 0: there is none."""
+        """When the incomplete packet of the client began to come. 0: there is none."""
 
     def client(self, data: bytes, now: int) -> None:
-        """Bytes of the client; `now` is when they came."""
+        """Take bytes of the client that came at `now`."""
         if self._trace.sink is None:
             return
         first, self._begun_at = self._begun_at, 0
@@ -202,12 +208,12 @@ class TracedLink:
                 self._trace.note(self._number, "begin", {"at": now})
 
     def server(self, data: bytes, now: int) -> None:
-        """Bytes of the broker; `now` is when they passed."""
+        """Take bytes of the broker that were sent at `now`."""
         if self._trace.sink is not None:
             self._packets("out", SERVER, self._server, data, 0, now)
 
     def arriving(self, begun: bool, now: int) -> None:
-        """Whether bytes of the client have come that a layer below holds; they may be the beginning of a packet."""
+        """Note if a layer below holds bytes of the client that may begin a packet: `begun` is true then."""
         if self._trace.sink is None:
             return
         if begun:
@@ -219,13 +225,13 @@ class TracedLink:
             self._trace.note(self._number, "idle", {"at": now})
 
     def closed(self, now: int, what: str = "closed", by: str | None = None) -> None:
-        """The connection is gone."""
+        """Write that the connection was closed."""
         for way, framer, first in (("in", self._client, self._begun_at), ("out", self._server, 0)):
             self._rest(way, framer, "incomplete", When(first, now))
         self._trace.event(self._number, "close", what, self._name, {"at": now, "by": by})
 
     def _packets(self, way: str, sender: int, framer: Framer, data: bytes, first: int, now: int) -> int:
-        """Show the packets that are whole now. Returns when the first byte came of what is left, if it was earlier."""
+        """Write the packets that are complete. Return `first` if none is: the rest began then. Else return 0."""
         if framer.lost:
             return 0
         data, frames = framer.feed(data)
@@ -248,7 +254,7 @@ class TracedLink:
 
 
 class TraceLayer(Layer):
-    """Shows what passes. `judged`: a judge sees it too; `far`: the address of a client does not say that it is near."""
+    """Traces one connection. `judged`: a judge sees it too. `far`: a client with a local address may be remote."""
 
     __slots__ = ("_channel", "_far", "_judged", "_left", "_link", "_trace")
 
@@ -260,7 +266,7 @@ class TraceLayer(Layer):
         self._judged = judged
         self._far = far
         self._left = False
-        """The client sends nothing more."""
+        """True once the client sends nothing more."""
 
     def opened(self, now: int) -> None:
         super().opened(now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unix domain sockets: a path in the file system, whose permissions say who may connect."""
+"""The listener on a Unix domain socket: a path in the file system, with permissions that control access."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["UnixListener"]
 
 
 class UnixListener(StreamListener):
-    """Listens on a path. The file is made with the permissions `mode`, by default for its user and group.
+    """Listens on a path. The socket file gets the permissions `mode`, by default access for its user and group.
 
-    A socket file that a dead broker left behind is replaced; one that somebody listens on, and a file that is no
-    socket, is not. The file is removed when the listener is closed, unless somebody else has replaced it.
+    The stale socket file of a dead broker is replaced. A socket that is in use, and any other kind of file, is not.
+    `close` removes the file, unless another program has replaced it.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class UnixListener(StreamListener):
         self._made: tuple[int, int] | None = None
 
     def bind(self) -> list[socket.socket]:
-        """The socket, bound to the path.
+        """Return the socket, bound to the path.
 
         Raises:
-            ListenerError: the path is in use, is too long, or cannot be made.
+            ListenerError: the path is in use, is too long, or cannot be created.
         """
         if not hasattr(socket, "AF_UNIX"):
             raise ListenerError(f"cannot listen on {self.path}: this system has no Unix sockets")
@@ -49,7 +49,7 @@ class UnixListener(StreamListener):
             bound.setblocking(False)
             self._make_room()
             bound.bind(self.path)
-            # Nobody can connect before `listen`, so nobody gets in between.
+            # Clients cannot connect before `listen`, so the permissions are set in time.
             os.chmod(self.path, self.mode)
             self._made = _identity(self.path)
         except OSError as error:
@@ -61,15 +61,15 @@ class UnixListener(StreamListener):
         return [bound]
 
     def explain(self, error: OSError) -> str:
-        """Why this path cannot be listened on."""
+        """Return the text that says why the listener cannot use this path."""
         if error.errno == errno.ENOENT:
             return f"cannot listen on {self.path}: there is no folder {os.path.dirname(self.path) or '.'}"
-        if error.errno is None:  # Python itself says so
-            return f"cannot listen on {self.path}: a path of a Unix socket has at most 107 bytes"
+        if error.errno is None:  # raised by Python itself, which checks the length
+            return f"cannot listen on {self.path}: the path is too long; a Unix socket path has at most 107 bytes"
         return f"cannot listen on {self.path}: {error.strerror or error}"
 
     async def open(self, driver: Driver, channel: Callable[[Driver, Listener], Channel] = Channel) -> None:
-        """Begin to accept.
+        """Begin to accept connections.
 
         Raises:
             ListenerError: the path cannot be used.
@@ -81,18 +81,18 @@ class UnixListener(StreamListener):
             raise
 
     async def close(self) -> None:
-        """Accept no more connections and remove the file; connections that exist stay."""
+        """Accept no more connections and remove the file. Existing connections stay."""
         await super().close()
         self._remove()
 
     def _make_room(self) -> None:
-        """Remove a socket that nobody listens on."""
+        """Remove a stale socket file."""
         try:
             found = os.lstat(self.path)
         except FileNotFoundError:
             return
         if not stat.S_ISSOCK(found.st_mode):
-            raise ListenerError(f"cannot listen on {self.path}: there is a file there that is no socket")
+            raise ListenerError(f"cannot listen on {self.path}: the file there is not a socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
             try:
@@ -100,7 +100,7 @@ class UnixListener(StreamListener):
             except ConnectionRefusedError:
                 Path(self.path).unlink(missing_ok=True)
                 return
-            except BlockingIOError:  # its queue is full: somebody has it
+            except BlockingIOError:  # its queue is full, so it is in use
                 pass
         raise ListenerError(f"cannot listen on {self.path}: the path is in use, perhaps by another broker")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MQTT over WebSocket: binary frames in, a stream of packets out; `websockets` keeps the rules of the frames."""
+"""MQTT over WebSocket: turns binary frames into a stream of packets. `websockets` implements the frames."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from mqtt_ref.wire.primitives import V31
 __all__ = ["FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener"]
 
 FRAME: Final = 64 * 1024
-"""Bytes of a frame of ours at most; some clients take no large ones."""
+"""Largest frame that the broker sends, in bytes. Some clients do not accept larger ones."""
 SLACK: Final = 64 * 1024
-"""Bytes of a message beyond the largest packet: small packets that came with it."""
+"""Bytes that a message may have beyond the largest packet, for small packets in the same message."""
 SUBPROTOCOL: Final = Subprotocol("mqtt")
 SUBPROTOCOL_V31: Final = Subprotocol("mqttv3.1")
-"""What clients of 3.1 offered before there was a standard for it; only 3.1 is spoken then."""
+"""Offered by clients of 3.1, before a standard existed. It allows only MQTT 3.1."""
 LOCAL_PAGES: Final = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?")
-"""The sites of this machine, at any port."""
+"""Origins on this machine, with any port."""
 
 NORMAL, UNSUPPORTED_DATA = 1000, 1003
 LOG = logging.getLogger("mqtt_ref.websocket")
-LOG.setLevel(logging.ERROR)  # it tells each connection, which we do ourselves
+LOG.setLevel(logging.ERROR)  # `websockets` logs each connection, and the broker does so already
 
 
 class WebSocketListener(TcpListener):
-    """A WebSocket listener, over TCP or TLS; any path will do.
+    """A WebSocket listener, over TCP or TLS. It accepts any path.
 
-    `origins` are the web sites whose pages may connect (`https://example.org`, or a pattern of such); None: any.
-    Clients that are no browsers name no origin and may always connect.
+    `origins` are the web sites whose pages may connect: `https://example.org`, or a compiled pattern. None: all sites.
+    Clients that are not browsers send no Origin and may always connect.
 
     Cites: X5-websocket-uri, X311-websocket-uri
     """
@@ -70,7 +70,7 @@ class WebSocketListener(TcpListener):
         self.origins = origins
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
-        """WebSocket, above TLS if there is any."""
+        """Return the layers: WebSocket, above TLS if the listener has TLS."""
         yield from super().layers(stack)
         yield WebSocket(cast("Channel", stack), self.origins)
 
@@ -124,7 +124,7 @@ class WebSocket(Layer):
         self._origins = origins
         bounds = channel.driver.broker.options.bounds
         self._waited_for = bounds.connect_bytes + bounds.held_bytes
-        """Bytes that are read at most before the client is accepted; 0 afterwards."""
+        """Limit of the bytes that are read before the client is accepted. 0 afterwards."""
         self._received = 0
         self._frames: Frames | None = None
 
@@ -172,7 +172,7 @@ class WebSocket(Layer):
             self.above.arriving(self._frames.feed(came), now)
         if text is not None:
             self.above.text_frame(text, now)
-            # What came before it counts, and is answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
+            # Packets before the text frame are valid. They are answered first [MQTT5-6.0.0-1, MQTT311-6.0.0-1].
             self._channel.driver.flush()
             protocol.fail(UNSUPPORTED_DATA, "MQTT is sent in binary frames")
             self._turn_away("A text frame: MQTT is sent in binary frames", "MQTT5-6.0.0-1")
@@ -183,7 +183,7 @@ class WebSocket(Layer):
         self._flush(now)
 
     def arriving(self, begun: bool, now: int) -> None:
-        """More may be on its way in the layer below than the frames that have come."""
+        """Report an incomplete unit of the layer below, or an incomplete frame of this one."""
         if self._frames is not None:
             self.above.arriving(begun or self._frames.begun, now)
 
@@ -191,11 +191,11 @@ class WebSocket(Layer):
 
     @property
     def _open(self) -> bool:
-        """Whether frames may be sent: not behind an end that was decided on before the handshake was answered."""
+        """True if frames may be sent. False if the end was decided before the handshake was answered."""
         return self.protocol.state is State.OPEN and not self.protocol.eof_sent
 
     def write(self, parts: list[bytes], now: int) -> None:
-        """Packets, in binary frames."""
+        """Send packets in binary frames."""
         protocol = self.protocol
         if not self._open:
             return
@@ -208,15 +208,15 @@ class WebSocket(Layer):
         self.below.write(protocol.data_to_send(), now)
 
     def _send(self, writes: list[bytes], now: int) -> bool:
-        """Write what the protocol gave; gives whether nothing follows it."""
-        last = b"" in writes  # so websockets marks the end
+        """Write the output of `websockets`. Return True if it was the end of the stream."""
+        last = b"" in writes  # `websockets` marks the end like this
         parts = [part for part in writes if part] if last else writes
         if parts:
             self.below.write(parts, now)
         return last
 
     def _flush(self, now: int) -> None:
-        """Write what the rules of WebSocket want written: an answer to the handshake, a pong, a close frame."""
+        """Write what WebSocket itself needs: the handshake response, a pong, a close frame."""
         channel = self._channel
         writes = self.protocol.data_to_send()
         if not writes:
@@ -230,7 +230,7 @@ class WebSocket(Layer):
         return False
 
     def close(self) -> None:
-        """Close with the handshake of WebSocket; a client that does not answer it is given a moment."""
+        """Close with the closing handshake of WebSocket. A client has `LINGER` seconds to answer it."""
         if self._open:
             self.protocol.send_close(NORMAL)
             self._send(self.protocol.data_to_send(), monotonic_ns())
@@ -239,7 +239,7 @@ class WebSocket(Layer):
             self.below.close()
 
     def _end(self) -> None:
-        """Close the stream so that what was written arrives; a client that closed first sends nothing more."""
+        """Close the stream so that all output arrives. If the client closed first, close at once."""
         if self.protocol.close_rcvd is None and self.below.can_write_eof():
             try:
                 self.below.write_eof()
@@ -264,7 +264,7 @@ class WebSocket(Layer):
             agreement.capabilities = Terms(versions=(V31,)).limit(agreement.capabilities)
 
     def _select(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """The sub-protocol; no rule has one for 3.1.
+        """Select the sub-protocol. For 3.1 there is only a convention, not a rule.
 
         Cites: MQTT5-6.0.0-4, MQTT311-6.0.0-4, X31-websocket-subprotocol
         """
@@ -278,17 +278,17 @@ class WebSocket(Layer):
         raise NegotiationError(f'{what}; MQTT needs "mqtt" (Sec-WebSocket-Protocol: mqtt)')
 
     def _may_wait(self, data: bytes) -> bool:
-        """Whether a client that was not accepted yet may have this held; the engine sees only whole frames."""
+        """True if these bytes of a client not yet accepted may be held. The engine sees only complete frames."""
         if self._channel.connection.session is not None:
             self._waited_for = 0
             return True
         if not self._received and not data[:1].isupper():
-            what = "TLS" if data[:2] == b"\x16\x03" else "Something else than HTTP, perhaps plain MQTT,"
+            what = "TLS" if data[:2] == b"\x16\x03" else "Data that is not HTTP, perhaps plain MQTT,"
             self._turn_away(f"{what} came to a listener for WebSocket")
             return False
         self._received += len(data)
         if self._received > self._waited_for:
-            self._turn_away("A CONNECT of that size is not waited for")
+            self._turn_away("The CONNECT is larger than this server accepts")
             return False
         return True
 

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""Helpers for people who test with mqtt_ref."""
+"""Helpers for tests that use mqtt_ref."""
 
 __all__: list[str] = []

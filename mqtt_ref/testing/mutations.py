@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hypothesis strategies that damage valid packets, and that cut a stream into pieces."""
+"""Hypothesis strategies that damage valid packets, and that split a stream into chunks."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ NASTY: Final = (
     b"\x0b\x00",
     b"\x23\x00\x00",
 )
-"""Bytes that mean something somewhere in a packet, to be put where they do not belong."""
+"""Bytes with a meaning somewhere in a packet, to insert where they do not belong."""
 
 
 def frame(first: int, body: bytes) -> bytes:
-    """A packet of that first byte and body, its Remaining Length right."""
+    """Return a packet with this first byte and body, and the correct Remaining Length."""
     return bytes((first,)) + vbi(len(body)) + body
 
 
 def split(packet: bytes) -> tuple[int, bytes]:
-    """First byte and body of a whole packet."""
+    """Return the first byte and the body of a complete packet."""
     pos = 1
     while packet[pos] > 127:
         pos += 1
@@ -64,19 +64,19 @@ def split(packet: bytes) -> tuple[int, bytes]:
 
 
 def headers(version: int, sender: int) -> SearchStrategy[int]:
-    """First bytes: most of a packet that `sender` may send, some of anything."""
+    """First bytes of packets: most are those that `sender` may send, some are random."""
     known = packets(version, sender).map(lambda packet: encode(version, packet)[0])
     return known | st.integers(0, 255)
 
 
 def encodings(version: int, sender: int) -> SearchStrategy[bytes]:
-    """Valid packets as bytes."""
+    """Valid packets, encoded."""
     return packets(version, sender).map(lambda packet: encode(version, packet))
 
 
 @st.composite
 def mutated(draw: DrawFn, version: int, sender: int) -> bytes:
-    """A packet that was valid, changed in a few places; its Remaining Length is right again, or not."""
+    """A valid packet, changed in a few places. Its Remaining Length is correct."""
     first, raw = split(draw(encodings(version, sender)))
     body = bytearray(raw)
     for _ in range(draw(st.integers(1, 3))):
@@ -109,7 +109,7 @@ def mutated(draw: DrawFn, version: int, sender: int) -> bytes:
 
 @st.composite
 def lying(draw: DrawFn, version: int, sender: int) -> bytes:
-    """A packet whose Remaining Length is longer or shorter than what follows, or has more bytes than needed."""
+    """A packet with a Remaining Length that may be too large or too small, or encoded in too many bytes."""
     first, body = split(draw(encodings(version, sender)))
     size = draw(st.sampled_from([0, max(len(body) - 1, 0), len(body), len(body) + 1, 2 * len(body), 268_435_455]))
     length = vbi(size)
@@ -120,14 +120,14 @@ def lying(draw: DrawFn, version: int, sender: int) -> bytes:
 
 
 def streams(version: int, sender: int) -> SearchStrategy[bytes]:
-    """Several packets in a row, of which a few are damaged."""
+    """Several packets in a row. Some of them are damaged."""
     one = encodings(version, sender) | encodings(version, sender) | mutated(version, sender) | lying(version, sender)
     return st.lists(one, min_size=1, max_size=6).map(b"".join)
 
 
 @st.composite
 def chunkings(draw: DrawFn, data: bytes) -> list[bytes]:
-    """The same bytes in pieces, empty ones among them."""
+    """The same bytes in chunks. Some chunks are empty."""
     places: Any = st.lists(st.integers(0, len(data)), max_size=8)
     cuts = sorted(draw(places))
     if draw(st.booleans()) and len(data) < 64:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The pytest plugin: brokers, a judge of clients and a TLS lab as fixtures.
+"""The pytest plugin: fixtures for brokers, a judge of clients and a TLS lab.
 
-pytest loads this module in every run of an environment where mqtt_ref is installed. So it imports nothing of the broker
-before a fixture is used.
+pytest loads this module in every run, if mqtt_ref is installed. So it imports the broker only when a fixture is used.
 """
 
 from __future__ import annotations
@@ -22,30 +21,30 @@ __all__ = ["mqtt_broker", "mqtt_broker_factory", "mqtt_oracle", "mqtt_tls"]
 
 MARKERS = (
     (
-        "mqtt_options(options=None, *, hooks=None, on_violation='record', **settings): what the broker of this test is "
-        "set to, by name: maximum_qos=1, receive_maximum=1, queued_messages=5"
+        "mqtt_options(options=None, *, hooks=None, on_violation='record', **settings): the options of this test's "
+        "broker, by name: maximum_qos=1, receive_maximum=1, queued_messages=5"
     ),
     "mqtt_allow(*rules): rules that the clients of this test may break, by their ids",
 )
 WATCHES: pytest.StashKey[list[Watch]] = pytest.StashKey()
-"""What watches the brokers of a test."""
+"""The watches of a test, one for each of its brokers."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare our option; those of pytest-mqtt have other names."""
+    """Declare the option of this plugin. It differs from those of pytest-mqtt."""
     group = parser.getgroup("mqtt_ref", "MQTT brokers for tests")
-    group.addoption("--mqtt-pcap", metavar="DIR", help="write what passed in each test to DIR, for Wireshark")
+    group.addoption("--mqtt-pcap", metavar="DIR", help="write the packets of each test to DIR, for Wireshark")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register our markers."""
+    """Register the markers of this plugin."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail the test if its client broke a rule; attach the trace to a test that fails."""
+    """Fail the test if its client broke a rule. Attach the trace to a test that fails."""
     watches = item.stash.get(WATCHES, [])
     try:
         result = yield
@@ -60,7 +59,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def mqtt_broker_factory() -> Generator[Callable[..., ThreadedServer]]:
-    """Starts as many brokers as you call it, `mqtt_broker_factory(maximum_qos=1)`; they run until the session ends."""
+    """Starts a broker with each call, `mqtt_broker_factory(maximum_qos=1)`. It runs until the test session ends."""
     from mqtt_ref.testing.watching import Brokers
 
     with Brokers() as brokers:
@@ -69,7 +68,7 @@ def mqtt_broker_factory() -> Generator[Callable[..., ThreadedServer]]:
 
 @pytest.fixture
 def mqtt_broker(request: pytest.FixtureRequest) -> Generator[ThreadedServer]:
-    """A broker at a free port, ready, with nothing in it: `mqtt_broker.url`, `.host`, `.port`.
+    """A new broker that listens on a free port: `mqtt_broker.url`, `.host`, `.port`.
 
     In a test that uses `mqtt_oracle` too, it is the broker of the oracle.
     """
@@ -84,7 +83,7 @@ def mqtt_broker(request: pytest.FixtureRequest) -> Generator[ThreadedServer]:
 
 @pytest.fixture
 def mqtt_oracle(request: pytest.FixtureRequest) -> Generator[Oracle]:
-    """A broker that judges its clients: the test fails if one of them broke a rule that it must keep."""
+    """A broker that judges its clients. The test fails if one of them breaks a rule that it must keep."""
     from mqtt_ref.testing.watching import watched_oracle
 
     with watched_oracle(request.node, _watches(request)) as oracle:
@@ -93,7 +92,7 @@ def mqtt_oracle(request: pytest.FixtureRequest) -> Generator[Oracle]:
 
 @pytest.fixture
 def mqtt_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TlsLab:
-    """Listeners with good and bad certificates, at the broker of this test: `mqtt_tls.good.port`, `.expired` ..."""
+    """Listeners with good and bad certificates, on the broker of this test: `mqtt_tls.good.port`, `.expired` ..."""
     from mqtt_ref.testing.tls import TlsLab
 
     lab = TlsLab(tmp_path_factory.mktemp("mqtt-tls"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A blocking client for tests: sends what it is told to, legal or not, and shows all that comes back."""
+"""A blocking client for tests. It sends any packets or bytes, legal or not, and returns everything that it receives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ P = TypeVar("P")
 
 
 class LinkClosed(Exception):
-    """The other side closed the connection; `reset` says that it did so by a reset."""
+    """The other side closed the connection. `reset` is true if it was a TCP reset."""
 
     def __init__(self, reset: bool = False) -> None:
         super().__init__("the connection was reset" if reset else "the connection was closed")
@@ -45,8 +45,9 @@ class LinkClosed(Exception):
 
 
 class RawClient:
-    """One TCP connection, or the socket that it is given. Everything that waits does so for at most `timeout` seconds,
-    then raises TimeoutError.
+    """A client on a new TCP connection, or on the socket `connected`.
+
+    Each method that waits raises TimeoutError after `timeout` seconds.
     """
 
     def __init__(
@@ -87,10 +88,10 @@ class RawClient:
     # ---------------------------------------------------------------- out
 
     def send(self, *packets: Packet | bytes) -> None:
-        """Send packets, or bytes as they are, in one write.
+        """Send packets, or raw bytes, in one write.
 
         Raises:
-            LinkClosed: the other side closed before all was sent.
+            LinkClosed: the other side closed the connection before all was sent.
         """
         data = b"".join(p if isinstance(p, bytes) else encode(self.version, p) for p in packets)
         try:
@@ -100,22 +101,22 @@ class RawClient:
             raise LinkClosed(True) from error
 
     def close(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection without DISCONNECT."""
         self.socket.close()
 
     def reset(self) -> None:
-        """Close the connection by a reset."""
+        """Close the connection with a TCP reset."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     # ---------------------------------------------------------------- in
 
     def read(self, timeout: float | None = None) -> Packet | Violation:
-        """The next packet.
+        """Return the next packet.
 
         Raises:
-            LinkClosed: there is none, and none will come.
-            TimeoutError: none came in time.
+            LinkClosed: the other side closed the connection, and no packet is left.
+            TimeoutError: no packet came in time.
         """
         end = time.monotonic() + (self.timeout if timeout is None else timeout)
         while not self.inbox:
@@ -133,10 +134,10 @@ class RawClient:
         return self.inbox.popleft()
 
     def expect(self, kind: type[P], timeout: float | None = None) -> P:
-        """The next packet, which has to be one of this class.
+        """Return the next packet, which must be of this class.
 
         Raises:
-            AssertionError: it is another one.
+            AssertionError: the packet is of another class.
         """
         packet = self.read(timeout)
         if not isinstance(packet, kind):
@@ -144,7 +145,7 @@ class RawClient:
         return packet
 
     def until_closed(self, timeout: float | None = None) -> list[Packet | Violation]:
-        """Everything that comes before the other side closes."""
+        """Return everything that comes before the other side closes."""
         end = time.monotonic() + (self.timeout if timeout is None else timeout)
         found: list[Packet | Violation] = []
         while True:
@@ -156,12 +157,12 @@ class RawClient:
     # ---------------------------------------------------------------- exchanges
 
     def connect(self, client_id: str = "", **fields: Any) -> Connack:
-        """Send a CONNECT and give the answer; `fields` as those of `Connect`."""
+        """Send a CONNECT and return the CONNACK. `fields` are those of `Connect`."""
         self.send(Connect(client_id, protocol_version=self.version, **fields))
         return self.expect(Connack)
 
     def subscribe(self, *filters: str, qos: int = 0, packet_id: int = 1) -> list[int]:
-        """Subscribe and give the reason codes; messages that come before the SUBACK stay in the inbox."""
+        """Subscribe and return the reason codes. Messages that come before the SUBACK stay in the inbox."""
         self.send(Subscribe(packet_id, [Subscription(one, qos) for one in filters]))
         early: list[Packet | Violation] = []
         while True:
@@ -172,7 +173,7 @@ class RawClient:
             early.append(packet)
 
     def publish(self, topic: str, payload: bytes = b"", qos: int = 0, packet_id: int = 1, **fields: Any) -> None:
-        """Publish, with the whole exchange of its QoS; what else comes meanwhile stays in the inbox."""
+        """Publish, and wait for the acknowledgements of the QoS. Other packets stay in the inbox."""
         self.send(Publish(topic, payload, qos, packet_id=packet_id if qos else 0, **fields))
         if qos == 1:
             self._await(Puback)
@@ -182,7 +183,7 @@ class RawClient:
             self._await(Pubcomp)
 
     def message(self, timeout: float | None = None) -> Publish:
-        """The next message, acknowledged as its QoS demands."""
+        """Return the next message, and acknowledge it according to its QoS."""
         publish = self.expect(Publish, timeout)
         if publish.qos == 1:
             self.send(Puback(publish.packet_id))
@@ -193,12 +194,12 @@ class RawClient:
         return publish
 
     def ping(self) -> None:
-        """PINGREQ, PINGRESP; what else comes meanwhile stays in the inbox."""
+        """Send a PINGREQ and wait for the PINGRESP. Other packets stay in the inbox."""
         self.send(Pingreq())
         self._await(Pingresp)
 
     def disconnect(self) -> None:
-        """Say goodbye and wait until the other side has closed."""
+        """Send a DISCONNECT and wait until the other side has closed."""
         self.send(Disconnect())
         self.until_closed()
         self.close()

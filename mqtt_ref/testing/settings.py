@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker's options from names alone: `options(maximum_qos=1, queued_messages=5)`."""
+"""Makes the options of a broker from their names: `options(maximum_qos=1, queued_messages=5)`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GROUPS: Final = ("capabilities", "bounds", "decisions")
 
 
 def options(**settings: Any) -> Options:
-    """Options with these capabilities, bounds, decisions and other settings, each by its own name.
+    """Return options with these capabilities, bounds, decisions and other settings, each by its own name.
 
     Raises:
-        TypeError: there is no such setting, and says which are called alike; or its value is of another kind.
-        ValueError: a decision has no such value, or a limit that clients are told is out of its range.
+        TypeError: a name is unknown (the text gives similar names), or a value has the wrong type.
+        ValueError: a decision does not have this value, or a limit that is sent to clients is out of range.
     """
     made = Options()
     own = [field.name for field in fields(Options) if field.name not in GROUPS]
@@ -43,11 +43,11 @@ def options(**settings: Any) -> Options:
 
 
 def _check(name: str, value: Any, default: object) -> None:
-    """Whether it is of the kind that the default is, and in the range of what a client can be told."""
+    """Check that `value` has the type of the default, and is in the range that can be sent to a client."""
     from mqtt_ref.oracle.limiting import Limit
 
     kind = type(default)
     if kind in (bool, int, str) and type(value) is not kind:
-        raise TypeError(f"{name} is {kind.__name__}, not {value!r}")
+        raise TypeError(f"{name} must be {kind.__name__}, not {value!r}")
     if name in Limit.__struct_fields__:
         Limit(**{name: value})

@@ -170,7 +170,7 @@ UNSUBACK_CODES: Final = {
 
 
 def texts() -> SearchStrategy[str]:
-    """UTF-8 encoded strings: no surrogates, no U+0000.
+    """UTF-8 Encoded Strings, without surrogates and U+0000.
 
     Cites: MQTT5-1.5.4-1, MQTT5-1.5.4-2
     """
@@ -178,7 +178,7 @@ def texts() -> SearchStrategy[str]:
 
 
 def topic_names() -> SearchStrategy[str]:
-    """Topic Names: at least one character, no wildcard.
+    """Topic Names, with at least one character and without wildcards.
 
     Cites: MQTT5-4.7.3-1, MQTT5-4.7.0-1
     """
@@ -186,7 +186,7 @@ def topic_names() -> SearchStrategy[str]:
 
 
 def topic_filters(version: int = V5, *, shared: bool = True) -> SearchStrategy[str]:
-    """Topic Filters with wildcards; in 5.0 shared ones too, unless `shared` is false."""
+    """Topic Filters, with wildcards. In 5.0, some are shared, unless `shared` is false."""
     levels = st.lists(LEVEL | st.just("+"), min_size=1, max_size=MANY)
     plain = st.builds(lambda some, last: "/".join([*some, *last]), levels, st.sampled_from([[], ["#"]]))
     plain = (plain | st.just("#")).filter(lambda text: text != "" and not text.startswith("$share/"))
@@ -202,7 +202,7 @@ def _properties(
     required: Mapping[str, SearchStrategy[Any]] | None = None,
     needs: Mapping[str, str] | None = None,
 ) -> SearchStrategy[P | None]:
-    """A property set, None for one without properties."""
+    """Property sets. A set without properties is None."""
 
     def make(values: dict[str, Any]) -> P | None:
         for name, other in (needs or {}).items():
@@ -214,7 +214,7 @@ def _properties(
 
 
 def connect_properties() -> SearchStrategy[ConnectProperties | None]:
-    """Properties of CONNECT, None for none."""
+    """The properties of CONNECT, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "session_expiry_interval": st.integers(0, 4_294_967_295),
         "authentication_method": texts(),
@@ -230,7 +230,7 @@ def connect_properties() -> SearchStrategy[ConnectProperties | None]:
 
 
 def will_properties() -> SearchStrategy[WillProperties | None]:
-    """Properties of the Will Properties, None for none."""
+    """The properties of the Will, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "payload_format_indicator": st.sampled_from([0, 1]),
         "message_expiry_interval": st.integers(0, 4_294_967_295),
@@ -244,7 +244,7 @@ def will_properties() -> SearchStrategy[WillProperties | None]:
 
 
 def connack_properties() -> SearchStrategy[ConnackProperties | None]:
-    """Properties of CONNACK, None for none."""
+    """The properties of CONNACK, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "session_expiry_interval": st.integers(0, 4_294_967_295),
         "assigned_client_identifier": texts(),
@@ -268,7 +268,7 @@ def connack_properties() -> SearchStrategy[ConnackProperties | None]:
 
 
 def publish_properties(sender: int = CLIENT) -> SearchStrategy[PublishProperties | None]:
-    """Properties of PUBLISH, None for none."""
+    """The properties of PUBLISH, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "payload_format_indicator": st.sampled_from([0, 1]),
         "message_expiry_interval": st.integers(0, 4_294_967_295),
@@ -284,7 +284,7 @@ def publish_properties(sender: int = CLIENT) -> SearchStrategy[PublishProperties
 
 
 def puback_properties() -> SearchStrategy[PubackProperties | None]:
-    """Properties of PUBACK, None for none."""
+    """The properties of PUBACK, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -293,7 +293,7 @@ def puback_properties() -> SearchStrategy[PubackProperties | None]:
 
 
 def pubrec_properties() -> SearchStrategy[PubrecProperties | None]:
-    """Properties of PUBREC, None for none."""
+    """The properties of PUBREC, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -302,7 +302,7 @@ def pubrec_properties() -> SearchStrategy[PubrecProperties | None]:
 
 
 def pubrel_properties() -> SearchStrategy[PubrelProperties | None]:
-    """Properties of PUBREL, None for none."""
+    """The properties of PUBREL, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -311,7 +311,7 @@ def pubrel_properties() -> SearchStrategy[PubrelProperties | None]:
 
 
 def pubcomp_properties() -> SearchStrategy[PubcompProperties | None]:
-    """Properties of PUBCOMP, None for none."""
+    """The properties of PUBCOMP, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -320,7 +320,7 @@ def pubcomp_properties() -> SearchStrategy[PubcompProperties | None]:
 
 
 def subscribe_properties() -> SearchStrategy[SubscribeProperties | None]:
-    """Properties of SUBSCRIBE, None for none."""
+    """The properties of SUBSCRIBE, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "subscription_identifier": st.integers(1, 268_435_455),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -329,7 +329,7 @@ def subscribe_properties() -> SearchStrategy[SubscribeProperties | None]:
 
 
 def suback_properties() -> SearchStrategy[SubackProperties | None]:
-    """Properties of SUBACK, None for none."""
+    """The properties of SUBACK, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -338,7 +338,7 @@ def suback_properties() -> SearchStrategy[SubackProperties | None]:
 
 
 def unsubscribe_properties() -> SearchStrategy[UnsubscribeProperties | None]:
-    """Properties of UNSUBSCRIBE, None for none."""
+    """The properties of UNSUBSCRIBE, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
     }
@@ -346,7 +346,7 @@ def unsubscribe_properties() -> SearchStrategy[UnsubscribeProperties | None]:
 
 
 def unsuback_properties() -> SearchStrategy[UnsubackProperties | None]:
-    """Properties of UNSUBACK, None for none."""
+    """The properties of UNSUBACK, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -355,7 +355,7 @@ def unsuback_properties() -> SearchStrategy[UnsubackProperties | None]:
 
 
 def disconnect_properties(sender: int = CLIENT) -> SearchStrategy[DisconnectProperties | None]:
-    """Properties of DISCONNECT, None for none."""
+    """The properties of DISCONNECT, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "reason_string": texts(),
         "user_property": st.lists(st.tuples(texts(), texts()), min_size=1, max_size=MANY),
@@ -368,7 +368,7 @@ def disconnect_properties(sender: int = CLIENT) -> SearchStrategy[DisconnectProp
 
 
 def auth_properties() -> SearchStrategy[AuthProperties | None]:
-    """Properties of AUTH, None for none."""
+    """The properties of AUTH, or None without properties."""
     optional: dict[str, SearchStrategy[Any]] = {
         "authentication_data": st.binary(max_size=LONG),
         "reason_string": texts(),
@@ -382,7 +382,7 @@ def auth_properties() -> SearchStrategy[AuthProperties | None]:
 
 @st.composite
 def connect(draw: DrawFn, version: int = V5) -> Connect:
-    """CONNECT (section 3.1)."""
+    """CONNECT packets (section 3.1)."""
     connect_flags = draw(st.sampled_from(CONNECT_CONNECT_FLAGS[version]))
     username_flag = connect_flags & 0x80 != 0
     password_flag = connect_flags & 0x40 != 0
@@ -433,7 +433,7 @@ def connect(draw: DrawFn, version: int = V5) -> Connect:
 
 @st.composite
 def connack(draw: DrawFn, version: int = V5) -> Connack:
-    """CONNACK (section 3.2)."""
+    """CONNACK packets (section 3.2)."""
     acknowledge_flags = draw(st.sampled_from(CONNACK_ACKNOWLEDGE_FLAGS[version]))
     session_present = acknowledge_flags & 0x01 != 0
     reason_code = draw(st.sampled_from(CONNACK_CODES[version]))
@@ -450,7 +450,7 @@ def connack(draw: DrawFn, version: int = V5) -> Connack:
 
 @st.composite
 def publish(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Publish:
-    """PUBLISH (section 3.3), as the sender may send it."""
+    """PUBLISH packets (section 3.3) that `sender` may send."""
     header = draw(st.sampled_from(PUBLISH_BITS[version]))
     dup = header & 0x08 != 0
     qos = header >> 1 & 3
@@ -478,7 +478,7 @@ def publish(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Publish:
 
 @st.composite
 def puback(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Puback:
-    """PUBACK (section 3.4), as the sender may send it."""
+    """PUBACK packets (section 3.4) that `sender` may send."""
     packet_id = draw(st.integers(1, 65_535))
     codes = PUBACK_CODES_CLIENT if sender == CLIENT else PUBACK_CODES_SERVER
     reason_code = 0
@@ -496,7 +496,7 @@ def puback(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Puback:
 
 @st.composite
 def pubrec(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Pubrec:
-    """PUBREC (section 3.5), as the sender may send it."""
+    """PUBREC packets (section 3.5) that `sender` may send."""
     packet_id = draw(st.integers(1, 65_535))
     codes = PUBREC_CODES_CLIENT if sender == CLIENT else PUBREC_CODES_SERVER
     reason_code = 0
@@ -514,7 +514,7 @@ def pubrec(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Pubrec:
 
 @st.composite
 def pubrel(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Pubrel:
-    """PUBREL (section 3.6), as the sender may send it."""
+    """PUBREL packets (section 3.6) that `sender` may send."""
     packet_id = draw(st.integers(1, 65_535))
     reason_code = 0
     if version == V5:
@@ -531,7 +531,7 @@ def pubrel(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Pubrel:
 
 @st.composite
 def pubcomp(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Pubcomp:
-    """PUBCOMP (section 3.7), as the sender may send it."""
+    """PUBCOMP packets (section 3.7) that `sender` may send."""
     packet_id = draw(st.integers(1, 65_535))
     reason_code = 0
     if version == V5:
@@ -566,7 +566,7 @@ def _subscription(draw: DrawFn, version: int) -> Subscription:
 
 @st.composite
 def subscribe(draw: DrawFn, version: int = V5) -> Subscribe:
-    """SUBSCRIBE (section 3.8)."""
+    """SUBSCRIBE packets (section 3.8)."""
     packet_id = draw(st.integers(1, 65_535))
     properties = None
     if version == V5:
@@ -581,7 +581,7 @@ def subscribe(draw: DrawFn, version: int = V5) -> Subscribe:
 
 @st.composite
 def suback(draw: DrawFn, version: int = V5) -> Suback:
-    """SUBACK (section 3.9)."""
+    """SUBACK packets (section 3.9)."""
     packet_id = draw(st.integers(1, 65_535))
     properties = None
     if version == V5:
@@ -596,7 +596,7 @@ def suback(draw: DrawFn, version: int = V5) -> Suback:
 
 @st.composite
 def unsubscribe(draw: DrawFn, version: int = V5) -> Unsubscribe:
-    """UNSUBSCRIBE (section 3.10)."""
+    """UNSUBSCRIBE packets (section 3.10)."""
     packet_id = draw(st.integers(1, 65_535))
     properties = None
     if version == V5:
@@ -611,7 +611,7 @@ def unsubscribe(draw: DrawFn, version: int = V5) -> Unsubscribe:
 
 @st.composite
 def unsuback(draw: DrawFn, version: int = V5) -> Unsuback:
-    """UNSUBACK (section 3.11)."""
+    """UNSUBACK packets (section 3.11)."""
     packet_id = draw(st.integers(1, 65_535))
     properties = None
     if version == V5:
@@ -627,18 +627,18 @@ def unsuback(draw: DrawFn, version: int = V5) -> Unsuback:
 
 
 def pingreq(version: int = V5) -> SearchStrategy[Pingreq]:
-    """PINGREQ (section 3.12)."""
+    """PINGREQ packets (section 3.12)."""
     return st.builds(Pingreq)
 
 
 def pingresp(version: int = V5) -> SearchStrategy[Pingresp]:
-    """PINGRESP (section 3.13)."""
+    """PINGRESP packets (section 3.13)."""
     return st.builds(Pingresp)
 
 
 @st.composite
 def disconnect(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Disconnect:
-    """DISCONNECT (section 3.14), as the sender may send it."""
+    """DISCONNECT packets (section 3.14) that `sender` may send."""
     codes = DISCONNECT_CODES_CLIENT if sender == CLIENT else DISCONNECT_CODES_SERVER
     reason_code = 0
     if version == V5:
@@ -654,7 +654,7 @@ def disconnect(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Disconn
 
 @st.composite
 def auth(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Auth:
-    """AUTH (section 3.15), as the sender may send it."""
+    """AUTH packets (section 3.15) that `sender` may send."""
     codes = AUTH_CODES_CLIENT if sender == CLIENT else AUTH_CODES_SERVER
     reason_code = draw(st.sampled_from(codes[version]))
     properties = draw(auth_properties())
@@ -665,7 +665,7 @@ def auth(draw: DrawFn, version: int = V5, sender: int = CLIENT) -> Auth:
 
 
 def packets(version: int = V5, sender: int = CLIENT) -> SearchStrategy[Packet]:
-    """Every packet that `sender` may send in `version`."""
+    """Generate any packet that `sender` may send in `version`."""
     out: list[SearchStrategy[Packet]] = []
     if sender == CLIENT:
         out.append(connect(version))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A TLS lab: certificates that are right, and some that are wrong in one way each, made anew at each start."""
+"""A TLS lab: valid certificates, and some with one fault each. They are made at each start."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CLIENT: Final = "client.example"
 
 
 class TlsLab:
-    """Certificates as PEM files in a folder, and listeners that show them. Needs the extra `tls`.
+    """Certificates as PEM files in a folder, and listeners that use them. Needs the extra `tls`.
 
-    Listeners, each with `host`, `port` and `urls`: a client that trusts `ca` has to accept `good` and `mutual`, and to
-    refuse `expired`, `wrong_host` and `unknown_ca`. `mutual` wants a client certificate.
+    Each listener has `host`, `port` and `urls`. A client that trusts `ca` must accept `good` and `mutual`, and must
+    refuse `expired`, `wrong_host` and `unknown_ca`. `mutual` requires a client certificate.
 
-    Files: `ca` is the authority to trust. `client`, `expired_client` and `unknown_client` hold a client's certificate
-    and its key each; `mutual` takes the first and refuses the others.
+    Files: `ca` is the authority to trust. `client`, `expired_client` and `unknown_client` each hold a certificate and
+    its key. `mutual` accepts the first and refuses the others.
 
     Raises:
         ImportError: the extra is not installed.
@@ -62,16 +62,16 @@ class TlsLab:
 
     @property
     def listeners(self) -> list[TcpListener]:
-        """All of them, for a server."""
+        """All listeners of the lab, for a server."""
         return [self.good, self.expired, self.wrong_host, self.unknown_ca, self.mutual]
 
     def add_to(self, server: ThreadedServer) -> None:
-        """Open all listeners at a server that runs."""
+        """Open all listeners on a server that runs."""
         for listener in self.listeners:
             server.add_listener(listener)
 
     def context(self, client: Path | None = None) -> ssl.SSLContext:
-        """A client's side that trusts `ca` and checks the host, with a client certificate if one is given."""
+        """Return the context of a client that trusts `ca` and checks the host. It sends the certificate `client`."""
         context = ssl.create_default_context(cafile=str(self.ca))
         if client is not None:
             context.load_cert_chain(client)

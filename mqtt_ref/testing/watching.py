@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the fixtures of the pytest plugin stand on: the broker of a test, and what becomes of all that passed."""
+"""Runs the brokers of the pytest plugin, and reports their traces and findings."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ __all__ = ["Brokers", "Watch", "watched_broker", "watched_oracle"]
 
 
 class Watch:
-    """What is seen of one broker during one test."""
+    """The trace and the findings of one broker during one test."""
 
     def __init__(self, recorder: Recorder, oracle: Oracle | None = None) -> None:
         self.recorder = recorder
         self.oracle = oracle
 
     def judge(self) -> None:
-        """Fail if a client broke a rule, and it was not said before."""
+        """Fail the test if a client broke a rule, unless that was reported before."""
         accused = "" if self.oracle is None else self.oracle.accusation()
         if accused:
             pytest.fail(accused, pytrace=False)
 
     def attach(self, item: pytest.Item, when: str) -> None:
-        """Put the trace, and what the judge has found, into the report of a test that fails."""
+        """Add the trace and the findings to the report of a test that fails."""
         trace = self.recorder.written()
         if trace:
             item.add_report_section(when, "MQTT trace", trace)
@@ -50,7 +50,7 @@ class Watch:
 
 
 class Brokers:
-    """Brokers that run until the end."""
+    """A context manager: the brokers that it starts run until it ends."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -63,10 +63,10 @@ class Brokers:
         hooks: Sequence[Hook] | None = None,
         **settings: Any,
     ) -> ThreadedServer:
-        """A broker that is ready, at a free port unless `listeners` say otherwise. Everybody may connect without hooks.
+        """Start a broker, by default on a free port. Without `hooks`, all clients may connect.
 
         Raises:
-            TypeError: there is no such setting, or there are options and settings.
+            TypeError: a setting is unknown, or both options and settings are given.
         """
         server = ThreadedServer(_chosen(options, settings), listeners, hooks=[AllowAll()] if hooks is None else hooks)
         server.start()
@@ -82,7 +82,7 @@ class Brokers:
 
 @contextmanager
 def watched_broker(item: pytest.Item, watches: list[Watch]) -> Generator[ThreadedServer]:
-    """The broker of a test: as its markers want it."""
+    """Run the broker of a test, with the options of its markers."""
     options, more = _marked(item)
     hooks = more.get("hooks")
     recorder = Recorder()
@@ -100,7 +100,7 @@ def watched_broker(item: pytest.Item, watches: list[Watch]) -> Generator[Threade
 
 @contextmanager
 def watched_oracle(item: pytest.Item, watches: list[Watch]) -> Generator[Oracle]:
-    """The oracle of a test: as its markers want it. What clients do after the test fails its teardown."""
+    """Run the oracle of a test, with the options of its markers. A rule broken after the test fails its teardown."""
     options, more = _marked(item)
     oracle = Oracle(options, allow=[rule for marker in item.iter_markers("mqtt_allow") for rule in marker.args], **more)
     oracle.start()
@@ -120,7 +120,7 @@ def watched_oracle(item: pytest.Item, watches: list[Watch]) -> Generator[Oracle]
 
 
 def _marked(item: pytest.Item) -> tuple[Options | None, dict[str, Any]]:
-    """What the markers `mqtt_options` want; of several the one closest to the test wins, setting by setting."""
+    """Return the options of the markers `mqtt_options`. For each setting, the marker closest to the test wins."""
     options: Options | None = None
     settings: dict[str, Any] = {}
     for marker in reversed(list(item.iter_markers("mqtt_options"))):
@@ -133,12 +133,12 @@ def _marked(item: pytest.Item) -> tuple[Options | None, dict[str, Any]]:
 
 def _chosen(options: Options | None, settings: dict[str, Any]) -> Options | None:
     if options is not None and settings:
-        raise TypeError(f"there are options, so {', '.join(settings)} cannot be set beside them: set them there")
+        raise TypeError(f"both options and settings are given: set {', '.join(settings)} in the options")
     return options_of(**settings) if settings else options
 
 
 def _write(item: pytest.Item, recorder: Recorder) -> None:
-    """The capture of a test, if one is wanted."""
+    """Write the capture of a test, if `--mqtt-pcap` is given."""
     folder = item.config.getoption("mqtt_pcap")
     if folder:
         path = Path(folder)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Any chunking of bytes in, whole packets out: decoded by `Decoder`, or as places in the bytes by `Framer`."""
+"""Splits a byte stream into packets: `Decoder` decodes them, `Framer` only finds where they begin and end."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mqtt_ref.wire.violation import Violation
 __all__ = ["HELD", "Decoder", "Framer", "head_size"]
 
 SPAN: Final = 4096
-"""Bytes from which a PUBLISH that came in several chunks has its payload joined straight from them."""
+"""A PUBLISH of at least this many bytes that came in several chunks: its payload is joined directly from the chunks."""
 HELD: Final = 16 * 1024 * 1024
-"""Bytes of one packet that a `Framer` holds, unless it is told otherwise."""
+"""Default of `Framer.largest`, in bytes."""
 PLAIN: Final = 0x30
 """The first byte of a PUBLISH of QoS 0, without DUP and RETAIN."""
 
 
 class Partial:
-    """The beginning of a packet that is not whole yet, as it came."""
+    """Buffer for a packet that is not complete yet."""
 
     def __init__(self) -> None:
         self._rest: list[bytes | memoryview] = []
@@ -31,22 +31,22 @@ class Partial:
 
     @property
     def buffered(self) -> int:
-        """Bytes held for a packet that is not complete yet."""
+        """Number of bytes held for a packet that is not complete yet."""
         return self._have
 
     @property
     def missing(self) -> int:
-        """Bytes that are missing of a packet whose length is known; 0 between packets."""
+        """Number of bytes that are still missing of a packet whose length is known; 0 between packets."""
         return self._need - self._have if self._need else 0
 
     def _add(self, data: bytes) -> bool:
-        """More of it; whether that may be all."""
+        """Buffer `data`. True if the packet may be complete now."""
         self._rest.append(data)
         self._have += len(data)
         return self._have >= self._need
 
     def _take(self) -> list[bytes | memoryview]:
-        """What is held, which is held no more."""
+        """Return the chunks of the buffer and clear it."""
         rest = self._rest
         self._rest = []
         self._have = 0
@@ -54,17 +54,17 @@ class Partial:
         return rest
 
     def _keep(self, data: bytes, pos: int) -> None:
-        """Hold what follows `pos`. If that is long it is not copied: its payload is copied once, when it is whole."""
+        """Buffer the bytes from `pos` on. Many bytes are not copied now: the payload is copied once, at the end."""
         left = len(data) - pos
         self._rest = [memoryview(data)[pos:] if left >= SPAN else data[pos:]]
         self._have = left
 
 
 class Framer(Partial):
-    """Finds the packets in one direction of a stream, legal or not, for those who watch it.
+    """Finds the packets in one direction of a stream that is only observed. The packets may be illegal.
 
-    `lost` says that the end of no further packet is known: a Remaining Length is malformed, or a packet has more than
-    `largest` bytes, which is `too_large`.
+    `lost` is set when no further packet can be found: a Remaining Length is malformed, or a packet has more than
+    `largest` bytes (then `too_large` is set too).
     """
 
     def __init__(self, largest: int = HELD) -> None:
@@ -73,7 +73,7 @@ class Framer(Partial):
         self.lost = False
         self.too_large = False
         self.whole = 0
-        """Where the last whole packet ends, in the bytes that `feed` gave back."""
+        """Offset at which the last whole packet ends, in the bytes that `feed` returned."""
 
     @property
     def rest(self) -> bytes:
@@ -81,9 +81,10 @@ class Framer(Partial):
         return b"".join(self._rest)
 
     def feed(self, data: bytes, all_packets: bool = True) -> tuple[bytes, list[tuple[int, int, int]]]:
-        """The packets that `data` completes, as places in the bytes that come with them: begin, variable header, end.
+        """Find the packets that `data` completes.
 
-        Without `all_packets`, a PUBLISH of QoS 0 is left out.
+        Returns bytes and, for each packet, three offsets in them: where it begins, where its variable header begins,
+        where it ends. Without `all_packets`, each PUBLISH of QoS 0 is left out.
         """
         frames: list[tuple[int, int, int]] = []
         self.whole = 0
@@ -120,17 +121,19 @@ class Framer(Partial):
         return data, frames
 
     def drop(self) -> bytes:
-        """The bytes that belong to no whole packet, which are forgotten."""
+        """Return the bytes that belong to no whole packet, and clear the buffer."""
         return b"".join(self._take())
 
 
 class Decoder(Partial):
     """Turns a byte stream into packets.
 
-    `version` is the protocol level that the stream speaks (3, 4, 5), or 0 while it is not known: a CONNECT sets it.
-    `sender` is `CLIENT` or `SERVER`. A packet of more than `maximum_packet_size` bytes, its fixed header included, is a
-    violation as soon as its Remaining Length is read, before any of it is held. After a violation nothing more is
-    yielded, unless `go_on` is set: then decoding goes on behind the broken packet where its end is known.
+    `version` is the protocol level of the stream (3, 4, 5), or 0 while it is not known: a CONNECT sets it. `sender` is
+    `CLIENT` or `SERVER`. A packet of more than `maximum_packet_size` bytes, including its fixed header, is a violation
+    as soon as its Remaining Length is read; none of it is buffered. Decoding stops after a violation. With `go_on`, it
+    continues after the broken packet if the end of that packet is known.
+
+    With `most` above 0, decoding stops after about so many packets. What is left is in `rest`, and `more` continues.
     """
 
     def __init__(
@@ -142,18 +145,23 @@ class Decoder(Partial):
         self.maximum_packet_size = maximum_packet_size
         self.go_on = go_on
         self.broken = False
+        self.most = 0
+        self.rest = b""
         self._skip = 0
 
     def feed(self, data: bytes) -> list[Packet | Violation]:
-        """All packets that `data` completes, in order; a violation is the last, or goes on with `go_on`.
+        """Return the packets that `data` completes, in order. Without `go_on`, a violation is the last item.
 
-        Of a packet that breaks several rules, the one at the first byte is told.
+        If a packet breaks several rules, the violation is the one at the first byte.
 
         Cites: X5-several-errors
         """
         out: list[Packet | Violation] = []
         if self.broken:
             return out
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
         if self._skip:
             if len(data) <= self._skip:
                 self._skip -= len(data)
@@ -175,13 +183,23 @@ class Decoder(Partial):
         self._whole(data, out)
         return out
 
+    def more(self) -> list[Packet | Violation]:
+        """Continue with `rest`."""
+        out: list[Packet | Violation] = []
+        data = self.rest
+        self.rest = b""
+        if not self.broken:
+            self._whole(data, out)
+        return out
+
     def _whole(self, data: bytes, out: list[Packet | Violation]) -> None:
-        """Decode every whole packet of `data`, and hold what is left."""
+        """Decode every whole packet of `data`, and buffer the rest."""
         pos = 0
         end = len(data)
         limit = self.maximum_packet_size
         version = self.version
         sender = self.sender
+        left = self.most
         while pos < end:
             if end - pos < 2:
                 if self._refuse_header(data, pos, out):
@@ -190,7 +208,7 @@ class Decoder(Partial):
             length = data[pos + 1]
             body = pos + 2
             if length > 127:
-                # The fewest bytes are asked for by 5.0 only, and a CONNECT is judged by the version that it names.
+                # Only 5.0 requires the fewest bytes. A CONNECT is judged by the version that it names, not known yet.
                 packed = read_vbi(data, pos + 1, min(end, pos + 5), version == V5 and data[pos] >> 4 != Connect.TYPE)
                 if packed < 0:
                     if self._refuse_header(data, pos, out):
@@ -230,13 +248,17 @@ class Decoder(Partial):
                 self._stop()
                 return
             pos = stop
+            left -= 1
+            if left == 0 and pos < end:
+                self.rest = data[pos:]
+                return
         if pos < end:
             self._keep(data, pos)
 
     def _spanning(self, chunks: list[bytes | memoryview], have: int, need: int, out: list[Packet | Violation]) -> bytes:
-        """Decode a PUBLISH that fills several chunks, its payload copied once; returns the bytes behind it.
+        """Decode a PUBLISH that fills several chunks and copy its payload once. Returns the bytes after it.
 
-        The chunks hold `have` bytes, of which the first `need` are the PUBLISH.
+        The chunks hold `have` bytes. The first `need` of them are the PUBLISH.
         """
         size = SPAN
         while True:
@@ -247,7 +269,7 @@ class Decoder(Partial):
             size *= 8
         if end < 0:
             return b"".join(chunks)
-        # A packet whose head is legal stays legal whatever its payload, so the head is decoded alone.
+        # The payload cannot make a PUBLISH illegal, so only the head is decoded.
         found = decode(self.version, self.sender, head, 0, head_size(head), end)
         if isinstance(found, Publish):
             found.payload = b"".join(_slices(chunks, end, need))
@@ -257,7 +279,7 @@ class Decoder(Partial):
         return b"".join(_slices(chunks, need, have))
 
     def _judge_length(self, packet: Packet | Violation, data: bytes, pos: int, body: int) -> Packet | Violation:
-        """A CONNECT of 5.0 whose Remaining Length is longer than needed breaks that rule first.
+        """Return the violation if a 5.0 CONNECT has a Remaining Length with more bytes than needed, else `packet`.
 
         Cites: MQTT5-1.5.5-1
         """
@@ -274,9 +296,9 @@ class Decoder(Partial):
         return _breach(VBI_MINIMAL, self.sender, Connect.TYPE, body - 1 - pos, version)
 
     def _refuse_header(self, data: bytes, pos: int, out: list[Packet | Violation]) -> bool:
-        """Whether the first byte of an incomplete packet is illegal already; the rest of it is not waited for.
+        """Report an incomplete packet whose first byte is illegal, without waiting for the rest. True if reported.
 
-        Where decoding goes on after violations, the whole packet is awaited, since its end is needed.
+        With `go_on` it does nothing: the end of the packet is needed to continue after it.
         """
         if self.go_on:
             return False
@@ -288,7 +310,7 @@ class Decoder(Partial):
         return True
 
     def _refuse_length(self, packed: int, data: bytes, pos: int, out: list[Packet | Violation]) -> None:
-        """A Remaining Length that is none: the packet's end is not known, so nothing can follow."""
+        """Report a malformed Remaining Length. Decoding stops, because the end of the packet is not known."""
         first = header_breach(self.version, self.sender, data[pos])
         if first is not None:
             out.append(first)
@@ -302,13 +324,13 @@ class Decoder(Partial):
         self._stop()
 
     def _stop(self) -> None:
-        """Nothing more is decoded."""
+        """Stop decoding for good, and clear the buffer."""
         self.broken = True
         self._take()
 
 
 def head_size(data: bytes) -> int:
-    """Where the variable header begins; the Remaining Length is whole and legal."""
+    """Return the offset of the variable header. The Remaining Length must be complete and legal."""
     pos = 1
     while data[pos] > 127:
         pos += 1
@@ -316,7 +338,7 @@ def head_size(data: bytes) -> int:
 
 
 def publish_head(data: bytes, pos: int, version: int) -> int:
-    """Where the payload of a PUBLISH begins, or -1 while `data` does not say."""
+    """Return the offset of the payload of a PUBLISH, or -1 if `data` is too short to find it."""
     if len(data) < pos + 2:
         return -1
     pos += 2 + (data[pos] << 8 | data[pos + 1])
@@ -331,7 +353,7 @@ def publish_head(data: bytes, pos: int, version: int) -> int:
 
 
 def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[bytes | memoryview]:
-    """What lies between two offsets of the chunks laid end to end, without a copy."""
+    """Return the bytes between two offsets of the joined chunks, without a copy."""
     out: list[bytes | memoryview] = []
     for chunk in chunks:
         size = len(chunk)
@@ -347,7 +369,7 @@ def _slices(chunks: list[bytes | memoryview], start: int, stop: int) -> list[byt
 
 
 def _breach(rule: tuple[int, Cites, Cites, Cites], sender: int, packet: int, offset: int, version: int) -> Violation:
-    """The violation of a rule of the fixed header, which may be another statement for a server."""
+    """Return the violation of a rule of the fixed header. Client and server may break different statements."""
     reason, client, server, levels = rule
     cites = server if sender else client
     return broken(cites, reason, packet, offset, version, sender, "remaining_length", levels[version])

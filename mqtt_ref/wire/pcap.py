@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packet captures: the TCP streams inside a pcap or pcapng file, put together in the order of their bytes."""
+"""Reads packet captures: the TCP streams of a pcap or pcapng file, with their bytes in order."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ EXTENSIONS: Final = frozenset({0, 43, 60})
 
 
 class CaptureError(ValueError):
-    """The file is no capture that can be read: says why."""
+    """The file is not a capture that can be read. The text says why."""
 
 
 def is_capture(data: bytes) -> bool:
-    """Whether these are the first bytes of a pcap or pcapng file."""
+    """True if `data` begins like a pcap or pcapng file."""
     return data[:4] in MAGIC or data[:4] == SECTION
 
 
 def streams(data: bytes, marks: bool = False) -> Iterator[Chunk]:
-    """The bytes of all TCP streams in the order in which they became readable for the receivers.
+    """Yield the bytes of all TCP streams in the order in which the receivers could read them.
 
-    Records may be swapped, doubled or missing: sequence numbers give the order within a direction, acknowledgements the
-    order between the two, and both tell which bytes were not captured. With `marks`, chunks without bytes say where
-    connections begin, end and have holes; a hole is told right behind the last byte before it.
+    Records may be out of order, duplicated or missing. Sequence numbers give the order within a direction,
+    acknowledgements the order between the two directions, and both show which bytes were not captured. With `marks`,
+    chunks without bytes mark where a connection begins and ends and where bytes are missing; such a hole is yielded
+    directly after the last byte before it.
 
     Raises:
-        CaptureError: the file is none, or its link layer is not known.
+        CaptureError: the file is not a capture, or its link layer is not known.
     """
     found = Reassembly()
     for time, link, frame, size in _captured(data):
@@ -63,22 +64,22 @@ def streams(data: bytes, marks: bool = False) -> Iterator[Chunk]:
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Time in nanoseconds, link type and bytes of each captured frame; a file that ends in a frame ends before it.
+    """Yield time (nanoseconds), link type and bytes of each captured frame. A last frame that is cut off is dropped.
 
     Raises:
-        CaptureError: the file is none.
+        CaptureError: the file is not a capture.
     """
     for time, link, frame, _ in _captured(data):
         yield time, link, frame
 
 
 def _captured(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
-    """The same with the size that each frame had on the wire, which may be more than was captured of it."""
+    """Yield the same, and the size of each frame on the wire. The captured bytes may be fewer."""
     if data[:4] == SECTION:
         yield from _blocks(data)
         return
     if data[:4] not in MAGIC:
-        raise CaptureError("this is no pcap or pcapng file")
+        raise CaptureError("this is not a pcap or pcapng file")
     order, unit = MAGIC[data[:4]]
     mark = "<" if order == "little" else ">"
     if len(data) < 24:
@@ -96,7 +97,7 @@ def _captured(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
-    """The frames of a pcapng file: enhanced, simple and obsolete packet blocks."""
+    """Yield the frames of a pcapng file: enhanced, simple and obsolete packet blocks."""
     mark = "<"
     links: list[tuple[int, int]] = []
     pos = 0
@@ -128,7 +129,7 @@ def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
 
 
 def _resolution(options: bytes, mark: str) -> int:
-    """Units of time per second of an interface: option 9, else microseconds."""
+    """Return the time units per second of an interface: from option 9, else microseconds."""
     pos = 0
     while pos + 4 <= len(options):
         code, size = Struct(mark + "HH").unpack_from(options, pos)
@@ -142,7 +143,7 @@ def _resolution(options: bytes, mark: str) -> int:
 
 
 def _segment(link: int, frame: bytes, size: int) -> Segment | None:
-    """The TCP segment in a frame of that size, or None where it holds another thing."""
+    """Return the TCP segment of a frame, or None if it holds something else. `size` is the frame's size on the wire."""
     if link == ETHERNET:
         pos, kind = 14, int.from_bytes(frame[12:14], "big")
         while kind in VLAN:
@@ -159,7 +160,7 @@ def _segment(link: int, frame: bytes, size: int) -> Segment | None:
         packet = frame
     else:
         raise CaptureError(
-            f"link type {link} of the capture is not known; Ethernet, loopback, raw IP and Linux cooked are"
+            f"link type {link} of the capture is not known; known are Ethernet, loopback, raw IP and Linux cooked"
         )
     if not packet:
         return None
@@ -173,7 +174,7 @@ def _segment(link: int, frame: bytes, size: int) -> Segment | None:
 
 def _ipv4(packet: bytes, whole: int) -> Segment | None:
     head = (packet[0] & 15) * 4
-    total = int.from_bytes(packet[2:4], "big") or whole  # 0: cut into frames by the network card
+    total = int.from_bytes(packet[2:4], "big") or whole  # 0: the network card cuts the packet into frames
     fragment = int.from_bytes(packet[6:8], "big") & 0x3FFF
     if packet[9] != TCP or fragment or head < 20:
         return None

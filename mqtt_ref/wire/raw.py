@@ -6,7 +6,7 @@ packet::
 
     tree = raw(V5, Publish("a/b", b"x", properties=PublishProperties(topic_alias=1)))
     tree.flags = 0b0110                               # QoS 3
-    tree.remaining_length = 5                         # whatever the fields add up to
+    tree.remaining_length = 5                         # the real length may differ
     tree["topic"].length = 9                          # a string length that does not fit
     tree["properties"].width = 4                      # a Property Length longer than needed
     tree["properties.topic_alias"].value.value = 0    # a value out of range

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TCP put together from captured segments, which may be swapped, doubled, cut short or missing."""
+"""Reassembles TCP streams from captured segments, which may be out of order, duplicated, cut short or missing."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Final, NamedTuple
 __all__ = ["Address", "Chunk", "Reassembly", "Segment"]
 
 WINDOW: Final = 1 << 30
-"""The largest window of TCP: what is further ahead than that says nothing about this connection."""
+"""The largest TCP window in bytes. A sequence number further ahead is not of this connection."""
 NEAR: Final = 1 << 16
-"""Bytes that may have been recorded before the SYN that they follow."""
+"""Number of bytes that may be recorded before the SYN although they were sent after it."""
 BACK: Final = 1_000_000_000
-"""Nanoseconds; when the times of several records in a row are earlier by more, the clock was set back."""
+"""In nanoseconds. If `ROW` records in succession are earlier by more than this, the clock was set back."""
 ROW: Final = 8
 EXACT: Final = 100_000_000
-"""Nanoseconds by which records may be out of order and still tell when things happened."""
+"""In nanoseconds. Times are reliable if records are out of order by no more than this."""
 LATE: Final = 1_000_000_000
-"""Nanoseconds after which a SYN with the same number is no record that came late or twice."""
+"""In nanoseconds. After this time, a SYN with the same number begins a new connection: it is not a late duplicate."""
 ENDLESS: Final = 1 << 62
 
 Address = tuple[bytes, int]
 
 
 class Segment(NamedTuple):
-    """One TCP segment: `data` is what was captured of its `size` bytes; `acknowledged` is -1 without ACK."""
+    """One TCP segment. `data` are the captured ones of its `size` bytes. `acknowledged` is -1 without ACK."""
 
     source: Address
     target: Address
@@ -43,12 +43,12 @@ class Segment(NamedTuple):
 class Chunk(NamedTuple):
     """Bytes that one side of a connection sent, in order. `gap` bytes before them are missing in the capture.
 
-    One without bytes has a `mark`:
+    A chunk without bytes has a `mark`:
 
     - `open`: the connection begins here, `source` opens it;
-    - `hole`: `gap` bytes of `source` are missing from here on (0: none of what it sent was captured, so nobody knows);
-    - `untimed`: records of this connection are out of order, so its times are not those at which things happened;
-    - `disorder`: the order of what the two sides sent is not known from here on;
+    - `hole`: from here on, `gap` bytes of `source` are missing (0: unknown, nothing of `source` was captured);
+    - `untimed`: the records of this connection are out of order, so its times are not reliable;
+    - `disorder`: from here on, the order between the two directions is not known;
     - `close`: `source` sends nothing more (FIN); `reset`: it cut the connection (RST).
     """
 
@@ -64,11 +64,11 @@ class Chunk(NamedTuple):
 
 
 class Reassembly:
-    """Takes all segments of a capture, and then knows what was captured, what is missing, and what came before what.
+    """Takes all segments of a capture, then yields the captured bytes and the holes between them in order.
 
-    Sequence numbers give the order within a direction. A segment comes behind everything that it acknowledges: that
-    gives the order between the two directions where records are swapped. What was acknowledged, or lies before
-    something that was sent, and was never captured is a hole.
+    Sequence numbers give the order within a direction. A segment comes after everything that it acknowledges: this
+    gives the order between the two directions if records are out of order. Bytes that were never captured are a hole
+    if they were acknowledged, or if later bytes were sent.
     """
 
     def __init__(self) -> None:
@@ -77,11 +77,11 @@ class Reassembly:
         self._records: list[tuple[int, Segment]] = []
 
     def add(self, time: int, segment: Segment) -> None:
-        """A segment, in the order of the records; `time` is in nanoseconds."""
+        """Add the segment of the next record; `time` is in nanoseconds."""
         self._records.append((time, segment))
 
     def chunks(self) -> Iterator[Chunk]:
-        """What the sides said, of all connections, each as soon as all that it needs was captured."""
+        """Yield the chunks of all connections, each at the record that completes it."""
         records = sorted(_steady(self._records), key=lambda record: record[0])
         times = [time for time, _ in records]
         for index, (time, segment) in enumerate(records):
@@ -98,7 +98,7 @@ class Reassembly:
             )
 
     def _sort(self, index: int, time: int, segment: Segment) -> None:
-        """Give it to its connection, which may be a new one of the same addresses and ports."""
+        """Add a segment to its connection. It may begin a new connection with the same addresses and ports."""
         ends = segment.source, segment.target
         key = ends if ends[0] <= ends[1] else ends[::-1]
         connection = self._current.get(key)
@@ -110,7 +110,7 @@ class Reassembly:
 
 
 class _Part(NamedTuple):
-    """Captured bytes; `needs` is how far the other side must have been heard before they were sent."""
+    """Captured bytes. The other side's bytes before the number `needs` were received before these were sent."""
 
     start: int
     stop: int
@@ -120,7 +120,7 @@ class _Part(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """Something that happens on a connection once the record of that number was seen."""
+    """An event of a connection. It happens when the record of that number is read."""
 
     record: int
     side: int
@@ -130,60 +130,60 @@ class _Step(NamedTuple):
     gap: int
     mark: str
     own: int = 0
-    """The record that it is in."""
+    """The record that contains it."""
 
 
 class _Side:
-    """One direction. Numbers are unwrapped: they go on counting beyond 2**32."""
+    """One direction. Sequence numbers are unwrapped: they continue beyond 2**32."""
 
     def __init__(self) -> None:
         self.seen = False
         self.syn: int | None = None
         self.near: int | None = None
-        """The number that others are unwrapped by: of the latest segment."""
+        """The number of the latest segment. Other numbers are unwrapped to the nearest value."""
         self.lowest: int | None = None
-        """Of what it sent, or had acknowledged."""
+        """The lowest number that it sent, or that was acknowledged."""
         self.said = -1
         """It sent everything before this number."""
         self.fin: int | None = None
         self.fin_index = 0
         self.acknowledges = False
-        """Its acknowledgements are numbers; programs that make up segments leave them 0."""
+        """Its acknowledgements are valid. Programs that fabricate segments leave them 0."""
         self.heard = self.reached = -ENDLESS
         self.heard_at = self.reached_at = 0
-        """How far it had acknowledged, and how far it had come itself, and when first."""
+        """The highest number that it acknowledged and that it sent, each with the time of its first record."""
         self.parts: list[_Part] = []
 
     def unwrap(self, number: int) -> int:
-        """The number that this one stands for: that nearest to the latest."""
+        """Return the unwrapped number: the one nearest to the latest segment."""
         if self.near is None:
             self.near = number
         return self.near + _signed(number - self.near)
 
     def begin(self, number: int) -> None:
-        """Its SYN has that number; what was before belongs to an earlier connection."""
+        """Note the number of its SYN. Earlier numbers belong to an earlier connection."""
         at = self.unwrap(number)
         self.syn = at
         self.near = self.lowest = at + 1
         self.said = max(at + 1, min(self.said, at + 1 + WINDOW))
 
     def sent(self, start: int, stop: int) -> None:
-        """It sent everything up to there."""
+        """Note that it sent the numbers from `start` to `stop`."""
         self.lowest = start if self.lowest is None else min(self.lowest, start)
         if stop - max(self.said, self.lowest) <= WINDOW:
             self.said = max(self.said, stop)
 
     @property
     def first(self) -> int:
-        """The number of its first byte, as far as is known."""
+        """The number of its first known byte."""
         if self.syn is not None:
             return self.syn + 1
         return self.lowest or 0
 
     def covered(self) -> Iterator[tuple[int, int, _Part | None]]:
-        """From the first to the last byte that it sent: from where to where, and what was captured there, if it was.
+        """Yield ranges that cover all bytes it sent: start, stop, and the captured part or None.
 
-        Of several copies the one recorded first counts.
+        If a byte was captured several times, the first record is used.
         """
         parts = sorted(self.parts)
         end = ENDLESS if self.fin is None else self.fin
@@ -218,7 +218,7 @@ class _Side:
 
 
 class _Connection:
-    """Two addresses, from one handshake to the next. Side 0 is the one that opened it, or that was seen first."""
+    """One connection between two addresses. Side 0 is the source of the first segment that was seen."""
 
     def __init__(self, number: int, index: int, ends: tuple[Address, Address]) -> None:
         self.number = number
@@ -228,17 +228,17 @@ class _Connection:
         self.opener: int | None = None
         self.begun_at = 0
         self.timed = True
-        """Whether the times of the records are those at which things happened."""
+        """True if the times of the records are reliable."""
         self.reset: tuple[int, int] | None = None
-        """Of which record and side."""
+        """Record and side of the first RST."""
 
     def names(self) -> tuple[tuple[str, int], tuple[str, int]]:
-        """The two addresses, readable."""
+        """Return the two addresses as text, with their ports."""
         one, two = ((str(ip_address(host)), port) for host, port in self.ends)
         return one, two
 
     def is_begun_by(self, segment: Segment, time: int) -> bool:
-        """Whether a SYN may be the beginning of this connection: of a record that comes late, or twice."""
+        """True if a SYN may begin this connection: its record may be late or a duplicate."""
         at = self._side_of(segment)
         side, other = self.sides[at], self.sides[1 - at]
         if side.syn is not None:
@@ -252,7 +252,7 @@ class _Connection:
         return True
 
     def add(self, index: int, time: int, segment: Segment) -> None:
-        """A segment of it."""
+        """Add a segment of this connection."""
         at = self._side_of(segment)
         side, other = self.sides[at], self.sides[1 - at]
         side.seen = True
@@ -268,18 +268,18 @@ class _Connection:
             if acknowledged > side.heard:
                 side.heard, side.heard_at = acknowledged, time
             elif acknowledged < side.heard and time - side.heard_at > EXACT:
-                self.timed = False  # nobody takes back what was acknowledged: it was sent before
+                self.timed = False  # an acknowledgement never goes back: this segment was sent earlier
         if segment.reset:
             if self.reset is None:
                 self.reset = index, at
-            return  # its numbers need not be those of the stream
+            return  # its numbers need not belong to the stream
         start = side.unwrap(segment.sequence) + segment.syn
         stop = start + segment.size
         side.sent(start, stop)
         if stop + segment.fin > side.reached:
             side.reached, side.reached_at = stop + segment.fin, time
         elif not segment.size and not segment.fin and time - side.reached_at > EXACT:
-            # TCP's own Keep Alive is one byte behind; with data, it may have been sent again.
+            # A TCP keep-alive probe is one byte back. Segments with data are not judged: they may be retransmissions.
             if start < side.reached - 1 or (side.fin is not None and start <= side.fin):
                 self.timed = False
         if segment.data:
@@ -291,10 +291,10 @@ class _Connection:
     def _side_of(self, segment: Segment) -> int:
         return 0 if segment.source == self.ends[0] else 1
 
-    # ---------------------------------------------------------------- when all was seen
+    # ---------------------------------------------------------------- after the last segment
 
     def steps(self, times: list[int]) -> Iterator[_Step]:
-        """What happened, in order; each has the index of the latest record that it needed."""
+        """Yield the events in order, each with the index of the latest record that it needs."""
         steps = list(self._merged())
         if self.opener is not None:
             yield _Step(self.index, self.opener, 0, 0, b"", 0, "open")
@@ -304,7 +304,7 @@ class _Connection:
             yield step
 
     def _merged(self) -> Iterator[tuple[int, _Step]]:
-        """The steps of both sides in the order in which they happened, each with the index of its own record."""
+        """Yield the events of both sides in the order in which they happened, each with the index of its own record."""
         lines = [self._line(0), self._line(1)]
         at = [0, 0]
         heard = [side.first for side in self.sides]
@@ -338,7 +338,7 @@ class _Connection:
         return index, _Step(index, self.reset[1], 0, 0, b"", 0, "reset")
 
     def _line(self, number: int) -> list[_Step]:
-        """What one side said: its bytes, the holes between them, and its end."""
+        """Return the events of one side: its bytes, the holes between them, and its end."""
         side = self.sides[number]
         index = self.index
         steps: list[_Step] = []
@@ -361,7 +361,7 @@ class _Connection:
 
 
 def _steady(records: list[tuple[int, Segment]]) -> Iterator[tuple[int, Segment]]:
-    """The records with times that go on where the clock was set back; a few that are out of order keep theirs."""
+    """Yield the records. If the clock was set back, later times are corrected. A few records out of order are not."""
     shift = latest = 0
     for at, (time, segment) in enumerate(records):
         if time + shift < latest - BACK:
@@ -373,5 +373,5 @@ def _steady(records: list[tuple[int, Segment]]) -> Iterator[tuple[int, Segment]]
 
 
 def _signed(difference: int) -> int:
-    """The difference of two sequence numbers, which wrap at 2**32."""
+    """Return the difference of two sequence numbers as a signed number; they wrap at 2**32."""
     return (difference + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000

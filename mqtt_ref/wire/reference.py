@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The reference codec: decodes, dissects and encodes by the wire format that is declared with `construct`."""
+"""The reference codec: decodes, dissects and encodes packets with the wire format declared in `construct`."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ CONNECT: Final = Connect.TYPE
 
 
 def decode(version: int, sender: int, data: bytes) -> Packet | Violation:
-    """The packet that `data` holds, or the rule it breaks.
+    """Decode one packet. Returns the packet, or the first rule that it breaks.
 
-    `data` is one whole packet; bytes that are missing or too many are violations too. `version` is the protocol level
-    that the connection speaks, 0 while it is not known; a CONNECT is decoded by the version it names. `sender` is
-    `CLIENT` or `SERVER`. No input raises.
+    `data` is exactly one packet: missing bytes and surplus bytes are violations too. `version` is the protocol level
+    of the connection, 0 while it is not known. A CONNECT is decoded by the version that it names. `sender` is `CLIENT`
+    or `SERVER`. Never raises.
     """
     return _Reading(version, sender, bytes(data), None).run()
 
 
 def parse(version: int, sender: int, data: bytes) -> Dissection:
-    """The same, as named fields with their offsets; of a broken packet up to the violation. No input raises."""
+    """Decode one packet into named fields with their offsets. The fields of a broken packet end at the violation.
+
+    The arguments are those of `decode`. Never raises.
+    """
     data = bytes(data)
     trace = Trace()
     reading = _Reading(version, sender, data, trace)
@@ -63,9 +66,9 @@ def parse(version: int, sender: int, data: bytes) -> Dissection:
 
 
 def encode(version: int, packet: Packet) -> bytes:
-    """The bytes of a packet in the given version (3, 4, 5); what the version lacks is left out.
+    """Return the bytes of a packet in `version` (3, 4, 5). Fields that the version does not have are left out.
 
-    So are optional last fields that say nothing: properties that are None, and the Reason Code 0x00 before them.
+    Optional last fields with their default value are left out too: properties of None, then Reason Code 0x00.
 
     Raises:
         ValueError: a value does not fit its field, or the version has no such packet.
@@ -76,7 +79,7 @@ def encode(version: int, packet: Packet) -> bytes:
 
 
 def raw(version: int, packet: Packet) -> RawPacket:
-    """The raw field tree of a packet, in which every length, flag and byte can be changed; see `mqtt_ref.wire.raw`.
+    """Return a packet as a tree of raw fields. Every length, flag and byte can be changed; see `mqtt_ref.wire.raw`.
 
     Raises:
         ValueError: as `encode`.
@@ -87,7 +90,7 @@ def raw(version: int, packet: Packet) -> RawPacket:
 
 
 class _Reading:
-    """One packet while it is read: what version it turned out to be judged by, and how far it got."""
+    """State of reading one packet: the version that judges it, and the position."""
 
     def __init__(self, version: int, sender: int, data: bytes, trace: Trace | None) -> None:
         self.given = version
@@ -98,13 +101,13 @@ class _Reading:
         self.type = data[0] >> 4 if data else 0
 
     def run(self) -> Packet | Violation:
-        """Read all of it."""
+        """Read the whole packet."""
         fewest = self.given == V5 and self.type != CONNECT
         found = self._read(fewest)
         if self.type != CONNECT or self.given != V5 or (isinstance(found, Violation) and found.offset == 0):
             return found
-        # A CONNECT turned out to be one of 5.0: then its Remaining Length has the fewest bytes [MQTT5-1.5.5-1].
-        # Its first byte was judged already, by the version that the connection had, so its flags are left out here.
+        # It is a CONNECT of 5.0, so its Remaining Length must have the fewest bytes [MQTT5-1.5.5-1].
+        # The flags are left out here: the first byte was already judged by the version of the connection.
         again = Source(bytes((CONNECT << 4,)) + self.data[1:5], self.sender)
         try:
             FIXED_HEADERS[V5].parse_stream(again, fewest=True)
@@ -137,7 +140,7 @@ class _Reading:
         return cast("Packet", assemble(form.make, {**header, **values}))
 
     def _settle_version(self) -> None:
-        """A CONNECT is decoded by the version it names.
+        """Set the version to the one that the CONNECT names.
 
         Cites: MQTT5-3.1.2-2
         """
@@ -150,7 +153,7 @@ class _Reading:
             trace.forget(fields)
 
     def _read_what_is_there(self, header: dict[str, Any]) -> None:
-        """Note the fields of a packet that is cut off; what breaks among them is only that it is."""
+        """Trace the fields of a packet that is cut off. Other broken rules are ignored: only the cut is reported."""
         if self.source.trace is not None:
             given, judged = self.given, self.judged
             try:
@@ -164,7 +167,7 @@ class _Reading:
 
 
 def _values(version: int, packet: Packet) -> tuple[PacketFormat, dict[str, Any], dict[str, Any]]:
-    """The format of a packet, and the values of its fields and of its header's bits by name."""
+    """Return the format of a packet, the values of its fields by name, and those of its header bits."""
     version = version or V5
     form = PACKETS[version].get(packet.TYPE)
     if form is None:

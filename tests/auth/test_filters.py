@@ -87,13 +87,13 @@ def test_filters_that_a_rule_may_have(good: str) -> None:
 @pytest.mark.parametrize(
     ("bad", "right"),
     [
-        ("", "no topic filter"),
+        ("", "not a topic filter"),
         ("a#", "the whole last one"),
         ("#/a", "the whole last one"),
         ("a+/b", "a whole level"),
-        ("\0", "no topic filter"),
+        ("\0", "not a topic filter"),
         (5, "in quotes"),
-        ("$share/g/a/#", "write 'a/#'"),
+        ("$share/g/a/#", "write only its filter 'a/#'"),
     ],
 )
 def test_filters_that_it_may_not_have(bad: object, right: str) -> None:

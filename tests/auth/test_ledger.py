@@ -66,26 +66,26 @@ def test_an_empty_one_is_one(data: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "path", "text"),
     [
-        ([], (), "a list is no mapping"),
+        ([], (), "a list is not a mapping"),
         ({"user": {}}, ("user",), "did you mean `users`?"),
-        ({"zzz": {}}, ("zzz",), "there are `auth`, `acl`, `users`"),
-        ({"auth": {}}, ("auth",), "rules stand in order, each begins with `- `"),
-        ({"auth": ["x"]}, ("auth", 0), "a text is no mapping"),
+        ({"zzz": {}}, ("zzz",), "known are `auth`, `acl`, `users`"),
+        ({"auth": {}}, ("auth",), "write the rules in order, each begins with `- `"),
+        ({"auth": ["x"]}, ("auth", 0), "a text is not a mapping"),
         ({"auth": [{"usrname": "x"}]}, ("auth", 0, "usrname"), "did you mean `username`?"),
-        ({"auth": [{"filters": {}}]}, ("auth", 0, "filters"), "there are `client`, `username`, `password`"),
+        ({"auth": [{"filters": {}}]}, ("auth", 0, "filters"), "known are `client`, `username`, `password`"),
         ({"auth": [{}, {"allow": "yes"}]}, ("auth", 1, "allow"), "'yes' is not `true` or `false`"),
         ({"auth": [{"allow": 1}]}, ("auth", 0, "allow"), "1 is not `true` or `false`"),
-        ({"auth": [{"username": 5}]}, ("auth", 0, "username"), "a number is no text; write it in quotes"),
+        ({"auth": [{"username": 5}]}, ("auth", 0, "username"), "a number is not text; write it in quotes"),
         ({"auth": [{"password": "$1$ab$cd"}]}, ("auth", 0, "password"), "a hash of an unknown kind"),
         ({"auth": [{"password": "$7$101$ab"}]}, ("auth", 0, "password"), "damaged"),
-        ({"acl": [{"password": "x"}]}, ("acl", 0, "password"), "there are `client`, `username`, `remote`, `filters`"),
-        ({"acl": [{"filters": ["a"]}]}, ("acl", 0, "filters"), "a list is no mapping"),
+        ({"acl": [{"password": "x"}]}, ("acl", 0, "password"), "known are `client`, `username`, `remote`, `filters`"),
+        ({"acl": [{"filters": ["a"]}]}, ("acl", 0, "filters"), "a list is not a mapping"),
         ({"acl": [{"filters": {"a": 4}}]}, ("acl", 0, "filters", "a"), "3 or readwrite"),
         ({"acl": [{"filters": {"a": None}}]}, ("acl", 0, "filters", "a"), "3 or readwrite"),
         ({"acl": [{"filters": {"a#": 1}}]}, ("acl", 0, "filters", "a#"), "`#` the whole last one"),
         ({"acl": [{"filters": {7: 1}}]}, ("acl", 0, "filters", 7), "in quotes"),
-        ({"acl": [{"filters": {"$share/g/a": 1}}]}, ("acl", 0, "filters", "$share/g/a"), "write 'a'"),
-        ({"users": []}, ("users",), "a list is no mapping"),
+        ({"acl": [{"filters": {"$share/g/a": 1}}]}, ("acl", 0, "filters", "$share/g/a"), "write only its filter 'a'"),
+        ({"users": []}, ("users",), "a list is not a mapping"),
         ({"users": {"": {}}}, ("users", ""), "a rule under `auth` or `acl`"),
         ({"users": {"*": {}}}, ("users", "*"), "a rule under `auth` or `acl`"),
         ({"users": {12: {}}}, ("users", 12), "write it in quotes"),
@@ -114,8 +114,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert str(caught.value).splitlines() == [
         "auth[0].allow: 'perhaps' is not `true` or `false`",
         (
-            "acl[1].filters[\"updates/#/x\"]: 'updates/#/x' is no topic filter; "
-            "`+` is a whole level, `#` the whole last one"
+            "acl[1].filters[\"updates/#/x\"]: 'updates/#/x' is not a topic filter; "
+            "`+` must be a whole level, `#` the whole last one"
         ),
         "users.gone.disallow: 1 is not `true` or `false`",
     ]
@@ -136,9 +136,9 @@ def test_no_error_and_no_repr_shows_a_password() -> None:
 
 
 def test_a_wrong_filter_from_python_is_refused_too() -> None:
-    with pytest.raises(ValueError, match="no topic filter"):
+    with pytest.raises(ValueError, match="not a topic filter"):
         AclRule(filters={"a#": 1})
-    with pytest.raises(ValueError, match="no permission"):
+    with pytest.raises(ValueError, match="not a permission"):
         User(acl={"a": "all"})
 
 

@@ -147,3 +147,36 @@ def test_a_tree_with_a_node_for_each_of_65536_levels() -> None:
     for i in range(1, 100):
         assert tree.remove("/" * i * 640)
     assert tree.nodes() == 1
+
+
+@given(
+    keys=st.lists(NAMES, min_size=1, max_size=40, unique=True),
+    topic_filter=st.sampled_from(["#", "+/#", "a/#", "+/+", "a/+/b", "a/b"]),
+    steps=st.lists(st.integers(1, 5), max_size=60),
+    changes=st.lists(st.tuples(st.booleans(), NAMES), max_size=60),
+)
+def test_a_walk_finds_what_stays_once_while_the_tree_changes(
+    keys: list[str], topic_filter: str, steps: list[int], changes: list[tuple[bool, str]]
+) -> None:
+    tree: LevelTree[str] = LevelTree()
+    for key in keys:
+        tree.insert(key, key)
+    walk = tree.walk(topic_filter)
+    touched: set[str] = set()
+    done = False
+    for most, (added, key) in zip(steps, changes, strict=False):
+        before = walk.visits
+        done = walk.step(most)
+        assert walk.visits - before <= most
+        touched.add(key)
+        if added:
+            tree.insert(key, key)
+        else:
+            tree.remove(key)
+    while not done:
+        done = walk.step(1)
+    staying = [key for key in keys if key not in touched]
+    assert sorted(key for key in walk.found if key in staying) == sorted(
+        key for key in staying if matches(topic_filter, key)
+    )
+    assert {key for key in walk.found if key not in staying} <= touched

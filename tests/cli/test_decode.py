@@ -65,7 +65,7 @@ def test_sender_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert decode(capsys, "-V", "5", "f000")[0] == 1
     code, out, _ = decode(capsys, "30 06 0001 61 00 7879")
     assert code == 0
-    assert "mean another thing there" in out
+    assert "with another meaning" in out
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +188,7 @@ def test_garbage_behind_a_broken_packet(capsys: pytest.CaptureFixture[str]) -> N
     code, out, err = decode(capsys, "-V", "5", "c100 00 00 00")
     assert code == 1
     assert out.count("breach:") == 1
-    assert "3 bytes behind a broken packet" in err
+    assert "3 bytes after a broken packet" in err
 
 
 def test_hex_bytes() -> None:

@@ -89,7 +89,7 @@ def test_on_a_terminal_it_asks_twice_and_shows_nothing(second: str, code: int) -
     assert b"s3cret" not in shown
     last = shown.decode().strip().splitlines()[-1]
     if code:
-        assert "the two are not the same" in last
+        assert "the two passwords are not the same" in last
     else:
         assert verify(last, b"s3cret")
 

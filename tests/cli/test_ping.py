@@ -60,7 +60,7 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     silence, no_tls, nobody, no_socket, no_host, no_url = capsys.readouterr().err.splitlines()
     assert silence == f"mqtt-ref ping: {url}: no answer in time"
     assert no_tls.endswith(": no answer in time")
-    assert nobody == f"mqtt-ref ping: {url.replace('//', '//anna:***@')}: nobody listens there"
+    assert nobody == f"mqtt-ref ping: {url.replace('//', '//anna:***@')}: connection refused: no server listens there"
     assert no_socket == "mqtt-ref ping: unix:/nobody/here: No such file or directory"
     assert no_host == "mqtt-ref ping: mqtt://nobody.invalid: there is no host of that name"
     assert "not a URL of a broker" in no_url
@@ -92,7 +92,7 @@ def test_over_websocket(capsys: pytest.CaptureFixture[str]) -> None:
     assert "s3cret" not in out
     no_websocket, nobody = err.splitlines()
     assert "no WebSocket for MQTT: " in no_websocket
-    assert nobody.endswith(": nobody listens there")
+    assert nobody.endswith(": connection refused: no server listens there")
 
 
 def test_over_websocket_and_tls(

@@ -263,23 +263,23 @@ CASES = {
     ),
     "string for an integer": (
         ("packets.toml", "code    = 8", 'code    = "8"'),
-        ("packets.toml", "packet SUBSCRIBE", "code", "should be int"),
+        ("packets.toml", "packet SUBSCRIBE", "code", "must be int"),
     ),
     "truth for an integer": (
         ("packets.toml", '{ name = "will_flag", at = 2 }', '{ name = "will_flag", at = true }'),
-        ("packets.toml", "packet CONNECT, field connect_flags, bit will_flag", "at", "should be int"),
+        ("packets.toml", "packet CONNECT, field connect_flags, bit will_flag", "at", "must be int"),
     ),
     "integer for a string": (
         ("properties.toml", 'title  = "Topic Alias"', "title  = 35"),
-        ("properties.toml", "property topic_alias", "title", "should be str"),
+        ("properties.toml", "property topic_alias", "title", "must be str"),
     ),
     "string for a list": (
         ("types.toml", 'rules   = ["topic_wildcard"]', 'rules   = "topic_wildcard"'),
-        ("types.toml", "semantic type topic_name_or_empty", "rules", "should be list"),
+        ("types.toml", "semantic type topic_name_or_empty", "rules", "must be list"),
     ),
     "string for a table": (
         ("properties.toml", 'repeat = { breach = "PROTOCOL_ERROR" }', 'repeat = "PROTOCOL_ERROR"'),
-        ("properties.toml", "property payload_format_indicator", "repeat", "should be dict"),
+        ("properties.toml", "property payload_format_indicator", "repeat", "must be dict"),
     ),
     "column that is missing": (
         ("properties.toml", "id     = 0x2A\n", ""),

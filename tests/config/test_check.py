@@ -38,36 +38,39 @@ def test_values_arrive() -> None:
 @pytest.mark.parametrize(
     ("tree", "line"),
     [
-        ([], ": has to be a mapping, not a list"),
+        ([], ": must be a mapping, not a list"),
         ({"lisners": []}, "lisners: is not known here; did you mean listeners?"),
-        ({"listeners": {}}, "listeners: has to be a list, not a mapping"),
-        ({"listeners": [1]}, "listeners[0]: has to be a mapping, not 1"),
-        ({"listeners": [{}]}, "listeners[0]: has no type; it is one of tcp, ws, unix, net, sysinfo, healthcheck"),
+        ({"listeners": {}}, "listeners: must be a list, not a mapping"),
+        ({"listeners": [1]}, "listeners[0]: must be a mapping, not 1"),
+        ({"listeners": [{}]}, "listeners[0]: has no type; it must be one of tcp, ws, unix, net, sysinfo, healthcheck"),
         (
             {"listeners": [{"type": "tpc"}]},
-            "listeners[0].type: is 'tpc'; it is one of tcp, ws, unix, net, sysinfo, healthcheck; did you mean tcp?",
+            (
+                "listeners[0].type: is 'tpc'; it must be one of tcp, ws, unix, net, sysinfo, healthcheck; "
+                "did you mean tcp?"
+            ),
         ),
         ({"listeners": [{"type": "unix"}]}, "listeners[0]: lacks address"),
         ({"listeners": [{"type": "tcp", "mode": "600"}]}, "listeners[0].mode: is not known here"),
         ({"listeners": [{"type": "tcp", "tls": {}}]}, "listeners[0].tls: lacks certificate"),
         (
             {"listeners": [{"type": "tcp", "address": 1883}]},
-            "listeners[0].address: has to be text, not 1883; put it in quotes",
+            "listeners[0].address: must be text, not 1883; put it in quotes",
         ),
-        ({"options": {"inline_client": "yes"}}, "options.inline_client: has to be true or false, not 'yes'"),
+        ({"options": {"inline_client": "yes"}}, "options.inline_client: must be true or false, not 'yes'"),
         (
             {"options": {"capabilities": {"maximum_qos": 3}}},
-            "options.capabilities.maximum_qos: is 3; it has to be <= 2",
+            "options.capabilities.maximum_qos: is 3; it must be <= 2",
         ),
         (
             {"options": {"capabilities": {"maximum_qos": True}}},
-            "options.capabilities.maximum_qos: has to be a whole number, not true",
+            "options.capabilities.maximum_qos: must be a whole number, not true",
         ),
-        ({"options": {"hook_timeout": 0}}, "options.hook_timeout: is 0; it has to be > 0.0"),
-        ({"logging": {"level": "LOUD"}}, "logging.level: is 'LOUD'; it is one of DEBUG, INFO, WARNING, ERROR"),
+        ({"options": {"hook_timeout": 0}}, "options.hook_timeout: is 0; it must be > 0.0"),
+        ({"logging": {"level": "LOUD"}}, "logging.level: is 'LOUD'; it must be one of DEBUG, INFO, WARNING, ERROR"),
         (
             {"hooks": {"auth": {"ledger": {"acl": [{"filters": {"a/#": 7}}]}}}},
-            "hooks.auth.ledger.acl[0].filters.a/#: is 7; it is one of deny, read, write, readwrite, 0, 1, 2, 3",
+            "hooks.auth.ledger.acl[0].filters.a/#: is 7; it must be one of deny, read, write, readwrite, 0, 1, 2, 3",
         ),
         ({"hooks": {"custom": [{"hook": "no colon"}]}}, None),
     ],

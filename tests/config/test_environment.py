@@ -60,7 +60,7 @@ def test_what_is_wrong_with_a_secret_does_not_tell_it(name: str, value: str) -> 
         load(None, {name: value})
     text = str(caught.value)
     assert name in text
-    assert "has to be " in text
+    assert "must be " in text
     assert "s3cret" not in text
     assert "7635241" not in text
 
@@ -83,11 +83,11 @@ def test_a_whole_section_may_be_one_value() -> None:
     [
         ("MQTT_REF__OPTION__X", "1", "there is no OPTION here"),
         ("MQTT_REF__", "1", "there is no option without a name here; known are LISTENERS"),
-        ("MQTT_REF__LISTENERS__9__ADDRESS", ":1", "9 is not a place in the list: 0 to 3"),
-        ("MQTT_REF__LISTENERS__X", "1", "X is not a place in the list"),
+        ("MQTT_REF__LISTENERS__9__ADDRESS", ":1", "9 is not an index in the list; use 0 to 3"),
+        ("MQTT_REF__LISTENERS__X", "1", "X is not an index in the list"),
         ("MQTT_REF__LOGGING__LEVEL__MORE", "1", "LOGGING__LEVEL is one value, there is no MORE in it"),
         ("MQTT_REF__OPTIONS__CAPABILITIES__MAXIMUM_QOS", "3", "options.capabilities.maximum_qos: is 3"),
-        ("MQTT_REF__LOGGING", "loud", "logging: has to be a mapping, not text"),
+        ("MQTT_REF__LOGGING", "loud", "logging: must be a mapping, not text"),
     ],
 )
 def test_a_variable_that_is_wrong_is_named(name: str, value: str, text: str) -> None:

@@ -21,14 +21,14 @@ def test_problems_of_file_and_environment_come_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(file, {"MQTT_REF__LOGGING__LEVEL": "LOUD"})
     found = [str(problem) for problem in caught.value.problems]
-    assert found[0] == f"{file}:3:5: options.capabilities.maximum_qos: is 5; it has to be <= 2"
+    assert found[0] == f"{file}:3:5: options.capabilities.maximum_qos: is 5; it must be <= 2"
     assert found[1].startswith("$MQTT_REF__LOGGING__LEVEL: logging.level: is 'LOUD'")
 
 
 def test_a_file_that_is_a_list_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "broker.yaml"
     file.write_text("- 1\n")
-    with pytest.raises(ConfigError, match="has to be a mapping of sections"):
+    with pytest.raises(ConfigError, match="must be a mapping of sections"):
         load(file, {})
 
 

@@ -91,7 +91,7 @@ def test_decisions_have_their_own_names_too() -> None:
     section = OptionsSection(decisions={"overlapping": "each", "overlaping": "one", "queue_full": "all"})
     found = wrong(section)
     assert found[0].startswith("options.decisions.overlaping: is not known; known are overlapping, ")
-    assert found[1:] == ["options.decisions.queue_full: is 'all'; it is one of newest, oldest"]
+    assert found[1:] == ["options.decisions.queue_full: is 'all'; it must be one of newest, oldest"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_decisions_have_their_own_names_too() -> None:
         ({"minimum_keep_alive": 9, "maximum_keep_alive": 5}, "options.capabilities.minimum_keep_alive: is above"),
         (
             {"refused_filters": ["a", "a#"]},
-            "options.capabilities.refused_filters[1]: is 'a#', which is no Topic Filter",
+            "options.capabilities.refused_filters[1]: is 'a#', which is not a Topic Filter",
         ),
     ],
 )

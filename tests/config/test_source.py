@@ -55,7 +55,7 @@ def test_words_are_what_they_look_like(text: str, value: object) -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("a: 1\nb: 2\na: 3\n", "f.yaml")
-    assert [str(problem) for problem in caught.value.problems] == ["f.yaml:3:1: a: stands here twice"]
+    assert [str(problem) for problem in caught.value.problems] == ["f.yaml:3:1: a: occurs twice here"]
 
 
 def test_merged_keys_give_way_to_the_mapping_s_own() -> None:

@@ -50,7 +50,7 @@ def test_known_failures(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     known.write_text(known.read_text() + f'\n[[failure]]\ncase = "{PONG}"\nreason = "was broken once"\n')
     capsys.readouterr()
     assert run(url, "--select", SERVED, PONG, "--expect", known) == 1
-    assert f"repaired, take it off the list: {PONG}" in capsys.readouterr().out
+    assert f"repaired, remove it from the list: {PONG}" in capsys.readouterr().out
     known.write_text("")
     assert run(url, "--select", SERVED, "--expect", known) == 1
     assert f"new failure: {SERVED}" in capsys.readouterr().out
@@ -60,14 +60,14 @@ def test_known_failures(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     ("words", "says"),
     [
         (["mqtt://127.0.0.1:1"], "cannot be reached: nobody listens there"),
-        (["http://127.0.0.1"], "the scheme is one of"),
+        (["http://127.0.0.1"], "the scheme must be one of"),
         ([], "name the broker"),
         (["mqtt://127.0.0.1:1", "--protocol", "6"], "is not one of"),
         (["mqtt://127.0.0.1:1", "--select", "MQTT5-9.9.9-9"], "no case has MQTT5-9.9.9-9"),
         (["mqtt://127.0.0.1:1", "--skip", "nothing"], "no case has nothing"),
         (["mqtt://127.0.0.1:1", "--section", "99"], "no case belongs to section 99"),
-        (["mqtt://127.0.0.1:1", "--jobs", "0"], "--jobs is at least 1"),
-        (["mqtt://127.0.0.1:1", "--timeout-factor", "0"], "--timeout-factor is above 0"),
+        (["mqtt://127.0.0.1:1", "--jobs", "0"], "--jobs must be at least 1"),
+        (["mqtt://127.0.0.1:1", "--timeout-factor", "0"], "--timeout-factor must be greater than 0"),
         (["mqtt://127.0.0.1:1", "--select", PONG, "--skip", PONG], "no case is left"),
         (["mqtt://127.0.0.1:1", "--expect", "/does/not/exist"], "/does/not/exist"),
         (["mqtt://127.0.0.1:1", "--profile", "/does/not/exist"], "/does/not/exist"),

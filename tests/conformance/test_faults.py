@@ -108,7 +108,7 @@ def test_the_report_names_what_was_missed() -> None:
     lines = list(report(found))
     assert any(line.startswith(rule) and line.endswith("1/2") for line in lines)
     assert "not found: a/missed (MQTT5-3.12.4-1; 2 cases)" in lines
-    assert any("seen after all: a/wrong" in line for line in lines)
+    assert any("listed as invisible but seen: a/wrong" in line for line in lines)
     assert lines[-1] == "1 of 2 faults found (50.0%); 2 cannot be accused"
     assert rule not in unproven(found)
 

@@ -177,7 +177,7 @@ def test_settings_need_a_profile(lame: Target) -> None:
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(TargetError, match=r"no CONNECT is accepted|cannot be reached"):
+    with pytest.raises(TargetError, match=r"accepts no CONNECT|cannot be reached"):
         asyncio.run(probe(Target("mqtt://127.0.0.1:1")))
 
 
@@ -191,10 +191,10 @@ def test_the_case_that_ended_a_broker_is_named() -> None:
 def test_profile_names_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "profile.toml"
     for text, says in (
-        ("nonsense = 1", "nonsense: is not a key"),
-        ("[capabilities]\nflying = true", "capabilities.flying: is not one"),
-        ("[commands]\nfly = 'x'", "commands.fly: is not one"),
-        ('provides = ["luck"]', "'luck' is nothing to provide"),
+        ("nonsense = 1", "nonsense: no such key"),
+        ("[capabilities]\nflying = true", "capabilities.flying: no such capability"),
+        ("[commands]\nfly = 'x'", "commands.fly: no such command"),
+        ('provides = ["luck"]', "'luck' cannot be provided"),
         ("[commands", "profile.toml"),
     ):
         path.write_text(text)
@@ -391,5 +391,5 @@ def test_from_pytest_knows_failures(tmp_path: Path) -> None:
     known.write_text(f'[[failure]]\ncase = "{SERVED}"\nreason = "not checked"\n')
     mark = testing.cases(protocol="5", select_only=[SERVED, PONG], expect=known)
     assert [bool(p.marks) for p in mark.args[1]] == [True, False]
-    with pytest.raises(ValueError, match="not a version"):
+    with pytest.raises(ValueError, match="no such version"):
         testing.cases(protocol="7")

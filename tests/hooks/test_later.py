@@ -350,7 +350,7 @@ def test_what_is_told_later_is_bounded(caplog: pytest.LogCaptureFixture) -> None
 
     with caplog.at_level(logging.ERROR, "mqtt_ref.hooks"):
         asyncio.run(run())
-    assert "was not told on_published" in caplog.text
+    assert "was not notified of on_published" in caplog.text
     assert "hook Stuck did not answer on_published within 0.1 s" in caplog.text
 
 

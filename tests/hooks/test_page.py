@@ -42,7 +42,7 @@ def test_every_event_is_on_it(root: Path) -> None:
     assert re.findall(r"^### `(\w+)\(", text, re.MULTILINE) == list(EVENTS)
     for event in EVENTS.values():
         section = text.split(f"### `{event.name}(")[1].split("### ")[0]
-        kind = {"notify": "told", "transform": "changes", "decide": "decides", "load": "loads"}[event.kind]
+        kind = {"notify": "notifies", "transform": "changes", "decide": "decides", "load": "loads"}[event.kind]
         assert f"*{kind}; " in section
         assert ("; plain;" in section) == (not event.waits)
         if event.kind in {"transform", "decide"}:

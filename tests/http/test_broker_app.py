@@ -99,7 +99,7 @@ def test_not_ready(site: Site) -> None:
     assert site.get("/readyz").detail == "not all listeners are open"
     driver.serving = True
     broker.store_fails = True
-    assert site.get("/readyz").detail == "the store does not take what is to be stored"
+    assert site.get("/readyz").detail == "the store cannot save: its last commit failed"
     broker.shutting_down = True
     answer = site.get("/readyz")
     assert answer.status == 503

@@ -99,14 +99,14 @@ def test_options_are_those_of_the_file(serve: Serve, tmp_path: Path) -> None:
 def test_a_file_that_names_nobody_lets_nobody_in(serve: Serve, tmp_path: Path) -> None:
     running = run(serve, tmp_path, LISTENERS)
     assert code(running) == 0x87
-    assert running.err.wait("nobody may connect: the configuration has no hooks.auth")
+    assert running.err.wait("no client may connect: the configuration has no hooks.auth")
 
 
 def test_a_file_without_listeners_is_warned_of(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "broker.yaml"
     file.write_text("listeners: []\nhooks: {auth: {allow_all: true}}\n")
     running = serve("--config", str(file), port=None)
-    assert running.err.wait("nobody can reach the broker: the configuration has no listeners")
+    assert running.err.wait("no client can reach the broker: the configuration has no listeners")
 
 
 def test_allow_all_on_the_command_line_lets_everybody_in(serve: Serve, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_hangup_with_a_wrong_file_changes_nothing(serve: Serve, tmp_path: Path
     file = tmp_path / "broker.yaml"
     file.write_text((LISTENERS + LEDGER).replace("first", "second").replace("deny", "dany"))
     running.process.send_signal(signal.SIGHUP)
-    running.err.wait(r"stays as it was: .*broker\.yaml:8:\d+: .*is 'dany'; it is one of deny")
+    running.err.wait(r"stays as it was: .*broker\.yaml:8:\d+: .*is 'dany'; it must be one of deny")
     assert code(running, "alice", "first") == 0
 
 
@@ -194,7 +194,7 @@ def test_the_api_reads_it_again_too(serve: Serve, tmp_path: Path) -> None:
     file.write_text("listeners: 1\n")
     status, text = http(running, "/api/v1/reload", "POST")
     assert status == 422
-    assert "listeners: has to be a list, not 1" in text
+    assert "listeners: must be a list, not 1" in text
     assert code(running, "alice", "second") == 0
 
 
@@ -225,7 +225,7 @@ def test_a_hook_of_one_s_own(serve: Serve, tmp_path: Path, monkeypatch: pytest.M
         ("broken:Hook", r"cannot be imported: ValueError\('no database'\)"),
         ("unfit:Sends", "cannot be added: hook Sends: on_packet_sent cannot be async def"),
         ("unfit:Reads", "cannot be added: hook Reads: on_acl_check is async def"),
-        ("unfit:Raises", r"arguments: are not taken by unfit:Raises: OSError\('nobody there'\)"),
+        ("unfit:Raises", r"arguments: are not accepted by unfit:Raises: OSError\('nobody there'\)"),
     ],
 )
 def test_a_hook_of_one_s_own_that_does_not_work(
@@ -263,7 +263,7 @@ def test_strangers_are_let_in_by_rules_only(serve: Serve, monkeypatch: pytest.Mo
     monkeypatch.setenv("MQTT_REF__LISTENERS", "[{type: tcp, address: ':0'}]")
     refused = serve(port=None)
     assert refused.wait() == 2
-    assert refused.err.having("--allow-all says that this is wanted")
+    assert refused.err.having("Use --allow-all if this is wanted")
     monkeypatch.setenv("MQTT_REF__HOOKS__AUTH__ALLOW_ALL", "true")
     running = serve(port=None)
     running.port = int(running.out.wait(r"^listening on mqtt://0\.0\.0\.0:(\d+)$")[1])
@@ -311,27 +311,27 @@ def test_pages_of_other_sites_get_nothing_out_of_it(serve: Serve, flags: list[st
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
     [
-        ("listeners: 1", [], r"broker\.yaml:1:1: listeners: has to be a list, not 1"),
+        ("listeners: 1", [], r"broker\.yaml:1:1: listeners: must be a list, not 1"),
         (
             "listeners: [{type: tcp, address: here}]",
             [],
-            r"listeners\[0\]\.address: is 'here'; it has to be host:port",
+            r"listeners\[0\]\.address: is 'here'; it must be host:port",
         ),
         ("listeners: [{type: unix}]", [], r"listeners\[0\]: lacks address"),
-        ("options: {decisions: {overlapping: all}}", [], "is 'all'; it is one of one, each"),
+        ("options: {decisions: {overlapping: all}}", [], "is 'all'; it must be one of one, each"),
         ("{}", ["--port", "0"], "--port: the configuration says where to listen, under `listeners`"),
         ("{}", ["--host", "::1", "--no-ws"], "--host, --no-ws: the configuration says where"),
         ("hooks: {custom: [{hook: 'no_such_module:X'}]}", [], "cannot be imported: No module named"),
-        ("hooks: {custom: [{hook: 'json:loads'}]}", [], "is no subclass of"),
+        ("hooks: {custom: [{hook: 'json:loads'}]}", [], "is not a subclass of"),
         ("listeners: [{type: tcp, tls: {certificate: none.pem}}]", [], r"listeners\[0\]\.tls: .*none\.pem"),
         ("hooks: {auth: {ledger: {users: {a: {password: '$argon2id$x'}}}}}", [], r"ledger\.users\.a\.password"),
         ("hooks: {auth: {scram: {a: 'SCRAM-SHA-256$1'}}}", [], r"hooks\.auth\.scram\.a"),
         ("listeners: [{type: net, address: 'fd:987654'}]", [], "Bad file descriptor"),
-        ("listeners: [{type: net, address: 'systemd:x'}]", [], "systemd handed over none"),
+        ("listeners: [{type: net, address: 'systemd:x'}]", [], "the sockets from systemd are: none"),
         (
             "listeners: [{type: tcp, id: a}, {type: ws, id: a}]",
             [],
-            r"listeners\[1\]\.id: is 'a', as that of listeners\[0\]",
+            r"listeners\[1\]\.id: is 'a', like that of listeners\[0\]",
         ),
     ],
 )
@@ -359,7 +359,7 @@ def test_a_configuration_can_be_checked_and_shown(tmp_path: Path, capsys: pytest
     file.write_text(LISTENERS.replace("tcp", "tcq") + "foo: 1\n")
     assert main(["check-config", str(file)]) == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith(f"{file}:2:6: listeners[0].type: is 'tcq'; it is one of tcp, ws")
+    assert said[0].startswith(f"{file}:2:6: listeners[0].type: is 'tcq'; it must be one of tcp, ws")
     assert said[1] == f"{file}:4:1: foo: is not known here"
 
 

@@ -91,7 +91,7 @@ def test_one_that_somebody_listens_on_stays(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("data")
-    assert "no socket" in opened(path)
+    assert "not a socket" in opened(path)
     assert path.read_text() == "data"
 
 

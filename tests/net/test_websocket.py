@@ -493,7 +493,7 @@ def test_a_connect_without_end_is_not_waited_for(running: Callable[..., Any], sa
                 pass
         except ConnectionResetError:
             pass
-    said("A CONNECT of that size is not waited for")
+    said("The CONNECT is larger than this server accepts")
 
 
 def test_a_message_of_more_than_the_largest_packet_is_refused(running: Callable[..., Any]) -> None:

@@ -142,7 +142,7 @@ def test_a_trace_of_the_first_form_is_read() -> None:
 
 def test_a_trace_of_a_later_form_is_refused() -> None:
     record = {"v": 3, "t": 1, "conn": 1, "dir": "open", "packet": None, "hex": "", "remote": "x"}
-    with pytest.raises(RecordingError, match="form 3 of a trace is not known, only those up to 2"):
+    with pytest.raises(RecordingError, match="trace version 3 is not known; the latest is 2"):
         judge_recording(json.dumps(record).encode())
 
 

@@ -89,7 +89,7 @@ rules:
         ("{when: {to: X, from: Y}, do: {type: drop}}", "2:6: rules[0].when: `to` and `from` (in Python: `by`) exclude"),
         ("{when: {}, do: {type: replace}}", "2:16: rules[0].do: give the packet as exactly one of"),
         ("{when: {}, do: {type: replace, illegal: NONE}}", "there is no illegal packet 'NONE'"),
-        ("{when: {}, do: {type: replace, packet: {type: PUBLISH}}}", "PUBLISH lacks what it cannot be without"),
+        ("{when: {}, do: {type: replace, packet: {type: PUBLISH}}}", "PUBLISH: a required attribute is missing"),
         ("{when: {}, do: {type: corrupt}}", "`corrupt` needs exactly one of `at`"),
         ("{when: {packet: PUBACK}, do: {type: refuse}}", "`limit` and `refuse` need `packet: CONNECT`"),
         ("{when: {topic: a/#/b}, do: {type: drop}}", "`topic` is 'a/#/b', which is not a valid Topic Filter"),

@@ -38,5 +38,5 @@ def test_what_there_is_not() -> None:
         options(shared_for_v3="maybe")
     with pytest.raises(ValueError, match="receive_maximum of Limit: Expected `int` >= 1"):
         options(receive_maximum=0)
-    with pytest.raises(TypeError, match="queued_messages is int, not '5'"):
+    with pytest.raises(TypeError, match="queued_messages must be int, not '5'"):
         options(queued_messages="5")

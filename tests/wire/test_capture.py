@@ -72,7 +72,7 @@ def test_checksums_are_right(ip: int) -> None:
 
 
 def test_two_versions_of_ip_in_one_connection() -> None:
-    with pytest.raises(ValueError, match="two versions of IP"):
+    with pytest.raises(ValueError, match="must both be IPv4 or both be IPv6"):
         capture([Chunk(0, 1, "127.0.0.1", "::1", 1, 2, b"x")])
 
 

@@ -46,7 +46,7 @@ def test_guessed_version_is_told_and_what_else_the_bytes_could_be() -> None:
         "the bytes are legal in MQTT 3.1.1 and MQTT 3.1 too",
     )
     (found,) = all_of(reference.encode(V311, Publish("a", b"\0x")))
-    assert found.notes[1] == "the bytes are legal in MQTT 3.1.1 and MQTT 3.1 too, and mean another thing there"
+    assert found.notes[1] == "the bytes are legal in MQTT 3.1.1 and MQTT 3.1 too, with another meaning"
     (found,) = all_of(reference.encode(V311, Publish("a", b"xyz")))
     assert found.dissection.violation is not None
     assert found.notes[1] == "the bytes are legal in MQTT 3.1.1 and MQTT 3.1"
@@ -84,7 +84,7 @@ def test_breach_is_explained() -> None:
     assert lines[0] == "SUBSCRIBE (MQTT 5.0, from the client, 10 bytes)"
     dump = next(n for n, line in enumerate(lines) if "82 08 00 01" in line)
     assert lines[dump + 1].index("^^") == lines[dump].index("82") + 3 * 10
-    assert "behind the last one, field subscriptions.options" in lines[dump + 2]
+    assert "after the last one, field subscriptions.options" in lines[dump + 2]
     assert "X5-field-truncated" in lines[dump + 3]
     assert lines[-1] == "  breach: 0x81 Malformed Packet"
 

@@ -90,10 +90,10 @@ def test_bytes(data: bytes, form: object) -> None:
     ("form", "complaint"),
     [
         ([], "an object"),
-        ({"v": 2, "type": "PINGREQ"}, "form 2"),
+        ({"v": 2, "type": "PINGREQ"}, "version 2 of the packet form"),
         ({"type": "NOTHING"}, "NOTHING"),
         ({}, "None"),
-        ({"type": "PUBLISH"}, "PUBLISH lacks"),
+        ({"type": "PUBLISH"}, "PUBLISH: a required attribute is missing"),
         ({"type": "PUBLISH", "topic": "a", "colour": 1}, "colour"),
         ({"type": "PUBLISH", "topic": 1}, r"PUBLISH\.topic"),
         ({"type": "PUBLISH", "topic": "a", "qos": True}, r"PUBLISH\.qos"),

@@ -149,7 +149,7 @@ def test_unknown_path_says_what_there_is() -> None:
         raw(V5, PUBLISH)["nothing"]
     with pytest.raises(KeyError):
         raw(V5, PUBLISH)["topic.0"]
-    with pytest.raises(KeyError, match="set its parts"):
+    with pytest.raises(KeyError, match="set its attributes"):
         raw(V5, PUBLISH).remove("properties.topic_alias.value")
 
 

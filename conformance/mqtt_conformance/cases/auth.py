@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.15 and 4.12: enhanced authentication, as far as a client without a secret can see it."""
+"""Chapters 3.15 and 4.12: enhanced authentication, as far as a client without a secret can test it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def unknown_method_is_refused(peer: Peer) -> None:
 
 @case("MQTT5-4.12.0-6", "X5-authentication-method-absent", slug="no-method-no-auth")
 async def no_method_no_auth(peer: Peer) -> None:
-    """Without an Authentication Method in the CONNECT none comes back, and no AUTH."""
+    """If the CONNECT has no Authentication Method, the CONNACK has none either, and no AUTH comes."""
     reply = await peer.connect()
     seen = reply.properties.authentication_method if reply.properties else None
     peer.equal(seen, None, "the Authentication Method of the CONNACK", proven=True)
@@ -41,7 +41,7 @@ async def auth_without_a_method(peer: Peer) -> None:
 
 @case("MQTT5-3.1.4-6", slug="auth-after-refusal")
 async def nothing_but_auth_before_the_connack(peer: Peer) -> None:
-    """A PUBLISH behind a CONNECT that asks for an unknown Authentication Method reaches nobody."""
+    """A PUBLISH after a CONNECT with an unknown Authentication Method is not delivered."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic())

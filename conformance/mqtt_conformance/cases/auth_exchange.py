@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.15 and 4.12 against a server that has an Authentication Method, which a profile has to provide.
+"""Chapters 3.15 and 4.12 with a server that supports an Authentication Method, which a profile has to provide.
 
-A profile that provides `enhanced_auth` says that the server knows the method `conformance`: whatever data the client
-begins with, the server answers AUTH 0x18; the client's `yes` is accepted, anything else refused. It goes the same way
-when the client authenticates again.
+A profile that provides `enhanced_auth` states that the server knows the method `conformance`. The server answers any
+first data of the client with AUTH 0x18. It accepts the client's answer `yes` and refuses any other. Re-authentication
+works the same way.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NEEDS = ("enhanced_auth",)
 
 
 def step(code: int, data: bytes, method: str = METHOD) -> Auth:
-    """One AUTH of the client."""
+    """Return an AUTH of the client."""
     return Auth(code, AuthProperties(authentication_method=method, authentication_data=data))
 
 
@@ -51,7 +51,7 @@ async def begin(peer: Peer, *, maximum_packet_size: int | None = None) -> Auth:
 
 
 async def authenticate(peer: Peer) -> Connack:
-    """Connect, with all that belongs to it."""
+    """Connect with the complete authentication exchange."""
     await begin(peer)
     await peer.send(step(0x18, b"yes"))
     reply = await peer.expect(Connack)
@@ -68,7 +68,7 @@ def _challenge(peer: Peer, reply: Auth) -> Auth:
 @case("MQTT5-4.12.0-2", "MQTT5-4.12.0-5", "MQTT5-4.12.0-1", "X5-authentication-accepted", "X5-authentication-data-sent",
       "X5-auth-reauthenticate-client", "MQTT5-3.1.4-5", "MQTT5-3.2.0-1", slug="exchange", needs=NEEDS)  # fmt: skip
 async def exchange_ends_with_a_connack(peer: Peer) -> None:
-    """AUTH packets go to and fro, all with the method of the CONNECT, until the CONNACK, which has it as well."""
+    """All AUTH packets up to the CONNACK carry the method of the CONNECT, and so does the CONNACK."""
     first = await begin(peer)
     data = first.properties.authentication_data if first.properties else None
     peer.check(bool(data), "no Authentication Data", expected="a challenge", seen=repr(data))
@@ -81,7 +81,7 @@ async def exchange_ends_with_a_connack(peer: Peer) -> None:
 
 @case("MQTT5-4.12.0-4", "MQTT5-3.1.4-2", "MQTT5-3.2.2-7", slug="exchange-refused", needs=NEEDS)
 async def exchange_that_fails_closes(peer: Peer) -> None:
-    """A client whose answer is wrong is refused and closed."""
+    """A client with a wrong answer is refused and its connection is closed."""
     await begin(peer)
     await peer.send(step(0x18, b"no"))
     last = await peer.expect_closed()
@@ -91,7 +91,7 @@ async def exchange_that_fails_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-30", "MQTT5-3.1.0-2", "MQTT5-3.14.0-1", "MQTT5-4.13.1-1", slug="exchange-interrupted", needs=NEEDS)
 async def nothing_else_during_the_exchange(peer: Peer) -> None:
-    """Before the CONNACK nothing but AUTH and DISCONNECT may come: the connection is closed, without a DISCONNECT."""
+    """Any packet but AUTH and DISCONNECT before the CONNACK closes the connection, without a DISCONNECT."""
     wrong: list[Packet | bytes] = [
         Publish(peer.topic(), b"m", 1, packet_id=1), Puback(1), Pubrec(1), Pubrel(1), Pubcomp(1), Pingreq(),
         Subscribe(1, [Subscription(peer.topic())]), Unsubscribe(1, [peer.topic()]), peer.connect_packet(), b"\x00\x00",
@@ -116,7 +116,7 @@ async def disconnect_during_the_exchange(peer: Peer) -> None:
 @case("MQTT5-4.12.1-1", "MQTT5-4.12.0-2", "MQTT5-4.12.0-5", "X5-reauthentication-reply", "MQTT5-4.12.0-3",
       slug="again", needs=NEEDS)  # fmt: skip
 async def client_authenticates_again(peer: Peer) -> None:
-    """A client may authenticate again: AUTH 0x18, then AUTH 0x00; other packets are served meanwhile."""
+    """A client may re-authenticate: AUTH 0x18, then AUTH 0x00; other packets are served meanwhile."""
     await authenticate(peer)
     for _ in range(2):
         await peer.send(step(0x19, b"hello"))
@@ -131,7 +131,7 @@ async def client_authenticates_again(peer: Peer) -> None:
 
 @case("MQTT5-4.12.1-2", "MQTT5-3.2.0-2", slug="again-refused", needs=NEEDS)
 async def failing_again_closes(peer: Peer) -> None:
-    """A client that fails to authenticate again is closed, with a DISCONNECT of 0x80 or above, not with a CONNACK."""
+    """If re-authentication fails, the server sends DISCONNECT with 0x80 or above, not a CONNACK, and closes."""
     await authenticate(peer)
     await peer.send(step(0x19, b"hello"))
     await peer.expect(Auth)
@@ -147,7 +147,7 @@ async def failing_again_closes(peer: Peer) -> None:
 
 @case("MQTT5-4.12.0-5", "X5-auth-other-method", slug="other-method", needs=NEEDS)
 async def other_method_closes(peer: Peer) -> None:
-    """An AUTH with another method than the CONNECT closes the connection, whenever it comes."""
+    """An AUTH with another method than the CONNECT closes the connection at any time."""
     await begin(peer)
     await peer.send(step(0x18, b"yes", "another"))
     await _closed(peer)
@@ -163,7 +163,7 @@ async def other_method_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.15.2-1", slug="success-from-client", needs=NEEDS)
 async def success_is_for_the_server_to_say(peer: Peer) -> None:
-    """An AUTH 0x00 from a client closes the connection, whenever it comes."""
+    """An AUTH 0x00 from a client closes the connection at any time."""
     await begin(peer)
     await peer.send(step(0x00, b"yes"))
     await _closed(peer)
@@ -179,7 +179,7 @@ async def success_is_for_the_server_to_say(peer: Peer) -> None:
 
 @case("MQTT5-4.12.0-3", "MQTT5-4.12.1-1", slug="out-of-turn", needs=NEEDS)
 async def auth_out_of_turn_closes(peer: Peer) -> None:
-    """AUTH 0x18 where no exchange runs, and AUTH 0x19 where one does, close the connection, however fast they come."""
+    """AUTH 0x18 during an exchange, and AUTH 0x19 outside of one, close the connection, however fast they come."""
     await authenticate(peer)
     await peer.send(step(0x18, b"yes"))
     await _closed(peer)
@@ -205,13 +205,13 @@ async def auth_out_of_turn_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.15.2-2", "MQTT5-3.15.2-3", slug="small-auth", needs=NEEDS)
 async def auth_fits_the_maximum_packet_size(peer: Peer) -> None:
-    """An AUTH leaves Reason String and User Properties out where they would exceed the client's limit."""
+    """An AUTH has no Reason String or User Properties if they would exceed the client's Maximum Packet Size."""
     reply = await begin(peer, maximum_packet_size=100)
     peer.check(len(encode(V5, reply)) <= 100, "the AUTH is too large", seen=repr(reply), proven=True)
 
 
 async def _closed(peer: Peer) -> None:
-    """The connection is closed; a server may also refuse the client as if it had failed."""
+    """Expect that the connection is closed. A server may also refuse the client as if authentication had failed."""
     await peer._wait(lambda: peer.closed or any(isinstance(p, Pingresp) for p in peer.inbox), ANSWER)
     last = await peer.expect_closed()
     if isinstance(last, (Connack, Disconnect)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.1 and 3.2: CONNECT, CONNACK, Client Identifiers, and who may stay connected."""
+"""Chapters 3.1 and 3.2: CONNECT, CONNACK, Client Identifiers, and which client stays connected."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.violation import Violation
 
 REFUSED = ("MQTT5-3.2.2-6", "MQTT311-3.2.2-4")
-"""What a CONNACK breaks that refuses a connection and has Session Present 1: it cannot be read then."""
+"""The rule that a CONNACK breaks if it refuses a connection with Session Present 1. The decoder rejects it."""
 CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def with_level(peer: Peer, level: int) -> bytes:
-    """A legal CONNECT but for the byte of its protocol version."""
+    """Return a legal CONNECT with another byte as its protocol version."""
     raw = bytearray(encode(peer.version, peer.connect_packet()))
     raw[raw.index(b"MQTT") + 4 if b"MQTT" in raw else raw.index(b"MQIsdp") + 6] = level
     return bytes(raw)
@@ -56,7 +56,7 @@ async def first_packet_pingreq(peer: Peer) -> None:
 
 @case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", slug="first-packet-publish")
 async def first_packet_publish(peer: Peer) -> None:
-    """A PUBLISH before any CONNECT closes the connection and reaches nobody."""
+    """A PUBLISH before any CONNECT closes the connection and is not delivered."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic())
@@ -68,7 +68,7 @@ async def first_packet_publish(peer: Peer) -> None:
 
 @case("MQTT5-3.1.0-1", "MQTT311-3.1.0-1", "X31-protocol-violation", slug="first-packet-any")
 async def no_packet_may_come_before_the_connect(peer: Peer) -> None:
-    """Whatever packet comes first, unless it is a CONNECT, closes the connection."""
+    """Any first packet other than a CONNECT closes the connection."""
     for packet in (
         Publish(peer.topic(), b"m", 1, packet_id=1), Puback(1), Pubrec(1), Pubrel(1), Pubcomp(1),
         Subscribe(1, [Subscription(peer.topic())]), Unsubscribe(1, [peer.topic()]), Pingreq(), Disconnect(),
@@ -89,7 +89,7 @@ async def second_connect_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", slug="second-connect-other-id")
 async def second_connect_with_another_id(peer: Peer) -> None:
-    """A second CONNECT closes the connection, whatever Client Identifier it names."""
+    """A second CONNECT closes the connection, with the same Client Identifier or another."""
     await peer.connect()
     await peer.send(peer.connect_packet(client_id=peer.client_id[:20] + "x"))
     await peer.expect_closed()
@@ -97,12 +97,12 @@ async def second_connect_with_another_id(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-1", "MQTT311-3.1.2-1", slug="protocol-name")
 async def wrong_protocol_name(peer: Peer) -> None:
-    """A CONNECT with another protocol name is not served as MQTT: refused or closed."""
+    """A CONNECT with another protocol name is not served as MQTT: it is refused, or the connection is closed."""
     raw = encode(peer.version, peer.connect_packet()).replace(b"\x00\x04MQTT", b"\x00\x04MQTX")
     await peer.open()
     await peer.send(raw)
     await peer._wait(lambda: peer.closed, ANSWER)
-    # Whatever protocol the server takes it for, it may answer in its form: only an acceptance would be a breach.
+    # The server may take it for another protocol and answer in its form. So only an acceptance is a breach.
     accepted = any(isinstance(p, Connack) and not p.reason_code for p in peer.inbox)
     peer.check(not accepted, "a CONNECT with the protocol name MQTX is accepted", proven=True)
     peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
@@ -110,10 +110,10 @@ async def wrong_protocol_name(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-2", slug="unknown-version")
 async def unknown_version_closes(peer: Peer) -> None:
-    """A CONNECT of a protocol version that does not exist is closed, after a CONNACK or without one."""
+    """A CONNECT with an unknown protocol version is closed, with or without a CONNACK before."""
     await peer.open()
     await peer.send(with_level(peer, 99))
-    # A CONNACK may come in the form of an older version, so only an acceptance would be a breach.
+    # A CONNACK may come in the form of an older version, so only an acceptance is a breach.
     await peer._wait(lambda: peer.closed, 3.0)
     peer.check(peer.closed, "the connection stays open", expected="closed", seen="open")
 
@@ -122,8 +122,8 @@ async def unknown_version_closes(peer: Peer) -> None:
 async def unsupported_level_is_told(peer: Peer) -> None:
     """A CONNECT with protocol level 2 gets a CONNACK with return code 0x01, then the close.
 
-    A server of 5.0 may refuse it in the form of that version, or close without a word, as no level says which version
-    it goes by; so may one of 3.1.
+    A server of 5.0 may refuse it in the form of 5.0, or close without an answer, because level 2 selects no version. A
+    server of 3.1 may do so too.
     """
     await peer.open()
     await peer.send(with_level(peer, 2))
@@ -134,7 +134,7 @@ async def unsupported_level_is_told(peer: Peer) -> None:
         peer.equal(reply.reason_code, 1, "the return code")
         return
     free = peer.version == V31 or V5 in peer.target.capabilities.versions
-    peer.check(free, "no CONNACK came that can be read", expected="CONNACK 0x01", seen=repr(reply or "closed"))
+    peer.check(free, "no readable CONNACK came", expected="CONNACK 0x01", seen=repr(reply or "closed"))
 
 
 @case("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", "X5-connect-reserved-flag-malformed", slug="reserved-flag")
@@ -150,7 +150,7 @@ async def reserved_connect_flag(peer: Peer) -> None:
 
 @case("MQTT5-3.1.4-1", "MQTT311-3.1.4-1", slug="cut-payload")
 async def connect_that_lacks_its_payload(peer: Peer) -> None:
-    """A CONNECT without a Client Identifier is not accepted; 3.1.1 asks for a close without CONNACK."""
+    """A CONNECT without a Client Identifier is not accepted; 3.1.1 requires a close without CONNACK."""
     meaningless = await refusals(peer)
     raw = b"\x10\x0b\x00\x04MQTT\x05\x02\x00\x3c\x00" if peer.version == V5 else b"\x10\x0a\x00\x04MQTT\x04\x02\x00\x3c"
     await peer.open()
@@ -158,10 +158,10 @@ async def connect_that_lacks_its_payload(peer: Peer) -> None:
     reply = await peer.expect_closed()
     reaction = ("connack", reply.reason_code) if isinstance(reply, Connack) and reply.reason_code else ("close", 0)
     if reaction in meaningless:
-        raise Inconclusive("a sound CONNECT without credentials, for which this one has no room, is refused likewise")
+        raise Inconclusive("a valid CONNECT without credentials, for which this one has no room, is refused likewise")
     if isinstance(reply, Connack):
         if peer.version != V5 and reply.reason_code == 3:
-            raise Inconclusive("the server is not available, it says, and may not have looked at the CONNECT")
+            raise Inconclusive("the server says that it is unavailable, so it may not have checked the CONNECT")
         peer.check(
             peer.version == V5,
             "a CONNACK is sent for a malformed CONNECT",
@@ -173,7 +173,7 @@ async def connect_that_lacks_its_payload(peer: Peer) -> None:
 
 
 def _refused(peer: Peer) -> Rules:
-    """What a broker breaks that did not close: if it refused nothing, the rule about versions that do not exist."""
+    """Return what a broker broke by not closing: if it refused nothing, the rule about unknown versions."""
     told = any(isinstance(p, Violation) or (isinstance(p, Connack) and p.reason_code) for p in peer.inbox)
     return () if told else ("MQTT5-3.1.2-2", "MQTT311-3.1.2-2", "X31-unacceptable-version")
 
@@ -200,7 +200,7 @@ async def takeover_closes_the_old_connection(peer: Peer) -> None:
 
 @case("MQTT5-3.1.4-3", slug="takeover-reason")
 async def takeover_is_told(peer: Peer) -> None:
-    """The client that is taken over gets a DISCONNECT with Reason Code 0x8E before the close."""
+    """The client whose session is taken over gets a DISCONNECT with Reason Code 0x8E before the close."""
     await peer.connect()
     other = peer.another("other")
     await other.connect(client_id=peer.client_id)
@@ -215,7 +215,7 @@ async def takeover_is_told(peer: Peer) -> None:
 
 @case("MQTT5-3.2.0-2", slug="one-connack")
 async def only_one_connack(peer: Peer) -> None:
-    """One CONNACK is sent on a connection, and no more."""
+    """The server sends one CONNACK on a connection, and no more."""
     await peer.connect()
     await peer.silent(Connack, proven=True)
 
@@ -230,7 +230,7 @@ async def acknowledge_flags(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-2", "MQTT311-3.2.2-1", slug="clean-start", needs=["session"])
 async def clean_start_has_no_session(peer: Peer) -> None:
-    """A connection that starts clean is told Session Present 0, also where a session was kept."""
+    """A connection with Clean Start or Clean Session 1 gets Session Present 0, even if a session was stored."""
     await peer.connect(clean=peer.version == V5, expiry=60)
     await peer.disconnect()
     await peer.open()
@@ -256,7 +256,7 @@ async def clean_start_has_no_session(peer: Peer) -> None:
     needs=["session"],
 )
 async def kept_session_is_told(peer: Peer) -> None:
-    """A session that was kept is resumed, and Session Present is 1."""
+    """A stored session is resumed, and Session Present is 1."""
     await peer.connect(clean=False, expiry=60)
     await peer.subscribe(peer.topic())
     await peer.disconnect()
@@ -272,7 +272,7 @@ async def kept_session_is_told(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-3", "MQTT5-3.1.2-6", "MQTT311-3.2.2-3", "MQTT311-3.1.2-4", slug="no-session")
 async def unknown_session_is_told(peer: Peer) -> None:
-    """Where no session was kept a new one is made, and Session Present is 0."""
+    """If no session is stored, a new one is created, and Session Present is 0."""
     await peer.open()
     await peer.send(peer.connect_packet(clean=False))
     reply = await peer.expect(Connack, under=CONNACK)
@@ -283,7 +283,7 @@ async def unknown_session_is_told(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-6", "MQTT311-3.2.2-4", slug="refusal")
 async def connack_refusal_claims_no_session(peer: Peer) -> None:
-    """A CONNACK that refuses the connection carries Session Present 0."""
+    """A CONNACK that refuses the connection has Session Present 0."""
     await peer.open()
     if peer.version == V5:
         raw = bytearray(encode(V5, peer.connect_packet()))
@@ -294,7 +294,11 @@ async def connack_refusal_claims_no_session(peer: Peer) -> None:
     await peer._wait(lambda: peer.closed or bool(peer.inbox), ANSWER)
     reply = next(iter(peer.inbox), None)
     if isinstance(reply, Violation):
-        peer.check(reply.statement not in REFUSED, "a CONNACK that refuses claims a session", seen="Session Present 1")
+        peer.check(
+            reply.statement not in REFUSED,
+            "a CONNACK that refuses the connection has Session Present 1",
+            seen="Session Present 1",
+        )
     if not isinstance(reply, Connack):
         raise Inconclusive("closed without a CONNACK of this version, which the standard allows")
     if not reply.reason_code:
@@ -304,7 +308,7 @@ async def connack_refusal_claims_no_session(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-7", "MQTT311-3.2.2-5", slug="refusal-closes")
 async def connack_refusal_is_followed_by_a_close(peer: Peer) -> None:
-    """After a CONNACK that refuses, the server closes the connection."""
+    """After a CONNACK that refuses the connection, the server closes it."""
     await peer.open()
     await peer.send(with_level(peer, 2))
     await peer._wait(lambda: peer.closed, 3.0)
@@ -319,7 +323,7 @@ async def client_id_of_23_characters(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-5", "MQTT311-3.1.3-5", slug="client-id-characters")
 async def client_id_of_every_character(peer: Peer) -> None:
-    """Every digit and letter may stand in a Client Identifier."""
+    """A Client Identifier may contain every digit and every letter from a to z and A to Z."""
     for start in range(0, len(CHARACTERS), 12):
         await _named(peer, peer.client_id[:11] + CHARACTERS[start : start + 12])
 
@@ -335,7 +339,7 @@ async def _named(peer: Peer, client_id: str) -> None:
 
 @case("MQTT5-3.1.3-6", "MQTT5-3.1.3-7", "MQTT5-3.2.2-16", slug="assigned-id")
 async def empty_client_id_is_replaced(peer: Peer) -> None:
-    """A client without Client Identifier that is accepted is told the one that it was given."""
+    """If a client without a Client Identifier is accepted, the CONNACK carries an Assigned Client Identifier."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id=""))
     reply = await peer.expect(Connack, or_closed=True)
@@ -354,7 +358,7 @@ async def empty_client_id_is_replaced(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-7", slug="assigned-id-works")
 async def assigned_id_names_the_session(peer: Peer) -> None:
-    """The Assigned Client Identifier is the client's own: a connection that names it takes over."""
+    """The Assigned Client Identifier is the client's own: a connection with that identifier takes over."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id=""))
     reply = await peer.expect(Connack, or_closed=True)
@@ -370,7 +374,7 @@ async def assigned_id_names_the_session(peer: Peer) -> None:
 
 @case("MQTT311-3.1.3-6", slug="empty-id")
 async def empty_client_id_is_unique(peer: Peer) -> None:
-    """Two clients without Client Identifier that are accepted are different clients."""
+    """Two accepted clients without a Client Identifier are different clients."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id="", clean=True))
     reply = await peer.expect(Connack, or_closed=True)
@@ -400,7 +404,7 @@ async def empty_client_id_cannot_keep_a_session(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-8", slug="refused-id-closes")
 async def refused_client_id_closes(peer: Peer) -> None:
-    """A Client Identifier that is refused leads to a close, with Reason Code 0x85 where a CONNACK is sent."""
+    """A refused Client Identifier leads to a close, with Reason Code 0x85 if a CONNACK is sent."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id="x" * 65_000))
     reply = await peer.expect(Connack, or_closed=True)
@@ -415,7 +419,7 @@ async def refused_client_id_closes(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-8", slug="empty-id-refused", needs=["setting"], settings={"empty_client_id": False})
 async def empty_client_id_is_refused(peer: Peer) -> None:
-    """A server that gives clients no Client Identifier refuses an empty one, with 0x85 if it likes, and closes."""
+    """A server that assigns no Client Identifiers refuses an empty one, possibly with 0x85, and closes."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id=""))
     last = await peer.expect_closed()
@@ -427,7 +431,7 @@ async def empty_client_id_is_refused(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-28", "X5-request-response-information-absent", slug="response-information")
 async def response_information_only_on_request(peer: Peer) -> None:
-    """A client that asks for no Response Information gets none."""
+    """A client that requests no Response Information gets none."""
     for properties in (None, ConnectProperties(request_response_information=0)):
         reply = await peer.connect(properties=properties)
         seen = reply.properties.response_information if reply.properties else None
@@ -436,7 +440,7 @@ async def response_information_only_on_request(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-8", "X311-connack-codes-reserved", "X31-connack-codes", slug="connack-code")
 async def connack_code_is_defined(peer: Peer) -> None:
-    """A CONNACK carries one of the codes that the standard defines."""
+    """A CONNACK carries one of the Reason Codes that the standard defines."""
     await peer.open()
     await peer.send(peer.connect_packet())
     await peer.expect(Connack, under=CONNACK)
@@ -444,7 +448,7 @@ async def connack_code_is_defined(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-19", "MQTT5-3.2.2-20", slug="connack-size")
 async def connack_fits_the_maximum_packet_size(peer: Peer) -> None:
-    """A CONNACK leaves Reason String and User Properties out where they would exceed the client's limit."""
+    """A CONNACK has no Reason String or User Properties if they would exceed the client's Maximum Packet Size."""
     for limit in (30, 60, 100):
         await peer.open()
         await peer.send(peer.connect_packet(properties=ConnectProperties(maximum_packet_size=limit)))
@@ -463,7 +467,7 @@ async def connack_fits_the_maximum_packet_size(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-24", slug="connack-size-limit")
 async def no_packet_above_the_maximum_packet_size(peer: Peer) -> None:
-    """No packet, the CONNACK included, is larger than the client's Maximum Packet Size."""
+    """No packet, including the CONNACK, is larger than the client's Maximum Packet Size."""
     reply = await peer.connect(properties=ConnectProperties(maximum_packet_size=128))
     peer.check(len(encode(V5, reply)) <= 128, "the CONNACK is too large", proven=True)
     await peer.subscribe(peer.topic())
@@ -477,7 +481,7 @@ async def no_packet_above_the_maximum_packet_size(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-25", slug="too-large-is-done", needs=["qos1"])
 async def too_large_counts_as_delivered(peer: Peer) -> None:
-    """A message that is too large for a client is dropped as if it had been delivered: what follows arrives."""
+    """A message that is too large for a client is discarded as if it had been delivered, and later messages arrive."""
     await peer.connect(properties=ConnectProperties(maximum_packet_size=100, receive_maximum=1))
     await peer.subscribe(peer.topic(), qos=1)
     other = peer.another("other")
@@ -490,7 +494,7 @@ async def too_large_counts_as_delivered(peer: Peer) -> None:
 
 @case("X31-client-id-too-long", "X31-connack-refused-close", slug="long-id")
 async def long_client_id_in_3_1(peer: Peer) -> None:
-    """A Client Identifier of 24 characters gets return code 0x02 from a server that keeps to 3.1."""
+    """A Client Identifier of 24 characters gets return code 0x02 from a server that follows 3.1."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id="x" * 24))
     reply = await peer.expect(Connack, or_closed=True)

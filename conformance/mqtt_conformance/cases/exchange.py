@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 2.2.1, 3.4 to 3.7 and 4.9 at their edges: short packets, wrong packets, identifiers, quotas."""
+"""Chapters 2.2.1, 3.4 to 3.7 and 4.9, edge cases: short packets, wrong packets, identifiers, quotas."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from mqtt_ref.wire.packets import (
 from mqtt_ref.wire.primitives import V5, V31
 
 KINDLY = ("0x80", "0x83", "0x87", "0x90", "0x91")
-"""How a PUBLISH or SUBSCRIBE with an identifier in use may be refused; a topic may be for the server alone."""
+"""Codes that may refuse a PUBLISH or SUBSCRIBE with an identifier in use. A topic may be reserved for the server."""
 
 
 def raw(first: int, packet_id: int, *more: int) -> bytes:
-    """An acknowledgement, byte by byte."""
+    """Return the bytes of an acknowledgement."""
     return bytes([first, 2 + len(more), *packet_id.to_bytes(2, "big"), *more])
 
 
 @case("X5-puback-short-read", "X5-pubrec-short-read", "X5-pubcomp-short-read", slug="short-acks", needs=["qos2"])
 async def short_acknowledgements_are_read(peer: Peer) -> None:
-    """A PUBACK, PUBREC or PUBCOMP without Reason Code means success, and one without Property Length has none."""
+    """A PUBACK, PUBREC or PUBCOMP without Reason Code means success; without Property Length it has no properties."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     for more in ((), (0,), (0, 0)):
         await other.publish(peer.topic(), b"one", qos=1)
         message = await peer.expect(Publish, under=() if more else DELIVERY)
         await peer.send(raw(0x40, message.packet_id, *more))
         await other.publish(peer.topic(), b"two", qos=2)
-        message = await peer.expect(Publish, say="a message behind a PUBACK")
+        message = await peer.expect(Publish, say="a message after a PUBACK")
         await peer.send(raw(0x50, message.packet_id, *more))
         await peer.expect(Pubrel)
         await peer.send(raw(0x70, message.packet_id, *more))
     await other.publish(peer.topic(), b"last", qos=1)
-    await peer.expect(Publish, say="a message behind a PUBCOMP")
+    await peer.expect(Publish, say="a message after a PUBCOMP")
 
 
 @case("X5-pubrel-short-read", slug="short-pubrel", needs=["qos2"])
 async def short_pubrel_is_read(peer: Peer) -> None:
-    """A PUBREL without Reason Code means success, and one without Property Length has none."""
+    """A PUBREL without Reason Code means success; without Property Length it has no properties."""
     await peer.connect()
     for more in ((), (0,), (0, 0)):
         await peer.send(Publish(peer.topic(), b"m", 2, packet_id=5))
@@ -61,7 +61,7 @@ async def short_pubrel_is_read(peer: Peer) -> None:
 
 @case("X31-pubrel-flags", slug="pubrel-dup", needs=["qos2"])
 async def repeated_pubrel_of_3_1(peer: Peer) -> None:
-    """A PUBREL with DUP, as a 3.1 client sends it on a retry, gets its PUBCOMP."""
+    """A PUBREL with DUP 1, as a 3.1 client sends it on a retry, gets its PUBCOMP."""
     await peer.connect()
     await peer.send(Publish(peer.topic(), b"m", 2, packet_id=5))
     await peer.expect(Pubrec, under=PUBREC)
@@ -72,7 +72,7 @@ async def repeated_pubrel_of_3_1(peer: Peer) -> None:
 
 @case("MQTT5-4.3.3-4", "X5-pubrel-id-not-found", "MQTT5-3.6.2-1", slug="pubrec-unknown", needs=["qos2"])
 async def unknown_pubrec_is_answered(peer: Peer) -> None:
-    """A PUBREC whose Packet Identifier is not known is no error; its PUBREL says 0x92."""
+    """A PUBREC with an unknown Packet Identifier is not an error; the PUBREL that answers it has 0x92."""
     await peer.connect()
     await peer.send(Pubrec(999))
     await peer.quiet()
@@ -87,7 +87,7 @@ async def unknown_pubrec_is_answered(peer: Peer) -> None:
 
 @case("MQTT5-4.3.3-4", "MQTT5-4.3.3-6", "X5-quota-ack", slug="pubrec-again", needs=["qos2"])
 async def repeated_pubrec_is_answered(peer: Peer) -> None:
-    """A second PUBREC of a message gets its PUBREL again, and the PUBCOMP still ends the exchange."""
+    """A second PUBREC for a message gets its PUBREL again, and the PUBCOMP still ends the exchange."""
     other = await pair(peer, 2, properties=ConnectProperties(receive_maximum=1))
     for payload in (b"one", b"two"):
         await other.publish(peer.topic(), payload, qos=2)
@@ -110,7 +110,7 @@ async def repeated_pubrec_is_answered(peer: Peer) -> None:
 
 @case("MQTT5-4.3.2-3", "MQTT311-4.3.2-1", "X31-clean-session-unset", slug="wrong-ack", needs=["qos2", "session"])
 async def wrong_acknowledgement_ends_no_qos1(peer: Peer) -> None:
-    """A QoS 1 message waits for its PUBACK, whatever other acknowledgement comes; closing is fine too."""
+    """A QoS 1 message stays unacknowledged until its PUBACK; on another acknowledgement the server may close."""
     for code in [0, 0x80] if peer.version == V5 else [0]:
         for packet in (Pubcomp(0), Pubrec(0, code)):
             await _wrong(peer, "puback", packet)
@@ -119,7 +119,7 @@ async def wrong_acknowledgement_ends_no_qos1(peer: Peer) -> None:
 @case("MQTT5-4.3.3-3", "MQTT5-4.3.3-5", "MQTT311-4.3.3-1", "X31-clean-session-unset", slug="wrong-ack-qos2",
       needs=["qos2", "session"])  # fmt: skip
 async def wrong_acknowledgement_ends_no_qos2(peer: Peer) -> None:
-    """A QoS 2 message waits for its PUBREC, and its PUBREL for a PUBCOMP, whatever else comes; closing is fine too."""
+    """A QoS 2 message waits for its PUBREC, and its PUBREL for a PUBCOMP; on another one the server may close."""
     for code in [0, 0x80] if peer.version == V5 else [0]:
         await _wrong(peer, "pubrec", Pubcomp(0))
         await _wrong(peer, "pubrec", Puback(0, code))
@@ -127,7 +127,7 @@ async def wrong_acknowledgement_ends_no_qos2(peer: Peer) -> None:
 
 
 async def _wrong(peer: Peer, awaited: str, packet: Puback | Pubrec | Pubcomp) -> None:
-    """Send the wrong acknowledgement of a message; what waits has to come again when the session is resumed."""
+    """Send a wrong acknowledgement. The unacknowledged packet has to come again when the session is resumed."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=1 if awaited == "puback" else 2)
     message = await peer.expect(Publish, under=DELIVERY)
@@ -154,7 +154,7 @@ async def _wrong(peer: Peer, awaited: str, packet: Puback | Pubrec | Pubcomp) ->
 
 
 async def _sends_again(peer: Peer, awaited: str, failed: Failed) -> None:
-    """Blame the resending itself where nothing comes again without a wrong acknowledgement either."""
+    """Blame the resending itself if nothing comes again even without a wrong acknowledgement."""
     await forget(peer)
     other = peer.another("control")
     await peer.connect(clean=peer.version == V5, expiry=60)
@@ -176,7 +176,7 @@ async def _sends_again(peer: Peer, awaited: str, failed: Failed) -> None:
 
 @case("MQTT5-2.2.1-4", "X5-packet-id-single-set", "MQTT311-2.3.1-4", slug="unique-ids", needs=["qos2"])
 async def identifiers_in_use_are_all_different(peer: Peer) -> None:
-    """Messages in flight have different Packet Identifiers, whatever their QoS; one that was freed may come again."""
+    """Messages in flight have different Packet Identifiers at any QoS; a released one may be used again."""
     other = await pair(peer, 2)
     in_use: dict[int, Publish] = {}
     for number in range(12):
@@ -198,7 +198,7 @@ async def identifiers_in_use_are_all_different(peer: Peer) -> None:
 @case("X5-packet-id-independent", "MQTT311-4.3.3-1", "X311-packet-id-spaces", "X31-message-id-spaces",
       "X31-clean-session-unset", slug="same-ids", needs=["qos2"])  # fmt: skip
 async def both_sides_may_use_one_identifier(peer: Peer) -> None:
-    """The client's exchange goes on next to one of the server that has the same Packet Identifier."""
+    """The client's exchange continues beside an exchange of the server with the same Packet Identifier."""
     other = await pair(peer, 2)
     await other.publish(peer.topic(), b"down", qos=2)
     message = await peer.expect(Publish, under=DELIVERY)
@@ -218,9 +218,9 @@ async def both_sides_may_use_one_identifier(peer: Peer) -> None:
 @case("MQTT5-2.2.1-3", "X5-packet-id-in-use", "MQTT311-2.3.1-2", "X31-protocol-violation", slug="id-in-use",
       needs=["qos2"])  # fmt: skip
 async def identifier_that_is_in_use(peer: Peer) -> None:
-    """A QoS 1 PUBLISH or a SUBSCRIBE with the identifier of a QoS 2 exchange: refused, closed, or served all the same.
+    """A QoS 1 PUBLISH or a SUBSCRIBE with the identifier of a QoS 2 exchange is refused, closed, or served.
 
-    Whichever it is, the exchange of QoS 2 is not ended by it.
+    In any case it does not end the exchange of QoS 2.
     """
     other = await pair(peer, 2)
     await other.send(Publish(peer.topic(), b"two", 2, packet_id=7))
@@ -233,7 +233,7 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
 
     await other._wait(lambda: other.closed or (answered(Pubcomp) > 0 and answered(Puback, Suback) > 2), ANSWER)
     if other.closed:
-        peer.note("closes a connection on which an identifier is used twice")
+        peer.note("closes a connection that uses an identifier twice")
         return
     for packet in other.inbox:
         if isinstance(packet, (Puback, Suback)):
@@ -241,18 +241,20 @@ async def identifier_that_is_in_use(peer: Peer) -> None:
             refused = [hex(c) for c in codes if c >= 0x80]
             peer.check(all(c in KINDLY for c in refused), "the Reason Code", expected="0x91", seen=refused)
     if answered(Puback) != 2 or answered(Suback) != 1:
-        raise Inconclusive("what uses the identifier again is not answered, which no rule of a server forbids")
+        raise Inconclusive(
+            "the packet that uses the identifier again is not answered, which no rule for servers forbids"
+        )
     end = next((p for p in other.inbox if isinstance(p, Pubcomp)), None)
     peer.check(end is not None and end.reason_code == 0, "the exchange does not end", expected="PUBCOMP 0x00",
                seen=repr(end))  # fmt: skip
     first = (await peer.messages(1))[0].payload
     if first != b"two":
-        raise Inconclusive("the message that uses the identifier again is delivered, which no rule of a server forbids")
+        raise Inconclusive("the message that uses the identifier again is delivered, which no rule for servers forbids")
 
 
 @case("X5-quota-ack", "MQTT5-4.4.0-2", "MQTT5-4.9.0-2", slug="quota-error-ack", needs=["qos1"])
 async def refusing_puback_gives_quota_back(peer: Peer) -> None:
-    """A PUBACK of 0x80 or above ends the delivery and makes room for the next message, like any other."""
+    """A PUBACK of 0x80 or above ends the delivery and makes room for the next message, like any other PUBACK."""
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=1))
     for payload in (b"0", b"1", b"2"):
         await other.publish(peer.topic(), payload, qos=1)
@@ -295,7 +297,7 @@ async def quota_stays_below_its_first_value(peer: Peer) -> None:
     needs=["qos1", "session"],
 )
 async def resent_message_is_ended_by_its_puback(peer: Peer) -> None:
-    """The PUBACK of a message that was sent again ends it: what follows comes, and nothing is sent a third time."""
+    """The PUBACK of a message that was sent again completes it: later messages come, and it does not come again."""
     other = await pair(peer, 1, expiry=60)
     for payload in (b"0", b"1"):
         await other.publish(peer.topic(), payload, qos=1)
@@ -316,7 +318,7 @@ async def resent_message_is_ended_by_its_puback(peer: Peer) -> None:
 
 @case("X5-qos0-no-response", "X311-qos0-no-retry", slug="qos0-once", needs=["session"])
 async def qos0_is_sent_once(peer: Peer) -> None:
-    """A QoS 0 message is not sent again, not even on a resumed session."""
+    """A QoS 0 message is not sent again, even on a resumed session."""
     other = await pair(peer, 0, expiry=60)
     await other.publish(peer.topic(), b"m")
     await peer.messages(1, under=DELIVERY)
@@ -328,21 +330,21 @@ async def qos0_is_sent_once(peer: Peer) -> None:
 
 @case("X311-clients-independent", "MQTT5-3.3.4-9", slug="independent", needs=["qos1"])
 async def clients_do_not_wait_for_each_other(peer: Peer) -> None:
-    """A client that acknowledges nothing keeps no message from another one."""
+    """A client that acknowledges nothing does not delay messages to another client."""
     slow = await pair(peer, 1)
     await slow.subscribe(peer.topic(), qos=1)
     other = peer.another("other")
     await other.connect()
     for number in range(30):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
-        # One by one: what waits for a client that does acknowledge is not what this is about, and may come twice.
+        # One message at a time: messages queued for the acknowledging client are not the subject, and may come twice.
         message = await peer.find(Publish, where=lambda m, n=number: m.payload == b"%d" % n)  # type: ignore[misc]
         await peer.acknowledge(message)
 
 
 @case("X5-negative-ack-alone", slug="refusal-alone", needs=["qos1"])
 async def refused_message_touches_no_other(peer: Peer) -> None:
-    """A message that is refused by its PUBACK leaves those in flight beside it alone."""
+    """A message that is refused by its PUBACK does not affect the others in flight."""
     other = await pair(peer, 1)
     for payload in (b"0", b"1", b"2"):
         await other.publish(peer.topic(), payload, qos=1)
@@ -357,7 +359,7 @@ async def refused_message_touches_no_other(peer: Peer) -> None:
 
 @case("MQTT5-4.3.3-9", "MQTT5-3.5.2-1", "MQTT5-4.3.3-8", slug="refused-id-is-free", needs=["qos2"])
 async def refused_message_leaves_its_identifier_free(peer: Peer) -> None:
-    """After a PUBREC of 0x80 or above the identifier is free: a message with it is a new one, not a repeat."""
+    """After a PUBREC of 0x80 or above the identifier is free: a message with it is new, not a repeat."""
     other = await pair(peer, 2)
     await other.send(Publish("$none/" + peer.topic(), b"refused", 2, packet_id=4))
     reply = await other.expect(Pubrec, or_closed=True)
@@ -372,7 +374,7 @@ async def refused_message_leaves_its_identifier_free(peer: Peer) -> None:
 @case("MQTT311-3.3.5-2", "X31-publish-unauthorized", "X5-topic-authorization", slug="unauthorized-qos2",
       needs=["users", "qos2"])  # fmt: skip
 async def unauthorized_qos2_publish(peer: Peer) -> None:
-    """A QoS 2 PUBLISH that is not authorized is acknowledged, or the connection is closed; it reaches nobody."""
+    """A QoS 2 PUBLISH that is not authorized is acknowledged, or the connection is closed; it is not delivered."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe("#")

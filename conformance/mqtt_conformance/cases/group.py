@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapter 4.8.2 at its edges: who belongs to a Shared Subscription, and what becomes of its messages."""
+"""Chapter 4.8.2, edge cases: the members of a Shared Subscription, and what happens to its messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mqtt_ref.wire.packets import Publish
 
 @case("X5-shared-end", slug="shared-end", needs=["shared", "session", "qos1"])
 async def shared_subscription_ends_with_its_last_session(peer: Peer) -> None:
-    """A Shared Subscription without any session ends, and what waited in it is deleted."""
+    """A Shared Subscription without any session ends, and its queued messages are deleted."""
     member = peer.another("member")
     name = f"$share/g/{peer.topic()}"
     await member.connect(clean=True, expiry=60)
@@ -33,7 +33,7 @@ async def shared_subscription_ends_with_its_last_session(peer: Peer) -> None:
 
 @case("X5-shared-session-end", "MQTT5-4.1.0-2", slug="shared-leaves-with-session", needs=["shared"])
 async def session_that_ends_leaves_its_group(peer: Peer) -> None:
-    """A session that ended gets no share of the messages any more: the others get all."""
+    """A session that ended no longer gets a share of the messages: the others get all."""
     members = await group(peer, 2)
     await members[0].disconnect()
     await peer.connect()
@@ -42,13 +42,13 @@ async def session_that_ends_leaves_its_group(peer: Peer) -> None:
         await peer.publish(peer.topic(), payload)
     await peer.barrier()
     (seen,) = await received(members[1:])
-    # Order is promised for non-shared subscriptions alone [MQTT5-4.6.0-6].
+    # Order is guaranteed for non-shared subscriptions only [MQTT5-4.6.0-6].
     peer.equal(sorted(seen), wanted, "the messages of the client that stayed")
 
 
 @case("X5-shared-subscribed-twice", "MQTT5-3.8.4-3", slug="shared-twice", needs=["shared", "qos1"])
 async def shared_subscription_counts_once(peer: Peer) -> None:
-    """Subscribing again replaces a client's part in a Shared Subscription; one UNSUBSCRIBE ends it."""
+    """A repeated SUBSCRIBE replaces a client's membership in a Shared Subscription, so one UNSUBSCRIBE ends it."""
     name = f"$share/g/{peer.topic()}"
     await peer.connect()
     other = peer.another("publisher")
@@ -85,7 +85,7 @@ async def members_get_their_own_identifier(peer: Peer) -> None:
 
 @case("X5-shared-qos1-session-end", slug="shared-moves-on", needs=["shared", "qos1"])
 async def unacknowledged_message_moves_on(peer: Peer) -> None:
-    """A QoS 1 message whose client goes for good without acknowledging it should be sent to another one."""
+    """A QoS 1 message whose client leaves for good without acknowledging it should be sent to another client."""
     members = await group(peer, 2, qos=1)
     await peer.connect()
     await peer.publish(peer.topic(), b"m", qos=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.1.2.11.2, 3.14 and 4.1 at their edges: what is part of a session, what is not, and for how long."""
+"""Chapters 3.1.2.11.2, 3.14 and 4.1, edge cases: what belongs to a session, and how long it is kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mqtt_ref.wire.primitives import SERVER, V5, V31, V311
     "X5-session-state-existence", "X311-session-state-server", "MQTT5-3.1.2-4", slug="empty-session", needs=["session"]
 )
 async def session_without_anything_in_it_is_kept(peer: Peer) -> None:
-    """A session exists although nothing is in it."""
+    """A session exists even if it is empty."""
     await peer.connect(clean=peer.version == V5, expiry=60)
     await peer.disconnect()
     reply = await peer.connect(clean=False, expiry=60)
@@ -37,7 +37,7 @@ async def session_without_anything_in_it_is_kept(peer: Peer) -> None:
 
 @case("X5-session-expiry-never", slug="never-expires", needs=["session"])
 async def session_that_never_expires(peer: Peer) -> None:
-    """A Session Expiry Interval of 0xFFFFFFFF is not taken for one that is over at once."""
+    """A session with Session Expiry Interval 0xFFFFFFFF does not expire at once."""
     reply = await peer.connect(clean=True, expiry=0xFFFFFFFF)
     told = reply.properties.session_expiry_interval if reply.properties else None
     if told is not None and told < 5:
@@ -51,7 +51,7 @@ async def session_that_never_expires(peer: Peer) -> None:
 @case("X5-session-expiry-changed-connack", slug="expiry-told", needs=["setting"],
       settings={"maximum_session_expiry": 1})  # fmt: skip
 async def changed_expiry_is_told(peer: Peer) -> None:
-    """A server that sets another Session Expiry Interval than the client asked for says so in the CONNACK."""
+    """A server that uses another Session Expiry Interval than the client requested sends it in the CONNACK."""
     reply = await peer.connect(expiry=600)
     told = reply.properties.session_expiry_interval if reply.properties else None
     peer.equal(told, 1, "the Session Expiry Interval of the CONNACK")
@@ -70,7 +70,7 @@ async def session_keeps_subscription_identifiers(peer: Peer) -> None:
     await other.connect()
     await other.publish(peer.topic("a"), b"a", retain=peer.target.capabilities.retain)
     await other.publish(peer.topic("b"), b"b")
-    seen = sorted(  # no order is promised between topics
+    seen = sorted(  # no order is guaranteed between topics
         (m.payload, m.retain, m.properties.subscription_identifier if m.properties else [])
         for m in await peer.messages(2)
     )
@@ -81,7 +81,7 @@ async def session_keeps_subscription_identifiers(peer: Peer) -> None:
 
 @case("X31-qos0-not-stored", slug="qos0-not-stored", needs=["session", "qos1"])
 async def qos0_does_not_wait_in_3_1(peer: Peer) -> None:
-    """QoS 0 messages should not wait for a 3.1 client that is away, though later versions let them."""
+    """QoS 0 messages should not be queued for a disconnected 3.1 client; later versions allow it."""
     await peer.connect(clean=False)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -98,7 +98,7 @@ async def qos0_does_not_wait_in_3_1(peer: Peer) -> None:
 
 @case("X31-clean-session-set", slug="clean-ends")
 async def clean_session_ends_in_3_1(peer: Peer) -> None:
-    """A session that began with Clean Session set ends with its connection: no subscription is left of it."""
+    """A session that began with Clean Session 1 ends with its connection: it keeps no subscription."""
     await peer.connect(clean=True)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -110,7 +110,7 @@ async def clean_session_ends_in_3_1(peer: Peer) -> None:
 
 @case("X31-connack-reserved-byte", slug="no-session-present")
 async def no_session_present_in_3_1(peer: Peer) -> None:
-    """The first byte of a 3.1 CONNACK, which is reserved, should be 0 also where a session is resumed."""
+    """The first byte of a 3.1 CONNACK is reserved and should be 0, even if a session is resumed."""
     await peer.connect(clean=False)
     await peer.disconnect()
     await peer.open()
@@ -124,7 +124,7 @@ async def no_session_present_in_3_1(peer: Peer) -> None:
 
 @case("X5-retain-handling-only-subscribe", slug="retain-handling-later", needs=["retain"])
 async def retain_handling_is_for_subscribing_alone(peer: Peer) -> None:
-    """Retain Handling 2 keeps no message back that is published later, whatever its RETAIN flag."""
+    """Retain Handling 2 does not hold back messages that are published later, with RETAIN 0 or 1."""
     await peer.connect()
     await peer.subscribe(Subscription(peer.topic(), retain_handling=2))
     other = peer.another("publisher")
@@ -148,7 +148,7 @@ async def retained_qos0_message_is_kept(peer: Peer) -> None:
 @case("X5-disconnect-received-close", "X311-disconnect-server-closes", "X31-disconnect-server-closes",
       slug="closes-after-disconnect")  # fmt: skip
 async def server_closes_after_a_disconnect(peer: Peer) -> None:
-    """A server that gets a DISCONNECT should close the connection, and not wait for the client to do it."""
+    """A server that gets a DISCONNECT should close the connection, without waiting for the client."""
     await peer.connect()
     await peer.send(b"\xe0\x00")
     await peer.expect_closed()
@@ -156,7 +156,7 @@ async def server_closes_after_a_disconnect(peer: Peer) -> None:
 
 @case("X5-disconnect-short-read", slug="disconnect-short")
 async def disconnect_of_every_length(peer: Peer) -> None:
-    """A DISCONNECT without Reason Code is a normal one; one without Property Length has no properties."""
+    """A DISCONNECT without Reason Code is a normal one; without Property Length it has no properties."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"))
@@ -164,11 +164,11 @@ async def disconnect_of_every_length(peer: Peer) -> None:
                            (b"\xe0\x02\x04\x00", True), (b"\xe0\x01\x04", True)):  # fmt: skip
         await peer.connect(will=Will(peer.topic("w"), b"will"))
         await peer.send(raw)
-        await peer._wait(lambda: peer.closed, 1.0)  # that the server closes is a SHOULD: the client does it else
+        await peer._wait(lambda: peer.closed, 1.0)  # the close by the server is a SHOULD; otherwise the client closes
         await peer.drop()
         if published:
             if len(raw) == 4 and not await watcher.comes(Publish):
-                raise Inconclusive("0x04 does not publish the Will Message at full length either")
+                raise Inconclusive("a DISCONNECT 0x04 with Property Length does not publish the Will Message either")
             await watcher.messages(1)
         else:
             await watcher.silent()
@@ -176,7 +176,7 @@ async def disconnect_of_every_length(peer: Peer) -> None:
 
 @case("X5-nonshared-own-session", "MQTT311-3.10.4-1", slug="own-subscription")
 async def subscriptions_belong_to_one_session(peer: Peer) -> None:
-    """Unsubscribing ends the client's own subscription, not that of another client to the same filter."""
+    """UNSUBSCRIBE ends the client's own subscription, not that of another client to the same filter."""
     other = peer.another("other")
     for one in (peer, other):
         await one.connect()
@@ -206,7 +206,7 @@ async def versions_are_served_side_by_side(peer: Peer) -> None:
 
 @case("X5-assigned-client-id-reason", slug="no-assigned-id")
 async def own_client_id_is_not_assigned(peer: Peer) -> None:
-    """A client that names itself is not given another Client Identifier."""
+    """A client that provides a Client Identifier is not assigned another one."""
     reply = await peer.connect()
     seen = reply.properties.assigned_client_identifier if reply.properties else None
     peer.equal(seen, None, "the Assigned Client Identifier", proven=True)
@@ -255,7 +255,7 @@ async def _flagged(peer: Peer, flags: int, more: bytes = b"") -> None:
 
 @case("X31-will-message-published", "X311-will-payload", "X5-will-payload-published", slug="will-empty")
 async def will_of_every_size(peer: Peer) -> None:
-    """The Will Message has exactly the bytes of the CONNECT as its payload, none at all or any."""
+    """The payload of the Will Message has exactly the bytes of the CONNECT: none, or any."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"))
@@ -270,7 +270,7 @@ async def will_of_every_size(peer: Peer) -> None:
 
 @case("X5-will-message-expiry-sent", slug="will-expiry")
 async def will_keeps_its_expiry(peer: Peer) -> None:
-    """The Message Expiry Interval of the Will Message is as the CONNECT says, or absent as there."""
+    """The Message Expiry Interval of the Will Message is that of the CONNECT, or absent as there."""
     from mqtt_ref.wire.packets import WillProperties
 
     watcher = peer.another("watcher")
@@ -288,9 +288,9 @@ async def will_keeps_its_expiry(peer: Peer) -> None:
 
 @case("X5-message-expiry-absent", slug="no-expiry-made-up", needs=["session", "qos1"])
 async def no_expiry_is_made_up(peer: Peer) -> None:
-    """A message without Message Expiry Interval should reach its subscribers without one, also after it waited.
+    """A message without Message Expiry Interval should reach its subscribers without one, even after it was queued.
 
-    That such a message does not expire keeps no server from having an upper limit of its own.
+    A server may still limit how long it keeps such a message.
     """
     await peer.connect(clean=True, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
@@ -302,13 +302,13 @@ async def no_expiry_is_made_up(peer: Peer) -> None:
     await come_back(peer)
     (message,) = await peer.messages(1, under=QUEUED)
     left = message.properties.message_expiry_interval if message.properties else None
-    peer.advise(left is None, "a Message Expiry Interval that nobody set", expected="none", seen=left)
+    peer.advise(left is None, "a Message Expiry Interval that no client set", expected="none", seen=left)
     await forget(peer)
 
 
 @case("X5-subscription-identifier-no-revert", slug="no-revert", needs=["session", "qos1", "subscription_identifiers"])
 async def new_identifier_is_not_taken_back(peer: Peer) -> None:
-    """A retransmission has the old or the new Subscription Identifier; once it had the new one, never the old again."""
+    """A retransmission has the old or the new Subscription Identifier; after the new one never the old one."""
     await peer.connect(clean=True, expiry=60)
     await peer.subscribe(peer.topic(), qos=1, identifier=1)
     other = peer.another("publisher")
@@ -329,7 +329,7 @@ async def new_identifier_is_not_taken_back(peer: Peer) -> None:
 
 @case("X5-subscription-identifier-removed", slug="identifier-unsubscribed", needs=["subscription_identifiers"])
 async def unsubscribing_drops_the_identifier(peer: Peer) -> None:
-    """After an UNSUBSCRIBE, or a clean start, the Subscription Identifier is gone."""
+    """After an UNSUBSCRIBE, or with Clean Start 1, the Subscription Identifier is gone."""
     await peer.connect()
     await peer.subscribe(peer.topic(), identifier=9)
     await peer.unsubscribe(peer.topic())
@@ -346,7 +346,7 @@ async def unsubscribing_drops_the_identifier(peer: Peer) -> None:
 
 @case("X5-subscription-identifier-identical", slug="identifiers-alike", needs=["wildcard", "subscription_identifiers"])
 async def identical_identifiers_are_all_sent(peer: Peer) -> None:
-    """Where matching subscriptions have the same Subscription Identifier, one copy has it once for each of them."""
+    """If matching subscriptions share a Subscription Identifier, a single copy carries it once for each of them."""
     await peer.connect()
     await peer.subscribe(peer.topic("a/b"), identifier=3)
     await peer.subscribe(peer.topic("a/+"), identifier=3)
@@ -362,7 +362,7 @@ async def identical_identifiers_are_all_sent(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-4", "MQTT5-3.2.2-2", "MQTT311-3.1.2-6", slug="clean-takeover", needs=["session"])
 async def clean_start_over_a_live_connection(peer: Peer) -> None:
-    """A clean start that takes a live connection over begins with a new session as well."""
+    """A connection with Clean Start 1 that takes over a live connection also begins a new session."""
     await peer.connect(clean=False, expiry=60)
     await peer.subscribe(peer.topic())
     other = peer.another("other")
@@ -378,7 +378,7 @@ RESUMED = ("MQTT5-3.1.2-5", "MQTT311-3.1.2-4", "X31-client-id-in-use")
 @case("MQTT5-3.1.4-3", "MQTT5-3.1.2-5", "MQTT311-3.1.4-2", "MQTT311-3.1.2-4", "X31-client-id-in-use",
       slug="takeover-resumes", needs=["session"])  # fmt: skip
 async def takeover_goes_on_with_the_session(peer: Peer) -> None:
-    """A connection that takes over with Clean Start 0 goes on with the session of the one it ends."""
+    """A connection that takes over with Clean Start 0 continues the session of the one that it ends."""
     await peer.connect(clean=False, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
     other = peer.another("other")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 2.1.4, 2.2.2, 3.2.2.3 and 4.13: sizes, properties of the CONNACK, what is refused and how that is said."""
+"""Chapters 2.1.4, 2.2.2, 3.2.2.3 and 4.13: sizes, properties of the CONNACK, refusals and their Reason Codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mqtt_ref.wire.primitives import V5, V31
 
 @case("X5-packet-size-definition", "MQTT5-3.1.2-24", slug="exact-size")
 async def packet_size_is_that_of_the_whole_packet(peer: Peer) -> None:
-    """A message of exactly the client's Maximum Packet Size arrives; one byte more, and it does not."""
+    """A message of exactly the client's Maximum Packet Size arrives; one byte more, and it does not arrive."""
     await peer.connect()
     await peer.subscribe(peer.topic())
     other = peer.another("publisher")
@@ -80,7 +80,7 @@ CONNACK_RANGE = (
 @case(*(f"X5-{name}-once" for name in CONNACK_ONCE), *(f"X5-{name}-range" for name in CONNACK_RANGE),
       slug="connack-properties")  # fmt: skip
 async def properties_of_the_connack(peer: Peer) -> None:
-    """Properties of a CONNACK stand there once, with values that they may have, whatever the client asked for."""
+    """Each property of a CONNACK occurs once, with an allowed value, whatever the client requested."""
     for packet in (
         peer.connect_packet(),
         peer.connect_packet(client_id=""),
@@ -97,7 +97,7 @@ async def properties_of_the_connack(peer: Peer) -> None:
 
 @case("X5-property-order-free", slug="property-order")
 async def order_of_properties_does_not_matter(peer: Peer) -> None:
-    """Properties of a PUBLISH are read in whatever order they stand."""
+    """The properties of a PUBLISH are read in any order."""
     await peer.connect()
     await peer.subscribe(peer.topic())
     name = peer.topic().encode()
@@ -116,7 +116,7 @@ async def order_of_properties_does_not_matter(peer: Peer) -> None:
 
 @case("X5-payload-format-zero", slug="payload-format-zero")
 async def payload_format_zero_is_any_bytes(peer: Peer) -> None:
-    """A payload that is no UTF-8 arrives with Payload Format Indicator 0, and without one."""
+    """A payload that is not UTF-8 arrives with Payload Format Indicator 0, and without one."""
     await peer.connect()
     await peer.subscribe(peer.topic())
     for properties in (PublishProperties(payload_format_indicator=0), None):
@@ -127,7 +127,7 @@ async def payload_format_zero_is_any_bytes(peer: Peer) -> None:
 
 @case("X5-utf8-string-any-length", slug="long-strings")
 async def strings_of_every_length(peer: Peer) -> None:
-    """A User Property may be as long as a string can be, or empty."""
+    """A User Property may be empty, or as long as a string can be."""
     limit = peer.target.capabilities.maximum_packet_size
     long = 65_535 if not limit or limit > 140_000 else 10
     await peer.connect()
@@ -143,7 +143,7 @@ async def strings_of_every_length(peer: Peer) -> None:
 
 @case("X5-topic-alias-unknown-empty", slug="alias-unknown", needs=["topic_alias"])
 async def alias_that_was_never_set(peer: Peer) -> None:
-    """An empty Topic Name with a Topic Alias that means nothing is a Protocol Error."""
+    """An empty Topic Name with an unknown Topic Alias is a Protocol Error."""
     await peer.connect()
     await peer.send(Publish("", b"m", properties=PublishProperties(topic_alias=1)))
     last = await peer.expect_closed()
@@ -152,7 +152,7 @@ async def alias_that_was_never_set(peer: Peer) -> None:
 
 @case("X5-second-connect-code", "X5-error-server-disconnect", slug="errors-are-told")
 async def errors_are_told(peer: Peer) -> None:
-    """Before it closes because of an error the server should send a DISCONNECT: 0x82 for a second CONNECT."""
+    """The server should send a DISCONNECT before it closes because of an error: 0x82 for a second CONNECT."""
     await peer.connect()
     await peer.send(peer.connect_packet())
     last = await peer.expect_closed(under=SECOND_CONNECT)
@@ -167,7 +167,7 @@ async def errors_are_told(peer: Peer) -> None:
 
 @case("X5-dollar-topic-clients", "X311-dollar-exchange", slug="dollar-exchange")
 async def dollar_topics_are_not_for_clients(peer: Peer) -> None:
-    """Clients should not be able to exchange messages by topics that begin with `$`."""
+    """Clients should not be able to exchange messages on topics that begin with `$`."""
     await peer.connect()
     await peer.subscribe("$other/" + peer.topic())
     other = peer.another("publisher")
@@ -179,7 +179,7 @@ async def dollar_topics_are_not_for_clients(peer: Peer) -> None:
 
 @case("X5-topic-level-count", "X311-topic-levels-unlimited", slug="levels")
 async def any_number_of_levels(peer: Peer) -> None:
-    """A Topic Name of very many levels is served; a server whose own bounds it exceeds may refuse it."""
+    """A Topic Name with very many levels is served; a server may refuse it if it exceeds a limit of the server."""
     name = peer.topic("/".join("x" * 3000))
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(name)]))
@@ -187,7 +187,7 @@ async def any_number_of_levels(peer: Peer) -> None:
     if not isinstance(reply, Suback) or reply.reason_codes[0] >= 0x80:
         if isinstance(reply, Disconnect) and reply.reason_code in (0x81, 0x82):
             peer.note("takes a Topic Filter of 3,000 levels for malformed")
-        raise Inconclusive("the broker has a bound of its own for levels")
+        raise Inconclusive("the broker has its own limit for the number of levels")
     await peer._settle()
     await peer.publish(name, b"m")
     (message,) = await peer.messages(1)
@@ -196,7 +196,7 @@ async def any_number_of_levels(peer: Peer) -> None:
 
 @case("X311-topic-slash-only", "X5-topic-only-slash", slug="slash")
 async def single_slash(peer: Peer) -> None:
-    """A single slash is a Topic Name and a Topic Filter."""
+    """A single slash is a valid Topic Name and a valid Topic Filter."""
     await peer.connect()
     await peer.subscribe("/")
     token = peer.topic().encode()
@@ -207,7 +207,7 @@ async def single_slash(peer: Peer) -> None:
 @case("X5-maximum-qos-exceeded", "MQTT5-3.2.2-11", slug="above-maximum-qos", needs=["setting"],
       settings={"maximum_qos": 1})  # fmt: skip
 async def publish_above_the_maximum_qos(peer: Peer) -> None:
-    """A PUBLISH above the Maximum QoS closes the connection, with 0x9B where a DISCONNECT is sent."""
+    """A PUBLISH above the Maximum QoS closes the connection, with 0x9B if a DISCONNECT is sent."""
     await peer.connect()
     await peer.send(Publish(peer.topic(), b"m", 2, packet_id=1))
     await _refused(peer, 0x9B)
@@ -225,7 +225,7 @@ async def will_above_the_maximum_qos(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-13", slug="will-retain", needs=["setting"], settings={"retain_available": False})
 async def will_retain_where_there_is_none(peer: Peer) -> None:
-    """A Will Retain of 1 is refused with 0x9A where retained messages are not supported."""
+    """A Will Retain of 1 is refused with 0x9A if the server does not support retained messages."""
     await peer.open()
     await peer.send(peer.connect_packet(will=Will(peer.topic("w"), b"w", 0, True)))
     reply = await peer.expect_closed()
@@ -235,14 +235,14 @@ async def will_retain_where_there_is_none(peer: Peer) -> None:
 
 @case("MQTT5-3.2.2-9", slug="maximum-qos-told", needs=["setting"], settings={"maximum_qos": 1})
 async def maximum_qos_is_told(peer: Peer) -> None:
-    """A server that does not support QoS 2 says so in its CONNACK."""
+    """A server that does not support QoS 2 states that in its CONNACK."""
     reply = await peer.connect()
     peer.equal(reply.properties.maximum_qos if reply.properties else None, 1, "Maximum QoS")
 
 
 @case("MQTT5-3.2.2-10", slug="subscribe-above-maximum", needs=["setting"], settings={"maximum_qos": 0})
 async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
-    """A SUBSCRIBE that asks for QoS 2 is accepted by a server whose Maximum QoS is 0."""
+    """A SUBSCRIBE with QoS 2 is accepted by a server whose Maximum QoS is 0."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(peer.topic(), 2)]))
     reply = await peer.expect(Suback)
@@ -252,7 +252,7 @@ async def subscribe_above_the_maximum_qos(peer: Peer) -> None:
 @case("X5-retain-not-supported-protocol-error", "X5-retain-not-supported-disconnect", "MQTT5-3.2.2-14",
       slug="retain-not-supported", needs=["setting"], settings={"retain_available": False})  # fmt: skip
 async def retain_where_there_is_none(peer: Peer) -> None:
-    """A PUBLISH with RETAIN 1 closes the connection, with 0x9A, where retained messages are not supported."""
+    """A PUBLISH with RETAIN 1 closes the connection, with 0x9A, if retained messages are not supported."""
     await peer.connect()
     await peer.send(Publish(peer.topic(), b"m", retain=True))
     last = await _refused(peer, 0x9A)
@@ -262,7 +262,7 @@ async def retain_where_there_is_none(peer: Peer) -> None:
 @case("X5-wildcard-not-supported", slug="wildcard-not-supported", needs=["setting"],
       settings={"wildcard_sub_available": False})  # fmt: skip
 async def wildcard_where_there_is_none(peer: Peer) -> None:
-    """A Wildcard Subscription closes the connection, with 0xA2, or is refused with it, where there are none."""
+    """A Wildcard Subscription closes the connection with 0xA2, or is refused with it, if the server supports none."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(peer.topic("#"))]))
     await _refused(peer, 0xA2)
@@ -271,7 +271,7 @@ async def wildcard_where_there_is_none(peer: Peer) -> None:
 @case("X5-shared-not-supported", slug="shared-not-supported", needs=["setting"],
       settings={"shared_sub_available": False})  # fmt: skip
 async def shared_where_there_is_none(peer: Peer) -> None:
-    """A Shared Subscription closes the connection, with 0x9E, or is refused with it, where there are none."""
+    """A Shared Subscription closes the connection with 0x9E, or is refused with it, if the server supports none."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(f"$share/g/{peer.topic()}")]))
     await _refused(peer, 0x9E)
@@ -280,7 +280,7 @@ async def shared_where_there_is_none(peer: Peer) -> None:
 @case("X5-packet-too-large-server", "MQTT5-3.2.2-15", slug="too-large", needs=["setting"],
       settings={"maximum_packet_size": 1000})  # fmt: skip
 async def packet_above_the_servers_limit(peer: Peer) -> None:
-    """A packet above the server's Maximum Packet Size closes the connection, with 0x95 where a DISCONNECT is sent."""
+    """A packet above the server's Maximum Packet Size closes the connection, with 0x95 if a DISCONNECT is sent."""
     await peer.connect()
     await peer.publish(peer.topic(), b"x" * 900)
     await peer.barrier()
@@ -303,7 +303,7 @@ async def _refused(peer: Peer, code: int) -> object:
 @case("X31-subscribe-unauthorized", "X31-suback-codes", "X311-suback-failure", "X5-topic-authorization",
       slug="subscribe-denied", needs=["users"])  # fmt: skip
 async def unauthorized_subscription_is_answered(peer: Peer) -> None:
-    """A SUBSCRIBE that is not authorized gets a SUBACK: a refusal, of which 3.1 has none."""
+    """A SUBSCRIBE that is not authorized gets a SUBACK with a refusal; 3.1 has no refusal code."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription("denied/topic")]))
     reply = await peer.expect(Suback, or_closed=True)
@@ -345,18 +345,18 @@ WRONG = [
     ("X5-unsubscribe-empty-payload MQTT311-3.10.3-2", "unsubscribe-nothing", "a2 03 0001 00",
      "An UNSUBSCRIBE without Topic Filters is a Protocol Error."),
     ("X5-string-pair-malformed", "string-pair", "30 0e 0001 74 09 26 0002 c328 0002 6162 6d",
-     "A User Property whose name is no UTF-8 makes its packet malformed."),
+     "A User Property whose name is not UTF-8 makes its packet malformed."),
     ("X5-utf8-ill-formed-malformed MQTT311-1.5.3-1", "ill-formed", "30 06 0002 c328 00 6d",
-     "A Topic Name that is no UTF-8 makes its packet malformed."),
+     "A Topic Name that is not UTF-8 makes its packet malformed."),
     ("X5-utf8-null-malformed MQTT311-1.5.3-2", "null", "30 07 0003 610062 00 6d",
      "A Topic Name with U+0000 makes its packet malformed."),
     ("X5-fixed-header-flags-malformed MQTT311-2.2.2-2", "flags", "80 07 0001 00 0001 61 00",
      "A SUBSCRIBE whose reserved flags are wrong is malformed."),
     ("X5-error-generic-codes MQTT311-4.8.0-1", "no-such-packet", "00 00",
      "A packet type that does not exist is malformed."),
-    ("X5-closing-code-alone", "closing-code", "f0 02 18 00", "An AUTH out of place ends its own connection alone."),
+    ("X5-closing-code-alone", "closing-code", "f0 02 18 00", "A misplaced AUTH ends only its own connection."),
 ]  # fmt: skip
-"""Statements, slug, what is sent on an accepted connection, and why that is wrong."""
+"""Statements, slug, what is sent on an accepted connection, and why it is wrong."""
 
 
 def _wrong(data: bytes, under: Rules) -> Callable[[Peer], Awaitable[None]]:
@@ -373,7 +373,7 @@ def _wrong(data: bytes, under: Rules) -> Callable[[Peer], Awaitable[None]]:
 
 
 def _without_properties(data: bytes) -> bytes:
-    """The same packet for 3.1.1: without its Property Length, which is the last zero but for the payload."""
+    """Return the same packet for 3.1.1, without its Property Length: the last zero byte before the payload."""
     at = {3: 4 + int.from_bytes(data[2:4], "big"), 8: 4, 10: 4}.get(data[0] >> 4, 0)
     return data[:1] + bytes([data[1] - 1]) + data[2:at] + data[at + 1 :] if at else data
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a client sends right behind its CONNECT, without waiting for the CONNACK."""
+"""Packets that a client sends directly after its CONNECT, without waiting for the CONNACK."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _accepted(peer: Peer) -> None:
 
 
 async def _answered(peer: Peer, kind: type[object]) -> None:
-    """A message is acknowledged at least if it does not come right behind the CONNECT; else another rule is broken."""
+    """Blame another rule if even a message that does not directly follow the CONNECT is not acknowledged."""
     if kind is Puback:
         await peer.send(Publish(peer.topic("other"), b"later", 1, packet_id=11))
         number = (await peer.find(Puback, under=PUBACK)).packet_id
@@ -48,14 +48,14 @@ async def _answered(peer: Peer, kind: type[object]) -> None:
         peer.check(wrong is None, "a PUBACK answers a message of QoS 2", seen=repr(wrong), under=PUBREC)
         await peer.send(Publish(peer.topic("other"), b"later", 2, packet_id=12))
         number = (await peer.find(Pubrec, under=PUBREC)).packet_id
-    peer.check(number in (2, 3), "what comes right behind the CONNECT is not acknowledged", seen=f"identifier {number}")
+    peer.check(number in (2, 3), "packets directly after the CONNECT are not acknowledged", seen=f"identifier {number}")
 
 
 @case("MQTT5-3.8.4-1", "MQTT5-3.3.4-1", "MQTT5-3.10.4-4", "MQTT5-3.12.4-1", "MQTT5-3.1.4-5", "MQTT5-3.2.0-1",
       "MQTT311-3.8.4-1", "MQTT311-3.3.4-1", "MQTT311-3.10.4-4", "MQTT311-3.12.4-1", "MQTT311-3.1.4-4",
       "MQTT311-3.2.0-1", "X311-pipelining", "X31-pipelining", slug="behind-connect", needs=["qos2"])  # fmt: skip
 async def what_comes_behind_the_connect_is_served(peer: Peer) -> None:
-    """Packets right behind a CONNECT are served once it is accepted: the CONNACK comes first, then their answers."""
+    """Packets directly after a CONNECT are served once it is accepted: the CONNACK comes first, then their answers."""
     await peer.open()
     await peer.send(
         peer.connect_packet(),
@@ -79,7 +79,7 @@ async def what_comes_behind_the_connect_is_served(peer: Peer) -> None:
 @case("MQTT5-4.3.3-11", "MQTT311-4.3.3-2", "X311-pipelining", "X31-pipelining", slug="pubrel-behind-connect",
       needs=["qos2", "session"])  # fmt: skip
 async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
-    """A PUBREL that is owed from the connection before may come right behind the CONNECT; a PUBCOMP answers it."""
+    """A PUBREL that is due from the previous connection may follow the CONNECT directly; a PUBCOMP answers it."""
     await peer.connect(clean=True, expiry=60)
     if peer.version != V5:
         await peer.disconnect()
@@ -95,7 +95,7 @@ async def owed_pubrel_behind_the_connect(peer: Peer) -> None:
 
 @case("MQTT5-3.14.4-3", "MQTT311-3.14.4-3", "X31-pipelining", slug="goodbye-behind-connect")
 async def goodbye_behind_the_connect(peer: Peer) -> None:
-    """A DISCONNECT right behind the CONNECT is heeded: the Will Message is not published."""
+    """A DISCONNECT directly after the CONNECT takes effect: the Will Message is not published."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"))
@@ -108,7 +108,7 @@ async def goodbye_behind_the_connect(peer: Peer) -> None:
 
 @case("MQTT5-3.1.0-2", "MQTT311-3.1.0-2", "X31-protocol-violation", slug="two-connects-at-once")
 async def second_connect_behind_the_first(peer: Peer) -> None:
-    """A second CONNECT closes the connection also if it comes right behind the first."""
+    """A second CONNECT closes the connection even directly after the first."""
     await peer.open()
     await peer.send(peer.connect_packet(), peer.connect_packet())
     await peer.expect_closed()
@@ -116,7 +116,7 @@ async def second_connect_behind_the_first(peer: Peer) -> None:
 
 @case("MQTT5-4.13.1-1", "MQTT311-4.8.0-1", slug="malformed-behind-connect")
 async def malformed_behind_the_connect(peer: Peer) -> None:
-    """A packet that nobody can read closes the connection also if it comes right behind the CONNECT."""
+    """A malformed packet closes the connection even directly after the CONNECT."""
     await peer.open()
     await peer.send(peer.connect_packet(), b"\x00\x00")
     await peer.expect_closed()
@@ -124,7 +124,7 @@ async def malformed_behind_the_connect(peer: Peer) -> None:
 
 @case("MQTT5-4.12.0-7", slug="auth-behind-connect")
 async def auth_behind_the_connect(peer: Peer) -> None:
-    """An AUTH of a client that named no Authentication Method closes the connection also right behind the CONNECT."""
+    """An AUTH closes the connection, even directly after the CONNECT, if that has no Authentication Method."""
     await peer.open()
     await peer.send(peer.connect_packet(), Auth(0x18, AuthProperties(authentication_method="any")))
     await peer.expect_closed()
@@ -132,7 +132,7 @@ async def auth_behind_the_connect(peer: Peer) -> None:
 
 @case("MQTT5-3.1.4-6", "MQTT311-3.1.4-5", slug="nothing-after-refusal")
 async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
-    """A PUBLISH right behind a CONNECT that is refused reaches nobody."""
+    """A PUBLISH directly after a CONNECT that is refused is not delivered."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic())
@@ -152,7 +152,7 @@ async def nothing_is_processed_after_a_refusal(peer: Peer) -> None:
     slug="connack-first",
 )
 async def connack_comes_first(peer: Peer) -> None:
-    """What is sent right behind the CONNECT is answered, but the CONNACK comes first."""
+    """Packets directly after the CONNECT are answered, but the CONNACK comes first."""
     await peer.open()
     await peer.send(peer.connect_packet(), Subscribe(1, [Subscription(peer.topic())]), Pingreq())
     await _accepted(peer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapter 3.3: what a PUBLISH carries to subscribers, and how subscriptions overlap."""
+"""Chapter 3.3: what a PUBLISH carries to subscribers, and overlapping subscriptions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mqtt_ref.wire.primitives import V5
 
 
 async def pair(peer: Peer, qos: int = 0) -> Peer:
-    """The peer subscribed to its topic, and another client that publishes."""
+    """Subscribe the peer to its topic, and return another client that publishes."""
     await peer.connect()
     await peer.subscribe(peer.topic(), qos=qos)
     other = peer.another("publisher")
@@ -23,7 +23,7 @@ async def pair(peer: Peer, qos: int = 0) -> Peer:
 
 
 async def forwarded(peer: Peer, properties: PublishProperties, qos: int = 0) -> PublishProperties:
-    """What arrives of a message's properties."""
+    """Return the properties of a message as they arrive."""
     other = await pair(peer, qos)
     await other.publish(peer.topic(), b"text", qos=qos, properties=properties)
     (message,) = await peer.messages(1, under=DELIVERY)
@@ -45,7 +45,7 @@ async def forwarded(peer: Peer, properties: PublishProperties, qos: int = 0) -> 
     slug="delivery",
 )
 async def message_is_delivered(peer: Peer) -> None:
-    """A QoS 0 message reaches its subscriber with topic and payload as they were sent, DUP 0."""
+    """A QoS 0 message reaches its subscriber with the topic and payload that were sent, and DUP 0."""
     other = await pair(peer)
     await other.publish(peer.topic(), bytes(range(256)))
     (message,) = await peer.messages(1)
@@ -65,7 +65,7 @@ async def empty_payload_is_delivered(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-3", "MQTT311-3.3.1-3", slug="dup-not-forwarded", needs=["qos1"])
 async def dup_is_not_forwarded(peer: Peer) -> None:
-    """The DUP flag of what arrives has nothing to do with the DUP flag of what was published."""
+    """The DUP flag of a delivered message does not depend on the DUP flag of the published one."""
     other = await pair(peer, 1)
     await other.send(Publish(peer.topic(), b"again", 1, dup=True, packet_id=9))
     peer.taken(await other.find(Puback, under=PUBACK))
@@ -119,7 +119,7 @@ async def response_topic_is_forwarded(peer: Peer) -> None:
 
 @case("MQTT5-3.3.2-16", slug="correlation-data")
 async def correlation_data_is_forwarded(peer: Peer) -> None:
-    """The Correlation Data arrives unaltered, whatever bytes it has."""
+    """The Correlation Data arrives unaltered, with any bytes."""
     data = bytes(range(256))
     seen = await forwarded(peer, PublishProperties(response_topic="r", correlation_data=data))
     peer.equal(seen.correlation_data, data, "Correlation Data", proven=True)
@@ -127,7 +127,7 @@ async def correlation_data_is_forwarded(peer: Peer) -> None:
 
 @case("MQTT5-3.3.2-17", "MQTT5-3.3.2-18", "X5-user-property-repeat-allowed", slug="user-properties")
 async def user_properties_are_forwarded(peer: Peer) -> None:
-    """User Properties arrive all, unaltered and in order, also names that repeat."""
+    """All User Properties arrive, unaltered and in order, including repeated names."""
     pairs = [("b", "2"), ("a", "1"), ("b", "0"), ("", ""), ("b", "2"), ("\u00fc", "\ufeff")]
     seen = await forwarded(peer, PublishProperties(user_property=list(pairs)))
     peer.equal(seen.user_property, pairs, "the User Properties", proven=True)
@@ -153,7 +153,7 @@ async def properties_are_kept_with_retained_messages(peer: Peer) -> None:
 
 @case("MQTT5-3.3.2-6", slug="expiry-forwarded")
 async def message_expiry_is_forwarded(peer: Peer) -> None:
-    """The Message Expiry Interval arrives, less the seconds that the message waited."""
+    """The Message Expiry Interval arrives, reduced by the seconds that the message waited."""
     seen = await forwarded(peer, PublishProperties(message_expiry_interval=60))
     left = seen.message_expiry_interval
     peer.check(left is not None and 57 <= left <= 60, "Message Expiry Interval", expected="about 60", seen=left)
@@ -161,7 +161,7 @@ async def message_expiry_is_forwarded(peer: Peer) -> None:
 
 @case("MQTT5-3.3.2-6", "MQTT5-3.3.2-5", slug="expiry-counts-down", needs=["session", "qos1"])
 async def message_expiry_counts_while_waiting(peer: Peer) -> None:
-    """The Message Expiry Interval of a message that waited is reduced by the time it waited."""
+    """The Message Expiry Interval of a queued message is reduced by the time it waited."""
     await peer.connect(clean=True, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -180,7 +180,7 @@ async def message_expiry_counts_while_waiting(peer: Peer) -> None:
 
 @case("MQTT5-3.3.2-5", "X5-message-expiry-absent", slug="expired-while-waiting", needs=["session", "qos1"])
 async def expired_message_is_not_delivered(peer: Peer) -> None:
-    """A message whose Message Expiry Interval passed while it waited is not delivered."""
+    """A message whose Message Expiry Interval passed while it was queued is not delivered."""
     await peer.connect(clean=True, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -221,7 +221,7 @@ async def qos0_is_not_answered(peer: Peer) -> None:
 
 @case("MQTT5-3.3.4-2", "MQTT311-3.3.5-1", slug="overlap-qos", needs=["wildcard", "qos2"])
 async def overlapping_subscriptions_use_the_highest_qos(peer: Peer) -> None:
-    """A message that several subscriptions of a client match arrives at the highest QoS they grant, once at least."""
+    """A message that matches several subscriptions of a client arrives at least once, at the highest QoS granted."""
     await peer.connect()
     await peer.subscribe(Subscription(peer.topic("a/#"), 0), Subscription(peer.topic("a/b"), 2),
                          Subscription(peer.topic("a/+"), 1))  # fmt: skip
@@ -246,7 +246,7 @@ async def overlapping_subscriptions_use_the_highest_qos(peer: Peer) -> None:
 @case("MQTT5-3.3.4-3", "MQTT5-3.3.4-4", "MQTT5-3.3.4-5", "X5-subscription-identifier-foreign",
       slug="overlap-identifiers", needs=["wildcard", "subscription_identifiers"])  # fmt: skip
 async def overlapping_subscriptions_keep_their_identifiers(peer: Peer) -> None:
-    """One copy has the identifiers of all matching subscriptions; several copies have one each."""
+    """One copy has the identifiers of all matching subscriptions; of several copies each has one."""
     await peer.connect()
     await peer.subscribe(peer.topic("a/b"), identifier=11)
     await peer.subscribe(peer.topic("a/+"), identifier=268_435_455)
@@ -303,7 +303,7 @@ async def subscription_identifier_of_retained_messages(peer: Peer) -> None:
     needs=["subscription_identifiers"],
 )
 async def resubscribing_replaces_the_identifier(peer: Peer) -> None:
-    """A subscription that is made again carries the new identifier, or none."""
+    """A repeated subscription has its new Subscription Identifier, or none."""
     await peer.connect()
     for identifier in (3, 4, None):
         await peer.subscribe(peer.topic(), identifier=identifier)
@@ -334,7 +334,7 @@ async def unauthorized_publish_is_answered_or_closed(peer: Peer) -> None:
 
 @case("MQTT5-3.3.4-6", slug="identifier-from-client")
 async def subscription_identifier_from_a_client(peer: Peer) -> None:
-    """A PUBLISH of a client with a Subscription Identifier is refused as a Protocol Error and reaches nobody."""
+    """A PUBLISH with a Subscription Identifier from a client is a Protocol Error and is not delivered."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic())
@@ -379,19 +379,19 @@ async def every_alias_up_to_the_maximum(peer: Peer) -> None:
 
 @case("X5-topic-alias-remapped", "X5-topic-alias-known-name", slug="alias-remapped", needs=["topic_alias"])
 async def alias_is_remapped(peer: Peer) -> None:
-    """A Topic Alias that is sent with another Topic Name means that from then on."""
+    """A Topic Alias that is sent with another Topic Name means that name from then on."""
     await peer.connect()
     await peer.subscribe(peer.topic("#"))
     for name in ("a", "b"):
         await peer.publish(peer.topic(name), b"set", properties=PublishProperties(topic_alias=1))
         await peer.publish("", b"used", properties=PublishProperties(topic_alias=1))
-    seen = sorted(m.topic for m in await peer.messages(4))  # no order is promised between topics
+    seen = sorted(m.topic for m in await peer.messages(4))  # no order is guaranteed between topics
     peer.equal(seen, [peer.topic("a")] * 2 + [peer.topic("b")] * 2, "the Topic Names")
 
 
 @case("MQTT5-3.3.2-7", "X5-topic-alias-unknown-empty", slug="alias-not-carried-over", needs=["topic_alias", "session"])
 async def alias_does_not_outlive_the_connection(peer: Peer) -> None:
-    """A Topic Alias of an earlier connection means nothing, also where the session goes on."""
+    """A Topic Alias of an earlier connection means nothing, even if the session continues."""
     await peer.connect(clean=True, expiry=60)
     await peer.publish(peer.topic(), b"set", properties=PublishProperties(topic_alias=1))
     await peer.barrier()
@@ -407,7 +407,7 @@ async def alias_does_not_outlive_the_connection(peer: Peer) -> None:
 
 @case("X5-topic-alias-invalid", slug="alias-above-maximum")
 async def alias_above_the_maximum(peer: Peer) -> None:
-    """A Topic Alias above the server's maximum closes the connection, with 0x94 where a DISCONNECT is sent."""
+    """A Topic Alias above the server's maximum closes the connection, with 0x94 if a DISCONNECT is sent."""
     await peer.connect()
     top = peer.target.capabilities.topic_alias_maximum
     if top == 65_535:

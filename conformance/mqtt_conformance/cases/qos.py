@@ -23,7 +23,7 @@ from mqtt_ref.wire.primitives import V5, V31
 
 
 async def pair(peer: Peer, qos: int, *, properties: ConnectProperties | None = None, expiry: int | None = None) -> Peer:
-    """The peer subscribed to its topic, and another client that publishes."""
+    """Subscribe the peer to its topic, and return another client that publishes."""
     await peer.connect(clean=peer.version == V5 or expiry is None, expiry=expiry, properties=properties)
     await peer.subscribe(peer.topic(), qos=qos)
     other = peer.another("publisher")
@@ -32,32 +32,32 @@ async def pair(peer: Peer, qos: int, *, properties: ConnectProperties | None = N
 
 
 async def resume(peer: Peer, *, expiry: int = 60) -> None:
-    """Drop the link and come back to the session, which has to be there."""
+    """Drop the link and reconnect to the session. It has to be present."""
     await peer.drop()
     await come_back(peer, expiry=expiry)
 
 
 async def come_back(peer: Peer, *, expiry: int = 60, properties: ConnectProperties | None = None) -> None:
-    """Connect to the session that was kept, which has to be there; 3.1 does not say whether it is."""
+    """Connect to the stored session. It has to be present; 3.1 does not tell."""
     reply = await peer.connect(clean=False, expiry=expiry, properties=properties)
     if peer.version != V31 and not reply.session_present:
         raise Inconclusive("the session was not kept")
 
 
 async def forget(peer: Peer) -> None:
-    """End the session that a case kept."""
+    """End the session that a case created."""
     await peer.connect(clean=True)
     await peer.disconnect()
 
 
 def resumed_in_order(peer: Peer, seen: list[bytes], old: list[bytes], new: list[bytes]) -> None:
-    """What is sent again on a resumed session is in its order, and so is what is new; the first comes first.
+    """Check the order on a resumed session: resent messages in their order, then new ones in theirs.
 
-    Unless it comes late: 4.6 orders either by itself, and no time is laid down for what is sent again.
+    Late resends are inconclusive: section 4.6 orders each group by itself, and sets no time for resends.
     """
     each = [[p for p in seen if p in part] for part in (old, new)]
     if each == [old, new] and seen != old + new:
-        raise Inconclusive("what is sent again comes behind what is new; no time is laid down for it")
+        raise Inconclusive("the resent messages come after the new ones; the standard sets no time for a resend")
     peer.equal(seen, old + new, "the order")
 
 
@@ -67,7 +67,7 @@ def resumed_in_order(peer: Peer, seen: list[bytes], old: list[bytes], new: list[
 @case("MQTT5-4.3.2-4", "MQTT311-4.3.2-2", "MQTT5-3.3.4-1", "MQTT311-3.3.4-1", "MQTT5-2.2.1-5", "MQTT311-2.3.1-6",
       "MQTT5-3.4.2-1", "X5-packet-id-in-use", slug="puback", needs=["qos1"])  # fmt: skip
 async def qos1_is_acknowledged(peer: Peer) -> None:
-    """A QoS 1 PUBLISH gets a PUBACK with its Packet Identifier, also the highest there is."""
+    """A QoS 1 PUBLISH gets a PUBACK with its Packet Identifier, including the highest one."""
     await peer.connect()
     for number in (1, 65_535, 256):
         await peer.send(Publish(peer.topic(), b"m", 1, packet_id=number))
@@ -113,7 +113,7 @@ async def qos2_repeat_is_not_delivered_twice(peer: Peer) -> None:
     await other.send(Publish(peer.topic(), b"once", 2, dup=True, packet_id=7))
     reply = await other.expect(Pubrec, or_closed=True) if peer.version != V5 else await other._next(None, 3.0)
     if isinstance(reply, (Disconnect, ClosedType)) or (isinstance(reply, Pubrec) and reply.reason_code == 0x91):
-        raise Inconclusive("a repeat on a live connection is refused, since 4.4.0-1 lets no client send one")
+        raise Inconclusive("a repeat on a live connection is refused, as 4.4.0-1 forbids clients to send one")
     peer.check(isinstance(reply, Pubrec), "the repeat gets no PUBREC", expected="PUBREC", seen=repr(reply))
     assert isinstance(reply, Pubrec)
     peer.equal(reply.packet_id, 7, "the Packet Identifier", proven=True)
@@ -143,7 +143,7 @@ async def identifier_is_new_after_pubcomp(peer: Peer) -> None:
     needs=["qos2"],
 )
 async def unknown_pubrel_is_answered(peer: Peer) -> None:
-    """A PUBREL whose Packet Identifier is not known gets a PUBCOMP with it."""
+    """A PUBREL with an unknown Packet Identifier gets a PUBCOMP with that identifier."""
     await peer.connect()
     await peer.send(Pubrel(77))
     reply = await peer.expect(Pubcomp)
@@ -183,7 +183,7 @@ async def qos2_repeat_after_resume(peer: Peer) -> None:
 
 @case("X5-receive-maximum-exceeded-server", "MQTT5-3.3.4-7", slug="receive-maximum-exceeded", needs=["qos2"])
 async def receive_maximum_is_enforced(peer: Peer) -> None:
-    """More unacknowledged QoS 2 messages than the server's Receive Maximum: DISCONNECT 0x93, or at least a close."""
+    """Exceeding the server's Receive Maximum with QoS 2 messages leads to DISCONNECT 0x93, or at least a close."""
     await peer.connect()
     limit = peer.target.capabilities.receive_maximum
     if limit > 2000:
@@ -192,7 +192,11 @@ async def receive_maximum_is_enforced(peer: Peer) -> None:
     await peer._wait(lambda: peer.closed or sum(isinstance(p, Pubrec) for p in peer.inbox) > limit, 5)
     refused = next((p for p in peer.inbox if isinstance(p, Pubrec) and p.reason_code >= 0x80), None)
     if refused is not None and not peer.closed:
-        raise Advised("what exceeds it is refused, not the connection", expected="DISCONNECT 0x93", seen=repr(refused))
+        raise Advised(
+            "the excess messages are refused, and the connection is kept",
+            expected="DISCONNECT 0x93",
+            seen=repr(refused),
+        )
     last = await peer.expect_closed(within=5)
     peer.closing_code(last, 0x93)
 
@@ -203,7 +207,7 @@ async def receive_maximum_is_enforced(peer: Peer) -> None:
 @case("MQTT5-4.3.2-1", "MQTT5-4.3.2-2", "MQTT311-4.3.2-1", "MQTT5-2.2.1-4", "MQTT311-2.3.1-4",
       "X5-packet-id-single-set", "X311-dup-meaning", slug="send-qos1", needs=["qos1"])  # fmt: skip
 async def qos1_is_sent_with_an_identifier(peer: Peer) -> None:
-    """A QoS 1 message is sent with DUP 0 and a Packet Identifier that no other unacknowledged one has."""
+    """A QoS 1 message is sent with DUP 0 and a Packet Identifier that no other unacknowledged message has."""
     other = await pair(peer, 1)
     for number in range(5):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
@@ -224,7 +228,7 @@ async def qos1_is_sent_with_an_identifier(peer: Peer) -> None:
     needs=["qos2"],
 )
 async def qos2_is_sent_and_released(peer: Peer) -> None:
-    """A QoS 2 message is sent with DUP 0, and its PUBREC is answered with a PUBREL of the same identifier."""
+    """A QoS 2 message is sent with DUP 0, and its PUBREC is answered with a PUBREL with the same identifier."""
     other = await pair(peer, 2)
     await other.publish(peer.topic(), b"m", qos=2)
     message = await peer.expect(Publish)
@@ -273,7 +277,7 @@ async def unacknowledged_qos2_is_resent(peer: Peer) -> None:
 @case("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-5", "MQTT5-4.3.3-6", "MQTT311-4.3.3-1", slug="resend-pubrel",
       needs=["qos2", "session"])  # fmt: skip
 async def owed_pubrel_is_resent(peer: Peer) -> None:
-    """A PUBREL without PUBCOMP is sent again whenever the session is resumed, and the PUBLISH is not."""
+    """A PUBREL without PUBCOMP is sent again each time the session is resumed, and the PUBLISH is not."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2)
     message = await peer.expect(Publish, under=DELIVERY)
@@ -290,7 +294,7 @@ async def owed_pubrel_is_resent(peer: Peer) -> None:
 
 @case("MQTT5-4.4.0-1", slug="no-resend-while-connected", needs=["qos1"])
 async def nothing_is_resent_on_a_live_connection(peer: Peer) -> None:
-    """While a connection lasts no message is sent again, however late its acknowledgement is."""
+    """No message is sent again on a live connection, even if its acknowledgement is late."""
     other = await pair(peer, 1)
     await other.publish(peer.topic(), b"m", qos=1)
     message = await peer.expect(Publish, under=DELIVERY)
@@ -338,7 +342,7 @@ async def no_pubrel_after_a_refusing_pubrec(peer: Peer) -> None:
 
 @case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-in-flight", needs=["qos2", "session"])
 async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
-    """A QoS 2 message that was sent before it expired is finished, also on a resumed session."""
+    """A QoS 2 message that was sent before it expired is completed, even on a resumed session."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
     message = await peer.expect(Publish, under=DELIVERY)
@@ -352,7 +356,7 @@ async def expiry_does_not_end_an_exchange(peer: Peer) -> None:
 
 @case("MQTT5-4.3.3-7", "MQTT5-4.3.3-13", slug="no-expiry-at-takeover", needs=["qos2", "session"])
 async def expiry_does_not_end_an_exchange_at_takeover(peer: Peer) -> None:
-    """A QoS 2 message that was sent before it expired is finished by a connection that takes over."""
+    """A QoS 2 message that was sent before it expired is completed on a connection that takes over."""
     other = await pair(peer, 2, expiry=60)
     await other.publish(peer.topic(), b"m", qos=2, properties=PublishProperties(message_expiry_interval=1))
     message = await peer.expect(Publish, under=DELIVERY)
@@ -419,7 +423,7 @@ async def order_is_kept(peer: Peer) -> None:
 
 @case("MQTT5-4.6.0-5", "MQTT311-4.6.0-6", slug="order-resend", needs=["qos1", "session"])
 async def order_is_kept_over_a_resume(peer: Peer) -> None:
-    """What was not acknowledged comes first on a resumed session, then what was published meanwhile."""
+    """Unacknowledged messages come first on a resumed session, then those published meanwhile."""
     other = await pair(peer, 1, expiry=60)
     for number in range(3):
         await other.publish(peer.topic(), b"%d" % number, qos=1)
@@ -454,7 +458,7 @@ async def order_is_kept_over_a_resume(peer: Peer) -> None:
     needs=["qos1"],
 )
 async def receive_maximum_of_the_client(peer: Peer) -> None:
-    """No more QoS 1 and 2 messages are unacknowledged than the client's Receive Maximum allows."""
+    """The server never has more unacknowledged QoS 1 and 2 messages than the client's Receive Maximum."""
     for limit in (1, 2, 5):
         other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=limit))
         for number in range(limit + 2):
@@ -487,7 +491,7 @@ async def receive_maximum_counts_to_pubcomp(peer: Peer) -> None:
 
 @case("MQTT5-3.3.4-10", "MQTT5-4.9.0-3", "X5-quota-qos0", slug="quota-zero-goes-on", needs=["qos1"])
 async def other_packets_are_not_held_back(peer: Peer) -> None:
-    """With no quota left the server still answers; QoS 0 messages it may send, or hold back as well."""
+    """With a send quota of 0 the server still answers; it may send QoS 0 messages or hold them back."""
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=1))
     await peer.subscribe(peer.topic("zero"), qos=0)
     for _ in range(2):
@@ -501,12 +505,12 @@ async def other_packets_are_not_held_back(peer: Peer) -> None:
     await other.publish(peer.topic("zero"), b"zero")
     await other.barrier()
     if not await peer.comes(Publish):
-        peer.note("holds QoS 0 messages back as well while the send quota is 0")
+        peer.note("holds back QoS 0 messages too while the send quota is 0")
 
 
 @case("X5-quota-reset", "MQTT5-3.3.4-9", slug="quota-new-connection", needs=["qos1", "session"])
 async def quota_is_new_with_each_connection(peer: Peer) -> None:
-    """A resumed session has the quota of the new connection: what is resent counts, what follows waits for it."""
+    """A resumed session has the quota of the new connection: resent messages count, and later ones wait for quota."""
     other = await pair(peer, 1, properties=ConnectProperties(receive_maximum=3), expiry=60)
     for number in range(4):
         await other.publish(peer.topic(), b"%d" % number, qos=1)

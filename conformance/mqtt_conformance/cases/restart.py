@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a server that stores its state still knows after it was restarted, or killed; a profile has to say how.
+"""State that a server still has after a restart or a kill. A profile has to provide the commands.
 
-A profile that provides `persistence` says that the state outlives an orderly restart, one that provides `durability`
-that it also outlives a kill. The standards leave it open whether a server stores anything; one that says so is held
-to the rules about sessions and retained messages.
+A profile that provides `persistence` states that data survives an orderly restart; `durability` means that it also
+survives a kill. The standards do not require a server to store anything. One that claims to is checked against the
+rules about sessions and retained messages.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def after_restart(*statements: str, slug: str, needs: tuple[str, ...] = ("sessio
 
 
 async def settle(peer: Peer) -> None:
-    """Connect to a session that is kept, as the version says it."""
+    """Connect with a session that is kept, in the way of the version."""
     await peer.connect(clean=True, expiry=600)
     if peer.version != V5:
         await peer.disconnect()
@@ -49,7 +49,7 @@ async def settle(peer: Peer) -> None:
 
 @after_restart("MQTT5-3.1.2-23", "MQTT311-3.1.2-4", "X31-clean-session-unset", slug="session")
 async def session_is_there(peer: Peer, kill: bool) -> None:
-    """A session and its subscriptions are there after a restart."""
+    """A session and its subscriptions exist after a restart."""
     await settle(peer)
     await peer.subscribe(peer.topic(), qos=1)
     await peer.disconnect()
@@ -68,7 +68,7 @@ async def session_is_there(peer: Peer, kill: bool) -> None:
 @after_restart("MQTT5-3.1.2-23", "MQTT5-4.5.0-1", "MQTT311-3.1.2-5", "X31-clean-session-unset", slug="queued",
                needs=("session", "qos2"))  # fmt: skip
 async def queued_messages_are_there(peer: Peer, kill: bool) -> None:
-    """Messages of QoS 1 and 2 that were acknowledged while their subscriber was away come to it after a restart."""
+    """Acknowledged QoS 1 and 2 messages for a disconnected subscriber reach it after a restart."""
     await settle(peer)
     await peer.subscribe(peer.topic("+"), qos=2)
     await peer.disconnect()
@@ -87,7 +87,7 @@ async def queued_messages_are_there(peer: Peer, kill: bool) -> None:
 @after_restart("MQTT5-4.4.0-1", "MQTT311-4.4.0-1", "X31-clean-session-unset", slug="in-flight",
                needs=("session", "qos2"))  # fmt: skip
 async def what_is_in_flight_comes_again(peer: Peer, kill: bool) -> None:
-    """What was sent and not acknowledged comes again after a restart, with its identifier; so does a PUBREL."""
+    """Unacknowledged messages come again after a restart, with their identifiers; so does a PUBREL."""
     await settle(peer)
     await peer.subscribe(peer.topic("+"), qos=2)
     other = peer.another("other")
@@ -112,7 +112,7 @@ async def what_is_in_flight_comes_again(peer: Peer, kill: bool) -> None:
 @after_restart("MQTT5-4.3.3-10", "MQTT5-4.3.3-11", "MQTT311-4.3.3-2", "X31-dup-hint", slug="received",
                needs=("session", "qos2"))  # fmt: skip
 async def half_received_message_is_delivered_once(peer: Peer, kill: bool) -> None:
-    """A QoS 2 message whose PUBREC came is delivered once, also if its sender sends it again after a restart."""
+    """A QoS 2 message that got its PUBREC is delivered once, even if its sender sends it again after a restart."""
     other = peer.another("other")
     await settle(other)
     await other.subscribe(peer.topic(), qos=2)
@@ -138,7 +138,7 @@ async def half_received_message_is_delivered_once(peer: Peer, kill: bool) -> Non
 @after_restart("MQTT5-3.3.1-5", "MQTT311-3.3.1-5", "X5-retained-outlive-session", "X31-retain-restart",
                slug="retained", needs=("retain", "qos1"))  # fmt: skip
 async def retained_messages_are_there(peer: Peer, kill: bool) -> None:
-    """A retained message that was acknowledged is there after a restart, and one that was removed is not."""
+    """An acknowledged retained message exists after a restart, and a removed one does not."""
     await peer.connect()
     await peer.publish(peer.topic("kept"), b"old", qos=1, retain=True)
     await peer.publish(peer.topic("kept"), b"new", qos=1, retain=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.1.2.4, 3.1.2.11.2, 3.14 and 4.1: what a session keeps, how long, and how it ends."""
+"""Chapters 3.1.2.4, 3.1.2.11.2, 3.14 and 4.1: the content of a session, its lifetime, and its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mqtt_ref.wire.primitives import V5, V31
 
 
 async def keep(peer: Peer, qos: int = 1) -> None:
-    """Leave a session behind that is subscribed to the peer's topic."""
+    """Create a session that is subscribed to the peer's topic, and disconnect."""
     await peer.connect(clean=False, expiry=60)
     await peer.subscribe(peer.topic(), qos=qos)
     await peer.disconnect()
@@ -44,7 +44,7 @@ async def keep(peer: Peer, qos: int = 1) -> None:
     needs=["session"],
 )
 async def clean_start_discards_the_session(peer: Peer) -> None:
-    """A clean start ends the session that was kept: its subscriptions and messages are gone."""
+    """Clean Start or Clean Session 1 ends the stored session: its subscriptions and messages are gone."""
     await keep(peer, 0)
     other = peer.another("other")
     await other.connect()
@@ -56,7 +56,7 @@ async def clean_start_discards_the_session(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-4", "MQTT311-3.1.2-6", slug="clean-accepted")
 async def clean_start_is_no_ground_for_refusal(peer: Peer) -> None:
-    """A client that starts clean, and has no session yet, is accepted as one is that does not start clean."""
+    """A client without a session is accepted with Clean Start or Clean Session 1 if it is accepted with 0."""
     for number in range(2):
         await peer.connect(clean=False)
         await peer.disconnect()
@@ -85,7 +85,7 @@ async def clean_session_is_not_reused(peer: Peer) -> None:
       "X5-session-state-outbound", "X5-session-state-subscriptions", "X311-session-state-server",
       "X31-clean-session-unset", slug="queued-qos1", needs=["session", "qos1"])  # fmt: skip
 async def messages_wait_for_a_session(peer: Peer) -> None:
-    """QoS 1 messages that match a session's subscriptions wait for its client."""
+    """QoS 1 messages that match a session's subscriptions are kept for its client."""
     await keep(peer)
     other = peer.another("other")
     await other.connect()
@@ -100,7 +100,7 @@ async def messages_wait_for_a_session(peer: Peer) -> None:
 
 
 def _for_the_first_time(peer: Peer, messages: Sequence[Publish]) -> None:
-    """What was published while the client was away was never sent to it before, so that its DUP flag is 0."""
+    """A message published while the client was disconnected was never sent to it before, so its DUP flag is 0."""
     seen = [m.dup for m in messages]
     if peer.version != V31:
         peer.equal(seen, [False] * len(seen), "DUP of what is sent for the first time", under=FIRST[messages[0].qos])
@@ -109,7 +109,7 @@ def _for_the_first_time(peer: Peer, messages: Sequence[Publish]) -> None:
 @case("MQTT5-3.1.2-23", "MQTT311-3.1.2-5", "MQTT5-4.5.0-1", "MQTT311-4.5.0-1", slug="queued-qos2",
       needs=["session", "qos2"])  # fmt: skip
 async def qos2_messages_wait_for_a_session(peer: Peer) -> None:
-    """QoS 2 messages that match a session's subscriptions wait for its client."""
+    """QoS 2 messages that match a session's subscriptions are kept for its client."""
     await keep(peer, 2)
     other = peer.another("other")
     await other.connect()
@@ -144,7 +144,7 @@ async def session_ends_with_its_expiry(peer: Peer) -> None:
 
 @case("MQTT5-4.1.0-2", "MQTT5-3.1.2-23", "X5-session-duration", slug="expiry-anew", needs=["session"])
 async def each_connection_begins_the_expiry_anew(peer: Peer) -> None:
-    """A session lasts as long as its Session Expiry Interval after the last connection to it, and no longer."""
+    """A session lasts for its Session Expiry Interval after its last connection, and no longer."""
     expiry = 4
     for number in range(2):
         reply = await peer.connect(clean=not number, expiry=expiry)
@@ -170,7 +170,7 @@ async def session_of_no_expiry_ends_at_once(peer: Peer) -> None:
 
 @case("MQTT5-4.1.0-2", "MQTT5-3.2.2-3", slug="expiry-zero-takeover")
 async def session_of_no_expiry_is_not_taken_over(peer: Peer) -> None:
-    """A session whose expiry is 0 ends when its connection is taken over: nothing is inherited."""
+    """A session with Session Expiry Interval 0 ends when its connection is taken over: the new session is empty."""
     await peer.connect(clean=True)
     await peer.subscribe(peer.topic())
     other = peer.another("other")
@@ -180,7 +180,7 @@ async def session_of_no_expiry_is_not_taken_over(peer: Peer) -> None:
 
 @case("MQTT5-4.1.0-1", "MQTT311-4.1.0-2", slug="lasts-while-connected")
 async def session_lasts_while_connected(peer: Peer) -> None:
-    """A session lasts at least as long as its connection, whatever its expiry."""
+    """A session lasts at least as long as its connection, with any Session Expiry Interval."""
     await peer.connect(clean=True, expiry=0 if peer.version == V5 else None)
     await peer.subscribe(peer.topic())
     await asyncio.sleep(1.2 * peer.target.factor)
@@ -190,7 +190,7 @@ async def session_lasts_while_connected(peer: Peer) -> None:
 
 @case("X5-disconnect-session-expiry", slug="disconnect-extends", needs=["session"])
 async def disconnect_sets_the_expiry(peer: Peer) -> None:
-    """A Session Expiry Interval in DISCONNECT replaces the one of CONNECT."""
+    """A Session Expiry Interval in DISCONNECT replaces that of CONNECT."""
     await peer.connect(clean=True, expiry=600)
     await peer.disconnect(Disconnect(0, DisconnectProperties(session_expiry_interval=0)))
     reply = await peer.connect(clean=False)
@@ -199,7 +199,7 @@ async def disconnect_sets_the_expiry(peer: Peer) -> None:
 
 @case("X5-disconnect-session-expiry-after-zero", "X5-disconnect-session-expiry-refused", slug="disconnect-after-zero")
 async def expiry_in_disconnect_after_none(peer: Peer) -> None:
-    """A DISCONNECT that sets an expiry after a CONNECT with none is a Protocol Error: the session is not kept."""
+    """A DISCONNECT that sets a Session Expiry Interval after 0 in CONNECT is a Protocol Error: no session is kept."""
     await peer.connect(clean=True)
     await peer.subscribe(peer.topic())
     await peer.send(Disconnect(0, DisconnectProperties(session_expiry_interval=600)))
@@ -232,7 +232,7 @@ async def disconnect_discards_the_will(peer: Peer) -> None:
     "MQTT311-3.1.2-7", "X5-retained-outlive-session", "X311-retained-kept", slug="retained-outlives", needs=["retain"]
 )
 async def retained_messages_outlive_the_session(peer: Peer) -> None:
-    """A retained message stays when the session of its publisher ends."""
+    """A retained message is kept when the session of its publisher ends."""
     await peer.connect(clean=True)
     await peer.publish(peer.topic(), b"kept", qos=min(1, peer.target.capabilities.maximum_qos), retain=True)
     await peer.barrier()
@@ -250,9 +250,9 @@ async def retained_messages_outlive_the_session(peer: Peer) -> None:
 
 @case("MQTT5-3.14.1-1", "MQTT311-3.14.1-1", slug="disconnect-flags")
 async def disconnect_with_reserved_bits(peer: Peer) -> None:
-    """A DISCONNECT whose reserved bits are set is malformed and closes; in 5.0 the Will Message is published.
+    """A DISCONNECT with reserved bits set is malformed and leads to a close; in 5.0 the Will Message is published.
 
-    3.1.1 has the server discard it on receipt of a DISCONNECT, and does not say of which.
+    In 3.1.1 the server discards the Will Message on receipt of a DISCONNECT; the text does not exclude a malformed one.
     """
     watcher = peer.another("watcher")
     await watcher.connect()
@@ -268,11 +268,11 @@ async def disconnect_with_reserved_bits(peer: Peer) -> None:
 
 @case("MQTT5-3.14.4-1", "MQTT5-3.14.4-2", slug="closed-after-own-disconnect")
 async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
-    """After its DISCONNECT the server sends nothing more and closes."""
+    """After the client's DISCONNECT the server sends nothing more and closes."""
     wrong: tuple[Packet | bytes, ...] = (
         b"\x00\x00",
         peer.connect_packet(),
-    )  # a packet type that does not exist, a second CONNECT
+    )  # an unknown packet type, a second CONNECT
     behind: tuple[Packet, ...] = (
         Publish(peer.topic(), b"m", 1, packet_id=9), Pingreq(), Subscribe(8, [Subscription(peer.topic())]), Pubrec(5),
         Unsubscribe(7, [peer.topic()]), Pubrel(6), Pingreq(), peer.connect_packet(),
@@ -285,7 +285,7 @@ async def server_sends_nothing_after_its_disconnect(peer: Peer) -> None:
         seen = [type(p).__name__ for p in peer.inbox]
         told = "Disconnect" in seen
         late = seen[seen.index("Disconnect") + 1 :] if told else []
-        peer.check(not late, "something came behind a DISCONNECT", seen=", ".join(seen), proven=True)
+        peer.check(not late, "a packet came after a DISCONNECT", seen=", ".join(seen), proven=True)
         rule = () if told else SECOND_CONNECT if number % 2 else MALFORMED
         peer.check(peer.closed, "the connection stays open", expected="closed", seen="open", under=rule)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 3.8 to 3.11 and 3.12: SUBSCRIBE, UNSUBSCRIBE, their answers, retained messages on subscribing, PINGREQ."""
+"""Chapters 3.8 to 3.12: SUBSCRIBE, UNSUBSCRIBE, their answers, retained messages on subscribing, PINGREQ."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from mqtt_ref.wire.primitives import V5
 
 
 async def retain(peer: Peer, *names: str, qos: int | None = None) -> None:
-    """Connect, and leave a retained message behind on each of the peer's topics.
+    """Connect, and publish a retained message on each of the peer's topics.
 
-    With QoS 1 where there is such a thing: a server may discard what was retained with QoS 0.
+    Uses QoS 1 if the broker supports it, because a server may discard retained messages of QoS 0.
     """
     await peer.connect()
     if qos is None:
@@ -50,7 +50,7 @@ async def subscribe_is_answered(peer: Peer) -> None:
 @case("MQTT5-3.8.4-5", "MQTT311-3.8.4-4", "MQTT5-3.8.4-6", "MQTT311-3.8.4-5", "MQTT5-3.9.3-1", "MQTT311-3.9.3-1",
       "MQTT5-3.9.3-2", "MQTT311-3.9.3-2", "X31-suback-codes", "MQTT5-3.8.4-7", slug="several-filters")  # fmt: skip
 async def every_filter_has_a_code(peer: Peer) -> None:
-    """A SUBSCRIBE with several Topic Filters is handled as several, answered by one code for each, in their order."""
+    """A SUBSCRIBE with several Topic Filters is handled like several SUBSCRIBEs, with one code for each, in order."""
     await peer.connect()
     filters = [Subscription(peer.topic(str(n)), n % 3) for n in range(6)]
     await peer.send(Subscribe(1, filters))
@@ -73,7 +73,7 @@ async def every_filter_has_a_code(peer: Peer) -> None:
 
 @case("MQTT5-3.8.4-7", "MQTT311-3.8.4-5", "X311-suback-granted", slug="granted")
 async def granted_qos_is_told(peer: Peer) -> None:
-    """The code of a subscription is the QoS that is granted, at most the one asked for."""
+    """The code of a subscription is the granted QoS, at most the requested one."""
     await peer.connect()
     for qos in (0, 1, 2):
         await peer.send(Subscribe(peer.packet_id(), [Subscription(peer.topic(f"g{qos}"), qos)]))
@@ -82,7 +82,7 @@ async def granted_qos_is_told(peer: Peer) -> None:
             raise Inconclusive("the subscription is refused", seen=repr(reply))
         peer.check(
             reply.reason_codes[0] <= qos,
-            "more than asked for",
+            "more than requested",
             expected=f"<= {qos}",
             seen=reply.reason_codes,
             proven=True,
@@ -105,7 +105,7 @@ async def same_filter_replaces_the_subscription(peer: Peer) -> None:
 
 @case("MQTT5-3.8.4-4", "MQTT311-3.8.4-3", slug="replaced-retained", needs=["retain"])
 async def replacing_sends_retained_messages_again(peer: Peer) -> None:
-    """A subscription that is made again gets the retained messages again (Retain Handling 0)."""
+    """A repeated subscription gets the retained messages again (Retain Handling 0)."""
     await retain(peer)
     for number in range(2):
         await peer.subscribe(peer.topic())
@@ -132,7 +132,7 @@ async def replacing_loses_nothing(peer: Peer) -> None:
 
 @case("MQTT5-3.8.3-3", slug="no-local")
 async def no_local(peer: Peer) -> None:
-    """With No Local a client does not get its own messages, but those of others."""
+    """With No Local 1 a client does not get its own messages, but gets those of other clients."""
     await peer.connect()
     await peer.subscribe(Subscription(peer.topic(), no_local=True))
     await peer.publish(peer.topic(), b"own")
@@ -146,7 +146,7 @@ async def no_local(peer: Peer) -> None:
 
 @case("X5-message-to-every-match", slug="local-without-the-option")
 async def own_messages_without_no_local(peer: Peer) -> None:
-    """Without No Local a client gets its own messages."""
+    """With No Local 0 a client gets its own messages."""
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"own")
@@ -155,7 +155,7 @@ async def own_messages_without_no_local(peer: Peer) -> None:
 
 @case("X5-message-to-every-match", "MQTT5-3.3.4-2", slug="no-local-one-of-two", needs=["wildcard"])
 async def no_local_of_one_filter(peer: Peer) -> None:
-    """No Local of one subscription does not keep another one of the client from delivering."""
+    """No Local of one subscription does not affect the client's other subscriptions."""
     await peer.connect()
     await peer.subscribe(Subscription(peer.topic("a/#"), no_local=True), Subscription(peer.topic("a/b")))
     await peer.publish(peer.topic("a/b"), b"own")
@@ -182,7 +182,7 @@ async def retained_message_on_subscribing(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-5", "MQTT311-3.3.1-5", slug="retained-replaced", needs=["retain"])
 async def retained_message_is_replaced(peer: Peer) -> None:
-    """A new retained message of a topic takes the place of the old one."""
+    """A new retained message of a topic replaces the old one."""
     await peer.connect()
     qos = min(1, peer.target.capabilities.maximum_qos)
     for payload in (b"old", b"new"):
@@ -196,7 +196,7 @@ async def retained_message_is_replaced(peer: Peer) -> None:
 
 @case("MQTT311-3.3.1-7", slug="retained-qos0-replaces", needs=["retain", "qos1"])
 async def retained_qos0_replaces(peer: Peer) -> None:
-    """A retained QoS 0 message discards what was retained before, whatever its QoS."""
+    """A retained QoS 0 message discards the previous retained message of any QoS."""
     await retain(peer, qos=1)
     await peer.publish(peer.topic(), b"new", retain=True)
     await peer.barrier()
@@ -210,7 +210,7 @@ async def retained_qos0_replaces(peer: Peer) -> None:
 @case("MQTT5-3.3.1-6", "MQTT311-3.3.1-10", "MQTT5-3.3.1-7", "MQTT311-3.3.1-11", "X311-retain-empty-live",
       slug="retained-removed", needs=["retain"])  # fmt: skip
 async def empty_payload_removes_the_retained_message(peer: Peer) -> None:
-    """An empty payload with RETAIN 1 removes the retained message, is itself not kept, and is still delivered."""
+    """An empty payload with RETAIN 1 removes the retained message, is not stored itself, and is still delivered."""
     await retain(peer)
     watcher = peer.another("watcher")
     await watcher.connect()
@@ -226,7 +226,7 @@ async def empty_payload_removes_the_retained_message(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-8", "MQTT311-3.3.1-12", slug="not-retained", needs=["retain"])
 async def retain_0_changes_nothing(peer: Peer) -> None:
-    """A message with RETAIN 0 neither becomes a retained message nor removes one, not even with an empty payload."""
+    """A message with RETAIN 0 neither becomes a retained message nor removes one, even with an empty payload."""
     await retain(peer)
     await peer.publish(peer.topic(), b"live")
     await peer.publish(peer.topic(), b"")
@@ -239,7 +239,7 @@ async def retain_0_changes_nothing(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-10", slug="retain-handling-1", needs=["retain"])
 async def retain_handling_1(peer: Peer) -> None:
-    """Retain Handling 1: retained messages for a new subscription only."""
+    """Retain Handling 1 brings retained messages for a new subscription only."""
     await retain(peer)
     wanted = Subscription(peer.topic(), retain_handling=1)
     await peer.subscribe(wanted)
@@ -257,7 +257,7 @@ async def retain_handling_1(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-10", slug="retain-handling-1-resumed", needs=["retain", "session"])
 async def retain_handling_1_on_a_resumed_session(peer: Peer) -> None:
-    """Retain Handling 1: a subscription that the session kept does exist, so nothing is sent for it."""
+    """Retain Handling 1 brings nothing for a subscription that a resumed session already has."""
     await retain(peer)
     keeper = peer.another("keeper")
     await keeper.connect(clean=True, expiry=60)
@@ -273,7 +273,7 @@ async def retain_handling_1_on_a_resumed_session(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-11", slug="retain-handling-2", needs=["retain", "qos1"])
 async def retain_handling_2(peer: Peer) -> None:
-    """Retain Handling 2: no retained messages at all."""
+    """Retain Handling 2 brings no retained messages."""
     await retain(peer)
     for qos in (0, 1):
         await peer.subscribe(Subscription(peer.topic(), qos, retain_handling=2))
@@ -285,7 +285,7 @@ async def retain_handling_2(peer: Peer) -> None:
 
 @case("MQTT5-3.8.4-8", "MQTT311-3.8.4-6", slug="retained-qos", needs=["retain", "qos1"])
 async def retained_message_at_the_granted_qos(peer: Peer) -> None:
-    """A retained message is sent at the lower of its own QoS and the QoS granted."""
+    """A retained message is sent at the lower of its own QoS and the granted QoS."""
     await retain(peer, "t", qos=1)
     for granted in (0, 1):
         await peer.subscribe(peer.topic(), qos=granted)
@@ -295,7 +295,7 @@ async def retained_message_at_the_granted_qos(peer: Peer) -> None:
 
 @case("MQTT5-3.3.1-9", "X5-retained-on-subscribe", slug="retained-not-on-resume", needs=["retain", "session"])
 async def retained_messages_are_not_sent_on_resuming(peer: Peer) -> None:
-    """Resuming a session sends no retained messages: only a SUBSCRIBE does."""
+    """Resuming a session brings no retained messages: only a SUBSCRIBE does."""
     await retain(peer)
     keeper = peer.another("keeper")
     await keeper.connect(clean=True, expiry=60)
@@ -309,7 +309,7 @@ async def retained_messages_are_not_sent_on_resuming(peer: Peer) -> None:
 @case("MQTT5-3.10.4-4", "MQTT311-3.10.4-4", "MQTT5-3.10.4-5", "MQTT311-3.10.4-5", "MQTT5-2.2.1-6", "MQTT311-2.3.1-7",
       "X311-unsuback-no-payload", "X31-unsuback-no-payload", slug="unsuback")  # fmt: skip
 async def unsubscribe_is_answered(peer: Peer) -> None:
-    """An UNSUBSCRIBE gets an UNSUBACK with its Packet Identifier, also where nothing was subscribed."""
+    """An UNSUBSCRIBE gets an UNSUBACK with its Packet Identifier, even without a subscription."""
     await peer.connect()
     for number in (1, 65_535):
         await peer.send(Unsubscribe(number, [peer.topic("never")]))
@@ -328,7 +328,7 @@ async def unsubscribe_is_answered(peer: Peer) -> None:
     slug="unsuback-codes",
 )
 async def every_unsubscribed_filter_has_a_code(peer: Peer) -> None:
-    """An UNSUBACK has one Reason Code for each Topic Filter, in their order: 0x00 deleted, 0x11 there was none."""
+    """An UNSUBACK has one Reason Code for each Topic Filter, in order: 0x00 for deleted, 0x11 for no subscription."""
     await peer.connect()
     await peer.subscribe(peer.topic("a"), peer.topic("c"))
     reply = await peer.unsubscribe(peer.topic("a"), peer.topic("b"), peer.topic("c"))
@@ -347,7 +347,7 @@ async def unsubscribing_ends_delivery(peer: Peer) -> None:
 
 @case("MQTT5-3.10.4-1", "MQTT311-3.10.4-1", "X5-unsubscribe-no-match", slug="unsubscribed-exactly", needs=["wildcard"])
 async def filters_are_compared_character_by_character(peer: Peer) -> None:
-    """Only the very same Topic Filter is deleted, not one that matches the same topics."""
+    """Only an identical Topic Filter is deleted, not one that matches the same topics."""
     await peer.connect()
     await peer.subscribe(peer.topic("a/+"))
     await peer.unsubscribe(peer.topic("a/b"), peer.topic("a/#"), peer.topic("+/+"), peer.topic("A/+"))
@@ -370,7 +370,7 @@ async def several_filters_are_unsubscribed(peer: Peer) -> None:
 
 @case("MQTT5-3.10.4-3", "MQTT311-3.10.4-3", slug="unsubscribed-in-flight", needs=["qos1", "session"])
 async def delivery_under_way_is_finished(peer: Peer) -> None:
-    """A QoS 1 message that was sent before the UNSUBSCRIBE is finished: it is sent again after a resume."""
+    """A QoS 1 message that was sent before the UNSUBSCRIBE is completed: it is sent again after a resume."""
     await peer.connect(clean=False, expiry=60)
     await peer.subscribe(peer.topic(), qos=1)
     other = peer.another("publisher")
@@ -401,7 +401,7 @@ async def pingreq_is_answered(peer: Peer) -> None:
       "MQTT5-3.5.2-2", "MQTT5-3.5.2-3", "MQTT5-3.7.2-2", "MQTT5-3.7.2-3",
       slug="small-answers", needs=["qos2"])  # fmt: skip
 async def answers_fit_the_maximum_packet_size(peer: Peer) -> None:
-    """Answers leave Reason String and User Properties out where the client's Maximum Packet Size has no room."""
+    """Answers have no Reason String or User Properties if they would exceed the client's Maximum Packet Size."""
     from mqtt_ref.wire.fast import encode
 
     limit = 30
@@ -422,7 +422,7 @@ async def answers_fit_the_maximum_packet_size(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-29", slug="no-problem-information", needs=["qos2"])
 async def no_problem_information(peer: Peer) -> None:
-    """With Request Problem Information 0 no Reason String and no User Property comes but where it may."""
+    """With Request Problem Information 0, Reason Strings and User Properties come only where they are still allowed."""
     await peer.connect(properties=ConnectProperties(request_problem_information=0))
     await peer.send(
         Subscribe(1, [Subscription(peer.topic()), Subscription("$SYS/none"), Subscription("a/b")]),
@@ -446,7 +446,7 @@ async def no_problem_information(peer: Peer) -> None:
 @case("MQTT311-3.8.3-2", "X5-wildcard-refused-suback", slug="wildcard-refused", needs=["setting"],
       settings={"wildcard_sub_available": False})  # fmt: skip
 async def wildcards_are_refused_where_not_supported(peer: Peer) -> None:
-    """A server without wildcard subscriptions refuses them, by a code or by closing."""
+    """A server that does not support wildcard subscriptions refuses them, by a code or by a close."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(peer.topic("#"))]))
     reply = await peer.expect(Suback, or_closed=True)
@@ -457,7 +457,7 @@ async def wildcards_are_refused_where_not_supported(peer: Peer) -> None:
 @case("X5-subscription-identifier-not-supported", slug="identifiers-not-supported", needs=["setting"],
       settings={"sub_id_available": False})  # fmt: skip
 async def identifiers_are_refused_where_not_supported(peer: Peer) -> None:
-    """A server that offers no Subscription Identifiers refuses one with 0xA1."""
+    """A server that does not support Subscription Identifiers refuses one with 0xA1."""
     await peer.connect()
     await peer.send(Subscribe(1, [Subscription(peer.topic())], SubscribeProperties(subscription_identifier=3)))
     last = await peer.expect_closed()

@@ -29,14 +29,15 @@ async def matching(peer: Peer) -> None:
     """A filter gets the messages of the topics that it matches, and no others."""
     other = peer.another("publisher")
     for number, (pattern, name, wanted) in enumerate(MATCHES):
-        await other.connect()  # anew each time: with pauses behind each step this takes longer than a broker may like
+        # Connect again each time: with pauses after each step one connection would last too long for some brokers.
+        await other.connect()
         await peer.connect()
         base = peer.topic(str(number))
         await peer.subscribe(f"{base}/{pattern}")
         rules = _matched_by(pattern, name)
         await other.publish(f"{base}/{name}", b"m")
         await other.send(Pingreq())
-        await other.find(Pingresp, say=f"PINGRESP behind a message to {name!r}", under=rules)
+        await other.find(Pingresp, say=f"PINGRESP after a message to {name!r}", under=rules)
         if wanted:
             message = await peer.find(Publish, say=f"a message: {pattern!r} matches {name!r}", under=rules)
             peer.equal(message.topic, f"{base}/{name}", "the Topic Name", proven=True)
@@ -45,7 +46,7 @@ async def matching(peer: Peer) -> None:
 
 
 def _matched_by(pattern: str, name: str) -> tuple[str, ...]:
-    """The rules on matching that a filter and a topic are about."""
+    """Return the rules on matching that a filter and a topic test."""
     if " " in pattern + name:
         return ("X5-topic-space", "X311-topic-space")
     if "#" in pattern:
@@ -84,7 +85,7 @@ async def wildcards_do_not_match_dollar_topics(peer: Peer) -> None:
 
 
 async def _no_dollar_topics(peer: Peer) -> None:
-    """The client gets no `$` topics, unless the broker sends some to a client that subscribed to nothing."""
+    """Check that the client gets no `$` topics. A broker may send some to a client that subscribed to nothing."""
     idle = peer.another("idle")
     await idle.connect()
     await idle.barrier()
@@ -100,7 +101,7 @@ async def _no_dollar_topics(peer: Peer) -> None:
 
 @case("MQTT5-4.7.2-1", "MQTT311-4.7.2-1", slug="dollar-sys", needs=["wildcard"], isolated=True)
 async def hash_does_not_match_sys(peer: Peer) -> None:
-    """`#` and `+/#` bring nothing of `$SYS`."""
+    """`#` and `+/#` bring no topic of `$SYS`."""
     await peer.connect()
     await peer.subscribe("#", "+/#")
     await _no_dollar_topics(peer)
@@ -108,7 +109,7 @@ async def hash_does_not_match_sys(peer: Peer) -> None:
 
 @case("MQTT5-4.7.3-4", "MQTT311-4.7.3-4", "MQTT5-1.5.4-3", "MQTT311-1.5.3-3", slug="no-normalization")
 async def topics_are_not_normalized(peer: Peer) -> None:
-    """Topics that look alike stay apart, and U+FEFF is kept."""
+    """Similar Topic Names are different topics, and U+FEFF is kept."""
     await peer.connect()
     composed, decomposed = peer.topic("caf\u00e9"), peer.topic("cafe\u0301")
     marked = peer.topic("\ufeffx")
@@ -117,7 +118,7 @@ async def topics_are_not_normalized(peer: Peer) -> None:
     await peer.publish(peer.topic("x"), b"unmarked")
     await peer.publish(composed, b"same")
     await peer.publish(marked, b"marked")
-    seen = sorted((m.topic, m.payload) for m in await peer.messages(2))  # no order is promised between topics
+    seen = sorted((m.topic, m.payload) for m in await peer.messages(2))  # no order is guaranteed between topics
     peer.equal(seen, sorted([(composed, b"same"), (marked, b"marked")]), "the messages")
     await peer.silent()
 
@@ -140,10 +141,10 @@ async def long_topic_of_3_1(peer: Peer) -> None:
 
 @case("MQTT5-4.7.3-3", "MQTT311-4.7.3-3", slug="long-topic")
 async def long_topic(peer: Peer) -> None:
-    """A long Topic Name without wildcards is delivered as it is, or refused; the broker goes on either way."""
+    """A long Topic Name without wildcards is delivered unaltered or refused; in both cases the broker keeps running."""
     await peer.connect()
     name = peer.topic("x" * 60_000)
-    # With QoS 1 where there is such a thing: a message of QoS 0 may be lost.
+    # QoS 1 if supported, because a QoS 0 message may be lost.
     qos = min(1, peer.target.capabilities.maximum_qos)
     await peer.send(Subscribe(1, [Subscription(name, qos)]))
     reply = await peer.expect(Suback, or_closed=True, under=SUBACK)
@@ -173,7 +174,7 @@ async def every_subscriber_gets_a_copy(peer: Peer) -> None:
 
 
 async def group(peer: Peer, size: int, *, qos: int = 0, name: str = "g") -> list[Peer]:
-    """Clients that share one subscription to the peer's topic."""
+    """Return clients that share one subscription to the peer's topic."""
     members = [peer.another(f"m{n}") for n in range(size)]
     for member in members:
         await member.connect()
@@ -182,7 +183,7 @@ async def group(peer: Peer, size: int, *, qos: int = 0, name: str = "g") -> list
 
 
 async def received(members: list[Peer]) -> list[list[bytes]]:
-    """What each member has got by now."""
+    """Return what each member has received so far."""
     out = []
     for member in members:
         await member.barrier()
@@ -240,7 +241,7 @@ async def shared_and_nonshared_subscription(peer: Peer) -> None:
 
 @case("X5-shared-no-retained", slug="shared-no-retained", needs=["shared", "retain"])
 async def shared_subscription_gets_no_retained_messages(peer: Peer) -> None:
-    """Making a shared subscription brings no retained messages."""
+    """A new shared subscription brings no retained messages."""
     await peer.connect()
     await peer.publish(peer.topic(), b"kept", qos=min(1, peer.target.capabilities.maximum_qos), retain=True)
     await peer.barrier()
@@ -256,7 +257,7 @@ async def shared_subscription_gets_no_retained_messages(peer: Peer) -> None:
     needs=["shared"],
 )
 async def shared_member_leaves(peer: Peer) -> None:
-    """A client that unsubscribes from a shared subscription gets no more of it; the others get all."""
+    """A client that unsubscribes from a shared subscription gets no more of its messages; the others get all."""
     members = await group(peer, 2)
     await members[0].unsubscribe(f"$share/g/{peer.topic()}")
     await peer.connect()
@@ -290,7 +291,7 @@ async def shared_delivery_keeps_the_granted_qos(peer: Peer) -> None:
 
 @case("MQTT5-4.8.2-5", slug="shared-qos2-ends-with-session", needs=["shared", "qos2"])
 async def started_qos2_delivery_is_not_moved(peer: Peer) -> None:
-    """A QoS 2 message whose delivery to a member was begun goes to no other when that member's session ends."""
+    """A QoS 2 message that was sent to a member goes to no other member when that member's session ends."""
     members = await group(peer, 2, qos=2)
     await peer.connect()
     await peer.publish(peer.topic(), b"m", qos=2)
@@ -312,7 +313,7 @@ async def started_qos2_delivery_is_not_moved(peer: Peer) -> None:
 
 @case("MQTT5-4.8.2-4", slug="shared-qos2-finishes", needs=["shared", "qos2", "session"])
 async def started_qos2_delivery_is_finished(peer: Peer) -> None:
-    """A QoS 2 delivery to a member that was begun is finished with that member when it comes back."""
+    """A QoS 2 delivery to a member is completed with that member when it reconnects."""
     member = peer.another("member")
     await member.connect(clean=True, expiry=60)
     await member.subscribe(f"$share/g/{peer.topic()}", qos=2)
@@ -332,7 +333,7 @@ async def started_qos2_delivery_is_finished(peer: Peer) -> None:
 
 @case("MQTT5-4.8.2-6", slug="shared-refused", needs=["shared", "qos1"])
 async def refused_shared_message_is_discarded(peer: Peer) -> None:
-    """A shared message that a member refuses with 0x80 or above is sent to no other."""
+    """A shared message that a member refuses with 0x80 or above is sent to no other member."""
     members = await group(peer, 2, qos=1)
     await peer.connect()
     await peer.publish(peer.topic(), b"m", qos=1)
@@ -362,7 +363,7 @@ async def no_local_on_a_shared_subscription(peer: Peer) -> None:
 @case("MQTT5-4.7.2-1", "X5-shared-match-prefix", slug="shared-dollar", needs=["shared", "wildcard"],
       isolated=True)  # fmt: skip
 async def shared_wildcard_does_not_match_dollar_topics(peer: Peer) -> None:
-    """`$share/g/#` brings no topic that begins with `$`: only the filter behind the ShareName is matched."""
+    """`$share/g/#` brings no topic that begins with `$`: only the filter after the ShareName is matched."""
     await peer.connect()
     await peer.subscribe("$share/" + peer.client_id + "/#")
     await _no_dollar_topics(peer)

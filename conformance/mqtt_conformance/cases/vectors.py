@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cases made of the derived vectors: illegal input has to be refused, legal input at the edges taken."""
+"""Cases made from the derived vectors: the broker has to refuse illegal input and accept legal edge cases."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from mqtt_ref.wire.packets import (
 from mqtt_ref.wire.primitives import CLIENT, V5
 
 PLAYED = 2
-"""Vectors of one group that a case plays, spread over the group."""
+"""The number of vectors of one group that a case runs, spread over the group."""
 TAKEN = (Publish, Subscribe, Unsubscribe, Pingreq)
-"""Legal packets that have no bearing on the connection itself."""
+"""Legal packets that do not affect the connection itself."""
 
 HUGE = b"\xff\xff\xff\x7f"
-"""Ends a Remaining Length that goes on for too long where a decoder that follows section 1.5.5 stops: behind byte 4."""
+"""The end of an overlong Remaining Length. A decoder that follows section 1.5.5 stops after byte 4."""
 UNCERTAIN = (
     "topic/01", "topic/7f", "topic/c29f", "topic/efbfbf", "topic/f48fbfbf",
     "filter/01", "filter/7f", "filter/c29f", "filter/efbfbf", "filter/f48fbfbf",
     "value/01", "value/7f", "value/c29f", "value/efbfbf", "value/f48fbfbf",
     "filter/$share", "filter/$share/", "filter/$share/g", "filter/$share//a", "filter/$share/+/a", "filter/65535-bytes",
 )  # fmt: skip
-"""Ends of the names of legal vectors that a broker may refuse all the same: characters that section 1.5.4 advises
-against, filters that look shared, names of the largest size."""
+"""Name endings of legal vectors that a broker may still refuse: characters that section 1.5.4 advises against, filters
+that look shared, names of the largest size."""
 SERVED = {5: "MQTT5-", 4: "MQTT311-"}
 ANSWERED = {"PUBLISH": "3.3.4-1", "SUBSCRIBE": "3.8.4-1", "UNSUBSCRIBE": "3.10.4-4", "PINGREQ": "3.12.4-1"}
-"""The rule, of the same number in both versions, that says how the server answers what it is sent."""
+"""The rule about the server's answers. It has the same number in both versions."""
 SENDERS = frozenset({(4, "topic-empty", "PUBLISH", "topic")})
-"""Groups whose rule is one for the sender here, though it is told to servers elsewhere: these may carry on."""
+"""Groups whose rule binds the sender here, though it binds servers elsewhere. A broker may continue after these."""
 _names = itertools.cycle(itertools.product(string.ascii_letters + string.digits, repeat=2))
-"""Client Identifiers of two characters. A long run needs more than there are: by then the first are free."""
+"""Client Identifiers of two characters. A long run uses them again, when the first ones are free."""
 
 Group = tuple[int, str, str, str, str]
 
@@ -66,7 +66,7 @@ def _groups() -> dict[Group, list[Vector]]:
         if connects and vector.judged != vector.version:
             continue
         if vector.kind == "protocol-level" and vector.id.endswith(f"-level-{0x80 | vector.version}"):
-            continue  # what a bridge says to brokers of its own kind, which may take it
+            continue  # a bridge sends these to brokers of its own kind, which may accept them
         key = (vector.judged, vector.statement, vector.kind, PACKET_NAMES[vector.data[0] >> 4], vector.field)
         out.setdefault(key, []).append(vector)
     return out
@@ -80,7 +80,7 @@ def _spread(group: Sequence[Vector]) -> list[Vector]:
 
 
 def _private(vector: Vector) -> bytes:
-    """The vector with a Client Identifier of its own, and without retaining anything; its length stays."""
+    """Return the vector with its own Client Identifier and without retaining anything. Its length stays the same."""
     data = bytearray(vector.data)
     if vector.kind == "vbi-long" and vector.field == "remaining_length" and len(data) < 6:
         data += HUGE
@@ -98,12 +98,12 @@ def _private(vector: Vector) -> bytes:
 
 
 def _carried(vector: Vector, target: Target) -> bytes | None:
-    """The vector as it is sent, with the credentials that the target has; None if it cannot carry them."""
+    """Return the vector with the target's credentials. None if it has no room for them."""
     data = _private(vector)
     if data[0] >> 4 != Connect.TYPE:
         return data
     if vector.field == "remaining_length":
-        return data  # a broker fails before it reads the credentials, so it cannot miss them
+        return data  # a broker fails before it reads the credentials, so it does not need them
     return with_credentials(data, vector.version, target, rest=vector.kind == "trailing")
 
 
@@ -136,13 +136,13 @@ def _illegal(group: Sequence[Vector], *, overlooked: bool = False) -> Body:
 
 
 async def _told_by_any_auth(peer: Peer, failed: Failed) -> None:
-    """Blame the reaction to an AUTH that is out of place, where the broker lets every one pass: it reads none then."""
+    """Blame the reaction to a misplaced AUTH if the broker ignores every such AUTH: then it does not read them."""
     await peer.connect()
     await peer.send(Auth(0x19, AuthProperties(authentication_method="any")))
     try:
         await expect_reaction(peer, "MQTT5-4.12.0-7", 0x82, "connected")
     except Failed:
-        message = f"an AUTH where there is no Authentication Method is let pass, whatever it holds: {failed.message}"
+        message = f"the broker accepts any AUTH on a connection without Authentication Method: {failed.message}"
         raise peer.blame(MALFORMED, message, expected=failed.expected, seen=failed.seen) from failed
 
 
@@ -166,9 +166,9 @@ def _legal(played: Sequence[tuple[Vector, Publish | Subscribe | Unsubscribe | Pi
 
 
 async def _allowed(peer: Peer, qos: int) -> None:
-    """End the case where a plain message of this QoS closes the connection as well: it may be one that is not allowed.
+    """End the case if a plain message of this QoS closes the connection as well: the message may not be authorized.
 
-    Before 5.0 a server has no other word for that.
+    Before 5.0 a server cannot report that in another way.
 
     Cites: MQTT311-3.3.5-2
     """
@@ -200,7 +200,7 @@ def _register() -> None:
             slug = f"vector-legal-{name.lower()}-{at // 12}"
             add_case(
                 _legal(some[at : at + 12]),
-                f"{_article(name)} at the edge of what is legal is served.",
+                f"{_article(name)} that is just legal is served.",
                 SERVED[version] + ANSWERED[name] if version != 3 else "X31-protocol-violation",
                 slug=slug,
             )
@@ -211,14 +211,14 @@ def _article(name: str) -> str:
 
 
 def _certain(vector: Vector) -> bool:
-    """Whether nothing in the standard lets a broker refuse the vector; 3.1 leaves flags and their meaning open."""
+    """True if nothing in the standard lets a broker refuse the vector. 3.1 leaves flags and their meaning open."""
     if vector.version == 3 and ("/flags-" in vector.id or ".options/" in vector.id):
         return False
     return not vector.id.endswith(UNCERTAIN)
 
 
 def _harmless(packet: object) -> bool:
-    """Whether every broker has to take the packet, whatever it offers."""
+    """True if every broker has to accept the packet, whatever it offers."""
     if isinstance(packet, Publish):
         alias = packet.properties is not None and packet.properties.topic_alias is not None
         return not (packet.topic.startswith("$") or alias or packet.retain)

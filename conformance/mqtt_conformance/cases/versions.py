@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients of several protocol versions at one broker: they share its topics, retained messages and identifiers."""
+"""Clients of several protocol versions at one broker. They share its topics, retained messages and identifiers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mqtt_ref.wire.primitives import V5
 
 
 def _others(peer: Peer) -> list[int]:
-    """The other versions that the broker speaks; without any the case is unsupported."""
+    """Return the other versions that the broker speaks. The case is unsupported if there are none."""
     versions = sorted(peer.target.capabilities.versions - {peer.version})
     if not versions:
         peer.unsupported("the broker speaks one version only")
@@ -20,14 +20,14 @@ def _others(peer: Peer) -> list[int]:
 @case("MQTT5-3.3.1-9", "MQTT311-3.3.1-6", "X31-retain-new-subscription", slug="retained-by-other-version",
       needs=["retain"])  # fmt: skip
 async def retained_messages_are_for_all_versions(peer: Peer) -> None:
-    """A message that a client of another version retained comes on a new subscription."""
+    """A new subscription brings a message that a client of another version retained."""
     await peer.connect()
     for version in _others(peer):
         topic = peer.topic(f"v{version}")
         other = peer.another(f"v{version}", version)
         await other.connect()
         properties = PublishProperties(content_type="text", user_property=[("a", "b")]) if version == V5 else None
-        # With QoS 1 where there is such a thing: what was retained with QoS 0 may be discarded at any time.
+        # QoS 1 if supported, because a server may discard retained messages of QoS 0 at any time.
         qos = min(1, peer.target.capabilities.maximum_qos)
         await other.publish(topic, b"kept", qos=qos, retain=True, properties=properties)
         await other.barrier()
@@ -39,7 +39,7 @@ async def retained_messages_are_for_all_versions(peer: Peer) -> None:
 @case("X5-message-to-every-match", "X311-deliver-to-matching", "MQTT5-3.8.4-8", "MQTT311-3.8.4-6", "X31-delivery-qos",
       slug="published-by-other-version", needs=["qos1"])  # fmt: skip
 async def messages_are_for_all_versions(peer: Peer) -> None:
-    """A message of a client of another version is delivered, in the form of the subscriber's version."""
+    """A message from a client of another version is delivered, in the form of the subscriber's version."""
     await peer.connect()
     await peer.subscribe(peer.topic(), qos=1)
     for version in _others(peer):
@@ -54,7 +54,7 @@ async def messages_are_for_all_versions(peer: Peer) -> None:
 
 @case("MQTT5-3.1.4-3", "MQTT311-3.1.4-2", "X31-client-id-in-use", slug="takeover-by-other-version")
 async def client_of_another_version_takes_over(peer: Peer) -> None:
-    """A connection with the same Client Identifier ends the first one, whatever their versions."""
+    """A connection with the same Client Identifier ends the first one, in any mix of versions."""
     for version in _others(peer):
         await peer.connect()
         other = peer.another(f"v{version}", version)

@@ -43,7 +43,7 @@ async def packets_come_in_binary_frames(peer: Peer) -> None:
 
 @case("MQTT5-6.0.0-2", "MQTT311-6.0.0-2", slug="split-frames", needs=["ws"])
 async def packets_may_be_split_over_frames(peer: Peer) -> None:
-    """Packets that are split over frames byte by byte, or joined in one frame, are served all the same."""
+    """Packets that are split over frames byte by byte, or joined in one frame, are served."""
     await peer.open()
     raw = encode(peer.version, peer.connect_packet()) + encode(peer.version, Pingreq()) * 2
     for at in range(len(raw)):

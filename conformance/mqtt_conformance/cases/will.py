@@ -15,7 +15,7 @@ from mqtt_ref.wire.primitives import V5
 
 
 async def watch(peer: Peer, qos: int = 0) -> Peer:
-    """Another client that is subscribed to the peer's Will Topic."""
+    """Return another client that is subscribed to the peer's Will Topic."""
     watcher = peer.another("watcher")
     await watcher.connect()
     await watcher.subscribe(peer.topic("w"), qos=qos)
@@ -39,7 +39,7 @@ async def watch(peer: Peer, qos: int = 0) -> Peer:
     slug="link-lost",
 )
 async def will_is_published_when_the_link_is_lost(peer: Peer) -> None:
-    """The Will Message is published when the link ends without a DISCONNECT, once, and not before."""
+    """The Will Message is published once when the link ends without a DISCONNECT, and not before."""
     for reset in (False, True):
         watcher = await watch(peer)
         await peer.connect(will=Will(peer.topic("w"), b"will"))
@@ -67,14 +67,14 @@ async def disconnect_with_will(peer: Peer) -> None:
     """A DISCONNECT with Reason Code 0x04 publishes the Will Message."""
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will"))
-    # In full: that a DISCONNECT may do without its properties is for another case to say.
+    # At full length: whether a DISCONNECT may omit its properties is another case's subject.
     await peer.disconnect(b"\xe0\x02\x04\x00")
     await watcher.messages(1)
 
 
 @case("MQTT311-3.1.2-12", slug="no-will")
 async def no_will_no_message(peer: Peer) -> None:
-    """Without a Will Flag nothing is published when the link is lost."""
+    """With Will Flag 0 nothing is published when the link is lost."""
     watcher = await watch(peer)
     await peer.connect()
     await peer.drop()
@@ -83,7 +83,7 @@ async def no_will_no_message(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-10", "MQTT311-3.1.2-10", slug="will-is-removed")
 async def will_is_removed_once_published(peer: Peer) -> None:
-    """A Will Message that was published is gone: the next connection has none unless it brings one."""
+    """A published Will Message is removed: the next connection has none unless its CONNECT has one."""
     watcher = await watch(peer)
     await peer.connect(will=Will(peer.topic("w"), b"will"))
     await peer.drop()
@@ -121,7 +121,7 @@ async def will_without_retain(peer: Peer) -> None:
 async def will_with_retain(peer: Peer) -> None:
     """With Will Retain 1 the Will Message is retained."""
     watcher = await watch(peer)
-    # With QoS 1 where there is such a thing: what was retained with QoS 0 may be discarded at any time.
+    # QoS 1 if supported, because a server may discard retained messages of QoS 0 at any time.
     qos = min(1, peer.target.capabilities.maximum_qos)
     await peer.connect(will=Will(peer.topic("w"), b"will", qos, True))
     await peer.drop()
@@ -135,7 +135,7 @@ async def will_with_retain(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-10", "X5-will-properties-published", "X5-will-message-expiry-sent", slug="will-properties")
 async def will_properties(peer: Peer) -> None:
-    """The Will Message carries its properties, User Properties in order, and no Will Delay."""
+    """The Will Message carries its properties, User Properties in order, and no Will Delay Interval."""
     watcher = await watch(peer)
     pairs = [("z", "1"), ("a", "2"), ("z", "3")]
     properties = WillProperties(payload_format_indicator=1, content_type="t", response_topic="r",
@@ -156,7 +156,7 @@ async def will_properties(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-8", "X5-will-delay-first-event", "X5-session-state-will", slug="will-delay", needs=["session"])
 async def will_delay(peer: Peer) -> None:
-    """The Will Message is published once the Will Delay Interval has passed, not earlier."""
+    """The Will Message is published when the Will Delay Interval has passed, not earlier."""
     watcher = await watch(peer)
     await peer.connect(expiry=60, will=Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=2)))
     begun = time.monotonic()
@@ -169,7 +169,7 @@ async def will_delay(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-9", "X5-takeover-will", slug="will-delay-cancelled", needs=["session"])
 async def reconnecting_cancels_a_delayed_will(peer: Peer) -> None:
-    """A new connection to the session before the Will Delay Interval has passed keeps the Will from being published."""
+    """A new connection to the session before the Will Delay Interval has passed prevents the Will Message."""
     watcher = await watch(peer)
     await peer.connect(expiry=60, will=Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=2)))
     await peer.drop()
@@ -197,7 +197,7 @@ async def session_end_publishes_a_delayed_will(peer: Peer) -> None:
 @case("MQTT5-3.1.2-8", "X5-takeover-will-session-end", "X5-will-delay-first-event", slug="will-at-clean-start",
       needs=["session"])  # fmt: skip
 async def clean_start_publishes_a_delayed_will(peer: Peer) -> None:
-    """A clean start ends the session, so its delayed Will Message is published."""
+    """Clean Start 1 ends the session, so its delayed Will Message is published."""
     watcher = await watch(peer)
     will = Will(peer.topic("w"), b"will", properties=WillProperties(will_delay_interval=60))
     await peer.connect(expiry=60, will=will)
@@ -208,7 +208,7 @@ async def clean_start_publishes_a_delayed_will(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-takeover-will-no-delay", slug="will-at-takeover")
 async def takeover_publishes_the_will(peer: Peer) -> None:
-    """Taking a connection over publishes its Will Message, which has no delay, where the session ends with it."""
+    """A takeover publishes the Will Message without delay of the old connection if the session ends with it."""
     watcher = await watch(peer)
     for expiry, clean in ((0, True), (0, False), (60, True)):
         await _taken_over(peer, watcher, expiry=expiry, clean=clean)
@@ -217,12 +217,12 @@ async def takeover_publishes_the_will(peer: Peer) -> None:
 @case("MQTT5-3.1.2-8", "MQTT311-3.1.2-8", "X5-takeover-will-no-delay", slug="will-at-takeover-resumed",
       needs=["session"])  # fmt: skip
 async def takeover_that_resumes_publishes_the_will(peer: Peer) -> None:
-    """Taking a connection over publishes its Will Message, which has no delay, also where the session goes on."""
+    """A takeover publishes the Will Message without delay of the old connection, even if the session continues."""
     await _taken_over(peer, await watch(peer), expiry=60, clean=False)
 
 
 async def _taken_over(peer: Peer, watcher: Peer, *, expiry: int, clean: bool) -> None:
-    """A client with a Will Message, whose session has this expiry, is taken over with this Clean Start."""
+    """Take over a client with a Will Message and this Session Expiry Interval, with this Clean Start."""
     will = Will(peer.topic("w"), b"will")
     await peer.connect(expiry=expiry, clean=peer.version == V5 or not expiry, will=will)
     other = peer.another(f"taker{len(peer.run.peers)}")
@@ -253,7 +253,7 @@ async def _taken_over(peer: Peer, watcher: Peer, *, expiry: int, clean: bool) ->
     slug="keep-alive",
 )
 async def keep_alive_runs_out(peer: Peer) -> None:
-    """A client that is silent for one and a half times its Keep Alive is closed, and its Will Message published."""
+    """A client that is silent for one and a half times its Keep Alive is closed, and its Will Message is published."""
     watcher = await watch(peer)
     reply = await peer.connect(keep_alive=1, will=Will(peer.topic("w"), b"will"))
     seconds = 1
@@ -272,7 +272,7 @@ async def keep_alive_runs_out(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-22", "MQTT311-3.1.2-24", "MQTT5-3.2.2-22", slug="keep-alive-kept")
 async def keep_alive_is_kept_by_packets(peer: Peer) -> None:
-    """A client that sends a packet within its Keep Alive stays connected, whatever the packet is."""
+    """A client that sends any packet within its Keep Alive stays connected."""
     await peer.connect(keep_alive=2)
     for packet in (Pingreq(), Publish(peer.topic(), b"m"), Pingreq(), Publish(peer.topic(), b"m")):
         await asyncio.sleep(1.2)
@@ -282,7 +282,7 @@ async def keep_alive_is_kept_by_packets(peer: Peer) -> None:
 
 @case("X5-keep-alive-zero", "X311-keep-alive-zero", "X31-keep-alive-zero", slug="keep-alive-off")
 async def keep_alive_zero(peer: Peer) -> None:
-    """A Keep Alive of 0 turns the mechanism off."""
+    """A Keep Alive of 0 turns Keep Alive off."""
     reply = await peer.connect(keep_alive=0)
     if peer.version == V5 and reply.properties and reply.properties.server_keep_alive:
         raise Inconclusive("the server set a Keep Alive of its own")
@@ -293,7 +293,7 @@ async def keep_alive_zero(peer: Peer) -> None:
 @case("MQTT5-3.1.2-8", "MQTT5-3.1.2-10", "MQTT311-3.1.2-8", "MQTT311-3.1.2-12", "MQTT311-3.1.2-10",
       "X31-will-situations", slug="will-again", needs=["session"])  # fmt: skip
 async def every_connection_has_its_own_will(peer: Peer) -> None:
-    """Each connection to a session brings its own Will Message, whatever became of the one before it."""
+    """Each connection to a session has its own Will Message, whatever happened to the previous one."""
     watcher = await watch(peer)
     await peer.connect(clean=True)
     clean = peer.version == V5
@@ -321,7 +321,7 @@ async def every_connection_has_its_own_will(peer: Peer) -> None:
 
 @case("MQTT5-3.1.3-9", "MQTT5-3.1.2-8", "X5-takeover-will", slug="takeover-new-will", needs=["session"])
 async def takeover_brings_a_new_will(peer: Peer) -> None:
-    """A takeover that goes on with the session drops a delayed Will Message; that of the new connection counts."""
+    """A takeover that continues the session discards a delayed Will Message; that of the new connection counts."""
     watcher = await watch(peer)
     delayed = WillProperties(will_delay_interval=30)
     other = peer.another("other")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters 1, 2 and what is seen in every packet: identifiers, properties, aliases the server chooses, sizes."""
+"""Chapters 1 and 2, and what every packet shows: identifiers, properties, aliases that the server chooses, sizes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def qos0_carries_no_identifier(peer: Peer) -> None:
 
 @case("MQTT5-2.2.2-1", slug="no-properties")
 async def no_properties_is_a_length_of_zero(peer: Peer) -> None:
-    """Packets of the server without properties have a Property Length of 0 where it may not be left out."""
+    """Packets of the server without properties have a Property Length of 0 where it must be present."""
     await peer.connect()
     await peer.subscribe(peer.topic())
     await peer.publish(peer.topic(), b"m")
@@ -59,7 +59,7 @@ async def no_aliases_where_none_are_allowed(peer: Peer) -> None:
 
 @case("MQTT5-3.1.2-26", "MQTT5-3.3.2-11", "MQTT5-3.3.2-7", slug="aliases-in-range")
 async def aliases_keep_to_the_maximum(peer: Peer) -> None:
-    """Topic Aliases of the server are 1 to the client's maximum, known before they stand alone, new per connection."""
+    """Topic Aliases of the server are 1 to the client's maximum, defined before use, and new on each connection."""
     for limit in (1, 3):
         await peer.connect(properties=ConnectProperties(topic_alias_maximum=limit))
         names = [peer.topic(f"name/{n}") for n in range(5)]
@@ -83,7 +83,7 @@ async def aliases_keep_to_the_maximum(peer: Peer) -> None:
 
 @case("MQTT5-3.6.2-2", "MQTT5-3.6.2-3", slug="small-pubrel", needs=["qos2"])
 async def pubrel_fits_the_maximum_packet_size(peer: Peer) -> None:
-    """A PUBREL leaves Reason String and User Properties out where they would exceed the client's limit."""
+    """A PUBREL has no Reason String or User Properties if they would exceed the client's Maximum Packet Size."""
     await peer.connect(properties=ConnectProperties(maximum_packet_size=60))
     await peer.subscribe(peer.topic(), qos=2)
     other = peer.another("publisher")
@@ -121,7 +121,7 @@ async def disconnect_of_the_server(peer: Peer) -> None:
 
 @case("MQTT5-4.7.3-2", "MQTT311-4.7.3-2", slug="null-in-filter")
 async def null_in_a_topic_filter(peer: Peer) -> None:
-    """A Topic Filter with U+0000 is not served: the connection is closed, or the subscription refused."""
+    """A Topic Filter with U+0000 is not served: the connection is closed, or the subscription is refused."""
     await peer.connect()
     raw = encode(peer.version, Subscribe(1, [Subscription("a/b/c")])).replace(b"a/b/c", b"a/\x00/c")
     await peer.send(raw)
@@ -134,7 +134,7 @@ async def null_in_a_topic_filter(peer: Peer) -> None:
 
 @case("MQTT311-2.2.2-2", "MQTT311-4.8.0-1", slug="violation-closes")
 async def violation_closes(peer: Peer) -> None:
-    """A packet with invalid flags closes the connection on which it came, and no other."""
+    """A packet with invalid flags closes the connection it came on, and no other."""
     bystander = peer.another("bystander")
     await bystander.connect()
     await peer.connect()
@@ -145,18 +145,18 @@ async def violation_closes(peer: Peer) -> None:
 
 @case("MQTT5-4.13.1-1", "X5-error-other-sessions", "X5-closing-code-alone", slug="error-touches-no-other")
 async def error_touches_no_other(peer: Peer) -> None:
-    """A Malformed Packet closes the connection on which it came, and no other."""
+    """A Malformed Packet closes the connection it came on, and no other."""
     bystander = peer.another("bystander")
     await bystander.connect()
     await peer.connect()
-    await peer.send(b"\x00\x00")  # a packet type that does not exist
+    await peer.send(b"\x00\x00")  # an unknown packet type
     await peer.expect_closed()
     await bystander.served()
 
 
 @case("MQTT311-3.1.3-9", slug="refused-id")
 async def refused_client_id_is_told(peer: Peer) -> None:
-    """A Client Identifier that is refused gets a CONNACK with return code 0x02 and the close."""
+    """A refused Client Identifier gets a CONNACK with return code 0x02 and the close."""
     await peer.open()
     await peer.send(peer.connect_packet(client_id="", clean=False))
     reply = await peer.expect(Connack)

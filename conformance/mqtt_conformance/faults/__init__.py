@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Broken brokers, made from changed tables, that the suite has to accuse: the only part that uses the engine."""
+"""Broken brokers that the suite has to accuse, made from changed tables. Only this package may use the engine."""

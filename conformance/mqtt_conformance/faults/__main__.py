@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m mqtt_conformance.faults`: which share of the broken brokers the suite accuses, by rule."""
+"""`python -m mqtt_conformance.faults`: measures the share of broken brokers that the suite accuses, by rule."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if at least 95 % of the faults that can be seen are found."""
+    """Run the command. Return 0 if at least 95 % of the visible faults are found."""
     parser = argparse.ArgumentParser(
         prog="python -m mqtt_conformance.faults",
         description="Run the suite against brokers that are broken on purpose.",
         epilog="example: python -m mqtt_conformance.faults --only qos_send/ --record faults.json",
     )
-    parser.add_argument("--only", default="", help="only faults whose id holds this text")
+    parser.add_argument("--only", default="", help="only faults whose id contains this text")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth fault")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write the result as JSON")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
-    parser.add_argument("--hidden", action="store_true", help="judge those too that cannot be seen: none may be found")
-    parser.add_argument("-v", "--verbose", action="store_true", help="a line for each fault")
+    parser.add_argument("--hidden", action="store_true", help="also judge the invisible faults: none may be found")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print a line for each fault")
     args = parser.parse_args(argv)
     every = all_faults()
     for pattern in invisible.check(every):
-        print(f"invisible.toml: {pattern} names no fault")
+        print(f"invisible.toml: {pattern} matches no fault id")
     found = run(
         [f for f in every if args.only in f.id][:: args.every], jobs=args.jobs, hidden=args.hidden, verbose=args.verbose
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every fault that a changed table row makes: transitions, numbers, reactions. Generated, so none can be forgotten."""
+"""Generates every fault that a changed table row makes: transitions, numbers, reactions. So none is forgotten."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mqtt_ref.wire.reactions import Reaction, reaction
 __all__ = ["generated"]
 
 TIMERS = ("elapsed", "expired", "ended", "resumed")
-"""Inputs that time brings about, or makes void: a broker that does not take notice may look at the clock for ever."""
+"""Inputs caused, or made void, by time. A broker that does not handle them could check the clock in an endless loop."""
 
 OF_SESSIONS = ("acknowledge", "publish", "release", "subscribe", "unsubscribe")
 """Actions of packets that belong to a session."""
 
 ASKED = ("deciding", "asked", "reasked")
-"""States and inputs that only a broker knows which has to ask somebody else who may connect."""
+"""States and inputs that occur only in a broker that asks an external authority which clients may connect."""
 
 
 HELD = {
@@ -33,11 +33,11 @@ HELD = {
     "await_pubrec": ("MQTT5-4.3.3-3", "MQTT311-4.3.3-1"),
     "await_pubcomp": ("MQTT5-4.3.3-5", "MQTT311-4.3.3-1"),
 }
-"""What a broker breaks that lets the wrong acknowledgement end a delivery: the rows cite what its client broke."""
+"""The rules that a broker breaks if a wrong acknowledgement ends a delivery. The rows cite the rule of the client."""
 
 
 def generated() -> Iterator[Fault]:
-    """All faults of changed tables, in a stable order."""
+    """Return all faults of changed tables, in a stable order."""
     for machine in MACHINES:
         yield from _transitions(machine)
     yield from _numbers()
@@ -45,7 +45,7 @@ def generated() -> Iterator[Fault]:
 
 
 def _transitions(machine: str) -> Iterator[Fault]:
-    """For each row of a machine: its action dropped, replaced by one that the input has elsewhere, its next changed."""
+    """For each row of a machine: remove its action, replace it by another of that input, or change its next state."""
     module: Any = importlib.import_module(f"mqtt_ref.engine.generated.{machine}")
     width = len(module.INPUTS)
     for at, action in enumerate(module.ACTION):
@@ -75,9 +75,9 @@ def _transitions(machine: str) -> Iterator[Fault]:
 
 
 def _elsewhere(module: Any, machine: str, at: int, action: int) -> dict[int, str]:
-    """What the input does in other states, by action: with the state that it leads to, where it leads to another.
+    """Return the actions for the input in other states, with the next state if it differs.
 
-    Without a session there is nothing that a packet of a session could do.
+    Without a session, actions of session packets are left out: they could do nothing.
     """
     width = len(module.INPUTS)
     out: dict[int, str] = {}
@@ -106,7 +106,7 @@ def _change(
 
 
 def _numbers() -> Iterator[Fault]:
-    """Each number of the standards made too large and too small."""
+    """Yield each number of the standards, once too large and once too small."""
     for name, (value, cites, _) in LIMITS.items():
         if name.endswith("_allowance"):
             others = {"more": 1000}
@@ -125,7 +125,7 @@ def _limit(name: str, value: int) -> Callable[[], Tables]:
 
 
 def _reactions() -> Iterator[Fault]:
-    """Each rule of the wire whose breach is overlooked."""
+    """Yield each rule of the wire, with a broker that ignores its breach."""
     seen: set[str] = set()
     for vector in vectors():
         if vector.sender != CLIENT or not vector.statement or vector.statement in seen or vector.maximum:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One broken broker: which rules it breaks, and how it is made."""
+"""One broken broker: the rules that it breaks, and how it is made."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _standard() -> Tables:
 
 @dataclass(frozen=True)
 class Fault:
-    """One broken broker. `statements` are the rules that it breaks; `invisible` says why no client can accuse it.
+    """One broken broker. `statements` are the rules that it breaks. `invisible` says why no client can accuse it.
 
-    It is made from changed tables (`make`) or by a meddler between the suite and a sound broker. `thorough`: each of
-    the statements has to be accused, not one of them. `alone`: it may hang, so that nothing is judged beside it.
-    `asks`: it shows only in a broker that has to ask somebody else who may connect.
+    It is made from changed tables (`make`), or by a meddler between the suite and a sound broker. `thorough` means that
+    each of the statements has to be accused, not only one. `alone` means that it may hang, so that nothing is judged
+    beside it. `asks` means that it shows only in a broker that asks an external authority which clients may connect.
     """
 
     id: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Why some faults of the catalogue cannot be seen, or not be called wrong: rules over their ids, kept as data."""
+"""Reads the reasons why some faults cannot be seen or accused: rules over fault ids, kept as data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["KINDS", "Rule", "check", "marked", "rules"]
 
 KINDS = ("equivalent", "permitted", "unreachable", "untimed")
 """equivalent: the broken broker behaves like the sound one. permitted: the standard allows what it does. unreachable:
-no client brings the row about. untimed: it would only show after a time that no rule names."""
+no client can cause the row to run. untimed: it would show only after a time that no rule sets."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The faults whose ids fit one of `faults` (shell patterns) cannot be accused, since `why`."""
+    """No client can accuse the faults whose ids match one of `faults` (shell patterns). `why` is the reason."""
 
     faults: tuple[str, ...]
     kind: str
@@ -30,10 +30,10 @@ class Rule:
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """The rules that are written down.
+    """Read the rules from `invisible.toml`.
 
     Raises:
-        ValueError: one of them has a kind that there is not.
+        ValueError: one of them has an unknown kind.
     """
     rows = tomllib.loads(files("mqtt_conformance.faults").joinpath("invisible.toml").read_text())["invisible"]
     out = []
@@ -45,13 +45,13 @@ def rules() -> tuple[Rule, ...]:
 
 
 def marked(faults: Iterable[Fault]) -> Iterator[Fault]:
-    """The faults, those that a rule names with its reason."""
+    """Yield the faults. Those that a rule matches carry its reason."""
     for fault in faults:
         rule = next((r for r in rules() if any(fnmatchcase(fault.id, p) for p in r.faults)), None)
         yield fault if rule is None or fault.invisible else replace(fault, invisible=f"{rule.kind}: {rule.why}")
 
 
 def check(faults: Iterable[Fault]) -> list[str]:
-    """The patterns that name no fault: their rows are gone, or were written with a mistake."""
+    """Return the patterns that match no fault: their rows were removed, or they are misspelt."""
     ids = [fault.id for fault in faults]
     return [p for rule in rules() for p in rule.faults if not any(fnmatchcase(i, p) for i in ids)]

@@ -25,21 +25,21 @@ from mqtt_ref.wire.packets import Connect
 __all__ = ["FACTOR", "UNPLAYABLE", "Healthy", "Outcome", "broken", "cases_of", "judge", "play"]
 
 FACTOR = 0.4
-"""How much of their usual time waits take: the broken broker runs in this process and answers at once, or never."""
+"""The factor of all timeouts. It is small, as a broker in this process answers at once or never."""
 BATCH = 12
-"""Cases that play at once against one broken broker."""
+"""The number of cases that run at once against one broken broker."""
 PROVIDED = frozenset({"users", "enhanced_auth"})
-"""Needs that are met by a broker of another kind."""
+"""Needs that require a broker with other settings."""
 MOMENT = 0.02
-"""Seconds after which a broker that has to ask knows who may connect."""
+"""The time, in seconds, until an asking broker knows which clients may connect."""
 UNPLAYABLE = frozenset({"tls", "ws", "restart", "kill"})
-"""Needs of cases that are not met here."""
+"""Needs of cases that cannot be met here."""
 ACCUSES = (Verdict.FAIL, Verdict.NON_STRICT)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the suite accused a broken broker of the rules that it breaks: by statement, the case that did."""
+    """The result for a broken broker: for each statement, the case that accused it."""
 
     fault: Fault
     played: int
@@ -47,12 +47,12 @@ class Outcome:
 
     @property
     def accused(self) -> bool:
-        """Whether a case of one of the broken rules failed."""
+        """True if a case of one of the broken rules failed."""
         return bool(self.by)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to be accused of."""
+        """True if no rule is left to accuse."""
         return _done(self.fault, self.by)
 
 
@@ -65,10 +65,10 @@ async def broken(
     needs: frozenset[str] = frozenset(),
     asks: bool = False,
 ) -> AsyncIterator[Target]:
-    """A broker with these tables and settings, and what cases of these needs expect, behind a meddler if there is one.
+    """Run a broker with these tables and settings, for cases with these needs, with a meddler before it if given.
 
-    With `asks` it takes a moment to find out who may connect. What it offers is what a sound broker with these
-    settings says, so that the cases are played also where nobody can connect.
+    With `asks` it takes a moment to decide which clients may connect. Its capabilities are those of a sound broker with
+    the same settings, so that the cases run even if no client can connect.
     """
     options = _options(settings)
     async with Server(options, hooks=_hooks(needs, asks=asks), tables=tables) as server:
@@ -84,7 +84,7 @@ _OFFERED: dict[tuple[Settings, frozenset[str]], Capabilities] = {}
 
 
 async def _offered(settings: Settings, needs: frozenset[str]) -> Capabilities:
-    """What a sound broker with these settings offers; asked once."""
+    """Return what a sound broker with these settings offers. It is probed only once."""
     key = (settings, needs & PROVIDED)
     if key not in _OFFERED:
         async with Server(_options(settings), hooks=_hooks(needs)) as server:
@@ -103,7 +103,7 @@ def _options(settings: Settings) -> Options:
 
 
 class _Expected(Hook):
-    """What cases expect that need users (nobody may use topics below `denied/`) or enhanced authentication."""
+    """Set up what cases expect: users (no client may use topics below `denied/`), or enhanced authentication."""
 
     def __init__(self, needs: frozenset[str]) -> None:
         self.denies = "users" in needs
@@ -120,7 +120,7 @@ class _Expected(Hook):
 
 
 class _Hesitating(_Expected):
-    """The same, but it takes a moment to find out who may connect: everything that its client sent was read by then."""
+    """The same hook, but it decides late: by then the broker has read everything that the client sent."""
 
     async def on_connect_authenticate(self, client: Client, connect: Connect) -> bool:
         await asyncio.sleep(MOMENT)
@@ -144,7 +144,7 @@ def _exchange(data: bytes | None) -> Challenge | Decision:
 
 
 def cases_of(fault: Fault) -> list[Case]:
-    """The cases that cite a rule that the fault breaks: hand-written ones first, quick ones before slow ones."""
+    """Return the cases that cite a rule that the fault breaks: hand-written ones first, quick ones before slow ones."""
     cases = [c for c in load_cases().values() if set(c.statements) & set(fault.statements)]
     playable = [c for c in cases if not c.needs & UNPLAYABLE]
     broken_rules = set(fault.statements)
@@ -152,9 +152,9 @@ def cases_of(fault: Fault) -> list[Case]:
 
 
 async def judge(fault: Fault, healthy: Healthy) -> Outcome:
-    """Run the cases that cite the fault's rules until one of them fails; of a hand-made fault, until each rule has one.
+    """Run the cases that cite the fault's rules until one fails, or for a hand-made fault until each rule has failed.
 
-    A case that fails has to fail again, and not against a sound broker.
+    A case that fails has to fail again, and has to pass against a sound broker.
     """
     cases = cases_of(fault)
     groups: dict[tuple[Settings, frozenset[str]], list[Case]] = {}
@@ -165,7 +165,7 @@ async def judge(fault: Fault, healthy: Healthy) -> Outcome:
         try:
             async with broken(fault.make(), settings, fault.meddling, needs=needs, asks=fault.asks) as target:
                 await _play(fault, group, target, healthy, by)
-        except RuntimeError:  # It hangs: what no case has seen by now counts as not seen.
+        except RuntimeError:  # It hangs: what no case has seen so far counts as not seen.
             continue
         if _done(fault, by):
             break
@@ -180,7 +180,7 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
     seen = healthy.hangs
 
     def hung() -> bool:
-        """Whether the broker has hung since this was asked last: a broker of its own would never have answered."""
+        """True if the broker has hung since the last call. In a process of its own it would never have answered."""
         nonlocal seen
         before, seen = seen, healthy.hangs
         return fault.alone and healthy.hangs > before
@@ -209,12 +209,12 @@ async def _play(fault: Fault, cases: Sequence[Case], target: Target, healthy: He
 
 
 def blamed(result: Result) -> set[str]:
-    """The rules that a case which failed accuses the broker of."""
+    """Return the rules that a failed case accuses the broker of."""
     return {result.breach} if result.breach else set(result.case.statements)
 
 
 async def play(case: Case, target: Target) -> Result:
-    """Run one case as if a profile had made the settings and the users that it needs."""
+    """Run one case as if a profile provided the settings and users that it needs."""
     profile = Profile(
         commands={"apply": "true"},
         settings=frozenset(name for name, _ in case.settings),
@@ -226,8 +226,8 @@ async def play(case: Case, target: Target) -> Result:
 class Healthy:
     """The sound broker that no case may accuse.
 
-    What is accused of nothing once is remembered; a case gets several tries, since a broken broker that hangs holds
-    everything up in its process.
+    A case that did not accuse it is remembered. A case gets several tries, because a broken broker that hangs delays
+    everything in its process.
     """
 
     TRIES = 3
@@ -235,10 +235,10 @@ class Healthy:
     def __init__(self) -> None:
         self._passed: set[str] = set()
         self.hangs = 0
-        """How often a broken broker had to be interrupted in this process."""
+        """How many times a broken broker had to be interrupted in this process."""
 
     async def passes(self, case: Case) -> bool:
-        """Whether the case does not accuse the sound broker."""
+        """True if the case does not accuse the sound broker."""
         for _ in range(self.TRIES):
             if case.id in self._passed:
                 break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stands between the suite and a sound broker and spoils what either of them says."""
+"""A proxy between the suite and a sound broker that spoils the packets of either side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Alter = Callable[["Talk", Packet], "Iterable[Packet | bytes]"]
 
 @dataclass
 class Talk:
-    """One connection that is meddled with. `here` is for notes of a fault on it, `all` for notes on all of them."""
+    """One connection through the meddler. `here` is for a fault's notes on it, `all` for notes on all connections."""
 
     all: dict[Any, Any]
     version: int = V311
@@ -33,10 +33,10 @@ class Talk:
 
 @dataclass(frozen=True)
 class Meddling:
-    """What is done to a packet of the client (`up`) and to one of the broker (`down`): what to pass on instead.
+    """What to do with a packet of the client (`up`) and of the broker (`down`): each returns what to pass on instead.
 
-    `linger` keeps the connection open where the broker closes it; `farewell` is sent before the close to a 5.0 client
-    that got no CONNACK. `late` says by how many seconds a packet of the broker comes late; those behind it do not wait.
+    `linger` keeps the connection open when the broker closes it. `farewell` is sent before the close to a 5.0 client
+    that got no CONNACK. `late` returns the delay of a broker's packet in seconds; packets after it do not wait.
     """
 
     up: Alter | None = None
@@ -47,7 +47,7 @@ class Meddling:
 
 
 class Meddler:
-    """A listener on loopback that passes everything on to the broker at `port`, but for what `meddling` says."""
+    """Listen on loopback and pass everything to the broker at `port`, changed as `meddling` says."""
 
     def __init__(self, port: int, meddling: Meddling) -> None:
         self.port = port
@@ -58,7 +58,7 @@ class Meddler:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that it listens on."""
         assert self._server is not None
         return f"mqtt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
@@ -98,7 +98,7 @@ class Meddler:
             self._tasks.discard(task)
 
     def _down(self, writer: asyncio.StreamWriter) -> Alter | None:
-        """What is done to packets of the broker, with those that come late written when their time has come."""
+        """Change packets of the broker, and write delayed ones when their time has come."""
         late, down = self.meddling.late, self.meddling.down
         if late is None:
             return down
@@ -145,7 +145,7 @@ class Meddler:
 
 
 class _Side:
-    """One direction: cuts the stream into packets and has each of them altered."""
+    """One direction: splits the stream into packets and has each one changed."""
 
     def __init__(self, sender: int, alter: Alter | None) -> None:
         self.sender = sender
@@ -154,7 +154,7 @@ class _Side:
         self._raw = False
 
     def pieces(self, data: bytes, talk: Talk) -> Iterable[bytes]:
-        """What goes on of what came in."""
+        """Return what to pass on of the received bytes."""
         self._rest += data
         while self._rest and not self._raw:
             size = _size(self._rest)
@@ -193,14 +193,14 @@ class _Side:
 
 
 def _guess(frame: bytes, talk: Talk) -> None:
-    """Take the version from a CONNECT, even if it is none that can be read."""
+    """Take the version from a CONNECT, even if the version is unknown."""
     at = frame.find(b"\x00\x04MQTT", 0, 12)
     if at > 0 and len(frame) > at + 6 and frame[0] >> 4 == Connect.TYPE:
         talk.version = V5 if frame[at + 6] >= V5 else V311
 
 
 def _size(data: bytes) -> int:
-    """The size of the packet at the start; 0 while it is not known, -1 if it can never be."""
+    """Return the size of the first packet. 0 if it is not known yet, -1 if it is invalid."""
     length = 0
     for at in range(1, 5):
         if at >= len(data):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Judges the faults of the catalogue, and says which share of them the suite accuses."""
+"""Judges the faults of the catalogue, and computes the share that the suite accuses."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from mqtt_ref.wire.statements import STATEMENTS
 __all__ = ["ENOUGH", "Found", "all_faults", "document", "report", "run", "share", "unproven"]
 
 AT_ONCE = 16
-"""Broken brokers that are judged at once in one process."""
+"""The number of broken brokers that are judged at once in one process."""
 HANGS = 2.5
-"""Seconds without a turn of the event loop after which a broker hangs."""
+"""The time, in seconds, without a turn of the event loop after which a broker counts as hanging."""
 ENOUGH = 0.95
 
 
 @dataclass(frozen=True)
 class Found:
-    """What became of one fault; `by` is the case that accused it of each rule."""
+    """The result for one fault. `by` maps each rule to the case that accused it."""
 
     id: str
     statements: tuple[str, ...]
@@ -41,12 +41,12 @@ class Found:
 
 
 def all_faults() -> list[Fault]:
-    """Every fault, generated and made by hand, those that cannot be seen with their reason."""
+    """Return every fault, generated and hand-made. Invisible ones carry their reason."""
     return list(invisible.marked([*catalogue.generated(), *handmade.faults()]))
 
 
 def run(faults: Sequence[Fault], *, jobs: int = 1, hidden: bool = False, verbose: bool = False) -> list[Found]:
-    """Judge faults in `jobs` processes; those that cannot be seen only with `hidden`."""
+    """Judge faults in `jobs` processes. Invisible ones are judged only with `hidden`."""
     playing = [f for f in faults if hidden or not f.invisible]
     done: dict[str, Found] = {}
     if jobs <= 1:
@@ -81,22 +81,22 @@ async def _judge(ids: Sequence[str], verbose: bool) -> list[Found]:
             print(word, fault.id, *sorted(set(outcome.by.values()))[:3], *(f"MISSED {m}" for m in missed), flush=True)
         return found
 
-    load_cases()  # which may take a slow machine as long as a broker takes that hangs
+    load_cases()  # a slow machine may need as long for this as a hanging broker takes
     with _watchdog(asyncio.get_running_loop(), healthy):
         mine = [f for f in all_faults() if f.id in wanted]
         first = await asyncio.gather(*(one(f) for f in mine if not f.alone))
         out = [told(o) for o in first if o.complete]
         again = [o.fault for o in first if not o.complete]
-        for fault in [*again, *(f for f in mine if f.alone)]:  # Nothing beside them, which could hold them up.
+        for fault in [*again, *(f for f in mine if f.alone)]:  # They run alone: other faults could delay them.
             out.append(told(await one(fault)))
         return out
 
 
 @contextmanager
 def _watchdog(loop: asyncio.AbstractEventLoop, healthy: Healthy) -> Iterator[None]:
-    """Get the event loop out of a broken broker that never returns, by an exception where it is, and count it.
+    """Interrupt a broken broker that never returns: raise an exception in the event loop's current code, and count it.
 
-    Needs the main thread and a system with interval timers; elsewhere it does nothing.
+    Needs the main thread and a system with interval timers. Elsewhere it does nothing.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
@@ -125,9 +125,9 @@ def _watchdog(loop: asyncio.AbstractEventLoop, healthy: Healthy) -> Iterator[Non
 
 
 def unproven(found: Sequence[Found]) -> list[str]:
-    """The rules with a case that can fail here, of which no case has accused a broken broker.
+    """Return the rules that have a case that can fail here, but for which no case has accused a broken broker.
 
-    Left out are cases that need another transport, and rules whose only cases are vectors that a server may pass over.
+    Cases that need another transport are left out. So are rules whose only cases are vectors that a server may ignore.
     """
     proven = {s for f in found for s in f.by}
     lenient = {s for f in found if f.id.startswith("reaction/") and f.invisible for s in f.statements}
@@ -142,13 +142,13 @@ def unproven(found: Sequence[Found]) -> list[str]:
 
 
 def share(found: Sequence[Found]) -> float:
-    """The mutation score: the part of the faults that can be seen which a case of the broken rule accuses."""
+    """Return the mutation score: the share of the visible faults that a case of the broken rule accuses."""
     visible = [f for f in found if not f.invisible]
     return sum(bool(f.by) for f in visible) / max(1, len(visible))
 
 
 def report(found: Sequence[Found]) -> Iterator[str]:
-    """The score by rule, what was missed, and the score of all."""
+    """Return the score by rule, the faults that were missed, and the total score."""
     by_rule: dict[str, list[bool]] = {}
     for one in found:
         for statement in () if one.invisible else one.statements:
@@ -159,14 +159,14 @@ def report(found: Sequence[Found]) -> Iterator[str]:
         if not one.invisible and not one.by:
             yield f"not found: {one.id} ({', '.join(one.statements)}; {one.played} cases)"
         if one.invisible and one.by:
-            yield f"seen after all: {one.id} by {', '.join(sorted(set(one.by.values())))}; its reason is wrong"
+            yield f"listed as invisible but seen: {one.id} by {', '.join(sorted(set(one.by.values())))}"
     hidden = sum(bool(f.invisible) for f in found)
     seen = sum(bool(f.by) for f in found if not f.invisible)
     yield f"{seen} of {len(found) - hidden} faults found ({share(found):.1%}); {hidden} cannot be accused"
 
 
 def document(found: Sequence[Found]) -> str:
-    """The result as JSON, a line for each fault."""
+    """Return the result as JSON, with a line for each fault."""
     head = {
         "format": 2,
         "found": sum(bool(f.by) for f in found if not f.invisible),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ways to spoil packets: small functions from which the faults that are made by hand are put together."""
+"""Builds hand-made faults from small functions that spoil packets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_hand(
     farewell: bytes = b"",
     thorough: bool = True,
 ) -> Fault:
-    """A fault that spoils what the client says (`up`) or what the broker says (`down`); see `Meddling`."""
+    """Return a fault that spoils the client's packets (`up`) or the broker's (`down`). See `Meddling`."""
     meddling = Meddling(up, down, _always if linger else None, farewell)
     return Fault(f"handmade/{name}", tuple(statements.split()), meddling=meddling, thorough=thorough)
 
@@ -40,9 +40,9 @@ def _always(talk: Talk) -> bool:
 def on(
     *kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None
 ) -> Callable[[Callable[[Talk, Any], Any]], Alter]:
-    """Turn a change of one kind of packet into one of all packets: the others pass as they are.
+    """Apply a change to one kind of packet. Other packets pass unchanged.
 
-    The change gets a copy; it returns what to send, or None for the copy that it changed in place.
+    The change gets a copy. It returns what to send, or None for the copy that it changed in place.
     """
 
     def wrap(change: Callable[[Talk, Any], Any]) -> Alter:
@@ -70,7 +70,7 @@ def set_(kind: type[Any], when: Callable[[Talk, Any], bool] | None = None, **val
 
 
 def drop(*kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None) -> Alter:
-    """Swallow packets."""
+    """Drop packets."""
     return on(*kinds, when=when)(lambda talk, packet: ())
 
 
@@ -80,7 +80,7 @@ def twice(*kinds: type[Any], when: Callable[[Talk, Any], bool] | None = None) ->
 
 
 def property_(kind: type[Any], name: str, value: Any, made: type[Any] | None = None) -> Alter:
-    """Set a property of every packet of a kind that has properties, or that gets some of `made`; 5.0 only."""
+    """Set a property of every packet of a kind that has properties, or gets some from `made`. For 5.0 only."""
 
     @on(kind, when=lambda talk, packet: talk.version == V5)
     def change(talk: Talk, packet: Any) -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Ways to tell what a run found: terminal, JUnit XML, JSON, HTML, Markdown, badge, and a script for each failure."""
+"""Reports of a run: terminal, JUnit XML, JSON, HTML, Markdown, badge, and a script for each failure."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One self-contained HTML page: matrix by section, each rule with its cases, each failure with its packets."""
+"""Writes one self-contained HTML page: a matrix by section, each rule with its cases, each failure with its packets."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ dt{font-weight:600}dd{margin:0 0 .4rem 0}
 SHORT = {Verdict.NON_STRICT: "advice", Verdict.INFORMATIONAL: "info", Verdict.INCONCLUSIVE: "unclear",
          Verdict.UNSUPPORTED: "n/a"}  # fmt: skip
 OPEN = 25
-"""Failures that stand open; more of them are closed, so that the page can be looked through."""
+"""The most failures that are shown open. If there are more, all are closed, so that the page stays short."""
 
 
 def render(results: Sequence[Result], quotes: Mapping[str, str], broker: str) -> str:
-    """The whole page as text."""
+    """Return the whole page as text."""
     out = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>MQTT conformance of {escape(broker)}</title><style>{STYLE}</style>",

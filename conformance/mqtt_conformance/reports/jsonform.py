@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The JSON report, with a version, and the JSON Schema that it keeps to."""
+"""Writes the JSON report, and holds its format version and JSON Schema."""
 
 from __future__ import annotations
 
@@ -46,8 +46,11 @@ SCHEMA: Final[dict[str, Any]] = {
                     "message": {"type": "string"},
                     "expected": {"type": "string"},
                     "seen": {"type": "string"},
-                    "breach": {"type": "string", "description": "the rule broken first, if none of the case's own"},
-                    "rule": {"type": "string", "description": "the rule that a failure is held to break"},
+                    "breach": {
+                        "type": "string",
+                        "description": "the rule broken first, if it is not one of the case's own",
+                    },
+                    "rule": {"type": "string", "description": "the rule that a failure blames"},
                     "seconds": {"type": "number", "minimum": 0},
                     "notes": {"type": "array", "items": {"type": "string"}},
                     "trace": {
@@ -72,7 +75,7 @@ SCHEMA: Final[dict[str, Any]] = {
 
 
 def document(results: Sequence[Result], target: Target) -> dict[str, Any]:
-    """The report as data; passing cases carry no trace."""
+    """Return the report as data. Passing cases carry no trace."""
     return {
         "format": FORMAT,
         "suite": __version__,
@@ -115,5 +118,5 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def render(results: Sequence[Result], target: Target) -> str:
-    """The report as text."""
+    """Return the report as text."""
     return json.dumps(document(results, target), indent=1, ensure_ascii=True) + "\n"

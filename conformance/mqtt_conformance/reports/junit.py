@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JUnit XML, with the statements of each case as properties."""
+"""Writes JUnit XML, with the statements of each case as properties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEGAL = {9, 10, 13}
 
 
 def render(results: Sequence[Result]) -> str:
-    """One suite per protocol version, one test case per case."""
+    """Return one suite per protocol version, with one test case per case."""
     root = ElementTree.Element("testsuites", name="mqtt conformance")
     for version in sorted({r.case.version for r in results}, reverse=True):
         mine = [r for r in results if r.case.version == version]
@@ -67,7 +67,7 @@ def _case(suite: ElementTree.Element, result: Result, version: int) -> None:
 
 
 def _clean(text: str) -> str:
-    """XML 1.0 has no place for control characters, nor for surrogates."""
+    """Replace control characters and surrogates, which XML 1.0 does not allow."""
     return "".join(c if ord(c) >= 32 or ord(c) in LEGAL else f"\\x{ord(c):02x}" for c in text).encode(
         "utf-8", "backslashreplace"
     ).decode()  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Markdown for the summary of a CI job, and the JSON of a badge."""
+"""Writes Markdown for the summary of a CI job, and the JSON of a badge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["badge", "render"]
 
 
 def render(results: Sequence[Result]) -> str:
-    """A table by section, then a list of the failures."""
+    """Return a table by section, then a list of the failures."""
     out = ["## MQTT conformance", "", headline(results), *strangers(results), ""]
     out.append("| MQTT | section | " + " | ".join(Verdict) + " |")
     out.append("|---|---|" + "---:|" * len(Verdict))
@@ -40,7 +40,7 @@ def _cell(text: str) -> str:
 
 
 def badge(results: Sequence[Result]) -> str:
-    """The endpoint form of a badge: label, message, colour."""
+    """Return the badge in endpoint form: label, message, colour."""
     row = counts(results)
     decided = row[Verdict.PASS] + row[Verdict.INFORMATIONAL] + row[Verdict.NON_STRICT] + row[Verdict.FAIL]
     good = decided - row[Verdict.FAIL]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A script for one failure that needs nothing but Python: sends the same bytes, shows what comes."""
+"""Writes a script for one failure. It needs only Python, sends the same bytes, and shows what comes."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ for name in list(links):
 
 
 def render(result: Result, target: Target) -> str:
-    """The script for a failed case."""
+    """Return the script for a failed case."""
     rules = "\n".join(f"{s}: {STATEMENTS[s].meaning}" for s in result.case.statements)
     return TEMPLATE.format(
         id=result.case.id,

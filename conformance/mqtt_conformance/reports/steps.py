@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The packets of a case as people read them: one line each, time, who, direction, packet, hex."""
+"""Shows the packets of a case, one line each: time, client, direction, packet, hex."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["lines"]
 
 ARROWS = {"out": "->", "in": "<-"}
 LONGEST = 200
-"""Characters of a packet's fields, or of its hex, that one line shows."""
+"""The most characters of a packet's fields, or of its hex, that a line shows."""
 
 
 def lines(trace: Iterable[Record], *, hex_too: bool = True) -> Iterator[str]:
-    """One line for each event of the trace."""
+    """Return one line for each event of the trace."""
     for record in trace:
         arrow = ARROWS.get(record.what)
         if arrow is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every report says first: counts by verdict, and by section of the standard."""
+"""Counts that every report shows first: by verdict, and by section of the standard."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ __all__ = ["by_section", "counts", "failures", "headline", "plain", "rule_of", "
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:
-    """How many results have each verdict; all verdicts are there."""
+    """Count the results of each verdict. Verdicts without results are included."""
     found = Counter(r.verdict for r in results)
     return {v: found[v] for v in Verdict}
 
 
 def failures(results: Iterable[Result]) -> list[Result]:
-    """The results that accuse the broker of breaking a rule."""
+    """Return the results that accuse the broker of breaking a rule."""
     return [r for r in results if r.verdict is Verdict.FAIL]
 
 
 def section_of(result: Result) -> str:
-    """The chapter and section of the rule that was broken, else of the first one of the case: `3.1`, `4.7`."""
+    """Return the chapter and section of the broken rule, or else of the case's first rule: `3.1`, `4.7`."""
     parts = STATEMENTS[rule_of(result)].section.split(".")
     return ".".join(parts[:2])
 
 
 def rule_of(result: Result) -> str:
-    """The rule that a result stands for: the one that was broken where the broker is accused, else the first."""
+    """Return the rule of a result: the broken one if the broker is accused, otherwise the first."""
     accused = result.verdict in (Verdict.FAIL, Verdict.NON_STRICT)
     return result.rule if accused and result.rule else result.case.statements[0]
 
 
 def by_section(results: Iterable[Result]) -> dict[tuple[int, str], list[Result]]:
-    """Results by protocol level and section, in the standards' order."""
+    """Group results by protocol level and section, in the standards' order."""
     out: dict[tuple[int, str], list[Result]] = {}
     for result in results:
         out.setdefault((result.case.version, section_of(result)), []).append(result)
@@ -52,7 +52,7 @@ def by_section(results: Iterable[Result]) -> dict[tuple[int, str], list[Result]]
 
 
 def headline(results: Iterable[Result]) -> str:
-    """One line: `612 pass, 3 fail, ... (MQTT 5, 3.1.1)`."""
+    """Return one line: `612 pass, 3 fail, ... (MQTT 5, 3.1.1)`."""
     results = list(results)
     text = ", ".join(f"{n} {v}" for v, n in counts(results).items() if n)
     versions = ", ".join(VERSION_NAMES[v] for v in sorted({r.case.version for r in results}, reverse=True))
@@ -60,13 +60,13 @@ def headline(results: Iterable[Result]) -> str:
 
 
 def strangers(results: Iterable[Result]) -> list[str]:
-    """One line if cases were sent messages that they had not asked for, which their notes tell; else none."""
+    """Return one line if cases passed over messages that they had not asked for. Otherwise an empty string."""
     number = sum(any(note.startswith(PASSED_OVER) for note in r.notes) for r in results)
     who, they = ("1 case", "it") if number == 1 else (f"{number} cases", "they")
     return [f"{who} passed over messages that {they} had not asked for; notes say which"] * bool(number)
 
 
 def plain(text: str) -> str:
-    """Text that can be written: what a broker sent may hold surrogates and control characters."""
+    """Replace surrogates and control characters, which a broker may have sent, so that the text can be written."""
     shown = "".join(c if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127) else f"\\x{ord(c):02x}" for c in text)
     return shown.encode("utf-8", "backslashreplace").decode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report for a terminal: a matrix by section, then each failure with rule, expected, seen and packets."""
+"""Writes the report for a terminal: a matrix by section, then each failure with rule, expected, seen and packets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARKS = {
 
 
 def render(results: Sequence[Result], quotes: Mapping[str, str], *, verbose: bool = False) -> str:
-    """The whole report; `quotes` are the standard's own texts by statement, where the user has them."""
+    """Return the whole report. `quotes` are the standard's own texts by statement, if the user has them."""
     out = [f"{'MQTT':6} {'section':9}" + "".join(f"{MARKS[v]:>9}" for v in Verdict)]
     for (version, section), some in by_section(results).items():
         row = counts(some)
@@ -36,7 +36,7 @@ def render(results: Sequence[Result], quotes: Mapping[str, str], *, verbose: boo
 
 
 def failure_lines(result: Result, quotes: Mapping[str, str]) -> list[str]:
-    """One result with its rules, what was expected and seen, and the packets."""
+    """Return one result with its rules, what was expected and seen, and the packets."""
     out = [f"{result.verdict.upper()} {result.case.id}: {result.case.intent}"]
     for name in result.case.statements:
         rule = STATEMENTS[name]

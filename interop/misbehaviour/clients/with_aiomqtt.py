@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""aiomqtt as an application would use it: it reconnects in a loop, as its guide says. Prints what it is told."""
+"""aiomqtt as an application would use it: it reconnects in a loop, as its guide says. Prints each event."""
 
 import asyncio
 import json
@@ -14,18 +14,18 @@ from paho.mqtt.properties import Properties
 
 
 def say(event: str, **more: Any) -> None:
-    """One line for the player."""
+    """Print one line for the player."""
     print(json.dumps({"event": event, **more}), flush=True)
 
 
 async def publish(client: aiomqtt.Client, payload: str, qos: int) -> None:
-    """Publish a message and say what became of it."""
+    """Publish a message and print the result."""
     await client.publish("from/client", payload, qos)
     say("published", reason=payload)
 
 
 async def main(port: int, client_id: str, keep_alive: int) -> None:
-    """Connect, subscribe, publish three messages; go on until it is ended."""
+    """Connect, subscribe, publish three messages, and run until it is ended."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = 60
     client = aiomqtt.Client(
@@ -60,7 +60,7 @@ async def main(port: int, client_id: str, keep_alive: int) -> None:
 
 
 def end_with_input() -> None:
-    """End when the player has seen enough, whatever the event loop does."""
+    """End when the player closes standard input, in any state of the event loop."""
     sys.stdin.read()
     os._exit(0)
 

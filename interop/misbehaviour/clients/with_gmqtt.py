@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""gmqtt as an application would use it, reconnecting by itself. Prints what it is told."""
+"""gmqtt as an application would use it, reconnecting by itself. Prints each event."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from gmqtt import Client
 
 
 def say(event: str, **more: Any) -> None:
-    """One line for the player."""
+    """Print one line for the player."""
     print(json.dumps({"event": event, **more}), flush=True)
 
 
 async def main(port: int, client_id: str, keep_alive: int) -> None:
-    """Connect, subscribe, publish three messages; go on until standard input ends."""
+    """Connect, subscribe, publish three messages, and run until standard input ends."""
     client = Client(client_id, clean_session=False, session_expiry_interval=60)
     client.set_config({"reconnect_delay": 1, "reconnect_retries": -1})
     begun = False
@@ -50,7 +50,7 @@ async def main(port: int, client_id: str, keep_alive: int) -> None:
 
 
 def end_with_input() -> None:
-    """End when the player has seen enough, whatever the event loop does."""
+    """End when the player closes standard input, in any state of the event loop."""
     sys.stdin.read()
     os._exit(0)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MQTT.js as an application would use it, reconnecting by itself. Prints what it is told.
+// MQTT.js as an application would use it, reconnecting by itself. Prints each event.
 import { createRequire } from "node:module";
 import { argv, env, stdin, stdout } from "node:process";
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""paho-mqtt as an application would use it: the network thread, reconnecting by itself. Prints what it is told."""
+"""paho-mqtt as an application would use it: the network thread, reconnecting by itself. Prints each event."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from paho.mqtt.properties import Properties
 
 
 def say(event: str, **more: Any) -> None:
-    """One line for the player."""
+    """Print one line for the player."""
     print(json.dumps({"event": event, **more}), flush=True)
 
 
 def main(port: int, client_id: str, keep_alive: int) -> None:
-    """Connect, subscribe, publish three messages; go on until standard input ends."""
+    """Connect, subscribe, publish three messages, and run until standard input ends."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
     client.reconnect_delay_set(1, 1)
     begun = False

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/`. Change that, then run it again.
-"""Tables that were written from `spec/`."""
+"""Tables generated from `spec/`."""

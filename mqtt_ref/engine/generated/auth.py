@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/auth.toml`. Change that, then run it again.
-"""Enhanced authentication: the table of its transitions."""
+"""Enhanced authentication: the transition table."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ REASON: list[str] = [
     "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "",  # rechallenged
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset(
     {
         3,  # there is no method that it could differ from

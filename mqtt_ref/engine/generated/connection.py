@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/connection.toml`. Change that, then run it again.
-"""The Network Connection: the table of its transitions."""
+"""The Network Connection: the transition table."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ REASON: list[str] = [
     "", "", "", "", "", "", "", "", "",  # closed
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset(
     {
         41,  # each further step of the exchange is one of the auth machine

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/decisions.toml`. Change that, then run it again.
-"""What the standards leave open, and their numbers, as data."""
+"""Choices that the standards leave open, and numbers that they set."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `mqtt_ref/hooks/hook.py`. Change that, then run it again.
-"""Hook events as the engine sees them: a callable for each, or None where no hook has a handler."""
+"""Hook events as the engine calls them: a callable for each event, or None if no hook has a handler."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Intercept", "Watch"]
 
 
 class Watch:
-    """Notifications, each under the name of its event. What is called must neither raise nor call back.
+    """Notification hooks, each with the name of its event. A callable must not raise, and must not call the broker.
 
-    A `Client` of the declaration is what the engine has of one here: its connection, or its session.
+    Where the declaration has a `Client`, the engine passes its connection or its session.
     """
 
     __slots__ = (
@@ -91,11 +91,11 @@ class Watch:
 
 
 class Intercept:
-    """What may be changed or refused, each under the name of its event; None changes nothing and costs nothing.
+    """Hooks that change or refuse, each with the name of its event. None changes nothing and costs nothing.
 
-    Each returns what is to go on in place of its last argument, None for the same, a `Refusal`, or `LATER`: then an
-    `Ask` leaves, the connection waits, and the answer comes back through `Broker.answer`. What they return is legal.
-    Unless `waits`, none of them ever returns `LATER`.
+    A callable returns the replacement of its last argument, None to keep it, a `Refusal`, or `LATER`. After `LATER`, an
+    `Ask` is emitted, the connection is suspended, and the answer arrives through `Broker.answer`. A replacement must be
+    legal. If `waits` is false, none of them returns `LATER`.
     """
 
     __slots__ = (

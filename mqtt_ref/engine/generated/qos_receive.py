@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/qos_receive.toml`. Change that, then run it again.
-"""Messages from a client with QoS 1 or 2: the table of its transitions."""
+"""Messages from a client with QoS 1 or 2: the transition table."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ REASON: list[str] = [
     "", "", "", "", "",  # held
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset[int]()

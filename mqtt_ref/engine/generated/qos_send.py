@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/qos_send.toml`. Change that, then run it again.
-"""Delivery to a client with QoS 1 or 2: the table of its transitions."""
+"""Delivery to a client with QoS 1 or 2: the transition table."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ REASON: list[str] = [
     "", "", "PROTOCOL_ERROR", "PROTOCOL_ERROR", "", "", "", "", "",  # await_pubcomp
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset(
     {
         7,  # an identifier that is not in use has no delivery

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/session.toml`. Change that, then run it again.
-"""The session: the table of its transitions."""
+"""The session: the transition table."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ REASON: list[str] = [
     "", "", "", "", "", "",  # dormant
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset(
     {
         2,  # there is nothing to close or to end

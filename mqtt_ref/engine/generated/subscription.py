@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/subscription.toml`. Change that, then run it again.
-"""The subscription: the table of its transitions."""
+"""The subscription: the transition table."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ REASON: list[str] = [
     "", "", "", "", "",  # present
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset[int]()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from `spec/machines/will.toml`. Change that, then run it again.
-"""The Will Message: the table of its transitions."""
+"""The Will Message: the transition table."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ REASON: list[str] = [
     "", "", "", "", "", "", "", "", "",  # delayed
 ]
 
-# Pairs that the engine itself never makes.
+# Pairs of state and input that cannot happen.
 IMPOSSIBLE: Final = frozenset(
     {
         4,  # a will that is not there has no Will Delay Interval

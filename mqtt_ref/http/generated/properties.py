@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""The properties of a message, as the API takes and answers them."""
+"""The properties of a message in the HTTP API."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The wire types as `construct` classes which know the rules of a field, and the byte at which one is broken.
+"""The wire types as `construct` classes that know the rules of a field and find the byte that breaks one.
 
-`construct` itself loses the offset of an error, and `GreedyRange` swallows a cut-off item, so the types of MQTT are
-classes of our own. The declarations made of them are in `mqtt_ref.wire.generated.reference`.
+The types that come with `construct` are not used: it loses the offset of an error, and `GreedyRange` hides a cut-off
+item. The declarations that use these classes are in `mqtt_ref.wire.generated.reference`.
 
-A type is a `part` with `rules`; what it reads is noted in a `trace`. There are `integers`, `strings` (`scans` finds
-where one is broken), `bits`, the `fixed_header`, the `protocol`, `reasons` and `properties`; they make a `packet`.
+A type is a `part` with `rules`; a `trace` records what it reads. The types are `integers`, `strings` (`scans` finds
+the byte that is wrong), `bits`, `fixed_header`, `protocol`, `reasons` and `properties`. A `packet` consists of them.
 """
 
 from __future__ import annotations

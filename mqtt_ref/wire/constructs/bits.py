@@ -15,9 +15,9 @@ __all__ = ["Bits"]
 
 
 class Bits(Part):
-    """A byte of named bits. Its checks see each of them, and the whole byte as `value`.
+    """A byte of named bits. Its checks use them by name, and the whole byte as `value`.
 
-    The bits are put into the context, so that conditions of later fields see them by name.
+    The bits are put into the context, so that conditions of later fields can use them by name.
     """
 
     def __init__(self, layout: Mapping[str, tuple[int, int]], checks: Sequence[Check] = (), **rules: Rule) -> None:
@@ -36,7 +36,7 @@ class Bits(Part):
         return bits
 
     def split(self, byte: int) -> dict[str, int | bool]:
-        """The bits of a byte by name, single ones as bool."""
+        """Return the bits of a byte by name; a single bit is a bool."""
         return {
             name: bool(byte >> at & 1) if width == 1 else byte >> at & (1 << width) - 1
             for name, (at, width) in self.layout.items()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The first byte of a packet: its type, and flags that are fixed or have a meaning."""
+"""The first byte of a packet: its type, and its flags, which are fixed or have a meaning."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Integer(Part):
 
 
 class PacketId(Integer):
-    """A Packet Identifier; which statement forbids 0 depends on the sender (section 2.2.1)."""
+    """A Packet Identifier. The statement that forbids 0 depends on the sender (section 2.2.1)."""
 
     def __init__(self, zero: Mapping[int, Rule], **rules: Rule | None) -> None:
         super().__init__(2, **rules)
@@ -78,8 +78,8 @@ class VariableByteInteger(Part):
 class RemainingLength(VariableByteInteger):
     """The Remaining Length (section 2.1.4).
 
-    Only 5.0 asks for the fewest bytes, and of a CONNECT the version is not known yet: `fewest` in the context says
-    whether to ask.
+    Only 5.0 requires the fewest bytes, and the version of a CONNECT is not known yet. So `fewest` in the context
+    decides if the rule is checked.
     """
 
     def read(self, source: Source, context: Any, path: str) -> Any:
@@ -87,7 +87,7 @@ class RemainingLength(VariableByteInteger):
         return VariableByteInteger.read(length, source, context, path)
 
     def lenient(self) -> Self:
-        """The same without the rule of fewest bytes."""
+        """Return a copy without the rule of fewest bytes."""
         other = copy.copy(self)
         other.rules = {name: rule for name, rule in self.rules.items() if name != "vbi_minimal"}
         return other

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A packet as a whole: the class that its fields make, the lists inside it, and the fields that an object gives."""
+"""A whole packet: its format, the lists inside it, its object from parsed fields, and its raw fields from an object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ListOf", "PacketFormat", "assemble", "raw_fields"]
 
 
 class PacketFormat(NamedTuple):
-    """One packet in one version: its class, and its fields behind the fixed header."""
+    """One packet in one version: its class, and its fields after the fixed header."""
 
     name: str
     make: Any
@@ -26,7 +26,7 @@ class PacketFormat(NamedTuple):
 
 
 class ListOf(Part):
-    """Items up to the packet's end, at least one if the rule `empty` is given; `make` is the class of an item."""
+    """Items up to the end of the packet. With the rule `empty`, at least one. `make` is the class of an item."""
 
     def __init__(self, item: Any, make: Any = None, **rules: Rule) -> None:
         super().__init__(**rules)
@@ -58,7 +58,7 @@ class ListOf(Part):
 
 
 def assemble(make: Any, values: Mapping[str, Any]) -> Any:
-    """An object of a packet class from parsed fields; bits count as fields of their own, `will_*` make the Will."""
+    """Make an object of a packet class from parsed fields. Bits are fields of their own; `will_*` become the Will."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -72,7 +72,7 @@ def assemble(make: Any, values: Mapping[str, Any]) -> Any:
 
 
 def raw_fields(struct: Any, values: Mapping[str, Any], header: Mapping[str, Any] | None = None) -> list[Raw]:
-    """The raw fields of a Struct for these values: those that are there, in wire order."""
+    """Return the raw fields of a Struct for these values, in wire order. Absent fields are left out."""
     context: Any = Container(values)
     context._ = Container(header or {})
     out: list[Raw] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every wire type is: a field that can be read, written and explained, with the rules that hold for it."""
+"""The base of every wire type: a field with its rules, which can be read, written and explained."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ else:
     Base = Construct
 
 OMITTED: Final = object()
-"""Stands for a field before which the packet ends."""
+"""The value of a field that is absent because the packet ends before it."""
 
 
 class Source(io.BytesIO):
-    """The bytes of one packet while they are parsed, and who sent them.
+    """The bytes of one packet while they are parsed, and their sender.
 
-    `limit` is the end of what encloses the field being read: the packet, or a property list.
+    `limit` is the end of the packet or property list that contains the current field.
     """
 
     def __init__(self, data: bytes, sender: int, trace: Trace | None = None) -> None:
@@ -41,7 +41,8 @@ class Source(io.BytesIO):
 class Part(Base):
     """A wire type, with the rules that hold for one field of it.
 
-    Every part has the rule `truncated`; with the rule `missing` a packet that ends before the field breaks that one.
+    Every part has the rule `truncated`. If it has the rule `missing`, a packet that ends before the field breaks that
+    rule instead.
     """
 
     def __init__(self, **rules: Rule | None) -> None:
@@ -49,25 +50,25 @@ class Part(Base):
         self.rules: dict[str, Rule] = {name: rule for name, rule in rules.items() if rule is not None}
 
     def citing(self, **rules: Rule) -> Self:
-        """The same type, citing other statements for some of its rules."""
+        """Return a copy that cites other statements for some of its rules."""
         other = copy.copy(self)
         other.rules = {**self.rules, **rules}
         return other
 
     def read(self, source: Source, context: Any, path: str) -> Any:
-        """Parse the field at the source's position."""
+        """Parse the field at the position of `source`."""
         raise NotImplementedError
 
     def absent(self, source: Source, context: Any, path: str) -> Any:
-        """The value when the packet ends before this field, where it may."""
+        """Return the value for a packet that ends before this field, if it may."""
         return None
 
     def raw(self, name: str, value: Any) -> Raw:
-        """The raw field of a value."""
+        """Return the raw field of a value."""
         raise NotImplementedError
 
     def explain(self, data: bytes, start: int, end: int) -> tuple[Any, str, tuple[FieldNode, ...]]:
-        """Value, text and inner fields of a field that was read from `data[start:end]`."""
+        """Return value, text and inner fields of a field that was read from `data[start:end]`."""
         return None, "", ()
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:

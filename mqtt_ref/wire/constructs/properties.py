@@ -16,7 +16,7 @@ __all__ = ["Property", "PropertyList", "PropertySet", "has"]
 
 
 class Property(NamedTuple):
-    """One of the 27 properties: its identifier, type, and the rules of standing twice or where it may not stand."""
+    """One of the 27 properties: its identifier, its type, and the rules about duplicates and places."""
 
     identifier: int
     name: str
@@ -27,10 +27,10 @@ class Property(NamedTuple):
 
 
 class PropertySet(NamedTuple):
-    """The properties that may stand in one list, by sender, and what they need.
+    """The properties that may occur in one list, by sender, and their rules.
 
-    `elsewhere` has the rules of properties that break another than their own by standing here, `required` those whose
-    absence breaks one, `needs` those that may stand here only together with another.
+    `elsewhere` has the rules of properties that may not occur here and break another rule than their own `placement`.
+    `required` has the properties that must occur, `needs` those that may occur only together with another.
     """
 
     make: Any
@@ -85,8 +85,8 @@ class PropertyList(Part):
     def _read_one(self, source: Source, context: Any, path: str, value: Any, seen: set[int]) -> None:
         at = source.tell()
         identifier = source.read(1)[0]
-        # The first byte of an identifier with a continuation bit is enough to know that it is none of the known ones,
-        # unless it is the last byte there is.
+        # An identifier is a Variable Byte Integer, but all known ones have one byte. With a continuation bit it is
+        # unknown, or cut off if this is the last byte.
         if identifier > 127 and source.tell() == source.limit:
             raise Breach(self.length.rules["truncated"], at, path)
         prop = self.known.get(identifier)
@@ -116,7 +116,7 @@ class PropertyList(Part):
         return None
 
     def _judge_all(self, source: Source, context: Any, path: str, value: Any) -> None:
-        """The rules between properties, and between them and other fields, known at the list's last byte."""
+        """Check the rules between properties, and between properties and other fields, at the last byte of the list."""
         at = source.tell() - 1
         for name, rule in self.set.required:
             if getattr(value, name, None) is None:
@@ -137,7 +137,7 @@ class PropertyList(Part):
 
 
 class _PropertyValue(Part):
-    """Explains one property: identifier and value."""
+    """Explains one property as two fields: identifier and value."""
 
     def __init__(self, prop: Property) -> None:
         super().__init__()
@@ -150,5 +150,5 @@ class _PropertyValue(Part):
 
 
 def has(properties: Any, name: str) -> bool:
-    """Whether a property list, which may be None, holds that property."""
+    """True if a property list, which may be None, has that property."""
     return getattr(properties, name, None) is not None

@@ -15,11 +15,11 @@ __all__ = ["Protocol"]
 
 
 class Protocol(Part):
-    """The protocol name and level of a CONNECT, which decide how the rest of it is read (sections 3.1.2.1, 3.1.2.2).
+    """The protocol name and level of a CONNECT (sections 3.1.2.1, 3.1.2.2).
 
-    `names` are the known names with their levels; a level that its name does not have breaks the rule of the nearest.
-    Bridges add 0x80 to theirs, and go on without it once they are refused in the form of the version that they speak.
-    `own` is the name that this version writes.
+    `names` are the known names with their levels. An unknown level breaks the rule of the nearest known level of its
+    name. Bridges add 0x80 to their level, and retry without it after a refusal in the format of their version: so 0x80
+    is ignored for the nearest level. `own` is the name that this version writes.
     """
 
     def __init__(

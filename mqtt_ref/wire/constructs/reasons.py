@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reason Codes and return codes: one, or a list up to the packet's end."""
+"""Reason Codes and return codes: a single one, or a list up to the end of the packet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Reason", "Reasons"]
 
 
 class Reason(Integer):
-    """A Reason Code, or a return code of 3.x: one that the packet has, from this sender."""
+    """A Reason Code, or a return code of 3.x, that this sender may use in this packet."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class Reason(Integer):
         return data[start], self.title(data[start]), ()
 
     def title(self, code: int) -> str:
-        """The code, and what it is called in this packet and version."""
+        """Return the code in hex and its name in this packet and version."""
         return f"0x{code:02X} {self.titles.get(code, 'unknown')}"
 
 
 class Reasons(Reason):
-    """Reason Codes up to the packet's end, at least one if the rule `empty` is given."""
+    """Reason Codes up to the end of the packet. With the rule `empty`, at least one."""
 
     def read(self, source: Source, context: Any, path: str) -> Any:
         if source.tell() >= source.limit and "empty" in self.rules:

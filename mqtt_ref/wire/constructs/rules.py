@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules of a field, and the breach of one at a byte."""
+"""The rules of a field, and the exception for a broken rule."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from construct import ConstructError
 __all__ = ["KINDS", "Breach", "Check", "Condition", "Limits", "Rule", "judge"]
 
 KINDS: Final = ("length", "type", "utf8", "value", "packet", "cross_field")
-"""Which rule a byte breaks when it breaks several: the first of these (see docs/design/offsets.md)."""
+"""If a byte breaks several rules, the first kind in this list is reported (see docs/design/offsets.md)."""
 
 Condition = Callable[[Any], Any]
 
 
 class Rule(NamedTuple):
-    """A rule of a field: the statement that is broken, how it is ordered, and its Reason Code."""
+    """A rule of a field: its statement, its kind (which orders breaches at one byte), and its Reason Code."""
 
     statement: str
     kind: str
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A rule that is broken when `breaks` holds for the fields read so far."""
+    """A rule that is broken if `breaks` is true for the fields read so far."""
 
     breaks: Condition
     rule: Rule
@@ -40,12 +40,12 @@ class Limits(NamedTuple):
     allowed: tuple[int, ...] = ()
 
     def broken(self, value: int) -> bool:
-        """Whether the value is none of these."""
+        """True if the value is not allowed."""
         return value not in self.allowed if self.allowed else value < self.minimum
 
 
 class Breach(ConstructError):
-    """A rule is broken at `offset`. Internal: what leaves this package is a `Violation`."""
+    """A rule is broken at `offset`. Internal: `mqtt_ref.wire.reference` turns it into a `Violation`."""
 
     def __init__(self, rule: Rule, offset: int, path: str, version: int | None = None) -> None:
         super().__init__(rule.statement, path)
@@ -56,7 +56,7 @@ class Breach(ConstructError):
 
 
 def judge(checks: Sequence[Check], context: Any, offset: int, path: str) -> None:
-    """Break the first rule whose condition holds; the tables' order within a kind is kept by the sort."""
+    """Raise `Breach` for the first check that fails, in the order of kinds, then of the tables."""
     for check in sorted(checks, key=lambda c: KINDS.index(c.rule.kind)):
         if check.breaks(context):
             raise Breach(check.rule, offset, path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where a string breaks a rule first: UTF-8, topic names, topic filters, shared subscriptions."""
+"""Finds the first byte of a string that breaks a rule: UTF-8, topic names, topic filters, shared subscriptions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["SCANS"]
 LEADS: Final = ((2, 0xC2, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4))
 """Sizes of UTF-8 sequences by their lead byte (Unicode table 3-7)."""
 SECONDS: Final = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
-"""The lead bytes whose second byte has limits of its own: no overlong forms, no surrogates, nothing above U+10FFFF."""
+"""Limits of the second byte after these lead bytes: no overlong forms, no surrogates, nothing above U+10FFFF."""
 SHARE: Final = b"$share/"
 
 
 def _ill_formed(data: bytes, shared: bool) -> int | None:
-    """The first byte that cannot stand there; a lead byte that promises too much is that byte itself."""
+    """Find the first invalid byte. A lead byte that needs more bytes than there are is itself invalid."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -24,7 +24,7 @@ def _ill_formed(data: bytes, shared: bool) -> int | None:
         size = next((n for n, first, last in LEADS if first <= data[at] <= last), 0)
         if size == 0 or at + size > len(data):
             return at
-        while True:  # the lead byte is fine alone, and all bytes together are not: one between is the first that breaks
+        while True:  # the lead byte is valid, so one of the bytes after it is the first that is invalid
             at += 1
             lead = data[error.start]
             low, high = SECONDS.get(lead, (0x80, 0xBF)) if at == error.start + 1 else (0x80, 0xBF)
@@ -38,7 +38,7 @@ def _first(data: bytes, *wanted: bytes) -> int | None:
 
 
 def _share(data: bytes) -> tuple[int, int] | None:
-    """Where the ShareName of a shared subscription begins, and where its filter does (beyond the end if nowhere)."""
+    """Return the offsets of ShareName and filter of a shared subscription (after the end if there is no filter)."""
     if not data.startswith(SHARE):
         return None
     slash = data.find(b"/", len(SHARE))
@@ -111,4 +111,4 @@ SCANS: Final[dict[str, Callable[[bytes, bool], int | None]]] = {
     "share_name_empty": _share_name_empty,
     "share_name_form": _share_name_form,
 }
-"""Where a string breaks each rule of `spec/types.toml` first: an offset from its first character, or None."""
+"""By rule of `spec/types.toml`: finds the first byte that breaks it, as an offset from the first character, or None."""

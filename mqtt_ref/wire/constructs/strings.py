@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Length-prefixed bytes and text: Binary Data, UTF-8 Encoded Strings and pairs of them; and the rest of a packet."""
+"""Bytes and text: Binary Data, UTF-8 Encoded Strings, UTF-8 String Pairs, and the rest of a packet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Binary", "Rest", "StringPair", "Text"]
 
 
 class Binary(Part):
-    """Bytes behind a two-byte length (section 1.5.6)."""
+    """Binary Data: bytes after a two-byte length (section 1.5.6)."""
 
     def read(self, source: Source, context: Any, path: str) -> Any:
         start = source.tell()
@@ -38,9 +38,9 @@ class Binary(Part):
 
 
 class Text(Binary):
-    """A UTF-8 Encoded String, and the topic names and filters made of one (sections 1.5.4 and 4.7).
+    """A UTF-8 Encoded String. It may be a topic name or filter (sections 1.5.4 and 4.7).
 
-    The rules are those of the type, in the order of the tables; the leftmost byte decides which one is broken.
+    The rules are those of the type, in the order of the tables. The rule that the leftmost byte breaks is reported.
     """
 
     def read(self, source: Source, context: Any, path: str) -> Any:
@@ -88,7 +88,7 @@ class StringPair(Part):
 
 
 class Rest(Part):
-    """All bytes up to the packet's end."""
+    """All bytes up to the end of the packet."""
 
     def read(self, source: Source, context: Any, path: str) -> Any:
         return source.read(source.limit - source.tell())

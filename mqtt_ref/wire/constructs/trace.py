@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which bytes each field was read from, while a packet is parsed."""
+"""Records which bytes each field was read from, while a packet is parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Trace"]
 
 
 class Trace:
-    """Which construct read which bytes, in wire order: compact, since a packet may have as many fields as bytes."""
+    """The fields that were read, in wire order. It is compact, since a packet may have as many fields as bytes."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -28,7 +28,7 @@ class Trace:
         self.depth = 0
 
     def open(self, name: str, part: Part | None, start: int) -> int:
-        """A field begins; gives its number."""
+        """Note that a field begins at `start`. Returns its number."""
         self.names.append(intern(name))
         self.parts.append(part)
         self.depths.append(self.depth)
@@ -38,18 +38,18 @@ class Trace:
         return len(self.names) - 1
 
     def close(self, number: int, end: int) -> None:
-        """The field of that number ends here; those never closed are the ones that broke."""
+        """Note that the field with that number ends at `end`. Fields that are never closed are broken."""
         self.ends[number] = end
         self.depth = self.depths[number]
 
     def forget(self, number: int) -> None:
-        """Drop the field of that number and all after it."""
+        """Drop the field with that number and all fields after it."""
         self.depth = self.depths[number]
         for column in (self.names, self.parts, self.depths, self.starts, self.ends):
             del column[number:]
 
     def nodes(self, data: bytes, reached: int) -> tuple[FieldNode, ...]:
-        """The fields as a tree; a field that broke ends at `reached`."""
+        """Return the fields as a tree. A broken field ends at `reached`."""
         return tuple(self._level(data, reached, iter(range(len(self.names) + 1)), 0)[0])
 
     def _level(

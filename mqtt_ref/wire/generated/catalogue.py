@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""Packets, properties and Reason Codes with their titles and places: for people to look up."""
+"""The catalogue for look-ups: packets, properties and Reason Codes with titles and places."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PacketRow(NamedTuple):
 
 
 class PropertyRow(NamedTuple):
-    """A property; `places` are packet, sender, section, and whether it may stand there more than once."""
+    """A property. `places` are packet, sender, section, and true if it may occur there more than once."""
 
     identifier: int
     name: str
@@ -41,7 +41,7 @@ class PropertyRow(NamedTuple):
 
 
 class ReasonRow(NamedTuple):
-    """A Reason Code under one of its names; `places` are packet and sender, `v3` the return code of 3.x or -1."""
+    """A Reason Code with one of its names. `places` are packet and sender. `v3` is the return code of 3.x or -1."""
 
     code: int
     name: str
@@ -582,4 +582,4 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "properties": "AuthProperties",
     },
 }
-"""The type of each attribute of each class of packets and properties, where it is not None."""
+"""The type of each attribute of the packet and property classes, without `| None`."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""The Reason Codes and the packet types as plain numbers, which a compiler puts in place."""
+"""The Reason Codes and the packet types as plain integers, which a compiler can inline."""
 
 from __future__ import annotations
 
@@ -133,4 +133,4 @@ SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: Final = 0xA1
 WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED: Final = 0xA2
 
 FAILURE: Final = 0x80
-"""Reason Codes from here on say that something failed (section 2.4); 3.1.1 has this one in a SUBACK."""
+"""Reason Codes of this value or more mean failure (section 2.4). A SUBACK of 3.1.1 has this value."""

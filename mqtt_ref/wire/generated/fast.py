@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""The fast codec: one whole packet at a time, for a version and a sender."""
+"""The fast codec: decodes and encodes one whole packet, for a version and a sender."""
 
 from __future__ import annotations
 
@@ -412,8 +412,8 @@ _LEVELS: Final = bytes.fromhex(
 HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
 """By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
 
-Level 0 (not known yet) is judged as 5.0; there are no levels 1 and 2. 3.1 has no rules for flags that a
-packet does not use [X31-flags-unused], nor for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
+Level 0 (not known yet) is judged as 5.0. Levels 1 and 2 do not exist. 3.1 has no rule for flags that a
+packet does not use [X31-flags-unused], and none for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
 """
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
@@ -502,7 +502,7 @@ UNKNOWN_PROPERTY: Final[Cites] = ("X5-property-unknown", "", "", "", "", "X5-pro
 def _misplaced(
     identifier: int, last: bool, packet: int, offset: int, version: int, sender: int, field: str
 ) -> Violation:
-    """A property that may not stand in this packet, or an identifier that is none or is cut off."""
+    """Return the violation of a property that this packet must not have, or of a bad identifier."""
     if identifier > 127 and last:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, packet, offset, version, sender, field)
     cites = PLACEMENTS.get(identifier)
@@ -516,7 +516,7 @@ def _ill_formed(
     data: bytes, start: int, pos: int, end: int, identifier: int, packet: int, version: int, sender: int,
     field: str,
 ) -> Violation:
-    """The string in `data[pos:end]`, of this property, is not UTF-8 or holds U+0000."""
+    """Return the violation of a string in `data[pos:end]` that is ill-formed or holds U+0000."""
     found = check_text(data, pos, end)
     field = f"{field}.{PROPERTY_NAMES[identifier]}"
     return broken_text(found, PROPERTY_TEXTS[identifier], packet, start, version, sender, field)
@@ -529,7 +529,7 @@ VBI_MINIMAL: Final = (0x81, C_MQTT5_1_5_5_1, C_MQTT5_1_5_5_1, ("must", "", "", "
 def _connect_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> ConnectProperties | Violation:
-    """The property list of CONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of CONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = ConnectProperties()
     identifier = stop = 0
     try:
@@ -647,7 +647,7 @@ def _connect_properties(
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -655,7 +655,7 @@ def _connect_properties(
 def _will_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> WillProperties | Violation:
-    """The property list of WILL in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of WILL in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = WillProperties()
     identifier = stop = 0
     try:
@@ -751,7 +751,7 @@ def _will_properties(
                 return _misplaced(identifier, pos + 1 == end, 1, pos - start, version, sender, "will_properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 1, version, sender, "will_properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, f"will_properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -759,7 +759,7 @@ def _will_properties(
 def _connack_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> ConnackProperties | Violation:
-    """The property list of CONNACK in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of CONNACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = ConnackProperties()
     identifier = stop = 0
     try:
@@ -974,7 +974,7 @@ def _connack_properties(
                 return _misplaced(identifier, pos + 1 == end, 2, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 2, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -982,7 +982,7 @@ def _connack_properties(
 def _publish_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PublishProperties | Violation:
-    """The property list of PUBLISH in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of PUBLISH in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PublishProperties()
     identifier = stop = 0
     try:
@@ -1103,7 +1103,7 @@ def _publish_properties(
                 return _misplaced(identifier, pos + 1 == end, 3, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 3, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 3, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1111,7 +1111,7 @@ def _publish_properties(
 def _puback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubackProperties | Violation:
-    """The property list of PUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of PUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubackProperties()
     identifier = stop = 0
     try:
@@ -1153,7 +1153,7 @@ def _puback_properties(
                 return _misplaced(identifier, pos + 1 == end, 4, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 4, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1161,7 +1161,7 @@ def _puback_properties(
 def _pubrec_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubrecProperties | Violation:
-    """The property list of PUBREC in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of PUBREC in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubrecProperties()
     identifier = stop = 0
     try:
@@ -1203,7 +1203,7 @@ def _pubrec_properties(
                 return _misplaced(identifier, pos + 1 == end, 5, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 5, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1211,7 +1211,7 @@ def _pubrec_properties(
 def _pubrel_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubrelProperties | Violation:
-    """The property list of PUBREL in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of PUBREL in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubrelProperties()
     identifier = stop = 0
     try:
@@ -1253,7 +1253,7 @@ def _pubrel_properties(
                 return _misplaced(identifier, pos + 1 == end, 6, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 6, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1261,7 +1261,7 @@ def _pubrel_properties(
 def _pubcomp_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> PubcompProperties | Violation:
-    """The property list of PUBCOMP in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of PUBCOMP in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = PubcompProperties()
     identifier = stop = 0
     try:
@@ -1303,7 +1303,7 @@ def _pubcomp_properties(
                 return _misplaced(identifier, pos + 1 == end, 7, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 7, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1311,7 +1311,7 @@ def _pubcomp_properties(
 def _subscribe_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> SubscribeProperties | Violation:
-    """The property list of SUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of SUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = SubscribeProperties()
     identifier = stop = 0
     try:
@@ -1362,7 +1362,7 @@ def _subscribe_properties(
                 return _misplaced(identifier, pos + 1 == end, 8, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 8, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1370,7 +1370,7 @@ def _subscribe_properties(
 def _suback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> SubackProperties | Violation:
-    """The property list of SUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of SUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = SubackProperties()
     identifier = stop = 0
     try:
@@ -1412,7 +1412,7 @@ def _suback_properties(
                 return _misplaced(identifier, pos + 1 == end, 9, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 9, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1420,7 +1420,7 @@ def _suback_properties(
 def _unsubscribe_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> UnsubscribeProperties | Violation:
-    """The property list of UNSUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of UNSUBSCRIBE in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = UnsubscribeProperties()
     identifier = stop = 0
     try:
@@ -1449,7 +1449,7 @@ def _unsubscribe_properties(
                 return _misplaced(identifier, pos + 1 == end, 10, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 10, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1457,7 +1457,7 @@ def _unsubscribe_properties(
 def _unsuback_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> UnsubackProperties | Violation:
-    """The property list of UNSUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of UNSUBACK in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = UnsubackProperties()
     identifier = stop = 0
     try:
@@ -1499,7 +1499,7 @@ def _unsuback_properties(
                 return _misplaced(identifier, pos + 1 == end, 11, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 11, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1507,7 +1507,7 @@ def _unsuback_properties(
 def _disconnect_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> DisconnectProperties | Violation:
-    """The property list of DISCONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of DISCONNECT in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = DisconnectProperties()
     identifier = stop = 0
     try:
@@ -1575,7 +1575,7 @@ def _disconnect_properties(
                 return _misplaced(identifier, pos + 1 == end, 14, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 14, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 14, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
@@ -1583,7 +1583,7 @@ def _disconnect_properties(
 def _auth_properties(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> AuthProperties | Violation:
-    """The property list of AUTH in `data[pos:end]`, in any order [X5-property-order-free]."""
+    """Decode the properties of AUTH in `data[pos:end]`, in any order [X5-property-order-free]."""
     out = AuthProperties()
     identifier = stop = 0
     try:
@@ -1648,16 +1648,16 @@ def _auth_properties(
                 return _misplaced(identifier, pos + 1 == end, 15, pos - start, version, sender, "properties")
     except UnicodeDecodeError:
         return _ill_formed(data, start, pos + 2, stop, identifier, 15, version, sender, "properties")
-    except IndexError:  # in a length of two bytes
+    except IndexError:  # a cut-off length of two bytes
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 15, cut_string(data, pos, end) - start, version, sender, f"properties.{PROPERTY_NAMES[identifier]}")
     return out
 
 
 def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | None:
-    """The property list of PUBLISH in `data[start:end]` as a block, or None where a rule is broken.
+    """Return the property list of PUBLISH in `data[start:end]` as a block, or None if it breaks a rule.
 
-    Where all bytes are ASCII, no string is decoded. All zero bytes are counted at once: those that
-    no length or number accounts for are U+0000 in a string. `cut` is what goes on before `cut_at`.
+    If all bytes are ASCII, no string is decoded. Zero bytes are counted in advance: those that do not
+    belong to a length or a number are U+0000 in a string. `cut` are the forwarded bytes before `cut_at`.
     """
     whole = data[start:end]
     size = end - start
@@ -1828,7 +1828,7 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
                 identifier = whole[at] if at < size else 0
             if at == before:
                 return None
-    except (IndexError, UnicodeDecodeError):  # in a length of two bytes, in a string
+    except (IndexError, UnicodeDecodeError):  # a cut-off length of two bytes, an ill-formed string
         return None
     if zeros:
         return None
@@ -1839,7 +1839,7 @@ def _publish_block(sender: int, data: bytes, start: int, end: int) -> Block | No
 def _connect(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Connect | Violation:
-    """CONNECT (section 3.1)."""
+    """Decode CONNECT (section 3.1)."""
     size = 6 if data.startswith(b"\x00\x04MQTT", pos, end) else protocol(data, pos, end)
     if size < 0:
         truncated, name = (0x81, C_X5_FIELD_TRUNCATED), (0x84, C_MQTT5_3_1_2_1)
@@ -1974,7 +1974,7 @@ def _connect(
             return broken(C_X5_FIELD_TRUNCATED, 0x81, 1, cut_string(data, pos, end) - start, version, sender, "will_payload")
         will_payload = data[pos + 2 : stop]
         pos = stop
-    username: str | None = None  # where the packet ends before it [X31-user-name-missing]
+    username: str | None = None  # if the packet ends before it [X31-user-name-missing]
     if username_flag:
         if pos < end or version != 3:
             stop = pos + 2
@@ -1989,7 +1989,7 @@ def _connect(
                 found = check_text(data, pos + 2, stop)
                 return broken_text(found, T_UTF8, 1, start, version, sender, "username")
             pos = stop
-    password: bytes | None = None  # where the packet ends before it [X31-password-missing]
+    password: bytes | None = None  # if the packet ends before it [X31-password-missing]
     if password_flag:
         if pos < end or version != 3:
             stop = pos + 2
@@ -2012,7 +2012,7 @@ def _connect(
 def _connack(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Connack | Violation:
-    """CONNACK (section 3.2)."""
+    """Decode CONNACK (section 3.2)."""
     if pos >= end:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 2, pos - start, version, sender, "acknowledge_flags")
     value = data[pos]
@@ -2062,14 +2062,14 @@ def _connack(
 def _puback(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Puback | Violation:
-    """PUBACK (section 3.4)."""
+    """Decode PUBACK (section 3.4)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 4, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 4, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0  # where the packet ends before it [X5-puback-short-read]
+    reason_code = 0  # if the packet ends before it [X5-puback-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2078,7 +2078,7 @@ def _puback(
             pos += 1
             if reason_code not in (PUBACK_CLIENT_CODES if sender == CLIENT else PUBACK_SERVER_CODES):
                 return broken(C_MQTT5_3_4_2_1, 0x82, 4, pos - 1 - start, version, sender, "reason_code")
-    properties: PubackProperties | None = None  # where the packet ends before it [X5-puback-short-read]
+    properties: PubackProperties | None = None  # if the packet ends before it [X5-puback-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2112,14 +2112,14 @@ def _puback(
 def _pubrec(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Pubrec | Violation:
-    """PUBREC (section 3.5)."""
+    """Decode PUBREC (section 3.5)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 5, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 5, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0  # where the packet ends before it [X5-pubrec-short-read]
+    reason_code = 0  # if the packet ends before it [X5-pubrec-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2128,7 +2128,7 @@ def _pubrec(
             pos += 1
             if reason_code not in (PUBREC_CLIENT_CODES if sender == CLIENT else PUBREC_SERVER_CODES):
                 return broken(C_MQTT5_3_5_2_1, 0x82, 5, pos - 1 - start, version, sender, "reason_code")
-    properties: PubrecProperties | None = None  # where the packet ends before it [X5-pubrec-short-read]
+    properties: PubrecProperties | None = None  # if the packet ends before it [X5-pubrec-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2162,14 +2162,14 @@ def _pubrec(
 def _pubrel(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Pubrel | Violation:
-    """PUBREL (section 3.6)."""
+    """Decode PUBREL (section 3.6)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 6, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5, 0x82, 6, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0  # where the packet ends before it [X5-pubrel-short-read]
+    reason_code = 0  # if the packet ends before it [X5-pubrel-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2178,7 +2178,7 @@ def _pubrel(
             pos += 1
             if reason_code not in (PUBREL_CLIENT_CODES if sender == CLIENT else PUBREL_SERVER_CODES):
                 return broken(C_MQTT5_3_6_2_1, 0x82, 6, pos - 1 - start, version, sender, "reason_code")
-    properties: PubrelProperties | None = None  # where the packet ends before it [X5-pubrel-short-read]
+    properties: PubrelProperties | None = None  # if the packet ends before it [X5-pubrel-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2212,14 +2212,14 @@ def _pubrel(
 def _pubcomp(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Pubcomp | Violation:
-    """PUBCOMP (section 3.7)."""
+    """Decode PUBCOMP (section 3.7)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 7, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
     pos += 2
     if packet_id == 0:
         return broken(C_MQTT5_2_2_1_5_2, 0x82, 7, pos - 1 - start, version, sender, "packet_id")
-    reason_code = 0  # where the packet ends before it [X5-pubcomp-short-read]
+    reason_code = 0  # if the packet ends before it [X5-pubcomp-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2228,7 +2228,7 @@ def _pubcomp(
             pos += 1
             if reason_code not in (PUBCOMP_CLIENT_CODES if sender == CLIENT else PUBCOMP_SERVER_CODES):
                 return broken(C_MQTT5_3_7_2_1, 0x82, 7, pos - 1 - start, version, sender, "reason_code")
-    properties: PubcompProperties | None = None  # where the packet ends before it [X5-pubcomp-short-read]
+    properties: PubcompProperties | None = None  # if the packet ends before it [X5-pubcomp-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2262,7 +2262,7 @@ def _pubcomp(
 def _subscribe(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Subscribe | Violation:
-    """SUBSCRIBE (section 3.8)."""
+    """Decode SUBSCRIBE (section 3.8)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 8, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
@@ -2336,7 +2336,7 @@ def _subscribe(
 def _suback(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Suback | Violation:
-    """SUBACK (section 3.9)."""
+    """Decode SUBACK (section 3.9)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 9, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
@@ -2384,7 +2384,7 @@ def _suback(
 def _unsubscribe(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Unsubscribe | Violation:
-    """UNSUBSCRIBE (section 3.10)."""
+    """Decode UNSUBSCRIBE (section 3.10)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 10, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
@@ -2439,7 +2439,7 @@ def _unsubscribe(
 def _unsuback(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Unsuback | Violation:
-    """UNSUBACK (section 3.11)."""
+    """Decode UNSUBACK (section 3.11)."""
     if end - pos < 2:
         return broken(C_X5_FIELD_TRUNCATED, 0x81, 11, pos - start, version, sender, "packet_id")
     packet_id = data[pos] << 8 | data[pos + 1]
@@ -2489,7 +2489,7 @@ def _unsuback(
 def _pingreq(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Pingreq | Violation:
-    """PINGREQ (section 3.12)."""
+    """Decode PINGREQ (section 3.12)."""
     if pos != end:
         return broken(C_X5_TRAILING_BYTES, 0x81, 12, pos - start, version, sender, "")
     return Pingreq()
@@ -2498,7 +2498,7 @@ def _pingreq(
 def _pingresp(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Pingresp | Violation:
-    """PINGRESP (section 3.13)."""
+    """Decode PINGRESP (section 3.13)."""
     if pos != end:
         return broken(C_X5_TRAILING_BYTES, 0x81, 13, pos - start, version, sender, "")
     return Pingresp()
@@ -2507,8 +2507,8 @@ def _pingresp(
 def _disconnect(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Disconnect | Violation:
-    """DISCONNECT (section 3.14)."""
-    reason_code = 0  # where the packet ends before it [X5-disconnect-short-read]
+    """Decode DISCONNECT (section 3.14)."""
+    reason_code = 0  # if the packet ends before it [X5-disconnect-short-read]
     if version == 5:
         if pos < end:
             if pos >= end:
@@ -2517,7 +2517,7 @@ def _disconnect(
             pos += 1
             if reason_code not in (DISCONNECT_CLIENT_CODES if sender == CLIENT else DISCONNECT_SERVER_CODES):
                 return broken(C_MQTT5_3_14_2_1, 0x82, 14, pos - 1 - start, version, sender, "reason_code")
-    properties: DisconnectProperties | None = None  # where the packet ends before it [X5-disconnect-short-read]
+    properties: DisconnectProperties | None = None  # if the packet ends before it [X5-disconnect-short-read]
     if version == 5:
         if pos < end:
             if pos < end and (length := data[pos]) < 128:
@@ -2551,7 +2551,7 @@ def _disconnect(
 def _auth(
     version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Auth | Violation:
-    """AUTH (section 3.15)."""
+    """Decode AUTH (section 3.15)."""
     reason_code = 0
     if version == 5:
         if pos < end:
@@ -2595,7 +2595,7 @@ def _auth(
 
 
 def header_breach(version: int, sender: int, first: int) -> Violation | None:
-    """What the first byte of a packet breaks: its type, its sender or its flags [MQTT5-2.1.3-1]."""
+    """Return the violation of a wrong first byte (type, sender or flags), or None [MQTT5-2.1.3-1]."""
     at = HEADERS[version << 9 | sender << 8 | first]
     if at == 0:
         return None
@@ -2604,10 +2604,10 @@ def header_breach(version: int, sender: int, first: int) -> Violation | None:
 
 
 def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: int) -> Packet | Violation:
-    """The packet in `data[start:end]`, whose variable header begins at `pos`.
+    """Decode the packet in `data[start:end]`, whose variable header begins at `pos`.
 
     `version` is the protocol level (3, 4, 5; 0 while it is not known), `sender` is CLIENT or SERVER.
-    A CONNECT is decoded by the version that it names itself. Never raises.
+    A CONNECT is decoded by the version that it names. Never raises.
     """
     first = data[start]
     if HEADERS[version << 9 | sender << 8 | first]:
@@ -2625,7 +2625,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
             return Puback(packet_id)
     if kind != 3:
         return _other(kind, version, sender, data, start, pos, end)
-    # PUBLISH (section 3.3), which is most of what comes: without another call.
+    # PUBLISH (section 3.3), the most frequent packet, is decoded without another call.
     dup = first & 0x08 != 0
     qos = first >> 1 & 3
     retain = first & 0x01 != 0
@@ -2689,7 +2689,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
 def _other(
     kind: int, version: int, sender: int, data: bytes, start: int, pos: int, end: int
 ) -> Packet | Violation:
-    """Any packet but PUBLISH."""
+    """Decode any packet except PUBLISH."""
     if kind == 4:
         return _puback(version, sender, data, start, pos, end)
     if kind == 12:
@@ -2720,7 +2720,7 @@ def _other(
 
 
 def _put_connect_properties(properties: ConnectProperties | None) -> bytes:
-    """The property section of CONNECT, its length included."""
+    """Encode the properties of CONNECT, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2755,7 +2755,7 @@ def _put_connect_properties(properties: ConnectProperties | None) -> bytes:
 
 
 def _put_will_properties(properties: WillProperties | None) -> bytes:
-    """The property section of WILL, its length included."""
+    """Encode the properties of WILL, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2784,7 +2784,7 @@ def _put_will_properties(properties: WillProperties | None) -> bytes:
 
 
 def _put_connack_properties(properties: ConnackProperties | None) -> bytes:
-    """The property section of CONNACK, its length included."""
+    """Encode the properties of CONNACK, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2843,7 +2843,7 @@ def _put_connack_properties(properties: ConnackProperties | None) -> bytes:
 
 
 def _publish_property_bytes(properties: PublishProperties) -> bytes:
-    """The properties of PUBLISH, without their length."""
+    """Encode the properties of PUBLISH, without the Property Length."""
     out: list[bytes] = []
     value = properties.payload_format_indicator
     if value is not None:
@@ -2871,7 +2871,7 @@ def _publish_property_bytes(properties: PublishProperties) -> bytes:
 
 
 def _put_puback_properties(properties: PubackProperties | None) -> bytes:
-    """The property section of PUBACK, its length included."""
+    """Encode the properties of PUBACK, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2885,7 +2885,7 @@ def _put_puback_properties(properties: PubackProperties | None) -> bytes:
 
 
 def _put_pubrec_properties(properties: PubrecProperties | None) -> bytes:
-    """The property section of PUBREC, its length included."""
+    """Encode the properties of PUBREC, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2899,7 +2899,7 @@ def _put_pubrec_properties(properties: PubrecProperties | None) -> bytes:
 
 
 def _put_pubrel_properties(properties: PubrelProperties | None) -> bytes:
-    """The property section of PUBREL, its length included."""
+    """Encode the properties of PUBREL, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2913,7 +2913,7 @@ def _put_pubrel_properties(properties: PubrelProperties | None) -> bytes:
 
 
 def _put_pubcomp_properties(properties: PubcompProperties | None) -> bytes:
-    """The property section of PUBCOMP, its length included."""
+    """Encode the properties of PUBCOMP, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2927,7 +2927,7 @@ def _put_pubcomp_properties(properties: PubcompProperties | None) -> bytes:
 
 
 def _put_subscribe_properties(properties: SubscribeProperties | None) -> bytes:
-    """The property section of SUBSCRIBE, its length included."""
+    """Encode the properties of SUBSCRIBE, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2941,7 +2941,7 @@ def _put_subscribe_properties(properties: SubscribeProperties | None) -> bytes:
 
 
 def _put_suback_properties(properties: SubackProperties | None) -> bytes:
-    """The property section of SUBACK, its length included."""
+    """Encode the properties of SUBACK, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2955,7 +2955,7 @@ def _put_suback_properties(properties: SubackProperties | None) -> bytes:
 
 
 def _put_unsubscribe_properties(properties: UnsubscribeProperties | None) -> bytes:
-    """The property section of UNSUBSCRIBE, its length included."""
+    """Encode the properties of UNSUBSCRIBE, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2966,7 +2966,7 @@ def _put_unsubscribe_properties(properties: UnsubscribeProperties | None) -> byt
 
 
 def _put_unsuback_properties(properties: UnsubackProperties | None) -> bytes:
-    """The property section of UNSUBACK, its length included."""
+    """Encode the properties of UNSUBACK, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -2980,7 +2980,7 @@ def _put_unsuback_properties(properties: UnsubackProperties | None) -> bytes:
 
 
 def _put_disconnect_properties(properties: DisconnectProperties | None) -> bytes:
-    """The property section of DISCONNECT, its length included."""
+    """Encode the properties of DISCONNECT, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -3000,7 +3000,7 @@ def _put_disconnect_properties(properties: DisconnectProperties | None) -> bytes
 
 
 def _put_auth_properties(properties: AuthProperties | None) -> bytes:
-    """The property section of AUTH, its length included."""
+    """Encode the properties of AUTH, with the Property Length."""
     if properties is None:
         return b"\0"
     out: list[bytes] = []
@@ -3020,7 +3020,7 @@ def _put_auth_properties(properties: AuthProperties | None) -> bytes:
 
 
 def _encode_connect(version: int, packet: Connect) -> bytes:
-    """CONNECT (section 3.1)."""
+    """Encode CONNECT (section 3.1)."""
     out: list[bytes] = []
     if version == 3:
         out.append(b"\x00\x06MQIsdp\x03")
@@ -3056,7 +3056,7 @@ def _encode_connect(version: int, packet: Connect) -> bytes:
 
 
 def _encode_connack(version: int, packet: Connack) -> bytes:
-    """CONNACK (section 3.2)."""
+    """Encode CONNACK (section 3.2)."""
     out: list[bytes] = []
     out.append(((0x01 if packet.session_present and version != 3 else 0)).to_bytes(1, "big"))
     out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3076,9 +3076,10 @@ def publish_bytes(
     packet_id: int,
     properties: bytes,
 ) -> bytes:
-    """Encode a PUBLISH from its parts; `topic` is UTF-8, `properties` lack their length.
+    """Return the bytes of a PUBLISH made of its parts.
 
-    Versions before 5.0 are sent no properties (section 3.3).
+    `topic` is UTF-8. `properties` do not include the Property Length; they are ignored before 5.0
+    (section 3.3).
 
     Raises:
         ValueError: the topic, or the packet, is too long.
@@ -3112,13 +3113,13 @@ def encode_publish(
     packet_id: int,
     properties: PublishProperties | None,
 ) -> bytes:
-    """A PUBLISH from its parts; `topic` is UTF-8 already (section 3.3)."""
+    """Return a PUBLISH made of its parts. `topic` is UTF-8 (section 3.3)."""
     encoded = b"" if properties is None or version != 5 else _publish_property_bytes(properties)
     return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, encoded)
 
 
 def _encode_publish(version: int, packet: Publish) -> bytes:
-    """PUBLISH (section 3.3). What is written depends on its values alone, not on how they came."""
+    """Encode a PUBLISH (section 3.3). Its values alone decide the bytes, not the bytes received."""
     return encode_publish(
         version,
         packet.topic.encode(),
@@ -3132,7 +3133,7 @@ def _encode_publish(version: int, packet: Publish) -> bytes:
 
 
 def _encode_puback(version: int, packet: Puback) -> bytes:
-    """PUBACK (section 3.4)."""
+    """Encode PUBACK (section 3.4)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
@@ -3144,7 +3145,7 @@ def _encode_puback(version: int, packet: Puback) -> bytes:
 
 
 def _encode_pubrec(version: int, packet: Pubrec) -> bytes:
-    """PUBREC (section 3.5)."""
+    """Encode PUBREC (section 3.5)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
@@ -3156,7 +3157,7 @@ def _encode_pubrec(version: int, packet: Pubrec) -> bytes:
 
 
 def _encode_pubrel(version: int, packet: Pubrel) -> bytes:
-    """PUBREL (section 3.6)."""
+    """Encode PUBREL (section 3.6)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
@@ -3168,7 +3169,7 @@ def _encode_pubrel(version: int, packet: Pubrel) -> bytes:
 
 
 def _encode_pubcomp(version: int, packet: Pubcomp) -> bytes:
-    """PUBCOMP (section 3.7)."""
+    """Encode PUBCOMP (section 3.7)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5 and (packet.reason_code or packet.properties is not None):
@@ -3180,7 +3181,7 @@ def _encode_pubcomp(version: int, packet: Pubcomp) -> bytes:
 
 
 def _encode_subscribe(version: int, packet: Subscribe) -> bytes:
-    """SUBSCRIBE (section 3.8)."""
+    """Encode SUBSCRIBE (section 3.8)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
@@ -3196,7 +3197,7 @@ def _encode_subscribe(version: int, packet: Subscribe) -> bytes:
 
 
 def _encode_suback(version: int, packet: Suback) -> bytes:
-    """SUBACK (section 3.9)."""
+    """Encode SUBACK (section 3.9)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
@@ -3207,7 +3208,7 @@ def _encode_suback(version: int, packet: Suback) -> bytes:
 
 
 def _encode_unsubscribe(version: int, packet: Unsubscribe) -> bytes:
-    """UNSUBSCRIBE (section 3.10)."""
+    """Encode UNSUBSCRIBE (section 3.10)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
@@ -3219,7 +3220,7 @@ def _encode_unsubscribe(version: int, packet: Unsubscribe) -> bytes:
 
 
 def _encode_unsuback(version: int, packet: Unsuback) -> bytes:
-    """UNSUBACK (section 3.11)."""
+    """Encode UNSUBACK (section 3.11)."""
     out: list[bytes] = []
     out.append(packet.packet_id.to_bytes(2, "big"))
     if version == 5:
@@ -3231,17 +3232,17 @@ def _encode_unsuback(version: int, packet: Unsuback) -> bytes:
 
 
 def _encode_pingreq(version: int, packet: Pingreq) -> bytes:
-    """PINGREQ (section 3.12)."""
+    """Encode PINGREQ (section 3.12)."""
     return b"\xc0\0"
 
 
 def _encode_pingresp(version: int, packet: Pingresp) -> bytes:
-    """PINGRESP (section 3.13)."""
+    """Encode PINGRESP (section 3.13)."""
     return b"\xd0\0"
 
 
 def _encode_disconnect(version: int, packet: Disconnect) -> bytes:
-    """DISCONNECT (section 3.14)."""
+    """Encode DISCONNECT (section 3.14)."""
     out: list[bytes] = []
     if version == 5 and (packet.reason_code or packet.properties is not None):
         out.append(packet.reason_code.to_bytes(1, "big"))
@@ -3252,7 +3253,7 @@ def _encode_disconnect(version: int, packet: Disconnect) -> bytes:
 
 
 def _encode_auth(version: int, packet: Auth) -> bytes:
-    """AUTH (section 3.15)."""
+    """Encode AUTH (section 3.15)."""
     if version != 5:
         raise ValueError("AUTH exists only in MQTT 5.0")
     out: list[bytes] = []
@@ -3265,19 +3266,21 @@ def _encode_auth(version: int, packet: Auth) -> bytes:
 
 
 def _string(value: str) -> bytes:
-    """A UTF-8 Encoded String [MQTT5-1.5.4-1]."""
+    """Encode a UTF-8 Encoded String [MQTT5-1.5.4-1]."""
     return _binary(value.encode())
 
 
 def _binary(value: bytes) -> bytes:
-    """Binary Data, or a string: two bytes of length, then at most 65,535 bytes [MQTT311-4.7.3-3]."""
+    """Encode Binary Data or a string: a two-byte length, up to 65,535 bytes [MQTT311-4.7.3-3]."""
     if len(value) > 65_535:
         raise ValueError(f"a string has at most 65,535 bytes, not {len(value)}")
     return len(value).to_bytes(2, "big") + value
 
 
 def encode(version: int, packet: Packet) -> bytes:
-    """The bytes of a packet in the given version (3, 4, 5); what the version lacks is left out.
+    """Return the bytes of a packet in `version` (3, 4, 5).
+
+    Fields that the version does not have are left out.
 
     Raises:
         ValueError: a value does not fit its wire type, or the version has no such packet.
@@ -3316,10 +3319,12 @@ def encode(version: int, packet: Packet) -> bytes:
 
 
 def read_block(data: bytes, sender: int = SERVER) -> Block | None:
-    """The block of the property bytes of a PUBLISH, without their length; None if there are none.
+    """Return the block of the property bytes of a PUBLISH, None if there are none.
+
+    `data` does not include the Property Length.
 
     Raises:
-        ValueError: they break a rule, says which.
+        ValueError: the properties break a rule. The text names the field and the statement.
     """
     if not data:
         return None
@@ -3332,10 +3337,10 @@ def read_block(data: bytes, sender: int = SERVER) -> Block | None:
 
 
 def block_of(properties: PublishProperties | None, sender: int = SERVER) -> Block | None:
-    """The block of properties that were made or changed here; None if there are none.
+    """Return the block of properties that were made or changed in Python, None if there are none.
 
     Raises:
-        ValueError: they break a rule, or are not what this sender may send; says which.
+        ValueError: the properties break a rule, or `sender` must not send them. The text says which.
     """
     if properties is None:
         return None
@@ -3347,9 +3352,9 @@ def block_of(properties: PublishProperties | None, sender: int = SERVER) -> Bloc
 
 
 def block_for(packet: Publish, sender: int = SERVER) -> Block | None:
-    """The block of a packet: as it came, or made of its properties where those were changed.
+    """Return the block of a packet: the received one, or a new one if its properties were changed.
 
-    To look at `packet.properties` alone changes nothing.
+    Only reading `packet.properties` is not a change.
 
     Raises:
         ValueError: as `block_of`.
@@ -3362,7 +3367,7 @@ def block_for(packet: Publish, sender: int = SERVER) -> Block | None:
 
 
 def will_block(properties: WillProperties | None) -> Block | None:
-    """The block of a published will: what Will Properties share with PUBLISH; None if there is none.
+    """Return the block of a published will: the Will Properties that PUBLISH has too, or None.
 
     Raises:
         ValueError: as `block_of`.
@@ -3382,10 +3387,10 @@ def will_block(properties: WillProperties | None) -> Block | None:
 
 
 def outgoing(block: Block | None, waited: int, identifiers: tuple[int, ...], alias: int) -> bytes:
-    """The property bytes for one subscriber, without their length.
+    """Return the property bytes for one subscriber, without the Property Length.
 
-    What counts down is sent less the seconds waited, never below 0. Behind what came go the identifiers
-    of the subscriber and its alias (0: none).
+    `waited` seconds are subtracted from the property that counts down, which never goes below 0. The
+    Subscription Identifiers and the Topic Alias of the subscriber (0: none) are added at the end.
     """
     data = b"" if block is None else block.data
     if waited and block is not None and block.expiry_at >= 0:

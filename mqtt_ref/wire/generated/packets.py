@@ -911,13 +911,13 @@ class AuthProperties:
 
 
 class Block:
-    """The properties of a PUBLISH, checked, as the bytes that came. A block is not changed.
+    """The checked properties of a PUBLISH, as the bytes that were received. A block is immutable.
 
-    `data` goes on with the message: all of it but what belongs to the connection (Topic Alias) or to the
-    subscriber (Subscription Identifier); the length before the properties is not part of it. `whole` is everything, the
-    same object where nothing was left out. `expiry_at` is the offset in `data` of the four bytes that count down, or
-    -1. `topic_alias` is 0 where there is none. `utf8` says that the payload is called UTF-8. `present` has a bit for
-    each property in `whole`.
+    `data` are the properties that are forwarded with the message: those of the connection (Topic Alias) and of the
+    subscriber (Subscription Identifier) are left out. `whole` are all properties, in the same object if none was left
+    out. The Property Length is in neither. `expiry_at` is the offset in `data` of the four bytes that count down, or
+    -1. `topic_alias` is 0 if it is absent. `utf8` is set if the sender declared the payload as UTF-8. `present` has
+    a bit for each property in `whole`.
     """
 
     __slots__ = ("data", "expiry_at", "present", "topic_alias", "utf8", "whole")
@@ -931,22 +931,22 @@ class Block:
         self.utf8 = utf8
 
     def properties(self) -> PublishProperties:
-        """New objects of what goes on with the message."""
+        """Decode the properties that are forwarded with the message. Returns a new object."""
         return _read_publish(self.data)
 
     def all_properties(self) -> PublishProperties:
-        """New objects of everything that came."""
+        """Decode all properties. Returns a new object."""
         return _read_publish(self.whole)
 
     def kept(self) -> Block | None:
-        """The block of what goes on with the message alone: this one if that is everything; None if it is nothing."""
+        """Return the block of the forwarded properties only: this block if they are all, None if there are none."""
         data = self.data
         if data is self.whole:
             return self
         return Block(data, data, self.present & 0x9F, self.expiry_at, 0, self.utf8) if data else None
 
     def expiry(self) -> int:
-        """The seconds that count down, as they came, or -1."""
+        """Return the seconds that count down, as received, or -1."""
         value: int = UNPACK_32(self.data, self.expiry_at)[0] if self.expiry_at >= 0 else -1
         return value
 
@@ -966,7 +966,7 @@ class Block:
 
 
 def _read_publish(data: bytes) -> PublishProperties:
-    """The properties in bytes that were checked."""
+    """Decode properties from checked bytes."""
     out = PublishProperties()
     at = 0
     end = len(data)
@@ -1241,7 +1241,7 @@ class Publish:
 
     @property
     def properties(self) -> PublishProperties | None:
-        """The properties as objects, made when they are asked for; from then on they may be changed, and count."""
+        """The properties as an object, made on first access. From then on, changes of the object are used."""
         given = self._given
         if given is None and self._block is not None:
             given = self._given = self._block.all_properties()
@@ -1254,12 +1254,12 @@ class Publish:
 
     @property
     def has_properties(self) -> bool:
-        """Whether there are properties; makes no object."""
+        """True if there are properties. No object is made."""
         return self._block is not None or self._given is not None
 
     @property
     def block(self) -> Block | None:
-        """The properties as bytes, as they came; None without any, and once `properties` gave them out as objects."""
+        """The properties as received bytes. None if there are none, or after an access to `properties`."""
         return self._block if self._given is None else None
 
     @block.setter
@@ -1268,7 +1268,7 @@ class Publish:
         self._given = None
 
     def _look(self) -> PublishProperties | None:
-        """The properties, for one that neither keeps nor changes them."""
+        """Return the properties for a caller that neither keeps nor changes them."""
         given = self._given
         return self._block.all_properties() if given is None and self._block is not None else given
 

@@ -10,7 +10,7 @@ __all__ = [
     "ROWS",
 ]
 
-# rule, levels (0: unknown yet), state, receiver, action, Reason Code (-1: the breach's own), allowed, cites
+# rule, levels (0: not known yet), state, receiver, action, Reason Code (-1: of the breach), allowed, cites
 ROWS: Final[tuple[tuple[str, tuple[int, ...], str, str, str, int, tuple[str, ...], str], ...]] = (
     ("MQTT5-3.1.2-1", (0, 5,), "any", "server", "close", -1, ("close", "connack:*",), "MQTT5-3.1.2-1"),
     ("MQTT5-3.1.2-2", (0, 5,), "any", "server", "connack", 132, ("connack:*", "close",), "MQTT5-3.1.2-2"),

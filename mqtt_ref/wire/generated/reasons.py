@@ -26,7 +26,7 @@ __all__ = [
 
 
 class ReasonCode(IntEnum):
-    """Every Reason Code of MQTT 5.0; the three meanings of 0x00 are one member with three names."""
+    """Every Reason Code of MQTT 5.0. The three meanings of 0x00 are one member with three names."""
 
     SUCCESS = 0x00
     NORMAL_DISCONNECTION = 0x00
@@ -271,7 +271,7 @@ REASON_TITLES: Final[dict[int, str]] = {
     0xA1: "Subscription Identifiers not supported",
     0xA2: "Wildcard Subscriptions not supported",
 }
-"""What each Reason Code is called."""
+"""The title of each Reason Code."""
 
 RETURN_CODE_TITLES: Final[dict[int, str]] = {
     0: "Connection accepted",
@@ -281,7 +281,7 @@ RETURN_CODE_TITLES: Final[dict[int, str]] = {
     4: "Bad user name or password",
     5: "Not authorized",
 }
-"""What each return code of 3.x is called."""
+"""The title of each return code of 3.x."""
 
 RETURN_CODES: Final[dict[int, int]] = {
     0x00: 0,
@@ -296,4 +296,4 @@ RETURN_CODES: Final[dict[int, int]] = {
     0x97: 3,
     0x9F: 3,
 }
-"""The return code of 3.x that stands for a Reason Code; a code not named here has none."""
+"""Reason Code -> return code of 3.x. Other Reason Codes have no return code."""

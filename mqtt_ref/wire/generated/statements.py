@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""Every statement of the standards, numbered or minted: what it asks, of whom, and where it stands."""
+"""Every statement of the standards, numbered or minted, with its section, its meaning and whom it binds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TABLES: Final[dict[str, str]] = {
 }
 """The document that each table of `spec/` was taken from."""
 
-# id, protocol level, level, binds, section, index of the source, meaning, how a fact of 3.1 was confirmed
+# id, protocol level, level, binds, section, index of the source, meaning, confirmation of a fact of 3.1
 ROWS: Final[tuple[tuple[str, int, str, str, str, int, str, str], ...]] = (
     ("MQTT5-1.5.4-1", 5, "must", "both", "1.5.4", 0, "Character data of a UTF-8 Encoded String is well-formed UTF-8 in the sense of the Unicode specification and RFC 3629, and in particular encodes no code point in the range U+D800 to U+DFFF.", ""),
     ("MQTT5-1.5.4-2", 5, "must", "both", "1.5.4", 0, "No UTF-8 Encoded String carries an encoding of U+0000, the null character.", ""),

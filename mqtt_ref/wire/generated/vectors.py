@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""Malformed packets, each with the statement it breaks and where; and legal ones at the edge."""
+"""Malformed packets, each with the statement that it breaks and the byte; and legal packets at the limits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = [
 
 
 class Vector(NamedTuple):
-    """One packet, and what a receiver of it has to find.
+    """One packet, and the violation that a receiver must find.
 
-    `kind` groups vectors by what they damage; `legal` ones break nothing and have no statement. `version` is the
-    protocol level that the receiver takes the connection to have (0: not known yet), `judged` the one by which the
-    packet is judged, which a CONNECT may change. `also` are statements that say the same. `maximum` is the receiver's
-    Maximum Packet Size, 0 for none.
+    `kind` groups vectors by the damage. A `legal` vector breaks nothing and has no statement. `version` is the protocol
+    level that the connection has for the receiver (0: not known yet). `judged` is the level that judges the packet,
+    which a CONNECT may change. `also` are statements with the same meaning. `maximum` is the Maximum Packet Size of
+    the receiver, 0 for none.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Vector(NamedTuple):
 
 @cache
 def vectors() -> tuple[Vector, ...]:
-    """All vectors, in the order of the packets' numbers."""
+    """Return all vectors, in the order of packet types."""
     return tuple(_vector(line) for line in TEXT.splitlines())
 
 
@@ -85,7 +85,7 @@ def _vector(line: str) -> Vector:
     )
 
 
-# id | kind | the packet in hex, spaced by field | statement | Reason Code, offset, field | what else there is to say
+# id | kind | the packet in hex, spaced by field | statement | Reason Code, offset, field | further expected values
 TEXT: Final = """\
 new/client/0/flags-0000-length-0 | reserved-type | 00 00 | X5-packet-type-reserved | 81 0 fixed_header
 new/client/0/flags-0000-length-2 | reserved-type | 00 02 0001 | X5-packet-type-reserved | 81 0 fixed_header

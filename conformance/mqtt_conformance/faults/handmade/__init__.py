@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults that are no row of a table: what a sound broker says, or is told, is spoilt on the way."""
+"""Faults that are not a row of a table: the packets of a sound broker, or those sent to it, are spoilt on their way."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def _undefined(talk: Talk, packet: Any) -> Out:
 
 
 def _apart(talk: Talk, packet: Any) -> Out:
-    """Each filter of a SUBSCRIBE as one of its own: several SUBACKs come."""
+    """Send each filter of a SUBSCRIBE in a SUBSCRIBE of its own, so that several SUBACKs come."""
     return [Subscribe(packet.packet_id, [one], packet.properties) for one in packet.subscriptions]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of enhanced authentication, which show in a broker that has a method for it."""
+"""Faults of enhanced authentication. They show in a broker that supports an Authentication Method."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of the CONNACK: what it says, and when it comes."""
+"""Faults of the CONNACK: its content, and when it comes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of what the broker makes of a CONNECT: its will, session, limits, keep alive and identifier."""
+"""Faults in what the broker does with a CONNECT: its will, session, limits, keep alive and identifier."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def faults() -> Iterator[Fault]:
 
 
 def _willed(talk: Talk, packet: Packet) -> Out:
-    """A Will Message for whoever brings none, to the topic that was subscribed to last."""
+    """Add a Will Message to a CONNECT without one, on the topic of the last subscription."""
     if isinstance(packet, Subscribe):
         talk.all["topic"] = packet.subscriptions[0].topic_filter
     if isinstance(packet, Connect) and packet.will is None and "topic" in talk.all:
@@ -167,7 +167,7 @@ def _unlimited(name: str) -> Alter:
 
 
 def _long(talk: Talk, packet: Packet) -> Out:
-    """Reason Strings on everything that can have one, for a client that set a limit."""
+    """Add Reason Strings to every packet that can have one, for a client that set a limit."""
     if talk.version != V5 or talk.here.get("maximum_packet_size") is None:
         return (packet,)
     if isinstance(packet, (Puback, Pubrec, Pubrel, Pubcomp, Suback, Unsuback, Disconnect)):

@@ -153,13 +153,13 @@ def _mark(talk: Talk, packet: Any) -> None:
 
 
 def _kept_early(talk: Talk, packet: Packet) -> Out:
-    """Keeps a message that comes behind a CONNECT that is no good, or without any."""
+    """Keep a message that comes after a refused CONNECT, or without a CONNECT."""
     if talk.connect is None and isinstance(packet, Publish):
         talk.all.setdefault("early", []).append(packet)
     return (packet,)
 
 
 def _early(talk: Talk, packet: Packet) -> Out:
-    """Delivers such a message to whoever is there."""
+    """Deliver such a message to each connected client."""
     early = talk.all.get("early", [])
     return (*early, packet) if isinstance(packet, Pingresp) else (packet,)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of what follows: all that a case rests on works, and only what it is about does not."""
+"""Faults in later steps: everything works that a case rests on, except the subject of the case."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _raised(talk: Talk, packet: Any) -> None:
 
 @on(Publish, Disconnect)
 def _withdrawn(talk: Talk, packet: Any) -> Out:
-    """What a client retained goes when the client does."""
+    """Delete a client's retained messages when the client disconnects."""
     if isinstance(packet, Publish):
         talk.here.setdefault("kept", set()).update({packet.topic} if packet.retain else ())
         return (packet,)
@@ -78,7 +78,7 @@ def _acknowledged(talk: Talk, packet: Any) -> None:
 
 @on(Publish, Puback)
 def _held(talk: Talk, packet: Any) -> Out:
-    """With a message unacknowledged no PUBACK goes out."""
+    """Hold back PUBACKs while a message is unacknowledged."""
     if isinstance(packet, Puback):
         return () if talk.here.get("open", 0) > 0 else (packet,)
     talk.here["open"] = talk.here.get("open", 0) + bool(packet.qos)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of the messages that are delivered: which, when, how often and in which form."""
+"""Faults in delivered messages: which ones come, when, how often and in which form."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _long_length(talk: Talk, packet: Any) -> Out | None:
 
 
 def _swapped(talk: Talk, packet: Any) -> Out:
-    """Every second message comes before the first."""
+    """Send every second message before the first."""
     held = talk.here.pop("held", None)
     if held is None:
         talk.here["held"] = packet

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of the properties of messages, topic aliases among them."""
+"""Faults in the properties of messages, including Topic Aliases."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _rounded(talk: Talk, packet: Any) -> None:
 
 
 def _first_alias(talk: Talk, packet: Any) -> Out | None:
-    """Only the first name of an alias is kept."""
+    """Keep only the first name of each alias."""
     alias = packet.properties.topic_alias if packet.properties else None
     if alias is None:
         return None

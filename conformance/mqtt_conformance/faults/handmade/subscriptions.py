@@ -32,7 +32,7 @@ def _client(talk: Talk) -> str:
 
 
 def _case(talk: Talk) -> str:
-    """What the Client Identifiers of one case have in common."""
+    """The common prefix of the Client Identifiers of one case."""
     return _client(talk)[:11]
 
 
@@ -168,7 +168,7 @@ def _with_sys(talk: Talk, packet: Any) -> Out | None:
 
 
 def _leaves(talk: Talk, packet: Packet) -> Out:
-    """Notes a message that its receiver refused, or left behind half received."""
+    """Note a message that its receiver refused, or left half received."""
     refused = isinstance(packet, (Puback, Pubrec)) and packet.reason_code >= 0x80
     if refused or (isinstance(packet, Disconnect) and talk.here.get("begun")):
         talk.all["again", _case(talk)] = talk.all.get(("last", _case(talk)))
@@ -177,7 +177,7 @@ def _leaves(talk: Talk, packet: Packet) -> Out:
 
 
 def _moved(talk: Talk, packet: Packet) -> Out:
-    """Sends such a message to the client of the case that comes next."""
+    """Send such a message to the case's next client."""
     if isinstance(packet, Publish) and packet.qos:
         talk.all["last", _case(talk)] = packet
     again = talk.all.get(("again", _case(talk)))

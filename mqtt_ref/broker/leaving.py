@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The end of a session that held more than one turn may discard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqtt_ref.engine.turns import Job
+
+if TYPE_CHECKING:
+    from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.broker.subscription import Subscribed
+    from mqtt_ref.engine.session import Delivery
+
+__all__ = ["Leaving"]
+
+CHUNK: Final = 64
+"""Subscriptions or messages between two looks at the work that is left."""
+COST: Final = 4
+"""Units of work of one of them."""
+
+
+class Leaving(Job):
+    """Takes the subscriptions of a session out of the router, then gives its messages of groups to other members.
+
+    The handle is free when both are done.
+    """
+
+    def __init__(self, broker: Broker, handle: int, left: list[Subscribed], unfinished: list[Delivery]) -> None:
+        self._broker = broker
+        self._handle = handle
+        self._left = left
+        self._unfinished = [delivery for delivery in unfinished if delivery.group]
+        self._at = 0
+
+    def step(self, now: int) -> bool:
+        """Discard until the work of the turn is used up."""
+        broker = self._broker
+        left = self._left
+        while left and broker.work > 0:
+            broker.work -= CHUNK * COST
+            broker.router.detach(left, CHUNK)
+        unfinished = self._unfinished
+        while not left and self._at < len(unfinished) and broker.work > 0:
+            broker.work -= CHUNK * COST
+            broker.deliverer.share_again(unfinished[self._at : self._at + CHUNK], now)
+            self._at += CHUNK
+        if left or self._at < len(unfinished):
+            return False
+        broker.sessions.free_handle(self._handle)
+        return True
