@@ -7,6 +7,7 @@ import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Bounds, Options
+from mqtt_ref.engine.tables import TABLES, changed
 from mqtt_ref.ports import (
     InflightPut,
     QueueDelete,
@@ -469,3 +470,20 @@ def test_a_brief_session_does_not_wait_for_a_deletion_that_is_stored() -> None:
     link = world.link()
     link.send(Connect("a"))
     assert not link.one().session_present
+
+
+def test_packet_identifiers_begin_again_at_the_maximum_after_a_restart() -> None:
+    """The same number as before it: found by a replay of the model (tests/spin), which has two identifiers."""
+    store = MemoryStore()
+    tables = changed(TABLES, limits={"packet_id_maximum": 2})
+    world = World(tables=tables, storage=store)
+    world.client("sub", properties=KEEP).subscribe("t", 1)
+    pub = world.client("pub")
+    pub.publish("t", b"1", 1)
+    pub.publish("t", b"2", 1)
+    again = World(tables=tables, storage=store)
+    sub = again.client("sub", clean_start=False, properties=KEEP)
+    assert [(p.packet_id, p.payload) for p in sub.read()] == [(1, b"1"), (2, b"2")]
+    sub.send(Puback(1))
+    again.client("pub").publish("t", b"3", 1)
+    assert [(p.packet_id, p.payload) for p in sub.read()] == [(1, b"3")]

@@ -1119,7 +1119,7 @@ proctype Client(byte s)
 #endif
 
 /* The client acknowledges an identifier that is not in use. */
-#define UNUSED (live[s].id[0] != IDS && live[s].id[IDS - 1] != IDS)
+#define UNUSED (live[s].id[0] != IDS && live[s].id[IDS / 2] != IDS && live[s].id[IDS - 1] != IDS)
 #define STRAY(k, f) d_step { strays > 0 && s == SUBSCRIBER && link[s] == 2 && cur[s] && UNUSED -> strays--; \
 	in_kind = k; in_id = IDS; in_msg = NOTHING; in_flag = f; STEP(s_handle) }
 

@@ -130,11 +130,19 @@ def explore(
 
 
 def simulate(bounds: Bounds, seed: int) -> list[str]:
-    """One random run of the model, as it printed it."""
+    """One random run of the model, as it printed it.
+
+    Raises:
+        RuntimeError: `spin` refuses the model.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         _lay_out(folder)
-        return _must(folder, "spin", "-T", f"-n{seed}", *bounds.definitions(), MODEL).splitlines()
+        command = ["spin", "-T", f"-n{seed}", *bounds.definitions(), MODEL]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if "step " not in done.stdout:
+            raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+        return done.stdout.splitlines()  # it ends with an error if a claim fails, and says which
 
 
 def _lay_out(folder: Path, machines: str = "") -> None:
