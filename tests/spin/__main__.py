@@ -76,6 +76,7 @@ PLAIN: Final = {"MESSAGES": 1, "LOSSES": 1, "CRASHES": 0, "FAILURES": 0, "CLEANS
 FAULTY: Final = (
     ("idle x puback", {**PLAIN, "STRAYS": 1, "LOSSES": 0}),
     ("idle x pubrec", {**PLAIN, "STRAYS": 1, "LOSSES": 0}),
+    ("await_pubcomp x pubcomp", {**PLAIN, "MESSAGES": 2, "QUOTA": 1}),
     ("idle x pubcomp", {**PLAIN, "STRAYS": 1, "LOSSES": 0}),
     ("_error", {**PLAIN, "MESSAGES": 2, "QUOTA": 1, "DECLINES": 1}),
     ("refused", {**PLAIN, "REFUSALS": 1}),
@@ -222,6 +223,16 @@ def _faults(only: str, seconds: float, verbose: bool) -> tuple[dict[str, Any], i
     return out, problems
 
 
+def _recorded() -> dict[str, Any]:
+    recorded: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return recorded
+
+
+def _record(result: dict[str, Any]) -> None:
+    """Put parts into the committed result."""
+    RESULTS.write_text(json.dumps({**_recorded(), **result}, indent=1, sort_keys=True) + "\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0 if all is as it should be, 1 if not, 2 if a program is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.spin", description=(__doc__ or "").split("\n")[0])
@@ -231,16 +242,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first random run (default: 1)")
     parser.add_argument("--seconds", type=float, default=900, help="the longest that one exploration may take")
     parser.add_argument("--only", choices=PARTS, help="one part of the run")
-    parser.add_argument("--record", action="store_true", help="with --long: write tests/spin/results.json")
+    parser.add_argument("--record", action="store_true", help="with --long or --fault: write tests/spin/results.json")
     given = parser.parse_args(arguments)
-    if given.record and not given.long:
-        parser.error("--record goes with --long")
+    if given.record and not given.long and given.fault is None:
+        parser.error("--record goes with --long or --fault")
     missing = available()
     if missing:
         print(f"not installed: {missing} (Debian: apt-get install spin gcc)", file=sys.stderr)
         return 2
     if given.fault is not None:
-        _, problems = _faults(given.fault, given.seconds, verbose=True)
+        found, problems = _faults(given.fault, given.seconds, verbose=True)
+        if given.record:
+            _record({"faults": {**_recorded().get("faults", {}), **found}})
         return 1 if problems else 0
     parts = [part for part in PARTS if given.only in (None, part) and (given.long or part != "faults")]
     result: dict[str, Any] = {}
@@ -256,8 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
         result["faults"], problems = _faults("", given.seconds, verbose=False)
         bad = bad or problems > 0
     if given.record:
-        recorded = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**recorded, **result}, indent=1, sort_keys=True) + "\n")
+        _record(result)
     return 1 if bad or any(one["finding"] for part in PARTS[:2] for one in result.get(part, {}).values()) else 0
 
 

@@ -757,11 +757,14 @@ inline published(s, refuse)
 {
 	if
 	:: refuse ->
-		forgiven[msg] = 1;
-		turned[msg] = 1;
+		if
+		:: (live[s].held >> id) & 1 -> skip /* it was accepted before */
+		:: else -> forgiven[msg] = 1; turned[msg] = 1
+		fi;
 		y = 1;
 		ev = (qos[msg] == 1 -> QOS_RECEIVE_ON_REFUSED_QOS1 : QOS_RECEIVE_ON_REFUSED_QOS2)
 	:: else ->
+		turned[msg] = 0;
 		ev = (qos[msg] == 1 -> QOS_RECEIVE_ON_PUBLISH_QOS1 : QOS_RECEIVE_ON_PUBLISH_QOS2);
 		x = (live[s].held >> id) & 1;
 	qos_receive_row(x, ev, act, nxt);
@@ -900,6 +903,10 @@ inline own()
 /* An answer to the message `x` must not come before that to an earlier one with the same QoS. */
 inline in_order()
 {
+	if
+	:: turned[x] && !flag -> printf("wrong: refused, and acknowledged\n"); assert(false)
+	:: else
+	fi;
 	for (k : 0 .. MESSAGES - 1) {
 		if
 		:: k < x && fate[k] == SENT && qos[k] == qos[x] -> printf("wrong: acknowledged out of order\n"); assert(false)
