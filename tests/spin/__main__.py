@@ -145,7 +145,10 @@ def _walks(count: int, first: int) -> dict[str, Any]:
     return {"runs": runs, "steps": compared, "differ": differ, "seconds": seconds, "first_seed": first}
 
 
-def _explorations(all_bounds: tuple[Bounds, ...], seconds: float, *, cycles: bool = False) -> dict[str, Any]:
+def _explorations(
+    part: str, all_bounds: tuple[Bounds, ...], seconds: float, record: bool, *, cycles: bool = False
+) -> dict[str, Any]:
+    """Explore one after the other, and record each as soon as it is done."""
     out: dict[str, Any] = {}
     for bounds in all_bounds:
         explored = explore(bounds, seconds=seconds, cycles=cycles)
@@ -157,6 +160,8 @@ def _explorations(all_bounds: tuple[Bounds, ...], seconds: float, *, cycles: boo
             "depth": explored.depth, "seconds": explored.seconds, "complete": explored.complete,
             "finding": explored.finding,
         }  # fmt: skip
+        if record:
+            _record({part: {**_recorded().get(part, {}), bounds.name: out[bounds.name]}})
     return out
 
 
@@ -259,9 +264,11 @@ def main(arguments: list[str] | None = None) -> int:
     result: dict[str, Any] = {}
     bad = False
     if "explored" in parts:
-        result["explored"] = _explorations((SHORT, *(LONG if given.long else ())), given.seconds)
+        result["explored"] = _explorations(
+            "explored", (SHORT, *(LONG if given.long else ())), given.seconds, given.record
+        )
     if "every run ends" in parts:
-        result["every run ends"] = _explorations((CYCLES,), given.seconds, cycles=True)
+        result["every run ends"] = _explorations("every run ends", (CYCLES,), given.seconds, given.record, cycles=True)
     if "random runs" in parts:
         result["random runs"] = _walks(given.walks or (1200 if given.long else 60), given.seed)
         bad = bool(result["random runs"]["differ"])
@@ -269,7 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
         result["faults"], problems = _faults("", given.seconds, verbose=False)
         bad = bad or problems > 0
     if given.record:
-        _record(result)
+        _record({part: result[part] for part in result if part not in PARTS[:2]})
     return 1 if bad or any(one["finding"] for part in PARTS[:2] for one in result.get(part, {}).values()) else 0
 
 
