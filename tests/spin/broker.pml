@@ -1230,7 +1230,14 @@ inline pass_time()
 		:: else
 		fi;
 		if
-		:: link[w] == 0 -> ended(w); forget(w); none[w] = 1 /* the client can tell the time too */
+		:: link[w] == 0 ->
+			/* The client can tell the time too. If the store failed to write that the client had gone, the session
+			 * lives on after a crash, and Session Present 1 makes a client without state begin anew [MQTT5-3.2.2-4]. */
+			ended(w); forget(w);
+			if
+			:: disk[w].here && disk[w].away == 0 -> anew[w] = 1
+			:: else -> none[w] = 1
+			fi
 		:: else
 		fi;
 		if
