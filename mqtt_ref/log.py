@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from mqtt_ref.wire.printable import json_text, printable
+
 __all__ = ["FORMS", "JsonFormatter", "TextFormatter", "Throttle", "setup"]
 
 FORMS = ("text", "json")
@@ -45,9 +47,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         name = record.name.removeprefix("mqtt_ref.")
-        line = f"{_utc(record)} {record.levelname} {name}: {_one_line(record.getMessage())}"
+        line = f"{_utc(record)} {record.levelname} {name}: {printable(record.getMessage())}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + printable(self.formatException(record.exc_info), "\n")
         return line
 
 
@@ -55,8 +57,6 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: `t, level, logger, text`, and what the caller gave as `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        import json  # it takes 10 ms, and a broker with text lines does not need it
-
         row: dict[str, object] = {
             **getattr(record, "fields", {}),
             "t": _utc(record),
@@ -66,14 +66,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             row["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(row, ensure_ascii=False, default=str)
-
-
-def _one_line(text: str) -> str:
-    """Escape characters that would break the line or control a terminal: parts of the text come from peers."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        return json_text(row, default=str)
 
 
 class Throttle:

@@ -83,3 +83,22 @@ def test_a_flood_is_counted() -> None:
     assert said == ["2 more lines like these were left out"]
     throttle.settle()
     assert len(said) == 1
+
+
+ODD = "a\x1b[2J\x9b31m\u202e\u2028\ud800"
+
+
+@pytest.mark.parametrize("form", log.FORMS)
+def test_nothing_that_acts_on_a_terminal_is_in_any_form(logger: logging.Logger, form: str) -> None:
+    """Also in the fields and in the traceback, which shows what the exception says."""
+    stream = io.StringIO()
+    log.setup(form=form, stream=stream)
+    try:
+        raise ValueError(ODD)
+    except ValueError:
+        logger.exception("failed: %s", ODD, extra={"fields": {ODD: [ODD]}})
+    assert stream.getvalue().replace("\n", "").isprintable()
+    if form == "json":
+        row = json.loads(stream.getvalue())
+        assert row["text"] == f"failed: {ODD}"
+        assert row[ODD] == [ODD]

@@ -20,6 +20,7 @@ from mqtt_conformance.reports.summary import failures
 from mqtt_conformance.runner import Result, last_alive, probe, run_cases
 from mqtt_conformance.target import Target, TargetError
 from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.printable import printable
 from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["configure", "run", "select"]
@@ -241,5 +242,5 @@ def _findings(results: Sequence[Result], baseline: Baseline | None, *, strict: b
 
 
 def _usage(message: str) -> int:
-    print(f"mqtt-ref conformance: {message}", file=sys.stderr)
+    print(printable(f"mqtt-ref conformance: {message}", "\n"), file=sys.stderr)
     return USAGE

@@ -6,15 +6,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Literal, TypeVar, cast, overload
 
 from mqtt_conformance.judging import Judging
-from mqtt_conformance.record import Record, Run
+from mqtt_conformance.record import PER_PACKET, Record, Run
 from mqtt_conformance.retries import Retries
 from mqtt_conformance.rules import ALIKE, CONNACK, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, Rules
 from mqtt_conformance.strangers import Strangers
 from mqtt_conformance.target import Stream, Target
-from mqtt_conformance.verdict import CaseEnd, Failed, Inconclusive, Unsupported
+from mqtt_conformance.verdict import FLOOD, CaseEnd, Failed, Flooded, Inconclusive, Unsupported
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import (
@@ -312,7 +313,8 @@ class Peer(Judging):
             return
         await self.send(packet or Disconnect())
         await self._stream.finish()
-        await self._wait(lambda: self.closed, 1.0)
+        with suppress(Flooded):
+            await self._wait(lambda: self.closed, 1.0)
         await self.drop(record=False)
         await self._settle()
 
@@ -602,6 +604,8 @@ class Peer(Judging):
     async def _wait(self, done: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds * self.target.factor
         while not done():
+            if self.run.flooded:
+                raise Flooded
             left = deadline - time.monotonic()
             if left <= 0:
                 return
@@ -612,8 +616,12 @@ class Peer(Judging):
                 return
 
     async def _read(self, stream: Stream) -> None:
-        while data := await stream.read():
-            for packet in self.decoder.feed(data):
+        while data := await self._data(stream):
+            self.run.received += len(data)
+            for packet in [] if self.run.flooded else self.decoder.feed(data):
+                self.run.received += PER_PACKET
+                if self.run.flooded:
+                    break
                 if isinstance(packet, Violation):
                     self._record("in", data, packet)
                     if not self._is_foreign(packet, data):
@@ -631,10 +639,23 @@ class Peer(Judging):
                     self._retries.sent(answer)
                     self._record("out", raw, answer)
                     await stream.write(raw)
+            if self.run.flooded:
+                self._record("flooded")
+                stream.abort()
+                for peer in self.run.peers:
+                    peer._news.set()
+                return
             self._news.set()
         self._record("closed")
         self.closed, self._ended = True, time.monotonic()
         self._news.set()
+
+    async def _data(self, stream: Stream) -> bytes:
+        try:
+            return await stream.read()
+        except Flooded:
+            self.run.received += FLOOD
+            return b"\0"  # no packet: it is not decoded
 
     def _is_foreign(self, packet: Violation, data: bytes) -> bool:
         """True if a broken PUBLISH is a message of another case, received through a filter like `#`."""

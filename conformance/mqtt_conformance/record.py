@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mqtt_conformance.profile import Profile
+from mqtt_conformance.verdict import FLOOD
 
 if TYPE_CHECKING:
     from mqtt_conformance.peer import Peer
     from mqtt_ref.wire.violation import Violation
 
-__all__ = ["PASSED_OVER", "Record", "Run"]
+__all__ = ["PASSED_OVER", "PER_PACKET", "Record", "Run", "shortened"]
 
 PASSED_OVER = "passed over"
 """The first words of the note about messages that the case did not ask for."""
@@ -22,9 +23,18 @@ TOPICS = 3
 """The most foreign topics that a note names."""
 
 
+PER_PACKET = 512
+"""Bytes of that which a packet uses besides its own, as many small ones take memory too."""
+SHOWN_RECORDS = 1000
+SHOWN_BYTES = 256 * 1024
+"""Events, and bytes of packets, that reports show of a case."""
+
+
 @dataclass(frozen=True)
 class Record:
-    """One event, `t` seconds after the case began: opened, out, in, closed, dropped, reset, restarted, killed."""
+    """One event, `t` seconds after the case began: opened, out, in, closed, dropped, reset, restarted, killed,
+    flooded. `left out` stands for those that `shortened` removed; `packet` says how many.
+    """
 
     t: float
     peer: str
@@ -65,6 +75,14 @@ class Run:
     limit: asyncio.Timeout | None = None
     """The time limit that ends the case."""
 
+    received: int = 0
+    """What the broker has sent, in bytes, `PER_PACKET` for each packet included."""
+
+    @property
+    def flooded(self) -> bool:
+        """True if the broker has sent more than one case takes."""
+        return self.received > FLOOD
+
     def extend(self, seconds: float) -> None:
         """Give the case more time, in seconds, for a long wait."""
         if self.limit is not None and (when := self.limit.when()) is not None:
@@ -82,3 +100,26 @@ class Run:
         )
         what = "1 message" if number == 1 else f"{number} messages"
         return f"{PASSED_OVER} {what} that the case did not ask for: {shown}"
+
+
+def shortened(trace: list[Record]) -> list[Record]:
+    """Return what reports show of a trace: its beginning, as far as `SHOWN_RECORDS` and `SHOWN_BYTES` go.
+
+    What the client sent and what happened to the link is always shown, in its place.
+    """
+    kept: list[Record] = []
+    packets = size = left = 0
+    last: Record | None = None
+    for record in trace:
+        if record.what == "in":
+            packets += 1
+            size += len(record.raw)
+            if packets > SHOWN_RECORDS or size > SHOWN_BYTES:
+                left += 1
+                last = record
+                continue
+        kept.append(record)
+    if last is not None:
+        kept.append(Record(last.t, last.peer, "left out", b"", f"{left:,} more packets of the broker"))
+        kept.sort(key=lambda record: record.t)
+    return kept

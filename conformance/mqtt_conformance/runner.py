@@ -13,10 +13,10 @@ from mqtt_conformance.breaches import booked
 from mqtt_conformance.case import Case
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
-from mqtt_conformance.record import Record, Run
+from mqtt_conformance.record import Record, Run, shortened
 from mqtt_conformance.rules import MALFORMED
 from mqtt_conformance.target import Capabilities, Target, TargetError
-from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Verdict
+from mqtt_conformance.verdict import Breach, CaseEnd, Failed, Flooded, Verdict
 from mqtt_ref.wire.packets import Connack, ConnectProperties, Disconnect, Publish
 from mqtt_ref.wire.statements import STATEMENTS
 
@@ -141,10 +141,14 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
             await case.body(peer)
         if run.unlawful:
             raise peer.illegal(run.unlawful[0])
+        if run.flooded:
+            raise Flooded
         if run.notes:
             result.verdict = Verdict.INFORMATIONAL
             result.message = "; ".join(run.notes)
     except CaseEnd as end:
+        if run.flooded and not (isinstance(end, Failed) and end.proven):
+            end = Flooded()
         result.verdict, result.message = end.verdict, end.message
         result.expected, result.seen = end.expected, end.seen
         if isinstance(end, Failed):
@@ -162,7 +166,7 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     finally:
         result.ended = time.monotonic()
         result.seconds = result.ended - run.started
-        result.trace, result.notes = list(run.trace), list(run.notes)
+        result.trace, result.notes = shortened(run.trace), list(run.notes)
         result.notes += run.passed_over()
         await _clean_up(run, target, case.version)
     return result

@@ -183,6 +183,8 @@ class _Socket:
             return b""
 
     async def write(self, data: bytes) -> None:
+        if self._writer.is_closing():
+            return
         try:
             self._writer.write(data)
             await self._writer.drain()

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Advised", "Breach", "CaseEnd", "Failed", "Inconclusive", "Unsupported", "Verdict"]
+__all__ = ["FLOOD", "Advised", "Breach", "CaseEnd", "Failed", "Flooded", "Inconclusive", "Unsupported", "Verdict"]
+
+FLOOD = 8 * 1024 * 1024
+"""Bytes that the broker may send in one case. Then nothing more is read, and the case is inconclusive."""
 
 
 class Verdict(StrEnum):
@@ -83,6 +86,13 @@ class Inconclusive(CaseEnd):
     """The broker did something legal that prevents a decision."""
 
     verdict = Verdict.INCONCLUSIVE
+
+
+class Flooded(Inconclusive):
+    """The broker sent more than `FLOOD` bytes in one case. What it sent was not read to its end."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the broker sent more than {FLOOD // 1024 // 1024} MB, which is more than a case takes")
 
 
 class Unsupported(CaseEnd):

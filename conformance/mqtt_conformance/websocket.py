@@ -11,11 +11,15 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from mqtt_conformance.target import Stream, TargetError
+from mqtt_conformance.verdict import FLOOD, Flooded
 
 if TYPE_CHECKING:
     from mqtt_conformance.target import Target
 
 __all__ = ["WebSocketStream", "open_websocket"]
+
+TOO_BIG = 1009
+"""The code with which a frame of more than the maximum size is refused."""
 
 
 class WebSocketStream:
@@ -34,7 +38,9 @@ class WebSocketStream:
                     self.texts += 1
                 elif data:
                     return data
-        except ConnectionClosed:
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code == TOO_BIG:
+                raise Flooded from None
             return b""
 
     async def write(self, data: bytes) -> None:
@@ -68,7 +74,7 @@ async def open_websocket(target: Target, context: ssl.SSLContext | None) -> Stre
     url = f"{scheme}://{target.host}:{target.port}{target.path}"
     try:
         connection = await connect(
-            url, subprotocols=[Subprotocol("mqtt")], ssl=context, max_size=None, compression=None, proxy=None
+            url, subprotocols=[Subprotocol("mqtt")], ssl=context, max_size=FLOOD, compression=None, proxy=None
         )
     except InvalidHandshake as error:
         raise TargetError(f"{target.url}: the broker refuses the WebSocket: {error}") from error

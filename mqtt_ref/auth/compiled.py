@@ -2,22 +2,24 @@
 """The ACL of a ledger in a form that is fast for any number of rules.
 
 All filters are in one tree. The rules that match a client, and its permission for a topic, are computed once and
-cached. The cache is bounded.
+cached. The cache is bounded. Filters with `%u` or `%c` are in a tree of their own for each client.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from mqtt_ref.auth.filters import Permission, most_specific, strictest
-from mqtt_ref.auth.ledger import AclRule, Ledger, User, matches, matches_remote
+from mqtt_ref.auth.filters import Permission, filled, has_names, most_specific, strictest
+from mqtt_ref.auth.ledger import AclRule, Ledger, matches, matches_anonymous, matches_remote
 from mqtt_ref.broker.topics import is_wildcard, split_shared
 from mqtt_ref.broker.tree import LevelTree
 
 __all__ = ["CompiledAcl"]
 
 ROOM: Final = 65_536
-"""Size of the cache in answers. A client counts as one, plus one for every `_RULES_PER_ANSWER` rules that match it."""
+"""Size of the cache in answers. A client counts as one, plus one for every `_RULES_PER_ANSWER` rules that match it, and
+one for each filter in its own trees."""
 _RULES_PER_ANSWER: Final = 4
 _LONGEST: Final = 512
 """Maximum length, in characters, of a topic whose answer is cached."""
@@ -49,20 +51,28 @@ class _Filters:
         if found is None:
             found = self._filters[topic_filter] = _Filter(topic_filter)
             self._tree.insert(topic_filter, found)
-        found.rules[rule] = permission
+        # Two filters of a rule may become the same one once names are filled in.
+        found.rules[rule] = permission & found.rules.get(rule, permission)
+
+    def __len__(self) -> int:
+        return len(self._filters)
 
     def matching(self, topic: str) -> list[_Filter]:
         return self._tree.matching(topic)
 
 
 class _Client:
-    """Rules that apply to one client: the filters of its user, then the numbers of ACL rules in their order."""
+    """Rules that apply to one client: the filters of its user, then the numbers of ACL rules in their order.
 
-    __slots__ = ("answers", "own", "rules")
+    `named` has the filters of these rules in which its names were filled in.
+    """
 
-    def __init__(self, own: _Filters | None, rules: dict[int, None]) -> None:
+    __slots__ = ("answers", "named", "own", "rules")
+
+    def __init__(self, own: _Filters | None, rules: dict[int, None], named: _Filters | None) -> None:
         self.own = own
         self.rules = rules
+        self.named = named
         self.answers: dict[str, int] = {}
 
 
@@ -75,11 +85,17 @@ class CompiledAcl:
         self._by_username: dict[str, list[int]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._others: list[int] = []
+        self._named: dict[int, dict[str, int]] = {}
         for number, rule in enumerate(ledger.acl):
-            for topic_filter, permission in rule.filters.items():
-                self._filters.add(number, topic_filter, int(permission))
+            plain, named = _split(rule.filters)
+            for topic_filter, permission in plain.items():
+                self._filters.add(number, topic_filter, permission)
+            if named:
+                self._named[number] = named
             self._index(number, rule)
-        self._users = {name: _own(user) for name, user in ledger.users.items() if user.acl}
+        users = {name: _split(user.acl) for name, user in ledger.users.items() if user.acl}
+        self._users = {name: _own(plain) for name, (plain, named) in users.items() if not named}
+        self._users_named = {name: (plain, named) for name, (plain, named) in users.items() if named}
         self._clients: dict[tuple[str, str, str], _Client] = {}
         self._most = room
         self._room = room
@@ -93,8 +109,12 @@ class CompiledAcl:
         identity = (client_id, username, remote)
         client = self._clients.get(identity)
         if client is None:
-            client = self._clients[identity] = self._client(client_id, username, remote)
-            self._spend(1 + len(client.rules) // _RULES_PER_ANSWER)
+            client = self._client(client_id, username, remote)
+            filters = 0 if client.named is None else len(client.named)
+            if client.own is not None and username in self._users_named:
+                filters += len(client.own)
+            self._spend(1 + len(client.rules) // _RULES_PER_ANSWER + filters)
+            self._clients[identity] = client
         answer = client.answers.get(topic)
         if answer is None:
             answer = self._judge(client, _as_name(topic))
@@ -121,12 +141,34 @@ class CompiledAcl:
             if (
                 matches(rule.client, client_id)
                 and matches(rule.username, username)
+                and matches_anonymous(rule.anonymous, username)
                 and matches_remote(rule.remote, remote)
             ):
                 if not rule.filters:
                     break
                 rules[number] = None
-        return _Client(self._users.get(username), rules)
+        named: _Filters | None = None
+        for number in rules if self._named else ():
+            for topic_filter, permission in self._named.get(number, {}).items():
+                text = filled(topic_filter, permission, username, client_id)
+                if text is not None:
+                    if named is None:
+                        named = _Filters()
+                    named.add(number, text, permission)
+        return _Client(self._own(client_id, username), rules, named)
+
+    def _own(self, client_id: str, username: str) -> _Filters | None:
+        """Return the filters of the client's user."""
+        split = self._users_named.get(username)
+        if split is None:
+            return self._users.get(username)
+        plain, named = split
+        own = _own(plain)
+        for topic_filter, permission in named.items():
+            text = filled(topic_filter, permission, username, client_id)
+            if text is not None:
+                own.add(0, text, permission)
+        return own
 
     def _judge(self, client: _Client, name: str) -> int:
         if client.own is not None:
@@ -136,6 +178,8 @@ class CompiledAcl:
         if not client.rules:
             return Permission.READWRITE
         found = self._filters.matching(name)
+        if client.named is not None:
+            found = [*found, *client.named.matching(name)]
         first = _first(client.rules, found)
         return Permission.READWRITE if first is None else _together([f for f in found if first in f.rules], first)
 
@@ -147,11 +191,20 @@ class CompiledAcl:
             self._room = self._most
 
 
-def _own(user: User) -> _Filters:
-    filters = _Filters()
-    for topic_filter, permission in user.acl.items():
-        filters.add(0, topic_filter, int(permission))
-    return filters
+def _split(filters: Mapping[str, Permission | int | str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the filters without and with names to fill in."""
+    plain: dict[str, int] = {}
+    named: dict[str, int] = {}
+    for topic_filter, permission in filters.items():
+        (named if has_names(topic_filter) else plain)[topic_filter] = int(permission)
+    return plain, named
+
+
+def _own(filters: dict[str, int]) -> _Filters:
+    own = _Filters()
+    for topic_filter, permission in filters.items():
+        own.add(0, topic_filter, permission)
+    return own
 
 
 def _first(rules: dict[int, None], found: list[_Filter]) -> int | None:

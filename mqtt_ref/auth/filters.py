@@ -6,18 +6,24 @@ A filter is more specific than another if it matches some of the topics that the
 so both decide about `a/b`: what one of them denies is denied.
 
 In a rule, wildcards also match levels that begin with `$`: to deny `#` is to deny `$SYS/...`.
+
+`%u` and `%c` in a filter stand for the user name and the Client Identifier of the client: see `filled`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from typing import Final
 
 from mqtt_ref.broker.topics import split_shared, valid_topic_filter
 
-__all__ = ["Permission", "covers", "filter_problem", "most_specific", "strictest"]
+__all__ = ["Permission", "covers", "filled", "filter_problem", "has_names", "most_specific", "strictest"]
 
 _EVERYTHING = ("+", "#")
+_NAME: Final = re.compile("%[uc]")
+_UNFIT: Final = re.compile("[/+#]")
 
 
 class Permission(IntEnum):
@@ -52,6 +58,32 @@ def filter_problem(topic_filter: object) -> str:
     if not valid_topic_filter(topic_filter, shared=False):
         return f"{topic_filter!r} is not a topic filter; `+` must be a whole level, `#` the whole last one"
     return ""
+
+
+def has_names(topic_filter: str) -> bool:
+    """True if the filter contains `%u` or `%c`."""
+    return _NAME.search(topic_filter) is not None
+
+
+def filled(topic_filter: str, permission: int, username: str, client_id: str) -> str | None:
+    """Return the filter for one client: with its user name for `%u`, and its Client Identifier for `%c`.
+
+    Clients choose these names, so a name must not make a filter match more than one level. A name with `/`, `+` or `#`
+    fits into no filter: None, or if the filter denies, one that denies everything from that level on. The same is true
+    for a first level that would begin with `$`. An empty name is nobody's: None.
+    """
+    names = {"%u": username, "%c": client_id}
+    levels: list[str] = []
+    for level in topic_filter.split("/"):
+        used = [names[name] for name in _NAME.findall(level)]
+        if not all(used):
+            return None
+        text = _NAME.sub(lambda name: names[name[0]], level)
+        reserved = not levels and text.startswith("$") and not level.startswith("$")
+        if reserved or any(_UNFIT.search(name) for name in used):
+            return None if permission else "/".join([*levels, "#"])
+        levels.append(text)
+    return "/".join(levels)
 
 
 def covers(outer: Sequence[str], inner: Sequence[str]) -> bool:

@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mqtt_ref.auth.filters import Permission, filter_problem
+from mqtt_ref.wire.printable import printable
 
-__all__ = ["AclRule", "AuthRule", "Ledger", "LedgerError", "Problem", "User", "matches", "matches_remote"]
+__all__ = [
+    "AclRule",
+    "AuthRule",
+    "Ledger",
+    "LedgerError",
+    "Problem",
+    "User",
+    "matches",
+    "matches_anonymous",
+    "matches_remote",
+]
 
 Path = tuple[str | int, ...]
 
@@ -31,12 +42,20 @@ def matches_remote(pattern: str, remote: str) -> bool:
     return colon == ":" and pattern.strip("[]") == host.strip("[]")
 
 
+def matches_anonymous(anonymous: bool | None, username: str) -> bool:
+    """True if a client with this user name matches `anonymous` of a rule. An empty user name is none."""
+    return anonymous is None or anonymous == (not username)
+
+
 @dataclass(frozen=True, slots=True)
 class AuthRule:
     """Allow or deny the connections of clients that match.
 
     All four patterns must match, see `matches`; `remote` may omit the port. The password may be a hash (see
-    `mqtt_ref.auth.passwords`).
+    `mqtt_ref.auth.passwords`). `anonymous=True` matches only clients without user name, False only those with one.
+
+    Raises:
+        ValueError: `anonymous` and `username` cannot match together.
     """
 
     client: str = ""
@@ -44,22 +63,31 @@ class AuthRule:
     password: str = field(default="", repr=False)
     remote: str = ""
     allow: bool = False
+    anonymous: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_anonymous(self.anonymous, self.username)
 
 
 @dataclass(frozen=True, slots=True)
 class AclRule:
     """Permissions, by Topic Filter, of the clients that match. A rule without filters allows everything.
 
+    `anonymous=True` matches only clients without user name, False only those with one. In filters, `%u` stands for the
+    user name and `%c` for the Client Identifier of the client, see `mqtt_ref.auth.filters.filled`.
+
     Raises:
-        ValueError: a filter or a permission is invalid.
+        ValueError: a filter or a permission is invalid, or `anonymous` and `username` cannot match together.
     """
 
     client: str = ""
     username: str = ""
     remote: str = ""
     filters: Mapping[str, Permission | int | str] = field(default_factory=dict)
+    anonymous: bool | None = None
 
     def __post_init__(self) -> None:
+        _check_anonymous(self.anonymous, self.username)
         object.__setattr__(self, "filters", _permissions(self.filters))
 
 
@@ -68,7 +96,8 @@ class User:
     """One user, found by name before the rules are looked at.
 
     A user with a password is accepted only with it, whatever the rules say. Without a password, the rules decide. A
-    user with `disallow` is never accepted. The rules also decide about topics that no filter of `acl` matches.
+    user with `disallow` is never accepted. The rules also decide about topics that no filter of `acl` matches. `%u` and
+    `%c` in its filters are replaced as in rules.
 
     Raises:
         ValueError: a filter or a permission is invalid.
@@ -113,7 +142,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{_spoken(self.path)}: {self.text}" if self.path else self.text
+        return printable(f"{_spoken(self.path)}: {self.text}" if self.path else self.text)
 
 
 class LedgerError(ValueError):
@@ -122,6 +151,18 @@ class LedgerError(ValueError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+def _anonymous_problem(anonymous: bool | None, username: str) -> str:
+    if anonymous and username not in ("", "*"):
+        return f"a client without user name never has the user name {username!r}; leave one of them out"
+    return ""
+
+
+def _check_anonymous(anonymous: bool | None, username: str) -> None:
+    problem = _anonymous_problem(anonymous, username)
+    if problem:
+        raise ValueError(problem)
 
 
 def _permissions(filters: Mapping[str, Permission | int | str]) -> dict[str, Permission]:
@@ -160,8 +201,11 @@ class _Reader:
             path = ("users", name if isinstance(name, int) else str(name))
             if not isinstance(name, str):
                 self.wrong(path, f"the user name {name!r} is not text; write it in quotes")
-            elif name in ("", "*"):
-                self.wrong(path, f"{name!r} is not a user name; for all users write a rule under `auth` or `acl`")
+            elif name == "":
+                text = "an empty text is not a user name; for clients without one write a rule under `auth` or `acl`"
+                self.wrong(path, f"{text} with `anonymous: true`")
+            elif name == "*":
+                self.wrong(path, "'*' is not a user name; for all users write a rule under `auth` or `acl`")
             else:
                 users[name] = self.user(user, path)
         if self.problems:
@@ -169,22 +213,26 @@ class _Reader:
         return Ledger(tuple(auth), tuple(acl), users)
 
     def auth_rule(self, data: object, path: Path) -> AuthRule:
-        found = self.fields(data, path, "client", "username", "password", "remote", "allow")
+        found = self.fields(data, path, "client", "username", "password", "remote", "allow", "anonymous")
+        username = self.text(found, path, "username")
         return AuthRule(
             self.text(found, path, "client"),
-            self.text(found, path, "username"),
+            username,
             self.password(found, path),
             self.text(found, path, "remote"),
             self.truth(found, path, "allow"),
+            self.anonymous(found, path, username),
         )
 
     def acl_rule(self, data: object, path: Path) -> AclRule:
-        found = self.fields(data, path, "client", "username", "remote", "filters")
+        found = self.fields(data, path, "client", "username", "remote", "filters", "anonymous")
+        username = self.text(found, path, "username")
         return AclRule(
             self.text(found, path, "client"),
-            self.text(found, path, "username"),
+            username,
             self.text(found, path, "remote"),
             self.filters(found, path, "filters"),
+            self.anonymous(found, path, username),
         )
 
     def user(self, data: object, path: Path) -> User:
@@ -245,6 +293,17 @@ class _Reader:
         if not isinstance(value, bool):
             self.wrong((*path, name), f"{value!r} is not `true` or `false`")
             return False
+        return value
+
+    def anonymous(self, found: dict[str, object], path: Path, username: str) -> bool | None:
+        """Return `anonymous` of a rule; None if it is absent or invalid."""
+        if found.get("anonymous") is None:
+            return None
+        value = self.truth(found, path, "anonymous")
+        problem = _anonymous_problem(value, username)
+        if problem:
+            self.wrong((*path, "anonymous"), problem)
+            return None
         return value
 
     def password(self, found: dict[str, object], path: Path) -> str:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from mqtt_ref.auth.filters import Permission
 from mqtt_ref.auth.ledger import Ledger, LedgerError, Problem
 from mqtt_ref.auth.login import Login, Logins
 from mqtt_ref.auth.passwords import problem_of
+from mqtt_ref.auth.turns import Turns, neighbourhood
 from mqtt_ref.hooks import Decision, Hook
 from mqtt_ref.log import Throttle
 from mqtt_ref.wire.codes import SERVER_BUSY
@@ -36,8 +37,10 @@ _WRITE: Final = int(Permission.WRITE)
 class LedgerHook(Hook):
     """Authenticate clients and check topics by a `Ledger`.
 
-    Hashed passwords are checked by `workers` threads (0: one for each processor, at most four). If `waiting` logins
-    have no answer yet, further clients are refused with Server busy (0x89).
+    Hashed passwords are checked by `workers` threads (0: one for each processor, at most four). Client addresses take
+    turns, so that a flood of logins from one address delays a login from another by no more than one check for each
+    address. At most `waiting` logins are open. If there are more, clients of the address with most waiting logins are
+    refused with Server busy (0x89).
 
     Raises:
         LedgerError: a password hash is invalid or not supported.
@@ -50,8 +53,8 @@ class LedgerHook(Hook):
         self._logins: Logins
         self._acl: CompiledAcl
         self._workers = workers or min(4, os.cpu_count() or 1)
-        self._most = waiting
-        self._waiting = 0
+        self._turns: Turns[Login] = Turns(self._workers, waiting)
+        self._busy = Login(SERVER_BUSY, f"{waiting} other logins are waiting")
         self._pool: ThreadPoolExecutor | None = None
         self._take(ledger)
 
@@ -87,16 +90,11 @@ class LedgerHook(Hook):
         facts = (client.id, connect.username, connect.password, client.remote)
         if not logins.slow:
             login = logins.decide(*facts)
-        elif self._waiting >= self._most:
-            login = Login(SERVER_BUSY, f"{self._most} other logins are waiting")
         else:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._workers, "mqtt_ref-passwords")
-            self._waiting += 1
-            try:
-                login = await asyncio.get_running_loop().run_in_executor(self._pool, logins.decide, *facts)
-            finally:
-                self._waiting -= 1
+            work = partial(logins.decide, *facts)
+            login = await self._turns.run(self._pool, neighbourhood(client.remote), work) or self._busy
         if login.code == 0:
             return Decision(True)
         if LINES.passes(monotonic_ns()):
@@ -114,6 +112,7 @@ class LedgerHook(Hook):
     def on_stopped(self) -> None:
         """Stop the threads. Logins that wait for one get no answer."""
         pool, self._pool = self._pool, None
+        self._turns = Turns(self._workers, self._turns.most)
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mqtt_ref.auth.ledger import AuthRule, Ledger, matches, matches_remote
+from mqtt_ref.auth.ledger import AuthRule, Ledger, matches, matches_anonymous, matches_remote
 from mqtt_ref.auth.passwords import is_hashed, verify
 from mqtt_ref.wire.codes import BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED
 
@@ -63,6 +63,7 @@ class Logins:
             if (
                 matches(rule.client, client_id)
                 and matches(rule.username, name)
+                and matches_anonymous(rule.anonymous, name)
                 and matches_remote(rule.remote, remote)
                 and attempt.matches(rule)
             ):

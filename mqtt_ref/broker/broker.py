@@ -94,7 +94,7 @@ class Broker:
         """Open connections by serial."""
         self.per_listener: dict[str, int] = {}
         """The number of open connections, by name of the listener."""
-        self.timers = Timers()
+        self.timers = Timers(self)
         self.questions = Questions(self)
         self.sessions = Sessions(self, seed)
         self.wills = Wills(self)
@@ -117,6 +117,8 @@ class Broker:
         self.store_fails = False
         """True if the store failed to write the last batch."""
 
+        self.rules = 0
+        """Version of the access rules: it grows with each change."""
         self.last_message = 0
         """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
@@ -166,6 +168,7 @@ class Broker:
                 self.per_listener[connection.listener] = left
             else:
                 del self.per_listener[connection.listener]
+            self.timers.released()
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason. Return False if it is not connected.
@@ -195,11 +198,17 @@ class Broker:
         """End a turn: seal the batch of changes to be stored, and return the effects."""
         if self.journal is not None:
             self.journal.seal()
+        if self.sessions.loose and not self.turns:  # work that is left off may use a handle
+            self.sessions.trim()
         if self.effects:
             effects = self.effects
             self.effects = []
             return effects
         return []
+
+    def waiting(self) -> int:
+        """How many timers may be needed at most: one for each connection, session and question, and one more."""
+        return len(self.connections) + len(self.sessions.by_client_id) + len(self.questions) + 1
 
     def next_deadline(self) -> int | None:
         """Return when `on_deadline` must be called, or None. While there is work for another turn, that is at once."""
@@ -215,6 +224,8 @@ class Broker:
                 self.turns.run(now)
                 return
             self.work -= 1
+            if not timers.needed(entry):
+                continue  # an earlier entry replaced it, or its owner is gone
             _, kind, number = entry
             if kind == CONNECTION:
                 connection = self.connections.get(number)
@@ -291,7 +302,8 @@ class Broker:
         self.set_access(access)
 
     def rules_changed(self) -> None:
-        """Forget the remembered read permissions."""
+        """Forget the remembered read permissions. Waiting messages are checked again before they are sent."""
+        self.rules += 1
         self.router.forget()
 
     def _work_out(self) -> None:

@@ -9,7 +9,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.engine.message import SECOND
-from mqtt_ref.wire.codes import NOT_AUTHORIZED, UNSPECIFIED_ERROR
+from mqtt_ref.wire.codes import SERVER_UNAVAILABLE, UNSPECIFIED_ERROR
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
@@ -37,6 +37,10 @@ class Questions:
 
     def __len__(self) -> int:
         return len(self._connections) + len(self._wills)
+
+    def is_open(self, question: int) -> bool:
+        """True if the question is not answered yet."""
+        return question in self._connections or question in self._wills
 
     def ask(self, connection: Connection, auth: Authentication, data: bytes | None, renewal: bool, now: int) -> None:
         """Ask for the authentication of a client. The answer goes to `Connection.answered`."""
@@ -111,7 +115,7 @@ class Questions:
             if question not in self._wills:
                 return
         elif connection.auth is not None and connection.auth.question == question:
-            no = Verdict(REFUSE, NOT_AUTHORIZED, text=OVERDUE)
+            no = Verdict(REFUSE, SERVER_UNAVAILABLE, text=OVERDUE)  # nobody has judged this client
         elif connection.suspended is not None and connection.suspended.event == "on_unsubscribe":
             no = None  # let the UNSUBSCRIBE pass: the client wants no more messages
         self._broker.effects.append(Withdraw(question, True))

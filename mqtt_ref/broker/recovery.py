@@ -82,6 +82,7 @@ class _Restorer:
         broker = self.broker
         session = broker.sessions.create(record.client_id, record.version)
         session.kept = session.stored = True
+        session.rules = -1  # nobody knows by which rules its messages were judged
         session.state = DORMANT
         session.username = record.username
         session.expiry = record.expiry

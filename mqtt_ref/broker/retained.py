@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.broker.replay import Replay
+from mqtt_ref.broker.replay import Replay, Wanted
 from mqtt_ref.broker.retained_store import RetainedStore
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.message import Message
+    from mqtt_ref.engine.session import Session
 
 __all__ = ["RetainedMessages"]
 
@@ -28,7 +29,7 @@ class RetainedMessages:
     def __init__(self, broker: Broker, maximum: int) -> None:
         self._broker = broker
         self.store: RetainedStore[Message] = RetainedStore(maximum, measure=_size)
-        self._wake_at = 0
+        self.wake_at = 0
         """Time that the timer is set to, or 0."""
 
     def keep(self, message: Message, now: int) -> None:
@@ -67,9 +68,15 @@ class RetainedMessages:
         """True if the store is full and has no message for this topic."""
         return self.store.full(topic)
 
-    def replay(self, identifier: int) -> Replay:
-        """Begin to send what is retained for the filters of a SUBSCRIBE."""
-        return Replay(self._broker, identifier)
+    def wanted(self, name: str, topic_filter: str, granted: int, no_local: bool, identifier: int) -> Wanted:
+        """Note that the messages of a filter are to be sent."""
+        return Wanted(self._broker, name, topic_filter, granted, no_local, identifier)
+
+    def replay(self, session: Session, wanted: list[Wanted], now: int) -> None:
+        """Send the messages of filters, as fast as the client takes them."""
+        if session.replay is None:
+            session.replay = Replay(self._broker, session)
+        session.replay.add(wanted, now)
 
     def matching(self, topic_filter: str, now: int) -> list[Message]:
         """Return the messages that match the filter and have not expired."""
@@ -109,13 +116,13 @@ class RetainedMessages:
     def watch_over(self) -> None:
         """Set the timer for the first message that expires. One timer is enough for all."""
         when = self.store.next_expiry()
-        if when and (not self._wake_at or when < self._wake_at):
-            self._wake_at = when
+        if when and (not self.wake_at or when < self.wake_at):
+            self.wake_at = when
             self._broker.timers.add_retained(when)
 
     def on_deadline(self, now: int) -> None:
         """Handle the timer: remove expired messages and set it again."""
-        self._wake_at = 0
+        self.wake_at = 0
         self.expire(now, EXPIRED)
         self.watch_over()
 

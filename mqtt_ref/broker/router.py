@@ -412,6 +412,8 @@ class Router:
             if not self._filters:
                 self._filters.clear()
         self._changed(topic_filter)
+        if not self._filters:
+            self.forget()
 
     # Matching
 
@@ -442,6 +444,9 @@ class Router:
 
     def _missed(self, topic: str) -> Subscribers:
         """Find the answer in the older half of the cache, or match the topic, and cache the answer."""
+        if not self._filters:
+            self.misses += 1
+            return _NOBODY  # not cached, so that nothing is left when the last subscriber has gone
         match = self._old.matches.pop(topic, None)
         if match is None:
             self.misses += 1

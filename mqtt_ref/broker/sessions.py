@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.leaving import Leaving
@@ -52,7 +53,10 @@ class Sessions:
         """By handle of the session: its open connection."""
         self.connected = 0
         """Sessions whose client is connected."""
+        self.loose = False
+        """True if handles at the end are free: `trim` gives their places back."""
         self._free_handles: list[int] = []
+        """A heap: low handles are used first, so that those at the end become free."""
 
     # ---------------------------------------------------------------- names and numbers
 
@@ -70,8 +74,12 @@ class Sessions:
 
     def claim_handle(self) -> int:
         """Reserve and return a handle for a new subscriber."""
-        if self._free_handles:
-            return self._free_handles.pop()
+        free = self._free_handles
+        if free:
+            handle = heappop(free)
+            if handle < len(self.by_handle):
+                return handle
+            free.clear()  # it was trimmed, and so were all above it
         self.by_handle.append(None)
         self.connections.append(None)
         return len(self.by_handle) - 1
@@ -80,7 +88,31 @@ class Sessions:
         """Free the handle of a subscriber that is gone."""
         self.by_handle[handle] = None
         self.connections[handle] = None
-        self._free_handles.append(handle)
+        heappush(self._free_handles, handle)
+        if handle == len(self.by_handle) - 1:
+            self.loose = True
+
+    def with_handle(self, handle: int) -> Session | None:
+        """The session with this handle; None if there is none."""
+        return self.by_handle[handle] if handle < len(self.by_handle) else None
+
+    def trim(self) -> None:
+        """Give the places of free handles at the end back.
+
+        Call it between two turns when no work is left off: nothing may use a handle then, and no session is leaving.
+        """
+        self.loose = False
+        by_handle = self.by_handle
+        inline = self._broker.inline
+        while by_handle and by_handle[-1] is None and len(by_handle) - 1 not in inline:
+            by_handle.pop()
+            self.connections.pop()
+        size = len(by_handle)
+        free = self._free_handles
+        if not size:
+            free.clear()
+        elif len(free) > 2 * size:
+            self._free_handles = sorted([handle for handle in free if handle < size])
 
     def publisher(self, message: Message) -> Session | None:
         """Return the session of the client that published a message; None if it has ended or the server published."""
@@ -124,8 +156,8 @@ class Sessions:
         X311-clean-session-not-atomic
         """
         broker = self._broker
-        clean = packet.clean_start
         session = self.by_client_id.get(client_id)
+        clean = packet.clean_start or (session is not None and broker.reading.strange(session, connection.username))
         if session is not None and session.connection is not None:
             broker.counters.sessions_taken_over += 1
             text = "Another connection has taken the session over"
@@ -209,6 +241,8 @@ class Sessions:
             self.watch_over(session)
             if broker.journal is not None:
                 broker.journal.session(session)
+            if session.replay is not None:
+                session.replay.wake()
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:
@@ -245,6 +279,8 @@ class Sessions:
         session.inflight = {}
         session.received = {}
         session.subscriptions = {}
+        session.replay = None
+        broker.timers.released()
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from mqtt_ref.config.compose import compose
     from mqtt_ref.config.load import effective, load, schema
     from mqtt_ref.config.problem import ConfigError
+    from mqtt_ref.wire.printable import printable
 
     if args.schema:
         print(json.dumps(schema(), indent=2))
@@ -50,5 +51,5 @@ def run(args: argparse.Namespace) -> int:
     if args.print:
         print(effective(loaded.config), end="")
     else:
-        print(f"{args.file or 'the environment'}: fine")
+        print(printable(f"{args.file or 'the environment'}: fine"))
     return FINE

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from mqtt_ref.cli.failure import plainly
-from mqtt_ref.wire.dissect import Found, Stream, explain, to_json
+from mqtt_ref.wire.dissect import Found, Stream, explain, json_line
 from mqtt_ref.wire.pcap import CaptureError
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from mqtt_ref.wire.printable import printable
 from mqtt_ref.wire.recording import Piece, RecordingError, hex_bytes, read_recording
 
 __all__ = ["configure", "run"]
@@ -58,14 +58,13 @@ def run(args: argparse.Namespace) -> int:
             if found.dissection.violation is not None:
                 code = FINDINGS
             if args.json:
-                row = to_json(found)
-                print(json.dumps({"conn": connection, **row} if connection else row, ensure_ascii=False))
+                print(json_line(found, connection))
                 continue
             if number > 1:
                 print()
             if connection:
-                print(f"connection {connection}, byte {found.offset:,}")
-            print(explain(found))
+                print(printable(f"connection {connection}, byte {found.offset:,}"))
+            print(printable(explain(found), "\n"))
     except (OSError, RecordingError, CaptureError) as error:
         print(f"mqtt-ref decode: {plainly(error)}", file=sys.stderr)
         return USAGE
@@ -111,4 +110,5 @@ def _packets(pieces: list[Piece], version: int | None, sender: int | None) -> It
         if stream.unread:
             size = f"{stream.unread:,} bytes" if stream.unread > 1 else "1 byte"
             where = f" of connection {connection}" if connection else ""
-            print(f"not decoded: {size}{where} after a broken packet, where no packet begins", file=sys.stderr)
+            text = f"not decoded: {size}{where} after a broken packet, where no packet begins"
+            print(printable(text), file=sys.stderr)

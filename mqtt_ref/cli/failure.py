@@ -6,11 +6,17 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
+from mqtt_ref.wire.printable import printable
+
 __all__ = ["named", "plainly"]
 
 
 def plainly(error: Exception) -> str:
-    """Return the text of an error, without error numbers of the system."""
+    """Return the text of an error, without error numbers of the system and characters that act on a terminal."""
+    return printable(_text(error), "\n")
+
+
+def _text(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     if isinstance(error, socket.gaierror):
@@ -30,11 +36,11 @@ def plainly(error: Exception) -> str:
 
 
 def named(url: str) -> str:
-    """Return a URL with its password masked."""
+    """Return a URL as it can be shown, with its password masked."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url
+        return printable(url)
     if parts.password is None:
-        return url
-    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+        return printable(url)
+    return printable(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl())

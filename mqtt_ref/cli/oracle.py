@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from mqtt_ref.cli import oracle_control, planning
 from mqtt_ref.cli.failure import plainly
+from mqtt_ref.wire.printable import json_text, printable
 
 if TYPE_CHECKING:
     from mqtt_ref.cli.planning import Plan
@@ -152,12 +153,12 @@ def _show(
 
     found = list(findings)
     if args.json:
-        print(json.dumps(as_json(found, connections, unjudged, holes), indent=2, ensure_ascii=False))
+        print(json_text(as_json(found, connections, unjudged, holes), indent=2))
     else:
         for number, finding in enumerate(found, 1):
             print(one_line(finding) if args.brief else as_text(finding, number) + "\n")
         for hole in holes[:SHOWN]:
-            print(f"not judged: {hole}")
+            print(printable(f"not judged: {hole}"))
         if len(holes) > SHOWN:
             print(f"not judged: {len(holes) - SHOWN} more; --json lists them")
         partly = len({one.connection for one in holes if one.unjudged != ALL})
@@ -210,7 +211,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         made = planning.plan(args, os.environ)
     except (planning.Refused, ValueError) as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     record: TextIO | None = None
     if args.record:
@@ -230,7 +231,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         server, judge = _composed(args, made, found)
     except ValueError as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     set_up(made)
     say = sys.stderr if args.trace == "jsonl" else sys.stdout
@@ -238,7 +239,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         run_loop(serve(server, teller(say), reload))
     except ListenerError as error:
-        print(f"mqtt-ref oracle serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     finally:
         if record is not None:

@@ -9,6 +9,8 @@ import secrets
 import sys
 from typing import Any, Final
 
+from mqtt_ref.cli.failure import plainly
+
 __all__ = ["VARIABLE", "configure", "control", "illegal"]
 
 FINE, USAGE = 0, 2
@@ -68,7 +70,7 @@ def control(args: argparse.Namespace) -> int:
     try:
         return run_loop(serve(server, ready))
     except ListenerError as error:
-        print(f"mqtt-ref oracle control: {error}", file=sys.stderr)
+        print(f"mqtt-ref oracle control: {plainly(error)}", file=sys.stderr)
         return USAGE
 
 

@@ -14,10 +14,12 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from mqtt_ref.cli.failure import named, plainly
+from mqtt_ref.wire.codes import PACKET_TOO_LARGE
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect
 from mqtt_ref.wire.primitives import SERVER
+from mqtt_ref.wire.violation import Violation
 
 __all__ = ["configure", "run"]
 
@@ -177,8 +179,9 @@ def _answer(link: socket.socket | _WebSocket, version: int, end: float) -> objec
 
     Raises:
         OSError: there was no answer in time.
+        ValueError: the answer is too large for a CONNACK.
     """
-    decoder = Decoder(version, SERVER)
+    decoder = Decoder(version, SERVER, maximum_packet_size=FRAME)
     while True:
         left = end - time.monotonic()
         if left <= 0:
@@ -188,5 +191,9 @@ def _answer(link: socket.socket | _WebSocket, version: int, end: float) -> objec
         if not data:
             raise ConnectionError("closed without an answer")
         found = decoder.feed(data)
-        if found:
-            return found[0]
+        if not found:
+            continue
+        answer = found[0]
+        if isinstance(answer, Violation) and answer.reason == PACKET_TOO_LARGE:
+            raise ValueError(f"the answer has more than {FRAME:,} bytes, and a CONNACK has some ten")
+        return answer

@@ -128,9 +128,11 @@ def _default_listeners(args: argparse.Namespace) -> list[Listener]:
 
     made: list[Listener] = [TcpListener(host, port(args.port, TCP))]
     if not args.no_ws:
-        from mqtt_ref.net.websocket import WebSocketListener
+        from mqtt_ref.net.websocket import ANY_PAGE, WebSocketListener
 
-        made.append(WebSocketListener(host, port(args.ws_port, WEB_SOCKET)))
+        # A browser lets the pages of any site connect: by default only those of this machine may.
+        origins = [ANY_PAGE] if args.allow_all else None
+        made.append(WebSocketListener(host, port(args.ws_port, WEB_SOCKET), origins=origins))
     if not args.no_http:
         from mqtt_ref.http.listener import HttpListener
 
@@ -139,7 +141,7 @@ def _default_listeners(args: argparse.Namespace) -> list[Listener]:
 
 
 def _keep_to_this_machine(listeners: Sequence[Listener]) -> None:
-    """Restrict listeners that accept every client to programs and web pages of this machine.
+    """Check that other machines cannot reach listeners that accept every client.
 
     Raises:
         Refused: a listener has an address that other machines can reach.
@@ -152,8 +154,3 @@ def _keep_to_this_machine(listeners: Sequence[Listener]) -> None:
                 f"refused to listen on {listener.host!r}: other machines can reach that address, and without rules "
                 "every client would be accepted. Use --allow-all if this is wanted."
             )
-        if listener.scheme == "ws":
-            from mqtt_ref.net.websocket import LOCAL_PAGES, WebSocketListener
-
-            if isinstance(listener, WebSocketListener) and listener.origins is None:
-                listener.origins = [LOCAL_PAGES]  # a browser lets the pages of any site connect

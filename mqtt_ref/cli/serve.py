@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mqtt_ref import log
 from mqtt_ref.cli import planning
+from mqtt_ref.cli.failure import plainly
 from mqtt_ref.cli.planning import Plan, Refused, plan
 from mqtt_ref.hooks import Hook
 from mqtt_ref.net.listener import ListenerError
 from mqtt_ref.server import Server
+from mqtt_ref.wire.printable import printable
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.views import Client
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             return _print_config(args)
         made = plan(args, os.environ)
     except (Refused, ValueError) as error:
-        print(f"mqtt-ref serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref serve: {plainly(error)}", file=sys.stderr)
         return USAGE
     level = set_up(made, args.verbose)
     trace: Trace | None = None
@@ -90,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return run_loop(serve(server, teller(say), reload))
     except ListenerError as error:
-        print(f"mqtt-ref serve: {error}", file=sys.stderr)
+        print(f"mqtt-ref serve: {plainly(error)}", file=sys.stderr)
         return USAGE
 
 
@@ -110,7 +112,7 @@ def teller(stream: TextIO) -> Callable[[str], None]:
 
     def tell(url: str) -> None:
         try:
-            print(f"listening on {url}", file=stream, flush=True)
+            print(printable(f"listening on {url}"), file=stream, flush=True)
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -67,9 +67,15 @@ def _listener(wanted: object, path: KeyPath, report: Report) -> Listener | None:
     try:
         if isinstance(wanted, WebSocketListener):
             from mqtt_ref.net.websocket import WebSocketListener as WebSocket
+            from mqtt_ref.net.websocket import origin_problem
 
             host, port = address(wanted.address)
             origins = wanted.origins
+            wrong = [(at, text) for at, site in enumerate(origins or ()) if (text := origin_problem(site))]
+            if wrong:
+                for at, text in wrong:
+                    report((*path, "origins", at), text)
+                return None
             return WebSocket(host, port, wanted.id, _tls(wanted.tls, path, report), _terms(wanted), origins=origins)
         if isinstance(wanted, TcpListener):
             host, port = address(wanted.address)

@@ -71,7 +71,12 @@ def _placed(source: Source, variables: Mapping[KeyPath, str], path: KeyPath, tex
 
 def effective(config: Config) -> str:
     """Return the whole configuration as YAML, including defaults. Secrets are masked."""
-    return yaml.safe_dump(_masked(msgspec.to_builtins(config), ""), sort_keys=False, allow_unicode=True, width=120)
+    values = _masked(msgspec.to_builtins(config), "")
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    if text.replace("\n", "").isprintable():
+        return text
+    # A value could act on the terminal: escape all that is not ASCII.
+    return yaml.safe_dump(values, sort_keys=False, width=120)
 
 
 def _masked(value: Any, name: str) -> Any:

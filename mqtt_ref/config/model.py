@@ -93,7 +93,8 @@ class WebSocketListener(MqttListener, tag_field="type", tag="ws"):
     address: Annotated[str, Meta(description="host:port; :port: every address; port 0: a free one")] = "127.0.0.1:1882"
     tls: Tls | None = None
     origins: Annotated[
-        list[str] | None, Meta(description="Sites whose pages may connect, such as https://example.org; null: any")
+        list[str] | None,
+        Meta(description="Sites whose pages may connect, such as https://example.org; *: all; null: this machine's"),
     ] = None
 
 
@@ -152,6 +153,9 @@ class AuthRule(Section):
     username: Annotated[str, Meta(description="User name")] = ""
     password: Annotated[str, Meta(description="Password, plain or as `mqtt-ref hash-password` prints it")] = ""
     remote: Annotated[str, Meta(description="Address of the client, such as 127.0.0.1:*")] = ""
+    anonymous: Annotated[
+        bool | None, Meta(description="True: only clients without user name; false: only clients with one")
+    ] = None
     allow: Annotated[bool, Meta(description="This client may connect")] = False
 
 
@@ -161,9 +165,13 @@ class AclRule(Section):
     client: Annotated[str, Meta(description="Client Identifier")] = ""
     username: Annotated[str, Meta(description="User name")] = ""
     remote: Annotated[str, Meta(description="Address of the client, such as 127.0.0.1:*")] = ""
-    filters: Annotated[dict[str, Right], Meta(description="Topic Filter: deny, read, write, readwrite, or 0 to 3")] = (
-        field(default_factory=dict)
-    )
+    anonymous: Annotated[
+        bool | None, Meta(description="True: only clients without user name; false: only clients with one")
+    ] = None
+    filters: Annotated[
+        dict[str, Right],
+        Meta(description="Topic Filter (%u: user name, %c: Client Identifier) to deny, read, write, readwrite"),
+    ] = field(default_factory=dict)
 
 
 class User(Section):
@@ -171,9 +179,10 @@ class User(Section):
 
     password: Annotated[str, Meta(description="Password, plain or as `mqtt-ref hash-password` prints it")] = ""
     disallow: Annotated[bool, Meta(description="This user may not connect")] = False
-    acl: Annotated[dict[str, Right], Meta(description="Topic Filter: deny, read, write, readwrite, or 0 to 3")] = field(
-        default_factory=dict
-    )
+    acl: Annotated[
+        dict[str, Right],
+        Meta(description="Topic Filter (%u: user name, %c: Client Identifier) to deny, read, write, readwrite"),
+    ] = field(default_factory=dict)
 
 
 class Ledger(Section):
@@ -312,6 +321,9 @@ class Capabilities(Section):
         default_factory=list
     )
     maximum_subscriptions: Annotated[Positive, Meta(description="Maximum subscriptions of one session")] = 100_000
+    maximum_parts: Annotated[
+        Count, Meta(description="Maximum Topic Filters, or User Properties, of one packet; 0: no limit")
+    ] = 10_000
     maximum_shared_subscriptions: Annotated[
         Positive, Meta(description="Maximum Shared Subscriptions of one session")
     ] = 1_000

@@ -44,6 +44,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         outbound_aliases=asked.outbound_topic_aliases,
         connect_timeout=asked.connect_timeout,
         subscriptions=asked.maximum_subscriptions,
+        parts=asked.maximum_parts,
         shared_subscriptions=asked.maximum_shared_subscriptions,
         topic_levels=asked.maximum_topic_levels,
         retained_messages=asked.maximum_retained,

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mqtt_ref.wire.printable import printable
+
 __all__ = ["ConfigError", "KeyPath", "Problem", "spelled"]
 
 KeyPath = tuple[str | int, ...]
@@ -37,7 +39,7 @@ class Problem(NamedTuple):
         if self.line:
             where += f":{self.line}:{self.column}"
         path = spelled(self.path)
-        return f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}"
+        return printable(f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}")
 
 
 class ConfigError(ValueError):

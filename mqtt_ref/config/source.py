@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,8 @@ __all__ = ["Source", "parse", "read", "scalar"]
 
 LARGEST: Final = 16 * 1024 * 1024
 """Maximum size of a file in bytes."""
+DIGITS: Final = 20
+"""Maximum length of an integer, sign and prefix included."""
 DEPTH: Final = 32
 """Maximum nesting of mappings and lists."""
 NODES: Final = 1_000_000
@@ -60,7 +63,8 @@ def read(path: Path) -> Source:
     """
     name = str(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)  # a device may have no end
     except OSError as error:
         raise ConfigError([Problem(name, 0, 0, (), f"cannot be read: {error.strerror or error}")]) from error
     if len(data) > LARGEST:
@@ -121,7 +125,17 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
-        return self.loader.construct_object(node)
+        if node.tag == "tag:yaml.org,2002:int" and len(node.value) > DIGITS:
+            return self._wrong(node, path, f"is a number of more than {DIGITS} digits")
+        value = self.loader.construct_object(node)
+        if isinstance(value, float) and not isfinite(value):
+            return self._wrong(node, path, "is no finite number")
+        return value
+
+    def _wrong(self, node: Any, path: KeyPath, text: str) -> int:
+        mark = node.start_mark
+        self.problems.append(Problem(self.name, mark.line + 1, mark.column + 1, path, text))
+        return 0
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         own = len([key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"])

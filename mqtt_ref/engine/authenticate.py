@@ -163,6 +163,10 @@ def _step(
     elif action == DO_SEND_SUCCESS:
         auth.deadline = 0
         if verdict is not None and verdict.username and verdict.username != connection.username:
+            session = connection.session
+            if session is not None and connection.broker.reading.strange(session, verdict.username):
+                dismiss(connection, NOT_AUTHORIZED, "Another user needs a session of its own", now)
+                return
             _rename(connection, verdict.username)
         _send(connection, 0, auth.method, data, now)
     elif action == DO_EXPEL:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from mqtt_ref.engine import (
     authenticate,
@@ -58,6 +58,7 @@ from mqtt_ref.wire.codes import (
     PROTOCOL_ERROR,
     PUBACK,
     QUOTA_EXCEEDED,
+    SERVER_UNAVAILABLE,
     UNSPECIFIED_ERROR,
 )
 from mqtt_ref.wire.fast import PINGRESP
@@ -87,9 +88,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-
-REPLAYED: Final = 256
-"""Retained messages that may wait for a session before further ones are left where they are."""
 
 READ = 0
 """Stage of a suspended packet: `on_packet_read` was asked. All other stages belong to the packet's pipeline."""
@@ -163,6 +161,7 @@ class Connection:
         self.session: Session | None = None
         self.decoder = Decoder(0, CLIENT, broker.options.capabilities.maximum_packet_size, broker.tables.go_on)
         self.decoder.most = max(1, broker.turn // 2)
+        self.decoder.parts = broker.options.bounds.parts
         self.agreement = Agreement(capabilities)
         self.outbox = Outbox()
         self.waiting: Waiting | None = None
@@ -239,6 +238,8 @@ class Connection:
         """
         packets = self.decoder.feed(data)
         if not packets:
+            if self.decoder.excess:
+                self._refuse_excess(now)
             if self.state != CONNECTED or self.suspended is not None:
                 self._bound_waiting(len(data), now)
             return
@@ -279,13 +280,15 @@ class Connection:
                     qos_send.acknowledged(self, session, packet.packet_id, PUBACK, packet.reason_code, now)
                     continue
             self.handle(packet, now)
-            if self._spent():
+            if broker.work <= 0:
                 self._wait_behind(packets[at + 1 :])
                 break
         if self.decoder.rest:  # noqa: SIM114 - mypy knows `waiting` as it was before the packets
             self._after_read(len(data), now)
         elif self.waiting is not None:
             self._after_read(len(data), now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
@@ -393,7 +396,7 @@ class Connection:
 
     @property
     def sated(self) -> bool:
-        """True if output must be written before more packets are handled, since those may ask for more output."""
+        """True if output must be written before more retained messages are queued."""
         size = self.outbox.burst
         return size > 0 and size > self.broker.options.bounds.hard_limit
 
@@ -430,6 +433,8 @@ class Connection:
             self.broker.router.wake(session.handle)
             if session.queue or session.resending:
                 qos_send.pump(self, session, now)
+            if session.replay is not None:
+                session.replay.wake()
         self.take_turn()
 
     # ---------------------------------------------------------------- waiting
@@ -465,11 +470,8 @@ class Connection:
         suspended = waiting.suspended
         held_up = self.outbox.choked and not waiting.gone
         if suspended is not None:
-            if suspended.question or (held_up and isinstance(suspended.packet, Subscribe)):
+            if suspended.question:
                 return
-            session = self.session
-            if session is not None and session.queued > REPLAYED and suspended.stage == subscribe.REPLAYING:
-                return  # `qos_send.pump` asks for the turn
         elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
             return
         elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
@@ -488,10 +490,6 @@ class Connection:
             self.drain(now)
         elif not suspended.question:
             self.resume(suspended.progress, now)
-
-    def _spent(self) -> bool:
-        """True if this turn is over: its work is used up, or output must be written first."""
-        return self.broker.work <= 0 or self.sated
 
     def resume(self, outcome: object, now: int) -> None:
         """Continue the suspended packet with the answer, then handle the packets after it."""
@@ -549,6 +547,9 @@ class Connection:
                 if not behind:
                     waiting.behind = None
                 self._take_in(packet, now)
+            elif self.decoder.excess:
+                self._refuse_excess(now)
+                break
             elif self.decoder.rest:
                 packets = self.decoder.more()
                 self.broker.work -= len(packets)
@@ -575,6 +576,8 @@ class Connection:
             else:
                 self._take_in(packet, now)
         self._after_read(size, now)
+        if self.decoder.excess:
+            self._refuse_excess(now)
 
     def _after_read(self, size: int, now: int) -> None:
         """Check the bound on waiting bytes after a read of `size` bytes."""
@@ -588,9 +591,30 @@ class Connection:
             elif waiting.idle and self.state == CONNECTED:
                 self.waiting = None
 
+    def _refuse_excess(self, now: int) -> None:
+        """End the connection because of a packet with too many parts, once those before it are handled."""
+        waiting = self.waiting
+        if waiting is not None and (waiting.suspended is not None or waiting.behind is not None):
+            return
+        text = f"A packet with more than {self.broker.options.bounds.parts:,} Topic Filters or User Properties"
+        if self.state == AWAIT_CONNECT:
+            self.turn_away(text, now, QUOTA_EXCEEDED)
+        else:
+            dismiss(self, QUOTA_EXCEEDED, text, now)
+
     def _waits(self) -> bool:
-        """True if no more packets may be handled before a question is answered or output is written."""
-        return self.suspended is not None or (self._asked() and self.broker.tapped) or self.sated
+        """True if no more packets may be handled before a question is answered, or before the next turn."""
+        return self.suspended is not None or (self._asked() and self.broker.tapped)
+
+    @property
+    def busy(self) -> bool:
+        """True if packets that came wait for another turn."""
+        waiting = self.waiting
+        if waiting is None or self.state == CLOSED:
+            return False
+        suspended = waiting.suspended
+        at_work = suspended is not None and not suspended.question
+        return at_work or waiting.behind is not None or len(self.decoder.rest) > 0
 
     def _asked(self) -> bool:
         """True if the question who the client is is open."""
@@ -778,6 +802,8 @@ class Connection:
             text = "No CONNECT within the connect timeout"
         elif self.state in (DECIDING, AUTHENTICATING):
             text = "The authentication took too long"
+            if auth is not None and auth.question:
+                code = SERVER_UNAVAILABLE  # the client did its part, and no hook has judged it
         else:
             code = KEEP_ALIVE_TIMEOUT
             text = "Nothing was heard for one and a half times the Keep Alive"

@@ -63,6 +63,8 @@ class Bounds:
     """Subscriptions of one session."""
     hook_timeout: float = 5.0
     """Seconds that one question to a hook may take; then the answer is no."""
+    parts: int = 10_000
+    """Topic Filters of a packet, or User Properties of one; 0: any number."""
     shared_subscriptions: int = 1_000
     """Shared Subscriptions of one session."""
     topic_levels: int = 200

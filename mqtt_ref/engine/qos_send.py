@@ -357,7 +357,11 @@ def pump(connection: Connection, session: Session, now: int) -> None:
             return
         queueing.take(session, queue)
         message = delivery.message
-        if _expired(connection, message, now):
+        if (session.rules != broker.rules or delivery.order < session.doubted) and not broker.reading.still(
+            session, delivery
+        ):
+            _deny(session, delivery, now)
+        elif _expired(connection, message, now):
             queueing.dropped(session, message, "expired")
         elif delivery.qos:
             _start(connection, session, delivery, now)
@@ -366,11 +370,15 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     if not queue:
         session.queue = None
         session.queued_bytes = 0
-        connection.take_turn()
+        if session.replay is not None:
+            session.replay.wake()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:
     """Send a PUBLISH again with its packet identifier and DUP 1, even if it has expired.
+
+    A message that this client may no longer read is not sent: its exchange ends as if the client had refused it. A
+    late PUBREC for it is answered like any for an unknown Packet Identifier.
 
     DUP 1 marks this retransmission. It does not depend on the DUP flag of the PUBLISH received. The Subscription
     Identifiers are those of the first sending.
@@ -391,6 +399,13 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
             if watch.on_qos_dropped is not None:
                 watch.on_qos_dropped(session, message, packet_id, "expired")
             return
+    if not broker.reading.may_read(session, message.topic):
+        # The client is another one than when it was first sent, perhaps with another user or under other rules.
+        _step(session, delivery, ON_PUBACK_ERROR if delivery.qos == 1 else ON_PUBREC_ERROR)
+        if watch.on_qos_dropped is not None:
+            watch.on_qos_dropped(session, message, packet_id, "denied")
+        _deny(session, delivery, now)
+        return
     dup = action != DO_RESEND_PUBLISH_PLAIN
     data = _publish(
         connection, session, message, delivery.qos, delivery.retain, dup, packet_id, delivery.identifiers, now
@@ -407,6 +422,14 @@ def _resend(connection: Connection, session: Session, delivery: Delivery, now: i
     broker.counters.messages_resent += 1
     if watch.on_qos_publish is not None:
         watch.on_qos_publish(session, message, packet_id, True)
+
+
+def _deny(session: Session, delivery: Delivery, now: int) -> None:
+    """Drop a waiting message that its client may no longer read. Another member of its shared group may get it."""
+    if delivery.group and (delivery.qos == 1 or not delivery.packet_id):
+        session.broker.deliverer.share_again([delivery], now)
+    else:
+        queueing.dropped(session, delivery.message, "denied")
 
 
 def _expired(connection: Connection, message: Message, now: int) -> bool:

@@ -45,6 +45,7 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     queue = session.queue
     if queue is None:
         queue = session.queue = deque()
+        session.rules = broker.rules
     bounds = broker.options.bounds
     size = message.size
     while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
@@ -109,6 +110,8 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_too_large += 1
     elif why == "queue_full":
         counters.dropped_queue_full += 1
+    elif why == "denied":
+        counters.dropped_denied += 1
     else:
         counters.dropped_expired += 1
     if session.broker.watch.on_publish_dropped is not None:

@@ -12,6 +12,7 @@ from mqtt_ref.engine.generated.will import NONE
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
+    from mqtt_ref.broker.replay import Replay
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Will
@@ -64,6 +65,7 @@ class Session:
         "broker",
         "client_id",
         "connection",
+        "doubted",
         "ends_at",
         "expiry",
         "handle",
@@ -76,7 +78,9 @@ class Session:
         "queued_bytes",
         "received",
         "remote",
+        "replay",
         "resending",
+        "rules",
         "state",
         "stored",
         "subscriptions",
@@ -119,8 +123,14 @@ class Session:
         self.queued_bytes = 0
         self.resending: deque[int] | None = None
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
+        self.replay: Replay | None = None
+        """Retained messages that it waits for."""
         self.next_packet_id = 1
         self.next_order = 1
+        self.rules: int = broker.rules
+        """`Broker.rules` when the waiting messages were last checked."""
+        self.doubted = 0
+        """Queued messages with a lower `order` are checked before they are sent: the client or the rules changed."""
         self.will: Will | None = None
         self.will_state: int = NONE
         self.will_at = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from mqtt_ref.engine import acks
-from mqtt_ref.engine.generated.decisions import NOT_AUTHORIZED_OBSCURE
+from mqtt_ref.engine.generated.decisions import NOT_AUTHORIZED_OBSCURE, UNAUTHORIZED_SUBSCRIBE_GRANT
 from mqtt_ref.engine.generated.subscription import (
     ABSENT,
     DO_PUT_RETAINED,
@@ -40,8 +40,7 @@ from mqtt_ref.wire.primitives import V5, V31
 from mqtt_ref.wire.reasons import SubackReason
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.broker.replay import Replay
+    from mqtt_ref.broker.replay import Wanted
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
 
@@ -56,8 +55,6 @@ PERMITTING = 3
 """The turn ended between two filters that `on_acl_check` is asked about."""
 MAKING = 4
 """Some of the subscriptions are made."""
-REPLAYING = 5
-"""The SUBACK is sent, and some of the retained messages."""
 
 _HANDLING: Final = (ON_HANDLING_0, ON_HANDLING_1, ON_HANDLING_2)
 """Input of the machine, by Retain Handling."""
@@ -65,6 +62,8 @@ _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= F
 
 COST: Final = 4
 """Units of work of a filter."""
+REPLAYS: Final = 10_000
+"""Filters whose retained messages a session may wait for."""
 
 
 class Making:
@@ -73,11 +72,12 @@ class Making:
     `verdicts` has for each filter 0, or the Reason Code that refuses it; None if all are allowed.
     """
 
-    __slots__ = ("replay", "verdicts")
+    __slots__ = ("verdicts", "wanted")
 
-    def __init__(self, broker: Broker, packet: Subscribe, verdicts: list[int] | None) -> None:
+    def __init__(self, verdicts: list[int] | None) -> None:
         self.verdicts = verdicts
-        self.replay = broker.retained.replay(_identifier(packet))
+        self.wanted: list[Wanted] = []
+        """Filters whose retained messages are to be sent after the SUBACK."""
 
 
 def subscribe(connection: Connection, session: Session, packet: Subscribe, now: int) -> None:
@@ -103,10 +103,8 @@ def go_on(
         _permit(connection, session, packet, suspended.codes, now)
     elif suspended.stage == PERMITTING:
         _permit(connection, session, packet, suspended.codes, now)
-    elif isinstance(answer, Making):
-        _make(connection, session, packet, answer, suspended.codes, now)
     else:
-        _replay(connection, session, packet, cast("Replay", answer), now)
+        _make(connection, session, packet, cast("Making", answer), suspended.codes, now)
 
 
 def _seen(connection: Connection, session: Session, packet: Subscribe, answer: object, now: int) -> None:
@@ -116,7 +114,7 @@ def _seen(connection: Connection, session: Session, packet: Subscribe, answer: o
     """
     if isinstance(answer, Refusal):
         code = answer.code if answer.code in _SUBACK_CODES else UNSPECIFIED_ERROR
-        refused = Making(connection.broker, packet, [code for _ in packet.subscriptions])
+        refused = Making([code for _ in packet.subscriptions])
         _make(connection, session, packet, refused, [], now)
         return
     if isinstance(answer, Subscribe):
@@ -130,7 +128,7 @@ def _permit(connection: Connection, session: Session, packet: Subscribe, codes: 
     broker = connection.broker
     access = broker.access
     if access is None or access.on_acl_check_subscribe is None:
-        _make(connection, session, packet, Making(broker, packet, None), [], now)
+        _make(connection, session, packet, Making(None), [], now)
         return
     for wanted in packet.subscriptions[len(codes) :]:
         if broker.work <= 0:
@@ -143,7 +141,7 @@ def _permit(connection: Connection, session: Session, packet: Subscribe, codes: 
             connection.suspend(Suspended("on_acl_check", PERMITTED, packet, name, codes), now, packet, name)
             return
         codes.append(code)
-    _make(connection, session, packet, Making(broker, packet, codes), [], now)
+    _make(connection, session, packet, Making(codes), [], now)
 
 
 def _possible(connection: Connection, packet: Subscribe, now: int) -> bool:
@@ -183,6 +181,8 @@ def _make(
 
     `codes` has the Reason Codes of those that are made already.
 
+    If so decided, the SUBACK grants filters that are not authorized. There is no subscription then.
+
     Cites: MQTT5-3.8.4-1, MQTT5-3.8.4-5, MQTT311-3.8.4-1, MQTT311-3.8.4-4, MQTT5-3.2.2-10, X5-granted-qos-lower,
     X31-subscribe-lower-qos, X5-retain-handling-only-subscribe
     """
@@ -190,6 +190,7 @@ def _make(
     capabilities = connection.agreement.capabilities
     identifier = _identifier(packet)
     verdicts = making.verdicts
+    pretends = broker.decisions.unauthorized_subscribe == UNAUTHORIZED_SUBSCRIBE_GRANT
     # The identifiers of SUBSCRIBE, UNSUBSCRIBE and PUBLISH are one set [X5-packet-id-single-set].
     taken = packet.packet_id in session.received and connection.version == V5
     for wanted in packet.subscriptions[len(codes) :]:
@@ -203,7 +204,7 @@ def _make(
         else:
             code = _refused(connection, session, name, 0 if verdicts is None else verdicts[len(codes)])
         if code:
-            if code == NOT_AUTHORIZED and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
+            if code == NOT_AUTHORIZED and not pretends and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
                 code = UNSPECIFIED_ERROR
             codes.append(code)
             continue
@@ -219,23 +220,23 @@ def _make(
             matched = name
             if broker.router.is_shared(name, connection.version):
                 matched = name.split("/", 2)[2]  # without `$share` and the ShareName
-            making.replay.add(matched, granted, wanted.no_local)
+            making.wanted.append(broker.retained.wanted(name, matched, granted, wanted.no_local, identifier))
     inherited = None if packet.properties is None else acks.inherited(connection, packet.properties.user_property)
-    if not acks.suback(connection, packet.packet_id, _spoken(connection, codes), _why(codes), inherited):
+    told = codes
+    if pretends and NOT_AUTHORIZED in codes:
+        most = capabilities.maximum_qos
+        told = [
+            min(wanted.qos, most) if code == NOT_AUTHORIZED else code
+            for wanted, code in zip(packet.subscriptions, codes, strict=True)
+        ]
+    if not acks.suback(connection, packet.packet_id, _spoken(connection, told), _why(told), inherited):
         dismiss(connection, PACKET_TOO_LARGE, "The SUBACK is larger than the client's Maximum Packet Size", now)
         return
     watch = broker.watch
     if watch.on_subscribed is not None:
         watch.on_subscribed(connection, packet, codes)
-    _replay(connection, session, packet, making.replay, now)
-
-
-def _replay(connection: Connection, session: Session, packet: Subscribe, replay: Replay, now: int) -> None:
-    """Send the retained messages. The client's next packets are not handled before: each may ask for as many."""
-    if connection.gone and not session.expiry:
-        return
-    if not replay.go_on(connection, session, now):
-        connection.suspend_work(Suspended("", REPLAYING, packet), replay)
+    if making.wanted:
+        broker.retained.replay(session, making.wanted, now)
 
 
 def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
@@ -263,6 +264,8 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
     if name.count("/") >= broker.options.bounds.topic_levels:
         return TOPIC_FILTER_INVALID
     bounds = broker.options.bounds
+    if session.replay is not None and len(session.replay) >= REPLAYS:
+        return QUOTA_EXCEEDED
     if name not in session.subscriptions:
         if len(session.subscriptions) >= bounds.subscriptions:
             return QUOTA_EXCEEDED

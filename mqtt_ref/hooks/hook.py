@@ -159,7 +159,10 @@ class Hook:
 
     @notify()
     def on_subscribed(self, client: Client, packet: Subscribe, reason_codes: list[int]) -> Told:
-        """The SUBACK is being sent: one code for each filter, as in 5.0. Retained messages follow."""
+        """The SUBACK is being sent: one code for each filter, as in 5.0. Retained messages follow.
+
+        A refused filter has its Reason Code, even if the SUBACK grants it (`unauthorized_subscribe`).
+        """
 
     @transform(fails="the message is not delivered", waits=False)
     def on_select_subscribers(self, message: Message, selection: Selection) -> Selection | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED",
     "BIG",
+    "BUSY",
     "CHOKED",
     "LINGER",
     "PACED",
@@ -47,8 +49,13 @@ CHOKED: Final = 1
 """It does not read its own output."""
 RESTING: Final = 2
 """It had its share of this turn."""
+BUSY: Final = 4
+"""What it sent is work for more than one turn."""
 ASKED: Final = 8
 """A question about it is open: its packets would only wait."""
+MAPPED: Final = "::ffff:"
+"""Beginning of an IPv4 address on an IPv6 socket."""
+LOG = logging.getLogger("mqtt_ref.connection")
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
 
@@ -108,7 +115,10 @@ class Channel(Stack):
             self.lowest.receive(data, monotonic_ns())
             return
         driver = self.driver
-        self.connection.receive(data, driver.now())
+        connection = self.connection
+        connection.receive(data, driver.now())
+        if connection.waiting is not None:
+            driver.hold(self)
         driver.taken += len(data)
         if driver.taken >= TURN:
             driver.pace(self)
@@ -132,10 +142,14 @@ class Channel(Stack):
         driver = self.driver
         listener = self.listener
         self.transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
-        self.remote = peer_name(self.transport.get_extra_info("peername"))
+        self.remote = listener.peer(self.transport)
         self.connection = driver.broker.connect(driver.now(), listener.name, self.remote, listener.terms)
         self.connection.peer_certificate = self.top.get_extra_info("peercert") or None
         driver.channels[self.connection] = self
+        if not self.remote:
+            LOG.info("%s: closed a client that cannot be named: its address is not known any more", listener.name)
+            self.connection.lost(driver.now())
+            self.transport.abort()
         driver.schedule()
 
     def receive(self, data: bytes, now: int) -> None:
@@ -148,6 +162,8 @@ class Channel(Stack):
             self.connection.turn_away(other, driver.now())
         else:
             self.connection.receive(data, driver.now())
+            if self.connection.waiting is not None:
+                driver.hold(self)
         driver.taken += len(data)
         if driver.taken >= TURN:
             driver.pace(self)
@@ -258,8 +274,13 @@ def _other_protocol(data: bytes) -> str:
 
 
 def peer_name(peer: Any) -> str:
-    """Return an address as text: `127.0.0.1:5000`, `[::1]:5000`, or `local` for a Unix socket without addresses."""
+    """Return an address as text: `127.0.0.1:5000`, `[::1]:5000`. Empty if there is none.
+
+    An IPv4 client of a socket for both families has the same name as on a socket for IPv4 only.
+    """
     if isinstance(peer, tuple) and len(peer) >= 2:
-        host, port = peer[0], peer[1]
+        host, port = str(peer[0]), peer[1]
+        if host.startswith(MAPPED) and "." in host:
+            host = host[len(MAPPED) :]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return str(peer) if peer else "local"
+    return str(peer) if peer else ""

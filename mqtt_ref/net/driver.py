@@ -16,7 +16,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.log import Throttle
-from mqtt_ref.net.channel import ASKED, BIG, RESTING
+from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
 from mqtt_ref.net.process import outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
@@ -74,6 +74,8 @@ class Driver:
         self._handlers: set[asyncio.Task[None]] = set()
         self._closed = False
         self._resting: list[Channel] = []
+        self._busy: list[Channel] = []
+        """Channels that are not read from until their connections have done what they got."""
         self._asked: dict[int, Channel] = {}
         """By question: the channel that is not read until the question is answered."""
         self._reporting: asyncio.TimerHandle | None = None
@@ -126,6 +128,8 @@ class Driver:
             counters.sent_bytes += sent
         if effects:
             self.carry_out(effects)
+        if self._busy:
+            self._read_from_idle()
         due = broker.next_deadline()
         if due is not None and (not self._armed or due < self._armed):
             self._arm(due)
@@ -141,6 +145,22 @@ class Driver:
             if not self._resting:
                 self.loop.call_soon(self._go_on)
             self._resting.append(channel)
+
+    def hold(self, channel: Channel) -> None:
+        """Read no more from a client whose packets wait for another turn."""
+        if channel.connection.busy and not channel.halted & BUSY and not channel.transport.is_closing():
+            channel.halt(BUSY)
+            self._busy.append(channel)
+
+    def _read_from_idle(self) -> None:
+        """Read again from the clients whose packets have had their turn."""
+        still: list[Channel] = []
+        for channel in self._busy:
+            if channel.connection.busy:
+                still.append(channel)
+            else:
+                channel.go_on(BUSY)
+        self._busy = still
 
     def _go_on(self) -> None:
         resting, self._resting = self._resting, []

@@ -13,15 +13,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.engine.options import Terms
-from mqtt_ref.net.channel import Channel
+from mqtt_ref.net.channel import Channel, peer_name
 from mqtt_ref.net.layer import Layer, Stack
 from mqtt_ref.net.tls import Handshakes, Tls, TlsSettings
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
 
-__all__ = ["BACKLOG", "Listener", "ListenerError", "StreamListener", "url_of"]
+__all__ = ["BACKLOG", "LOCAL", "Listener", "ListenerError", "StreamListener", "url_of"]
 
+LOCAL: Final = "local"
+"""Name of every client on a Unix socket."""
 BACKLOG: Final = 1024
 """Connections that the kernel queues before they are accepted."""
 ACCEPTED: Final = 100
@@ -66,6 +68,18 @@ class Listener(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Accept no more connections. Existing ones stay."""
+
+    def peer(self, transport: asyncio.BaseTransport) -> str:
+        """Return the name of a client in rules (`remote`), hooks and the log: `127.0.0.1:5000`, `[::1]:5000`, `local`.
+
+        Only a client on a Unix socket is `local`. The result is empty if the name is not known: a client that resets
+        the link at once may have no address any more. It is closed, because rules about its address could not match.
+        Override this if your transports do not know the `peername` of their clients.
+        """
+        sock = transport.get_extra_info("socket")
+        if sock is not None and hasattr(socket, "AF_UNIX") and sock.family == socket.AF_UNIX:
+            return LOCAL  # the path that such a client may have bound its own socket to is no name: the client chose it
+        return peer_name(transport.get_extra_info("peername"))
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
         """Return the lowest layers of a new connection, from the bottom to the top. See `net.layer`."""

@@ -355,7 +355,7 @@ class Tls(Layer):
             self.below.write([data], now)
 
     def _peer(self) -> str:
-        return peer_name(self._stack.transport.get_extra_info("peername"))
+        return peer_name(self._stack.transport.get_extra_info("peername")) or "a client that has gone"
 
 
 def explain(error: ssl.SSLError) -> str:

@@ -23,8 +23,9 @@ from mqtt_ref.net.layer import Layer, Stack, Units, joined
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
+from mqtt_ref.wire.printable import printable
 
-__all__ = ["FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener"]
+__all__ = ["ANY_PAGE", "FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener", "origin_problem"]
 
 FRAME: Final = 64 * 1024
 """Largest frame that the broker sends, in bytes. Some clients do not accept larger ones."""
@@ -35,6 +36,10 @@ SUBPROTOCOL_V31: Final = Subprotocol("mqttv3.1")
 """Offered by clients of 3.1, before a standard existed. It allows only MQTT 3.1."""
 LOCAL_PAGES: Final = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?")
 """Origins on this machine, with any port."""
+ANY_PAGE: Final = "*"
+"""As an entry of `origins`: pages of every site may connect."""
+SITE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")
+DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 NORMAL, UNSUPPORTED_DATA = 1000, 1003
 LOG = logging.getLogger("mqtt_ref.websocket")
@@ -44,8 +49,13 @@ LOG.setLevel(logging.ERROR)  # `websockets` logs each connection, and the broker
 class WebSocketListener(TcpListener):
     """A WebSocket listener, over TCP or TLS. It accepts any path.
 
-    `origins` are the web sites whose pages may connect: `https://example.org`, or a compiled pattern. None: all sites.
-    Clients that are not browsers send no Origin and may always connect.
+    `origins` are the web sites whose pages may connect: `https://example.org`, a compiled pattern, `null` for pages
+    without a site, or `*` for all pages. None: only pages of this machine (`LOCAL_PAGES`), because a browser lets a
+    page of any site connect from the address of its user. Clients that are not browsers send no Origin and may always
+    connect.
+
+    Raises:
+        ValueError: an origin is not one that a browser would send; the text says what would be right.
 
     Cites: X5-websocket-uri, X311-websocket-uri
     """
@@ -67,7 +77,11 @@ class WebSocketListener(TcpListener):
         origins: Sequence[str | re.Pattern[str]] | None = None,
     ) -> None:
         super().__init__(host, port, name, tls, terms)
-        self.origins = origins
+        for site in () if origins is None else origins:
+            problem = origin_problem(site)
+            if problem:
+                raise ValueError(problem)
+        self.origins: Sequence[str | re.Pattern[str]] = (LOCAL_PAGES,) if origins is None else origins
 
     def layers(self, stack: Stack) -> Iterable[Layer]:
         """Return the layers: WebSocket, above TLS if the listener has TLS."""
@@ -119,7 +133,7 @@ class WebSocket(Layer):
 
     protocol: ServerProtocol
 
-    def __init__(self, channel: Channel, origins: Sequence[str | re.Pattern[str]] | None = None) -> None:
+    def __init__(self, channel: Channel, origins: Sequence[str | re.Pattern[str]] = (LOCAL_PAGES,)) -> None:
         self._channel = channel
         self._origins = origins
         bounds = channel.driver.broker.options.bounds
@@ -134,7 +148,7 @@ class WebSocket(Layer):
         channel, origins = self._channel, self._origins
         largest = channel.driver.broker.options.capabilities.maximum_packet_size
         self.protocol = ServerProtocol(
-            origins=None if origins is None else [*map(_origin, origins), None],
+            origins=None if ANY_PAGE in origins else [*map(_origin, origins), None],
             extensions=None,
             subprotocols=[SUBPROTOCOL, SUBPROTOCOL_V31],
             select_subprotocol=lambda protocol, offered: self._select(offered),
@@ -297,11 +311,22 @@ class WebSocket(Layer):
         self._channel.driver.schedule()
 
 
+def origin_problem(site: str | re.Pattern[str]) -> str:
+    """Return what is wrong with an entry of `origins` and what would be right; empty if it is valid."""
+    if not isinstance(site, str) or site in (ANY_PAGE, "null") or SITE.fullmatch(site):
+        return ""
+    return f"{site!r} is not a web site; write scheme and host, without a path, such as https://example.org, or `*`"
+
+
 def _origin(site: str | re.Pattern[str]) -> Origin | re.Pattern[str]:
-    return Origin(site) if isinstance(site, str) else site
+    """Return an entry in the form in which browsers send it: in lower case, without the default port."""
+    if not isinstance(site, str):
+        return site
+    site = site.lower()
+    return Origin(site.removesuffix(DEFAULT_PORTS.get(site.partition("://")[0], "\0")))
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, InvalidOrigin) and error.value:
-        return f"pages of {error.value} may not connect; `origins` of the listener names those that may"
-    return str(error)
+        return f"pages of {printable(error.value)} may not connect; `origins` of the listener names those that may"
+    return printable(str(error))

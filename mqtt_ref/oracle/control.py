@@ -28,6 +28,8 @@ MAXIMUM: Final = 64
 """Default maximum of running brokers."""
 KEPT: Final = 10_000
 """Events that each broker keeps."""
+KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of memory that the packets among them may use."""
 JSONL: Final = "application/jsonl"
 VERSIONS: Final = {"": None, "5": 5, "3.1.1": 4, "3.1": 3}
 MISSING: Final = {404: "There is no such broker"}
@@ -218,7 +220,9 @@ class Control(Hook):
             )
 
     async def _start(self, wanted: models.Wanted) -> models.Broker:
-        oracle = wanted.oracle(listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()], kept=KEPT)
+        oracle = wanted.oracle(
+            listeners=[TcpListener(self.host, wanted.port)], hooks=[AllowAll()], kept=KEPT, kept_bytes=KEPT_BYTES
+        )
         self._started += 1
         name = str(self._started)
         self.oracles[name] = oracle

@@ -18,10 +18,10 @@ from mqtt_ref.hooks.allow import AllowAll
 from mqtt_ref.net.clock import Clock
 from mqtt_ref.oracle.disturbed import DisturbedLive
 from mqtt_ref.oracle.fields import check_fields, matches
-from mqtt_ref.oracle.judge import Judge
+from mqtt_ref.oracle.judge import FINDINGS, Judge
 from mqtt_ref.oracle.live import policy
 from mqtt_ref.oracle.matching import Match
-from mqtt_ref.oracle.recorder import KEPT, Condition, Happening, Recorder, Seen
+from mqtt_ref.oracle.recorder import KEPT, MAXIMUM_BYTES, Condition, Happening, Recorder, Seen
 from mqtt_ref.oracle.report import as_text
 from mqtt_ref.oracle.rules import Rule, Script
 from mqtt_ref.server import Server
@@ -62,7 +62,8 @@ class Facade:
     requires). `hooks` authorize clients; without hooks everything is allowed. `rules` inject faults. They can be
     changed at any time, and `reset` restores those given here. `allow` names rules of the standard that clients may
     break. If `check` is false, the end of a `with` block does not raise. `clock` is the broker's clock. At most `kept`
-    events are recorded; `trace` receives all of them too. `on_finding` is called with each finding.
+    events are recorded, and of packets as many as `kept_bytes` of memory can hold; `trace` receives all of them too.
+    `on_finding` is called with each finding.
     """
 
     def __init__(
@@ -78,11 +79,12 @@ class Facade:
         clock: Clock | None = None,
         trace: Trace | None = None,
         kept: int = KEPT,
+        kept_bytes: int = MAXIMUM_BYTES,
         on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
         self.clock = Clock() if clock is None else clock
         """The broker's clock: `jump` advances it, `scale` makes it run faster."""
-        self.recorder = Recorder(kept, trace)
+        self.recorder = Recorder(kept, trace, kept_bytes)
         """All packets and events."""
         self.script = Script(rules)
         """The rules that inject faults, and how often each has acted."""
@@ -193,6 +195,9 @@ class Facade:
     def _found(self, finding: Finding) -> None:
         self.recorder.found(finding)
         with self.recorder.changed:
+            if len(self._findings) >= FINDINGS:
+                del self._findings[0]
+                self._told = max(0, self._told - 1)
             self._findings.append(finding)
             self.recorder.changed.notify_all()
         if self._on_finding is not None:

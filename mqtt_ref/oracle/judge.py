@@ -13,7 +13,7 @@ from mqtt_ref.oracle.finding import SHOWN, Event, Finding
 from mqtt_ref.oracle.hole import BYTES, ORDER, TIMES, Hole
 from mqtt_ref.oracle.monitors import MONITORS, Monitor
 from mqtt_ref.oracle.monitors.websocket import WebSocket
-from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Talk
+from mqtt_ref.oracle.state import FRESH, KEPT, Memory, Passed, Talk
 from mqtt_ref.wire.codes import PUBACK, PUBCOMP, PUBREC, PUBREL
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.framing import Framer
@@ -24,7 +24,7 @@ from mqtt_ref.wire.primitives import CLIENT, SERVER, V5
 from mqtt_ref.wire.statements import PREFIXES, STATEMENTS
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Judge", "Watched"]
+__all__ = ["FINDINGS", "Judge", "Watched"]
 
 CLIENTS: Final = 100_000
 """Maximum number of remembered clients; the least recently seen are forgotten."""
@@ -85,6 +85,8 @@ class Watched:
         """When the first byte of an incomplete packet arrived; 0: there is none."""
         self.monitors: list[Monitor] = [monitor(talk, self.accuse) for monitor in MONITORS]
         self.offers: tuple[str, ...] | None = None
+        self._repeated: Counter[str] = Counter()
+        """By rule: how often it was broken on this connection."""
 
     # ---------------------------------------------------------------- what the client sent
 
@@ -102,7 +104,7 @@ class Watched:
         first = self.begun_at or now
         if frames:
             talk.heard_at = now
-            talk.history.append((now, CLIENT, data, 0, framer.whole))
+            talk.history.append(Passed(now, CLIENT, data, framer.whole))
         for pos, body, stop in frames:
             talk.data, talk.pos, talk.stop = data, pos, stop
             talk.first_byte_at = first
@@ -244,11 +246,11 @@ class Watched:
         judge = self.judge
         if data == judge.harmless and not framer.buffered and not self.aliases:
             # The same bytes for another subscriber: complete QoS 0 messages only, so nothing to decode.
-            talk.history.append((now, SERVER, data, 0, len(data)))
+            talk.history.append(Passed(now, SERVER, data, len(data)))
             return
         data, frames = framer.feed(data, self.aliases)
         if framer.whole:
-            talk.history.append((now, SERVER, data, 0, framer.whole))
+            talk.history.append(Passed(now, SERVER, data, framer.whole))
             if not frames and framer.whole == len(data):
                 judge.harmless = data
         for pos, body, stop in frames:
@@ -385,6 +387,10 @@ class Watched:
 
     def _add(self, rule: str, also: tuple[str, ...], expected: str, seen: str, offset: int) -> None:
         talk = self.talk
+        self.judge.counts[rule] += 1
+        self._repeated[rule] += 1
+        if self._repeated[rule] > REPEATED:
+            return
         history = self._history()
         data = talk.data[talk.pos : min(talk.stop, talk.pos + SHOWN)]
         level = STATEMENTS[rule].level
@@ -392,17 +398,17 @@ class Watched:
             rule, also, level, talk.version or V5, expected, seen, talk.name, talk.client_id, talk.remote, talk.now,
             data, talk.size, offset, history,
         )  # fmt: skip
-        self.judge.add(finding, talk.number)
+        self.judge.add(finding)
 
     def _history(self) -> tuple[Event, ...]:
         """Return the last packets, up to the current one."""
         talk = self.talk
         events: deque[Event] = deque(maxlen=KEPT)
-        for time, sender, data, start, stop in talk.history:
-            end = min(stop, talk.stop) if data is talk.data and talk.stop else stop
-            for pos, _, after in Framer().feed(data[start:end])[1]:
-                whole = data[start + pos : start + min(after, pos + SHOWN)]
-                events.append(Event(time, sender, whole, after - pos))
+        for chunk in talk.history:
+            data = chunk.data
+            end = min(chunk.stop, talk.stop) if data is talk.data and talk.stop else chunk.stop
+            for pos, after in chunk.last(KEPT, end):
+                events.append(Event(chunk.time, chunk.sender, data[pos : min(after, pos + SHOWN)], after - pos))
         return tuple(events)
 
 
@@ -435,7 +441,6 @@ class Judge:
         self.strangers: dict[str, int] = {}
         """By server: the number of the last connection during which a client was there whose CONNECT was not seen."""
         self._memories: OrderedDict[str, tuple[str, Memory]] = OrderedDict()
-        self._repeated: Counter[tuple[int, str]] = Counter()
 
     def open(
         self, name: str, now: int, remote: str = "", server: str = "", whole: bool = True, local: bool = False
@@ -507,13 +512,8 @@ class Judge:
                 talk.name, talk.remote, kind, sender, behind, size, talk.connect is not None
             )  # fmt: skip
 
-    def add(self, finding: Finding, number: int) -> None:
-        """Add a finding of the connection with this number."""
-        self.counts[finding.rule] += 1
-        key = number, finding.rule
-        self._repeated[key] += 1
-        if self._repeated[key] > REPEATED:
-            return
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, which was counted."""
         self.findings.append(finding)
         if self.on_finding is not None:
             self.on_finding(finding)

@@ -8,7 +8,7 @@ import io
 import json
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
@@ -32,8 +32,12 @@ __all__ = ["KEPT", "MAXIMUM_BYTES", "Condition", "Happening", "Recorder", "Seen"
 
 KEPT: Final = 100_000
 """Events that are kept. The oldest are dropped first, and counted."""
-MAXIMUM_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of packets that are kept."""
+MAXIMUM_BYTES: Final = 128 * 1024 * 1024
+"""Bytes of memory that the kept packets may use, as estimated by `weight`."""
+VISITORS: Final = 100_000
+"""Client Identifiers whose connections are counted. The oldest are forgotten first."""
+FIELDS: Final = 32
+"""How many bytes a decoded packet uses for each of its own, at most. The payload is one object, so it uses one."""
 WAYS: Final = frozenset({"in", "out", "open", "close"})
 MQTT_PORT: Final = 1883
 LOOPBACK: Final = "127.0.0.1"
@@ -137,7 +141,8 @@ class _Nowhere:
 class Recorder(Trace):
     """A trace that is kept in memory. The broker's thread writes it; any thread may read it.
 
-    `also` is another trace that gets the same events.
+    `also` is another trace that gets the same events. At most `kept` events are kept, and of these no more than
+    `maximum_bytes` allow. The latest is kept in any case.
     """
 
     def __init__(self, kept: int = KEPT, also: Trace | None = None, maximum_bytes: int = MAXIMUM_BYTES) -> None:
@@ -147,6 +152,7 @@ class Recorder(Trace):
         self.dropped = 0
         """Events that were dropped because there were too many."""
         self.happenings: deque[Happening] = deque(maxlen=kept)
+        """Those of dropped packets are dropped too."""
         self.number = 0
         """The number of the last happening."""
         self.also = also
@@ -155,14 +161,17 @@ class Recorder(Trace):
         self._size = 0
         self._count = 0
         self._seen: deque[Seen] = deque()
+        self._numbers: deque[int] = deque()
+        """The numbers of the happenings of the kept packets."""
         self._peers: dict[int, _Peer] = {}
-        self._visits: dict[str, int] = {}
+        self._visits: OrderedDict[str, int] = OrderedDict()
         self._waiters: list[_Waiter] = []
 
     def clear(self) -> None:
         """Forget everything except open connections. Numbering continues."""
         with self.changed:
             self._seen.clear()
+            self._numbers.clear()
             self._size = self.dropped = 0
             self.happenings.clear()
             self._visits.clear()
@@ -203,7 +212,9 @@ class Recorder(Trace):
         sender = CLIENT if way == "in" else SERVER
         if isinstance(packet, Connect) and not peer.version:
             peer.version, peer.client_id = packet.protocol_version, packet.client_id
-            peer.nth = self._visits[packet.client_id] = self._visits.get(packet.client_id, 0) + 1
+            peer.nth = self._visits[packet.client_id] = self._visits.pop(packet.client_id, 0) + 1
+            if len(self._visits) > VISITORS:
+                self._visits.popitem(last=False)
         accepted = isinstance(packet, Connack) and sender == SERVER and not packet.reason_code and not peer.accepted
         if accepted:
             assert isinstance(packet, Connack)
@@ -249,11 +260,21 @@ class Recorder(Trace):
             self._seen.append(
                 Seen(time.time_ns(), self._count, conn, way, packet, raw, version, name, text, when, more)
             )
-            self._size += len(raw)
-            while self._size > self._maximum or len(self._seen) > self._kept:
-                self._size -= len(self._seen.popleft().data)
-                self.dropped += 1
+            if packet is not None:
+                self._numbers.append(self.number + 1)
+            self._size += weight(packet, raw)
+            while len(self._seen) > 1 and (self._size > self._maximum or len(self._seen) > self._kept):
+                self._drop(self._seen.popleft())
             self.changed.notify_all()
+
+    def _drop(self, seen: Seen) -> None:
+        """Forget the oldest event, and the happening of its packet."""
+        self._size -= weight(seen.packet, seen.data)
+        self.dropped += 1
+        if seen.packet is not None:
+            number = self._numbers.popleft()
+            while self.happenings and self.happenings[0].number <= number:
+                self.happenings.popleft()
 
     # ---------------------------------------------------------------- what is kept
 
@@ -341,6 +362,13 @@ class Recorder(Trace):
             raise TimeoutError(f"it happened {done} of {condition.times} times within {within:g} s") from None
         finally:
             self._waiters.remove(waiter)
+
+
+def weight(packet: Packet | Violation | None, raw: bytes) -> int:
+    """Estimate the bytes of memory that a packet uses, with its raw bytes. It is rather too high than too low."""
+    payload = len(packet.payload) if isinstance(packet, Publish) else 0
+    decoded = 0 if packet is None or isinstance(packet, Violation) else payload + FIELDS * (len(raw) - payload)
+    return len(raw) + decoded
 
 
 def _record(seen: Seen) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mqtt_ref.oracle.hole import Hole, hole_to_json
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.primitives import CLIENT, read_vbi
+from mqtt_ref.wire.printable import printable
 from mqtt_ref.wire.statements import statement
 
 __all__ = ["as_json", "as_text", "one_line", "read_record", "summary"]
@@ -26,7 +27,7 @@ def one_line(finding: Finding) -> str:
     """Return a finding as one line, for live output."""
     who = repr(finding.client_id) if finding.client_id else "a client"
     mark = "" if finding.level == "must" else f" ({finding.level})"
-    return f"{finding.rule}{mark}: {who} on connection {finding.connection}: {finding.seen}"
+    return printable(f"{finding.rule}{mark}: {who} on connection {finding.connection}: {finding.seen}")
 
 
 def as_text(finding: Finding, number: int = 0) -> str:
@@ -49,7 +50,7 @@ def as_text(finding: Finding, number: int = 0) -> str:
     if before:
         lines.append("   before it:")
         lines += [f"     {_event(event, finding)}" for event in before]
-    return "\n".join(lines)
+    return printable("\n".join(lines), "\n")
 
 
 def _dissected(finding: Finding) -> list[str]:

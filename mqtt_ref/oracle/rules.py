@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -21,6 +21,9 @@ from mqtt_ref.wire.primitives import CLIENT, SERVER
 from mqtt_ref.wire.violation import Violation
 
 __all__ = ["Disturbance", "Fired", "Rule", "Script"]
+
+CLIENTS: Final = 100_000
+"""Clients that are counted. The least recent are forgotten first."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,8 +69,10 @@ class Script:
         self.rules: list[Rule] = []
         self.fired: Counter[str] = Counter()
         """By name of the rule: how often it acted."""
-        self._seen: Counter[tuple[int, str]] = Counter()
-        self._connections: Counter[str] = Counter()
+        self._seen: OrderedDict[tuple[int, str], int] = OrderedDict()
+        """By rule and client: how many packets matched a rule with `nth`, the least recent client first."""
+        self._connections: OrderedDict[str, int] = OrderedDict()
+        """By client: how many connections it had, the least recent first."""
         self.install(rules)
 
     def install(self, rules: Iterable[Rule]) -> None:
@@ -99,8 +104,10 @@ class Script:
 
     def arrived(self, client_id: str) -> int:
         """Count a new connection of the client, and return its number, from 1."""
-        self._connections[client_id] += 1
-        return self._connections[client_id]
+        number = self._connections[client_id] = self._connections.pop(client_id, 0) + 1
+        if len(self._connections) > CLIENTS:
+            self._connections.popitem(last=False)
+        return number
 
     def acting(self, passing: Passing) -> list[tuple[str, Rule]]:
         """Return the rules that act on a packet, with their names."""
@@ -108,15 +115,21 @@ class Script:
         for at, rule in enumerate(self.rules):
             if not rule.when.holds(passing):
                 continue
-            self._seen[at, passing.client_id] += 1
             name = rule.name or str(at + 1)
-            if rule.when.nth and self._seen[at, passing.client_id] != rule.when.nth:
+            if rule.when.nth and self._count(at, passing.client_id) != rule.when.nth:
                 continue
             if rule.times and self.fired[name] >= rule.times:
                 continue
             self.fired[name] += 1
             found.append((name, rule))
         return found
+
+    def _count(self, rule: int, client_id: str) -> int:
+        """Count a packet of a client that a rule matches, and return its number, from 1."""
+        number = self._seen[rule, client_id] = self._seen.pop((rule, client_id), 0) + 1
+        if len(self._seen) > CLIENTS:
+            self._seen.popitem(last=False)
+        return number
 
 
 def _unique(rules: list[Rule]) -> None:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from bisect import bisect_right
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from typing import Final
 
+from mqtt_ref.wire.framing import Framer
 from mqtt_ref.wire.packets import Connack, Connect, Packet, Publish
 from mqtt_ref.wire.primitives import V5, V31
 
@@ -23,6 +25,7 @@ __all__ = [
     "Memory",
     "Outgoing",
     "Owed",
+    "Passed",
     "Talk",
 ]
 
@@ -83,6 +86,8 @@ class Owed:
     def __init__(self) -> None:
         self._waiting: dict[int, list[int]] = {}
         self._again: dict[int, list[int]] = {}
+        self._in_time: OrderedDict[int, None] = OrderedDict()
+        """Those that no answer to a later one has overtaken yet."""
 
     def __contains__(self, number: object) -> bool:
         return number in self._waiting or number in self._again
@@ -94,7 +99,10 @@ class Owed:
 
     def add(self, number: int, now: int) -> None:
         """Add a packet that the server sent at `now`."""
-        self._waiting.setdefault(number, []).append(now)
+        times = self._waiting.setdefault(number, [])
+        times.append(now)
+        if len(times) == 1:
+            self._in_time[number] = None
 
     def answer(self, number: int) -> int:
         """Remove the earliest packet with this identifier, which was answered. Return when it was sent."""
@@ -104,18 +112,18 @@ class Owed:
                 del self._again[number]
         else:
             times = self._waiting.pop(number)
+            self._in_time.pop(number, None)
             if len(times) > 1:
                 self._again[number] = times
         return times.pop(0)
 
-    def before(self, number: int) -> list[int]:
-        """Return the identifiers that must be answered before this one."""
+    def overtaken(self, number: int) -> list[int]:
+        """Return the identifiers that had to be answered before this one, each only once."""
         found: list[int] = []
-        if number not in self._waiting or number in self._again:
+        if number not in self._in_time or number in self._again:
             return found
-        for one in self._waiting:
-            if one == number:
-                break
+        while (one := next(iter(self._in_time))) != number:
+            del self._in_time[one]
             if one not in self._again:
                 found.append(one)
         return found
@@ -169,6 +177,30 @@ class Memory:
         self.lapsed = {}
         self.incoming = Counter()
         self.known = False
+
+
+class Passed:
+    """A chunk of bytes that one side sent: `stop` is where its last complete packet ends."""
+
+    __slots__ = ("_ends", "data", "sender", "stop", "time")
+
+    def __init__(self, time: int, sender: int, data: bytes, stop: int) -> None:
+        self.time = time
+        self.sender = sender
+        self.data = data
+        self.stop = stop
+        self._ends: list[int] | None = None
+        """Where each packet ends. It is found out once, for the first finding that shows this chunk."""
+
+    def last(self, count: int, stop: int) -> list[tuple[int, int]]:
+        """Return where the last `count` packets up to `stop` begin and end."""
+        if self._ends is None:
+            whole = self.data if self.stop == len(self.data) else self.data[: self.stop]
+            self._ends = [0, *(after for _, _, after in Framer().feed(whole)[1])]
+        ends = self._ends
+        upto = bisect_right(ends, stop)
+        first = max(0, upto - 1 - count)
+        return list(zip(ends[first : upto - 1], ends[first + 1 : upto], strict=True))
 
 
 class Talk:
@@ -225,8 +257,7 @@ class Talk:
         self.memory = Memory()
         self.disconnected_at = 0
         self.closed = False
-        self.history: deque[tuple[int, int, bytes, int, int]] = deque(maxlen=CHUNKS)
-        """Chunks: time, sender, bytes, and where the complete packets in them begin and end."""
+        self.history: deque[Passed] = deque(maxlen=CHUNKS)
         self.data = b""
         self.pos = 0
         self.stop = 0

@@ -5,23 +5,30 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from mqtt_ref.wire import reference
 from mqtt_ref.wire.fields import Dissection, FieldNode
+from mqtt_ref.wire.framing import Decoder
 from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect
 from mqtt_ref.wire.generated.reasons import REASON_TITLES
 from mqtt_ref.wire.jsonform import packet_to_json, violation_to_json
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from mqtt_ref.wire.printable import json_text
 from mqtt_ref.wire.statements import statement
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["VERSION_NAMES", "Found", "Stream", "explain", "to_json"]
+__all__ = ["VERSION_NAMES", "Found", "Stream", "explain", "json_line", "to_json"]
 
 VERSION_NAMES: Final = {V5: "MQTT 5.0", V311: "MQTT 3.1.1", V31: "MQTT 3.1"}
 SIDES: Final = ("client", "server")
 SHOWN: Final = 16
 """Number of bytes in one line of hex."""
+SHORT: Final = 64
+"""Maximum size in bytes of a packet that is dissected once if it comes again, as most PINGREQs do."""
+KNOWN: Final = 1024
+"""Number of different short packets that are remembered."""
 
 
 class Found(NamedTuple):
@@ -45,7 +52,7 @@ class Stream:
         self.sender = sender
         self.unread = 0
         """Number of bytes that were not decoded, because no packet can begin where a broken packet ends."""
-        self._held: dict[int | None, bytes] = {}
+        self._held: dict[int | None, _Held] = {}
         self._broken: set[int | None] = set()
         self._lost: set[int | None] = set()
         self._offsets: dict[int | None, int] = {}
@@ -53,8 +60,15 @@ class Stream:
     def feed(self, data: bytes, sender: int | None = None) -> Iterator[Found]:
         """Yield the packets that these bytes of `sender` complete."""
         sender = self.sender if sender is None else sender
-        data = self._held.pop(sender, b"") + data
+        held = self._held.get(sender)
+        if held is not None:
+            held.parts.append(data)
+            held.size += len(data)
+            if held.size < held.need:
+                return
+            data = b"".join(self._held.pop(sender).parts)
         pos = 0
+        size: int | None = 0
         while pos < len(data):
             if sender in self._broken and data[pos] >> 4 == 0:
                 self._lost.add(sender)
@@ -67,46 +81,68 @@ class Stream:
             yield self._found(data[pos : pos + size], sender)
             pos += size
         if pos < len(data):
-            self._held[sender] = data[pos:]
+            self._held[sender] = _Held(data[pos:], size or 0)
 
     def rest(self) -> Iterator[Found]:
         """Yield the incomplete packets that are left at the end."""
         held, self._held = self._held, {}
-        for sender, data in held.items():
-            yield self._found(data, sender)
+        for sender, one in held.items():
+            yield self._found(b"".join(one.parts), sender)
 
     def lose(self, sender: int | None) -> Iterator[Found]:
         """Note that bytes of `sender` are missing here. Yields the packet that stays incomplete, if there is one."""
-        data = self._held.pop(sender, b"")
-        if data:
-            yield self._found(data, sender)
+        held = self._held.pop(sender, None)
+        if held is not None:
+            yield self._found(b"".join(held.parts), sender)
 
     def _found(self, data: bytes, sender: int | None) -> Found:
         offset = self._offsets.get(sender, 0)
         self._offsets[sender] = offset + len(data)
-        version = self.given or self.seen or V5
-        notes: list[str] = []
-        if sender is None:
-            dissection, note = _either_sender(version, data)
-            if note:
-                notes.append(note)
-        else:
-            dissection = reference.parse(version, sender, data)
+        dissected = _dissected_short if len(data) <= SHORT else _dissected
+        version = self.given or self.seen
+        dissection, notes = dissected(version or V5, sender, version is None, data)
         if dissection.violation is not None:
             self._broken.add(sender)
-        guessed = not self.given and not self.seen and dissection.type != Connect.TYPE
-        notes += _other_versions(dissection, guessed)
         if isinstance(dissection.packet, Connect):
             self.seen = dissection.packet.protocol_version
-        return Found(offset, dissection, tuple(notes))
+        return Found(offset, dissection, notes)
+
+
+class _Held:
+    """The beginning of a packet. `need` is the size of the packet, or 0 if it is not known yet."""
+
+    def __init__(self, data: bytes, need: int) -> None:
+        self.parts = [data]
+        self.size = len(data)
+        self.need = need
+
+
+def _dissected(version: int, sender: int | None, guessed: bool, data: bytes) -> tuple[Dissection, tuple[str, ...]]:
+    """Return a packet with the notes on it. `guessed`: no CONNECT has said which version it is."""
+    notes: list[str] = []
+    if sender is None:
+        dissection, note = _either_sender(version, data)
+        if note:
+            notes.append(note)
+    else:
+        dissection = reference.parse(version, sender, data)
+    notes += _other_versions(dissection, guessed and dissection.type != Connect.TYPE)
+    return dissection, tuple(notes)
+
+
+_dissected_short = lru_cache(KNOWN)(_dissected)
 
 
 def explain(found: Found) -> str:
     """Return a packet as text: its fields with offsets and hex, and for a broken one what is wrong and where."""
-    d = found.dissection
+    dissection = found.dissection
+    return (_text_short if len(dissection.data) <= SHORT else _text)(dissection, found.notes)
+
+
+def _text(d: Dissection, notes: tuple[str, ...]) -> str:
     side = "client" if d.sender == CLIENT else "server"
     lines = [f"{PACKET_NAMES[d.type]} ({VERSION_NAMES[d.version]}, from the {side}, {_count(len(d.data), 'byte')})"]
-    lines += [f"  note: {note}" for note in found.notes]
+    lines += [f"  note: {note}" for note in notes]
     rows = list(_rows(d))
     width = max((len(name) for _, _, name, _ in rows), default=0)
     for start, shown, name, text in rows:
@@ -116,23 +152,38 @@ def explain(found: Found) -> str:
     return "\n".join(lines)
 
 
+_text_short = lru_cache(KNOWN)(_text)
+
+
 def to_json(found: Found) -> dict[str, Any]:
     """Return a packet as a JSON object: the JSON form of the packet or of the violation, and the fields."""
-    d = found.dissection
-    out: dict[str, Any] = {
-        "v": 1,
-        "offset": found.offset,
-        "protocol": d.version,
-        "sender": SIDES[d.sender],
-        "hex": d.data.hex(),
-    }
+    return {"v": 1, "offset": found.offset, **_json(found.dissection, found.notes)}
+
+
+def json_line(found: Found, connection: str = "") -> str:
+    """Return `to_json(found)` as text in one line, with the name of its connection as `conn` if it has one."""
+    dissection = found.dissection
+    rest = (_json_text_short if len(dissection.data) <= SHORT else _json_text)(dissection, found.notes)
+    conn = f'"conn": {json_text(connection)}, ' if connection else ""
+    return f'{{{conn}"v": 1, "offset": {found.offset}, {rest[1:]}'
+
+
+def _json_text(d: Dissection, notes: tuple[str, ...]) -> str:
+    return json_text(_json(d, notes))
+
+
+_json_text_short = lru_cache(KNOWN)(_json_text)
+
+
+def _json(d: Dissection, notes: tuple[str, ...]) -> dict[str, Any]:
+    out: dict[str, Any] = {"protocol": d.version, "sender": SIDES[d.sender], "hex": d.data.hex()}
     if d.packet is not None:
         out["packet"] = packet_to_json(d.packet)
     if d.violation is not None:
         out["violation"] = violation_to_json(d.violation)["violation"]
         out["meaning"] = statement(d.violation.statement).meaning
-    if found.notes:
-        out["notes"] = list(found.notes)
+    if notes:
+        out["notes"] = list(notes)
     out["fields"] = [_field_json(node) for node in d.fields]
     return out
 
@@ -176,14 +227,16 @@ def _either_sender(version: int, data: bytes) -> tuple[Dissection, str]:
 
 def _other_versions(dissection: Dissection, guessed: bool) -> Iterator[str]:
     """Yield notes: the version was guessed; the bytes are legal in other versions."""
+    if dissection.violation is None and not guessed:
+        return
     same: list[str] = []
     other: list[str] = []
     for version, name in VERSION_NAMES.items():
         if version == dissection.version or dissection.type == Connect.TYPE:
             continue
-        packet = reference.decode(version, dissection.sender, dissection.data)
-        if not isinstance(packet, Violation):
-            (same if packet == dissection.packet else other).append(name)
+        found = Decoder(version, dissection.sender).feed(dissection.data)
+        if len(found) == 1 and not isinstance(found[0], Violation):
+            (same if found[0] == dissection.packet else other).append(name)
     if guessed:
         yield f"no CONNECT seen before: read as {VERSION_NAMES[dissection.version]}"
     if dissection.violation is not None and other:

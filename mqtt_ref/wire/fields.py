@@ -33,7 +33,7 @@ class FieldNode(NamedTuple):
             yield from child.walk(depth + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dissection:
     """The bytes of one packet, split into fields.
 

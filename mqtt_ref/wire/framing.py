@@ -8,6 +8,7 @@ from typing import Final
 from mqtt_ref.wire.breach import Cites, broken
 from mqtt_ref.wire.generated.fast import PACKET_TOO_LARGE, VBI_FOUR_BYTES, VBI_MINIMAL, decode, header_breach
 from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
+from mqtt_ref.wire.parts import SMALLEST, too_many
 from mqtt_ref.wire.primitives import MAXIMUM_PACKET_SIZE, V5, read_vbi
 from mqtt_ref.wire.violation import Violation
 
@@ -133,7 +134,8 @@ class Decoder(Partial):
     as soon as its Remaining Length is read; none of it is buffered. Decoding stops after a violation. With `go_on`, it
     continues after the broken packet if the end of that packet is known.
 
-    With `most` above 0, decoding stops after about so many packets. What is left is in `rest`, and `more` continues.
+    With `most` above 0, decoding stops after so many packets. What is left is in `rest`, and `more` continues. With
+    `parts` above 0, it ends before a packet that has more Topic Filters or User Properties, and `excess` is set.
     """
 
     def __init__(
@@ -146,6 +148,8 @@ class Decoder(Partial):
         self.go_on = go_on
         self.broken = False
         self.most = 0
+        self.parts = 0
+        self.excess = False
         self.rest = b""
         self._skip = 0
 
@@ -200,6 +204,7 @@ class Decoder(Partial):
         version = self.version
         sender = self.sender
         left = self.most
+        least = self.parts * SMALLEST if self.parts else MAXIMUM_PACKET_SIZE
         while pos < end:
             if end - pos < 2:
                 if self._refuse_header(data, pos, out):
@@ -237,6 +242,12 @@ class Decoder(Partial):
                     return
                 self._need = stop - pos
                 break
+            if length > least:
+                first = data[pos]
+                if too_many(version, data, first >> 4, first >> 1 & 3, body, stop, self.parts):
+                    self.excess = True
+                    self._stop()
+                    return
             packet = decode(version, sender, data, pos, body, stop)
             if body - pos > 2 and data[pos] >> 4 == Connect.TYPE:
                 packet = self._judge_length(packet, data, pos, body)

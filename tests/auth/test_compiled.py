@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +19,13 @@ from mqtt_ref.auth.ledger import AclRule, Ledger, User
 from mqtt_ref.broker.topics import matches as topic_matches
 
 TOPICS = ["/".join(levels) for n in (1, 2, 3) for levels in product("ab", repeat=n)]
-SPACE = [*TOPICS, *("/".join(levels) for n in (1, 2, 3, 4) for levels in product("abz", repeat=n) if "z" in levels)]
+NAMES = ["x", "xy", "xyz"]
+NAMED = ["/".join(levels) for n in (1, 2) for levels in product(["a", "b", *NAMES], repeat=n) if {*levels} & {*NAMES}]
+SPACE = [
+    *TOPICS,
+    *NAMED,
+    *("/".join(levels) for n in (1, 2, 3, 4) for levels in product("abz", repeat=n) if "z" in levels),
+]
 
 
 def as_rule(topic_filter: str, topic: str) -> bool:
@@ -24,8 +33,23 @@ def as_rule(topic_filter: str, topic: str) -> bool:
     return topic_matches(topic_filter, "x" + topic if topic.startswith("$") and topic_filter[0] in "+#" else topic)
 
 
+@cache
+def topics_of(topic_filter: str) -> frozenset[str]:
+    return frozenset(topic for topic in SPACE if topic_matches(topic_filter, topic))
+
+
+def for_client(filters: Mapping[str, Any], client: str, username: str) -> dict[str, int]:
+    """The filters with the names of one client. None of the names here is a trap."""
+    found: dict[str, int] = {}
+    for topic_filter, permission in filters.items():
+        if "%u" not in topic_filter or username:
+            name = topic_filter.replace("%u", username).replace("%c", client)
+            found[name] = int(permission) & found.get(name, 3)
+    return found
+
+
 def slow_filters(filters: dict[str, int], topic: str) -> int | None:
-    found = {f: frozenset(t for t in SPACE if topic_matches(f, t)) for f in filters if as_rule(f, topic)}
+    found = {f: topics_of(f) for f in filters if as_rule(f, topic)}
     if not found:
         return None
     deciding = [f for f, here in found.items() if not any(other < here for other in found.values())]
@@ -42,27 +66,51 @@ def slow_text(pattern: str, text: str) -> bool:
 def slow(ledger: Ledger, client: str, username: str, remote: str, topic: str) -> int:
     user = ledger.users.get(username)
     if user is not None:
-        answer = slow_filters({f: int(p) for f, p in user.acl.items()}, topic)
+        answer = slow_filters(for_client(user.acl, client, username), topic)
         if answer is not None:
             return answer
     for rule in ledger.acl:
+        if rule.anonymous is not None and rule.anonymous == bool(username):
+            continue
         if slow_text(rule.client, client) and slow_text(rule.username, username) and slow_text(rule.remote, remote):
             if not rule.filters:
                 return 3
-            answer = slow_filters({f: int(p) for f, p in rule.filters.items()}, topic)
+            answer = slow_filters(for_client(rule.filters, client, username), topic)
             if answer is not None:
                 return answer
     return 3
 
 
 FILTERS = st.dictionaries(
-    st.sampled_from(["a", "b", "+", "#", "a/+", "+/a", "a/#", "+/#", "a/b", "+/+", "a/+/b", "+/b/+", "a/b/#", "/a"]),
+    st.sampled_from(
+        [
+            "a",
+            "b",
+            "+",
+            "#",
+            "a/+",
+            "+/a",
+            "a/#",
+            "+/#",
+            "a/b",
+            "+/+",
+            "a/+/b",
+            "+/b/+",
+            "a/b/#",
+            "/a",
+            "%u/+",
+            "a/%c",
+            "%c/%u",
+        ]
+    ),
     st.integers(0, 3),
     max_size=5,
 )
 TEXTS = st.sampled_from(["", "*", "x", "xy", "x*", "y"])
 REMOTES = st.sampled_from(["", "*", "10.0.0.*", "10.0.0.1:*", "10.0.0.2:7"])
-RULES = st.builds(AclRule, client=TEXTS, username=TEXTS, remote=REMOTES, filters=FILTERS)
+RULES = st.builds(AclRule, client=TEXTS, username=TEXTS, remote=REMOTES, filters=FILTERS) | st.builds(
+    AclRule, client=TEXTS, remote=REMOTES, filters=FILTERS, anonymous=st.booleans()
+)
 LEDGERS = st.builds(
     Ledger,
     acl=st.lists(RULES, max_size=6).map(tuple),
@@ -75,7 +123,7 @@ LEDGERS = st.builds(
 def test_it_is_the_list_gone_through(ledger: Ledger, room: int) -> None:
     acl = CompiledAcl(ledger, room)
     for client, username, remote in product(["x", "xyz"], ["", "x", "xy"], ["10.0.0.1:99", "10.0.0.2:7"]):
-        for topic in [*TOPICS, "a/b"]:
+        for topic in [*TOPICS, "a/b", "x/a", "a/x", "xyz/xy", "x/x"]:
             assert acl.permission(client, username, remote, topic) == slow(ledger, client, username, remote, topic)
 
 
@@ -204,3 +252,59 @@ def test_a_thousand_rules_cost_little() -> None:
     new = (time.process_time() - begin) / 2_000
     assert known < 20e-6
     assert new < 200e-6
+
+
+OWN = [AclRule(filters={"own/%u/#": "readwrite", "dev/%c": "write"}), AclRule(filters={"#": "deny"})]
+
+
+@pytest.mark.parametrize(
+    ("username", "client", "topic", "allowed"),
+    [
+        ("alice", "c", "own/alice/x", 3),
+        ("alice", "c", "own/alice/#", 3),
+        ("alice", "c", "own/bob/x", 0),
+        ("alice", "c", "own/+/x", 0),
+        ("alice", "c", "dev/c", 2),
+        ("", "c", "own//x", 0),
+        ("", "c", "own/alice/x", 0),
+        ("+", "c", "own/alice/x", 0),
+        ("#", "c", "own/alice/x", 0),
+        ("alice/x", "c", "own/alice/x/y", 0),
+        ("alice", "#", "dev/c", 0),
+        ("alice", "+", "dev/c", 0),
+    ],
+)
+def test_names_of_a_client_give_it_its_own_topics_and_no_others(
+    username: str, client: str, topic: str, allowed: int
+) -> None:
+    assert permission(OWN, topic, client, username) == allowed
+    user = User(acl={"own/%u/#": "readwrite", "dev/%c": "write", "#": "deny"})
+    own = CompiledAcl(Ledger(users={"alice": user, "alice/x": user, "+": user, "#": user}))
+    if username:
+        assert own.permission(client, username, "1.2.3.4:5", topic) == allowed
+
+
+def test_what_is_denied_by_name_is_denied_to_names_that_fit_nowhere() -> None:
+    rules = [AclRule(filters={"private/%u/#": "deny", "#": "readwrite"})]
+    assert permission(rules, "private/alice/x", username="bob") == Permission.READWRITE
+    for username in ("alice", "+", "#", "alice/x"):
+        assert permission(rules, "private/alice/x", username=username) == Permission.DENY
+
+
+def test_filters_of_a_rule_that_become_the_same_are_all_respected() -> None:
+    rules = [AclRule(filters={"a/%u": "read", "a/%c": "write", "b/%u": "readwrite", "b/x": "deny"})]
+    assert permission(rules, "a/x", "x", "x") == Permission.DENY
+    assert permission(rules, "b/x", "x", "x") == Permission.DENY
+
+
+def test_clients_with_filters_of_their_own_are_forgotten_like_others() -> None:
+    acl = CompiledAcl(Ledger(acl=tuple(OWN)), room=50)
+    for number in range(1000):
+        assert acl.permission(f"c{number}", f"u{number}", "1.2.3.4:5", f"own/u{number}/x") == Permission.READWRITE
+        assert len(acl._clients) <= 51
+
+
+@pytest.mark.parametrize(("anonymous", "allowed"), [(True, {""}), (False, {"u", "*"}), (None, {"", "u", "*"})])
+def test_a_rule_for_clients_without_user_name(anonymous: bool | None, allowed: set[str]) -> None:
+    rules = [AclRule(anonymous=anonymous, filters={"#": "read"}), AclRule(filters={"#": "deny"})]
+    assert {name for name in ("", "u", "*") if permission(rules, "a", username=name)} == allowed

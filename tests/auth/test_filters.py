@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_ref.auth.filters import Permission, covers, filter_problem, most_specific, strictest
+from mqtt_ref.auth.filters import Permission, covers, filled, filter_problem, most_specific, strictest
 from mqtt_ref.broker.topics import matches
 
 DEPTH = 4
@@ -98,3 +98,34 @@ def test_filters_that_a_rule_may_have(good: str) -> None:
 )
 def test_filters_that_it_may_not_have(bad: object, right: str) -> None:
     assert right in filter_problem(bad)
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "username", "client_id", "grants", "denies"),
+    [
+        ("own/%u/#", "alice", "c", "own/alice/#", "own/alice/#"),
+        ("own/dev-%c-x/%u", "alice", "c", "own/dev-c-x/alice", "own/dev-c-x/alice"),
+        ("%u/%u", "alice", "c", "alice/alice", "alice/alice"),
+        ("a/%x/%%/50%", "alice", "c", "a/%x/%%/50%", "a/%x/%%/50%"),
+        # A name is filled in once, whatever is in it.
+        ("%u/#", "%c", "c", "%c/#", "%c/#"),
+        # Names that would match more than one level, or less than one.
+        ("own/%u/#", "", "c", None, None),
+        ("own/%u/x", "a/b", "c", None, "own/#"),
+        ("own/%u/x", "+", "c", None, "own/#"),
+        ("own/%u/x", "#", "c", None, "own/#"),
+        ("%u/x", "#", "c", None, "#"),
+        ("own/dev%u", "+", "c", None, "own/#"),
+        ("%u/%c/x", "alice", "/", None, "alice/#"),
+        # Topics of the server belong to no user.
+        ("%u/#", "$SYS", "c", None, "#"),
+        ("own/%u", "$SYS", "c", "own/$SYS", "own/$SYS"),
+        ("$%u/#", "alice", "c", "$alice/#", "$alice/#"),
+    ],
+)
+def test_names_in_a_filter(
+    topic_filter: str, username: str, client_id: str, grants: str | None, denies: str | None
+) -> None:
+    for permission in (Permission.READ, Permission.WRITE, Permission.READWRITE):
+        assert filled(topic_filter, permission, username, client_id) == grants
+    assert filled(topic_filter, Permission.DENY, username, client_id) == denies

@@ -85,6 +85,13 @@ def test_an_empty_one_is_one(data: Any) -> None:
         ({"acl": [{"filters": {"a#": 1}}]}, ("acl", 0, "filters", "a#"), "`#` the whole last one"),
         ({"acl": [{"filters": {7: 1}}]}, ("acl", 0, "filters", 7), "in quotes"),
         ({"acl": [{"filters": {"$share/g/a": 1}}]}, ("acl", 0, "filters", "$share/g/a"), "write only its filter 'a'"),
+        ({"auth": [{"anonymous": 1}]}, ("auth", 0, "anonymous"), "1 is not `true` or `false`"),
+        ({"acl": [{"anonymous": "yes"}]}, ("acl", 0, "anonymous"), "'yes' is not `true` or `false`"),
+        (
+            {"auth": [{"anonymous": True, "username": "u"}]},
+            ("auth", 0, "anonymous"),
+            "never has the user name 'u'; leave one of them out",
+        ),
         ({"users": []}, ("users",), "a list is not a mapping"),
         ({"users": {"": {}}}, ("users", ""), "a rule under `auth` or `acl`"),
         ({"users": {"*": {}}}, ("users", "*"), "a rule under `auth` or `acl`"),
@@ -140,6 +147,16 @@ def test_a_wrong_filter_from_python_is_refused_too() -> None:
         AclRule(filters={"a#": 1})
     with pytest.raises(ValueError, match="not a permission"):
         User(acl={"a": "all"})
+    for kind in (AuthRule, AclRule):
+        with pytest.raises(ValueError, match="leave one of them out"):
+            kind(anonymous=True, username="u*")
+
+
+def test_rules_for_clients_without_user_name() -> None:
+    data = {"auth": [{"anonymous": True, "allow": True}, {"anonymous": None}], "acl": [{"anonymous": False}]}
+    ledger = Ledger.from_mapping(data)
+    assert [rule.anonymous for rule in ledger.auth] == [True, None]
+    assert ledger.acl[0].anonymous is False
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -143,9 +145,11 @@ class Slow:
         self.begun = threading.Semaphore(0)
         self.go = threading.Event()
         self.threads: set[str] = set()
+        self.passwords: list[bytes] = []
 
     def __call__(self, stored: str, password: bytes) -> bool:
         self.threads.add(threading.current_thread().name)
+        self.passwords.append(password)
         self.begun.release()
         assert self.go.wait(20)
         return password == b"secret"
@@ -181,12 +185,12 @@ def test_logins_that_wait_are_bounded(serve: Serve, wait_until: Callable[..., ob
     waiting = [running.client() for _ in range(2)]
     for number, client in enumerate(waiting):
         client.send(Connect(f"c{number}", username="u", password=b"secret"))
-    wait_until(lambda: hook._waiting == 2)
+    wait_until(lambda: hook._turns.open == 2)
     for version, code in ((5, 0x89), (4, 3)):
         assert running.client(version).connect("d", username="u", password=b"secret").reason_code == code
     slow.go.set()
     assert [client.expect(Connack).reason_code for client in waiting] == [0, 0]
-    wait_until(lambda: hook._waiting == 0)
+    wait_until(lambda: hook._turns.open == 0)
     assert running.client().connect("d", username="u", password=b"secret").reason_code == 0
 
 
@@ -199,7 +203,7 @@ def test_a_client_that_leaves_meanwhile_hurts_nobody(serve: Serve, wait_until: C
     assert slow.begun.acquire(timeout=20)
     gone.reset()
     slow.go.set()
-    wait_until(lambda: hook._waiting == 0)
+    wait_until(lambda: hook._turns.open == 0)
     login(running, "u")
 
 
@@ -252,3 +256,26 @@ def test_the_server_refuses_when_the_ledger_hook_is_removed(serve: Serve) -> Non
     assert refused.connect("c", username="melon", password=b"secret").reason_code == 0x87
     with pytest.raises(LinkClosed):
         refused.read()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="only 127.0.0.1 exists there")
+def test_a_flood_of_wrong_logins_from_one_address_keeps_no_other_one_out(
+    serve: Serve, wait_until: Callable[..., object]
+) -> None:
+    """Each check takes some time. The right login from another address comes second, not last."""
+    hook = LedgerHook(Ledger(users={"u": User(hash_password(b"secret", SCRAM))}), workers=1)
+    running = serve(hook)
+    slow = slowed(hook)
+    flood = [running.client() for _ in range(50)]
+    for number, client in enumerate(flood):
+        client.send(Connect(f"c{number}", username="u", password=b"wrong"))
+    assert slow.begun.acquire(timeout=20)
+    with socket.create_connection(("127.0.0.1", running.server.port), 20, ("127.0.0.2", 0)) as link:
+        with RawClient(connected=link) as right:
+            right.send(Connect("right", username="u", password=b"secret"))
+            wait_until(lambda: hook._turns.open == 51)
+            slow.go.set()
+            assert right.expect(Connack).reason_code == 0
+    for client in flood:
+        assert client.expect(Connack).reason_code == 0x86
+    assert slow.passwords.index(b"secret") == 2  # after the one that ran, and one of the flood

@@ -131,3 +131,14 @@ def test_the_decoy_is_of_the_kind_that_most_have() -> None:
 
 def test_plain_passwords_need_no_thread() -> None:
     assert not Logins(LEDGER).slow
+
+
+@pytest.mark.parametrize(
+    ("anonymous", "username", "code"),
+    [(True, None, 0), (True, "", 0), (True, "x", BAD), (False, None, NOT), (False, "", BAD), (False, "x", 0)],
+)
+def test_a_rule_may_be_for_clients_with_or_without_user_name_only(
+    anonymous: bool, username: str | None, code: int
+) -> None:
+    logins = Logins(Ledger(auth=(AuthRule(anonymous=anonymous, allow=True),)))
+    assert logins.decide("c", username, None, "127.0.0.1:5").code == code

@@ -165,3 +165,27 @@ def test_a_subscribe_that_is_not_authorized(version: int, said: str) -> None:
     other.publish("no", b"n")
     other.publish("yes", b"y")
     assert link.payloads() == [b"y"]
+
+
+@pytest.mark.parametrize("said", ["tell", "obscure"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_subscribe_that_is_not_authorized_may_be_granted_without_a_subscription(version: int, said: str) -> None:
+    """Only the hooks know. A code other than Not authorized stays a refusal."""
+    codes = {"no": 0x87, "odd": 0x97}
+    access = Access(on_acl_check_subscribe=lambda link, topic_filter, qos: codes.get(topic_filter.split("/")[0], 0))
+    here = world(access, unauthorized_subscribe="grant", not_authorized=said)
+    seen: list[list[int]] = []
+    here.broker.watch.on_subscribed = lambda link, packet, codes: seen.append(codes)
+    link = here.client("a", version)
+    here.client("b").publish("no/1", b"kept", retain=True)
+    link.send(Subscribe(1, [Subscription(name, 1) for name in ("no/+", "yes", "no", "odd")]))
+    suback = link.one(Suback)
+    assert suback.reason_codes == [1, 1, 1, {3: 0, 4: 0x80, 5: 0x97}[version]]
+    if version == 5:
+        assert suback.properties.reason_string == "1 of 4 filters refused"
+    assert seen == [[0x87, 1, 0x87, 0x97]]
+    assert list(here.broker.sessions.by_client_id["a"].subscriptions) == ["yes"]
+    other = here.client("b")
+    for topic in ("no/1", "no", "odd", "yes"):
+        other.publish(topic, topic.encode())
+    assert link.payloads() == [b"yes"]

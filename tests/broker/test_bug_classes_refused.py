@@ -188,4 +188,4 @@ def test_session_expiry_in_disconnect_after_one_that_was_cut_to_0() -> None:  # 
     a.send(Disconnect(0, DisconnectProperties(session_expiry_interval=5)))
     assert a.closed
     assert a.read() == []
-    assert world.broker.sessions.by_handle == [None]
+    assert world.broker.sessions.by_handle == []

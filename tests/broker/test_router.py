@@ -289,6 +289,7 @@ class TestForgetting:
     def test_giving_up(self) -> None:
         """When searches that find nothing have cost more than matching anew, everything is forgotten."""
         router = Router()
+        router.subscribe(9, "elsewhere", 0)
         for i in range(5000):
             router.match(f"{i}/x")
         changes = 0
@@ -309,6 +310,7 @@ class TestForgetting:
 
     def test_the_index_does_not_outgrow_the_cache(self) -> None:
         router = Router()
+        router.subscribe(9, "elsewhere", 0)
         router.match("x")
         router.subscribe(1, "x/+", 0)  # makes the index
         for i in range(20_000):
@@ -318,6 +320,23 @@ class TestForgetting:
             router.unsubscribe(2, topic)
         assert router._young.index is not None
         assert len(router._young.index) == len(router._young.matches) == 1
+
+    def test_nothing_is_remembered_for_nobody(self) -> None:
+        router = Router()
+        for i in range(100):
+            assert router.match(f"t/{i}").plain == []
+        assert router.cached == 0
+        assert router.misses == 100
+        router.subscribe(1, "t/+", 0)
+        router.subscribe(2, "$share/g/a", 0)
+        for i in range(100):
+            assert len(router.match(f"t/{i}").plain) == 1
+        assert router.cached == 100
+        router.remove(1)
+        router.match("u")
+        assert router.cached == 1
+        router.unsubscribe(2, "$share/g/a")
+        assert router.cached == 0
 
     def test_refine_and_forget(self) -> None:
         asked: list[str] = []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mqtt_ref.cli.main import main
-from mqtt_ref.wire import reference
+from mqtt_ref.wire import fast, reference
 from mqtt_ref.wire.jsonform import packet_from_json
 from mqtt_ref.wire.packets import Connack, Connect, Pingreq, Publish
 from mqtt_ref.wire.primitives import V5, V311
@@ -196,3 +196,20 @@ def test_hex_bytes() -> None:
     assert hex_bytes("0x10, 0x20") == b"\x10\x20"
     assert hex_bytes("1 0") == b"\x10"
     assert hex_bytes("hello") is None
+
+
+ODD = "a\x9b31m\u202e\u2028"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_nothing_that_acts_on_a_terminal_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    """Neither from packets nor from the name of a connection in a trace."""
+    data = fast.encode(5, Connect(ODD)) + fast.encode(5, Publish(ODD, ODD.encode()))
+    record = tmp_path / "trace.jsonl"
+    record.write_text(json.dumps({"t": 1, "conn": ODD, "dir": "in", "hex": data.hex() + "30"}) + "\n")
+    main(["decode", *flags, str(record)])
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).replace("\n", "").isprintable()
+    assert r"\u202e" in shown.out

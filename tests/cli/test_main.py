@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mqtt_ref import __version__
+from mqtt_ref.cli.failure import named, plainly
 from mqtt_ref.cli.main import COMMANDS, is_compiled, main
 
 
@@ -128,3 +129,10 @@ def test_nothing_is_imported_that_the_command_does_not_use(tmp_path: Path) -> No
         check=True,
     )
     assert done.stdout.splitlines()[1:] == [""]
+
+
+def test_texts_of_files_and_peers_do_not_act_on_the_terminal() -> None:
+    odd = "a\x9b31m\u202e"
+    for text in (plainly(ValueError(odd)), plainly(OSError(2, odd, odd)), named(f"mqtt://u:p@{odd}"), named(odd)):
+        assert text.isprintable()
+    assert plainly(ValueError("one\ntwo")) == "one\ntwo"

@@ -120,3 +120,25 @@ def test_a_websocket_that_closes_behind_its_handshake(capsys: pytest.CaptureFixt
             peer.shutdown()
             thread.join(10)
     assert "closed without an answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("first", [b"\x30\xff\xff\xff\x7f", b"\x20\xff\xff\xff\x7f"])
+def test_an_answer_that_never_ends_is_not_read_to_its_end(first: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that 256 MB follow: that is not waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            link, _ = server.accept()
+            with link:
+                link.recv(1000)
+                link.sendall(first + bytes(1000))
+                link.recv(1000)  # until the other side closes
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            assert main(["ping", f"mqtt://127.0.0.1:{server.getsockname()[1]}", "-V", "5", "--timeout", "30"]) == 2
+        finally:
+            thread.join(10)
+    assert not thread.is_alive()
+    assert "the answer has more than 1,048,576 bytes" in capsys.readouterr().err

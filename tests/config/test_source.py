@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from mqtt_ref.config.load import load
 from mqtt_ref.config.problem import ConfigError
 from mqtt_ref.config.source import parse, read, scalar
 
@@ -104,3 +106,33 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     empty = tmp_path / "empty.yaml"
     empty.write_text("# nothing\n")
     assert read(empty).tree == {}
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 100_000, "9" * 100_000, "-" + "1" * 40])
+def test_a_number_of_any_size_is_a_problem_with_its_place(number: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"a:\n  b: {number}\n", "f")
+    assert str(caught.value) == "f:2:6: a.b: is a number of more than 20 digits"
+
+
+def test_a_number_that_is_not_finite_is_a_problem() -> None:
+    with pytest.raises(ConfigError, match=r"f:1:4: a: is no finite number"):
+        parse("a: 1e999\n", "f")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such device there")
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(ConfigError, match="is larger than 16777216 bytes"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r'"\e[31mred\e]0;x\a": 1', r'"\x9b31m": 1', r'"a\u202e": 1', r'listeners: [{type: "\u2028"}]', "'a\u202e': 1"],
+)
+def test_what_a_file_says_does_not_act_on_the_terminal(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "broker.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert str(caught.value).isprintable()

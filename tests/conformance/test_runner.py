@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from conftest import Require
 from mqtt_conformance import peer as peer_module
@@ -23,14 +25,16 @@ from mqtt_conformance.faults.meddler import Meddler, Meddling
 from mqtt_conformance.faults.spoil import drop
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import Profile, ProfileError, read_profile
-from mqtt_conformance.record import Record
-from mqtt_conformance.reports import reproducer
+from mqtt_conformance.record import SHOWN_BYTES, SHOWN_RECORDS, Record, shortened
+from mqtt_conformance.reports import jsonform, reproducer, steps
 from mqtt_conformance.runner import Result, last_alive, probe, run_case, run_cases
 from mqtt_conformance.target import Target, TargetError
-from mqtt_conformance.verdict import Verdict
+from mqtt_conformance.verdict import FLOOD, Verdict
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
-from mqtt_ref.wire.packets import Connack, Publish
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, Pingresp, Publish
+from mqtt_ref.wire.primitives import V5
 from tests.conformance.lame import lame_broker
 
 PONG = "MQTT5-3.12.4-1/pingresp"
@@ -393,3 +397,104 @@ def test_from_pytest_knows_failures(tmp_path: Path) -> None:
     assert [bool(p.marks) for p in mark.args[1]] == [True, False]
     with pytest.raises(ValueError, match="no such version"):
         testing.cases(protocol="7")
+
+
+class Flooding:
+    """A broker that accepts every client, and then sends the same bytes without end; counts how many it could send."""
+
+    def __init__(self, flood: bytes) -> None:
+        self.flood = flood
+        self.sent = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read(1000)
+            writer.write(encode(V5, Connack()))
+            while True:
+                writer.write(self.flood)
+                await writer.drain()
+                self.sent += len(self.flood)
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+
+
+BUFFERS = 8 * 1024 * 1024
+"""Bytes that the system may hold between the two."""
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        encode(V5, Publish("foreign", bytes(60_000))),
+        encode(V5, Pingresp()) * 1000,
+        b"\x36\x05\x00\x01a\x00\x00" * 1000,  # QoS 3
+        bytes(60_000),
+    ],
+    ids=["messages", "small packets", "broken packets", "zeros"],
+)
+def test_a_broker_that_never_stops_sending_is_not_read_without_end(flood: bytes) -> None:
+    async def waits(peer: Peer) -> None:
+        await peer.connect()
+        await peer.barrier()
+        await peer.silent()
+
+    async def closed(peer: Peer) -> None:
+        await peer.connect()
+        await peer.expect_closed()
+
+    async def run() -> list[Result]:
+        broker = Flooding(flood)
+        server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            target = Target(f"mqtt://127.0.0.1:{port}")
+            await probe(target, (5,))
+            before = broker.sent
+            found = [await run_case(made(waits), target), await run_case(made(closed), target)]
+            assert broker.sent - before <= 2 * (FLOOD + BUFFERS)
+        return found
+
+    for result in asyncio.run(run()):
+        assert result.verdict is not Verdict.PASS
+        assert result.proven or result.verdict is Verdict.INCONCLUSIVE, result
+        kept = [record for record in result.trace if record.what == "in"]
+        assert sum(len(record.raw) for record in kept) <= SHOWN_BYTES + 65_536
+        assert len(kept) <= SHOWN_RECORDS
+        target = Target("mqtt://127.0.0.1")
+        assert len(jsonform.render([result], target)) < 8 * SHOWN_BYTES
+
+
+def test_a_flood_over_websocket_ends_the_case_too() -> None:
+    async def waits(peer: Peer) -> None:
+        await peer.connect()
+        await peer.expect_closed()
+
+    async def flood(link: ServerConnection) -> None:
+        await link.recv()
+        await link.send(encode(V5, Connack()))
+        await link.send(bytes(FLOOD + 1))
+        await link.wait_closed()
+
+    async def run() -> Result:
+        async with serve(flood, "127.0.0.1", 0, subprotocols=[Subprotocol("mqtt")]) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            return await run_case(made(waits), Target(f"ws://127.0.0.1:{port}"))
+
+    result = asyncio.run(run())
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "more than 8 MB" in result.message
+
+
+def test_a_long_trace_is_shown_from_its_beginning_with_all_that_the_client_did() -> None:
+    ping = Pingresp()
+    trace = [Record(n / 10, "client", "out" if n % 100 == 0 else "in", b"\xd0\0", ping) for n in range(5000)]
+    shown = shortened(trace)
+    assert [record.t for record in shown if record.what == "out"] == [n / 10 for n in range(0, 5000, 100)]
+    assert len([record for record in shown if record.what == "in"]) == SHOWN_RECORDS
+    assert shown[-1].what == "left out"
+    assert list(steps.lines(shown))[-1].endswith("-- left out: 3,950 more packets of the broker")
+    assert shortened(trace[:500]) == trace[:500]
+    large = [Record(0.0, "client", "in", bytes(SHOWN_BYTES), None), Record(0.1, "client", "in", b"1", None)]
+    assert [record.what for record in shortened(large)] == ["in", "left out"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mqtt_ref.engine.access import REFUSE, Access, Verdict
+from mqtt_ref.engine.access import CHALLENGE, REFUSE, Access, Verdict
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.engine.generated.events import Intercept
 from mqtt_ref.engine.options import Bounds, Options
@@ -242,9 +242,9 @@ def test_a_link_that_is_turned_away_while_its_connect_is_looked_at() -> None:
     assert link.closed
 
 
-@pytest.mark.parametrize(("version", "code"), [(4, 5), (5, 0x87)])
+@pytest.mark.parametrize(("version", "code"), [(4, 3), (5, 0x88)])
 def test_no_answer_in_time_about_a_client(version: int, code: int) -> None:
-    """A client about which there is no answer in time is told so in a CONNACK [MQTT5-3.1.4-2, X311-connack-code-5]."""
+    """No hook has judged the client: the CONNACK says unavailable [MQTT5-3.1.4-2, X311-connack-code-3]."""
     world = World(Options(bounds=Bounds(answer_timeout=3)))
     world.broker.set_access(Access(on_connect_authenticate=lambda *_: None))
     link = world.link(version)
@@ -258,7 +258,11 @@ def test_no_answer_in_time_about_a_client(version: int, code: int) -> None:
 def test_no_end_of_an_exchange_in_time() -> None:
     """A client that does not go on with its exchange of AUTH packets is refused in a CONNACK [MQTT5-4.12.0-4]."""
     world = World(Options(bounds=Bounds(answer_timeout=3)))
-    link = REACH["authenticating"](world)
+    challenge = Verdict(CHALLENGE, data=b"?")
+    world.broker.set_access(Access(methods=frozenset({"M"}), on_auth_packet=lambda *_: challenge))
+    link = world.link()
+    link.send(Connect("a", properties=METHOD))
+    assert link.one(Auth).reason_code == 0x18
     world.pass_time(4)
     assert link.one(Connack).reason_code == 0x87
     assert link.closed

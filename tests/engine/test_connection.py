@@ -277,7 +277,7 @@ def test_an_answer_that_never_comes() -> None:
     a = world.link(4)
     a.send(Connect("a", protocol_version=4))
     world.pass_time(8)
-    assert a.one(Connack).reason_code == 5
+    assert a.one(Connack).reason_code == 3
     assert a.closed
     assert not world.broker.answer(world.asks[0].question, Verdict(), world.now)
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.wire.packets import (
     ConnectProperties,
-    Disconnect,
     Pingreq,
     Pingresp,
     Puback,
@@ -16,6 +17,8 @@ from mqtt_ref.wire.packets import (
     Suback,
     Subscribe,
     Subscription,
+    Unsuback,
+    Unsubscribe,
     Will,
 )
 from tests.sansio import Client, World
@@ -23,6 +26,7 @@ from tests.sansio import Client, World
 RETAINED = 50
 PAYLOAD = b"x" * 1000
 SUBSCRIBES = 40
+KEEP = ConnectProperties(session_expiry_interval=3600)
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def world() -> World:
     world = World(Options(bounds=Bounds(write_buffer=32 * 1024)))
     pub = world.client("pub")
     for number in range(RETAINED):
-        pub.publish(f"r/{number}", PAYLOAD, retain=True)
+        pub.publish(f"r/{number}", PAYLOAD, qos=1, retain=True)
     return world
 
 
@@ -40,48 +44,72 @@ def flood(client: Client) -> None:
     client.send(*[Subscribe(number, [Subscription("#")]) for number in range(1, SUBSCRIBES + 1)], Pingreq())
 
 
-def test_a_flood_of_subscriptions_goes_on_after_each_write(world: World) -> None:
+def publishes(packets: list[Any]) -> int:
+    return sum(isinstance(packet, Publish) for packet in packets)
+
+
+def test_a_flood_of_subscriptions_is_answered_and_replayed_write_by_write(world: World) -> None:
     client = world.client("a")
     flood(client)
     first = client.read()
-    assert 0 < len(first) < 5 * RETAINED
-    assert client.writes == 2
+    assert [packet.packet_id for packet in first if isinstance(packet, Suback)] == list(range(1, SUBSCRIBES + 1))
+    assert Pingresp() in first
+    assert 0 < publishes(first) < 5 * RETAINED
     world.pass_time(0.001)
-    got = [*first, *client.read()]
-    assert [packet.packet_id for packet in got if isinstance(packet, Suback)] == list(range(1, SUBSCRIBES + 1))
-    assert sum(isinstance(packet, Publish) for packet in got) == SUBSCRIBES * RETAINED
-    assert got[-1] == Pingresp()
+    assert publishes(first) + publishes(client.read()) == SUBSCRIBES * RETAINED
     assert client.ask(Pingreq()) == Pingresp()
 
 
-def test_a_client_that_does_not_read_asks_for_no_more(world: World) -> None:
+def test_a_client_that_does_not_read_is_sent_no_more(world: World) -> None:
     client = world.client("a", keep_alive=0)
     flood(client)
-    first = len(client.read())
+    first = publishes(client.read())
     client.connection.choke()
     world.pass_time(10)
     assert client.read() == []
     client.connection.unchoke(world.now)
     world.broker.on_deadline(world.now)
     world.turn()
-    assert 0 < len(client.read()) <= first
+    more = publishes(client.read())
+    assert 0 < more < 5 * RETAINED
     world.pass_time(0.001)
-    assert client.read()[-1] == Pingresp()
+    assert first + more + publishes(client.read()) == SUBSCRIBES * RETAINED
+
+
+def test_an_unsubscribed_filter_is_replayed_no_more(world: World) -> None:
+    client = world.client("a")
+    flood(client)
+    client.send(Unsubscribe(99, ["#"]))
+    got = client.read()
+    assert got[-1] == Unsuback(99, [0])
+    world.pass_time(1)
+    assert client.read() == []
+    assert world.broker.sessions.by_client_id["a"].replay is None
+
+
+def test_what_is_published_meanwhile_comes_once(world: World) -> None:
+    client = world.client("a")
+    flood(client)
+    got = client.read()
+    world.client("pub2").publish("r/49", b"new", retain=True)
+    world.pass_time(1)
+    got += client.read()
+    assert [packet.retain for packet in got if isinstance(packet, Publish) and packet.payload == b"new"] == [False]
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_what_came_before_the_link_was_lost_counts(world: World, version: int) -> None:
-    """The DISCONNECT that nobody looked at yet deletes the will, and what was published is delivered."""
-    watch = world.client("watch")
-    watch.subscribe("w")
-    client = world.client("a", version, will=Will("w", b"gone"))
-    subscribes = [Subscribe(number, [Subscription("#")]) for number in range(1, SUBSCRIBES + 1)]
-    client.send(*subscribes, Publish("w", b"last"), Disconnect())
-    assert watch.read() == []
+def test_a_session_gets_what_was_on_its_way_when_the_link_was_lost(world: World, version: int) -> None:
+    world.broker.options.bounds.queued_messages = 10_000
+    more: dict[str, Any] = {"properties": KEEP} if version == 5 else {"clean_start": False}
+    client = world.client("a", version, **more)
+    client.send(*[Subscribe(number, [Subscription("#", 1)]) for number in range(1, SUBSCRIBES + 1)])
+    got = publishes(client.read())
+    assert got < SUBSCRIBES * RETAINED
     client.drop()
-    world.pass_time(0.001)
-    assert watch.payloads() == [b"last"]
-    assert "a" not in world.broker.sessions.by_client_id
+    world.pass_time(1)
+    session = world.broker.sessions.by_client_id["a"]
+    assert session.replay is None
+    assert got + session.queued == SUBSCRIBES * RETAINED
 
 
 def test_a_link_lost_in_the_middle_is_lost(world: World) -> None:

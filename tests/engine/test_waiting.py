@@ -342,7 +342,7 @@ def test_too_late_is_no(slots: dict[str, Any], sent: Packet, code: int | list[in
     [
         ({"on_packet_read": later}, 0x80),
         ({"on_connect": later}, 0x80),
-        ({"access": Access(on_connect_authenticate=lambda link, connect: None)}, 0x87),
+        ({"access": Access(on_connect_authenticate=lambda link, connect: None)}, 0x88),
         ({"access": Access(on_acl_check_publish=ask, waits=True)}, 0x87),
     ],
 )

@@ -327,6 +327,11 @@ def test_pages_of_other_sites_get_nothing_out_of_it(serve: Serve, flags: list[st
         ("hooks: {auth: {ledger: {users: {a: {password: '$argon2id$x'}}}}}", [], r"ledger\.users\.a\.password"),
         ("hooks: {auth: {scram: {a: 'SCRAM-SHA-256$1'}}}", [], r"hooks\.auth\.scram\.a"),
         ("listeners: [{type: net, address: 'fd:987654'}]", [], "Bad file descriptor"),
+        (
+            "listeners: [{type: ws, origins: [example.org]}]",
+            [],
+            r"listeners\[0\]\.origins\[0\]: 'example.org' is not a web site; write scheme and host",
+        ),
         ("listeners: [{type: net, address: 'systemd:x'}]", [], "the sockets from systemd are: none"),
         (
             "listeners: [{type: tcp, id: a}, {type: ws, id: a}]",

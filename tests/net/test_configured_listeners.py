@@ -22,6 +22,7 @@ from mqtt_ref.config import model
 from mqtt_ref.config.check import alternatives
 from mqtt_ref.config.compose import compose
 from mqtt_ref.config.load import load
+from mqtt_ref.net.websocket import LOCAL_PAGES
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Publish
@@ -85,6 +86,7 @@ def test_ws(run: Run, authority: Any) -> None:
         '{type: ws, address: "127.0.0.1:0", origins: ["https://example.org"]}',
         f'{{type: ws, address: "127.0.0.1:0", tls: {tls}}}',
     ).server
+    assert [listener.origins for listener in server.listeners] == [["https://example.org"], (LOCAL_PAGES,)]
     for listener, context in zip(server.listeners, (None, authority.threaded_client()), strict=True):
         assert listener.urls[0].startswith("ws" if context is None else "wss")
         with websocket(listener.urls[0], subprotocols=[Subprotocol("mqtt")], proxy=None, ssl=context) as web:

@@ -5,22 +5,29 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mqtt_ref.auth.ledger import AuthRule, Ledger
+from mqtt_ref.auth.ledger_hook import LedgerHook
 from mqtt_ref.engine.options import Options, Terms
-from mqtt_ref.net.channel import Channel
+from mqtt_ref.net.channel import Channel, peer_name
 from mqtt_ref.net.driver import Driver
 from mqtt_ref.net.listener import Listener, ListenerError, StreamListener, url_of
 from mqtt_ref.net.memory import MemoryListener
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
+from mqtt_ref.net.unix import UnixListener
 from mqtt_ref.net.websocket import WebSocketListener
 from mqtt_ref.server import Server
 from mqtt_ref.testing.rawclient import RawClient
-from mqtt_ref.wire.packets import Connack, Connect, Disconnect
+from mqtt_ref.wire.fast import encode
+from mqtt_ref.wire.packets import Connack, Connect, Disconnect, Publish
 
 
 def test_a_listener_is_added_and_closed_while_clients_talk(running: Callable[..., Any]) -> None:
@@ -174,3 +181,66 @@ def test_urls_can_be_read_back() -> None:
         except OSError:
             pytest.skip("no IPv6 here")
         assert url_of("mqtts", six) == f"mqtts://[::1]:{six.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (("127.0.0.1", 5000), "127.0.0.1:5000"),
+        (("::1", 5000, 0, 0), "[::1]:5000"),
+        (("::ffff:10.0.0.5", 5000, 0, 0), "10.0.0.5:5000"),
+        ("memory:1", "memory:1"),
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_the_name_of_a_client(address: object, name: str) -> None:
+    assert peer_name(address) == name
+
+
+ONLY_UNIX = Ledger(auth=(AuthRule(remote="local", allow=True),))
+NOT_LOOPBACK = Ledger(auth=(AuthRule(remote="127.0.0.1"), AuthRule(allow=True)))
+
+
+@pytest.mark.parametrize("ledger", [ONLY_UNIX, NOT_LOOPBACK], ids=["only-unix", "not-loopback"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_tcp_client_whose_address_is_lost_is_nobody(
+    ledger: Ledger, loop: str, require: Any, wait_until: Callable[..., Any]
+) -> None:
+    """With uvloop, a client that resets the link before it is accepted has no address any more."""
+    factory = None if loop == "asyncio" else require.module("uvloop").new_event_loop
+
+    async def play() -> tuple[int, bool]:
+        listener = TcpListener(port=0)
+        async with asyncio.timeout(10), Server(listeners=[listener], hooks=[LedgerHook(ledger)]) as server:
+            stolen: list[object] = []
+            server.subscribe("#", stolen.append)
+            for number in range(20):
+                with socket.create_connection(("127.0.0.1", listener.port)) as client:
+                    client.sendall(encode(5, Connect(f"x{number}")) + encode(5, Publish("stolen", b"x")))
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # The loop has not run since: all of them are in the queue of the kernel, without an address.
+            counters = server.broker.counters
+            over = lambda: counters.connections_accepted == 20 and not server.broker.connections  # noqa: E731
+            await asyncio.to_thread(wait_until, over)
+            return len(stolen), bool(server.broker.sessions.by_client_id)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(play()) == (0, False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets there")
+@pytest.mark.parametrize("path", ["10.0.0.5:1", ""])
+def test_a_client_of_a_unix_socket_is_local_whatever_path_it_bound(
+    running: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = running(UnixListener("mqtt.sock"))
+    client = socket.socket(socket.AF_UNIX)
+    if path:
+        client.bind(path)
+    client.connect("mqtt.sock")
+    client.settimeout(10)
+    with RawClient(connected=client) as one:
+        one.connect("one")
+        assert server.server.clients()[0].remote == "local"

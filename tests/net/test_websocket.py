@@ -337,6 +337,43 @@ def test_without_the_sub_protocol_the_handshake_is_refused(
     assert ("soap, wamp were offered" if offered else "no sub-protocol was offered") in said("handshake is refused")
 
 
+def upgraded(url: str, origin: str | None) -> bool:
+    """True if a page of this origin may connect; None: a client that is not a browser."""
+    try:
+        with Ws(url, origin=origin) as client:
+            client.connect("one")
+    except InvalidStatus as refused:
+        if refused.response.status_code != 403:
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("origins", "allowed"),
+    [
+        (None, {None, "http://localhost:3000", "http://127.0.0.1"}),
+        ([], {None}),
+        (["*"], {None, "http://localhost:3000", "http://127.0.0.1", "https://evil.example", "null"}),
+        (["null"], {None, "null"}),
+        (["https://EVIL.example:443"], {None, "https://evil.example"}),
+    ],
+)
+def test_which_pages_may_connect(
+    running: Callable[..., Any], origins: list[str] | None, allowed: set[str | None]
+) -> None:
+    listener = WebSocketListener(port=0, origins=origins)
+    running(listener)
+    sites = (None, "http://localhost:3000", "http://127.0.0.1", "https://evil.example", "null")
+    assert {site for site in sites if upgraded(listener.urls[0], site)} == allowed
+
+
+@pytest.mark.parametrize("site", ["example.org", "https://example.org/", "https://example.org/page", "//a", ""])
+def test_an_origin_that_no_browser_sends_is_refused(site: str) -> None:
+    with pytest.raises(ValueError, match=r"such as https://example\.org"):
+        WebSocketListener(port=0, origins=[site])
+
+
 def test_pages_of_other_sites_may_be_kept_out(running: Callable[..., Any], said: Callable[..., str]) -> None:
     listener = WebSocketListener(port=0, origins=["https://example.org"])
     running(listener)

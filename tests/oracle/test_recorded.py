@@ -6,17 +6,19 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Callable
 from itertools import count
 
 import pytest
 
 from mqtt_ref.net.trace import Trace
 from mqtt_ref.oracle.judge import Judge
-from mqtt_ref.oracle.recorded import judge_recording
+from mqtt_ref.oracle.recorded import judge_pieces, judge_recording
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect, Pingreq, Puback, Publish
-from mqtt_ref.wire.primitives import V5
-from mqtt_ref.wire.recording import RecordingError
+from mqtt_ref.wire.packets import Connack, ConnackProperties, Connect, Disconnect, Pingreq, Puback, Publish
+from mqtt_ref.wire.primitives import CLIENT, SERVER, V5
+from mqtt_ref.wire.recording import Piece, RecordingError
+from tests.work import Copied, grows_linearly
 
 SYN, ACK, FIN = 2, 16, 1
 
@@ -161,3 +163,99 @@ def test_bytes_without_a_side_are_refused() -> None:
     for data in (b"c000", json.dumps({"hex": "c000"}).encode()):
         with pytest.raises(RecordingError, match="which side"):
             judge_recording(data)
+
+
+CONNECT = encode(V5, Connect("melon"))
+CONNACK = encode(V5, Connack())
+
+
+def opened(*pieces: Piece) -> list[Piece]:
+    """The pieces of a client that was accepted, and then these."""
+    return [Piece("1", CLIENT, CONNECT, 1), Piece("1", SERVER, CONNACK, 1), *pieces]
+
+
+def acknowledged_backwards(count: int) -> list[Piece]:
+    messages = b"".join(encode(V5, Publish("t", b"", 1, packet_id=n)) for n in range(1, count + 1))
+    acks = (Piece("1", CLIENT, encode(V5, Puback(n)), 6) for n in range(count, 0, -1))
+    return opened(Piece("1", SERVER, messages, 5), *acks)
+
+
+def one_never_acknowledged(count: int) -> list[Piece]:
+    """A quarter of the messages, the first, is never acknowledged."""
+    pieces: list[Piece] = []
+    for n in range(1, count + 1):
+        pieces.append(Piece("1", SERVER, encode(V5, Publish("t", b"", 1, packet_id=n)), 5))
+        if n > count // 4:
+            pieces.append(Piece("1", CLIENT, encode(V5, Puback(n)), 6))
+    return opened(*pieces)
+
+
+def after_goodbye(count: int) -> list[Piece]:
+    return opened(Piece("1", CLIENT, encode(V5, Disconnect()) + encode(V5, Pingreq()) * count, 5))
+
+
+def at_once(count: int) -> list[Piece]:
+    return opened(*(Piece("1", CLIENT, b"\xc0\0", 5) for _ in range(count)))
+
+
+def silent_ones(count: int) -> list[Piece]:
+    pieces: list[Piece] = []
+    for n in range(count):
+        pieces += [Piece(str(n), CLIENT, CONNECT, 1), Piece(str(n), SERVER, CONNACK, 1)]
+    return pieces + [Piece("0", CLIENT, b"\xc0\0", n * 10**9) for n in range(1, count)]
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (acknowledged_backwards, 100),
+        (one_never_acknowledged, 100),
+        (after_goodbye, 200),
+        (at_once, 100),
+        (silent_ones, 300),
+    ],
+)
+def test_the_work_is_in_proportion_to_the_recording(make: Callable[[int], list[Piece]], size: int) -> None:
+    def work(count: int) -> Callable[[], object]:
+        pieces = make(count)
+        return lambda: judge_pieces(pieces)
+
+    assert grows_linearly(work, size)
+
+
+def test_findings_say_the_last_packets_before_them_wherever_they_are_in_a_chunk() -> None:
+    judge = judge_pieces(after_goodbye(100))
+    assert judge.counts.total() == 100
+    assert len(judge.findings) == 20
+    for number, finding in enumerate(judge.findings):
+        kinds = [event.data[0] >> 4 for event in finding.history]
+        wanted = [1, 2, 14, *[12] * (number + 1)]
+        assert kinds == wanted[-16:]
+
+
+def test_packets_of_one_time_are_joined_without_copying_them_again_and_again() -> None:
+    Copied.total = 0
+    judge = judge_pieces(
+        opened(*(Piece("1", CLIENT, Copied(encode(V5, Publish("t", bytes(100)))), 5) for _ in range(500)))
+    )
+    assert judge.connections == 1
+    assert Copied.total <= 100_000
+
+
+def test_segments_behind_holes_and_in_any_order_cost_no_more_than_in_order() -> None:
+    def work(order: int, step: int) -> Callable[[int], Callable[[], object]]:
+        def prepared(count: int) -> Callable[[], object]:
+            capture = Capture()
+            capture.add(0, b"", SYN)
+            capture.add(0, CONNECT)
+            first = capture.at[0]
+            for n in range(count)[::order]:
+                capture.at[0] = first + n * step
+                capture.add(0, b"\xc0\0", seconds=0.0)
+            return capture.judged
+
+        return prepared
+
+    assert grows_linearly(work(1, 2), 100)
+    assert grows_linearly(work(-1, 2), 100)
+    assert grows_linearly(work(1, 3), 100)

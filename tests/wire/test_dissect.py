@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 
 from mqtt_ref.wire import reference
-from mqtt_ref.wire.dissect import Found, Stream, explain, to_json
+from mqtt_ref.wire.dissect import Found, Stream, explain, json_line, to_json
 from mqtt_ref.wire.packets import Connect, Disconnect, Packet, Pingreq, Puback, Publish, Subscribe, Subscription
 from mqtt_ref.wire.primitives import CLIENT, SERVER, V5, V31, V311
+from tests.work import Copied, grows_linearly
 
 
 def all_of(data: bytes, version: int | None = None, sender: int | None = None) -> list[Found]:
@@ -146,3 +150,43 @@ def test_nothing_raises() -> None:
         for found in all_of(data, draw.choice([None, V5, V311, V31])):
             assert explain(found)
             assert to_json(found)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: b"\xc0\0" * n,
+        lambda n: b"".join(reference.encode(V5, Publish("t", b"%d" % i)) for i in range(n)),
+        lambda n: b"".join(b"\x36\x05\0\1a%c\0" % (i % 100) for i in range(n)),
+        lambda n: reference.encode(V5, Subscribe(1, [Subscription(f"t{i}") for i in range(n)])),
+        lambda n: b"\0" * n,
+    ],
+    ids=["alike", "different", "broken", "one of many parts", "not a packet"],
+)
+def test_the_work_is_in_proportion_to_the_bytes(make: Callable[[int], bytes]) -> None:
+    def work(size: int) -> Callable[[], object]:
+        data = make(size)
+        return lambda: [(explain(one), json_line(one)) for one in all_of(data)]
+
+    assert grows_linearly(work, 100)
+
+
+def test_a_long_packet_in_many_pieces_is_copied_once() -> None:
+    data = reference.encode(V5, Publish("t", bytes(50_000)))
+    stream = Stream()
+    Copied.total = 0
+    found = [one for at in range(0, len(data), 100) for one in stream.feed(Copied(data[at : at + 100]))]
+    assert packets(found) == [Publish("t", bytes(50_000))]
+    assert Copied.total <= 2 * len(data)
+
+
+def test_packets_that_come_again_are_dissected_once() -> None:
+    stream = Stream(V5, CLIENT)
+    first, second = stream.feed(b"\xc0\0\xc0\0")
+    assert first.dissection is second.dissection
+    assert (first.offset, second.offset) == (0, 2)
+    assert json.loads(json_line(second, "1 [::1]:5")) == {"conn": "1 [::1]:5", **to_json(second)}
+    long = reference.encode(V5, Publish("t", bytes(100)))
+    first, second = stream.feed(long + long)
+    assert first.dissection is not second.dissection
+    assert explain(first) == explain(second)

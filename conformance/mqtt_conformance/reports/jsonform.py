@@ -61,7 +61,20 @@ SCHEMA: Final[dict[str, Any]] = {
                             "properties": {
                                 "t": {"type": "number"},
                                 "conn": {"type": "string"},
-                                "dir": {"enum": ["out", "in", "opened", "closed", "dropped", "reset"]},
+                                "dir": {
+                                    "enum": [
+                                        "out",
+                                        "in",
+                                        "opened",
+                                        "closed",
+                                        "dropped",
+                                        "reset",
+                                        "restarted",
+                                        "killed",
+                                        "flooded",
+                                        "left out",
+                                    ]
+                                },
                                 "packet": {"type": ["string", "null"]},
                                 "hex": {"type": "string"},
                             },

@@ -11,10 +11,9 @@ from mqtt_conformance.reports.steps import lines
 from mqtt_conformance.reports.summary import rule_of, section_of
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.printable import printable
 
 __all__ = ["render"]
-
-LEGAL = {9, 10, 13}
 
 
 def render(results: Sequence[Result]) -> str:
@@ -67,7 +66,5 @@ def _case(suite: ElementTree.Element, result: Result, version: int) -> None:
 
 
 def _clean(text: str) -> str:
-    """Replace control characters and surrogates, which XML 1.0 does not allow."""
-    return "".join(c if ord(c) >= 32 or ord(c) in LEGAL else f"\\x{ord(c):02x}" for c in text).encode(
-        "utf-8", "backslashreplace"
-    ).decode()  # fmt: skip
+    """Escape control characters, surrogates and non-characters. XML 1.0 does not allow most of them."""
+    return printable(text, "\t\n\r")

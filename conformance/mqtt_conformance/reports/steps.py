@@ -20,7 +20,8 @@ def lines(trace: Iterable[Record], *, hex_too: bool = True) -> Iterator[str]:
     for record in trace:
         arrow = ARROWS.get(record.what)
         if arrow is None:
-            yield f"{record.t:8.3f}  {record.peer:12} -- {record.what}"
+            text = f"{record.what}: {record.packet}" if isinstance(record.packet, str) else record.what
+            yield f"{record.t:8.3f}  {record.peer:12} -- {text}"
             continue
         yield f"{record.t:8.3f}  {record.peer:12} {arrow} {_short(_text(record))}"
         if hex_too and record.raw:

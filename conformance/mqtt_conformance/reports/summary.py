@@ -10,6 +10,7 @@ from mqtt_conformance.case import VERSION_NAMES
 from mqtt_conformance.record import PASSED_OVER
 from mqtt_conformance.runner import Result
 from mqtt_conformance.verdict import Verdict
+from mqtt_ref.wire.printable import printable
 from mqtt_ref.wire.statements import STATEMENTS
 
 __all__ = ["by_section", "counts", "failures", "headline", "plain", "rule_of", "section_of", "strangers"]
@@ -67,6 +68,5 @@ def strangers(results: Iterable[Result]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Replace surrogates and control characters, which a broker may have sent, so that the text can be written."""
-    shown = "".join(c if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127) else f"\\x{ord(c):02x}" for c in text)
-    return shown.encode("utf-8", "backslashreplace").decode()
+    """Escape surrogates and control characters, which a broker may have sent, so that the text can be shown."""
+    return printable(text, "\n\t")

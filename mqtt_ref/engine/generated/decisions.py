@@ -47,6 +47,8 @@ __all__ = [
     "UNAUTHORIZED_CONNECT_TELL",
     "UNAUTHORIZED_PUBLISH_ACKNOWLEDGE",
     "UNAUTHORIZED_PUBLISH_CLOSE",
+    "UNAUTHORIZED_SUBSCRIBE_GRANT",
+    "UNAUTHORIZED_SUBSCRIBE_REFUSE",
     "UNAUTHORIZED_WILL_DROP",
     "UNAUTHORIZED_WILL_REFUSE",
     "UNAUTHORIZED_WILL_TELL",
@@ -65,6 +67,8 @@ UNAUTHORIZED_WILL_REFUSE: Final = 1
 UNAUTHORIZED_WILL_DROP: Final = 2
 UNAUTHORIZED_PUBLISH_ACKNOWLEDGE: Final = 0
 UNAUTHORIZED_PUBLISH_CLOSE: Final = 1
+UNAUTHORIZED_SUBSCRIBE_REFUSE: Final = 0
+UNAUTHORIZED_SUBSCRIBE_GRANT: Final = 1
 NOT_AUTHORIZED_TELL: Final = 0
 NOT_AUTHORIZED_OBSCURE: Final = 1
 NO_MATCHING_SUBSCRIBERS_TELL: Final = 0
@@ -122,6 +126,11 @@ DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("acknowledge", "close"),
         ("MQTT311-3.3.5-2", "MQTT5-3.4.2-1", "X31-publish-unauthorized"),
         "A PUBLISH that is not authorized: 5.0 says 0x87 in the acknowledgement, 3.x acknowledges; or close (not 3.1).",
+    ),
+    "unauthorized_subscribe": (
+        ("refuse", "grant"),
+        ("MQTT5-3.8.4-5", "MQTT5-3.8.4-6", "MQTT311-3.8.4-5"),
+        "A filter that is not authorized: refused in the SUBACK, or granted there without any subscription.",
     ),
     "not_authorized": (
         ("tell", "obscure"),
@@ -286,6 +295,7 @@ class Decisions:
         "unauthorized_connect",
         "unauthorized_will",
         "unauthorized_publish",
+        "unauthorized_subscribe",
         "not_authorized",
         "no_matching_subscribers",
         "long_client_id_v31",
@@ -308,6 +318,7 @@ class Decisions:
         self.unauthorized_connect: int = 0
         self.unauthorized_will: int = 0
         self.unauthorized_publish: int = 0
+        self.unauthorized_subscribe: int = 0
         self.not_authorized: int = 0
         self.no_matching_subscribers: int = 0
         self.long_client_id_v31: int = 0

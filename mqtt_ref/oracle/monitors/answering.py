@@ -76,7 +76,7 @@ class Answering(Monitor):
                 )  # fmt: skip
 
     def _in_order(self, kind: int, number: int, owed: Owed, order: tuple[str, ...]) -> None:
-        late = [one for one in owed.before(number) if (kind, one) not in self.passed_over]
+        late = [one for one in owed.overtaken(number) if (kind, one) not in self.passed_over]
         if late:
             self.passed_over.update((kind, one) for one in late)
             self.accuse(

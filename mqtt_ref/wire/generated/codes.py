@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Written by `python -m codegen` from the tables in `spec/`. Change those, then run it again.
-"""The Reason Codes and the packet types as plain integers, which a compiler can inline."""
+"""Reason Codes, packet types and property sizes as integers, which a compiler can inline."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ __all__ = [
     "PAYLOAD_FORMAT_INVALID",
     "PINGREQ",
     "PINGRESP",
+    "PROPERTY_SIZES",
     "PROTOCOL_ERROR",
     "PUBACK",
     "PUBCOMP",
@@ -134,3 +135,34 @@ WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED: Final = 0xA2
 
 FAILURE: Final = 0x80
 """Reason Codes of this value or more mean failure (section 2.4). A SUBACK of 3.1.1 has this value."""
+
+PROPERTY_SIZES: Final[dict[int, int]] = {
+    0x01: 1,  # Payload Format Indicator
+    0x02: 4,  # Message Expiry Interval
+    0x03: 0,  # Content Type
+    0x08: 0,  # Response Topic
+    0x09: 0,  # Correlation Data
+    0x0B: -2,  # Subscription Identifier
+    0x11: 4,  # Session Expiry Interval
+    0x12: 0,  # Assigned Client Identifier
+    0x13: 2,  # Server Keep Alive
+    0x15: 0,  # Authentication Method
+    0x16: 0,  # Authentication Data
+    0x17: 1,  # Request Problem Information
+    0x18: 4,  # Will Delay Interval
+    0x19: 1,  # Request Response Information
+    0x1A: 0,  # Response Information
+    0x1C: 0,  # Server Reference
+    0x1F: 0,  # Reason String
+    0x21: 2,  # Receive Maximum
+    0x22: 2,  # Topic Alias Maximum
+    0x23: 2,  # Topic Alias
+    0x24: 1,  # Maximum QoS
+    0x25: 1,  # Retain Available
+    0x26: -1,  # User Property
+    0x27: 4,  # Maximum Packet Size
+    0x28: 1,  # Wildcard Subscription Available
+    0x29: 1,  # Subscription Identifier Available
+    0x2A: 1,  # Shared Subscription Available
+}
+"""Identifier -> bytes of the value. 0: a string or Binary Data, -1: two strings, -2: a variable integer."""
