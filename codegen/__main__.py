@@ -28,6 +28,7 @@ EMITTERS = (
     "vectors",
     "strategies",
     "machines",
+    "promela",
     "docs",
     "hooks",
     "http",
@@ -83,7 +84,7 @@ def check(root: Path, spec: Spec) -> list[str]:
             problems.append("\n".join([f"{path}: differs from the tables", *list(diff)[:40]]))
     for place in PLACES:
         for file in sorted((root / place).rglob("*")):
-            if file.suffix in (".py", ".md", ".txt", ".json") and file.is_file():
+            if file.suffix in (".py", ".md", ".txt", ".json", ".pml") and file.is_file():
                 path = file.relative_to(root).as_posix()
                 with file.open(errors="replace") as stream:
                     marked = MARK in stream.read(400)

@@ -60,6 +60,8 @@ class Journal:
         """Clients with records that the store failed to write. The next batch stores everything of them again."""
         self._lost_topics: dict[str, None] = {}
         """The same for retained messages."""
+        self._deleted: dict[int, set[str]] = {}
+        """By batch, open or under way: clients whose session it deletes."""
         self._messages: dict[int, StoredMessage] = {}
 
     # ---------------------------------------------------------------- what is to be stored
@@ -77,6 +79,11 @@ class Journal:
         if session.expiry:
             session.kept = True
         elif session.will is None and not session.stored:
+            if session.connection is not None and self._remembered(session.client_id):
+                # The store has an older session yet: it must not come back once this one is confirmed [MQTT5-4.1.0-2].
+                if session.client_id not in self._deleted.get(self.batch, ()):
+                    self._delete(session.client_id)
+                self.touch(session.connection)
             return
         session.stored = True
         utc = self.utc_offset
@@ -97,7 +104,15 @@ class Journal:
 
     def session_gone(self, session: Session) -> None:
         if session.stored:
-            self._add(SessionDelete(session.client_id))
+            self._delete(session.client_id)
+
+    def _delete(self, client_id: str) -> None:
+        self._add(SessionDelete(client_id))
+        self._deleted.setdefault(self.batch, set()).add(client_id)
+
+    def _remembered(self, client_id: str) -> bool:
+        """Whether a session of this client was deleted, and the store has not confirmed it."""
+        return client_id in self._lost or any(client_id in gone for gone in self._deleted.values())
 
     def subscription(self, session: Session, topic_filter: str, options: int, identifier: int) -> None:
         if session.kept:
@@ -275,6 +290,7 @@ class Journal:
         if batch not in pending or batch == self.batch:
             return
         del self._sent[batch]
+        self._deleted.pop(batch, None)
         for connection in pending.pop(batch):
             self._release(connection)
 
@@ -290,6 +306,7 @@ class Journal:
                 self._lost_topics[record.topic] = None
             elif not isinstance(record, TotalsPut):
                 self._lost[record.client_id] = None
+        self._deleted.pop(batch, None)
         connections = pending.pop(batch)
         for connection in connections:
             connection.outbox.gates = None
@@ -309,7 +326,7 @@ class Journal:
         self._lost = {}
         self._lost_topics = {}
         for client_id in lost:
-            self._add(SessionDelete(client_id))
+            self._delete(client_id)
             session = broker.sessions.by_client_id.get(client_id)
             if session is None:
                 continue

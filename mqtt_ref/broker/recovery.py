@@ -149,4 +149,4 @@ class Restorer:
         session.inflight[record.packet_id] = delivery
         self.broker.counters.messages_inflight += 1
         session.next_order = max(session.next_order, record.order + 1)
-        session.next_packet_id = record.packet_id + 1 if record.packet_id < 65_535 else 1
+        session.next_packet_id = record.packet_id + 1 if record.packet_id < self.broker.limits.packet_id_maximum else 1

@@ -7,6 +7,7 @@ import pytest
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Bounds, Options
+from mqtt_ref.engine.tables import TABLES, changed
 from mqtt_ref.ports import (
     InflightPut,
     QueueDelete,
@@ -418,3 +419,77 @@ def test_a_store_that_fails_again_and_again_loses_nothing_in_the_end() -> None:
     again = World(storage=store)
     sub = again.client("sub", clean_start=False, properties=KEEP)
     assert sub.payloads() == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("how", ["removed", "expired", "ended with its connection"])
+def test_a_session_that_is_over_does_not_come_back_behind_a_brief_one(how: str) -> None:  # MQTT5-4.1.0-2
+    """Its deletion is not stored yet when its client connects again with a session that no store keeps.
+
+    Found by the model (tests/spin): the CONNACK went out at once; then the server failed, and the old session with
+    its QoS 2 packet identifiers was back, though the client had been told that there was none.
+    """
+    store = MemoryStore()
+    world = World(Options(bounds=Bounds(batches=1)), storage=store)
+    a = world.client("a", properties=KEEP)
+    a.send(Publish("u", b"old", 2, packet_id=7))
+    if how == "ended with its connection":
+        a.drop()
+        a = world.client("a", clean_start=False)
+    world.auto = False
+    a.drop()  # the batch that is under way
+    if how == "removed":
+        world.broker.sessions.remove("a", world.now)
+    elif how == "expired":
+        world.pass_time(3601)
+    link = world.link()
+    link.send(Connect("a"))
+    assert link.read() == []
+    while world.commits:
+        world.commit()
+    assert not link.one().session_present
+    again = World(storage=store, now=world.now)
+    assert not again.client("a", clean_start=False, properties=KEEP).connack.session_present
+
+
+def test_a_session_that_is_over_does_not_come_back_after_a_commit_that_failed() -> None:  # MQTT5-4.1.0-2
+    store = MemoryStore()
+    world = World(storage=store)
+    world.client("a", properties=KEEP).drop()
+    world.auto = False
+    world.broker.sessions.remove("a", world.now)
+    world.turn()
+    world.commit(fail=True)
+    link = world.link()
+    link.send(Connect("a"))
+    assert link.read() == []
+    world.commit()
+    assert not link.one().session_present
+    assert list(store.load()) == []
+
+
+def test_a_brief_session_does_not_wait_for_a_deletion_that_is_stored() -> None:
+    world = World(storage=MemoryStore())
+    world.client("a", properties=KEEP).drop()
+    world.broker.sessions.remove("a", world.now)
+    world.turn()
+    world.auto = False
+    link = world.link()
+    link.send(Connect("a"))
+    assert not link.one().session_present
+
+
+def test_packet_identifiers_begin_again_at_the_maximum_after_a_restart() -> None:
+    """The same number as before it: found by a replay of the model (tests/spin), which has two identifiers."""
+    store = MemoryStore()
+    tables = changed(TABLES, limits={"packet_id_maximum": 2})
+    world = World(tables=tables, storage=store)
+    world.client("sub", properties=KEEP).subscribe("t", 1)
+    pub = world.client("pub")
+    pub.publish("t", b"1", 1)
+    pub.publish("t", b"2", 1)
+    again = World(tables=tables, storage=store)
+    sub = again.client("sub", clean_start=False, properties=KEEP)
+    assert [(p.packet_id, p.payload) for p in sub.read()] == [(1, b"1"), (2, b"2")]
+    sub.send(Puback(1))
+    again.client("pub").publish("t", b"3", 1)
+    assert [(p.packet_id, p.payload) for p in sub.read()] == [(1, b"3")]

@@ -27,6 +27,7 @@ from mqtt_ref.wire.packets import (
     Puback,
     Publish,
     PublishProperties,
+    Suback,
     Subscribe,
     Subscription,
     Will,
@@ -242,6 +243,25 @@ def test_refused_filters(made: Made) -> None:
 def test_maximum_subscriptions(made: Made) -> None:
     client = made("maximum_subscriptions: 2").client("a")
     assert [client.subscribe(name) for name in ("a", "b", "c", "a")] == [0, 0, 0x97, 0]
+
+
+def test_maximum_shared_subscriptions(made: Made) -> None:
+    client = made("maximum_shared_subscriptions: 2").client("a")
+    shares = ("$share/g/a", "$share/g/b", "$share/g/c", "$share/g/a", "c")
+    assert [client.subscribe(name) for name in shares] == [0, 0, 0x97, 0, 0]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_maximum_parts(made: Made, version: int) -> None:
+    world = made("maximum_parts: 3")
+    client = world.client("a", version)
+    client.send(Subscribe(1, [Subscription(name) for name in ("a", "b", "c")]))
+    assert client.one(Suback).reason_codes == [0, 0, 0]
+    client.send(Publish("a", b"before"), Subscribe(2, [Subscription(name) for name in "abcd"]), Publish("a", b"after"))
+    got = client.read()
+    assert [packet.payload for packet in got if isinstance(packet, Publish)] == [b"before"]
+    assert [packet.reason_code for packet in got if isinstance(packet, Disconnect)] == ([0x97] if version == 5 else [])
+    assert client.closed
 
 
 def test_maximum_topic_levels(made: Made) -> None:

@@ -53,6 +53,8 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "zero_length_client_ids": (False, "capabilities.empty_client_id", False),
     "refused_filters": (["#"], "refused_filters", ("#",)),
     "maximum_subscriptions": (3, "bounds.subscriptions", 3),
+    "maximum_parts": (5, "bounds.parts", 5),
+    "maximum_shared_subscriptions": (6, "bounds.shared_subscriptions", 6),
     "maximum_topic_levels": (4, "bounds.topic_levels", 4),
     "maximum_retained": (2, "bounds.retained_messages", 2),
     "maximum_sessions": (2, "bounds.sessions", 2),
