@@ -335,7 +335,11 @@ def test_deep_topics(broker: Any) -> None:
 def test_deep_topics_without_a_bound(serve: Callable[..., Any], tmp_path: Path) -> None:
     """The deepest topic there can be is one like any other, where the operator allows it."""
     config = tmp_path / "deep.yaml"
-    config.write_text("hooks: {auth: {allow_all: true}}\noptions: {capabilities: {maximum_topic_levels: 65536}}\n")
+    config.write_text(
+        'listeners: [{type: tcp, address: "127.0.0.1:0"}]\n'
+        "hooks: {auth: {allow_all: true}}\n"
+        "options: {capabilities: {maximum_topic_levels: 65536}}\n"
+    )
     broker = serve("--config", str(config)).wait_ready()
     slashes = "/" * 65_535
     with broker.client() as client:
