@@ -35,6 +35,8 @@ EMITTERS = (
 )
 MARK = "Written by `python -m codegen`"
 COMMAND = "python -m codegen"
+WIDTH = 160
+"""Characters of a line of a difference that are shown."""
 PLACES = ("mqtt_ref", "conformance", "docs", "tests")
 
 
@@ -81,7 +83,8 @@ def check(root: Path, spec: Spec) -> list[str]:
             diff = difflib.unified_diff(
                 have.splitlines(), text.splitlines(), f"{path} (committed)", f"{path} (from spec/)", lineterm="", n=1
             )
-            problems.append("\n".join([f"{path}: differs from the tables", *list(diff)[:40]]))
+            shown = [line if len(line) <= WIDTH else line[:WIDTH] + " ..." for line in list(diff)[:40]]
+            problems.append("\n".join([f"{path}: differs from the tables", *shown]))
     for place in PLACES:
         for file in sorted((root / place).rglob("*")):
             if file.suffix in (".py", ".md", ".txt", ".json", ".pml") and file.is_file():
@@ -108,7 +111,14 @@ def main(argv: list[str] | None = None) -> int:
             for problem in problems:
                 print(problem)
             if problems:
-                print(f"\n{len(problems)} findings. Run: {COMMAND}")
+                stale = sum(": differs from the tables" in problem.partition("\n")[0] for problem in problems)
+                print(f"\n{len(problems)} {'finding' if len(problems) == 1 else 'findings'}.", end=" ")
+                by_hand = len(problems) - stale
+                print(
+                    *([f"Run: {COMMAND}"] if stale else []),
+                    *([f"Mend by hand: {by_hand}"] if by_hand else []),
+                    sep=". ",
+                )
             return 1 if problems else 0
         for path, text in generate(spec).items():
             file = args.root / path

@@ -83,7 +83,7 @@ def _field(field: Field) -> str:
 
 
 def _properties(spec: Spec) -> str:
-    out = _page("Properties", "The 27 properties of MQTT 5.0.", spec.sources["properties.toml"])
+    out = _page("Properties", "The properties of MQTT 5.0.", spec.sources["properties.toml"])
     out += _head("id", "name", "type", "allowed in (sent by)", "repeat", "range", "when forwarded")
     for prop in spec.properties:
         places = ", ".join(

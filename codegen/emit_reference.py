@@ -53,7 +53,7 @@ class _Emitter:
             parts.append(_title(f"{TITLE[version]}: rules and types"))
             parts += self._rules(version)
             parts += self._types(version)
-        parts.append(_title("The 27 properties, and the packets that may carry them"))
+        parts.append(_title("The properties, and the packets that may carry them"))
         parts += self._properties()
         for version in sorted(VERSIONS.values(), reverse=True):
             parts.append(_title(f"{TITLE[version]}: packets"))

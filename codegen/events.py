@@ -41,7 +41,7 @@ def declared(text: str) -> Iterator[Declared]:
     """Yield the events that the source of `hook.py` declares, in their order.
 
     Raises:
-        SystemExit: a decorator is not a known kind, or an argument has no type.
+        SystemExit: a decorator is not a known kind, an argument has no type, or there is no docstring.
     """
     groups = {number: found[1] for number, line in enumerate(text.splitlines(), 1) if (found := GROUP.fullmatch(line))}
     (hook,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
@@ -58,6 +58,8 @@ def declared(text: str) -> Iterator[Declared]:
         for name, kind in arguments.items():
             if not kind:
                 raise SystemExit(f"{HOOK}:{node.lineno}: event {node.name}: argument {name} has no type")
+        if not ast.get_docstring(node):
+            raise SystemExit(f"{HOOK}:{node.lineno}: event {node.name}: it has no docstring; docs/hooks.md shows that")
         yield Declared(
             node.name,
             mark.func.id,

@@ -230,7 +230,7 @@ class Placement(Row):
 
 @dataclass(frozen=True, eq=False)
 class Property(Row):
-    """One of the 27 properties."""
+    """One property."""
 
     id: int
     name: str

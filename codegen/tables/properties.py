@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads `properties.toml`: the 27 properties, the packets that may carry them, and their rules."""
+"""Reads `properties.toml`: the properties, the packets that may carry them, and their rules."""
 
 from __future__ import annotations
 

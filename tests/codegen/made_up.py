@@ -44,7 +44,7 @@ class New:
 
 
 MADE_UP = (
-    New(0x70, "priority", "u8", 3, b"\x03", b"\x0b", "X5-priority-range", more="""
+    New(0x70, "x_urgency", "u8", 3, b"\x03", b"\x0b", "X5-x_urgency-range", more="""
 range  = { allowed = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], breach = "PROTOCOL_ERROR" }"""),
     New(0x71, "hops", "u16", 256, b"\x01\x00", b"\x01", "X5-field-truncated"),
     New(0x72, "sequence", "u32", 65_537, b"\x00\x01\x00\x01", b"\x00\x00\x00\x00", "X5-sequence-range", more="""
@@ -53,7 +53,7 @@ range  = { min = 1, breach = "PROTOCOL_ERROR" }"""),
     New(0x74, "trace_parent", "utf8", "pärent", b"\x00\x07p\xc3\xa4rent", b"\x00\x01\x00", "MQTT5-1.5.4-2"),
     New(0x75, "digest", "binary", b"\x00\x01", b"\x00\x02\x00\x01", b"\x00\x02\x00", "X5-field-truncated"),
     New(0x76, "origin", "topic_name_property", "a/b", b"\x00\x03a/b", b"\x00\x03a/#", "MQTT5-4.7.0-1"),
-    New(0x7E, "places", "utf8", ["here", "", "there"], b"\x00\x04here", b"\x00\x01\xff", "MQTT5-1.5.4-1", many=True),
+    New(0x7D, "places", "utf8", ["here", "", "there"], b"\x00\x04here", b"\x00\x01\xff", "MQTT5-1.5.4-1", many=True),
 )  # fmt: skip
 
 

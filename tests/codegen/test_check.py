@@ -84,7 +84,7 @@ def test_drift_in_a_generated_file(project: Path, capsys: pytest.CaptureFixture[
     assert f"--- {FAST} (committed)" in out
     changed = [line.replace(" ", "") for line in out.splitlines() if line.startswith(("-  ", "+  "))]
     assert changed == ["-ifpacket_id==1:", "+ifpacket_id==0:"]
-    assert out.endswith("1 findings. Run: python -m codegen\n")
+    assert out.endswith("1 finding. Run: python -m codegen\n")
 
 
 def test_a_table_that_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

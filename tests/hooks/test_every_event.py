@@ -169,7 +169,7 @@ def fired() -> Calls:
 @pytest.mark.parametrize("name", EVENTS)
 def test_it_fires(name: str) -> None:
     """If not: nothing calls it, or `everything` above lacks what leads to it."""
-    assert fired()[name], f"{name} is declared in {HOOK} and never fired"
+    assert fired()[name], f"{name}, declared in {HOOK}, did not fire: add to `everything` what leads to it"
 
 
 @pytest.mark.parametrize("name", EVENTS)

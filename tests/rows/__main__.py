@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import io
 import json
 import signal
@@ -132,6 +133,10 @@ def main() -> int:
     signal.signal(signal.SIGALRM, _late)
     began = time.monotonic()
     scorer = Scorer(args.only)
+    if not scorer.changes:
+        every = [change.name for change in changes()]
+        near = difflib.get_close_matches(args.only, every, 5, 0.3) or every[:5]
+        parser.error(f"no change has {args.only!r} in its name; names are like " + ", ".join(map(repr, near)))
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main(
             ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=20", *(args.places or PLACES)], [scorer]

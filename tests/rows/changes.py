@@ -93,7 +93,7 @@ def _row(
 
 def _reactions(number: int, row: Reaction) -> Iterator[Change]:
     """One row of the reaction table that does something else."""
-    action = {"close": "ignore", "connack": "close", "disconnect": "close", "ignore": "close"}[row.action]
+    action = "ignore" if row.action == "close" else "close"
     rows = list(REACTIONS)
     rows[number] = row._replace(action=action)
     place = f"reaction: {row.rule} x {row.state} x {'/'.join(map(str, row.versions))}"

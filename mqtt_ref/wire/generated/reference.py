@@ -229,7 +229,7 @@ TOPIC_NAME_PROPERTY_V31 = Text(
 )
 CLIENT_ID_V31 = Text(truncated=TRUNCATED_V31, utf8_ill_formed=UTF8_ILL_FORMED_V31, utf8_null=UTF8_NULL_V31)
 
-# ---------------------------------------------------------------- The 27 properties, and the packets that may carry them
+# ---------------------------------------------------------------- The properties, and the packets that may carry them
 
 PAYLOAD_FORMAT_INDICATOR = Property(
     0x01,
