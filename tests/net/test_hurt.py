@@ -340,7 +340,7 @@ def test_deep_topics_without_a_bound(serve: Callable[..., Any], tmp_path: Path) 
         "hooks: {auth: {allow_all: true}}\n"
         "options: {capabilities: {maximum_topic_levels: 65536}}\n"
     )
-    broker = serve("--config", str(config)).wait_ready()
+    broker = serve("--config", str(config), port=None).wait_ready()
     slashes = "/" * 65_535
     with broker.client() as client:
         client.connect("deep")
