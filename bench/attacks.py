@@ -219,7 +219,7 @@ def overlaps(target: Target) -> None:
 def deep(target: Target) -> None:
     """Subscribe to the deepest filters there may be, and publish to the deepest topics."""
     evil = target.client("evil")
-    target.send(evil, *_filters((f"{'+/' * 190}{n}" for n in range(5000)), 1000))
+    target.send(evil, *_filters((f"{'+/' * 190}{n}" for n in range(5000)), 500))
     target.send(evil, *[Publish("a/" * 190 + str(n)) for n in range(200)])
 
 

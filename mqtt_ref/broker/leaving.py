@@ -16,7 +16,7 @@ __all__ = ["Leaving"]
 
 CHUNK: Final = 64
 """Subscriptions or messages between two looks at the work that is left."""
-COST: Final = 4
+COST: Final = 6
 """Units of work of one of them."""
 
 

@@ -63,6 +63,8 @@ _SUBACK_CODES: Final = frozenset(int(code) for code in SubackReason if code >= F
 
 COST: Final = 4
 """Units of work of a filter."""
+LONG: Final = 8
+"""Characters of a filter that are another unit."""
 REPLAYS: Final = 10_000
 """Filters whose retained messages a session may wait for."""
 
@@ -83,7 +85,9 @@ class Making:
 
 def subscribe(connection: Connection, session: Session, packet: Subscribe, now: int) -> None:
     """Show a SUBSCRIBE to the hooks, check it as a whole, then filter by filter, and answer it."""
-    intercept = connection.broker.intercept
+    broker = connection.broker
+    broker.work -= len(packet.subscriptions)  # it was decoded, and will be checked, as a whole
+    intercept = broker.intercept
     outcome: object = None
     if intercept.on_subscribe is not None:
         outcome = intercept.on_subscribe(connection, packet)
@@ -199,7 +203,7 @@ def _make(
             connection.suspend_work(Suspended("", MAKING, packet, codes=codes), making)
             return
         name = wanted.topic_filter
-        broker.work -= COST
+        broker.work -= COST + len(name) // LONG
         if taken:
             code = PACKET_IDENTIFIER_IN_USE
         else:

@@ -39,11 +39,14 @@ DELETING = 2
 """Some of the subscriptions are deleted. `codes` has their Reason Codes, `progress` the answer of the hooks."""
 COST: Final = 4
 """Units of work of a filter."""
+LONG: Final = 8
+"""Characters of a filter that are another unit."""
 
 
 def unsubscribe(connection: Connection, session: Session, packet: Unsubscribe, now: int) -> None:
     """Show an UNSUBSCRIBE to the hooks, then carry it out and answer it."""
     broker = connection.broker
+    broker.work -= len(packet.topic_filters)  # it was decoded as a whole
     if broker.strict_text:
         for name in packet.topic_filters:
             if disallowed(name):
@@ -93,7 +96,7 @@ def _delete(
         if broker.work <= 0:
             connection.suspend_work(Suspended("", DELETING, packet, codes=codes), answer)
             return
-        broker.work -= COST
+        broker.work -= COST + len(name) // LONG
         if refused:
             codes.append(refused)
             continue

@@ -280,6 +280,12 @@ class Decoder(Partial):
             size *= 8
         if end < 0:
             return b"".join(chunks)
+        if self.parts and too_many(
+            self.version, head, head[0] >> 4, head[0] >> 1 & 3, head_size(head), end, self.parts
+        ):
+            self.excess = True
+            self._stop()
+            return b""
         # The payload cannot make a PUBLISH illegal, so only the head is decoded.
         found = decode(self.version, self.sender, head, 0, head_size(head), end)
         if isinstance(found, Publish):

@@ -27,6 +27,8 @@ __all__ = ["SMALLEST", "too_many"]
 
 SMALLEST: Final = 3
 """Bytes of the smallest part: a Topic Filter of one character in an UNSUBSCRIBE."""
+LEVELS: Final = 10
+"""Levels that the filters of a packet may have on average, if it has as many filters as it may."""
 USER_PROPERTY: Final = 0x26
 WILL: Final = 0x04
 """Connect flag."""
@@ -35,7 +37,8 @@ WILL: Final = 0x04
 def too_many(version: int, data: bytes, kind: int, qos: int, pos: int, end: int, most: int) -> bool:
     """Return True if a packet from a client has more than `most` parts of one kind.
 
-    Its variable header begins at `pos`, and it ends at `end`. A malformed packet has as many as can be read.
+    Its variable header begins at `pos`, and it ends at `end`. A malformed packet has as many as can be read. Filters
+    with very many levels are too many, too, since each level is work.
     """
     if kind == CONNECT:
         pos += 2 + _length(data, pos, end)
@@ -43,19 +46,21 @@ def too_many(version: int, data: bytes, kind: int, qos: int, pos: int, end: int,
             return False
         flags = data[pos + 1]
         stop = _properties_end(data, pos + 4, end)
-        if _user_properties(data, pos + 4, stop) > most:
+        if _user_properties(data, pos + 4, stop, most) > most:
             return True
         if not flags & WILL:
             return False
         pos = stop + 2 + _length(data, stop, end)
-        return _user_properties(data, pos, _properties_end(data, pos, end)) > most
+        return _user_properties(data, pos, _properties_end(data, pos, end), most) > most
     if kind in (SUBSCRIBE, UNSUBSCRIBE):
         pos += 2
         if version == V5:
             stop = _properties_end(data, pos, end)
-            if _user_properties(data, pos, stop) > most:
+            if _user_properties(data, pos, stop, most) > most:
                 return True
             pos = stop
+        if data.count(b"/", pos, end) > most * LEVELS:
+            return True
         count = 0
         options = 1 if kind == SUBSCRIBE else 0
         while pos < end and count <= most:
@@ -72,7 +77,7 @@ def too_many(version: int, data: bytes, kind: int, qos: int, pos: int, end: int,
         pos += 1
     else:
         return False
-    return _user_properties(data, pos, _properties_end(data, pos, end)) > most
+    return _user_properties(data, pos, _properties_end(data, pos, end), most) > most
 
 
 def _length(data: bytes, pos: int, end: int) -> int:
@@ -86,14 +91,14 @@ def _properties_end(data: bytes, pos: int, end: int) -> int:
     return end if packed < 0 else min(end, pos + (packed & 7) + (packed >> 3))
 
 
-def _user_properties(data: bytes, pos: int, end: int) -> int:
-    """Return the number of User Properties between the Property Length at `pos` and `end`."""
+def _user_properties(data: bytes, pos: int, end: int, most: int) -> int:
+    """Count the User Properties between the Property Length at `pos` and `end`, up to one more than `most`."""
     packed = read_vbi(data, pos, end, False) if pos < end else -1
     if packed < 0:
         return 0
     pos += packed & 7
     count = 0
-    while pos < end:
+    while pos < end and count <= most:
         identifier = data[pos]
         size = PROPERTY_SIZES.get(identifier, end)  # unknown: the decoder says so
         pos += 1

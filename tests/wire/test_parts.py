@@ -21,7 +21,7 @@ from mqtt_ref.wire.packets import (
     Subscription,
     Unsubscribe,
 )
-from mqtt_ref.wire.parts import SMALLEST, too_many
+from mqtt_ref.wire.parts import LEVELS, SMALLEST, too_many
 from mqtt_ref.wire.primitives import CLIENT, V5, V311
 
 
@@ -48,7 +48,10 @@ def counted(version: int, packet: Packet, most: int) -> bool:
 @given(st.data(), st.sampled_from([V311, V5]))
 def test_the_count_is_that_of_the_objects(data: st.DataObject, version: int) -> None:
     packet = data.draw(strategies.packets(version, CLIENT))
-    count = parts(packet)
+    count = max(parts(packet), encode(version, packet).count(b"/") // LEVELS + 1)
+    if parts(packet) < count:
+        assert not counted(version, packet, count)
+        return
     assert not counted(version, packet, count)
     if count:
         assert counted(version, packet, count - 1)
@@ -79,6 +82,12 @@ def test_a_decoder_stops_before_it(packet: Packet) -> None:
         assert decoder.excess is excess
         assert found == ([Pingreq()] if excess else [Pingreq(), packet, Pingreq()])
         assert decoder.feed(encode(V5, Pingreq())) == ([] if excess else [Pingreq()])
+
+
+def test_levels_count_too() -> None:
+    deep = Subscribe(1, [Subscription("/" * 100)])
+    assert counted(V5, deep, 100 // LEVELS - 1)
+    assert not counted(V5, deep, 100 // LEVELS)
 
 
 def test_the_smallest_part() -> None:
