@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.engine.options import Options
+from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
@@ -297,7 +298,8 @@ def test_nothing_follows_a_broken_packet_in_a_read() -> None:
     sub = world.client("sub")
     sub.subscribe("t")
     pub = world.client("pub")
-    pub.send(Publish("t", b"1"), Publish("t", b"2"), Publish("t", b"", 1, packet_id=0), Publish("t", b"3"))
+    plain = [encode(5, Publish("t", b"%d" % n)) for n in (1, 2, 3)]
+    pub.send_raw(plain[0] + plain[1] + bytes.fromhex("32 06 0001 74 0000 00") + plain[2])
     assert pub.closed
     assert sub.payloads() == [b"1", b"2"]
 

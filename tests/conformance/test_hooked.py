@@ -21,6 +21,7 @@ from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.auth.ledger import AclRule, AuthRule, Ledger, User
 from mqtt_ref.auth.ledger_hook import LedgerHook
+from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.hooks import AllowAll, Hook
 from mqtt_ref.hooks.declare import EVENTS
 from mqtt_ref.server import Server
@@ -81,7 +82,7 @@ def chosen() -> list[Case]:
 @pytest.mark.parametrize("hooks", HOOKS)
 def test_the_suite_passes(hooks: str) -> None:
     async def run(cases: list[Case], jobs: int) -> list[Result]:
-        async with Server(hooks=HOOKS[hooks]()) as server:
+        async with Server(Options(bounds=Bounds(topic_levels=65_536)), hooks=HOOKS[hooks]()) as server:
             target = Target(server.url)
             await probe(target, VERSIONS)
             return await run_cases(cases, target, Profile(provides=frozenset({"users"})), jobs=jobs)

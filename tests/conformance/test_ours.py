@@ -14,6 +14,7 @@ from mqtt_conformance.faults.judge import UNPLAYABLE, broken, play
 from mqtt_conformance.runner import Result, probe, run_cases
 from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
+from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.engine.tables import TABLES
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
@@ -36,7 +37,7 @@ def test_this_broker_passes(version: int, capsys: pytest.CaptureFixture[str]) ->
     cases = [c for c in load_cases().values() if c.version == version]
 
     async def run() -> list[Result]:
-        async with Server(hooks=[AllowAll()]) as server:
+        async with Server(Options(bounds=Bounds(topic_levels=65_536)), hooks=[AllowAll()]) as server:
             target = Target(server.url)
             await probe(target)
             return await run_cases(cases, target)

@@ -392,7 +392,7 @@ def test_without_anything_it_listens_where_everybody_looks() -> None:
     serve_command.configure(parser)
     made = plan(parser.parse_args([]), {})
     assert [(one.host, one.port) for one in made.listeners if isinstance(one, TcpListener | HttpListener)] == [
-        ("127.0.0.1", 1883),
-        ("127.0.0.1", 1882),
-        ("127.0.0.1", 8080),
+        ("localhost", 1883),
+        ("localhost", 1882),
+        ("localhost", 8080),
     ]

@@ -68,6 +68,7 @@ class Churn:
     def sizes(self) -> Counter[str]:
         """Return the sizes of all collections of the broker."""
         gc.collect()
+        self.world.broker.drops.take()  # a driver does that after a while
         return sizes(broker=self.world.broker, storage=self.world.storage)
 
     def round(self, steps: int) -> None:
@@ -188,8 +189,12 @@ class Churn:
                 verdict = 0
             world.broker.answer(ask.question, verdict, world.now)
             world.turn()
+        journal = world.broker.journal
         while world.commits and (answer or len(world.commits) > 3):
             world.commit(fail=self.random.random() < 0.01)
+            if journal is not None and journal.owed:
+                journal.retry()  # as `storage.keeper` does after a while
+                world.turn()
         for link in self.links:
             got = link.read()
             if link.closed or link.connection.outbox.choked or self.random.random() < 0.2:

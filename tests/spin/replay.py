@@ -277,6 +277,9 @@ class _Engine:
                 self.broker.on_committed(commit.batch, self.now)
             else:
                 self.broker.on_commit_failed(commit.batch, self.now)
+                # In the model the store refuses one batch. What the broker refuses while it goes on failing is another
+                # matter: see `tests/storage`.
+                self.broker.store_fails = False
         if not (self.bounds.together and word in ("handle", "refuse", "notice", "remove")):
             self.tick()
 

@@ -111,11 +111,17 @@ def test_3_1_leaves_flags_free(codec: Codec, data: str) -> None:
     assert isinstance(only(codec, 4, bytes.fromhex(later)), Violation)
 
 
-@pytest.mark.parametrize("flags", ["80", "c0", "40"])
+@pytest.mark.parametrize("flags", ["80", "c0"])
 def test_3_1_may_end_before_user_name_and_password(codec: Codec, flags: str) -> None:
     found = only(codec, 3, bytes.fromhex(f"10 0f 0006 4d5149736470 03 {flags} 003c 0001 61"))
     assert isinstance(found, Connect)
     assert (found.username, found.password) == (None, None)
+
+
+def test_3_1_has_no_password_without_user_name(codec: Codec) -> None:
+    found = only(codec, 3, bytes.fromhex("10 0f 0006 4d5149736470 03 40 003c 0001 61"))
+    assert isinstance(found, Violation)
+    assert found.statement == "X31-password-without-user-name"
 
 
 def test_of_several_errors_one_is_told() -> None:
