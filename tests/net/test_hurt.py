@@ -124,8 +124,13 @@ def until_the_log_speaks(broker: Any) -> None:
         with broker.client() as client:
             client.send(b"\x00\x00")
             client.until_closed()
-            if broker.err.within(0.1, re.escape(address(client)), since):
-                return
+            if not broker.err.within(0.1, re.escape(address(client)), since):
+                continue
+        with broker.client() as client:  # usual lines are left out by a count of their own
+            client.connect()
+            who = re.escape(address(client))
+        if broker.err.within(0.1, who, since):
+            return
     pytest.fail("the log says nothing any more")
 
 
@@ -475,8 +480,7 @@ def test_thousands_connect_and_close(broker: Any) -> None:
     assert len(broker.said()) < 2000
 
 
-def test_reset_in_the_middle_of_a_packet(serve: Callable[..., Any]) -> None:
-    broker = serve().wait_ready()  # of its own: its line is one of those that are left out after many others
+def test_reset_in_the_middle_of_a_packet(broker: Any) -> None:
     client = broker.client()
     client.connect("reset-1")
     client.send(encode(5, Pingreq()) + b"\x30\x20\x00\x05topic")
