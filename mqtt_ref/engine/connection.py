@@ -247,7 +247,8 @@ class Connection:
         broker = self.broker
         broker.work = broker.turn - len(packets)
         broker.counters.packets_received += len(packets)
-        if broker.tapped or self.waiting is not None:
+        waiting = self.waiting
+        if broker.tapped or waiting is not None:
             self._look(packets, len(data), now)
             return
         tables = broker.tables
@@ -283,9 +284,7 @@ class Connection:
             if broker.work <= 0:
                 self._wait_behind(packets[at + 1 :])
                 break
-        if self.decoder.rest:  # noqa: SIM114 - mypy knows `waiting` as it was before the packets
-            self._after_read(len(data), now)
-        elif self.waiting is not None:
+        if self.waiting is not None or self.decoder.rest:
             self._after_read(len(data), now)
         if self.decoder.excess:
             self._refuse_excess(now)
