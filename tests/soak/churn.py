@@ -57,7 +57,7 @@ class Churn:
         self.steps = 0
         self.asked = asked
         if asked:
-            access = Access(methods=("M",), waits=True)
+            access = Access(methods=frozenset({"M"}), waits=True)
             access.on_connect_authenticate = lambda *_: None
             access.on_acl_check_publish = lambda *_: ASK
             access.on_acl_check_read = lambda session, topic: not topic.startswith("c")

@@ -85,6 +85,7 @@ class Crowd:
         """Return the sizes of all collections, and how many tasks and open files there are."""
         gc.collect()
         self.server.broker.drops.take()  # the driver does that after a while
+        self.server.driver._told.clear()  # and that
         found = sizes(server=self.server, driver=self.server.driver, **modules())
         found["tasks"] = len(asyncio.all_tasks())
         found["files"] = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0

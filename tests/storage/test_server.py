@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,26 @@ def test_totals_go_on_where_that_is_wanted(tmp_path: Path) -> None:
         assert server.server.broker.counters.connections_accepted == 0
 
 
-class Counting(MemoryStore):
+class Delegating:
+    """A store of somebody else's: the compiled memory store has no subclasses."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+
+    def open(self) -> None:
+        self.memory.open()
+
+    def load(self) -> Iterator[Record]:
+        return self.memory.load()
+
+    def commit(self, batch: int, records: Any) -> None:
+        self.memory.commit(batch, records)
+
+    def close(self) -> None:
+        self.memory.close()
+
+
+class Counting(Delegating):
     """Counts the batches and what was in them."""
 
     def __init__(self) -> None:
@@ -122,7 +141,7 @@ def test_what_is_not_persistent_never_comes_to_the_store() -> None:
 
 
 def test_an_error_of_a_store_that_is_not_ours_is_one_of_the_store(wait_until: Callable[..., Any]) -> None:
-    class Broken(MemoryStore):
+    class Broken(Delegating):
         def commit(self, batch: int, records: Any) -> None:
             raise ZeroDivisionError
 
