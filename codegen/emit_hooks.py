@@ -91,7 +91,7 @@ access, everything is denied.
 - Handlers run on the event loop and must not block: a plain handler that never returns cannot be stopped. A handler may
   be `async def`, except for events marked *plain*. While it runs, only the connection in question waits: its later
   packets are held, in order. After `bounds.hook_timeout` seconds (5) the answer is no; a client that wants to connect
-  is told Server unavailable (0x88), since nobody has judged it. An `async def` handler of a
+  is told Server unavailable (0x88), since no hook has judged it. An `async def` handler of a
   notification runs as a task of its own; at most 1,024 such tasks run at a time.
 - An exception of a handler is logged with the `id` of its hook and goes no further. Each event says what happens then.
 - Packets that a handler gets belong to the broker: return a changed copy. A returned packet is checked like one that a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A text stream that a thread writes. If its reader stops reading, lines are dropped and counted; nobody waits."""
+"""A text stream that a thread writes. If its reader stops, lines are dropped and counted; the broker does not wait."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outlet:
         self.dropped = 0
         """The number of texts that were dropped."""
         self.ended = False
-        """True if nobody reads any more: all further text is ignored."""
+        """True if the reader is gone: all further text is ignored."""
         self._notice = notice
         self._lines = lines
         self._most = size

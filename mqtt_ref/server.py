@@ -278,7 +278,7 @@ class Server:
 
     def _check_not_stopped(self) -> None:
         if self._stopped:
-            raise RuntimeError("the server has been stopped, and nobody would get this message: publish before stop()")
+            raise RuntimeError("the server has been stopped: call publish() before stop()")
 
     def _wake(self) -> None:
         """Schedule a flush, because no read does it."""

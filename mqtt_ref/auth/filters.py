@@ -70,7 +70,7 @@ def filled(topic_filter: str, permission: int, username: str, client_id: str) ->
 
     Clients choose these names, so a name must not make a filter match more than one level. A name with `/`, `+` or `#`
     fits into no filter: None, or if the filter denies, one that denies everything from that level on. The same is true
-    for a first level that would begin with `$`. An empty name is nobody's: None.
+    for a first level that would begin with `$`. None for an empty name.
     """
     names = {"%u": username, "%c": client_id}
     levels: list[str] = []

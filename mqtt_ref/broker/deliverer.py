@@ -69,7 +69,7 @@ class Deliverer:
         count = len(match.plain) + len(match.shared)
         broker.work -= count + router.spent
         router.spent = 0
-        if count > self._at_once or self.own:
+        if count > self._at_once or self.own.fanouts:
             later = self._in_turns(message, match, selected, waits, now)
             if later:
                 return later
@@ -98,7 +98,7 @@ class Deliverer:
         """Begin to deliver a message in several turns. Return 0 if that is not needed, else what `publish` returns."""
         broker = self._broker
         own = self.own
-        held = own.hold(message.publisher) if waits else len(own) > 0
+        held = own.hold(message.publisher) if waits else len(own.fanouts) > 0
         count = len(match.plain) + len(match.shared)
         if count == 0 or (not held and count <= self._at_once):
             return 0

@@ -94,26 +94,24 @@ class OwnFanouts(Job):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._fanouts: deque[Fanout] = deque()
-
-    def __len__(self) -> int:
-        return len(self._fanouts)
+        self.fanouts: deque[Fanout] = deque()
+        """The first one is under way."""
 
     def add(self, fanout: Fanout) -> None:
         """Deliver a message after those that are here."""
-        if not self._fanouts:
+        if not self.fanouts:
             self._broker.turns.add(self)
-        self._fanouts.append(fanout)
+        self.fanouts.append(fanout)
 
     def hold(self, publisher: str) -> bool:
         """True if a message of this publisher is here. Its later ones have to wait."""
-        return any(fanout.message.publisher == publisher for fanout in self._fanouts)
+        return any(fanout.message.publisher == publisher for fanout in self.fanouts)
 
     def step(self, now: int) -> bool:
         """Deliver in a turn of its own."""
         broker = self._broker
-        while self._fanouts and broker.work > 0:
-            if not self._fanouts[0].go_on(broker, now):
+        while self.fanouts and broker.work > 0:
+            if not self.fanouts[0].go_on(broker, now):
                 return False
-            broker.deliverer.published(self._fanouts.popleft(), now)
-        return not self._fanouts
+            broker.deliverer.published(self.fanouts.popleft(), now)
+        return not self.fanouts

@@ -115,7 +115,7 @@ class Questions:
             if question not in self._wills:
                 return
         elif connection.auth is not None and connection.auth.question == question:
-            no = Verdict(REFUSE, SERVER_UNAVAILABLE, text=OVERDUE)  # nobody has judged this client
+            no = Verdict(REFUSE, SERVER_UNAVAILABLE, text=OVERDUE)  # no hook has judged this client
         elif connection.suspended is not None and connection.suspended.event == "on_unsubscribe":
             no = None  # let the UNSUBSCRIBE pass: the client wants no more messages
         self._broker.effects.append(Withdraw(question, True))

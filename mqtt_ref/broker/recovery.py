@@ -84,7 +84,7 @@ class Restorer:
         broker = self.broker
         session = broker.sessions.create(record.client_id, record.version)
         session.kept = session.stored = True
-        session.rules = -1  # nobody knows by which rules its messages were judged
+        session.rules = -1  # the rules that its messages were judged by are unknown
         session.state = DORMANT
         session.username = record.username
         session.expiry = record.expiry

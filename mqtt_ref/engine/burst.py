@@ -17,6 +17,7 @@ from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
 
 if TYPE_CHECKING:
+    from mqtt_ref.broker.router import Subscribers
     from mqtt_ref.broker.subscription import Entry
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
@@ -47,7 +48,7 @@ def take(
         return at
     match = broker.router.match(topic)
     subscribers = len(match.plain)
-    if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own:
+    if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own.fanouts:
         return at
     # What a message costs may depend on its subscribers: those that cannot get the common form.
     last = at + max(1, 2 * broker.turn // max(subscribers, 1))
@@ -64,7 +65,7 @@ def take(
             break
         payloads.append(other.payload)
         at += 1
-    _forward(connection, topic, payloads, now)
+    _forward(connection, topic, match, payloads, now)
     return at
 
 
@@ -113,15 +114,15 @@ def _take_shown(
             payloads.append(packet.payload)
             continue
         if payloads:
-            _forward(connection, topic, payloads, now)
+            _forward(connection, topic, broker.router.match(topic), payloads, now)
             payloads = []
         publish.publish(connection, session, packet, now, publish.SEEN, topic, answer)
     if payloads:
-        _forward(connection, topic, payloads, now)
+        _forward(connection, topic, broker.router.match(topic), payloads, now)
     return at
 
 
-def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int) -> None:
+def _forward(connection: Connection, topic: str, match: Subscribers, payloads: list[bytes], now: int) -> None:
     """Deliver QoS 0 messages of one topic.
 
     Together they are one item in the output of each subscriber, encoded once for each protocol version.
@@ -130,7 +131,6 @@ def _forward(connection: Connection, topic: str, payloads: list[bytes], now: int
     """
     broker = connection.broker
     deliverer = broker.deliverer
-    match = broker.router.match(topic)
     watch = broker.watch
     size = sum([len(payload) for payload in payloads])
     broker.work -= len(match.plain) + broker.router.spent

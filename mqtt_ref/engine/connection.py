@@ -473,7 +473,7 @@ class Connection:
                 return
         elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
             return
-        elif waiting.behind is None and not self.decoder.rest and (waiting.held is None or self.state != CONNECTED):
+        elif not (waiting.behind or self._undecoded() or (waiting.held and self.state == CONNECTED)):
             return
         waiting.in_turn = True
         self.broker.turns.add(ConnectionTurn(self))
@@ -557,7 +557,7 @@ class Connection:
             else:
                 break
         self.take_turn()
-        if waiting.held is None and waiting.behind is None and not self.decoder.rest:
+        if waiting.held is None and waiting.behind is None and not self._undecoded():
             waiting.held_bytes = 0
             if waiting.gone and waiting.suspended is None and self.state != CLOSED:
                 self._lose(now)
@@ -589,6 +589,10 @@ class Connection:
                 self.take_turn()
             elif waiting.idle and self.state == CONNECTED:
                 self.waiting = None
+
+    def _undecoded(self) -> bool:
+        """True if bytes of a read, or a packet with too many parts, are left for another turn."""
+        return self.decoder.excess or len(self.decoder.rest) > 0
 
     def _refuse_excess(self, now: int) -> None:
         """End the connection because of a packet with too many parts, once those before it are handled."""
