@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sockets of a server in a child of `os.fork`. The server runs only in the parent: the child lets go of them.
 
-Otherwise the port of a stopped server would still accept connections that nothing serves, and clients would not see that
-their links are closed.
+Otherwise the port of a stopped server would still accept connections that nothing serves, and clients would not see
+that their links are closed.
 """
 
 from __future__ import annotations
