@@ -473,7 +473,7 @@ class Connection:
                 return
         elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
             return
-        elif not (waiting.behind or self._undecoded() or (waiting.held and self.state == CONNECTED)):
+        elif waiting.behind is None and not self._undecoded() and (waiting.held is None or self.state != CONNECTED):
             return
         waiting.in_turn = True
         self.broker.turns.add(ConnectionTurn(self))
