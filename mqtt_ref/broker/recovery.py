@@ -27,17 +27,35 @@ from mqtt_ref.wire.block import read_block
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
 
-__all__ = ["Restorer"]
+__all__ = ["Restorer", "message_of"]
+
+
+def message_of(stored: StoredMessage, utc_offset: int) -> Message:
+    """Return a stored message as it was, in the time of the engine."""
+    return Message(
+        stored.ident,
+        stored.topic,
+        stored.payload,
+        stored.qos,
+        stored.retain,
+        read_block(stored.properties),
+        stored.publisher,
+        stored.arrived - utc_offset,
+        max(1, stored.expires_at - utc_offset) if stored.expires_at else 0,
+    )
 
 
 class Restorer:
     """Makes the state that records describe. No client is connected in it.
 
+    If the records come from the broker's `own` store, messages that need too much memory are left there.
+
     Cites: MQTT5-3.1.2-23, X31-retain-restart
     """
 
-    def __init__(self, broker: Broker, now: int, utc_offset: int) -> None:
+    def __init__(self, broker: Broker, now: int, utc_offset: int, own: bool = False) -> None:
         self.broker = broker
+        self.backlogs = broker.backlogs if own else None
         self.now = now
         self.utc = utc_offset
         self.messages: dict[int, Message] = {}
@@ -108,18 +126,7 @@ class Restorer:
         """Return the message: one object for all sessions for which it waits."""
         message = self.messages.get(stored.ident)
         if message is None:
-            message = Message(
-                stored.ident,
-                stored.topic,
-                stored.payload,
-                stored.qos,
-                stored.retain,
-                read_block(stored.properties),
-                stored.publisher,
-                stored.arrived - self.utc,
-                max(1, stored.expires_at - self.utc) if stored.expires_at else 0,
-            )
-            self.messages[stored.ident] = message
+            message = self.messages[stored.ident] = message_of(stored, self.utc)
             self.broker.last_message = max(self.broker.last_message, stored.ident)
         return message
 
@@ -130,16 +137,23 @@ class Restorer:
         self.broker.retained.restore(message)
 
     def queued(self, session: Session, record: QueuePut) -> None:
-        delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
-        delivery.order = record.order
+        broker = self.broker
+        size = record.message.size
         session.next_order = max(session.next_order, record.order + 1)
-        if session.queue is None:
-            session.queue = deque()
-        session.queue.append(delivery)
-        session.queued_bytes += delivery.message.size
-        counters = self.broker.counters
-        counters.messages_queued += 1
-        counters.queued_bytes += delivery.message.size
+        backlogs = self.backlogs
+        if backlogs is not None and (session.backlog is not None or backlogs.crowded(session)):
+            broker.last_message = max(broker.last_message, record.message.ident)
+            backlogs.restored(session, record, size)
+        else:
+            message = self.message(record.message)
+            delivery = Delivery(message, record.qos, record.retain, record.identifiers, record.group)
+            delivery.order = record.order
+            if session.queue is None:
+                session.queue = deque()
+            session.queue.append(delivery)
+        session.queued_bytes += size
+        broker.counters.messages_queued += 1
+        broker.counters.queued_bytes += size
 
     def inflight(self, session: Session, record: InflightPut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)

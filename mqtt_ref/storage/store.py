@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -40,11 +41,14 @@ class Readable(Protocol):
         ...
 
 
+LOG = logging.getLogger("mqtt_ref.storage")
 Migration = Callable[[Readable], Mapping[bytes, bytes | None]]
 MIGRATIONS: Final[dict[int, Migration]] = {}
 """By format: the changes that make the next format of it. All are made in one write, with the new header."""
 REMEMBERED: Final = 100_000
 """Keys of queues and flights of which it is known what they refer to."""
+READ: Final = 64
+"""Messages of a queue that are read at once: they may be large."""
 ABSENT: Final = -1
 
 
@@ -76,6 +80,8 @@ class Store:
         self._newest = 0
         """The greatest identifier of a message that was ever seen: of greater ones nothing is stored."""
         self._writable = False
+        self._doubtful = False
+        """True after a write that failed, although the back end may have made it."""
 
     # ---------------------------------------------------------------- open and close
 
@@ -231,6 +237,54 @@ class Store:
         if gone and self._writable:
             self.back_end.write(gone)
 
+    def load_queue(self, client_id: str, after: int, messages: int, size: int) -> list[QueuePut]:
+        """A part of the queue of a session. A message that is damaged is left out, and the log says so.
+
+        Raises:
+            StoreError: the back end cannot be read.
+        """
+        key = form.queue_key(self._part(client_id), after)
+        prefix = key[:-8]
+        found: list[QueuePut] = []
+        total = 0
+        while len(found) < messages and total < size:
+            pairs = list(self.back_end.scan(prefix, key, READ))
+            if not pairs:
+                break
+            key = pairs[-1][0]
+            for record in self._queued(client_id, pairs):
+                found.append(record)
+                total += record.message.size
+                if len(found) == messages or total >= size:
+                    break
+        return found
+
+    def _queued(self, client_id: str, pairs: Sequence[tuple[bytes, bytes]]) -> Iterator[QueuePut]:
+        """The queued messages of these pairs; those that are kept apart are fetched together."""
+        whole: list[tuple[bytes, bytes]] = []
+        idents: set[int] = set()
+        for key, value in pairs:
+            try:
+                idents.add(form.reference_of(key, value, form.QUEUE))
+                whole.append((key, value))
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+        apart = self.back_end.get([form.message_key(ident) for ident in idents if ident])
+
+        def fetch(ident: int) -> StoredMessage:
+            key = form.message_key(ident)
+            if key not in apart:
+                raise StoreError(f"message {ident} is missing, which something waits for")
+            return form.read_message(key, apart[key])
+
+        for key, value in whole:
+            try:
+                record = form.read_queue(key, value, client_id, fetch)
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+            else:
+                yield record
+
     # ---------------------------------------------------------------- write
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
@@ -246,7 +300,9 @@ class Store:
                 self.back_end.write(changes)
         except BaseException:
             self._forget()
+            self._doubtful = True
             raise
+        self._doubtful = False
         self.back_end.passing("after the commit")
 
     def _part(self, client_id: str) -> bytes:
@@ -329,11 +385,11 @@ class Store:
         waiting = changes.waiting
         known = self._known
         newest = self._newest
-        # An order is used once, so what is put in a queue replaces nothing.
+        # An order is used once, so what is put in a queue replaces nothing, unless it is put again after a failure.
         unknown = [
             key
             for key, record in waiting.items()
-            if key not in known and (record is None or type(record) is InflightPut)
+            if key not in known and (record is None or self._doubtful or type(record) is InflightPut)
         ]
         if unknown:
             found = self.back_end.get(unknown)
