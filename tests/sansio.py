@@ -65,6 +65,10 @@ class World:
         self.auto = auto
         self.commits: list[Commit] = []
         self.reads: list[Read] = []
+        self.newest = 0
+        """The newest batch that the store was given."""
+        self.due: dict[int, int] = {}
+        """By number of a reading: the batch that it has to come before."""
         self.asks: list[Ask] = []
         self.withdrawn: list[Withdraw] = []
         self.notes: list[Note] = []
@@ -77,8 +81,10 @@ class World:
         for effect in effects:
             if isinstance(effect, Commit):
                 self.commits.append(effect)
+                self.newest = effect.batch
             elif isinstance(effect, Read):
                 self.reads.append(effect)
+                self.due[effect.number] = self.newest + 1
             elif isinstance(effect, Ask):
                 self.asks.append(effect)
             elif isinstance(effect, Withdraw):
@@ -103,6 +109,9 @@ class World:
     def commit(self, at: int = 0, fail: bool = False) -> None:
         """Let the store answer one of the batches that are under way, then turn."""
         while self.commits:
+            if self.reads and self.due[self.reads[0].number] <= self.commits[at].batch:
+                self.read()
+                continue
             commit = self.commits.pop(at)
             if fail:
                 self.broker.on_commit_failed(commit.batch, self.now)

@@ -281,9 +281,8 @@ class Backlogs:
         return tail
 
     def _share(self, reading: _Reading, records: Sequence[QueuePut], now: int) -> None:
-        broker = self._broker
         deliveries = [self._delivery(record) for record in records if record.group]
-        broker.turns.add(Leaving(broker, NO_HANDLE, [], deliveries + reading.tail))
+        Leaving(self._broker, NO_HANDLE, [], deliveries + reading.tail).start(now)
 
 
 class _Reading:

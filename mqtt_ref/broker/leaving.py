@@ -35,6 +35,12 @@ class Leaving(Job):
         self._unfinished = [delivery for delivery in unfinished if delivery.group]
         self._at = 0
 
+    def start(self, now: int) -> None:
+        """Discard at once if it is little, else in turns."""
+        broker = self._broker
+        if len(self._left) + len(self._unfinished) > broker.turn // 8 or not self.step(now):
+            broker.turns.add(self)
+
     def step(self, now: int) -> bool:
         """Discard until the work of the turn is used up."""
         broker = self._broker
