@@ -8,12 +8,12 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.access import Access
 from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.ports import QueuePut
+from mqtt_ref.ports import InflightPut, QueuePut
 from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
@@ -121,6 +121,15 @@ class Lockstep(RuleBasedStateMachine):
         self.both = (self.plain, self.tight)
         self.number = 0
 
+    @initialize(away=st.sets(names))
+    def begin(self, away: set[str]) -> None:
+        """All have a session, some of them without being connected."""
+        for side in self.both:
+            for name in MEMBERS:
+                side.connect(name, True)
+            for name in sorted(away):
+                side.clients.pop(name).drop()
+
     @rule(name=names, clean=st.booleans(), quota=st.sampled_from([1, 2, 30]), expiry=st.sampled_from([HOUR, 20]))
     def connect(self, name: str, clean: bool, quota: int, expiry: int) -> None:
         """Also while it is connected: a takeover."""
@@ -170,36 +179,25 @@ class Lockstep(RuleBasedStateMachine):
                 client.send(kind(packet_id))
                 side.settle()
 
-    @rule(name=names, choked=st.booleans())
-    def transport(self, name: str, choked: bool) -> None:
+    @rule(name=names, what=st.sampled_from(["choke", "rules", "restart", "remove", "second", "minute", "hours"]))
+    def sometimes(self, name: str, what: str) -> None:
         for side in self.both:
-            client = side.clients.get(name)
-            if client is not None:
-                if choked:
+            world = side.world
+            if what == "choke":
+                client = side.clients.get(name)
+                if client is not None and client.connection.outbox.choked:
+                    client.connection.unchoke(world.now)
+                elif client is not None:
                     client.connection.choke()
-                else:
-                    client.connection.unchoke(side.world.now)
-
-    @rule(seconds=st.sampled_from([1, 11, 30, 2 * HOUR]))
-    def pass_time(self, seconds: int) -> None:
-        for side in self.both:
-            side.world.pass_time(seconds)
-
-    @rule(secret=st.booleans())
-    def other_rules(self, secret: bool) -> None:
-        for side in self.both:
-            side.secret = secret
-            side.world.broker.rules_changed()
-
-    @rule()
-    def restart(self) -> None:
-        for side in self.both:
-            side.start(side.world.now)
-
-    @rule(name=names)
-    def remove(self, name: str) -> None:
-        for side in self.both:
-            side.world.broker.sessions.remove(name, side.world.now)
+            elif what == "rules":
+                side.secret = not side.secret
+                world.broker.rules_changed()
+            elif what == "restart":
+                side.start(world.now)
+            elif what == "remove":
+                world.broker.sessions.remove(name, world.now)
+            else:
+                world.pass_time({"second": 1, "minute": 60, "hours": 2 * HOUR}[what])
 
     @invariant()
     def same(self) -> None:
@@ -254,6 +252,173 @@ class Oldest(Lockstep):
 
 class Queued(Lockstep):
     decisions = {"offline_qos0": "queue"}
+
+
+class Haste(RuleBasedStateMachine):
+    """A store that answers when it likes, fails, or loses its broker; clients that come and go meanwhile.
+
+    What was acknowledged is delivered: in order, and once with QoS 2.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        self.number = 0
+        self.accepted: set[int] = set()
+        """Numbers of the messages that were acknowledged."""
+        self.pending: dict[int, int] = {}
+        """By Packet Identifier: the message that was not yet."""
+        self.delivered: dict[str, list[int]] = {name: [] for name in "ab"}
+        self.held: dict[str, set[int]] = {name: set() for name in "ab"}
+        """Packet Identifiers of QoS 2 messages that await PUBREL."""
+        self.clients: dict[str, Client] = {}
+        self.answers: dict[str, list[Any]] = {}
+        self.start(1000 * SECOND)
+        for name in "ab":
+            self.connect(name, 3)
+            settle(self.world)
+            self.clients[name].send(Subscribe(1, [Subscription("#", 2)]))
+            settle(self.world)
+            self.look()
+
+    def start(self, now: int) -> None:
+        self.world = world_of(self.store, 1, {}, {}, now=now, auto=False)
+        self.clients = {}
+
+    def look(self) -> None:
+        """Read what came, and note what is to be answered."""
+        for name, client in list(self.clients.items()):
+            for packet in client.read():
+                if name == "pub":
+                    if isinstance(packet, Puback | Pubrec) and packet.packet_id in self.pending:
+                        number = self.pending.pop(packet.packet_id)
+                        if packet.reason_code < 0x80:
+                            self.accepted.add(number)
+                            if isinstance(packet, Pubrec):
+                                client.send(Pubrel(packet.packet_id))
+                elif isinstance(packet, Publish):
+                    if packet.qos == 1 or packet.packet_id not in self.held[name]:
+                        self.delivered[name].append(int(packet.payload))
+                    if packet.qos == 2:
+                        self.held[name].add(packet.packet_id)
+                    self.answers[name].append((Puback if packet.qos == 1 else Pubrec)(packet.packet_id))
+                elif isinstance(packet, Pubrel):
+                    self.held[name].discard(packet.packet_id)
+                    self.answers[name].append(Pubcomp(packet.packet_id))
+            if client.closed:
+                del self.clients[name]
+
+    @rule(name=st.sampled_from("ab"), quota=st.sampled_from([1, 3, 30]))
+    def connect(self, name: str, quota: int) -> None:
+        link = Client(self.world, 5)
+        self.look()
+        properties = ConnectProperties(session_expiry_interval=HOUR, receive_maximum=quota)
+        link.send(Connect(name, clean_start=False, properties=properties))
+        self.answers[name] = []
+        self.clients[name] = link
+
+    @rule(name=st.sampled_from("ab"))
+    def drop(self, name: str) -> None:
+        self.look()
+        client = self.clients.pop(name, None)
+        if client is not None:
+            client.drop()
+
+    @rule(count=st.integers(1, 9), qos=st.integers(1, 2))
+    def publish(self, count: int, qos: int) -> None:
+        self.look()
+        if "pub" not in self.clients:
+            self.pending.clear()
+            self.clients["pub"] = Client(self.world, 5)
+            self.clients["pub"].send(Connect("pub"))
+        for _ in range(count):
+            self.number += 1
+            packet_id = self.number % 60_000 + 1
+            self.pending[packet_id] = self.number
+            self.clients["pub"].send(Publish("t", b"%d" % self.number, qos, packet_id=packet_id))
+
+    @rule(name=st.sampled_from("ab"), count=st.integers(1, 5))
+    def acknowledge(self, name: str, count: int) -> None:
+        self.look()
+        for _ in range(count):
+            if name in self.clients and self.answers[name]:
+                self.clients[name].send(self.answers[name].pop(0))
+                self.look()
+
+    @rule(count=st.integers(1, 3), reads=st.booleans())
+    def answer(self, count: int, reads: bool) -> None:
+        world = self.world
+        for _ in range(count):
+            if reads and world.reads:
+                world.read()
+            elif world.commits:
+                world.commit()
+
+    @rule(what=st.sampled_from(["commit", "commit that was made", "read", "retry", "crash"]))
+    def goes_wrong(self, what: str) -> None:
+        world = self.world
+        if what == "read" and world.reads:
+            world.read(fail=True)
+        elif what == "commit" and world.commits:
+            world.commit(fail=True)
+        elif what == "commit that was made" and world.commits:
+            self.store.commit(0, world.commits[0].records)  # type: ignore[arg-type]
+            world.commit(fail=True)
+        elif what == "retry":
+            self.retry()
+        elif what == "crash":
+            self.look()
+            self.start(world.now)
+
+    def retry(self) -> None:
+        broker = self.world.broker
+        assert broker.journal is not None
+        assert broker.backlogs is not None
+        broker.backlogs.retry()
+        broker.journal.retry()
+        self.world.turn()
+
+    def teardown(self) -> None:
+        """In the end all is as if nothing had gone wrong."""
+        for _ in range(3):
+            settle(self.world)
+            self.retry()
+        settle(self.world)
+        for name in "ab":
+            self.connect(name, 3)
+        while True:
+            settle(self.world)
+            self.look()
+            if not any(self.answers.values()):
+                break
+            for name in "ab":
+                self.acknowledge(name, 5)
+        for name in "ab":
+            numbers = self.delivered[name]
+            assert self.accepted <= set(numbers)
+            first = list(dict.fromkeys(numbers))
+            assert first == sorted(first)
+        counters = self.world.broker.counters
+        assert (counters.messages_queued, counters.queued_bytes, counters.queued_in_store) == (0, 0, 0)
+        assert not any(isinstance(record, QueuePut | InflightPut) for record in self.store.load())
+
+
+class Twice(Haste):
+    """With QoS 2 only: each message once."""
+
+    @rule(count=st.integers(1, 9))
+    def publish(self, count: int) -> None:  # type: ignore[override]
+        Haste.publish.function(self, count, 2)  # type: ignore[attr-defined]
+
+    def teardown(self) -> None:
+        super().teardown()
+        for numbers in self.delivered.values():
+            assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("machine", [Haste, Twice])
+def test_nothing_is_lost_whenever_the_store_answers(machine: type[Haste]) -> None:
+    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=50))
 
 
 @pytest.mark.parametrize("machine", [Lockstep, Newest, Oldest, Queued])
