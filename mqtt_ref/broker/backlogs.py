@@ -45,8 +45,8 @@ class Backlogs:
         self.page_bytes = PAGE_BYTES
         self._saved = 0
         """Bytes of memory that the messages would need which only the store has."""
-        self._awaiting: dict[int, dict[Session, None]] = {}
-        """By batch, open or under way: sessions with messages that may leave the memory when it is confirmed."""
+        self._awaiting: dict[int, dict[Session, bool]] = {}
+        """By batch, open or under way: whose messages leave the memory when it is confirmed. True: the queue too."""
         self._reads: dict[int, _Reading] = {}
         """By number: what was asked of the store."""
         self._failed: list[_Reading] = []
@@ -54,13 +54,18 @@ class Backlogs:
 
     # ---------------------------------------------------------------- into the store
 
-    def crowded(self, session: Session) -> bool:
-        """True if the next message for a session is to wait in the store alone: the memory for queues is used up.
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the queues of all sessions need."""
+        counters = self._broker.counters
+        return counters.queued_bytes + COST * counters.messages_queued - self._saved
+
+    def crowded(self, session: Session, size: int) -> bool:
+        """True if the next message for a session is to wait in the store alone: there is no memory for it.
 
         The first messages, up to `page`, for a client that is connected wait in memory always.
         """
-        counters = self._broker.counters
-        if counters.queued_bytes + COST * counters.messages_queued - self._saved < self._limit or not session.kept:
+        if self.memory + size + COST <= self._limit or not session.kept:
             return False
         queue = session.queue
         return session.connection is None or (queue is not None and len(queue) >= self.page)
@@ -72,11 +77,7 @@ class Backlogs:
 
     def follow(self, session: Session) -> None:
         """Look at a session again when the open batch is confirmed."""
-        batch = self._journal.batch
-        sessions = self._awaiting.get(batch)
-        if sessions is None:
-            sessions = self._awaiting[batch] = {}
-        sessions[session] = None
+        self._awaiting.setdefault(self._journal.batch, {}).setdefault(session, False)
 
     def restored(self, session: Session, record: QueuePut, size: int) -> None:
         """A stored message was found at the start, and is left in the store."""
@@ -116,35 +117,40 @@ class Backlogs:
 
     def committed(self, batch: int) -> None:
         """The store has confirmed a batch: let go of what it has."""
-        for session in self._awaiting.pop(batch, {}):
-            self.let_go(session)
+        for session, left in self._awaiting.pop(batch, {}).items():
+            self._let_go(session)
+            if left:
+                self.leave(session)
 
     def not_committed(self, batch: int) -> None:
         """A batch failed: the journal stores what it was about again."""
         self._awaiting.pop(batch, None)
 
-    def let_go(self, session: Session) -> None:
-        """Drop from memory what only has to be in the store: backlogs, and the queues of clients that are away."""
+    def _let_go(self, session: Session) -> None:
+        """Drop the messages at the end that the store has confirmed."""
         journal = self._journal
-        if session.client_id in journal.lost:
-            return
         backlog = session.backlog
-        if backlog is not None:
-            number = 0
-            for delivery in backlog.tail:
-                if not journal.confirmed(delivery.batch):
-                    break
-                self._left(backlog, delivery.message.size, delivery.group)
-                number += 1
-            del backlog.tail[:number]
-        if session.connection is None and session.queue and self.crowded(session):
-            self._push_back(session, session.queue)
+        if backlog is None or session.client_id in journal.lost:
+            return
+        number = 0
+        for delivery in backlog.tail:
+            if not journal.confirmed(delivery.batch):
+                break
+            self._left(backlog, delivery.message.size, delivery.group)
+            number += 1
+        del backlog.tail[:number]
 
-    def _push_back(self, session: Session, queue: deque[Delivery]) -> None:
-        """Leave the queue of a client that is away to the store, if that has confirmed all of it."""
+    def leave(self, session: Session) -> None:
+        """A client is away: leave its queue to the store if memory is short, once that has confirmed all of it."""
+        queue = session.queue
+        journal = self._journal
+        if session.connection is not None or not queue or self.memory <= self._limit:
+            return
+        if not session.kept or session.client_id in journal.lost:
+            return
         for delivery in queue:
-            if not self._journal.confirmed(delivery.batch):
-                self._awaiting.setdefault(delivery.batch, {})[session] = None
+            if not journal.confirmed(delivery.batch):
+                self._awaiting.setdefault(delivery.batch, {})[session] = True
                 return
         first = queue[0]
         backlog = session.backlog
@@ -206,7 +212,7 @@ class Backlogs:
         if connection is not None:
             qos_send.pump(connection, session, now)
         else:
-            self.let_go(session)
+            self.leave(session)
 
     def _take_in(self, session: Session, backlog: Backlog, records: Sequence[QueuePut], reading: _Reading) -> None:
         queue = session.queue

@@ -141,7 +141,7 @@ class Restorer:
         size = record.message.size
         session.next_order = max(session.next_order, record.order + 1)
         backlogs = self.backlogs
-        if backlogs is not None and (session.backlog is not None or backlogs.crowded(session)):
+        if backlogs is not None and (session.backlog is not None or backlogs.crowded(session, size)):
             broker.last_message = max(broker.last_message, record.message.ident)
             backlogs.restored(session, record, size)
         else:

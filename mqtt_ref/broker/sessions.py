@@ -249,8 +249,8 @@ class Sessions:
                 broker.journal.session(session)
             if session.replay is not None:
                 session.replay.wake()
-            if broker.backlogs is not None and session.queue:
-                broker.backlogs.let_go(session)
+            if broker.backlogs is not None:
+                broker.backlogs.leave(session)
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:

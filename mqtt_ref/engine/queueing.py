@@ -62,9 +62,10 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     delivery.order = session.next_order
     session.next_order += 1
     backlogs = broker.backlogs
-    if backlogs is not None and (session.backlog is not None or backlogs.crowded(session)):
+    if backlogs is not None and (session.backlog is not None or backlogs.crowded(session, size)):
         backlogs.add(session, delivery)
     else:
+        queue = session.queue  # room may have been made by bringing a backlog back
         assert queue is not None
         queue.append(delivery)
     session.queued_bytes += size

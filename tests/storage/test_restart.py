@@ -104,7 +104,9 @@ def test_a_queue_that_is_in_the_store_alone_outlives_the_process(each: tuple[str
         with RawClient(broker.port) as publisher:
             publisher.connect("publisher")
             for start in range(0, count, 100):
-                packets = [Publish("t", b"%d" % number, 1, packet_id=number + 1) for number in range(start, start + 100)]
+                packets = [
+                    Publish("t", b"%d" % number, 1, packet_id=number + 1) for number in range(start, start + 100)
+                ]
                 publisher.send(*packets)
                 for _ in packets:
                     publisher.expect(Puback)
