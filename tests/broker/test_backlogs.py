@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.access import Access
 from mqtt_ref.engine.options import Bounds, Options
-from mqtt_ref.ports import InflightPut, QueuePut, Record
+from mqtt_ref.engine.session import Session
+from mqtt_ref.ports import InflightPut, QueueDelete, QueuePut, ReceivedPut, Record, SubscriptionPut
 from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
@@ -25,6 +26,7 @@ from mqtt_ref.wire.packets import (
     Pubrel,
     Subscribe,
     Subscription,
+    Unsubscribe,
 )
 from tests.sansio import SECOND, Client, World
 
@@ -428,3 +430,269 @@ def test_nothing_is_lost_whenever_the_store_answers(machine: type[Haste]) -> Non
 @pytest.mark.parametrize("machine", [Lockstep, Newest, Oldest, Queued])
 def test_clients_see_no_difference(machine: type[Lockstep]) -> None:
     run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40))
+
+
+# -------------------------------------------------------------------- one story each
+
+KEEP = ConnectProperties(session_expiry_interval=HOUR)
+
+
+def away_with(count: int, memory: int = 1, **bounds: int) -> tuple[World, Client]:
+    """A world whose store answers by hand, with a client `a` that is away and messages for it: 1, 2 and so on."""
+    world = world_of(MemoryStore(), memory, bounds, {}, auto=False)
+    for name in ("a", "pub"):
+        client = Client(world, 5)
+        client.send(Connect(name, properties=KEEP if name == "a" else None))
+        settle(world)
+        client.read()
+        if name == "a":
+            client.send(Subscribe(1, [Subscription("#", 2)]))
+            settle(world)
+            client.drop()
+    publish(world, client, 1, count)
+    settle(world)
+    return world, client
+
+
+def publish(world: World, client: Client, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        client.send(Publish("t", b"%d" % number, 1, packet_id=number))
+
+
+def back(world: World, quota: int, **more: Any) -> Client:
+    """`a` connects again; nothing is answered yet."""
+    client = Client(world, 5)
+    properties = ConnectProperties(session_expiry_interval=HOUR, receive_maximum=quota)
+    client.send(Connect("a", clean_start=False, properties=properties, **more))
+    return client
+
+
+def drain(world: World, client: Client) -> list[int]:
+    """The messages that come to a client that acknowledges each."""
+    found: list[int] = []
+    while True:
+        settle(world)
+        packets = [packet for packet in client.read() if isinstance(packet, Publish)]
+        if not packets:
+            return found
+        for packet in packets:
+            found.append(int(packet.payload))
+            client.send(Puback(packet.packet_id))
+
+
+def retry(world: World) -> None:
+    """What a driver does a while after a failure."""
+    assert world.broker.journal is not None
+    assert world.broker.backlogs is not None
+    world.broker.backlogs.retry()
+    world.broker.journal.retry()
+    world.turn()
+    settle(world)
+
+
+def session_of(world: World) -> Session:
+    return world.broker.sessions.by_client_id["a"]
+
+
+def test_a_queue_is_read_in_pages_as_the_client_takes_it() -> None:
+    world, _ = away_with(20)
+    client = back(world, 1)
+    settle(world)
+    session = session_of(world)
+    assert (len(session.inflight), session.queued, world.broker.counters.queued_in_store) == (1, 19, 16)
+    assert drain(world, client) == list(range(1, 21))
+    assert session.queue is None
+    assert session.backlog is None
+
+
+def test_messages_stay_in_memory_until_the_store_has_them() -> None:
+    world, pub = away_with(1)
+    publish(world, pub, 2, 3)
+    session = session_of(world)
+    assert session.backlog is not None
+    assert (session.backlog.count, len(session.backlog.tail)) == (1, 2)
+    world.commit()
+    assert (session.backlog.count, len(session.backlog.tail)) == (2, 1)
+    world.commit(fail=True)
+    assert (session.backlog.count, len(session.backlog.tail)) == (2, 1)
+    retry(world)
+    assert (session.backlog.count, len(session.backlog.tail)) == (3, 0)
+    assert drain(world, back(world, 30)) == [1, 2, 3]
+
+
+def test_a_client_that_leaves_while_its_queue_is_read() -> None:
+    world, _ = away_with(10)
+    client = back(world, 1)
+    settle(world)
+    client.send(Puback(client.read()[1].packet_id))
+    assert world.reads, "the next page was asked for"
+    client.drop()
+    assert len(session_of(world).queue or ()) == 0
+    client = back(world, 1)
+    assert drain(world, client) == list(range(2, 11))
+
+
+def test_a_client_that_leaves_before_its_queue_is_stored() -> None:
+    world, pub = away_with(0)
+    client = back(world, 1)
+    settle(world)
+    publish(world, pub, 1, 3)
+    client.drop()
+    assert len(session_of(world).queue or ()) == 2
+    while world.commits:
+        world.commit(fail=True)
+    retry(world)
+    assert drain(world, back(world, 30)) == [1, 2, 3]
+
+
+def test_a_commit_that_failed_though_it_was_made() -> None:
+    """Its messages are in the store and in memory, and come once."""
+    world, pub = away_with(5)
+    client = back(world, 1)
+    settle(world)
+    publish(world, pub, 6, 8)
+    while world.commits:
+        assert isinstance(world.storage, MemoryStore)
+        world.storage.commit(0, world.commits[0].records)  # type: ignore[arg-type]
+        world.commit(fail=True)
+    client.send(Puback(client.read()[1].packet_id))
+    assert world.reads
+    world.read()
+    assert drain(world, client) == list(range(2, 9))
+
+
+def test_a_commit_that_failed_before_one_that_did_not() -> None:
+    """What it had is still in memory: a repeat of a QoS 2 message would not be delivered again."""
+    world, pub = away_with(1)
+    publish(world, pub, 2, 2)
+    publish(world, pub, 3, 3)
+    world.commit(fail=True)
+    world.commit()
+    retry(world)
+    assert drain(world, back(world, 30)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("how", ["clean", "expired", "removed"])
+def test_a_session_that_ends_while_its_queue_is_read(how: str) -> None:
+    world, pub = away_with(10)
+    client = back(world, 1)
+    while world.commits:
+        world.commit()
+    if how == "clean":
+        client = Client(world, 5)
+        client.send(Connect("a", properties=KEEP))
+    elif how == "expired":
+        client.drop()
+        world.pass_time(HOUR + 1)
+        client = back(world, 1)
+    else:
+        world.broker.sessions.remove("a", world.now)
+        client = back(world, 1)
+    client.send(Subscribe(1, [Subscription("#", 2)]))
+    publish(world, pub, 11, 12)
+    settle(world)
+    assert drain(world, client) == [11, 12]
+    counters = world.broker.counters
+    assert (counters.messages_queued, counters.queued_bytes, counters.queued_in_store) == (0, 0, 0)
+
+
+def test_a_taken_over_session_goes_on_where_it_was() -> None:
+    world, _ = away_with(10)
+    first = back(world, 1)
+    while world.commits:
+        world.commit()
+    second = back(world, 30)
+    assert drain(world, second) == list(range(1, 11))
+    assert first.closed
+
+
+def test_a_reading_that_fails_is_repeated() -> None:
+    world, pub = away_with(3)
+    pub.read()
+    client = back(world, 30)
+    world.read(fail=True)
+    assert world.broker.store_fails
+    publish(world, pub, 4, 4)
+    assert pub.one(Puback).reason_code == 0x83
+    assert drain(world, client) == []
+    retry(world)
+    assert not world.broker.store_fails
+    assert drain(world, client) == [1, 2, 3]
+
+
+def test_messages_that_the_store_has_lost_are_not_waited_for() -> None:
+    world, pub = away_with(6)
+    store = world.storage
+    assert isinstance(store, MemoryStore)
+    store.commit(0, [QueueDelete("a", order) for order in (2, 5, 6)])
+    client = back(world, 30)
+    assert drain(world, client) == [1, 3, 4]
+    counters = world.broker.counters
+    assert (counters.messages_queued, counters.queued_bytes, counters.queued_in_store) == (0, 0, 0)
+    publish(world, pub, 7, 7)
+    assert drain(world, client) == [7]
+
+
+def test_a_failed_batch_of_a_session_that_is_in_the_store_alone() -> None:
+    """All that it was about is stored again, and nothing is deleted that only the store has."""
+    world, pub = away_with(12)
+    client = back(world, 2)
+    client.send(
+        Subscribe(2, [Subscription("old", 0), Subscription("other", 0)]), Publish("own", b"100", 2, packet_id=5)
+    )
+    settle(world)
+    sent = [packet for packet in client.read() if isinstance(packet, Publish)]
+    client.send(Subscribe(3, [Subscription("new", 1)]), Unsubscribe(4, ["old"]))
+    client.send(Puback(sent[0].packet_id), Pubrel(5), Publish("own", b"101", 2, packet_id=6))
+    publish(world, pub, 13, 13)
+    while world.commits:
+        world.commit(fail=True)
+    retry(world)
+    session = session_of(world)
+    assert session.backlog is not None
+    assert session.backlog.count
+    stored = list(world.storage.load())  # type: ignore[union-attr]
+    filters = {record.topic_filter for record in stored if isinstance(record, SubscriptionPut)}
+    assert filters == {"#", "other", "new"} == session.subscriptions.keys()
+    flying = {record.packet_id: record.state for record in stored if isinstance(record, InflightPut)}
+    assert flying == {packet_id: delivery.state for packet_id, delivery in session.inflight.items()}
+    assert {record.packet_id for record in stored if isinstance(record, ReceivedPut)} == {6} == session.received.keys()
+    waiting = [int(record.message.payload) for record in stored if isinstance(record, QueuePut)]
+    assert waiting == [*range(4, 13), 100, 101, 13]
+    assert session.queued == len(waiting)
+
+
+class Plain:
+    """A store of somebody else, without `load_queue`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.open, self.load, self.commit, self.close = store.open, store.load, store.commit, store.close
+
+
+def test_with_a_store_that_has_no_pages_all_is_in_memory() -> None:
+    store = MemoryStore()
+    for _ in range(2):
+        world = world_of(Plain(store), 1, {}, {})
+        if "a" not in world.broker.sessions.by_client_id:
+            client = world.client("a", properties=KEEP)
+            client.subscribe("#", 1)
+            client.drop()
+            for _ in range(5):
+                world.client("pub").publish("t", b"x", 1)
+        assert len(session_of(world).queue or ()) == 5
+    assert len(world.client("a", clean_start=False).payloads()) == 5
+
+
+def test_a_message_is_stored_once_however_many_sessions_wait() -> None:
+    """Also when it comes back from the store."""
+    world = world_of(MemoryStore(), 1, {}, {})
+    for name in ("x", "y"):
+        client = world.client(name, properties=KEEP)
+        client.subscribe("#", 1)
+        client.drop()
+    world.client("pub").publish("t", b"x", 1)
+    x = world.client("x", clean_start=False, properties=KEEP)
+    stored = [record for record in world.storage.load() if isinstance(record, QueuePut | InflightPut)]  # type: ignore[union-attr]
+    assert {type(record) for record in stored} == {QueuePut, InflightPut}
+    assert len({record.message.ident for record in stored}) == 1
+    assert x.payloads() == [b"x"]
