@@ -39,12 +39,12 @@ __all__ = ["main"]
 RESULTS = Path(__file__).parent / "results" / "absent.json"
 SCENARIOS: Final = {"many": 100_000, "few": 4}
 """Sessions among which the messages are divided."""
-LIMITS: Final = {"all in memory": 0, "64 MiB in memory": 64 << 20, "none in memory": 1}
+LIMITS: Final = {"all in memory": 0, "none in memory": 1}
 """By name: `maximum_queued_memory`."""
 PAYLOAD: Final = 100
 BURST: Final = 500
 """Messages of one read."""
-TAKERS: Final = 1000
+TAKERS: Final = 500
 """Clients that come back."""
 NEVER: Final = 4_294_967_295
 

@@ -558,18 +558,25 @@ def test_a_commit_that_failed_though_it_was_made() -> None:
     client.send(Puback(client.read()[1].packet_id))
     assert world.reads
     world.read()
+    session = session_of(world)
+    assert session.backlog is not None
+    assert (session.backlog.count, len(session.backlog.tail), session.queued) == (0, 3, 6)
     assert drain(world, client) == list(range(2, 9))
 
 
-def test_a_commit_that_failed_before_one_that_did_not() -> None:
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_commit_that_failed_before_one_that_did_not(before: int) -> None:
     """What it had is still in memory: a repeat of a QoS 2 message would not be delivered again."""
-    world, pub = away_with(1)
+    world, pub = away_with(before)
     publish(world, pub, 2, 2)
     publish(world, pub, 3, 3)
     world.commit(fail=True)
     world.commit()
     retry(world)
-    assert drain(world, back(world, 30)) == [1, 2, 3]
+    session = session_of(world)
+    assert session.backlog is not None
+    assert (session.backlog.count, len(session.backlog.tail)) == (before + 2, 0)
+    assert drain(world, back(world, 30)) == [1, 2, 3][1 - before :]
 
 
 @pytest.mark.parametrize("how", ["clean", "expired", "removed"])
