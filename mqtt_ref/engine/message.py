@@ -10,7 +10,7 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
+__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message", "expiry_time"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -18,6 +18,13 @@ NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
 PLAIN_MAXIMUM: Final = 268_000_000
 """Bytes of a payload that always fits in a packet without properties: the largest packet has 268,435,460 bytes."""
+
+
+def expiry_time(block: Block | None, now: int) -> int:
+    """Return when a message that arrives `now` (nanoseconds) with these properties expires, or `NEVER`."""
+    if block is None or block.expiry_at < 0:
+        return NEVER
+    return max(now + block.expiry() * SECOND, 1)
 
 
 class Message:
