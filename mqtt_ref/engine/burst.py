@@ -222,20 +222,24 @@ def _encoded(version: int, topic: str, packets: list[Publish]) -> bytes:
         return publish_bytes(
             version, name, packets[0].payload, 0, False, False, 0, b"" if block is None else block.data
         )
-    size = -1
+    heads: dict[int, bytes] = {}
     head = b""
+    last = -1
     parts: list[bytes] = []
     for packet in packets:
         payload = packet.payload
         block = packet.block if version == V5 else None
-        if block is not None:
-            parts.append(publish_bytes(version, name, payload, 0, False, False, 0, block.data))
-            continue
-        if len(payload) != size:
-            # The bytes before the payload depend only on its size.
-            size = len(payload)
-            form = publish_bytes(version, name, payload, 0, False, False, 0, b"")
-            head = form[: len(form) - size]
+        properties = b"" if block is None else block.data
+        # The bytes before the properties depend only on the sizes.
+        sizes = len(properties) << 32 | len(payload)
+        if sizes != last:
+            last = sizes
+            head = heads.get(sizes, b"")
+            if not head:
+                form = publish_bytes(version, name, payload, 0, False, False, 0, properties)
+                head = heads[sizes] = form[: len(form) - len(properties) - len(payload)]
         parts.append(head)
+        if block is not None:
+            parts.append(properties)
         parts.append(payload)
     return b"".join(parts)
