@@ -219,6 +219,8 @@ class Connection:
         broker.questions.withdraw(self)
         broker.closed(self)
         broker.sessions.settle(self, now)
+        if waiting is not None and waiting.gone:
+            self.view = None
 
     # ---------------------------------------------------------------- input
 
@@ -541,6 +543,7 @@ class Connection:
     def lose(self, now: int) -> None:
         """End the connection because its link is gone."""
         leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
+        self.view = None  # it refers to this connection, so only the collector would free both
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """End the connection for the server's own reasons: takeover, shutdown, administration.
