@@ -56,9 +56,9 @@ class Headers(Writer):
             "HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS",
             '"""By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.',
             "",
-            "Level 0 (not known yet) is judged as 5.0, except a CONNECT that names 3.1. Levels 1 and 2 do not exist. 3.1",
-            "has no rule for flags that a packet does not use [X31-flags-unused], and none for DUP of a PUBLISH with QoS",
-            "0 [X31-dup-qos0].",
+            "Level 0 (not known yet) is judged as 5.0, except a CONNECT that names 3.1. Levels 1 and 2 do not exist.",
+            "3.1 has no rule for flags that a packet does not use [X31-flags-unused], and none for DUP of a PUBLISH",
+            "with QoS 0 [X31-dup-qos0].",
             '"""',
             "",
         ]

@@ -63,7 +63,7 @@ def _flags(spec: Spec, version: int, sender: str, packet: Packet) -> Iterator[Ve
 
 
 def _flags_before_the_name(spec: Spec, sender: str, packet: Packet) -> Iterator[Vector]:
-    """Yield all flags of a CONNECT that names another version than 5.0. They are legal if that one has no rule for them."""
+    """Yield all flags of a CONNECT that names an older version. They are legal if that one has no rule for them."""
     for named in (V311, V31):
         plain = draft(spec, packet, named, sender)
         for flags in range(16):

@@ -68,7 +68,7 @@ def protocol(data: bytes, pos: int, end: int) -> int:
 
 
 def may_name_v31(version: int, sender: int, first: int, data: bytes, pos: int, length: int) -> bool:
-    """True if a first byte that is illegal in 5.0 begins a CONNECT that names 3.1, or still may: flags do not matter then.
+    """True if a first byte that is illegal in 5.0 begins a CONNECT that names 3.1, or still may: it may have flags.
 
     Of its `length` bytes after the fixed header, those that have arrived begin at `pos`.
 

@@ -115,7 +115,9 @@ def test_3_1_leaves_flags_free(codec: Codec, data: str) -> None:
 V31_CONNECT = "0006 4d5149736470 03 02 003c 0001 61"
 """The variable header and payload of a CONNECT of 3.1, 15 bytes."""
 FLAGS = ("MQTT5-2.1.3-1", 0x81, 0, 0, "fixed_header")
-"""The flags of a first CONNECT are judged by 5.0: statement, Reason Code, offset, version, field."""
+"""The violation of the flags of a first CONNECT: statement, Reason Code, offset, version, field."""
+LEVEL = ("X31-protocol-version", 0x84, 10, 3, "protocol_version")
+PASSWORD = ("X31-password-without-user-name", 0x82, 11, 3, "connect_flags")
 
 
 @pytest.mark.parametrize("length", ["0f", "8f00", "8f808000"])
@@ -146,9 +148,9 @@ def test_a_first_connect_that_names_3_1_may_have_flags(codec: Codec, flags: int,
         ("1f 0f 0006 4d5154545454 03 02 003c 0001 61", 7, FLAGS),
         ("1f 0f 0006 4d5149736450 03 02 003c 0001 61", 10, FLAGS),
         # it names 3.1, and breaks another rule: that one is told
-        ("1f 0f 0006 4d5149736470 04 02 003c 0001 61", 17, ("X31-protocol-version", 0x84, 10, 3, "protocol_version")),
-        ("1f 0f 0006 4d5149736470 83 02 003c 0001 61", 17, ("X31-protocol-version", 0x84, 10, 3, "protocol_version")),
-        ("1f 0f 0006 4d5149736470 03 40 003c 0001 61", 17, ("X31-password-without-user-name", 0x82, 11, 3, "connect_flags")),
+        ("1f 0f 0006 4d5149736470 04 02 003c 0001 61", 17, LEVEL),
+        ("1f 0f 0006 4d5149736470 83 02 003c 0001 61", 17, LEVEL),
+        ("1f 0f 0006 4d5149736470 03 40 003c 0001 61", 17, PASSWORD),
         ("1f 0f 0006 4d5149736470 03 02 003c 0002 61", 17, ("X31-field-truncated", 0x81, 15, 3, "client_id")),
         ("1f 10 0006 4d5149736470 03 02 003c 0001 61 00", 18, ("X31-trailing-bytes", 0x81, 17, 3, "")),
     ],
