@@ -140,9 +140,14 @@ class Crowd:
         self.pumping = False
         """Publishers begin new messages, and the others do what they do at random."""
         self.begun = 0
-        """Messages since the last `start`."""
-        self.most = 4000
-        """Messages that may be begun between a start and the next kill."""
+        """Messages since `rest`."""
+        self.came = 0
+        self.ahead = 2500
+        """How many messages publishers may be ahead of `slowest`, so that no queue gets full."""
+        self.slowest = ""
+        """A receiver of all messages."""
+        self.mortal = True
+        """Wills that come only after a time are made too."""
         self.life = 0
         """How many brokers there were."""
 
@@ -151,7 +156,16 @@ class Crowd:
         self.port = port
         self.up = True
         self.life += 1
+
+    def rest(self) -> None:
+        """Nothing is under way."""
         self.begun = 0
+        self.came = self.ledger.came[self.slowest]
+
+    @property
+    def room(self) -> int:
+        """How many messages may be begun now."""
+        return self.ahead - self.begun + self.ledger.came[self.slowest] - self.came
 
     def turn(self, wait: float = 0.005) -> None:
         """Let all clients do something, and wait for the sockets that long at most."""
@@ -355,8 +369,8 @@ class Publisher(Client):
         if self.restless and rng.random() < self.restless:
             self.connect()
             return
-        room = self.window - len(self.flying)
-        while room > 0 and self.crowd.begun < self.crowd.most:
+        room = min(self.window - len(self.flying), self.crowd.room)
+        while room > 0:
             room -= 1
             self.crowd.begun += 1
             topic, qos = rng.choices(self.topics, (8, 8, 1, 1))[0]
@@ -569,7 +583,7 @@ class Mortal(Client):
 
     def begin(self) -> None:
         if (self.delay or self.polite) and not self.patient:
-            if not self.crowd.pumping or self.due:
+            if not self.crowd.pumping or self.due or not (self.crowd.mortal or self.polite):
                 return
         if self.expiry != LONG:  # the will came when the session ended
             last = self.ledger.wills[self.topic][self.number] if self.number >= 0 else None

@@ -95,6 +95,11 @@ class Shim:
         """How often it did something since `arm`."""
         return int(CONTROL.unpack(self._shared[:])[5])
 
+    @property
+    def seen(self) -> int:
+        """How many operations it counted since `arm`."""
+        return int(CONTROL.unpack(self._shared[:])[6])
+
     def close(self) -> None:
         """Let go of the shared memory."""
         self._shared.close()
@@ -199,6 +204,8 @@ def power_failure(root: Path, before: Path, log: Path, how: str, rng: random.Ran
             path.unlink()
     for name, file in files.items():
         target = root / name
+        if target.is_dir():  # a folder that was synced
+            continue
         if name in present and not file.noted and file.synced:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)

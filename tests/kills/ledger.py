@@ -8,6 +8,7 @@ at which the request was first sent.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +29,7 @@ KINDS: Final = (
     "subscription",
     "damaged",
     "not started",
+    "not recovered",
 )
 """What can be wrong. `twice` is a QoS 2 message that a client got twice."""
 
@@ -132,6 +134,8 @@ class Ledger:
     findings: list[Finding] = field(default_factory=list)
     lasting: set[tuple[str, str, str, int]] = field(default_factory=set)
     """What was found before, so that it is counted once."""
+    came: Counter[str] = field(default_factory=Counter)
+    """By receiver: how many messages came."""
     settled: dict[tuple[str, str], int] = field(default_factory=dict)
     """By receiver and topic: all messages up to this number were seen to be right."""
 
@@ -162,6 +166,7 @@ class Ledger:
     def delivered(self, receiver: str, client: str, topic: str, data: bytes, qos: int) -> None:
         """Enter a message that came to an application."""
         at = self.now()
+        self.came[receiver] += 1
         read = read_payload(data)
         if read is None or read[0] != topic:
             if data == b"" and topic.startswith("r/"):
