@@ -119,8 +119,11 @@ class Place:
         self.library = library
         self.shim = Shim(library, self.root, self.scratch)
 
-    def begin(self, *, noted: bool) -> dict[str, str]:
-        """Have the next broker watched; `noted`: so that the power can fail. Returns its variables."""
+    def begin(self, *, noted: bool, safe: bool = False) -> dict[str, str]:
+        """Have the next broker watched; `noted`: so that the power can fail. Returns its variables.
+
+        A store whose durability is not the broker's to choose has to be `safe` then, or if that is asked for.
+        """
         self.shim.close()
         self.shim = Shim(self.library, self.root, self.scratch)
         if noted:
@@ -176,9 +179,9 @@ class RedisPlace(Place):
         except OSError:
             return ""
 
-    def begin(self, *, noted: bool) -> dict[str, str]:
+    def begin(self, *, noted: bool, safe: bool = False) -> dict[str, str]:
         """Have the server watched, in place of the broker, which does nothing with files."""
-        wanted = "always" if noted else "everysec"
+        wanted = "always" if noted or safe else "everysec"
         if noted or wanted != self.fsync:
             self.fsync = wanted
             self.kill()

@@ -7,6 +7,7 @@ import errno
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,14 @@ def library(tmp_path_factory: pytest.TempPathFactory, require: Any) -> Path:
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where that is to be had: what a disk does is up to the library."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="mqtt_ref-", dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def shim(library: Path, tmp_path: Path) -> Iterator[Shim]:
     root = tmp_path / "root"
     root.mkdir()
@@ -130,10 +139,10 @@ def test_what_was_written_survives_a_power_failure(address: str, shim: Shim, tmp
 
 
 @pytest.mark.parametrize("durability", ["normal", "off"])
-def test_less_durability_loses_writes_in_a_power_failure(address: str, shim: Shim, tmp_path: Path, durability: str):
+def test_less_durability_loses_writes_in_a_power_failure(
+    address: str, shim: Shim, tmp_path: Path, durability: str
+) -> None:
     """The power failure of these tests takes what is not safe."""
-    if address.startswith("lmdb") and durability == "normal":
-        pytest.skip("loses the last write only, and by chance")
     copied(shim.root, tmp_path / "before")
     writer = Writer(address, shim, durability)
     try:
@@ -147,7 +156,10 @@ def test_less_durability_loses_writes_in_a_power_failure(address: str, shim: Shi
     except OSError:
         assert durability == "off"
         found = {}
-    assert len(found) < 20
+    if address.startswith("lmdb") and durability == "normal":
+        assert 19 <= len(found) <= 20  # it may lose the last write only
+    else:
+        assert len(found) < 20
 
 
 @pytest.mark.parametrize("on", [faults.SYNC, faults.WRITE | faults.TRUNCATE], ids=["fsync", "full"])
@@ -167,7 +179,9 @@ def test_a_disk_that_failed_and_works_again(address: str, shim: Shim, tmp_path: 
         for number in range(5, 15):
             assert writer.ask(f"key{number} after") == "ok"
             stored[f"key{number}"] = "after"
-        assert writer.ask("?").count("after" * 100) == 10
+        found = writer.ask("?")
+        assert found.count("after" * 100) == 10
+        assert "failed" not in found
     finally:
         writer.kill()
     power_failure(shim.root, tmp_path / "before", shim.log, "lost", random.Random(1))
