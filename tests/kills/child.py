@@ -65,6 +65,15 @@ class Control:
         """Kill at the `nth` time that this point is passed."""
         self._shared[:] = self.SHAPE.pack(POINTS.index(point), nth)
 
+    def lie(self, on: bool) -> None:
+        """Have the store lie, or have it be honest."""
+        self._shared[:] = self.SHAPE.pack(0, -1 if on else 0)
+
+    @property
+    def lying(self) -> bool:
+        """True while the store is to lie."""
+        return bool(self.SHAPE.unpack(self._shared[:])[1] < 0)
+
     def passing(self, point: str) -> None:
         """A point is passed."""
         which, left = self.SHAPE.unpack(self._shared[:])
@@ -86,8 +95,6 @@ class Deadly:
         self.inner = inner
         self.control = control
         self.lie = lie
-        self.armed = False
-        """Lies only when the test has said so, by a point with a count below 0."""
         inner.back_end.passing = control.passing
 
     def open(self) -> None:
@@ -98,7 +105,7 @@ class Deadly:
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
         self.control.passing("before the write")
-        if self.lie and self.control.SHAPE.unpack(self.control._shared[:])[1] < 0:
+        if self.lie and self.control.lying:
             kinds = LIES[self.lie]
             records = [one for one in records if not isinstance(one, kinds)] if kinds else []
         self.inner.commit(batch, records)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +24,13 @@ from mqtt_ref.testing.rawclient import LinkClosed, RawClient
 from mqtt_ref.wire.packets import Pingreq, Pingresp, Publish, Subscribe, Subscription
 from mqtt_ref.wire.primitives import V5, V311
 from tests.kills import faults
-from tests.kills.child import POINTS, Control
+from tests.kills.child import LIES, POINTS, Control
 from tests.kills.clients import Crowd, Guest, Mortal, Publisher, Subscriber
 from tests.kills.faults import CUTS, power_failure
 from tests.kills.ledger import KINDS, Finding
 from tests.kills.places import BACK_ENDS, Broker, NotStarted, Place, RedisPlace, place_for
 
-__all__ = ["LONG", "RESULTS", "SHORT", "Outcome", "Rounds", "main", "run"]
+__all__ = ["RESULTS", "Outcome", "Rounds", "control", "main", "plan_for", "run"]
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 PATIENCE: Final = 12.0
@@ -66,12 +66,6 @@ REDIS_PLAN: Final[dict[str, int]] = {
     "power fails": 6,
     "disk full": 2,
     "fsync fails": 2,
-}
-SMALL: Final[dict[str, int]] = {
-    "at a random time": 1,
-    "between write and commit": 1,
-    "after the commit": 1,
-    "power fails": 1,
 }
 
 
@@ -167,6 +161,7 @@ class Rounds:
     def start(self, durability: str, more: dict[str, str], *, child: bool) -> bool:
         """Start a broker; False: it did not."""
         control = self.control.path if child else None
+        self.control.lie(False)
         self.broker = Broker(self.place, durability, more, control, self.lie if child else "")
         try:
             port = self.broker.port()
@@ -285,6 +280,8 @@ class Rounds:
         place = self.place
         shim = place.shim
         seconds = rng.uniform(0.15, 0.9)
+        if self.lie:
+            self.control.lie(True)
         if kind in POINTS and not self.lie:
             self.pump(0.1)
             self.control.arm(kind, rng.randrange(1, 25))
@@ -461,13 +458,14 @@ def run(
     library: Path,
     *,
     lie: str = "",
-    say: Any = None,
+    window: int = 150,
+    say: Callable[[str], object] | None = None,
     program: str = "redis-server",
 ) -> Outcome:
     """Kill as planned, in a random order."""
     began = time.monotonic()
     place = place_for(back_end, folder / f"{back_end}-{seed}", library, program)
-    rounds = Rounds(place, seed, lie=lie)
+    rounds = Rounds(place, seed, window=window, lie=lie)
     kinds = [kind for kind, count in plan.items() for _ in range(count)]
     random.Random(seed).shuffle(kinds)
     if kinds[0] == "while it starts":
@@ -486,6 +484,11 @@ def run(
         rounds.close()
 
 
+def control(lie: str, folder: Path, library: Path, kills: int = 4) -> Outcome:
+    """Kill a broker whose store lies in this way, and judge it as all others."""
+    return run("sqlite", 1, {"at a random time": kills}, folder / lie, library, lie=lie)
+
+
 def plan_for(back_end: str) -> dict[str, int]:
     """How often which kill."""
     if back_end == "redis":
@@ -502,13 +505,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kind", action="append", help="this kind of kill only; may be repeated")
     parser.add_argument("--folder", type=Path, help="where the stores are (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep what is in the folder")
+    parser.add_argument("--controls", action="store_true", help="run the stores that lie instead")
     parser.add_argument("--record", action="store_true", help=f"write {RESULTS.name}")
     wish = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="kills-", dir=wish.folder))
     library = faults.build(folder)
     outcomes: dict[str, Outcome] = {}
+    caught: dict[str, dict[str, int]] = {}
     try:
-        for back_end in wish.only or BACK_ENDS:
+        for lie in LIES if wish.controls else ():
+            outcome = control(lie, folder, library)
+            caught[lie] = {kind: outcome.count(kind) for kind in KINDS if outcome.count(kind)}
+            print(json.dumps({lie: caught[lie]}))
+        if wish.controls:
+            wish.only = []
+        for back_end in BACK_ENDS if wish.only is None else wish.only:
             plan = plan_for(back_end)
             plan = {k: max(1, round(n * wish.share)) for k, n in plan.items() if not wish.kind or k in wish.kind}
             outcome = run(
@@ -522,8 +533,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wish.record:
         old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         old.update({name: outcome.record() for name, outcome in outcomes.items()})
+        if caught:
+            old["controls"] = caught
         RESULTS.write_text(json.dumps(old, indent=1) + "\n")
+    if not all(caught.values()):
+        return 1
     return 1 if any(one.findings for one in outcomes.values()) else 0
 
 
-LONG, SHORT = PLANS, SMALL
