@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import lmdb
 
-from mqtt_ref.storage.lock import FileLock
 from mqtt_ref.storage.disk import sync_file, sync_folder
+from mqtt_ref.storage.lock import FileLock
 from mqtt_ref.storage.port import Changes, Durability, Passing, StoreError, nowhere
 
 __all__ = ["Lmdb"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A program with a broker in it whose store kills the program at a point, or lies.
 
-It prints the address of the broker. `--control` is a file of two numbers, shared with the test: which of `POINTS` it is,
-and how many times it is still passed. `--lie KIND` drops records of that kind and says that they are stored.
+It prints the address of the broker. `--control` is a file of two numbers, shared with the test: which of `POINTS` it
+is, and how many times it is still passed. `--lie KIND` drops records of that kind and says that they are stored.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class _File:
     synced: bool = False
 
 
-def _notes(log: Path) -> Iterator[tuple[int, str, int, int, bytes]]:
+def _notes(log: Path) -> Iterator[tuple[int, str, int, bytes]]:
     data = log.read_bytes() if log.exists() else b""
     at = 0
     while at + NOTE.size <= len(data):
@@ -141,7 +141,7 @@ def _notes(log: Path) -> Iterator[tuple[int, str, int, int, bytes]]:
             if len(more) < size:
                 return  # killed while this was noted
             at += size
-        yield kind, path, offset, size, more
+        yield kind, path, offset, more
 
 
 def _put(content: bytearray, offset: int, data: bytes) -> None:
@@ -162,7 +162,7 @@ def power_failure(root: Path, before: Path, log: Path, how: str, rng: random.Ran
     for path in before.rglob("*"):
         if path.is_file() and not path.is_symlink():
             files[str(path.relative_to(before))] = _File(bytearray(path.read_bytes()))
-    for kind, path, offset, size, more in _notes(log):
+    for kind, path, offset, more in _notes(log):
         if kind == RENAME:
             if path in files:
                 files[more.decode()] = files.pop(path)
@@ -247,5 +247,3 @@ def copied(folder: Path, target: Path) -> None:
     """Copy a folder, in place of what is there."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
-
-

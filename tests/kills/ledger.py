@@ -173,9 +173,7 @@ class Ledger:
                 return  # the end of a retained message
             self.found("damaged", f"{receiver} got {data[:60]!r} on {topic}")
             return
-        self.deliveries.setdefault(receiver, {}).setdefault(topic, []).append(
-            Delivery(topic, read[1], qos, at, client)
-        )
+        self.deliveries.setdefault(receiver, {}).setdefault(topic, []).append(Delivery(topic, read[1], qos, at, client))
 
     # ---------------------------------------------------------------- what was promised
 
@@ -266,7 +264,7 @@ class Ledger:
             message = self.messages.get(topic, {}).get(one.number)
             name = f"{receiver} got {topic} {one.number}"
             key = (receiver, topic, one.number)
-            if message is None or message.sent == NEVER and not will:
+            if message is None or (message.sent == NEVER and not will):
                 self.found("unexpected", f"{name}, which nobody has sent", *key)
                 continue
             if will and self.wills[topic][one.number].expected == "never":

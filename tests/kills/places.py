@@ -190,6 +190,12 @@ class RedisPlace(Place):
             self.start(noted=noted)
         return {}
 
+    def mend(self) -> None:
+        """Cut the log off where it is damaged, as the server asks for."""
+        manifest = self.root / "appendonlydir" / "appendonly.aof.manifest"
+        program = Path(self.program).with_name("redis-check-aof")
+        subprocess.run([str(program), "--fix", str(manifest)], input="y\n", text=True, check=True, capture_output=True)
+
     def kill(self) -> None:
         """SIGKILL for the server."""
         if self.server is not None:
@@ -200,7 +206,8 @@ class RedisPlace(Place):
         super().close()
 
 
-def place_for(kind: str, folder: Path, library: Path, program: str = "redis-server") -> Place:
+def place_for(kind: str, folder: Path, library: Path, program: str = "") -> Place:
     """A back end in a new folder."""
     folder.mkdir(parents=True)
+    program = program or shutil.which("redis-server") or "redis-server"
     return RedisPlace(folder, library, program) if kind == "redis" else Place(kind, folder, library)

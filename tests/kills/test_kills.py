@@ -21,7 +21,7 @@ from tests.kills.run import RESULTS, control, plan_for, run
 __all__: list[str] = []
 
 SHORT = {
-    "sqlite": ("at a random time", "between write and commit", "power fails", "during compaction"),
+    "sqlite": ("at a random time", "between write and commit", "power fails"),
     "lmdb": ("after the commit", "power fails after compaction"),
     "rocksdb": ("before the write", "fsync fails"),
     "redis": ("both", "between write and commit"),
