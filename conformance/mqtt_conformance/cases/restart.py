@@ -79,8 +79,8 @@ async def session_is_there(peer: Peer, kill: bool) -> None:
     await forget(peer)
 
 
-@after_restart("MQTT5-3.1.2-23", "MQTT5-4.5.0-1", "MQTT311-3.1.2-5", "X31-clean-session-unset", slug="queued",
-               needs=("session", "qos2"))  # fmt: skip
+@after_restart("MQTT5-3.1.2-23", "MQTT5-4.5.0-1", "MQTT5-4.6.0-5", "MQTT311-3.1.2-5", "MQTT311-4.6.0-6",
+               "X31-clean-session-unset", slug="queued", needs=("session", "qos2"))  # fmt: skip
 async def queued_messages_are_there(peer: Peer, kill: bool) -> None:
     """Acknowledged QoS 1 and 2 messages for a disconnected subscriber reach it after a restart."""
     await settle(peer)
