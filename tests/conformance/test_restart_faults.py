@@ -16,6 +16,7 @@ from mqtt_conformance.target import Target
 from mqtt_conformance.verdict import Verdict
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.generated.qos_send import AWAIT_PUBREC
+from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.ports import (
@@ -60,16 +61,19 @@ class Faulty(MemoryStore):
 class Here(Profile):
     """Restarts a broker in this process."""
 
-    def __init__(self, storage: MemoryStore) -> None:
+    def __init__(self, storage: MemoryStore, options: Options) -> None:
         super().__init__(commands={"restart": "", "kill": ""}, provides=frozenset({"persistence", "durability"}))
         self._storage = storage
+        self._options = options
         self.port = 0
 
     async def command(self, name: str, settings: Mapping[str, object] | None = None) -> None:
         if name in ("stop", "restart"):
             await self.server.stop()
         if name in ("start", "restart"):
-            self.server = Server(listeners=[TcpListener(port=self.port)], hooks=[AllowAll()], storage=self._storage)
+            self.server = Server(
+                self._options, [TcpListener(port=self.port)], hooks=[AllowAll()], storage=self._storage
+            )
             await self.server.start()
             self.port = self.server.port
 
@@ -81,10 +85,10 @@ async def once(case: Case, target: Target, profile: Profile, outage: Outage) -> 
         outage.leave()
 
 
-def judged(stored: Change, loaded: Change, slugs: Sequence[str]) -> list[Result]:
+def judged(stored: Change, loaded: Change, slugs: Sequence[str], wills: str = "publish") -> list[Result]:
     wanted = {f"{slug}-after-restart" for slug in slugs}
     cases = [case for case in load_cases().values() if case.id.partition("/")[2] in wanted]
-    profile = Here(Faulty(stored, loaded))
+    profile = Here(Faulty(stored, loaded), Options(decisions={"shutdown_wills": wills}))
 
     async def run() -> list[Result]:
         await profile.command("start")
@@ -224,3 +228,9 @@ def test_a_sound_store_is_not() -> None:
     results = judged(same, same, SLUGS)
     assert len(results) >= 35
     assert [f"{r.verdict.value} {r.case.id}: {r.message}" for r in results if r.verdict is not Verdict.PASS] == []
+
+
+def test_wills_may_be_published_before_or_after_a_restart() -> None:
+    for decision in ("publish", "keep"):
+        results = judged(same, same, ["will", "will-delay", "will-cancelled"], decision)
+        assert [f"{r.verdict.value} {r.case.id}: {r.message}" for r in results if r.verdict is not Verdict.PASS] == []
