@@ -147,7 +147,7 @@ async def run_case(
         target = replace(target, factor=2 * target.factor)
     peer = Peer(run, target, case.version)
     result = Result(case, Verdict.PASS)
-    limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
+    limit = LIMIT * target.factor + (3 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
         async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)

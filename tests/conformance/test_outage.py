@@ -25,7 +25,7 @@ class Counted(Profile):
 
 
 class Reached(Target):
-    async def ready(self, within: float = 10.0) -> None:
+    async def ready(self, within: float = 30.0) -> None:
         """Nothing has to start."""
 
 
