@@ -244,7 +244,7 @@ class Backlogs:
         counters.queued_bytes -= size
 
     def _delivery(self, record: QueuePut) -> Delivery:
-        message = message_of(record.message, self._journal.utc_offset)
+        message = message_of(record.message, self._journal.utc_offset, record.message.publisher)
         delivery = Delivery(message, record.qos, record.retain, record.identifiers, record.group)
         delivery.order = record.order
         return delivery

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.generated.session import DORMANT
 from mqtt_ref.engine.generated.will import DELAYED
@@ -30,19 +30,16 @@ if TYPE_CHECKING:
 __all__ = ["Restorer", "message_of"]
 
 
-def message_of(stored: StoredMessage, utc_offset: int) -> Message:
+_NAMES: Final = 10_000
+"""Names of publishers that are remembered. Messages that are stored next to each other often have the same."""
+
+
+def message_of(stored: StoredMessage, utc_offset: int, publisher: str) -> Message:
     """Return a stored message as it was, in the time of the engine."""
-    return Message(
-        stored.ident,
-        stored.topic,
-        stored.payload,
-        stored.qos,
-        stored.retain,
-        read_block(stored.properties),
-        stored.publisher,
-        stored.arrived - utc_offset,
-        max(1, stored.expires_at - utc_offset) if stored.expires_at else 0,
-    )
+    ident, topic, payload, qos, retain, properties, _, arrived, expires_at = stored
+    block = read_block(properties) if properties else None
+    expires_at = max(1, expires_at - utc_offset) if expires_at else 0
+    return Message(ident, topic, payload, qos, retain, block, publisher, arrived - utc_offset, expires_at)
 
 
 class Restorer:
@@ -59,6 +56,8 @@ class Restorer:
         self.now = now
         self.utc = utc_offset
         self.messages: dict[int, Message] = {}
+        self.publishers: dict[str, str] = {}
+        """Names of publishers, so that the messages of one of them share its name."""
 
     def run(self, records: Iterable[Record]) -> None:
         """Restore these records. Can be called again with more of them.
@@ -126,15 +125,30 @@ class Restorer:
         """Return the message: one object for all sessions for which it waits."""
         message = self.messages.get(stored.ident)
         if message is None:
-            message = self.messages[stored.ident] = message_of(stored, self.utc)
+            message = self.messages[stored.ident] = self.made(stored)
             self.broker.last_message = max(self.broker.last_message, stored.ident)
         return message
 
+    def made(self, stored: StoredMessage) -> Message:
+        """Return a new object for a message."""
+        if len(self.publishers) >= _NAMES:
+            self.publishers.clear()
+        return message_of(stored, self.utc, self.publishers.setdefault(stored.publisher, stored.publisher))
+
     def retained(self, record: RetainedPut) -> None:
-        message = self.message(record.message)
-        if message.expires_at and message.expires_at <= self.now:
+        """Restore a retained message. One that has expired meanwhile is deleted from the store."""
+        stored = record.message
+        broker = self.broker
+        if stored.ident > broker.last_message:
+            broker.last_message = stored.ident
+        if stored.expires_at and stored.expires_at - self.utc <= self.now:
+            if broker.journal is not None:
+                broker.journal.retained_gone(stored.topic)
             return
-        self.broker.retained.restore(message)
+        message = self.messages.get(stored.ident)
+        if message is None:
+            message = self.made(stored)  # it is not remembered: no session that follows shares it
+        broker.retained.restore(message)
 
     def queued(self, session: Session, record: QueuePut) -> None:
         broker = self.broker

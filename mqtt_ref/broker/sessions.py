@@ -294,6 +294,9 @@ class Sessions:
         broker.wills.publish(session, will.due(session, will.ENDED), now)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
+        if not left and not unfinished:
+            self.free_handle(handle)
+            return
         Leaving(broker, handle, left, unfinished).start(now)
 
     # ---------------------------------------------------------------- while the client is away

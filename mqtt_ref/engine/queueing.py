@@ -144,6 +144,8 @@ def take(session: Session, queue: deque[Delivery]) -> None:
 
 def drop_queue(session: Session) -> list[Delivery]:
     """Empty the queue of a session that ends. Return what was in it, as far as it was in memory."""
+    if session.queue is None and session.backlog is None:
+        return []
     broker = session.broker
     counters = broker.counters
     counters.messages_queued -= session.queued
