@@ -424,12 +424,12 @@ class Twice(Haste):
 
 @pytest.mark.parametrize("machine", [Haste, Twice])
 def test_nothing_is_lost_whenever_the_store_answers(machine: type[Haste]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=50))
+    run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=40))
 
 
 @pytest.mark.parametrize("machine", [Lockstep, Newest, Oldest, Queued])
 def test_clients_see_no_difference(machine: type[Lockstep]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40))
+    run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=30))
 
 
 # -------------------------------------------------------------------- one story each
