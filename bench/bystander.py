@@ -299,6 +299,24 @@ async def overlaps(port: int, name: str) -> None:
         await ping(link)
 
 
+async def paths(port: int) -> list[Link]:
+    """Subscribe 100 clients to 131,072 filters that match one topic, each through a path of its own."""
+    links = [await client(port, f"s{number}") for number in range(100)]
+    for number, link in enumerate(links):
+        numbers = range(number, 1 << 17, 100)
+        await subscribe(link, ("/".join("+" if n >> bit & 1 else "a" for bit in range(17)) for n in numbers))
+    return links
+
+
+async def lattice(port: int, name: str) -> None:
+    link = await client(port, name)
+    topic = "/".join("a" * 17)
+    for turn in count():
+        # A changed filter drops the answer that is remembered for the topic.
+        await link.send(Subscribe(1, [Subscription("#", turn % 3)]), Publish(topic, b"x"))
+        await ping(link)
+
+
 async def deep(port: int, name: str) -> None:
     link = await client(port, name)
     await subscribe(link, (f"{'+/' * 190}{n}" for n in range(5000)), 500)
@@ -355,6 +373,7 @@ LIVE: dict[str, tuple[Hold, Attack]] = {
     "one_packet": (no_need, one_packet),
     "most_parts": (no_need, most_parts),
     "overlaps": (no_need, overlaps),
+    "lattice": (paths, lattice),
     "deep": (no_need, deep),
     "session_ends": (no_need, session_ends),
     "pings": (no_need, pings),

@@ -103,6 +103,7 @@ class Broker:
         self.reading = ReadAccess(self)
         shared_for_v3 = self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE
         self.router = Router(refine=self.reading.refine, shared_for_v3=shared_for_v3)
+        self.router.most = max(1, turn // 4)
         self.deliverer = Deliverer(self)
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: the subscribers inside this process, which have no session and no connection."""
@@ -328,6 +329,7 @@ class Broker:
         )
         plain = not self.strict_text and not self.message_size
         self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
+        self.router.judged = access is not None and access.on_acl_check_read is not None
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

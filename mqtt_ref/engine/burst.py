@@ -46,12 +46,14 @@ def take(
         or topic.count("/") >= broker.options.bounds.topic_levels
     ):
         return at
-    match = broker.router.match(topic)
+    match = broker.router.at_once(topic)
+    if match is None:
+        return at
     subscribers = len(match.plain)
     if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own.fanouts:
         return at
     # What a message costs may depend on its subscribers: those that cannot get the common form.
-    last = at + max(1, 2 * broker.turn // max(subscribers, 1))
+    last = at + max(1, 2 * broker.turn // max(subscribers + match.extra, 1))
     if not broker.burst_unseen:
         return _take_shown(connection, session, packets, at, last, topic, now)
     payloads = [packet.payload]
@@ -182,7 +184,7 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
     counters.payload_routed_bytes += size
     counters.payload_sent_bytes += size * sent
     if others is not None:
-        broker.work -= len(others) * count
+        broker.work -= (len(others) + match.extra) * count
         for payload in payloads:
             broker.last_message += 1
             message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
