@@ -45,7 +45,7 @@ from mqtt_ref.wire.packets import (
     Unsubscribe,
 )
 
-__all__ = ["main"]
+__all__ = ["ATTACKS", "main", "table"]
 
 RESULTS = Path(__file__).parent / "results" / "attacks.json"
 READ = 64 * 1024
@@ -330,6 +330,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], choices=[attack.__name__ for attack in ATTACKS])
     parser.add_argument("--record", action="store_true", help="write bench/results/attacks.json")
     parser.add_argument("--live", action="store_true", help="attack `mqtt-ref serve` over sockets; ping it meanwhile")
+    parser.add_argument("--table", action="store_true", help="print the recorded results for docs/security.md")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--numbers", nargs="*", type=int, help=argparse.SUPPRESS)
@@ -337,6 +338,9 @@ def main(argv: list[str] | None = None) -> int:
     if options.role:
         number, first, *ports = options.numbers
         return run_role(options.role, options.only[0], ports, number, first)
+    if options.table:
+        print(table(), end="")
+        return 0
     if options.here:
         print(json.dumps(measure(options.only)))
         return 0
@@ -377,6 +381,25 @@ def live(form: str, environment: dict[str, str], only: list[str], recorded: bool
     if recorded:
         record(form, {"python": platform.python_version()}, "waits", found)
     return 1 if late else 0
+
+
+def table() -> str:
+    """Return the recorded results as the table of docs/security.md."""
+    data = json.loads(RESULTS.read_text())
+    columns = ["longest_ms", "wait_1_ms", f"wait_{MANY}_ms"]
+    lines = [
+        f"| attack | longest turn: plain, compiled | wait, 1 attacker | wait, {MANY} attackers |",
+        "|---|---|---|---|",
+    ]
+    for attack in ATTACKS:
+        cells = []
+        for column in columns:
+            kind = "results" if column == "longest_ms" else "waits"
+            rows = (data.get(form, {}).get(kind, {}).get(attack.__name__, {}) for form in BARS)
+            cells.append(", ".join(f"{row[column]:.0f}" if column in row else "-" for row in rows))
+        what = (attack.__doc__ or "").strip().rstrip(".")
+        lines.append(f"| {what} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def record(form: str, about: dict[str, object], what: str, found: dict[str, dict[str, float]]) -> None:

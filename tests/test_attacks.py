@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""The page on security states what was measured, and every attack is measured both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.attacks import ATTACKS, table
+from bench.bystander import LIVE
+
+
+def test_the_page_has_the_recorded_figures(root: Path) -> None:
+    assert table() in (root / "docs" / "security.md").read_text(), "put the output of `bench.attacks --table` there"
+
+
+def test_each_attack_runs_over_sockets_too() -> None:
+    assert list(LIVE) == [attack.__name__ for attack in ATTACKS]
