@@ -16,6 +16,7 @@ from mqtt_ref.wire.packets import (
     Publish,
     Suback,
     Subscribe,
+    SubscribeProperties,
     Subscription,
     Unsuback,
     Unsubscribe,
@@ -103,6 +104,26 @@ def test_a_topic_that_many_filters_match_is_matched_in_turns(world: Slow) -> Non
     assert world.finish() > 2 * CROWD // UNITS
     assert pub.read() == [Puback(1), Pingresp()]
     assert [payloads(client) for client in crowd] == [[b"1", b"2"]] * CROWD
+
+
+def test_many_subscription_identifiers_are_charged(world: Slow) -> None:
+    one = world.client("one")
+    for number in range(CROWD):
+        levels = ["+" if number >> bit & 1 else "a" for bit in range(8)]
+        identified = SubscribeProperties(subscription_identifier=number + 1)
+        one.send(Subscribe(1, [Subscription("/".join(levels))], identified))
+    world.finish()
+    one.read()
+    for qos in (0, 1):
+        turns = []
+        for _ in range(2):  # the second time, the answer is remembered
+            one.send(*[Publish(TOPIC, b"x", qos, packet_id=n + 1 if qos else 0) for n in range(10)])
+            turns.append(world.finish())
+            found = [packet for packet in one.read() if isinstance(packet, Publish)]
+            assert len(found) == 10
+            assert found[0].properties is not None
+            assert len(found[0].properties.subscription_identifier or ()) == CROWD
+        assert turns[1] >= 9
 
 
 def test_a_search_that_finds_nobody_is_divided_too(world: Slow) -> None:
