@@ -106,13 +106,13 @@ def measure(address: str, sessions: int, retained: int, python: str = sys.execut
 def _look(port: int, sessions: int, retained: int) -> None:
     """Ask for the last session, with a message that waits for it, and for the last retained message."""
     number = (sessions - 1) // 4 * 4
-    with RawClient(port) as client:
+    with RawClient(port, timeout=120) as client:
         properties = ConnectProperties(session_expiry_interval=NEVER)
         reply = client.connect(f"device-{number:08}", clean_start=False, properties=properties)
         if not reply.session_present or client.message().payload != PAYLOAD:
             raise SystemExit("the last session is not there as it was stored")
     number = retained - 1
-    with RawClient(port) as client:
+    with RawClient(port, timeout=120) as client:
         client.connect("reader")
         client.subscribe(f"site/{number % 1000}/device/{number // 10}/sensor/{number % 10}")
         if client.message().payload != PAYLOAD:
