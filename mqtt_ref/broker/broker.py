@@ -272,8 +272,12 @@ class Broker:
         if self.journal is not None:
             self.store_fails = True
             self.counters.commits_failed += 1
-            for connection in self.journal.failed(batch):
+            connections = self.journal.failed(batch)
+            for connection in connections:
                 connection.turn_away("The store failed, so that the client could not be answered", now)
+            for connection in connections:
+                # A will of one may have gone to another: it is sent after what was discarded, when that one is back.
+                connection.outbox.discard()
                 connection.outbox.ending = True
                 if not connection.outbox.queued:
                     connection.outbox.queued = True

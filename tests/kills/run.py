@@ -222,7 +222,8 @@ class Rounds:
         if len(self.ledger.findings) > before:
             found = Counter((one.kind, one.text.split()[0]) for one in self.ledger.findings[before:])
             said = self.broker.errors.read_text(errors="replace")[-3000:] if self.broker is not None else ""
-            self.outcome.notes.append(f"after {self.kind}: {dict(found)}; the broker said: {said}")
+            first = [one.text for one in self.ledger.findings[before : before + 5]]
+            self.outcome.notes.append(f"after {self.kind}: {dict(found)}, {first}; the broker said: {said}")
             print("NOTE", self.outcome.notes[-1], file=sys.stderr)
         if late and len(self.ledger.findings) == before:
             self.ledger.found("lost", f"after {self.kind}: {late} are not done", self.ledger.now())
