@@ -39,8 +39,10 @@ from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import InlineSubscription
+    from mqtt_ref.broker.retained_store import RetainedStore
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
+    from mqtt_ref.engine.session import Session
     from mqtt_ref.ports import Record, Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
@@ -139,6 +141,16 @@ class Broker:
         self._serial = 0
         self._work_out()
 
+    @property
+    def by_client_id(self) -> dict[str, Session]:
+        """The sessions by Client Identifier, to be read only."""
+        return self.sessions.by_client_id
+
+    @property
+    def retained_messages(self) -> RetainedStore[Message]:
+        """The retained messages by topic, to be read only."""
+        return self.retained.store
+
     # ---------------------------------------------------------------- links
 
     def connect(self, now: int, listener: str = "", remote: str = "", terms: Terms | None = None) -> Connection:
@@ -204,7 +216,7 @@ class Broker:
         """End a turn: seal the batch of changes to be stored, and return the effects."""
         if self.journal is not None:
             self.journal.seal()
-        if self.sessions.loose and not self.turns:  # work that is left off may use a handle
+        if self.sessions.loose and not self.turns.jobs:  # work that is left off may use a handle
             self.sessions.trim()
         if self.effects:
             effects = self.effects
@@ -218,7 +230,7 @@ class Broker:
 
     def next_deadline(self) -> int | None:
         """Return when `on_deadline` must be called, or None. While there is work for another turn, that is at once."""
-        return AT_ONCE if self.turns else self.timers.next()
+        return AT_ONCE if self.turns.jobs else self.timers.next()
 
     def on_deadline(self, now: int) -> None:
         """Handle due time limits of connections, questions, sessions and retained messages, and give the next turn."""
@@ -261,8 +273,12 @@ class Broker:
         if self.journal is not None:
             self.store_fails = True
             self.counters.commits_failed += 1
-            for connection in self.journal.failed(batch):
+            connections = self.journal.failed(batch)
+            for connection in connections:
                 connection.turn_away("The store failed, so that the client could not be answered", now)
+            for connection in connections:
+                # A will of one may have gone to another: it is sent after what was discarded, when that one is back.
+                connection.outbox.discard()
                 connection.outbox.ending = True
                 if not connection.outbox.queued:
                     connection.outbox.queued = True

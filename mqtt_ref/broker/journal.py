@@ -309,9 +309,7 @@ class Journal:
         self._deleted.pop(batch, None)
         connections = pending.pop(batch)
         for connection in connections:
-            connection.outbox.gates = None
-            connection.outbox.ready = None
-            connection.outbox.packets = []
+            connection.outbox.discard()
         return connections
 
     def _mend(self) -> None:

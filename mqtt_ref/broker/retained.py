@@ -63,7 +63,8 @@ class RetainedMessages:
     def restore(self, message: Message) -> None:
         """Keep a message that the store already has."""
         self.store.put(message.topic, message, message.expires_at)
-        self.watch_over()
+        if message.expires_at:
+            self.watch_over()
 
     def full(self, topic: str) -> bool:
         """True if the store is full and has no message for this topic."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.connection import Connection
 
-__all__ = ["TURN", "ConnectionTurn", "Job", "Turns"]
+__all__ = ["TURN", "Job", "Turns"]
 
 TURN: Final = 4000
 """Units of work of one turn. A unit is about a message to one subscriber, a node of a tree, or a packet."""
@@ -25,37 +24,22 @@ class Job(ABC):
         """Work until `Broker.work` is used up. Return True if nothing is left to do, or something else wakes it."""
 
 
-class ConnectionTurn(Job):
-    """The next turn of a connection: its suspended packet, then those that came after it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def step(self, now: int) -> bool:
-        """Let the connection continue. It asks for another turn itself."""
-        self._connection.on_turn(now)
-        return True
-
-
 class Turns:
     """All jobs. Each gets a turn, in order; one that is not done goes to the end of the row."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._jobs: deque[Job] = deque()
-
-    def __len__(self) -> int:
-        return len(self._jobs)
+        self.jobs: deque[Job] = deque()
 
     def add(self, job: Job) -> None:
         """Give a job a turn after those that wait."""
-        self._jobs.append(job)
+        self.jobs.append(job)
 
     def run(self, now: int) -> None:
         """Give the first job its turn."""
-        if not self._jobs:
+        if not self.jobs:
             return
         self._broker.work = self._broker.turn
-        job = self._jobs.popleft()
+        job = self.jobs.popleft()
         if not job.step(now):
-            self._jobs.append(job)
+            self.jobs.append(job)

@@ -15,6 +15,7 @@ from mqtt_ref.wire.breach import (
     broken_text,
     cut_string,
     cut_vbi,
+    may_name_v31,
     protocol,
 )
 from mqtt_ref.wire.generated.packets import (
@@ -411,8 +412,9 @@ _LEVELS: Final = bytes.fromhex(
 HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
 """By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
 
-Level 0 (not known yet) is judged as 5.0. Levels 1 and 2 do not exist. 3.1 has no rule for flags that a
-packet does not use [X31-flags-unused], and none for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
+Level 0 (not known yet) is judged as 5.0, except a CONNECT that names 3.1. Levels 1 and 2 do not exist.
+3.1 has no rule for flags that a packet does not use [X31-flags-unused], and none for DUP of a PUBLISH
+with QoS 0 [X31-dup-qos0].
 """
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
@@ -2608,9 +2610,10 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
     """
     first = data[start]
     if HEADERS[version << 9 | sender << 8 | first]:
-        breach = header_breach(version, sender, first)
-        assert breach is not None
-        return breach
+        if not may_name_v31(version, sender, first, data, pos, end - pos):
+            breach = header_breach(version, sender, first)
+            assert breach is not None
+            return breach
     kind = first >> 4
     if not version and kind != 1:
         packet = decode(5, sender, data, start, pos, end)
@@ -2679,7 +2682,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
         if not topic and not (block is not None and block.present & 0x40 != 0):
             return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
     made = Publish(topic, data[pos:end], qos, retain, dup, packet_id)
-    made._block = block
+    made.received = block
     return made
 
 
@@ -3382,7 +3385,7 @@ def block_for(packet: Publish, sender: int = SERVER) -> Block | None:
     Raises:
         ValueError: as `block_of`.
     """
-    came = packet._block
+    came = packet.received
     given = packet._given
     if given is None or (came is not None and given == came.all_properties()):
         return came
