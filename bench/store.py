@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: MIT
+"""What a store costs: each back end beside no store, mosquitto, and a thread that does nothing but write.
+
+    python -m bench.store                              # plain Python
+    python -m bench.store --compiled --rounds 15
+    python -m bench.store --only same --record         # writes bench/results/store.json
+
+One publisher, 64 bytes, QoS 1, a window of 1,000, a subscriber with a persistent session that acknowledges. `writer`
+replays what the SQLite store of this round's broker wrote, change for change and transaction for transaction, without
+a broker. `same` compares the CPU time of what no store keeps, with and without one. Files are in the system's temporary
+folder: `TMPDIR` names another disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import pickle
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.brokers import (
+    Broker,
+    Result,
+    Runs,
+    Settings,
+    figure,
+    measure,
+    mosquitto,
+    ours,
+    pinned,
+    summary,
+)
+from bench.compiled import CACHE, ROOT, compiled_site
+from bench.paired import compare, interval, settings
+from mqtt_ref.storage.sqlite import Sqlite
+
+__all__ = ["main"]
+
+RESULTS = Path(__file__).parent / "results" / "store.json"
+SYNCS_SOURCE = Path(__file__).parent / "syncs.c"
+THROUGHPUT, ALONE = "persistent-q1", "persistent-one"
+SAME = ("p2p-q0", "p2p-q1", "p2p-q2", "fanout-q0")
+"""Scenarios in which nothing is persistent."""
+PARTS = ("rates", "one", "same")
+SHARE = 0.6
+"""The least share of the writer's rate that SQLite with `full` has to reach."""
+RATES = {"plain": 25_000, "compiled": 45_000}
+"""The least rates of SQLite with `full`, on a quiet machine."""
+SAME_BAR = 1.05
+"""The most CPU time per message with a store, to that without."""
+REDIS = (
+    'redis-server --port {other} --bind 127.0.0.1 --dir {dir} --save "" --appendonly yes --appendfsync always & '
+    'until redis-cli -p {other} ping; do sleep 0.05; done; exec "$@"'
+)
+"""Starts a server of its own beside the command that follows."""
+CHANGES, SYNCS = "changes.pickle", "syncs.json"
+"""What a noted run leaves behind."""
+INFLIGHT = 2
+"""Kind of a key: see `mqtt_ref.storage.records`."""
+
+Written = list[dict[bytes, bytes | None]]
+"""The changes of each transaction."""
+
+
+def with_store(plain: Broker, address: str, durability: str = "full", name: str = "") -> Broker:
+    """Return the same broker with a store."""
+    command = [*plain.command, "--store", address, "--durability", durability]
+    return replace(plain, name=name or f"{address.partition(':')[0]} {durability}", command=command)
+
+
+def compared(plain: Broker) -> list[Broker]:
+    """Return the brokers of one round."""
+    redis = with_store(plain, "redis://127.0.0.1:{other}/0", name="redis full")
+    redis = replace(redis, command=["sh", "-c", REDIS, "sh", *redis.command])
+    persistence = {
+        "persistence": "true",
+        "persistence_location": "{dir}/",
+        "autosave_interval": "1",
+        "max_inflight_messages": "0",
+    }
+    return [
+        mosquitto(more=persistence),
+        plain,
+        with_store(plain, "sqlite:{dir}/store"),
+        with_store(plain, "sqlite:{dir}/store", "normal"),
+        with_store(plain, "lmdb:{dir}/store"),
+        with_store(plain, "rocksdb:{dir}/store"),
+        redis,
+    ]
+
+
+# -------------------------------------------------------------------- the writer alone
+
+
+def shim() -> Path:
+    """Return the library that counts waits. It is built if it is missing."""
+    digest = hashlib.sha256(SYNCS_SOURCE.read_bytes()).hexdigest()[:16]
+    library = CACHE / f"syncs-{digest}.so"
+    if not library.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        command = [os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", "-o", str(library), str(SYNCS_SOURCE)]
+        subprocess.run(command, check=True, timeout=120)
+    return library
+
+
+def noted(stored: Broker, folder: Path) -> Broker:
+    """Return the same broker with a note of what its store writes, and of what its threads wait for."""
+    at = stored.command.index("mqtt_ref")
+    command = [*stored.command[: at - 1], "-P", "-m", "bench.store", "--note", str(folder / CHANGES)]
+    path = os.pathsep.join((stored.environment["PYTHONPATH"], str(ROOT)))
+    preload = {"LD_PRELOAD": str(shim()), "SYNCS": str(folder / SYNCS)}
+    environment = {**stored.environment, "PYTHONPATH": path, **preload}
+    return replace(stored, command=[*command, *stored.command[at + 1 :]], environment=environment)
+
+
+def serve_noted(file: Path, arguments: list[str]) -> int:
+    """Run a broker, and write to a file what its store wrote."""
+    from mqtt_ref.cli.main import main as command
+
+    written: Written = []
+    write = Sqlite.write
+
+    def note(self: Sqlite, changes: Any) -> None:
+        written.append(changes)
+        write(self, changes)
+
+    Sqlite.write = note  # type: ignore[method-assign]
+    code = command(arguments)
+    file.write_bytes(pickle.dumps(written, pickle.HIGHEST_PROTOCOL))
+    return code
+
+
+def messages(written: Written) -> list[int]:
+    """Return the number of messages in each transaction that has any."""
+    counts = [
+        sum(value is not None and key[:1] == b"s" and key[2 + key[1]] == INFLIGHT for key, value in changes.items())
+        for changes in written
+    ]
+    return [count for count in counts if count]
+
+
+def replay(file: Path) -> Result:
+    """Write again what a broker's store wrote, in a thread that does nothing else. Return the rate."""
+    written: Written = pickle.loads(file.read_bytes())
+    with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as folder:
+        back_end = Sqlite(Path(folder) / "store", "full")
+        back_end.open(write=True, create=True)
+
+        def run() -> None:
+            for changes in written:
+                back_end.write(changes)
+
+        thread = threading.Thread(target=run)
+        begun, used = time.perf_counter(), time.process_time()
+        thread.start()
+        thread.join()
+        spent, used = time.perf_counter() - begun, time.process_time() - used
+        back_end.close()
+    count = sum(messages(written))
+    return {"ok": count > 0, "rate": count / spent, "cpu_us_msg": used / count * 1e6, "cpu_frac": used / spent}
+
+
+def alone(broker: Broker, setting: Settings) -> tuple[Result, Result]:
+    """Return what a noted run says about its waits, and the writer's own run with the same changes."""
+    with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as name:
+        folder = Path(name)
+        result = measure(noted(broker, folder), THROUGHPUT, setting)
+        if not result.get("ok"):
+            return result, {"error": "the noted run is not good"}
+        waits: Result = json.loads((folder / SYNCS).read_text())
+        counts = messages(pickle.loads((folder / CHANGES).read_bytes()))
+        command = [sys.executable, "-P", "-m", "bench.store", "--replay", str(folder / CHANGES)]
+        environment = {**os.environ, "PYTHONPATH": noted(broker, folder).environment["PYTHONPATH"]}
+        with pinned(setting.cores[0] if setting.cores else None):
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=setting.limit, check=True)
+    total = sum(counts)
+    report = {
+        "ok": True,
+        "rate": result["rate"],
+        "sync_us": waits["sync_us"],
+        "sync_us_msg": waits["sync_s"] / total * 1e6,
+        "batch": {"p50": statistics.median(counts), "mean": total / len(counts), "max": max(counts)},
+        "gil_us_msg": {
+            "main": waits["gil_main_s"] / total * 1e6,
+            "writer": waits["gil_writer_s"] / total * 1e6,
+        },
+    }
+    replayed: Result = json.loads(done.stdout)
+    return report, replayed
+
+
+# -------------------------------------------------------------------- the parts
+
+
+def rates(plain: Broker, form: str, rounds: int, setting: Settings) -> dict[str, Any]:
+    """Measure how many messages a second each broker passes on."""
+    brokers = compared(plain)
+    full = next(broker for broker in brokers if broker.name == "sqlite full")
+    runs: Runs = {THROUGHPUT: {broker.name: [] for broker in brokers}}
+    of = runs[THROUGHPUT]
+    of["writer"] = []
+    waits: list[Result] = []
+    for number in range(rounds):
+        turn = number % len(brokers)
+        for broker in brokers[turn:] + brokers[:turn]:
+            of[broker.name].append(measure(broker, THROUGHPUT, setting))
+            if broker is full:
+                wait, replayed = alone(full, setting)
+                waits.append(wait)
+                of["writer"].append(replayed)
+    rows = table(runs, THROUGHPUT)
+    verdicts = [
+        share(of["sqlite full"], of["writer"], "sqlite full: share of the writer's rate", SHARE),
+        least(of["sqlite full"], "sqlite full: messages/s", RATES[form]),
+        share(of["sqlite normal"], of["sqlite full"], "sqlite normal: rate to that of full", 1),
+    ]
+    found = {"results": rows, "full": explained(waits), "bars": verdicts}
+    print(f"\nsqlite full, in the noted runs: {json.dumps(found['full'])}\n")
+    return found
+
+
+def explained(waits: list[Result]) -> dict[str, float]:
+    """Return the medians of what the noted runs say."""
+    paths = ("sync_us.p50", "sync_us.p99", "sync_us_msg", "batch.p50", "batch.mean", "batch.max")
+    paths += ("gil_us_msg.main", "gil_us_msg.writer", "rate")
+    found = {path: [value for wait in waits if (value := figure(wait, path)) is not None] for path in paths}
+    return {path: round(statistics.median(values), 2) for path, values in found.items() if values}
+
+
+def table(runs: Runs, scenario: str) -> dict[str, dict[str, Any]]:
+    """Print what was measured, and return it."""
+    rows = summary(runs)[scenario]
+    print(f"\n| {scenario} | rate/s | CPU us/msg | CPU | p50 us | p99 us | good |\n|---|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        digits = {"rate": 0, "cpu_us_msg": 2, "cpu_frac": 2, "lat_us.p50": 0, "lat_us.p99": 0}
+        cells = [f"{row[path]:,.{some}f}" if path in row else "" for path, some in digits.items()]
+        print(" | ".join([f"| {name}", *cells, f"{row['good']}/{row['rounds']} {row.get('failings', '')} |"]))
+    return rows
+
+
+def share(above: list[Result], below: list[Result], what: str, bar: float) -> dict[str, Any]:
+    """Judge a ratio of rates within the rounds: it is missed if its whole interval is below the bar."""
+    both = zip(above, below, strict=True)
+    ratios = [one["rate"] / other["rate"] for one, other in both if one.get("ok") and other.get("ok")]
+    if not ratios:
+        return {"bar": f"{what} >= {bar:g}", "met": False}
+    middle, low, high = interval(ratios)
+    met = middle >= bar or (bar == 1 and high >= bar)
+    return {"bar": f"{what} >= {bar:g}", "value": [round(value, 3) for value in (middle, low, high)], "met": met}
+
+
+def least(results: list[Result], what: str, bar: float) -> dict[str, Any]:
+    """Judge a rate."""
+    values = [result["rate"] for result in results if result.get("ok")]
+    if not values:
+        return {"bar": f"{what} >= {bar:g}", "met": False}
+    middle, low, high = interval(values)
+    return {"bar": f"{what} >= {bar:g}", "value": [round(middle), round(low), round(high)], "met": middle >= bar}
+
+
+def one(plain: Broker, rounds: int, setting: Settings) -> dict[str, Any]:
+    """Measure the time of a message if only one is under way."""
+    brokers = compared(plain)
+    runs: Runs = {ALONE: {broker.name: [] for broker in brokers}}
+    for number in range(rounds):
+        turn = number % len(brokers)
+        for broker in brokers[turn:] + brokers[:turn]:
+            runs[ALONE][broker.name].append(measure(broker, ALONE, setting))
+    return table(runs, ALONE)
+
+
+def same(plain: Broker, rounds: int, setting: Settings) -> dict[str, Any]:
+    """Measure what a store costs messages that it does not keep."""
+    stored = with_store(plain, "sqlite:{dir}/store")
+    before, again = replace(plain, name="without"), replace(plain, name="again")
+    print(f"\nCPU time per message with a store to that without, {rounds} rounds, bar {SAME_BAR:g}")
+    return {scenario: compare(before, again, stored, scenario, rounds, SAME_BAR, setting) for scenario in SAME}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command. Return 0 if no bar is missed, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m bench.store", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--compiled", action="store_true", help="measure the current source, compiled by mypyc")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--time", type=float, default=2.0, help="measured seconds of each run")
+    parser.add_argument("--no-pin", action="store_true", help="let the brokers and the load share all cores")
+    parser.add_argument("--record", action="store_true", help="write bench/results/store.json")
+    parser.add_argument("--note", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--replay", type=Path, help=argparse.SUPPRESS)
+    options, rest = parser.parse_known_args(argv)
+    if options.note:
+        return serve_noted(options.note, rest)
+    if options.replay:
+        print(json.dumps(replay(options.replay)))
+        return 0
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
+    form = "compiled" if options.compiled else "plain"
+    plain = replace(ours("no store", compiled_site() if options.compiled else ROOT), name="no store")
+    setting = settings(options.time)
+    if options.no_pin:
+        setting = replace(setting, cores=None)
+    print(f"{form} Python {platform.python_version()}, {options.rounds} rounds of {options.time:g} s")
+    found: dict[str, Any] = {"python": platform.python_version(), "rounds": options.rounds, "seconds": options.time}
+    found["pinned"] = setting.cores is not None
+    met = True
+    for part in options.only.split(","):
+        if part == "rates":
+            found[part] = rates(plain, form, options.rounds, setting)
+            for bar in found[part]["bars"]:
+                print(f"{bar['bar']}: {bar.get('value', 'not measured')}, {'met' if bar['met'] else 'MISSED'}")
+                met = met and bar["met"]
+        elif part == "one":
+            found[part] = one(plain, options.rounds, setting)
+        elif part == "same":
+            found[part] = same(plain, options.rounds, setting)
+            met = met and all(row["verdict"] != "SLOWER" for row in found[part].values())
+        else:
+            parser.error(f"no such part: {part}")
+    if options.record:
+        data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        data[form] = {**data.get(form, {}), **found}
+        RESULTS.write_text(json.dumps(data, indent=1) + "\n")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
