@@ -54,6 +54,8 @@ class _Changes:
     def __init__(self) -> None:
         self.plain: dict[bytes, bytes | None] = {}
         self.waiting: dict[bytes, QueuePut | InflightPut | None] = {}
+        self.unknown: list[bytes] = []
+        """Keys of `waiting` that the store may have, with a value that is not known."""
 
 
 class Store:
@@ -261,17 +263,31 @@ class Store:
         changes = _Changes()
         plain = changes.plain
         waiting = changes.waiting
-        newest = self._newest
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
+        newest = before = self._newest
+        known = self._known
+        if len(known) > REMEMBERED:
+            known.clear()
+        client_id = ""
+        flights = b""
         for record in records:
-            if isinstance(record, InflightPut):
-                key = b"%b\x02%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))
-                waiting[key] = record
-                if record.message.ident > newest:
-                    newest = record.message.ident
-            elif isinstance(record, InflightDelete):
-                waiting[b"%b\x02%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))] = None
+            # Most records are of these two kinds, and many of one client follow each other.
+            kind = type(record)
+            if kind is InflightPut or kind is InflightDelete:
+                if record.client_id is not client_id:
+                    client_id = record.client_id
+                    flights = self._part(client_id) + b"\x02"
+                key = flights + record.packet_id.to_bytes(2, "big")
+                if kind is InflightPut:
+                    waiting[key] = record
+                    ident = record.message.ident
+                    if ident > newest:
+                        newest = ident
+                    if ident > before:
+                        continue  # the first record of this message: its packet identifier is free
+                else:
+                    waiting[key] = None
+                if key not in known:
+                    changes.unknown.append(key)
             elif isinstance(record, QueuePut):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
                 waiting[key] = record
@@ -279,10 +295,13 @@ class Store:
                     newest = record.message.ident
             elif isinstance(record, QueueDelete):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
-                if waiting.get(key) is not None and key not in self._known:
+                if key in known:
+                    waiting[key] = None
+                elif waiting.get(key) is not None:
                     del waiting[key]  # it was never written
                 else:
                     waiting[key] = None
+                    changes.unknown.append(key)
             elif isinstance(record, ReceivedPut):
                 plain[b"%b\x04%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))] = b""
             elif isinstance(record, ReceivedDelete):
@@ -329,31 +348,34 @@ class Store:
         waiting = changes.waiting
         known = self._known
         newest = self._newest
-        # An order is used once, so what is put in a queue replaces nothing.
-        unknown = [
-            key
-            for key, record in waiting.items()
-            if key not in known and (record is None or type(record) is InflightPut)
-        ]
-        if unknown:
-            found = self.back_end.get(unknown)
-            for key in unknown:
+        if changes.unknown:
+            found = self.back_end.get(changes.unknown)
+            for key in changes.unknown:
                 value = found.get(key)
                 known[key] = ABSENT if value is None else form.reference_of(key, value, key[2 + key[1]])
 
-        holders: dict[int, int] = {}
+        holders: set[int] = set()
+        shared: dict[int, int] = {}
         before: dict[int, int] = {}
+        maybe: list[int] = []
         for key, record in waiting.items():
             if record is not None:
                 ident = record.message.ident
-                holders[ident] = holders.get(ident, 0) + 1
+                if ident in holders:
+                    shared[ident] = shared.get(ident, 1) + 1
+                else:
+                    holders.add(ident)
+                    if ident <= newest:
+                        maybe.append(ident)
             old = known.get(key, ABSENT)
             if old > 0:
                 before[old] = before.get(old, 0) + 1
-        counts = self._look_up(
-            [ident for ident, number in holders.items() if ident <= newest and ident not in before], before
-        )
-        shared = {ident: number for ident, number in holders.items() if number > 1 or counts.get(ident, 0)}
+        counts: dict[int, int] = {}
+        if maybe or before:
+            counts = self._look_up([ident for ident in maybe if ident not in before], before)
+            for ident in maybe:
+                if counts.get(ident, 0):
+                    shared.setdefault(ident, 1)
 
         for key, record in waiting.items():
             if record is None:
@@ -361,13 +383,14 @@ class Store:
                     plain[key] = None
                 known[key] = ABSENT
                 continue
-            apart = record.message.ident in shared
+            ident = record.message.ident if shared else 0
+            apart = ident in shared
             plain[key] = (
-                form.of_queue(record, apart) if isinstance(record, QueuePut) else form.of_inflight(record, apart)
+                form.of_inflight(record, apart) if isinstance(record, InflightPut) else form.of_queue(record, apart)
             )
-            known[key] = record.message.ident if apart else 0
-            if apart and not counts.get(record.message.ident):
-                plain[form.message_key(record.message.ident)] = form.of_message(record.message)
+            known[key] = ident if apart else 0
+            if apart and not counts.get(ident):
+                plain[form.message_key(ident)] = form.of_message(record.message)
 
         for ident in {**before, **shared}:
             was = counts.get(ident, 0)
