@@ -232,8 +232,8 @@ def rates(plain: Broker, form: str, rounds: int, setting: Settings) -> dict[str,
 
 def explained(waits: list[Result]) -> dict[str, float]:
     """Return the medians of what the noted runs say."""
-    paths = ("sync_us.p50", "sync_us.p99", "sync_us_msg", "batch.p50", "batch.mean", "batch.max")
-    paths += ("gil_us_msg.main", "gil_us_msg.writer", "rate")
+    waiting = ["sync_us.p50", "sync_us.p99", "sync_us_msg", "gil_us_msg.main", "gil_us_msg.writer"]
+    paths = [*waiting, "batch.p50", "batch.mean", "batch.max", "rate"]
     found = {path: [value for wait in waits if (value := figure(wait, path)) is not None] for path in paths}
     return {path: round(statistics.median(values), 2) for path, values in found.items() if values}
 

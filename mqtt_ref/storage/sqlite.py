@@ -124,7 +124,7 @@ class Sqlite:
     def write(self, changes: Changes) -> None:
         """Make all changes in one transaction."""
         db = self._open_db
-        # The module takes a bytearray as it is. For bytes it looks for an adapter first, which takes as long as the rest.
+        # For bytes the module looks for an adapter first, which takes a third of the time. A bytearray needs none.
         puts: list[bytearray] = []
         deletes: list[bytearray] = []
         for key, value in changes.items():

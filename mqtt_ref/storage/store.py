@@ -270,22 +270,22 @@ class Store:
         client_id = ""
         flights = b""
         for record in records:
-            # Most records are of these two kinds, and many of one client follow each other.
-            kind = type(record)
-            if kind is InflightPut or kind is InflightDelete:
+            # Most records are of the first two kinds, and many of one client follow each other.
+            if isinstance(record, (InflightPut, InflightDelete)):
                 if record.client_id is not client_id:
                     client_id = record.client_id
                     flights = self._part(client_id) + b"\x02"
                 key = flights + record.packet_id.to_bytes(2, "big")
-                if kind is InflightPut:
+                if isinstance(record, InflightDelete):
+                    waiting[key] = None
+                else:
                     waiting[key] = record
                     ident = record.message.ident
-                    if ident > newest:
-                        newest = ident
                     if ident > before:
-                        continue  # the first record of this message: its packet identifier is free
-                else:
-                    waiting[key] = None
+                        # Its packet identifier is free: nothing of this message was stored before.
+                        if ident > newest:
+                            newest = ident
+                        continue
                 if key not in known:
                     changes.unknown.append(key)
             elif isinstance(record, QueuePut):
