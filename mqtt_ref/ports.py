@@ -105,7 +105,11 @@ class QueueDelete(NamedTuple):
 
 
 class InflightPut(NamedTuple):
-    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending."""
+    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending.
+
+    It replaces an earlier state of the same message. Before another message gets the Packet Identifier, an
+    `InflightDelete` or `SessionDelete` comes.
+    """
 
     client_id: str
     packet_id: int

@@ -88,7 +88,6 @@ class Store:
             StoreError: it is damaged, of something else, of a newer format, in use, or cannot be reached.
         """
         self._forget()
-        self._newest = 0
         self._writable = write
         self.back_end.open(write=write, create=create)
         try:
