@@ -6,14 +6,16 @@
     python -m bench.store --only same --record         # writes bench/results/store.json
 
 One publisher, 64 bytes, QoS 1, a window of 1,000, a subscriber with a persistent session that acknowledges. `writer`
-replays what the SQLite store of this round's broker wrote, change for change and transaction for transaction, without
-a broker. `same` compares the CPU time of what no store keeps, with and without one. Files are in the system's temporary
-folder: `TMPDIR` names another disk.
+is a thread without a broker that gets the records which the SQLite store of this round's broker got, in the same
+batches. `rows` gets what became of them, keys and values, so that it has nothing to do but to call SQLite. `same`
+compares the CPU time of what no store keeps, with and without one. Files are in the system's temporary folder: `TMPDIR`
+names another disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -43,7 +45,10 @@ from bench.brokers import (
 )
 from bench.compiled import CACHE, ROOT, compiled_site
 from bench.paired import compare, interval, settings
+from mqtt_ref.ports import InflightDelete, Record, StoredMessage
+from mqtt_ref.storage import records as form
 from mqtt_ref.storage.sqlite import Sqlite
+from mqtt_ref.storage.store import Store
 
 __all__ = ["main"]
 
@@ -66,8 +71,7 @@ REDIS = (
 """Starts a server of its own beside the command that follows."""
 CHANGES, SYNCS = "changes.pickle", "syncs.json"
 """What a noted run leaves behind."""
-INFLIGHT = 2
-"""Kind of a key: see `mqtt_ref.storage.records`."""
+WRITERS = ("writer", "rows")
 
 Written = list[dict[bytes, bytes | None]]
 """The changes of each transaction."""
@@ -144,46 +148,86 @@ def serve_noted(file: Path, arguments: list[str]) -> int:
 def messages(written: Written) -> list[int]:
     """Return the number of messages in each transaction that has any."""
     counts = [
-        sum(value is not None and key[:1] == b"s" and key[2 + key[1]] == INFLIGHT for key, value in changes.items())
+        sum(
+            value is not None and key[:1] == b"s" and key[2 + key[1]] == form.INFLIGHT for key, value in changes.items()
+        )
         for changes in written
     ]
     return [count for count in counts if count]
 
 
-def replay(file: Path) -> Result:
+def records_of(changes: dict[bytes, bytes | None]) -> list[Record]:
+    """Return the records of one client's sessions and flights from which changes were made."""
+    records: list[Record] = []
+    for key, value in changes.items():
+        if key[:1] != form.SESSIONS:
+            continue
+        size = 2 + key[1]
+        client_id, kind = key[2:size].decode(), key[size]
+        if kind == form.SESSION and value is not None:
+            records.append(form.read_session(key, value, key[2:size]))
+        elif kind == form.SUBSCRIPTION and value is not None:
+            records.append(form.read_subscription(key, value, client_id, key[size + 1 :]))
+        elif kind == form.INFLIGHT and value is None:
+            records.append(InflightDelete(client_id, int.from_bytes(key[-2:], "big")))
+        elif kind == form.INFLIGHT and value is not None:
+            records.append(form.read_inflight(key, value, client_id, apart))
+        else:
+            raise SystemExit(f"the store wrote what the scenario should not cause: {key!r}")
+    return records
+
+
+def apart(ident: int) -> StoredMessage:
+    """Return a message that is kept apart. There is none: each has one subscriber."""
+    raise SystemExit(f"message {ident} has more than one subscriber")
+
+
+def replay(file: Path, kind: str) -> Result:
     """Write again what a broker's store wrote, in a thread that does nothing else. Return the rate."""
     written: Written = pickle.loads(file.read_bytes())
+    batches = [records_of(changes) for changes in written] if kind == "writer" else []
     with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as folder:
         back_end = Sqlite(Path(folder) / "store", "full")
-        back_end.open(write=True, create=True)
+        store = Store(back_end)
+        store.open()
+        gc.freeze()
 
         def run() -> None:
-            for changes in written:
-                back_end.write(changes)
+            if kind == "writer":
+                for number, records in enumerate(batches):
+                    store.commit(number, records)
+            else:
+                for changes in written:
+                    back_end.write(changes)
 
         thread = threading.Thread(target=run)
         begun, used = time.perf_counter(), time.process_time()
         thread.start()
         thread.join()
         spent, used = time.perf_counter() - begun, time.process_time() - used
-        back_end.close()
+        store.close()
     count = sum(messages(written))
     return {"ok": count > 0, "rate": count / spent, "cpu_us_msg": used / count * 1e6, "cpu_frac": used / spent}
 
 
-def alone(broker: Broker, setting: Settings) -> tuple[Result, Result]:
-    """Return what a noted run says about its waits, and the writer's own run with the same changes."""
+def alone(broker: Broker, setting: Settings) -> tuple[Result, dict[str, Result]]:
+    """Return what a noted run says about its waits, and the runs of writers that get the same."""
     with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as name:
         folder = Path(name)
         result = measure(noted(broker, folder), THROUGHPUT, setting)
         if not result.get("ok"):
-            return result, {"error": "the noted run is not good"}
+            return result, {kind: {"error": "the noted run is not good"} for kind in WRITERS}
         waits: Result = json.loads((folder / SYNCS).read_text())
         counts = messages(pickle.loads((folder / CHANGES).read_bytes()))
-        command = [sys.executable, "-P", "-m", "bench.store", "--replay", str(folder / CHANGES)]
         environment = {**os.environ, "PYTHONPATH": noted(broker, folder).environment["PYTHONPATH"]}
-        with pinned(setting.cores[0] if setting.cores else None):
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=setting.limit, check=True)
+        replayed: dict[str, Result] = {}
+        for kind in WRITERS:
+            command = [sys.executable, "-P", "-m", "bench.store", "--replay", str(folder / CHANGES), "--as", kind]
+            with pinned(setting.cores[0] if setting.cores else None):
+                done = subprocess.run(
+                    command, env=environment, stdout=subprocess.PIPE, timeout=setting.limit, check=True
+                )
+            replayed[kind] = json.loads(done.stdout)
     total = sum(counts)
     report = {
         "ok": True,
@@ -196,20 +240,19 @@ def alone(broker: Broker, setting: Settings) -> tuple[Result, Result]:
             "writer": waits["gil_writer_s"] / total * 1e6,
         },
     }
-    replayed: Result = json.loads(done.stdout)
     return report, replayed
 
 
 # -------------------------------------------------------------------- the parts
 
 
-def rates(plain: Broker, form: str, rounds: int, setting: Settings) -> dict[str, Any]:
+def rates(plain: Broker, build: str, rounds: int, setting: Settings) -> dict[str, Any]:
     """Measure how many messages a second each broker passes on."""
     brokers = compared(plain)
     full = next(broker for broker in brokers if broker.name == "sqlite full")
     runs: Runs = {THROUGHPUT: {broker.name: [] for broker in brokers}}
     of = runs[THROUGHPUT]
-    of["writer"] = []
+    of.update({kind: [] for kind in WRITERS})
     waits: list[Result] = []
     for number in range(rounds):
         turn = number % len(brokers)
@@ -218,14 +261,16 @@ def rates(plain: Broker, form: str, rounds: int, setting: Settings) -> dict[str,
             if broker is full:
                 wait, replayed = alone(full, setting)
                 waits.append(wait)
-                of["writer"].append(replayed)
+                for kind in WRITERS:
+                    of[kind].append(replayed[kind])
     rows = table(runs, THROUGHPUT)
     verdicts = [
-        share(of["sqlite full"], of["writer"], "sqlite full: share of the writer's rate", SHARE),
-        least(of["sqlite full"], "sqlite full: messages/s", RATES[form]),
+        share(of["sqlite full"], of["writer"], "sqlite full: rate to that of the writer", SHARE),
+        least(of["sqlite full"], "sqlite full: messages/s", RATES[build]),
         share(of["sqlite normal"], of["sqlite full"], "sqlite normal: rate to that of full", 1),
     ]
-    found = {"results": rows, "full": explained(waits), "bars": verdicts}
+    to_rows = share(of["sqlite full"], of["rows"], "sqlite full: rate to that of rows", 0)
+    found = {"results": rows, "full": {**explained(waits), "to rows": to_rows.get("value")}, "bars": verdicts}
     print(f"\nsqlite full, in the noted runs: {json.dumps(found['full'])}\n")
     return found
 
@@ -299,26 +344,27 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--record", action="store_true", help="write bench/results/store.json")
     parser.add_argument("--note", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--replay", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--as", dest="kind", choices=WRITERS, help=argparse.SUPPRESS)
     options, rest = parser.parse_known_args(argv)
     if options.note:
         return serve_noted(options.note, rest)
     if options.replay:
-        print(json.dumps(replay(options.replay)))
+        print(json.dumps(replay(options.replay, options.kind)))
         return 0
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
-    form = "compiled" if options.compiled else "plain"
+    build = "compiled" if options.compiled else "plain"
     plain = replace(ours("no store", compiled_site() if options.compiled else ROOT), name="no store")
     setting = settings(options.time)
     if options.no_pin:
         setting = replace(setting, cores=None)
-    print(f"{form} Python {platform.python_version()}, {options.rounds} rounds of {options.time:g} s")
+    print(f"{build} Python {platform.python_version()}, {options.rounds} rounds of {options.time:g} s")
     found: dict[str, Any] = {"python": platform.python_version(), "rounds": options.rounds, "seconds": options.time}
     found["pinned"] = setting.cores is not None
     met = True
     for part in options.only.split(","):
         if part == "rates":
-            found[part] = rates(plain, form, options.rounds, setting)
+            found[part] = rates(plain, build, options.rounds, setting)
             for bar in found[part]["bars"]:
                 print(f"{bar['bar']}: {bar.get('value', 'not measured')}, {'met' if bar['met'] else 'MISSED'}")
                 met = met and bar["met"]
@@ -331,7 +377,7 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"no such part: {part}")
     if options.record:
         data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        data[form] = {**data.get(form, {}), **found}
+        data[build] = {**data.get(build, {}), **found}
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
     return 0 if met else 1
 
