@@ -266,7 +266,7 @@ class Store:
         known = self._known
         if len(known) > REMEMBERED:
             known.clear()
-        client_id = ""
+        client_id: str | None = None
         flights = b""
         for record in records:
             # Most records are of the first two kinds, and many of one client follow each other.

@@ -42,6 +42,16 @@ def rows(store: Store) -> dict[bytes, bytes]:
     return dict(store.back_end.scan(b""))
 
 
+@pytest.mark.parametrize("client_id", ["", "a", "a" * 201])
+def test_flights_belong_to_their_clients(tmp_path: Path, client_id: str) -> None:
+    store = Store(Sqlite(tmp_path / "store", "off"))
+    store.open()
+    records = [session(client_id), flight(client_id, 1, 1, 1), session("b"), flight("b", 1, 1, 2)]
+    store.commit(1, records)
+    assert sorted(store.load(), key=repr) == sorted(records, key=repr)
+    store.close()
+
+
 def test_messages_that_are_sent_at_once_need_no_look_up(tmp_path: Path) -> None:
     back_end = Counted(tmp_path / "store")
     store = Store(back_end)
