@@ -190,7 +190,6 @@ def replay(file: Path, kind: str) -> Result:
         back_end = Sqlite(Path(folder) / "store", "full")
         store = Store(back_end)
         store.open()
-        gc.freeze()
 
         def run() -> None:
             if kind == "writer":
@@ -349,6 +348,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.note:
         return serve_noted(options.note, rest)
     if options.replay:
+        gc.disable()  # it would look at all records, again and again
         print(json.dumps(replay(options.replay, options.kind)))
         return 0
     if rest:
