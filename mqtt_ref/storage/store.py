@@ -46,6 +46,8 @@ MIGRATIONS: Final[dict[int, Migration]] = {}
 REMEMBERED: Final = 100_000
 """Keys of queues and flights of which it is known what they refer to."""
 ABSENT: Final = -1
+UNKNOWN: Final = 1 << 64
+"""More than any identifier of a message."""
 
 
 class _Changes:
@@ -75,8 +77,11 @@ class Store:
         """By key of a queue or flight: the message that it refers to, 0 if it has it itself, or ABSENT."""
         self._counts: dict[int, int] = {}
         """By message kept apart, or 0: how many refer to it."""
-        self._newest = 0
-        """The greatest identifier of a message that was ever seen: of greater ones nothing is stored."""
+        self._newest = UNKNOWN
+        """The greatest identifier of a message that was ever seen: of greater ones nothing is stored.
+
+        Not known before a store that has something was loaded.
+        """
         self._writable = False
 
     # ---------------------------------------------------------------- open and close
@@ -106,6 +111,7 @@ class Store:
             if not write:
                 raise StoreError(f"{self.name} is not a store of mqtt_ref: it is empty")
             self.back_end.write({form.FORMAT_KEY: form.header()})
+            self._newest = 0
             return
         try:
             header = form.read_header(found)
@@ -164,6 +170,7 @@ class Store:
         totals = self.back_end.get([form.TOTALS_KEY]).get(form.TOTALS_KEY)
         if totals is not None:
             yield TotalsPut(tuple(form.read_totals(totals).items()))
+        newest = 0
         messages: dict[int, StoredMessage] = {}
         referred: dict[int, int] = {}
         gone: dict[bytes, bytes | None] = {}
@@ -202,11 +209,11 @@ class Store:
                 yield form.read_subscription(key, value, client_id, key[size + 1 :])
             elif kind == form.INFLIGHT:
                 record = form.read_inflight(key, value, client_id, fetch)
-                self._newest = max(self._newest, record.message.ident)
+                newest = max(newest, record.message.ident)
                 flying.append(record)
             elif kind == form.QUEUE:
                 queued = form.read_queue(key, value, client_id, fetch)
-                self._newest = max(self._newest, queued.message.ident)
+                newest = max(newest, queued.message.ident)
                 yield queued
             elif kind == form.RECEIVED:
                 yield ReceivedPut(client_id, int.from_bytes(key[-2:], "big"))
@@ -215,15 +222,20 @@ class Store:
         yield from sorted(flying, key=_order)
         for key, value in self.back_end.scan(form.RETAINED):
             message = form.read_message(key, value)
-            self._newest = max(self._newest, message.ident)
+            newest = max(newest, message.ident)
             yield RetainedPut(message)
-        self._sweep(referred, gone)
+        newest = max(newest, self._sweep(referred, gone))
+        self._newest = newest if self._newest == UNKNOWN else max(newest, self._newest)
 
-    def _sweep(self, referred: Mapping[int, int], gone: dict[bytes, bytes | None]) -> None:
-        """Delete what batches that failed have left: what belongs to no session, messages that nothing refers to."""
+    def _sweep(self, referred: Mapping[int, int], gone: dict[bytes, bytes | None]) -> int:
+        """Delete what batches that failed have left: what belongs to no session, messages that nothing refers to.
+
+        Return the greatest identifier of a message that is kept apart, or 0.
+        """
+        newest = 0
         for key, value in self.back_end.scan(form.COUNT):
             ident = int.from_bytes(key[1:], "big")
-            self._newest = max(self._newest, ident)
+            newest = max(newest, ident)
             count = referred.get(ident, 0)
             if not count:
                 gone[key] = gone[form.message_key(ident)] = None
@@ -231,6 +243,7 @@ class Store:
                 gone[key] = form.of_count(count)
         if gone and self._writable:
             self.back_end.write(gone)
+        return newest
 
     # ---------------------------------------------------------------- write
 

@@ -96,6 +96,24 @@ def test_a_store_that_is_opened_again_without_a_load_leaves_nothing_over(tmp_pat
     store.close()
 
 
+def test_nothing_is_taken_for_new_in_a_store_that_was_not_loaded(tmp_path: Path) -> None:
+    store = Store(Sqlite(tmp_path / "store", "off"))
+    store.open()
+    store.commit(1, [session("a"), session("b")])
+    empty = rows(store)
+    store.commit(2, [QueuePut("a", 1, message(1), 2, False, (), ""), QueuePut("b", 2, message(1), 2, False, (), "")])
+    store.close()
+    store = Store(Sqlite(tmp_path / "store", "off"))
+    store.open()
+    store.commit(1, [QueuePut("a", 3, message(1), 2, False, (), "")])
+    before = rows(store)
+    assert len(list(store.load())) == 5
+    assert rows(store) == before
+    store.commit(2, [QueueDelete("a", 1), QueueDelete("b", 2), QueueDelete("a", 3)])
+    assert rows(store) == empty
+    store.close()
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 255, 256, 257, 1000])
 def test_sqlite_writes_any_number_of_rows(tmp_path: Path, count: int) -> None:
     back_end = Sqlite(tmp_path / "store", "off")
