@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The fast path of QoS 0: messages without properties that came in one read are delivered together.
+"""The fast path of QoS 0: messages of one topic that came in one read are delivered together.
 
 `publish` and `Deliverer.publish` would give every subscriber the same bytes, and the same counters. `bench/` measures
 what the fast path saves; `tests/engine/test_burst.py` compares the two.
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import publish
 from mqtt_ref.engine.generated.connection import CLOSED
-from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message
-from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.engine.generated.decisions import PAYLOAD_FORMAT_CHECK
+from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message, expiry_time
+from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
 
@@ -30,7 +31,7 @@ __all__ = ["take"]
 def take(
     connection: Connection, session: Session, packet: Publish, packets: list[Packet | Violation], at: int, now: int
 ) -> int:
-    """Deliver the plain QoS 0 PUBLISH `packets[at]`, together with those after it that differ only in their payloads.
+    """Deliver the QoS 0 PUBLISH `packets[at]`, together with those after it that have the same topic.
 
     Return the index of the next packet; `at` if this one needs the normal path, and nothing was done.
 
@@ -39,8 +40,8 @@ def take(
     broker = connection.broker
     topic = packet.topic
     if (
-        packet.has_properties
-        or packet.retain
+        packet.retain
+        or (packet.has_properties and not _common(connection, packet))
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or topic.count("/") >= broker.options.bounds.topic_levels
@@ -54,19 +55,32 @@ def take(
     last = at + max(1, 2 * broker.turn // max(subscribers, 1))
     if not broker.burst_unseen:
         return _take_shown(connection, session, packets, at, last, topic, now)
-    payloads = [packet.payload]
+    taken = [packet]
     at += 1
     # A notification hook may end the connection after each message.
     watch = broker.watch
     end = min(len(packets), last) if watch.on_published is None else at
     while at < end:
         other = packets[at]
-        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
+        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain:
             break
-        payloads.append(other.payload)
+        if other.has_properties and not _common(connection, other):
+            break
+        taken.append(other)
         at += 1
-    _forward(connection, topic, match, payloads, now)
+    _forward(connection, topic, match, taken, now)
     return at
+
+
+def _common(connection: Connection, packet: Publish) -> bool:
+    """Return whether every subscriber gets the properties of a packet as they came, and no rule needs a look at them.
+
+    A Topic Alias belongs to the publisher's connection.
+    """
+    block = packet.block
+    if block is None or block.topic_alias:
+        return False
+    return not block.utf8 or connection.broker.decisions.payload_format != PAYLOAD_FORMAT_CHECK
 
 
 def _take_shown(
@@ -90,7 +104,7 @@ def _take_shown(
         if access is None or access.on_acl_check_publish is None
         else access.on_acl_check_publish(connection, topic, 0, False)
     )
-    payloads: list[bytes] = []
+    taken: list[Publish] = []
     last = min(len(packets), last)
     while at < last:
         packet = packets[at]
@@ -99,7 +113,7 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
-            or packet.has_properties
+            or (packet.has_properties and not _common(connection, packet))
             or connection.state == CLOSED
         ):
             break
@@ -109,20 +123,22 @@ def _take_shown(
             continue
         answer: object = None
         if intercept.on_publish is not None:
-            answer = intercept.on_publish(connection, Publish(topic, packet.payload))
+            shown = Publish(topic, packet.payload)
+            shown.block = packet.block
+            answer = intercept.on_publish(connection, shown)
         if answer is None:
-            payloads.append(packet.payload)
+            taken.append(packet)
             continue
-        if payloads:
-            _forward(connection, topic, broker.router.match(topic), payloads, now)
-            payloads = []
+        if taken:
+            _forward(connection, topic, broker.router.match(topic), taken, now)
+            taken = []
         publish.publish(connection, session, packet, now, publish.SEEN, topic, answer)
-    if payloads:
-        _forward(connection, topic, broker.router.match(topic), payloads, now)
+    if taken:
+        _forward(connection, topic, broker.router.match(topic), taken, now)
     return at
 
 
-def _forward(connection: Connection, topic: str, match: Subscribers, payloads: list[bytes], now: int) -> None:
+def _forward(connection: Connection, topic: str, match: Subscribers, packets: list[Publish], now: int) -> None:
     """Deliver QoS 0 messages of one topic.
 
     Together they are one item in the output of each subscriber, encoded once for each protocol version.
@@ -132,7 +148,7 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
     broker = connection.broker
     deliverer = broker.deliverer
     watch = broker.watch
-    size = sum([len(payload) for payload in payloads])
+    size = sum([len(packet.payload) for packet in packets])
     broker.work -= len(match.plain) + broker.router.spent
     broker.router.spent = 0
     if (
@@ -142,10 +158,8 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
         or size > PLAIN_MAXIMUM
         or watch.on_published is not None
     ):
-        for payload in payloads:
-            broker.last_message += 1
-            message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
-            deliverer.publish(message, now)
+        for packet in packets:
+            deliverer.publish(_message(connection, packet, now), now)
         return
     connections = broker.sessions.connections
     dirty = broker.dirty
@@ -164,18 +178,18 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
         outbox = target.outbox
         if plain == 2:
             if not form5:
-                form5 = _encoded(V5, topic, payloads)
+                form5 = _encoded(V5, topic, packets)
             outbox.packets.append(form5)
         else:
             if not form3:
-                form3 = _encoded(V311, topic, payloads)
+                form3 = _encoded(V311, topic, packets)
             outbox.packets.append(form3)
         sent += 1
         if not outbox.queued:
             outbox.queued = True
             dirty.append(target)
     counters = broker.counters
-    count = len(payloads)
+    count = len(packets)
     counters.messages_routed += count
     counters.messages_sent += sent * count
     counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
@@ -183,27 +197,49 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
     counters.payload_sent_bytes += size * sent
     if others is not None:
         broker.work -= len(others) * count
-        for payload in payloads:
-            broker.last_message += 1
-            message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
+        for packet in packets:
+            message = _message(connection, packet, now)
             for entry in others:
                 deliverer.deliver(entry, message, now)
 
 
-def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
-    """Encode QoS 0 messages of one topic, without properties, one after the other."""
+def _message(connection: Connection, packet: Publish, now: int) -> Message:
+    """Make the message of one packet, for subscribers that cannot get the common form."""
+    broker = connection.broker
+    broker.last_message += 1
+    block = packet.block
+    expires = expiry_time(block, now)
+    return Message(
+        broker.last_message, packet.topic, packet.payload, 0, False, block, connection.client_id, now, expires
+    )
+
+
+def _encoded(version: int, topic: str, packets: list[Publish]) -> bytes:
+    """Encode QoS 0 messages of one topic, one after the other."""
     name = topic.encode()
-    if len(payloads) == 1:
-        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
-    size = -1
+    if len(packets) == 1:
+        block = packets[0].block if version == V5 else None
+        return publish_bytes(
+            version, name, packets[0].payload, 0, False, False, 0, b"" if block is None else block.data
+        )
+    heads: dict[int, bytes] = {}
     head = b""
+    last = -1
     parts: list[bytes] = []
-    for payload in payloads:
-        if len(payload) != size:
-            # The bytes before the payload depend only on its size.
-            size = len(payload)
-            form = encode_publish(version, name, payload, 0, False, False, 0, None)
-            head = form[: len(form) - size]
+    for packet in packets:
+        payload = packet.payload
+        block = packet.block if version == V5 else None
+        properties = b"" if block is None else block.data
+        # The bytes before the properties depend only on the sizes.
+        sizes = len(properties) << 32 | len(payload)
+        if sizes != last:
+            last = sizes
+            head = heads.get(sizes, b"")
+            if not head:
+                form = publish_bytes(version, name, payload, 0, False, False, 0, properties)
+                head = heads[sizes] = form[: len(form) - len(properties) - len(payload)]
         parts.append(head)
+        if block is not None:
+            parts.append(properties)
         parts.append(payload)
     return b"".join(parts)

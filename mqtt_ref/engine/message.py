@@ -10,7 +10,7 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
+__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message", "expiry_time"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -18,6 +18,13 @@ NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
 PLAIN_MAXIMUM: Final = 268_000_000
 """Bytes of a payload that always fits in a packet without properties: the largest packet has 268,435,460 bytes."""
+
+
+def expiry_time(block: Block | None, now: int) -> int:
+    """Return when a message that arrives `now` (nanoseconds) with these properties expires, or `NEVER`."""
+    if block is None or block.expiry_at < 0:
+        return NEVER
+    return max(now + block.expiry() * SECOND, 1)
 
 
 class Message:
@@ -30,6 +37,8 @@ class Message:
     """
 
     __slots__ = (
+        "_first",
+        "_first_at",
         "_forms",
         "_halves",
         "arrived",
@@ -68,7 +77,11 @@ class Message:
         self.arrived = arrived
         self.expires_at = expires_at
         self.size = len(self.encoded_topic) + len(payload)
+        self._first = b""
+        """The form that was made first, at `_first_at`. Most messages have only this one."""
+        self._first_at = -1
         self._forms: list[bytes] | None = None
+        """The other forms."""
         self._halves: list[bytes] | None = None
         """The bytes before the packet identifier, and those after it, of forms that are sent more than once."""
 
@@ -91,15 +104,24 @@ class Message:
         X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
         MQTT311-2.3.1-5
         """
-        forms = self._forms
-        if forms is None:
-            forms = self._forms = [b""] * 12
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
-        form = forms[at]
+        if at == self._first_at:
+            return self._first
+        form = b"" if self._forms is None else self._forms[at]
         if not form:
             properties = b"" if self.block is None or version != V5 else self.block.data
-            form = forms[at] = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
+            form = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
+            self._keep(at, form)
         return form
+
+    def _keep(self, at: int, form: bytes) -> None:
+        if self._first_at < 0:
+            self._first_at = at
+            self._first = form
+            return
+        if self._forms is None:
+            self._forms = [b""] * 12
+        self._forms[at] = form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """Return the same form with a packet identifier. Only these two bytes differ between subscribers."""
@@ -109,10 +131,10 @@ class Message:
             head = halves[at]
             if head:
                 return head + packet_id.to_bytes(2, "big") + halves[at + 12]
-        forms = self._forms
-        if forms is None:
-            forms = self._forms = [b""] * 12
-        form = forms[at]
+        if at == self._first_at:
+            form = self._first
+        else:
+            form = b"" if self._forms is None else self._forms[at]
         topic = self.encoded_topic
         if not form:
             # The first form is sent as it is. Only a second subscriber needs the halves.
@@ -122,7 +144,7 @@ class Message:
                 form = publish_bytes(version, topic, payload, qos, retain, False, packet_id, properties)
             else:
                 form = _encoded(version, topic, payload, qos, retain, False, packet_id, properties)
-            forms[at] = form
+            self._keep(at, form)
             return form
         if halves is None:
             halves = self._halves = [b""] * 24

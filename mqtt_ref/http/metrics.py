@@ -63,11 +63,11 @@ def _present(broker: Broker) -> dict[str, tuple[str, int]]:
     return {
         "connections": ("links that are open", len(broker.connections)),
         "clients_connected": ("clients that are connected", broker.sessions.connected),
-        "sessions": ("sessions", len(broker.sessions.by_client_id)),
+        "sessions": ("sessions", len(broker.by_client_id)),
         "subscriptions": ("subscriptions", len(broker.router)),
         "shared_subscriptions": ("shared subscriptions", broker.router.shared),
-        "retained_messages": ("retained messages, those under $SYS included", len(broker.retained.store)),
-        "retained_bytes": ("bytes of topics and payloads that are retained", broker.retained.store.size),
+        "retained_messages": ("retained messages, those under $SYS included", len(broker.retained_messages)),
+        "retained_bytes": ("bytes of topics and payloads that are retained", broker.retained_messages.size),
     }
 
 
