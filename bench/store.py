@@ -53,6 +53,10 @@ from mqtt_ref.storage.store import Store
 __all__ = ["main"]
 
 RESULTS = Path(__file__).parent / "results" / "store.json"
+PAGE = ROOT / "docs" / "persistence.md"
+BEGIN, END = "<!-- from bench/results/store.json: begin -->\n", "<!-- end -->\n"
+"""What is between them on the page is written by `--record`."""
+BUILDS = ("plain", "compiled")
 SYNCS_SOURCE = Path(__file__).parent / "syncs.c"
 THROUGHPUT, ALONE = "persistent-q1", "persistent-one"
 SAME = ("p2p-q0", "p2p-q1", "p2p-q2", "fanout-q0")
@@ -332,6 +336,82 @@ def same(plain: Broker, rounds: int, setting: Settings) -> dict[str, Any]:
     return {scenario: compare(before, again, stored, scenario, rounds, SAME_BAR, setting) for scenario in SAME}
 
 
+# -------------------------------------------------------------------- the page
+
+
+def shown(data: dict[str, Any]) -> str:
+    """Return the part of the page that shows the recorded results."""
+    builds = [build for build in BUILDS if build in data]
+    lines = _figures(data, builds) + _same(data, builds) + _waits(data, builds) + _bars(data, builds)
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rows(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [_row(head), "|" + "---|" * len(head), *map(_row, rows), ""]
+
+
+def _figures(data: dict[str, Any], builds: list[str]) -> list[str]:
+    columns = (
+        ("messages/s", "rates", "rate", 0),
+        ("CPU us", "rates", "cpu_us_msg", 1),
+        ("p50 us", "one", "lat_us.p50", 0),
+        ("p99 us", "one", "lat_us.p99", 0),
+    )
+    head = ["", *(f"{title}, {build}" for build in builds for title, *_ in columns)]
+    names = dict.fromkeys(name for build in builds for name in data[build]["rates"]["results"])
+    rows = []
+    for name in names:
+        row = [name]
+        for build in builds:
+            for _, part, path, digits in columns:
+                found = data[build][part] if part == "one" else data[build][part]["results"]
+                value = found.get(name, {}).get(path)
+                row.append("" if value is None else f"{value:,.{digits}f}")
+        rows.append(row)
+    return _rows(head, rows)
+
+
+def _same(data: dict[str, Any], builds: list[str]) -> list[str]:
+    def cell(row: dict[str, Any]) -> str:
+        if "now" not in row:
+            return "not measured"
+        middle, low, high = row["now"]
+        return f"{middle:.3f} ({low:.3f} to {high:.3f}), {row['verdict']}"
+
+    scenarios = dict.fromkeys(scenario for build in builds for scenario in data[build]["same"])
+    rows = [[scenario, *(cell(data[build]["same"].get(scenario, {})) for build in builds)] for scenario in scenarios]
+    return _rows(["CPU time with a store to that without", *builds], rows)
+
+
+def _waits(data: dict[str, Any], builds: list[str]) -> list[str]:
+    words = {
+        "batch.p50": "messages of one transaction, median",
+        "sync_us.p50": "one `fdatasync`, us, median",
+        "sync_us.p99": "one `fdatasync`, us, p99",
+        "sync_us_msg": "`fdatasync`, us for each message",
+        "gil_us_msg.main": "the event loop's thread waits for the GIL, us for each message",
+        "gil_us_msg.writer": "the store's thread waits for the GIL, us for each message",
+    }
+    rows = [
+        [text, *(f"{data[build]['rates']['full'].get(path, 0):,.2f}".rstrip("0").rstrip(".") for build in builds)]
+        for path, text in words.items()
+    ]
+    return _rows(["SQLite, `full`", *builds], rows)
+
+
+def _bars(data: dict[str, Any], builds: list[str]) -> list[str]:
+    rows = []
+    for build in builds:
+        for bar in data[build]["rates"]["bars"]:
+            middle, low, high = bar.get("value", (0, 0, 0))
+            rows.append([f"{build}, {bar['bar']}", f"{middle:,} ({low:,} to {high:,})", "yes" if bar["met"] else "no"])
+    return _rows(["bar", "measured", "met"], rows)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command. Return 0 if no bar is missed, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m bench.store", description=(__doc__ or "").split("\n\n")[0])
@@ -340,7 +420,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--time", type=float, default=2.0, help="measured seconds of each run")
     parser.add_argument("--no-pin", action="store_true", help="let the brokers and the load share all cores")
-    parser.add_argument("--record", action="store_true", help="write bench/results/store.json")
+    parser.add_argument("--record", action="store_true", help="write bench/results/store.json and docs/persistence.md")
     parser.add_argument("--note", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--replay", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--as", dest="kind", choices=WRITERS, help=argparse.SUPPRESS)
@@ -379,6 +459,9 @@ def main(argv: list[str] | None = None) -> int:
         data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         data[build] = {**data.get(build, {}), **found}
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
+        if all(part in row for row in data.values() for part in PARTS):
+            page, _, after = PAGE.read_text().partition(BEGIN)
+            PAGE.write_text(page + BEGIN + shown(data) + END + after.partition(END)[2])
     return 0 if met else 1
 
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
 import pytest
 
 from bench.paired import interval, verdict
-from bench.store import WRITERS, least, messages, records_of, replay, share
+from bench.store import BEGIN, END, PAGE, RESULTS, WRITERS, least, messages, records_of, replay, share, shown
 from mqtt_ref.ports import InflightDelete, InflightPut, Record, SessionPut, StoredMessage, SubscriptionPut
 from mqtt_ref.storage.port import Changes
 from mqtt_ref.storage.sqlite import Sqlite
@@ -50,6 +51,11 @@ def test_bars_of_rates() -> None:
     assert share([result(60, ok=False)], writer[:1], "share", 0.6) == {"bar": "share >= 0.6", "met": False}
     assert least(full, "rate", 65) == {"bar": "rate >= 65", "value": [65, 60, 70], "met": True}
     assert least(full, "rate", 66)["met"] is False
+
+
+def test_the_page_shows_what_was_recorded() -> None:
+    recorded = json.loads(RESULTS.read_text())
+    assert BEGIN + shown(recorded) + END in PAGE.read_text()
 
 
 class Noted(Sqlite):
