@@ -279,6 +279,7 @@ class Store:
         known = self._known
         if len(known) > REMEMBERED:
             known.clear()
+        taken: set[tuple[str, int]] = set()
         client_id: str | None = None
         flights = b""
         for record in records:
@@ -293,11 +294,10 @@ class Store:
                 else:
                     waiting[key] = record
                     ident = record.message.ident
-                    if ident > before:
-                        # Its packet identifier is free: nothing of this message was stored before.
-                        if ident > newest:
-                            newest = ident
-                        continue
+                    if ident > newest:
+                        newest = ident
+                    if ident > before or (taken and (client_id, record.order) in taken):
+                        continue  # It is new, or comes from the queue: its packet identifier is free.
                 if key not in known:
                     changes.unknown.append(key)
             elif isinstance(record, QueuePut):
@@ -307,6 +307,7 @@ class Store:
                     newest = record.message.ident
             elif isinstance(record, QueueDelete):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
+                taken.add((record.client_id, record.order))
                 if key in known:
                     waiting[key] = None
                 elif waiting.get(key) is not None:
@@ -391,9 +392,8 @@ class Store:
 
         for key, record in waiting.items():
             if record is None:
-                if known.get(key) != ABSENT:
+                if known.pop(key) != ABSENT:
                     plain[key] = None
-                known[key] = ABSENT
                 continue
             ident = record.message.ident if shared else 0
             apart = ident in shared

@@ -177,14 +177,14 @@ class Lockstep(RuleBasedStateMachine):
     @rule(actor=actors, packet_id=packet_ids, data=st.data(), qos=st.integers(1, 2), state=st.integers(0, 9))
     def send(self, actor: int, packet_id: int, data: st.DataObject, qos: int, state: int) -> None:
         client = self.who(actor)
-        self.fly(client, packet_id, state, self.one(data), qos)
+        self.order += 1
+        self.fly(client, packet_id, state, self.order, self.one(data), qos)
 
-    def fly(self, client: str, packet_id: int, state: int, message: StoredMessage, qos: int) -> None:
+    def fly(self, client: str, packet_id: int, state: int, order: int, message: StoredMessage, qos: int) -> None:
         if self.flights.setdefault((client, packet_id), message.ident) != message.ident:
             self.batch.append(InflightDelete(client, packet_id))
             self.flights[client, packet_id] = message.ident
-        self.order += 1
-        self.batch.append(InflightPut(client, packet_id, state, self.order, message, qos, False, (), ""))
+        self.batch.append(InflightPut(client, packet_id, state, order, message, qos, False, (), ""))
 
     @rule(actor=actors, packet_id=packet_ids)
     def sent(self, actor: int, packet_id: int) -> None:
@@ -208,7 +208,7 @@ class Lockstep(RuleBasedStateMachine):
         if orders:
             order = orders.pop(0)
             self.batch.append(QueueDelete(client, order))
-            self.fly(client, packet_id, 1, self.waiting[order], 1)
+            self.fly(client, packet_id, 1, order, self.waiting[order], 1)
 
     @rule(actor=actors, packet_id=packet_ids)
     def received(self, actor: int, packet_id: int) -> None:

@@ -66,6 +66,23 @@ def test_messages_that_are_sent_at_once_need_no_look_up(tmp_path: Path) -> None:
     store.close()
 
 
+def test_messages_that_leave_a_queue_need_one_look_up(tmp_path: Path) -> None:
+    back_end = Counted(tmp_path / "store")
+    store = Store(back_end)
+    store.open()
+    store.commit(1, [session("a")])
+    empty = rows(store)
+    numbers = range(1, 500)
+    store.commit(2, [QueuePut("a", number, message(number), 2, False, (), "") for number in numbers])
+    back_end.looked_up = 0
+    for number in numbers:
+        store.commit(3, [QueueDelete("a", number), flight("a", number, 1, number)])
+    store.commit(4, [InflightDelete("a", number) for number in numbers])
+    assert back_end.looked_up == len(numbers)  # whether they are kept apart
+    assert rows(store) == empty
+    store.close()
+
+
 def test_a_packet_identifier_of_a_shared_message_is_used_again_after_a_restart(tmp_path: Path) -> None:
     store = Store(Sqlite(tmp_path / "store", "off"))
     store.open()
