@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.subscription import Entry
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.block import Block
     from mqtt_ref.wire.packets import Packet
     from mqtt_ref.wire.violation import Violation
 
@@ -39,9 +40,10 @@ def take(
     """
     broker = connection.broker
     topic = packet.topic
+    block = packet.received  # these packets come from the decoder, and no hook has seen them
     if (
         packet.retain
-        or (packet.has_properties and not _common(connection, packet))
+        or (block is not None and not _common(connection, block))
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or topic.count("/") >= broker.options.bounds.topic_levels
@@ -56,6 +58,7 @@ def take(
     if not broker.burst_unseen:
         return _take_shown(connection, session, packets, at, last, topic, now)
     taken = [packet]
+    bare = block is None
     at += 1
     # A notification hook may end the connection after each message.
     watch = broker.watch
@@ -64,23 +67,25 @@ def take(
         other = packets[at]
         if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain:
             break
-        if other.has_properties and not _common(connection, other):
-            break
+        block = other.received
+        if block is not None:
+            if not _common(connection, block):
+                break
+            bare = False
         taken.append(other)
         at += 1
-    _forward(connection, topic, match, taken, now)
+    _forward(connection, topic, match, taken, bare, now)
     return at
 
 
-def _common(connection: Connection, packet: Publish) -> bool:
-    """Return whether every subscriber gets the properties of a packet as they came, and no rule needs a look at them.
+def _common(connection: Connection, block: Block) -> bool:
+    """Return whether every subscriber gets these properties as they came, and no rule needs a look at them.
 
     A Topic Alias belongs to the publisher's connection.
     """
-    block = packet.block
-    if block is None or block.topic_alias:
-        return False
-    return not block.utf8 or connection.broker.decisions.payload_format != PAYLOAD_FORMAT_CHECK
+    return not block.topic_alias and (
+        not block.utf8 or connection.broker.decisions.payload_format != PAYLOAD_FORMAT_CHECK
+    )
 
 
 def _take_shown(
@@ -105,6 +110,7 @@ def _take_shown(
         else access.on_acl_check_publish(connection, topic, 0, False)
     )
     taken: list[Publish] = []
+    bare = True
     last = min(len(packets), last)
     while at < last:
         packet = packets[at]
@@ -113,7 +119,7 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
-            or (packet.has_properties and not _common(connection, packet))
+            or (packet.received is not None and not _common(connection, packet.received))
             or connection.state == CLOSED
         ):
             break
@@ -124,22 +130,25 @@ def _take_shown(
         answer: object = None
         if intercept.on_publish is not None:
             shown = Publish(topic, packet.payload)
-            shown.block = packet.block
+            shown.block = packet.received
             answer = intercept.on_publish(connection, shown)
         if answer is None:
             taken.append(packet)
+            bare = bare and packet.received is None
             continue
         if taken:
-            _forward(connection, topic, broker.router.match(topic), taken, now)
+            _forward(connection, topic, broker.router.match(topic), taken, bare, now)
             taken = []
         publish.publish(connection, session, packet, now, publish.SEEN, topic, answer)
     if taken:
-        _forward(connection, topic, broker.router.match(topic), taken, now)
+        _forward(connection, topic, broker.router.match(topic), taken, bare, now)
     return at
 
 
-def _forward(connection: Connection, topic: str, match: Subscribers, packets: list[Publish], now: int) -> None:
-    """Deliver QoS 0 messages of one topic.
+def _forward(
+    connection: Connection, topic: str, match: Subscribers, packets: list[Publish], bare: bool, now: int
+) -> None:
+    """Deliver QoS 0 messages of one topic. `bare`: none has properties.
 
     Together they are one item in the output of each subscriber, encoded once for each protocol version.
 
@@ -178,11 +187,11 @@ def _forward(connection: Connection, topic: str, match: Subscribers, packets: li
         outbox = target.outbox
         if plain == 2:
             if not form5:
-                form5 = _encoded(V5, topic, packets)
+                form5 = _plain(V5, topic, packets) if bare else _with_properties(topic, packets)
             outbox.packets.append(form5)
         else:
             if not form3:
-                form3 = _encoded(V311, topic, packets)
+                form3 = _plain(V311, topic, packets)
             outbox.packets.append(form3)
         sent += 1
         if not outbox.queued:
@@ -207,28 +216,43 @@ def _message(connection: Connection, packet: Publish, now: int) -> Message:
     """Make the message of one packet, for subscribers that cannot get the common form."""
     broker = connection.broker
     broker.last_message += 1
-    block = packet.block
+    block = packet.received
     expires = expiry_time(block, now)
     return Message(
         broker.last_message, packet.topic, packet.payload, 0, False, block, connection.client_id, now, expires
     )
 
 
-def _encoded(version: int, topic: str, packets: list[Publish]) -> bytes:
-    """Encode QoS 0 messages of one topic, one after the other."""
+def _plain(version: int, topic: str, packets: list[Publish]) -> bytes:
+    """Encode QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
     if len(packets) == 1:
-        block = packets[0].block if version == V5 else None
-        return publish_bytes(
-            version, name, packets[0].payload, 0, False, False, 0, b"" if block is None else block.data
-        )
+        return publish_bytes(version, name, packets[0].payload, 0, False, False, 0, b"")
+    size = -1
+    head = b""
+    parts: list[bytes] = []
+    for packet in packets:
+        payload = packet.payload
+        if len(payload) != size:
+            # The bytes before the payload depend only on its size.
+            size = len(payload)
+            form = publish_bytes(version, name, payload, 0, False, False, 0, b"")
+            head = form[: len(form) - size]
+        parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)
+
+
+def _with_properties(topic: str, packets: list[Publish]) -> bytes:
+    """Encode QoS 0 messages of one topic, with the properties that came, one after the other."""
+    name = topic.encode()
     heads: dict[int, bytes] = {}
     head = b""
     last = -1
     parts: list[bytes] = []
     for packet in packets:
         payload = packet.payload
-        block = packet.block if version == V5 else None
+        block = packet.received
         properties = b"" if block is None else block.data
         # The bytes before the properties depend only on the sizes.
         sizes = len(properties) << 32 | len(payload)
@@ -236,10 +260,9 @@ def _encoded(version: int, topic: str, packets: list[Publish]) -> bytes:
             last = sizes
             head = heads.get(sizes, b"")
             if not head:
-                form = publish_bytes(version, name, payload, 0, False, False, 0, properties)
+                form = publish_bytes(V5, name, payload, 0, False, False, 0, properties)
                 head = heads[sizes] = form[: len(form) - len(properties) - len(payload)]
         parts.append(head)
-        if block is not None:
-            parts.append(properties)
+        parts.append(properties)
         parts.append(payload)
     return b"".join(parts)

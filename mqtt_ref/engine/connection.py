@@ -219,6 +219,8 @@ class Connection:
         broker.questions.withdraw(self)
         broker.closed(self)
         broker.sessions.settle(self, now)
+        if waiting is not None and waiting.gone:
+            self.view = None
 
     # ---------------------------------------------------------------- input
 
@@ -302,6 +304,10 @@ class Connection:
             if isinstance(packet, (Puback, Pubrec, Pubcomp)):
                 code = packet.reason_code
                 qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
+        elif action == DO_CONNECT:
+            connect.connect(self, cast("Connect", packet), now)
+        elif action == DO_DISCONNECT:
+            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_RELEASE:
             qos_receive.released(self, cast("Session", session), cast("Pubrel", packet).packet_id, now)
         elif action == DO_PINGRESP:
@@ -310,10 +316,6 @@ class Connection:
             subscribe.subscribe(self, cast("Session", session), cast("Subscribe", packet), now)
         elif action == DO_UNSUBSCRIBE:
             unsubscribe.unsubscribe(self, cast("Session", session), cast("Unsubscribe", packet), now)
-        elif action == DO_CONNECT:
-            connect.connect(self, cast("Connect", packet), now)
-        elif action == DO_DISCONNECT:
-            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_AUTH:
             authenticate.received(self, cast("Auth", packet), now)
         elif action == DO_HOLD:
@@ -541,6 +543,7 @@ class Connection:
     def lose(self, now: int) -> None:
         """End the connection because its link is gone."""
         leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
+        self.view = None  # it refers to this connection, so only the collector would free both
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """End the connection for the server's own reasons: takeover, shutdown, administration.
