@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.brokers import (
+    BASE,
+    OWN_CORE,
     Broker,
     Result,
     Runs,
@@ -62,6 +64,7 @@ THROUGHPUT, ALONE = "persistent-q1", "persistent-one"
 SAME = ("p2p-q0", "p2p-q1", "p2p-q2", "fanout-q0")
 """Scenarios in which nothing is persistent."""
 PARTS = ("rates", "one", "same")
+BUSY = "Rates say how busy, CPU times what the brokers cost."
 SHARE = 0.6
 """The least share of the writer's rate that SQLite with `full` has to reach."""
 RATES = {"plain": 25_000, "compiled": 45_000}
@@ -272,9 +275,13 @@ def rates(plain: Broker, build: str, rounds: int, setting: Settings) -> dict[str
         least(of["sqlite full"], "sqlite full: messages/s", RATES[build]),
         share(of["sqlite normal"], of["sqlite full"], "sqlite normal: rate to that of full", 1),
     ]
+    quiet = rows[BASE].get("cpu_frac", 0) >= OWN_CORE
     to_rows = share(of["sqlite full"], of["rows"], "sqlite full: rate to that of rows", 0)
-    found = {"results": rows, "full": {**explained(waits), "to rows": to_rows.get("value")}, "bars": verdicts}
-    print(f"\nsqlite full, in the noted runs: {json.dumps(found['full'])}\n")
+    said = {**explained(waits), "to rows": to_rows.get("value")}
+    found = {"results": rows, "full": said, "bars": verdicts, "quiet": quiet}
+    print(f"\nsqlite full, in the noted runs: {json.dumps(said)}\n")
+    if not quiet:
+        print(f"The machine was busy: mosquitto had {rows[BASE].get('cpu_frac', 0):.2f} of its core. {BUSY}\n")
     return found
 
 
@@ -372,7 +379,11 @@ def _figures(data: dict[str, Any], builds: list[str]) -> list[str]:
                 value = found.get(name, {}).get(path)
                 row.append("" if value is None else f"{value:,.{digits}f}")
         rows.append(row)
-    return _rows(head, rows)
+    lines = _rows(head, rows)
+    busy = [build for build in builds if not data[build]["rates"]["quiet"]]
+    if busy:
+        lines += [f"While this was measured ({', '.join(busy)}), other programs used the same cores. {BUSY}", ""]
+    return lines
 
 
 def _same(data: dict[str, Any], builds: list[str]) -> list[str]:
