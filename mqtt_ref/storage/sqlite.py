@@ -24,6 +24,7 @@ DELETE: Final = {n: f"DELETE FROM pairs WHERE key IN ({','.join('?' * n)})" for 
 SELECT: Final = {n: f"SELECT key, value FROM pairs WHERE key IN ({','.join('?' * n)})" for n in ROWS}
 PAGE: Final = 1000
 """Rows that are read at once."""
+UNLIMITED: Final = 1 << 62
 LOG: Final = 2000
 """Pages of the write-ahead log after which it is carried over into the file."""
 
@@ -145,25 +146,29 @@ class Sqlite:
                 db.execute("ROLLBACK")
             raise self._explained(error) from error
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"", most: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix`, in order; some are read at once, so that no statement stays open."""
         db = self._open_db
-        last = prefix
-        at_least = ">="
+        last = after or prefix
+        at_least = ">" if after else ">="
         end = _after(prefix)
+        left = most or UNLIMITED
         try:
-            while True:
+            while left:
+                page = min(PAGE, left)
+                left -= page
                 if end is None:
                     rows = db.execute(
-                        f"SELECT key, value FROM pairs WHERE key {at_least} ? ORDER BY key LIMIT {PAGE}", (last,)
+                        f"SELECT key, value FROM pairs WHERE key {at_least} ? ORDER BY key LIMIT ?",
+                        (last, page),
                     ).fetchall()
                 else:
                     rows = db.execute(
-                        f"SELECT key, value FROM pairs WHERE key {at_least} ? AND key < ? ORDER BY key LIMIT {PAGE}",
-                        (last, end),
+                        f"SELECT key, value FROM pairs WHERE key {at_least} ? AND key < ? ORDER BY key LIMIT ?",
+                        (last, end, page),
                     ).fetchall()
                 yield from rows
-                if len(rows) < PAGE:
+                if len(rows) < page:
                     return
                 last = rows[-1][0]
                 at_least = ">"

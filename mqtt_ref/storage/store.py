@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -40,11 +41,14 @@ class Readable(Protocol):
         ...
 
 
+LOG = logging.getLogger("mqtt_ref.storage")
 Migration = Callable[[Readable], Mapping[bytes, bytes | None]]
 MIGRATIONS: Final[dict[int, Migration]] = {}
 """By format: the changes that make the next format of it. All are made in one write, with the new header."""
 REMEMBERED: Final = 100_000
 """Keys of queues and flights of which it is known what they refer to."""
+READ: Final = 64
+"""Messages of a queue that are read at once: they may be large."""
 ABSENT: Final = -1
 UNKNOWN: Final = 1 << 64
 """More than any identifier of a message."""
@@ -83,6 +87,8 @@ class Store:
         Not known before a store that has something was loaded.
         """
         self._writable = False
+        self._doubtful = False
+        """True after a write that failed, although the back end may have made it."""
 
     # ---------------------------------------------------------------- open and close
 
@@ -245,6 +251,54 @@ class Store:
             self.back_end.write(gone)
         return newest
 
+    def load_queue(self, client_id: str, after: int, messages: int, size: int) -> list[QueuePut]:
+        """A part of the queue of a session. A message that is damaged is left out, and the log says so.
+
+        Raises:
+            StoreError: the back end cannot be read.
+        """
+        key = form.queue_key(self._part(client_id), after)
+        prefix = key[:-8]
+        found: list[QueuePut] = []
+        total = 0
+        while len(found) < messages and total < size:
+            pairs = list(self.back_end.scan(prefix, key, READ))
+            if not pairs:
+                break
+            key = pairs[-1][0]
+            for record in self._queued(client_id, pairs):
+                found.append(record)
+                total += record.message.size
+                if len(found) == messages or total >= size:
+                    break
+        return found
+
+    def _queued(self, client_id: str, pairs: Sequence[tuple[bytes, bytes]]) -> Iterator[QueuePut]:
+        """The queued messages of these pairs; those that are kept apart are fetched together."""
+        whole: list[tuple[bytes, bytes]] = []
+        idents: set[int] = set()
+        for key, value in pairs:
+            try:
+                idents.add(form.reference_of(key, value, form.QUEUE))
+                whole.append((key, value))
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+        apart = self.back_end.get([form.message_key(ident) for ident in idents if ident])
+
+        def fetch(ident: int) -> StoredMessage:
+            key = form.message_key(ident)
+            if key not in apart:
+                raise StoreError(f"message {ident} is missing, which something waits for")
+            return form.read_message(key, apart[key])
+
+        for key, value in whole:
+            try:
+                record = form.read_queue(key, value, client_id, fetch)
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+            else:
+                yield record
+
     # ---------------------------------------------------------------- write
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
@@ -260,7 +314,9 @@ class Store:
                 self.back_end.write(changes)
         except BaseException:
             self._forget()
+            self._doubtful = True
             raise
+        self._doubtful = False
         self.back_end.passing("after the commit")
 
     def _part(self, client_id: str) -> bytes:
@@ -296,7 +352,7 @@ class Store:
                     ident = record.message.ident
                     if ident > newest:
                         newest = ident
-                    if ident > before or (taken and (client_id, record.order) in taken):
+                    if not self._doubtful and (ident > before or (taken and (client_id, record.order) in taken)):
                         continue  # It is new, or comes from the queue: its packet identifier is free.
                 if key not in known:
                     changes.unknown.append(key)
@@ -305,6 +361,9 @@ class Store:
                 waiting[key] = record
                 if record.message.ident > newest:
                     newest = record.message.ident
+                # An order is used once, so it replaces nothing, unless it is put again after a failure.
+                if self._doubtful and key not in known:
+                    changes.unknown.append(key)
             elif isinstance(record, QueueDelete):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
                 taken.add((record.client_id, record.order))

@@ -254,6 +254,14 @@ class Lockstep(RuleBasedStateMachine):
         self.store.open()
         self.same()
 
+    @rule(actor=actors, after=st.integers(0, 60), messages=st.integers(1, 5), size=st.sampled_from([1, 20_000, 2**62]))
+    def part_of_a_queue(self, actor: int, after: int, messages: int, size: int) -> None:
+        assert self.store is not None
+        self.commit()
+        client = self.who(actor)
+        found = self.store.load_queue(client, after, messages, size)
+        assert found == self.model.load_queue(client, after, messages, size)
+
     @invariant()
     def forgets(self) -> None:
         """What the store remembers of its keys may be gone at any time."""
