@@ -111,7 +111,12 @@ class QueueDelete(NamedTuple):
 
 
 class InflightPut(NamedTuple):
-    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending."""
+    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending.
+
+    It replaces an earlier state of the same message. Before another message gets the Packet Identifier, an
+    `InflightDelete` or `SessionDelete` comes. A message from the queue keeps its `order`, and the `QueueDelete` comes
+    before it in the same batch.
+    """
 
     client_id: str
     packet_id: int

@@ -106,6 +106,7 @@ class Broker:
         self.reading = ReadAccess(self)
         shared_for_v3 = self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE
         self.router = Router(refine=self.reading.refine, shared_for_v3=shared_for_v3)
+        self.router.most = max(1, turn // 4)
         self.deliverer = Deliverer(self)
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: the subscribers inside this process, which have no session and no connection."""
@@ -281,8 +282,12 @@ class Broker:
             self.counters.commits_failed += 1
             if self.backlogs is not None:
                 self.backlogs.not_committed(batch)
-            for connection in self.journal.failed(batch):
+            connections = self.journal.failed(batch)
+            for connection in connections:
                 connection.turn_away("The store failed, so that the client could not be answered", now)
+            for connection in connections:
+                # A will of one may have gone to another: it is sent after what was discarded, when that one is back.
+                connection.outbox.discard()
                 connection.outbox.ending = True
                 if not connection.outbox.queued:
                     connection.outbox.queued = True
@@ -363,6 +368,7 @@ class Broker:
         )
         plain = not self.strict_text and not self.message_size
         self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
+        self.router.judged = access is not None and access.on_acl_check_read is not None
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

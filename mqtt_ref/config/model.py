@@ -151,7 +151,7 @@ Listener = TcpListener | WebSocketListener | UnixListener | NetListener | InfoLi
 # -------------------------------------------------------------------- hooks
 
 
-Right = Literal["deny", "read", "write", "readwrite", 0, 1, 2, 3]
+Right = Literal["deny", "read", "write", "readwrite"] | Literal[0, 1, 2, 3]
 
 
 class AuthRule(Section):

@@ -70,3 +70,9 @@ class Outbox:
     def closing(self) -> bool:
         """True if the link is to be closed after the taken output is written."""
         return self.ending and self.gates is None
+
+    def discard(self) -> None:
+        """Drop all output that has not left yet."""
+        self.gates = None
+        self.ready = None
+        self.packets = []

@@ -234,7 +234,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         delivery.state = after
         inflight[packet_id] = delivery
         counters.messages_inflight += 1
-        if broker.journal is not None:
+        if session.kept and broker.journal is not None:
             broker.journal.inflight(session, delivery)
     if tables.qos_send_action[at] != DO_SEND_PUBLISH:
         return
@@ -281,7 +281,7 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         delivery.state = IDLE
         del session.inflight[packet_id]
         broker.counters.messages_inflight -= 1
-        if broker.journal is not None:
+        if session.kept and broker.journal is not None:
             broker.journal.inflight_gone(session, delivery)
     else:
         action = _step(session, delivery, event)
