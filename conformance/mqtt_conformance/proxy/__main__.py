@@ -9,6 +9,7 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
+from mqtt_conformance.proxy.fault import Rule
 from mqtt_conformance.proxy.relay import Relay
 from mqtt_conformance.proxy.rows import FAULTS
 from mqtt_conformance.proxy.world import World
@@ -24,20 +25,26 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--upstream", help="the correct broker: mqtt://HOST:PORT")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
-    parser.add_argument("--fault", default="none", help="the id of the fault; `none` forwards all bytes unchanged")
+    parser.add_argument(
+        "--fault", default="none", help="the id of the fault; `none` forwards bytes, `parsed` packets, unchanged"
+    )
+    parser.add_argument("--version", type=int, default=5, choices=(3, 4, 5), help="of `parsed`: the protocol level")
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     options = parser.parse_args(arguments)
     if options.list:
         for row in FAULTS.values():
             print(f"{row.id:44} {row.protocol:6} {row.path:18} {row.statement:28} {row.breaks}")
         return 0
-    if options.fault != "none" and options.fault not in FAULTS:
+    if options.fault not in ("none", "parsed") and options.fault not in FAULTS:
         parser.error(f"there is no fault {options.fault}; --list shows them")
     if not options.upstream:
         parser.error("--upstream is missing")
     where = urlsplit(options.upstream)
-    row = FAULTS.get(options.fault)
-    world = World(None if row is None else row.make(), 5 if row is None else row.version)
+    if options.fault in ("none", "parsed"):
+        world = World(None if options.fault == "none" else Rule(), options.version)
+    else:
+        row = FAULTS[options.fault]
+        world = World(row.make(), row.version)
     asyncio.run(_serve(world, where.hostname or "127.0.0.1", where.port or 1883, options.port))
     print(f"fired {world.fired}", flush=True)
     return 0

@@ -70,7 +70,7 @@ class Message:
         self.at = at
         self.publisher = publisher
         self.will = will
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
 
 
 class Sub:
@@ -87,7 +87,7 @@ class Sub:
         if options.topic_filter.startswith("$share/"):
             _, self.share, self.plain = ([*options.topic_filter.split("/", 2), "", ""])[:3]
         self.qos = options.qos
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
 
 
 class Session:
@@ -96,7 +96,7 @@ class Session:
     def __init__(self, client_id: str) -> None:
         self.client_id = client_id
         self.subs: dict[str, Sub] = {}
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
 
     def matching(self, topic: str) -> list[Sub]:
         """Return the subscriptions that match a Topic Name."""
@@ -132,7 +132,7 @@ class Link:
         self.out_server: list[bytes] = []
         self.close_client = False
         self.close_server = False
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
         self.up_alias: dict[int, str] = {}
         self.down_alias: dict[int, str] = {}
         self.inflight: dict[int, Delivery] = {}
@@ -186,7 +186,7 @@ class Link:
         return self.up_alias.get(alias or 0, "")
 
     def settle(self, packet: Publish) -> None:
-        """Complete the flow of this PUBLISH towards the broker; the acknowledgements of the client are not forwarded."""
+        """Complete the flow of this PUBLISH towards the broker, and forward no acknowledgement of the client."""
         if packet.qos == 1:
             self.to_server(Puback(packet.packet_id))
         elif packet.qos == 2:
@@ -404,7 +404,7 @@ class World:
         self.messages: dict[tuple[str, bytes], Message] = {}
         self.wills: dict[tuple[str, bytes], Message] = {}
         self.retained: dict[str, Message] = {}
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
         self.call_later: Callable[[float, Callable[[], None]], None] = _nothing_later
         self.publish: Callable[[Publish], None] = _nothing_published
         self.now: Callable[[], float] = float

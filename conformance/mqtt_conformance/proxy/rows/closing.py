@@ -252,10 +252,10 @@ def _unknown_code(link: Link, packet: Disconnect) -> Out:
 def rows() -> list[Fault]:
     """Return the faults of this module."""
     found: list[Fault] = []
-    def again(link, p):
-        return (
-            link.packets_up > 1 and (isinstance(p, Connect) or (isinstance(p, Violation) and p.packet == 1))
-        )
+
+    def again(link: Link, p: Any) -> bool:
+        return link.packets_up > 1 and (isinstance(p, Connect) or (isinstance(p, Violation) and p.packet == 1))
+
     found += both(
         "connect-again-ignored",
         "MQTT5-3.1.0-2",
@@ -500,13 +500,13 @@ def rows() -> list[Fault]:
             _refuse(lambda link, p, data: isinstance(p, Pubrec) and p.packet_id not in link.inflight),
         )
     )
-    for kind, statement in (
+    for short, statement in (
         (Puback, "X5-puback-short-read"),
         (Pubrec, "X5-pubrec-short-read"),
         (Pubrel, "X5-pubrel-short-read"),
         (Pubcomp, "X5-pubcomp-short-read"),
     ):
-        name = kind.__name__.lower()
+        name = short.__name__.lower()
         found.append(
             Fault(
                 f"{name}-short-refused",
@@ -515,7 +515,7 @@ def rows() -> list[Fault]:
                 5,
                 None,
                 f"a {name} without Reason Code ends the connection",
-                _refuse(_short(kind, 4), 0x81),
+                _refuse(_short(short, 4), 0x81),
             )
         )
         found.append(
@@ -526,7 +526,7 @@ def rows() -> list[Fault]:
                 5,
                 None,
                 f"a {name} without Property Length ends the connection",
-                _refuse(_short(kind, 5), 0x81),
+                _refuse(_short(short, 5), 0x81),
             )
         )
     found.append(

@@ -93,6 +93,10 @@ def _both(
     ]
 
 
+def _always(data: bytes) -> Callable[[int], bytes]:
+    return lambda version: data
+
+
 def _examples() -> list[Example]:
     e: list[Example] = []
     generic = ("MQTT5-4.13.1-1", "MQTT311-4.8.0-1")
@@ -269,10 +273,10 @@ def _examples() -> list[Example]:
             f"{name}-from-client",
             "X5-packet-direction",
             "X311-packet-direction",
-            lambda v, data=data: data,
+            _always(data),
             f"a client sends {name}",
             generic,
-        )  # type: ignore[misc]
+        )
     e += _both(
         "pingreq-trailing",
         "X5-trailing-bytes",
@@ -599,7 +603,10 @@ def _examples() -> list[Example]:
         ("unknown-property", "X5-property-unknown", b"\x7f\0"),
     ):
         e.append(Example(c + name, 5, statement, _con(5, props=props), f"a CONNECT with {name}", ("MQTT5-3.1.4-1",)))
-    wills = lambda props: _con(5, 6, payload=_s("c") + _props(props) + _s("w") + _s("x"))  # noqa: E731
+
+    def wills(props: bytes) -> bytes:
+        return _con(5, 6, payload=_s("c") + _props(props) + _s("w") + _s("x"))
+
     e.append(
         Example(
             c + "will-delay-twice",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults of a message on its way to a subscriber: its properties, flags, QoS, payload, order, identifier, and its loss."""
+"""Faults of a message on its way to a subscriber: its properties, flags, QoS, payload, order, and identifier."""
 
 from __future__ import annotations
 
@@ -341,14 +341,24 @@ def _flags() -> list[Fault]:
     found: list[Fault] = []
     for path in ("live", "queued", "will"):
         found += both(
-            f"retain-set-{path}", "MQTT5-3.3.1-12", "MQTT311-3.3.1-9", path, None,
-            "RETAIN 1 is kept towards an established subscription", at(path, _no_rap) if path != "will" else at(path, _will_retain),
-        )  # fmt: skip
+            f"retain-set-{path}",
+            "MQTT5-3.3.1-12",
+            "MQTT311-3.3.1-9",
+            path,
+            None,
+            "RETAIN 1 is kept towards an established subscription",
+            at(path, _no_rap) if path != "will" else at(path, _will_retain),
+        )
     for path in ("retained", "retained-wildcard", "retained-will"):
         found += both(
-            f"retain-clear-{path}", "X5-retained-retain-flag", "MQTT311-3.3.1-8", path, None,
-            "a retained message is sent with RETAIN 0", at(path, _flag(retain=False)),
-        )  # fmt: skip
+            f"retain-clear-{path}",
+            "X5-retained-retain-flag",
+            "MQTT311-3.3.1-8",
+            path,
+            None,
+            "a retained message is sent with RETAIN 0",
+            at(path, _flag(retain=False)),
+        )
     found.append(
         Fault(
             "rap-retain-lost",
@@ -476,12 +486,25 @@ def _raise(link: Link, d: Delivery) -> Packet | None:
 def _qos() -> list[Fault]:
     found: list[Fault] = []
     for path, origin, to in (
-        ("live", 1, 0), ("live", 2, 1), ("live", 2, 0), ("queued", 1, 0), ("queued", 2, 1), ("retained", 1, 0), ("retained", 2, 0), ("retained-wildcard", 1, 0),
-    ):  # fmt: skip
+        ("live", 1, 0),
+        ("live", 2, 1),
+        ("live", 2, 0),
+        ("queued", 1, 0),
+        ("queued", 2, 1),
+        ("retained", 1, 0),
+        ("retained", 2, 0),
+        ("retained-wildcard", 1, 0),
+    ):
         found += both(
-            f"qos-{origin}-as-{to}-{path}", "MQTT5-3.8.4-8", "MQTT311-3.8.4-6", path, origin,
-            f"a message of QoS {origin} is delivered with QoS {to}", at(path, _lower(to, origin)), ("MQTT5-3.3.4-2", "MQTT311-3.3.5-1"),
-        )  # fmt: skip
+            f"qos-{origin}-as-{to}-{path}",
+            "MQTT5-3.8.4-8",
+            "MQTT311-3.8.4-6",
+            path,
+            origin,
+            f"a message of QoS {origin} is delivered with QoS {to}",
+            at(path, _lower(to, origin)),
+            ("MQTT5-3.3.4-2", "MQTT311-3.3.5-1"),
+        )
     for path in ("live", "retained"):
         found += both(
             f"qos-0-as-1-{path}",
@@ -494,13 +517,24 @@ def _qos() -> list[Fault]:
         )
     for origin, to in ((1, 0), (2, 1)):
         found += both(
-            f"will-qos-{origin}-as-{to}", "X5-will-published-qos", "X311-will-qos", "will", origin,
-            f"a will of QoS {origin} is delivered with QoS {to}", at("will", _lower(to, origin)), ("MQTT5-3.8.4-8", "MQTT311-3.8.4-6"),
-        )  # fmt: skip
+            f"will-qos-{origin}-as-{to}",
+            "X5-will-published-qos",
+            "X311-will-qos",
+            "will",
+            origin,
+            f"a will of QoS {origin} is delivered with QoS {to}",
+            at("will", _lower(to, origin)),
+            ("MQTT5-3.8.4-8", "MQTT311-3.8.4-6"),
+        )
     found += both(
-        "qos-3", "MQTT5-3.3.1-4", "MQTT311-3.3.1-4", "live", 2, "both QoS bits are 1",
+        "qos-3",
+        "MQTT5-3.3.1-4",
+        "MQTT311-3.3.1-4",
+        "live",
+        2,
+        "both QoS bits are 1",
         at("live", lambda link, d: _bits(link, d, 6) if d.packet.qos == 2 else None),
-    )  # fmt: skip
+    )
     return found
 
 
@@ -595,9 +629,14 @@ def _rows_of_fields() -> list[Fault]:
             at(path, _with_payload(_cut)),
         )
     found += both(
-        "will-payload-with-length", "X5-will-payload-published", "X311-will-payload", "will", None, "the length bytes are sent in the payload of a will",
+        "will-payload-with-length",
+        "X5-will-payload-published",
+        "X311-will-payload",
+        "will",
+        None,
+        "the length bytes are sent in the payload of a will",
         at("will", _with_payload(lambda p: len(p).to_bytes(2, "big") + p)),
-    )  # fmt: skip
+    )
     found += both(
         "topic-other-live",
         "MQTT5-3.3.2-3",

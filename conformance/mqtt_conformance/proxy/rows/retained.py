@@ -272,6 +272,10 @@ def _again_at_reconnect() -> Rule:
     return Hooks(down=down)
 
 
+def _unless_first(qos: int) -> Callable[[Link, Publish, str], bool | None]:
+    return lambda link, p, topic: False if p.payload and p.qos == qos and _had(link, topic) else None
+
+
 def rows() -> list[Fault]:
     """Return the faults of this module."""
     found: list[Fault] = []
@@ -293,8 +297,8 @@ def rows() -> list[Fault]:
             "retained",
             qos,
             f"a message of QoS {qos} with RETAIN 1 does not replace the one before",
-            _flag_up(lambda link, p, t, qos=qos: False if p.payload and p.qos == qos and _had(link, t) else None),
-        )  # type: ignore[misc]
+            _flag_up(_unless_first(qos)),
+        )
     found += both(
         "retain-not-replaced",
         "MQTT5-3.3.1-5",

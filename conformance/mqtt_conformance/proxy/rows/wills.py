@@ -283,6 +283,10 @@ def _expiry_kept_running(seconds: int) -> Callable[[Will], Will | None]:
     return change
 
 
+def _no_qos(qos: int) -> Callable[[Will], Will | None]:
+    return lambda will: will.replace(qos=0) if will.qos == qos else None
+
+
 def rows() -> list[Fault]:
     """Return the faults of this module."""
     found: list[Fault] = []
@@ -408,8 +412,8 @@ def rows() -> list[Fault]:
             "will",
             qos,
             f"a will of QoS {qos} is published with QoS 0",
-            _will(lambda w, qos=qos: w.replace(qos=0) if w.qos == qos else None),
-        )  # type: ignore[misc]
+            _will(_no_qos(qos)),
+        )
     found += both(
         "will-empty-payload-lost",
         "X5-will-payload-published",
