@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Generator
-from typing import Any
 
 from mqtt_conformance.proxy.fault import Rule
 from mqtt_conformance.proxy.relay import Relay
@@ -17,8 +17,14 @@ from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
     Disconnect,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubcomp,
     Publish,
     PublishProperties,
+    Pubrec,
+    Pubrel,
     Subscribe,
     SubscribeProperties,
     Subscription,
@@ -71,7 +77,7 @@ def step() -> Generator[None]:
         yield
 
 
-def exercise(port: int, version: int, patience: float = 0.2) -> list[object]:
+def exercise(port: int, version: int, patience: float = 10.0) -> list[object]:
     """Use much of MQTT: all QoS, properties, wills, retained messages, sessions. Returns what the clients got."""
     seen: list[object] = []
     made: list[RawClient] = []
@@ -94,10 +100,20 @@ def exercise(port: int, version: int, patience: float = 0.2) -> list[object]:
             user_property=[("a", "1"), ("b", "2")],
         )
 
-    def drain(one: RawClient, most: int = 20) -> None:
-        for _ in range(most):
-            got: Any = one.message()
-            seen.append(got)
+    def drain(one: RawClient) -> None:
+        """Acknowledge and keep what comes, until a whole PINGREQ goes by without a message."""
+        more = True
+        while more:
+            more = False
+            one.send(Pingreq())
+            while not isinstance(got := one.read(), Pingresp):
+                more = True
+                if isinstance(got, Publish):
+                    seen.append(got)
+                    if got.qos:
+                        one.send(Puback(got.packet_id) if got.qos == 1 else Pubrec(got.packet_id))
+                elif isinstance(got, Pubrel):
+                    one.send(Pubcomp(got.packet_id))
 
     session = ConnectProperties(session_expiry_interval=50) if five else None
     subscriber = client()
@@ -120,15 +136,19 @@ def exercise(port: int, version: int, patience: float = 0.2) -> list[object]:
     with step():
         subscriber.send(Unsubscribe(4, ["s/+", "none"]))
         subscriber.ping()
-    subscriber.close()
+    with step():
+        subscriber.disconnect()
     with step():
         publisher.publish("s/q", b"queued", 1, 11, properties=props())
         publisher.publish("s/q", b"queued2", 2, 12, properties=props())
-    publisher.close()
+    with step():
+        publisher.socket.shutdown(socket.SHUT_WR)
+        publisher.until_closed()
     again = client()
     with step():
         again.connect("sub", clean_start=False, properties=session)
-        seen.append(again.read())
+        again.ping()
+        seen.extend(again.inbox)
     again.close()
     third = client()
     with step():
@@ -141,8 +161,8 @@ def exercise(port: int, version: int, patience: float = 0.2) -> list[object]:
         bad = client()
         with step():
             bad.connect("bad")
-            bad.send(packet)
-            seen.append(bad.read())
+            bad.send(packet, b"\xe0\0")
+            seen += bad.until_closed()
     with step():
         third.send(Disconnect())
     with step():
@@ -153,5 +173,3 @@ def exercise(port: int, version: int, patience: float = 0.2) -> list[object]:
     for one in made:
         one.close()
     return seen
-
-

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
 from mqtt_conformance.proxy.world import Link, World
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connect, Packet, Publish
+from mqtt_ref.wire.packets import Connect, Publish
 
 __all__ = ["Relay"]
 
@@ -36,9 +37,7 @@ class Relay:
             loop.call_later(seconds, self._due, do)
 
         world.call_later = call_later
-        _, own = await loop.create_connection(_Own, self.host, self.port)
-        self._own = own
-        world.publish = own.publish
+        world.publish = self._publish
         self._server = await loop.create_server(lambda: _ClientSide(self), "127.0.0.1", port)
         self.listening = self._server.sockets[0].getsockname()[1]
 
@@ -71,6 +70,18 @@ class Relay:
             return
         self.flush()
 
+    def _publish(self, packet: Publish) -> None:
+        if self._own is None:
+            self._own = _Own()
+            task = asyncio.get_running_loop().create_task(self._connect_own(self._own))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._own.publish(packet)
+
+    async def _connect_own(self, own: _Own) -> None:
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().create_connection(lambda: own, self.host, self.port)
+
     def _due(self, do: Callable[[], None]) -> None:
         do()
         self.flush()
@@ -96,6 +107,7 @@ class _Side(asyncio.Protocol):
         self.link = link
         self.transport: asyncio.Transport | None = None
         self.ended = False
+        self.eof = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -107,7 +119,7 @@ class _Side(asyncio.Protocol):
     def put(self, data: list[bytes], close: bool) -> None:
         """Write and, if asked for, close."""
         if self.transport is not None and not self.ended:
-            if data:
+            if data and (not self.eof or isinstance(self, _ClientSide)):
                 self.transport.write(b"".join(data))
             if close:
                 self.ended = True
@@ -156,11 +168,10 @@ class _ClientSide(_Side):
     def eof_received(self) -> bool:
         self.relay.world.client_gone(self.link)
         self.relay.flush()
+        self.eof = True
         server = self._other()
-        if server is None or server.ended or server.transport is None:
-            return False
-        if server.transport.can_write_eof():
-            server.transport.write_eof()
+        if isinstance(server, _ServerSide):
+            server.pass_end()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -194,6 +205,16 @@ class _ServerSide(_Side):
             return
         self.relay.world.dirty.add(self.link)
         self.relay.flush()
+        if client.eof:
+            self.pass_end()
+
+    def pass_end(self) -> None:
+        """Tell the broker that the client sends nothing more."""
+        if self.ended or self.transport is None or self.eof:
+            return
+        self.eof = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def data_received(self, data: bytes) -> None:
         self.link.from_server(data)
@@ -215,18 +236,17 @@ class _Own(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self._connected = False
+        self._waiting = [encode(5, Connect("proxyfaults"))]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        transport.write(b"".join(self._waiting))
 
     def publish(self, packet: Publish) -> None:
-        """Publish with QoS 0, or with QoS 1 and no look at the acknowledgement."""
+        """Publish a message. Acknowledgements are not looked at."""
+        data = encode(5, packet)
         if self.transport is None:
-            return
-        packets: list[Packet] = [packet]
-        if not self._connected:
-            self._connected = True
-            packets.insert(0, Connect("proxyfaults"))
-        self.transport.write(b"".join(encode(5, one) for one in packets))
+            self._waiting.append(data)
+        else:
+            self.transport.write(data)
