@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import zlib
+from asyncio.subprocess import Process
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ from mqtt_conformance.proxy.rows import FAULTS
 
 __all__ = ["VERDICTS", "judge", "main"]
 
-VERDICTS = ("named", "other name", "missed", "never fired", "not scored")
-"""What became of a fault: a failing case cites its statement, another case fails, none fails, no case made the broken
-rule show, or the run did not end."""
+VERDICTS = ("named", "other name", "no report", "missed", "never fired", "not scored")
+"""What became of a fault: a failing case cites its statement, another case fails, the suite says that it cannot use
+this broker and writes no report, no case fails, no case made the broken rule show, or the run did not end."""
 
-LIMIT = 300.0
+LIMIT = 240.0
 """Seconds for one run of the suite."""
 
 
@@ -54,19 +55,22 @@ class Run:
         self.fault = fault
         self.protocol = protocol
         self.directory = directory
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[Process] = []
+        self.url = ""
+        self.said = ""
+        """Last line of what the suite wrote to stderr."""
 
-    async def _start(
-        self, *arguments: str, env: dict[str, str] | None = None
-    ) -> tuple[asyncio.subprocess.Process, int]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **(env or {})},
-        )
+    async def _start(self, log: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[Process, int]:
+        """Start a program that says where it listens. What it logs goes to a file: a full pipe would stop it."""
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *arguments,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, **(env or {})},
+            )
         self.processes.append(process)
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
@@ -81,23 +85,28 @@ class Run:
         name = self.fault.id if self.fault is not None else "none"
         report = self.directory / f"{name}-{len(select)}.json"
         try:
-            _, port = await self._start("mqtt_ref", "serve", "--port", "0", "--no-ws", "--no-http", env=env)
-            proxy, front = await self._start(
-                "mqtt_conformance.proxy", "--upstream", f"mqtt://127.0.0.1:{port}", "--fault", name
+            log = self.directory / f"{name}.log"
+            _, port = await self._start(
+                Path(os.devnull), "mqtt_ref", "serve", "--port", "0", "--no-ws", "--no-http", env=env
             )
+            proxy, front = await self._start(
+                log, "mqtt_conformance.proxy", "--upstream", f"mqtt://127.0.0.1:{port}", "--fault", name
+            )
+            self.url = f"mqtt://127.0.0.1:{front}"
             suite = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "mqtt_ref", "conformance", f"mqtt://127.0.0.1:{front}",
+                sys.executable, "-m", "mqtt_ref", "conformance", self.url,
                 "--protocol", self.protocol, "--json", str(report), *(["--select", *select] if select else []),
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             self.processes.append(suite)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(suite.wait(), LIMIT)
+                _, said = await asyncio.wait_for(suite.communicate(), LIMIT)
+                self.said = said.decode().strip().rsplit("\n", 1)[-1]
             proxy.send_signal(signal.SIGTERM)
-            out, err = await asyncio.wait_for(proxy.communicate(), 30)
+            out, _ = await asyncio.wait_for(proxy.communicate(), 30)
             fired = int(out.decode().rsplit("fired", 1)[1]) if b"fired" in out else 0
             results = json.loads(report.read_text())["results"] if report.exists() else None
-            return fired, results, err.decode()
+            return fired, results, log.read_text(errors="replace")
         finally:
             await self._stop()
 
@@ -118,9 +127,12 @@ async def _score(fault: Fault, directory: Path) -> dict[str, Any]:
     verdict, seen, fired, errors, whole = "not scored", [""], 0, "", False
     try:
         for select in ([fault.statement, *fault.also], []):
-            fired, results, errors = await Run(fault, fault.protocol, directory).once(select)
+            run = Run(fault, fault.protocol, directory)
+            fired, results, errors = await run.once(select)
             whole = not select
             if results is None:
+                if whole and run.said:
+                    verdict, seen = "no report", [run.said.replace(run.url, "URL")]
                 continue
             verdict, seen = judge(fault, fired, results)
             if verdict == "named":
@@ -155,8 +167,10 @@ def totals(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
     return found
 
 
-async def _all(chosen: list[Fault], jobs: int, record: Path | None, until: float) -> dict[str, dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
+async def _all(
+    chosen: list[Fault], jobs: int, record: Path | None, until: float, rows: dict[str, dict[str, Any]]
+) -> None:
+    """Score the chosen faults and add them to `rows`."""
     # All paths are mixed, so that a run that ends early is a sample of all.
     waiting = sorted(chosen, key=lambda fault: zlib.crc32(fault.id.encode()))
 
@@ -171,7 +185,6 @@ async def _all(chosen: list[Fault], jobs: int, record: Path | None, until: float
 
     with tempfile.TemporaryDirectory() as name:
         await asyncio.gather(*(worker(Path(name)) for _ in range(jobs)))
-    return rows
 
 
 def _write(record: Path, rows: dict[str, dict[str, Any]]) -> None:
@@ -201,7 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
         before = json.loads(options.without.read_text())["faults"]
         chosen = [fault for fault in chosen if fault.id not in before]
     until = time.monotonic() + options.minutes * 60
-    rows = {**before, **asyncio.run(_all(chosen, options.jobs, options.record, until))}
+    rows = dict(before)
+    asyncio.run(_all(chosen, options.jobs, options.record, until, rows))
     if options.record is not None:
         _write(options.record, rows)
     table = totals(rows)
