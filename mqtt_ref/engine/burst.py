@@ -46,7 +46,7 @@ def take(
         or (block is not None and not _common(connection, block))
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
-        or topic.count("/") >= broker.options.bounds.topic_levels
+        or (len(topic) >= broker.topic_levels and topic.count("/") >= broker.topic_levels)
     ):
         return at
     match = broker.router.at_once(topic)
