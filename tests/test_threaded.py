@@ -36,6 +36,11 @@ def melon(server: ThreadedServer) -> Iterator[RawClient]:
         yield client
 
 
+def threads() -> int:
+    """How many servers run in a thread here. Fixtures of a whole session may have some."""
+    return [thread.name for thread in threading.enumerate()].count("mqtt_ref")
+
+
 def test_it_has_every_method_of_the_server() -> None:
     """With the same arguments, but for what needs an event loop."""
     asynchronous = {"driver", "inline", "inline_client"}
@@ -88,6 +93,7 @@ def test_what_is_retained_survives_a_restart_in_the_same_program() -> None:
 
 def test_several_at_once() -> None:
     servers = [ThreadedServer(hooks=[AllowAll()]) for _ in range(5)]
+    before = threads()
     for server in servers:
         server.start()
     try:
@@ -100,7 +106,7 @@ def test_several_at_once() -> None:
     finally:
         for server in servers:
             server.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name == "mqtt_ref"]
+    assert threads() == before
 
 
 @pytest.mark.alone
@@ -140,10 +146,11 @@ def test_misuse_is_explained(server: ThreadedServer) -> None:
 
 def test_a_start_that_fails_leaves_nothing_behind(server: ThreadedServer) -> None:
     second = ThreadedServer(listeners=[TcpListener(port=server.port)])
+    before = threads()
     with pytest.raises(ListenerError, match="in use"):
         second.start()
     assert not second.running
-    assert [thread.name for thread in threading.enumerate()].count("mqtt_ref") == 1
+    assert threads() == before
     second.stop()
 
 

@@ -28,6 +28,7 @@ from mqtt_ref.ports import (
     RetainedPut,
     SessionDelete,
     SessionPut,
+    Storage,
     SubscriptionDelete,
     SubscriptionPut,
 )
@@ -43,25 +44,31 @@ SLUGS = sorted(
 )
 
 
-class Faulty(MemoryStore):
+class Faulty:
     """A store that changes records, or drops them, when they are `stored` or `loaded`."""
 
     def __init__(self, stored: Change, loaded: Change) -> None:
-        super().__init__()
+        self._store = MemoryStore()
         self._stored = stored
         self._loaded = loaded
 
-    def commit(self, batch: int, records: Sequence[Record]) -> None:
-        super().commit(batch, [found for record in records if (found := self._stored(record)) is not None])
+    def open(self) -> None:
+        self._store.open()
 
     def load(self) -> Iterator[Record]:
-        return (found for record in list(super().load()) if (found := self._loaded(record)) is not None)
+        return (found for record in list(self._store.load()) if (found := self._loaded(record)) is not None)
+
+    def commit(self, batch: int, records: Sequence[Record]) -> None:
+        self._store.commit(batch, [found for record in records if (found := self._stored(record)) is not None])
+
+    def close(self) -> None:
+        self._store.close()
 
 
 class Here(Profile):
     """Restarts a broker in this process."""
 
-    def __init__(self, storage: MemoryStore, options: Options) -> None:
+    def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(commands={"restart": "", "kill": ""}, provides=frozenset({"persistence", "durability"}))
         self._storage = storage
         self._options = options

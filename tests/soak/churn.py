@@ -146,7 +146,9 @@ class Churn:
         payload = b"" if retain and random.random() < 0.3 else bytes(random.randrange(1, 300))
         properties = None
         if link.version == V5 and random.random() < 0.5:
-            properties = PublishProperties(message_expiry_interval=random.choice((1, 60, 200_000 - self.steps)))
+            properties = PublishProperties(
+                message_expiry_interval=random.choice((1, 60, 200_000 - self.steps % 100_000))
+            )
         number = random.randrange(1, 50) if qos else 0
         link.send(Publish(self._topic(name), payload, qos, retain, packet_id=number, properties=properties))
         if qos == 2 and random.random() < 0.8 and not link.closed:
