@@ -327,7 +327,8 @@ class Broker:
             or (access is not None and access.waits)
         )
         plain = not self.strict_text and not self.message_size
-        self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
+        unseen = self.output is None  # those who see what goes out see each packet
+        self.burst_open = plain and unseen and (access is None or not access.waits) and not intercept.waits
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import publish
 from mqtt_ref.engine.generated.connection import CLOSED
-from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message
+from mqtt_ref.engine.message import APART, PLAIN_MAXIMUM, Message
 from mqtt_ref.wire.fast import encode_publish
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
@@ -43,6 +43,7 @@ def take(
         or packet.retain
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
+        or len(packet.payload) >= APART
         or topic.count("/") >= broker.options.bounds.topic_levels
     ):
         return at
@@ -61,7 +62,14 @@ def take(
     end = min(len(packets), last) if watch.on_published is None else at
     while at < end:
         other = packets[at]
-        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain or other.has_properties:
+        if (
+            not isinstance(other, Publish)
+            or other.topic != topic
+            or other.qos
+            or other.retain
+            or other.has_properties
+            or len(other.payload) >= APART
+        ):
             break
         payloads.append(other.payload)
         at += 1
@@ -100,6 +108,7 @@ def _take_shown(
             or packet.qos
             or packet.retain
             or packet.has_properties
+            or len(packet.payload) >= APART
             or connection.state == CLOSED
         ):
             break

@@ -47,7 +47,7 @@ from mqtt_ref.engine.generated.connection import (
 )
 from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
-from mqtt_ref.engine.outbox import Outbox
+from mqtt_ref.engine.outbox import Outbox, whole
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.turns import ConnectionTurn
 from mqtt_ref.engine.waiting import Suspended, Waiting
@@ -359,7 +359,10 @@ class Connection:
             self.broker.dirty.append(self)
 
     def take(self) -> list[bytes]:
-        """Return the packets to write now. The driver calls it for each connection in `Broker.dirty`."""
+        """Return the output to write now: see `Outbox` for its items.
+
+        The driver calls it for each connection in `Broker.dirty`.
+        """
         outbox = self.outbox
         out = outbox.packets
         outbox.packets = []
@@ -371,7 +374,7 @@ class Connection:
         if self.waiting is not None and self.waiting.gone:
             return []
         output = self.broker.output
-        return out if output is None or not out else output(self, out)
+        return out if output is None or not out else output(self, whole(out) if outbox.apart else out)
 
     def shut(self) -> None:
         """Close the link after the queued output is written."""

@@ -10,7 +10,7 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
+__all__ = ["APART", "NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -18,6 +18,8 @@ NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
 PLAIN_MAXIMUM: Final = 268_000_000
 """Bytes of a payload that always fits in a packet without properties: the largest packet has 268,435,460 bytes."""
+APART: Final = 16 * 1024
+"""Bytes of a payload from which it is sent apart from the head of its PUBLISH, so that all subscribers share it."""
 
 
 class Message:
@@ -27,12 +29,16 @@ class Message:
     to one connection or one subscriber. It contains the Message Expiry Interval as received. The interval starts at
     `arrived` and ends at `expires_at`, in nanoseconds. `publisher` is the Client Identifier that No Local compares
     with.
+
+    `beside` is 0, or the size of a payload of `APART` bytes or more. The encoded forms then end before the payload, and
+    whoever sends one sends `payload` after it. So a large payload is never copied, for any number of subscribers.
     """
 
     __slots__ = (
         "_forms",
         "_halves",
         "arrived",
+        "beside",
         "block",
         "encoded_topic",
         "expires_at",
@@ -67,7 +73,9 @@ class Message:
         self.publisher = publisher
         self.arrived = arrived
         self.expires_at = expires_at
-        self.size = len(self.encoded_topic) + len(payload)
+        size = len(payload)
+        self.beside = size if size >= APART else 0
+        self.size = len(self.encoded_topic) + size
         self._forms: list[bytes] | None = None
         self._halves: list[bytes] | None = None
         """The bytes before the packet identifier, and those after it, of forms that are sent more than once."""
@@ -84,8 +92,9 @@ class Message:
         """Return the PUBLISH as sent within a second of its arrival, with packet identifier 0.
 
         It has no alias and no Subscription Identifiers. The other properties are unaltered and in order. The expiry
-        interval is the one received, since no full second has passed. Return `b""` if it would exceed the largest
-        packet size. That can happen to a message from a client of another version, whose packet was a byte shorter.
+        interval is the one received, since no full second has passed. A payload that is `beside` it is left out.
+        Return `b""` if it would exceed the largest packet size. That can happen to a message from a client of another
+        version, whose packet was a byte shorter.
 
         Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20,
         X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
@@ -98,7 +107,7 @@ class Message:
         form = forms[at]
         if not form:
             properties = b"" if self.block is None or version != V5 else self.block.data
-            form = forms[at] = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
+            form = forms[at] = self._encoded(version, self.encoded_topic, qos, retain, False, 0, properties)
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
@@ -117,11 +126,10 @@ class Message:
         if not form:
             # The first form is sent as it is. Only a second subscriber needs the halves.
             properties = b"" if self.block is None or version != V5 else self.block.data
-            payload = self.payload
-            if len(payload) <= PLAIN_MAXIMUM - len(properties):
-                form = publish_bytes(version, topic, payload, qos, retain, False, packet_id, properties)
+            if self.beside or len(properties) > PLAIN_MAXIMUM:
+                form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
             else:
-                form = _encoded(version, topic, payload, qos, retain, False, packet_id, properties)
+                form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
             forms[at] = form
             return form
         if halves is None:
@@ -159,27 +167,22 @@ class Message:
         """Return the PUBLISH for one subscriber, with its Subscription Identifiers, alias and remaining expiry.
 
         The Topic Name is sent only if `named`. The expiry interval is the one received minus `waited` seconds, never
-        below 0. Return `b""` if the packet would exceed the largest packet size.
+        below 0. A payload that is `beside` it is left out. Return `b""` if the packet would exceed the largest packet
+        size.
 
         Cites: MQTT5-3.3.2-6, X5-message-expiry-absent
         """
         properties = outgoing(self.block, waited, identifiers, alias) if version == V5 else b""
         topic = self.encoded_topic if named else b""
-        return _encoded(version, topic, self.payload, qos, retain, dup, packet_id, properties)
+        return self._encoded(version, topic, qos, retain, dup, packet_id, properties)
 
-
-def _encoded(
-    version: int,
-    topic: bytes,
-    payload: bytes,
-    qos: int,
-    retain: bool,
-    dup: bool,
-    packet_id: int,
-    properties: bytes,
-) -> bytes:
-    """Encode a PUBLISH. Return `b""` if it would exceed the largest packet size."""
-    try:
-        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
-    except ValueError:
-        return b""
+    def _encoded(
+        self, version: int, topic: bytes, qos: int, retain: bool, dup: bool, packet_id: int, properties: bytes
+    ) -> bytes:
+        """Encode a PUBLISH. Return `b""` if it would exceed the largest packet size."""
+        beside = self.beside
+        payload = b"" if beside else self.payload
+        try:
+            return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties, beside)
+        except ValueError:
+            return b""

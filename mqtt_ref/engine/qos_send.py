@@ -126,6 +126,8 @@ def _send(connection: Connection, message: Message, data: bytes) -> None:
     counters.messages_sent += 1
     counters.payload_sent_bytes += len(message.payload)
     connection.send(data)
+    if message.beside:
+        connection.outbox.add_payload(message.payload)
 
 
 def _publish(
@@ -140,6 +142,8 @@ def _publish(
     now: int,
 ) -> bytes:
     """Return the PUBLISH for this subscriber, or `b""` if it exceeds the packet size that is possible or allowed.
+
+    The result has no payload if that is `beside` the message.
 
     Then the message is discarded, as if it had been sent. Only the first sending may have an alias: a retransmission
     carries the full Topic Name (4.4, 3.3.2.3.4).
@@ -161,13 +165,13 @@ def _publish(
         if version != V5:
             identifiers = ()
         data = message.encode(version, qos, retain, dup, packet_id, identifiers, alias, named, waited)
-        if alias and named and (not data or len(data) > agreement.packet_limit):
+        if alias and named and (not data or len(data) > agreement.packet_limit - message.beside):
             aliases.forget(connection, message.topic)
     elif qos:
         data = message.with_id(version, qos, retain, packet_id)
     else:
         data = message.form(version, 0, retain)
-    if not data or len(data) > agreement.packet_limit:
+    if not data or len(data) > agreement.packet_limit - message.beside:
         queueing.dropped(session, message, "too_large")
         return b""
     return data
@@ -219,7 +223,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
     else:
         data = message.with_id(connection.version, qos, delivery.retain, packet_id)
-        if len(data) > agreement.packet_limit or not data:
+        if len(data) > agreement.packet_limit - message.beside or not data:
             queueing.dropped(session, message, "too_large")
             return
     if not data:
@@ -243,6 +247,8 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     counters.payload_sent_bytes += len(message.payload)
     outbox = connection.outbox
     outbox.packets.append(data)
+    if message.beside:
+        outbox.add_payload(message.payload)
     if not outbox.queued:
         outbox.queued = True
         broker.dirty.append(connection)

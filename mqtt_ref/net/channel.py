@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.clocks import monotonic_ns
-from mqtt_ref.net.layer import Layer, Stack
+from mqtt_ref.net.layer import Layer, Parts, Stack, gathered
 from mqtt_ref.net.pace import PACED, Pace
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ READ: Final = 64 * 1024
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
 BIG: Final = 64 * 1024
-"""Bytes from which a packet is not joined with others into one write. Joining small ones is faster than many parts."""
+"""Bytes of a packet that may be written without joining it with others."""
 PATIENCE: Final = 5.0
 """Seconds that a client has to close a connection itself, if that is left to it."""
 LINGER: Final = 1.0
@@ -198,12 +198,18 @@ class Channel(Stack):
 
     # ---------------------------------------------------------------- the lower end
 
-    def write(self, parts: list[bytes], now: int) -> None:
-        """Give the parts to the transport, which may take several without a copy."""
+    def write(self, parts: Parts, now: int) -> None:
+        """Give the parts to the transport one by one: `writelines` of asyncio would join them before Python 3.12.
+
+        uvloop, and asyncio from Python 3.12 on, keep a part as it is until the kernel has it.
+        """
+        transport = self.transport
         if len(parts) == 1:
-            self.transport.write(parts[0])
-        else:
-            self.transport.writelines(parts)
+            transport.write(parts[0])
+            return
+        for part in parts:
+            if not transport.is_closing():
+                transport.write(part)
 
     def finish(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within a time limit."""
@@ -244,13 +250,14 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the driver
 
     def send(self, out: list[bytes], now: int) -> int:
-        """Send the packets of a turn. Return their size in bytes.
+        """Send the output of a turn: small items joined, large ones as they are. Return its size in bytes.
 
-        The driver does it itself if there is no layer and no big packet.
+        The driver does it itself if there is no layer and no large item.
         """
-        if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
-            out = [b"".join(out)]
-        size = len(out[0]) if len(out) == 1 else sum(map(len, out))
+        size = len(out[0])
+        if len(out) > 1:
+            size = sum(map(len, out))
+            out = gathered(out)
         (self.layers[-1] if self.layers else self).write(out, now)
         return size
 

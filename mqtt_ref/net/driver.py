@@ -17,6 +17,7 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.drops import OTHERS, REASONS
 from mqtt_ref.engine.effects import Ask, Commit, Dropped, Effect, Note, Withdraw
 from mqtt_ref.engine.intercept import Refusal
+from mqtt_ref.engine.outbox import heads
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
 from mqtt_ref.net.forked import release_in_children
@@ -142,7 +143,12 @@ class Driver:
                 try:
                     if out:
                         packets += len(out)
-                        if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                        outbox = connection.outbox
+                        if outbox.apart:
+                            packets -= heads(out)
+                            outbox.apart = outbox.gates is not None
+                            sent += channel.send(out, now)
+                        elif channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
                             sent += channel.send(out, now)
                         else:
                             data = out[0] if len(out) == 1 else b"".join(out)
