@@ -51,7 +51,7 @@ class Outbox:
         self.packets: list[bytes] = []
         """The output of this tick."""
         self.apart = False
-        """True if a payload may be an item of its own. The driver resets it."""
+        """True if the driver has to look at the items: one may be a payload, or earlier output waits. It resets it."""
         self.queued = False
         """True if the connection is in `Broker.dirty`."""
         self.ready: list[bytes] | None = None

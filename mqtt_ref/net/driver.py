@@ -146,10 +146,12 @@ class Driver:
                         outbox = connection.outbox
                         if outbox.apart:
                             packets -= heads(out)
-                            outbox.apart = outbox.gates is not None
                             sent += channel.send(out, now)
+                            outbox.apart = outbox.gates is not None or channel.unsent is not None
                         elif channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
                             sent += channel.send(out, now)
+                            if channel.unsent is not None:
+                                outbox.apart = True
                         else:
                             data = out[0] if len(out) == 1 else b"".join(out)
                             sent += len(data)
