@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.broker.budget import Budget
 from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
 from mqtt_ref.broker.questions import Questions
@@ -90,6 +91,7 @@ class Broker:
         """Units that are left of this turn."""
 
         # The parts.
+        self.budget = Budget(bounds.memory)
         self.turns = Turns(self)
         self.connections: dict[int, Connection] = {}
         """Open connections by serial."""
@@ -125,6 +127,8 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.inflight_bytes = bounds.inflight_bytes
+        """Bytes in flight to one client from which no further message is sent."""
         self.message_size = bounds.message_size
         """The largest payload, or 0."""
         self.topic_levels = bounds.topic_levels
@@ -147,6 +151,7 @@ class Broker:
         connection = Connection(self, self._serial, now, listener, remote, capabilities)
         self.connections[self._serial] = connection
         self.counters.connections_accepted += 1
+        self.budget.opened(connection)
         of_listener = self.per_listener.get(listener, 0) + 1
         self.per_listener[listener] = of_listener
         bounds = self.options.bounds
@@ -160,6 +165,8 @@ class Broker:
                 return connection
         if len(self.connections) > bounds.connections or self.shutting_down:
             connection.turn_away("No room for another connection", now)
+        elif self.budget.used > self.budget.maximum:
+            connection.turn_away("The memory for clients is used up", now)
         elif timeout:
             connection.connect_by = now + timeout * SECOND
             self.timers.wake(connection, connection.connect_by)
@@ -174,6 +181,7 @@ class Broker:
             else:
                 del self.per_listener[connection.listener]
             self.timers.released()
+            self.budget.closed(connection)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason. Return False if it is not connected.

@@ -21,7 +21,9 @@ COST: Final = 6
 
 
 class Leaving(Job):
-    """Takes the subscriptions of a session out of the router, then gives its messages of groups to other members.
+    """Takes the subscriptions of a session out of the router, then lets its messages go.
+
+    Those of groups are given to other members.
 
     The handle is free when both are done.
     """
@@ -30,7 +32,7 @@ class Leaving(Job):
         self._broker = broker
         self._handle = handle
         self._left = left
-        self._unfinished = [delivery for delivery in unfinished if delivery.group]
+        self._unfinished = unfinished
         self._at = 0
 
     def step(self, now: int) -> bool:
@@ -43,7 +45,10 @@ class Leaving(Job):
         unfinished = self._unfinished
         while not left and self._at < len(unfinished) and broker.work > 0:
             broker.work -= CHUNK * COST
-            broker.deliverer.share_again(unfinished[self._at : self._at + CHUNK], now)
+            some = unfinished[self._at : self._at + CHUNK]
+            broker.deliverer.share_again(some, now)
+            for delivery in some:
+                broker.budget.release(delivery.message)
             self._at += CHUNK
         if left or self._at < len(unfinished):
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine.generated.session import DORMANT
 from mqtt_ref.engine.generated.will import DELAYED
-from mqtt_ref.engine.message import SECOND, Message
+from mqtt_ref.engine.message import OVERHEAD, SECOND, Message
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.ports import (
     InflightPut,
@@ -61,6 +61,8 @@ class Restorer:
                 if session is None:
                     continue
                 if isinstance(record, SubscriptionPut):
+                    if record.topic_filter not in session.subscriptions:
+                        broker.budget.subscribed(session, record.topic_filter)
                     session.subscriptions[record.topic_filter] = (record.options, record.identifier)
                     shared = broker.router.is_shared(record.topic_filter, session.version)
                     broker.router.subscribe(
@@ -71,6 +73,8 @@ class Restorer:
                 elif isinstance(record, InflightPut):
                     self.inflight(session, record)
                 else:
+                    if record.packet_id not in session.received:
+                        broker.budget.identified(session, 1)
                     session.received[record.packet_id] = 0
 
     def session(self, record: SessionPut) -> None:
@@ -94,6 +98,7 @@ class Restorer:
         will = record.will
         if will is not None:
             session.will = will
+            broker.budget.armed(session, will)
             session.will_state = DELAYED
             if record.will_at:
                 session.will_at = max(1, record.will_at - self.utc)
@@ -136,10 +141,12 @@ class Restorer:
         if session.queue is None:
             session.queue = deque()
         session.queue.append(delivery)
-        session.queued_bytes += delivery.message.size
+        size = delivery.message.size + OVERHEAD
+        session.queued_bytes += size
         counters = self.broker.counters
         counters.messages_queued += 1
-        counters.queued_bytes += delivery.message.size
+        counters.queued_bytes += size
+        self.broker.budget.hold(delivery.message)
 
     def inflight(self, session: Session, record: InflightPut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
@@ -147,6 +154,8 @@ class Restorer:
         delivery.state = record.state
         delivery.order = record.order
         session.inflight[record.packet_id] = delivery
+        session.inflight_bytes += delivery.message.size + OVERHEAD
+        self.broker.budget.hold(delivery.message)
         self.broker.counters.messages_inflight += 1
         session.next_order = max(session.next_order, record.order + 1)
         session.next_packet_id = record.packet_id + 1 if record.packet_id < self.broker.limits.packet_id_maximum else 1

@@ -211,6 +211,7 @@ class Sessions:
         session = Session(self._broker, handle, client_id, version)
         self.by_handle[handle] = session
         self.by_client_id[client_id] = session
+        self._broker.budget.created(session)
         self._broker.counters.sessions_created += 1
         return session
 
@@ -283,6 +284,7 @@ class Sessions:
             for packet_id, delivery in session.inflight.items():
                 watch.on_qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
+        session.inflight_bytes = 0
         session.received = {}
         session.subscriptions = {}
         session.replay = None
@@ -290,6 +292,7 @@ class Sessions:
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)
+        broker.budget.ended(session)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
         leaving = Leaving(broker, handle, left, unfinished)

@@ -112,6 +112,7 @@ class Connection:
         "deadline",
         "decoder",
         "heard",
+        "held_bytes",
         "how",
         "listener",
         "opened",
@@ -175,6 +176,8 @@ class Connection:
         self.alias_in: dict[int, str] | None = None
         self.alias_out: dict[str, int] | None = None
 
+        self.held_bytes = 0
+        """Bytes that the budget counts for this connection."""
         self.connect_by = 0
         """Time by which the CONNECT must have arrived, or 0."""
         self.heard = now

@@ -10,7 +10,7 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["APART", "NEVER", "PLAIN_MAXIMUM", "SECOND", "Message"]
+__all__ = ["APART", "MESSAGE", "NEVER", "OVERHEAD", "PLACE", "PLAIN_MAXIMUM", "SECOND", "Message"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -21,6 +21,15 @@ PLAIN_MAXIMUM: Final = 268_000_000
 APART: Final = 16 * 1024
 """Bytes of a payload from which it is sent apart from the head of its PUBLISH, so that all subscribers share it."""
 
+MESSAGE: Final = 500
+"""Bytes of a message besides its topic, payload and properties; see `broker.budget`."""
+PLACE: Final = 300
+"""Bytes of a place in a queue, or of an exchange in flight."""
+OVERHEAD: Final = MESSAGE + PLACE
+"""Bytes that a message counts besides its `size` where the messages of one session are limited."""
+FORMS: Final = 200
+"""Bytes of a list of encoded forms."""
+
 
 class Message:
     """One Application Message: Topic Name, payload, and the properties that are forwarded.
@@ -29,6 +38,9 @@ class Message:
     to one connection or one subscriber. It contains the Message Expiry Interval as received. The interval starts at
     `arrived` and ends at `expires_at`, in nanoseconds. `publisher` is the Client Identifier that No Local compares
     with.
+
+    `size` are the bytes of topic, payload and properties. `weight` are all bytes that it takes, with its encoded forms.
+    The budget keeps `places`, the number of places that hold the message, and `counted`, the `weight` that it counts.
 
     `beside` is 0, or the size of a payload of `APART` bytes or more. The encoded forms then end before the payload, and
     whoever sends one sends `payload` after it. So a large payload is never copied, for any number of subscribers.
@@ -40,15 +52,18 @@ class Message:
         "arrived",
         "beside",
         "block",
+        "counted",
         "encoded_topic",
         "expires_at",
         "ident",
         "payload",
+        "places",
         "publisher",
         "qos",
         "retain",
         "size",
         "topic",
+        "weight",
     )
 
     def __init__(
@@ -65,7 +80,8 @@ class Message:
     ) -> None:
         self.ident = ident
         self.topic = topic
-        self.encoded_topic = topic.encode()
+        encoded = topic.encode()
+        self.encoded_topic = encoded
         self.payload = payload
         self.qos = qos
         self.retain = retain
@@ -75,7 +91,14 @@ class Message:
         self.expires_at = expires_at
         size = len(payload)
         self.beside = size if size >= APART else 0
-        self.size = len(self.encoded_topic) + size
+        size += len(encoded)
+        if block is not None:
+            size += len(block.data)
+        self.size = size
+        # The topic is kept as a text too, with up to four bytes for a character.
+        self.weight = MESSAGE + size + (len(encoded) if len(topic) == len(encoded) else 4 * len(topic))
+        self.counted = 0
+        self.places = 0
         self._forms: list[bytes] | None = None
         self._halves: list[bytes] | None = None
         """The bytes before the packet identifier, and those after it, of forms that are sent more than once."""
@@ -103,11 +126,13 @@ class Message:
         forms = self._forms
         if forms is None:
             forms = self._forms = [b""] * 12
+            self.weight += FORMS
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
         form = forms[at]
         if not form:
             properties = b"" if self.block is None or version != V5 else self.block.data
             form = forms[at] = self._encoded(version, self.encoded_topic, qos, retain, False, 0, properties)
+            self.weight += len(form)
         return form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
@@ -121,6 +146,7 @@ class Message:
         forms = self._forms
         if forms is None:
             forms = self._forms = [b""] * 12
+            self.weight += FORMS
         form = forms[at]
         topic = self.encoded_topic
         if not form:
@@ -131,15 +157,26 @@ class Message:
             else:
                 form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
             forms[at] = form
+            self.weight += len(form)
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
+            self.weight += 2 * FORMS
         number = 4 + len(topic)
         while form[number - len(topic) - 3] > 127:
             number += 1
         head = halves[at] = form[:number]
         tail = halves[at + 12] = form[number + 2 :]
+        self.weight += len(form)
         return head + packet_id.to_bytes(2, "big") + tail
+
+    def forget_forms(self) -> None:
+        """Drop the encoded forms: whoever keeps the message for long does not need them. They are made again."""
+        if self._forms is not None:
+            self._forms = None
+            self._halves = None
+            topic = len(self.encoded_topic)
+            self.weight = MESSAGE + self.size + (topic if len(self.topic) == topic else 4 * len(self.topic))
 
     def limit_expiry(self, seconds: int) -> None:
         """Limit how long the message is kept, in seconds from its arrival. 0: no limit of the server."""

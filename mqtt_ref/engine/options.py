@@ -43,12 +43,17 @@ class Capabilities:
 class Bounds:
     """Limits of what the server holds; every queue has one."""
 
+    memory: int = 1024 * 1024 * 1024
+    """Bytes that are held for all clients together, see `broker.budget`; 0: no limit."""
     maximum_inflight: int = 1024
     """Unacknowledged QoS 1 and 2 messages sent to one client; a smaller Receive Maximum takes precedence."""
+    inflight_bytes: int = 64 * 1024 * 1024
+    """Bytes of them from which no further one is sent. Each counts `engine.message.OVERHEAD` bytes more than its size.
+    """
     queued_messages: int = 8192
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
-    """Bytes of payloads and topics that wait for one session."""
+    """Bytes of messages that wait for one session: topics, payloads, properties, and `OVERHEAD` for each."""
     outbound_aliases: int = 64
     """Topic Aliases that the server assigns on one connection, if the client allows them."""
     connect_bytes: int = 1_048_576

@@ -28,7 +28,7 @@ from mqtt_ref.engine.generated.qos_send import (
     ON_SEND_QOS2,
     WIDTH,
 )
-from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.message import NEVER, OVERHEAD, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.wire.codes import (
@@ -91,6 +91,8 @@ def deliver(
         and session.queue is None
         and session.resending is None
         and not connection.outbox.choked
+        and broker.budget.used < broker.budget.maximum
+        and session.inflight_bytes < broker.inflight_bytes
         and (len(session.inflight) < broker.limits.packet_id_maximum or not _full(session, message))
     ):
         _start(connection, session, delivery, now)
@@ -192,13 +194,17 @@ def _step(session: Session, delivery: Delivery, event: int) -> int:
         journal = broker.journal
         if after == IDLE:
             del session.inflight[delivery.packet_id]
+            session.inflight_bytes -= delivery.message.size + OVERHEAD
             broker.counters.messages_inflight -= 1
+            broker.budget.release(delivery.message)
             if journal is not None:
                 journal.inflight_gone(session, delivery)
         else:
             if before == IDLE:
                 session.inflight[delivery.packet_id] = delivery
+                session.inflight_bytes += delivery.message.size + OVERHEAD
                 broker.counters.messages_inflight += 1
+                broker.budget.hold(delivery.message)
             if journal is not None:
                 journal.inflight(session, delivery)
     return tables.qos_send_action[at]
@@ -237,7 +243,9 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     if after != IDLE:
         delivery.state = after
         inflight[packet_id] = delivery
+        session.inflight_bytes += message.size + OVERHEAD
         counters.messages_inflight += 1
+        broker.budget.hold(message)
         if broker.journal is not None:
             broker.journal.inflight(session, delivery)
     if tables.qos_send_action[at] != DO_SEND_PUBLISH:
@@ -286,7 +294,9 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         action = tables.qos_send_action[at]
         delivery.state = IDLE
         del session.inflight[packet_id]
+        session.inflight_bytes -= delivery.message.size + OVERHEAD
         broker.counters.messages_inflight -= 1
+        broker.budget.release(delivery.message)
         if broker.journal is not None:
             broker.journal.inflight_gone(session, delivery)
     else:
@@ -359,7 +369,11 @@ def pump(connection: Connection, session: Session, now: int) -> None:
     broker = connection.broker
     while queue and not connection.outbox.choked and not connection.outbox.ending:
         delivery = queue[0]
-        if delivery.qos and (connection.quota <= 0 or len(session.inflight) >= broker.limits.packet_id_maximum):
+        if delivery.qos and (
+            connection.quota <= 0
+            or session.inflight_bytes >= broker.inflight_bytes
+            or len(session.inflight) >= broker.limits.packet_id_maximum
+        ):
             return
         queueing.take(session, queue)
         message = delivery.message

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mqtt_ref.engine.drops import REASONS
 from mqtt_ref.engine.effects import Dropped
 from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
-from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.message import NEVER, OVERHEAD, Message
 from mqtt_ref.engine.session import Delivery
 from mqtt_ref.wire.primitives import V31
 
@@ -34,7 +34,7 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
 
 
 def enqueue(session: Session, delivery: Delivery, now: int) -> None:
-    """Queue a message for the session, within the bounds of its queue.
+    """Queue a message for the session, within the bounds of its queue and the budget of the broker.
 
     Cites: MQTT311-3.1.2-5
     """
@@ -44,12 +44,16 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     if message.expires_at != NEVER and now >= message.expires_at:
         dropped(session, message, "expired")
         return
+    budget = broker.budget
+    if budget.used + budget.cost(message) > budget.queue_limit and not _trade(session, message, now):
+        dropped(session, message, "memory")
+        return
     queue = session.queue
     if queue is None:
         queue = session.queue = deque()
         session.rules = broker.rules
     bounds = broker.options.bounds
-    size = message.size
+    size = message.size + OVERHEAD
     while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
         if not _make_room(session, now):
             dropped(session, message, "queue_full")
@@ -60,12 +64,24 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     session.queued_bytes += size
     broker.counters.messages_queued += 1
     broker.counters.queued_bytes += size
+    budget.hold(message)
     journal = broker.journal
     if journal is not None:
         journal.queued(session, delivery)
 
 
-def _make_room(session: Session, now: int) -> bool:
+def _trade(session: Session, message: Message, now: int) -> bool:
+    """Drop messages of the queue for a new one, as if the queue were full. Return True if that freed enough memory."""
+    budget = session.broker.budget
+    before = budget.used
+    cost = budget.cost(message)
+    while budget.used + cost > budget.queue_limit and before - budget.used < cost:
+        if not _make_room(session, now, "memory"):
+            return False
+    return True
+
+
+def _make_room(session: Session, now: int, why: str = "queue_full") -> bool:
     """Drop the first message of the queue if it has expired or it is so decided. Return True if it was dropped."""
     broker = session.broker
     queue = session.queue
@@ -76,7 +92,7 @@ def _make_room(session: Session, now: int) -> bool:
     if not expired and broker.decisions.queue_full == QUEUE_FULL_NEWEST:
         return False
     take(session, queue)
-    dropped(session, oldest.message, "expired" if expired else "queue_full")
+    dropped(session, oldest.message, "expired" if expired else why)
     return True
 
 
@@ -84,16 +100,18 @@ def take(session: Session, queue: deque[Delivery]) -> None:
     """Remove the first message from the queue of a session."""
     broker = session.broker
     delivery = queue.popleft()
-    size = delivery.message.size
+    message = delivery.message
+    size = message.size + OVERHEAD
     session.queued_bytes -= size
     broker.counters.messages_queued -= 1
     broker.counters.queued_bytes -= size
+    broker.budget.release(message)
     if broker.journal is not None:
         broker.journal.unqueued(session, delivery)
 
 
 def drop_queue(session: Session) -> list[Delivery]:
-    """Empty the queue of a session that ends. Return what was in it."""
+    """Empty the queue of a session that ends. Return what was in it. The budget counts that until it is let go."""
     queue = session.queue
     counters = session.broker.counters
     counters.messages_queued -= session.queued
@@ -115,6 +133,8 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_too_large += 1
     elif why == "queue_full":
         counters.dropped_queue_full += 1
+    elif why == "memory":
+        counters.dropped_memory += 1
     elif why == "denied":
         counters.dropped_denied += 1
     else:

@@ -21,6 +21,7 @@ from mqtt_ref.engine.outbox import heads
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
 from mqtt_ref.net.forked import release_in_children
+from mqtt_ref.net.pressure import Pressure
 from mqtt_ref.net.process import descriptors, outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
@@ -85,6 +86,8 @@ class Driver:
         """Stores a batch and calls `stored` afterwards. Needed if the broker has a store."""
         self.on_stored: Callable[[OSError | None], object] | None = None
         """Called after the broker knows of a write: why it failed, or None."""
+        self.pressure = Pressure(self)
+        """Measures what waits in the links."""
         self.serving = False
         """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
@@ -167,6 +170,8 @@ class Driver:
             self.carry_out(effects)
         if self._busy:
             self._read_from_idle()
+        if counters.received_bytes + counters.sent_bytes >= self.pressure.next:
+            self.pressure.due()
         due = broker.next_deadline()
         if due is not None and (not self._armed or due < self._armed):
             self._arm(due)
@@ -458,6 +463,7 @@ class Driver:
             if timer is not None:
                 timer.cancel()
         self._tell_drops(last=True)
+        self.pressure.close()
         self._timer = self._reporting = None
         for task in self._handlers:
             task.cancel()

@@ -39,11 +39,15 @@ class Unsent:
             self.size -= len(part)
         return found
 
+    def small(self, most: int) -> int:
+        """Return the bytes of the parts that are not of such large objects: those below `most` bytes."""
+        return sum([len(part) for part in self.parts if isinstance(part, bytes) and len(part) < most])
+
     def shared(self, least: int) -> dict[int, int]:
         """Return the sizes of the objects of `least` bytes or more of which parts wait, by their identity."""
         found: dict[int, int] = {}
         for part in self.parts:
             whole = part.obj if isinstance(part, memoryview) else part
-            if len(whole) >= least:
+            if isinstance(whole, bytes) and len(whole) >= least:
                 found[id(whole)] = len(whole)
         return found
