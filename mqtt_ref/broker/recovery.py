@@ -141,7 +141,7 @@ class Restorer:
         if session.queue is None:
             session.queue = deque()
         session.queue.append(delivery)
-        size = delivery.message.size + OVERHEAD
+        size = delivery.message.size
         session.queued_bytes += size
         counters = self.broker.counters
         counters.messages_queued += 1

@@ -144,7 +144,7 @@ class RetainedMessages:
         if when and when <= now:
             broker = self._broker
             watch = broker.watch
-            for topic, message in self.store.expire(now, most):
+            for topic, message in self.store.take_expired(now, most):
                 broker.work -= 1
                 broker.budget.forget(message)
                 broker.counters.dropped_expired += 1

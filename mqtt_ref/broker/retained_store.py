@@ -131,8 +131,12 @@ class RetainedStore(Generic[M]):
         """
         return list(islice(self._messages.items(), start, start + count))
 
-    def expire(self, now: int, most: int = 0) -> list[tuple[str, M]]:
-        """Remove messages that have expired, at most `most` (0: all). Return them by topic, the earliest first.
+    def expire(self, now: int, most: int = 0) -> list[str]:
+        """Remove messages that have expired, at most `most` (0: all). Return their topics, the earliest first."""
+        return [topic for topic, _ in self.take_expired(now, most)]
+
+    def take_expired(self, now: int, most: int = 0) -> list[tuple[str, M]]:
+        """Do the same, and return the messages too.
 
         Cites: MQTT5-3.3.2-5
         """

@@ -361,7 +361,7 @@ class Capabilities(Section):
         Meta(description="Maximum bytes held for all clients together; beyond it, new ones are refused. 0: no limit"),
     ] = 1024 * 1024 * 1024
     maximum_queued_bytes: Annotated[
-        Positive, Meta(description="Maximum bytes of messages queued for one session, with 800 more for each")
+        Positive, Meta(description="Maximum bytes of messages queued for one session, with 600 more for each")
     ] = 64 * 1024 * 1024
     maximum_session_expiry_interval: Annotated[
         Word32, Meta(description="Seconds; longer Session Expiry Intervals are reduced to this. 4294967295: no limit")

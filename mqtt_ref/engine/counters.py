@@ -53,7 +53,7 @@ GAUGES: Final = {
     "clients_maximum": "largest number of clients connected at the same time",
     "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
     "messages_queued": "messages that wait for a client",
-    "queued_bytes": "bytes of messages that wait for clients, with their overhead",
+    "queued_bytes": "bytes of topics, payloads and properties that wait for clients",
 }
 """What each gauge shows, by name."""
 

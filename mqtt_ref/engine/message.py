@@ -21,9 +21,9 @@ PLAIN_MAXIMUM: Final = 268_000_000
 APART: Final = 16 * 1024
 """Bytes of a payload from which it is sent apart from the head of its PUBLISH, so that all subscribers share it."""
 
-MESSAGE: Final = 500
+MESSAGE: Final = 400
 """Bytes of a message besides its topic, payload and properties; see `broker.budget`."""
-PLACE: Final = 300
+PLACE: Final = 200
 """Bytes of a place in a queue, or of an exchange in flight."""
 OVERHEAD: Final = MESSAGE + PLACE
 """Bytes that a message counts besides its `size` where the messages of one session are limited."""

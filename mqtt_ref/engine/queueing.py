@@ -53,8 +53,10 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
         queue = session.queue = deque()
         session.rules = broker.rules
     bounds = broker.options.bounds
-    size = message.size + OVERHEAD
-    while len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
+    size = message.size
+    while len(queue) >= bounds.queued_messages or (
+        queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes
+    ):
         if not _make_room(session, now):
             dropped(session, message, "queue_full")
             return
@@ -101,7 +103,7 @@ def take(session: Session, queue: deque[Delivery]) -> None:
     broker = session.broker
     delivery = queue.popleft()
     message = delivery.message
-    size = message.size + OVERHEAD
+    size = message.size
     session.queued_bytes -= size
     broker.counters.messages_queued -= 1
     broker.counters.queued_bytes -= size

@@ -127,7 +127,7 @@ class Session:
         """By Packet Identifier of a QoS 2 message that awaits PUBREL: the serial of the connection that counts it."""
         self.queue: deque[Delivery] | None = None
         self.queued_bytes = 0
-        """Bytes of the messages that wait, with `OVERHEAD` for each."""
+        """Bytes of the messages that wait: topics, payloads and properties."""
         self.resending: deque[int] | None = None
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
         self.replay: Replay | None = None

@@ -305,7 +305,7 @@ def test_maximum_inflight(made: Made) -> None:
     assert client.one(Publish).payload == b"\x03"
 
 
-@pytest.mark.parametrize("bound", ["maximum_client_writes_pending: 3", "maximum_queued_bytes: 303"])
+@pytest.mark.parametrize("bound", ["maximum_client_writes_pending: 3", "maximum_queued_bytes: 2103"])
 def test_maximum_client_writes_pending(made: Made, bound: str) -> None:
     world = made(bound)
     keep = ConnectProperties(session_expiry_interval=1000)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Counts anew what a broker holds for clients, to compare it with what its budget has counted bit by bit."""
+
+from __future__ import annotations
+
+from mqtt_ref.broker.broker import Broker
+from mqtt_ref.broker.budget import ALIAS, CONNECTION, IDENTIFIER, PAIR, RETAINED, SESSION, SHARED, SUBSCRIPTION
+from mqtt_ref.broker.leaving import Leaving
+from mqtt_ref.engine.message import MESSAGE, PLACE, Message
+from mqtt_ref.wire.packets import Will
+
+__all__ = ["held"]
+
+
+def text(value: str) -> int:
+    return len(value) if value.isascii() else 4 * len(value)
+
+
+def will_size(will: Will) -> int:
+    size = MESSAGE + text(will.topic) + len(will.payload)
+    p = will.properties
+    if p is not None:
+        size += sum(PAIR + text(name) + text(value) for name, value in p.user_property)
+        size += text(p.content_type or "") + text(p.response_topic or "") + len(p.correlation_data or b"")
+    return size
+
+
+def held(broker: Broker) -> dict[str, int]:
+    """What the budget must have counted: `state`, `messages`, and each message with its places."""
+    state = places = 0
+    messages: dict[int, tuple[Message, int]] = {}
+
+    def place(message: Message) -> None:
+        messages[id(message)] = (message, messages.get(id(message), (message, 0))[1] + 1)
+
+    for connection in broker.connections.values():
+        state += CONNECTION
+        state += sum(ALIAS + text(topic) for topic in (connection.alias_in or {}).values())
+    for session in broker.sessions.by_client_id.values():
+        state += SESSION + 2 * text(session.client_id)
+        state += sum(SUBSCRIPTION + 2 * text(name) for name in session.subscriptions)
+        state += sum(SHARED for name in session.subscriptions if name.startswith("$share/"))
+        state += IDENTIFIER * len(session.received)
+        if session.will is not None:
+            state += will_size(session.will)
+        for delivery in [*session.inflight.values(), *(session.queue or ())]:
+            place(delivery.message)
+            places += PLACE
+        assert session.inflight_bytes == sum(d.message.size + MESSAGE + PLACE for d in session.inflight.values())
+        assert session.queued_bytes == sum(delivery.message.size for delivery in session.queue or ())
+    for job in broker.turns._jobs:
+        if isinstance(job, Leaving):
+            for delivery in job._unfinished[job._at :]:
+                place(delivery.message)
+                places += PLACE
+    for topic, message in broker.retained.store.scan(0, len(broker.retained.store)):
+        place(message)
+        state += RETAINED + 2 * text(topic)
+    for message, count in messages.values():
+        assert message.places == count, message
+        assert message.counted > 0
+    return {"state": state, "messages": places + sum(message.counted for message, _ in messages.values())}
