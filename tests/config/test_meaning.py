@@ -323,6 +323,33 @@ def test_maximum_client_writes_pending(made: Made, bound: str) -> None:
 test_maximum_queued_bytes = test_maximum_client_writes_pending
 
 
+def test_maximum_inflight_bytes(made: Made) -> None:
+    world = made("maximum_inflight_bytes: 2103")
+    client = world.client("a")
+    client.subscribe("t", qos=1)
+    publisher = world.client("b")
+    for number in range(5):
+        publisher.publish("t", bytes([number]) * 100, qos=1)
+    sent = client.read()
+    assert [packet.payload[0] for packet in sent] == [0, 1, 2]
+    client.send(Puback(sent[0].packet_id))
+    assert client.one(Publish).payload[0] == 3
+
+
+def test_maximum_memory(made: Made) -> None:
+    world = made("maximum_memory: 100000")
+    client = world.client("a")
+    while (
+        client.publish(f"t/{world.broker.counters.messages_routed}", b"x" * 1000, qos=1, retain=True).reason_code == 0
+    ):
+        assert world.broker.budget.used <= 90_000
+    assert world.broker.budget.used > 85_000
+    assert refused(world, Connect("b", will=Will("t", b"x" * 5000))).reason_code == 0x97
+    assert client.subscribe("t" * 5000) == 0
+    assert client.subscribe("u") == 0x97
+    assert client.publish("t/0", b"", qos=1, retain=True).reason_code == 0
+
+
 def test_maximum_retained(made: Made) -> None:
     world = made("maximum_retained: 2")
     client = world.client("a")
