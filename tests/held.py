@@ -37,7 +37,7 @@ def held(broker: Broker) -> dict[str, int]:
         state += CONNECTION
         state += sum(ALIAS + text(topic) for topic in (connection.alias_in or {}).values())
     for session in broker.sessions.by_client_id.values():
-        state += SESSION + 2 * text(session.client_id)
+        state += SESSION + text(session.client_id)
         state += sum(SUBSCRIPTION + 2 * text(name) for name in session.subscriptions)
         state += sum(SHARED for name in session.subscriptions if name.startswith("$share/"))
         state += IDENTIFIER * len(session.received)

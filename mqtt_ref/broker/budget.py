@@ -210,7 +210,7 @@ def _text_size(text: str) -> int:
 
 
 def _session_size(client_id: str) -> int:
-    return SESSION + 2 * _text_size(client_id)
+    return SESSION + _text_size(client_id)
 
 
 def _subscription_size(topic_filter: str) -> int:

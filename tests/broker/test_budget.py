@@ -351,4 +351,4 @@ def test_a_session_costs_what_its_identifier_takes() -> None:
     world = World()
     client = world.client("c" * 10, properties=KEEP)
     client.drop()
-    assert world.broker.budget.used == SESSION + 20
+    assert world.broker.budget.used == SESSION + 10

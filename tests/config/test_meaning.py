@@ -339,15 +339,15 @@ def test_maximum_inflight_bytes(made: Made) -> None:
 def test_maximum_memory(made: Made) -> None:
     world = made("maximum_memory: 100000")
     client = world.client("a")
-    while (
-        client.publish(f"t/{world.broker.counters.messages_routed}", b"x" * 1000, qos=1, retain=True).reason_code == 0
-    ):
+    number = 0
+    while client.publish(f"t/{number}", b"x" * 1000, qos=1, retain=True).reason_code < 0x80:
+        number += 1
         assert world.broker.budget.used <= 90_000
     assert world.broker.budget.used > 85_000
     assert refused(world, Connect("b", will=Will("t", b"x" * 5000))).reason_code == 0x97
     assert client.subscribe("t" * 5000) == 0
     assert client.subscribe("u") == 0x97
-    assert client.publish("t/0", b"", qos=1, retain=True).reason_code == 0
+    assert client.publish("t/0", b"", qos=1, retain=True).reason_code < 0x80
 
 
 def test_maximum_retained(made: Made) -> None:
