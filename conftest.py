@@ -121,6 +121,13 @@ def wait_until() -> Callable[..., object]:
     return wait
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start two workers per core for `-n auto`: most tests wait for another process most of the time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 * cores
+
+
 DOORS: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
 
 

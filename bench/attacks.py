@@ -3,11 +3,12 @@
 
     python -m bench.attacks                  # plain Python
     python -m bench.attacks --compiled
-    python -m bench.attacks --record         # writes bench/results/attacks.json
+    python -m bench.attacks --live           # over sockets: how long another client waits
+    python -m bench.attacks --record         # writes bench/results/attacks.json; also with --live
 
 Each attack drives a broker without sockets, in reads of 64 KiB as the network gives them. A turn is one call of the
 broker: a read of one client, or one call of `on_deadline`. While an attack runs, another client waits for one turn of
-each attacker at most.
+each attacker at most. `--live` measures that wait: see `bench.bystander`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench import bystander
+from bench.bystander import LIVE, MANY, run_role
 from bench.compiled import ROOT, compiled_site
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.engine.connection import Connection
@@ -48,6 +51,8 @@ READ = 64 * 1024
 SECOND = 1_000_000_000
 BARS = {"plain": 30.0, "compiled": 20.0}
 """Milliseconds of CPU time of a turn, at most."""
+WAIT = 100.0
+"""Milliseconds that a client waits for its PINGRESP at most, while one client attacks."""
 V5 = 5
 
 
@@ -303,14 +308,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--compiled", action="store_true", help="what mypyc makes of the source as it stands")
     parser.add_argument("--only", nargs="*", default=[], choices=[attack.__name__ for attack in ATTACKS])
     parser.add_argument("--record", action="store_true", help="write bench/results/attacks.json")
+    parser.add_argument("--live", action="store_true", help="attack `mqtt-ref serve` over sockets; ping it meanwhile")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--role", help=argparse.SUPPRESS)
+    parser.add_argument("--numbers", nargs="*", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    if options.role:
+        number, first, *ports = options.numbers
+        return run_role(options.role, options.only[0], ports, number, first)
     if options.here:
         print(json.dumps(measure(options.only)))
         return 0
     form = "compiled" if options.compiled else "plain"
     place = compiled_site() if options.compiled else ROOT
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(place), str(ROOT)))}
+    if options.live:
+        return live(form, environment, options.only, options.record)
     command = [
         sys.executable,
         "-P",
@@ -325,10 +338,33 @@ def main(argv: list[str] | None = None) -> int:
     late = {name: row["longest_ms"] for name, row in found.items() if row["longest_ms"] > bar}
     print(f"{form} Python {platform.python_version()}: bar {bar:g} ms; longer: {late or 'none'}")
     if options.record:
-        data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        data[form] = {"python": platform.python_version(), "bar_ms": bar, "results": found}
-        RESULTS.write_text(json.dumps(data, indent=1) + "\n")
+        record(form, {"python": platform.python_version(), "bar_ms": bar}, "results", found)
     return 1 if late else 0
+
+
+def live(form: str, environment: dict[str, str], only: list[str], recorded: bool) -> int:
+    """Measure how long another client waits. Return 1 if it is longer than a bar, else 0."""
+    bars = {"wait_1_ms": WAIT, f"wait_{MANY}_ms": MANY * BARS[form]}
+    found = {}
+    late = []
+    own = {**environment, "PYTHONPATH": str(ROOT)}  # attackers and bystander are the same for each form
+    for name in only or LIVE:
+        found[name] = bystander.measure(name, environment, own)
+        late += [f"{name}: {what}" for what, bar in bars.items() if found[name][what] > bar]
+        print(f"{form:10}{name:16}{json.dumps(found[name])}", flush=True)
+    print(f"{form} Python {platform.python_version()}: bars {bars}; longer: {late or 'none'}")
+    if recorded:
+        record(form, {"python": platform.python_version()}, "waits", found)
+    return 1 if late else 0
+
+
+def record(form: str, about: dict[str, object], what: str, found: dict[str, dict[str, float]]) -> None:
+    """Write results; those of attacks that were not measured now stay."""
+    data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    entry = data.setdefault(form, {})
+    entry.update(about)
+    entry[what] = {**entry.get(what, {}), **found}
+    RESULTS.write_text(json.dumps(data, indent=1) + "\n")
 
 
 if __name__ == "__main__":

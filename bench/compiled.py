@@ -73,7 +73,7 @@ def _digest(sources: list[Path], only: str) -> str:
 def _narrowed(project: str, also: tuple[str, ...], only: str) -> str:
     """Return the project file with a changed list of modules to compile."""
 
-    def listed(match: re.Subscribers[str]) -> str:
+    def listed(match: re.Match[str]) -> str:
         names = [*(n for n in re.findall(r'"([^"]+)"', match[2]) if n.startswith(only)), *also]
         return match[1] + "".join(f'    "{name}",\n' for name in names) + "]"
 

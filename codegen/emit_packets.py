@@ -55,34 +55,34 @@ LAZY = """
     def properties(self) -> {kind}:
         \"""The properties as an object, made on first access. From then on, changes of the object are used.\"""
         given = self._given
-        if given is None and self._block is not None:
-            given = self._given = self._block.all_properties()
+        if given is None and self.received is not None:
+            given = self._given = self.received.all_properties()
         return given
 
     @properties.setter
     def properties(self, value: {kind}) -> None:
         self._given = value
-        self._block = None
+        self.received = None
 
     @property
     def has_properties(self) -> bool:
         \"""True if there are properties. No object is made.\"""
-        return self._block is not None or self._given is not None
+        return self.received is not None or self._given is not None
 
     @property
     def block(self) -> Block | None:
         \"""The properties as received bytes. None if there are none, or after an access to `properties`.\"""
-        return self._block if self._given is None else None
+        return self.received if self._given is None else None
 
     @block.setter
     def block(self, value: Block | None) -> None:
-        self._block = value
+        self.received = value
         self._given = None
 
     def _look(self) -> {kind}:
         \"""Return the properties for a caller that neither keeps nor changes them.\"""
         given = self._given
-        return self._block.all_properties() if given is None and self._block is not None else given
+        return self.received.all_properties() if given is None and self.received is not None else given
 """
 
 
@@ -92,7 +92,7 @@ def _class(shape: Shape, lazy: bool = False) -> str:
     out = [f"class {shape.name}:", f'    """{shape.doc}"""', ""]
     names = [a.name for a in attributes]
     slots = [n for n in names if n != "properties" or not lazy]
-    out.append(f"    __slots__ = {_tuple([*slots, '_block', '_given'] if lazy else names)}")
+    out.append(f"    __slots__ = {_tuple([*slots, 'received', '_given'] if lazy else names)}")
     out.append(f"    __match_args__: ClassVar[tuple[str, ...]] = {_tuple(names)}")
     if shape.code:
         out.append(f"    TYPE: Final = {shape.code}")
@@ -104,7 +104,11 @@ def _class(shape: Shape, lazy: bool = False) -> str:
         out.append("    ) -> None:")
         out += [f"        self.{a.name} = {_value(a)}" for a in attributes if a.name in slots]
         if lazy:
-            out += ["        self._block: Block | None = None", "        self._given = properties"]
+            out += [
+                "        self.received: Block | None = None",
+                '        """The properties of a decoded packet, as they came. Later changes are not in it."""',
+                "        self._given = properties",
+            ]
             out += LAZY.format(kind=attributes[-1].type).rstrip("\n").split("\n")
         out.append("")
     out.append("    def __eq__(self, other: object) -> bool:")
@@ -168,7 +172,7 @@ def _replace(name: str, lazy: bool) -> list[str]:
         out += [
             '        if "properties" not in changes:',
             f'            made = {name}(*replaced(self, {{**changes, "properties": None}}))',
-            "            made._block = self._block",
+            "            made.received = self.received",
             "            made._given = None if self._given is None else self._given.replace()",
             "            return made",
         ]

@@ -224,7 +224,7 @@ class Server:
             LookupError: no connected client and no inline client has this identifier.
             ValueError: the client may not send this packet in its version, or an inline client gets no PUBLISH.
         """
-        session = self.broker.sessions.by_client_id.get(client_id)
+        session = self.broker.by_client_id.get(client_id)
         inline = self._inlines.get(client_id)
         if inline is not None and (session is None or session.connection is None):
             inline.inject(packet)
@@ -243,16 +243,16 @@ class Server:
 
     def clients(self) -> list[Client]:
         """Return all clients that have a session, connected or not."""
-        return [owner_of(session) for session in self.broker.sessions.by_client_id.values()]
+        return [owner_of(session) for session in self.broker.by_client_id.values()]
 
     def client(self, client_id: str) -> Client | None:
         """Return the client with this identifier, or None if it has no session."""
-        session = self.broker.sessions.by_client_id.get(client_id)
+        session = self.broker.by_client_id.get(client_id)
         return None if session is None else owner_of(session)
 
     def subscriptions(self) -> list[SubscriptionView]:
         """Return the subscriptions of all sessions."""
-        return [row for session in self.broker.sessions.by_client_id.values() for row in subscriptions_of(session)]
+        return [row for session in self.broker.by_client_id.values() for row in subscriptions_of(session)]
 
     def retained(self, topic_filter: str = "#") -> list[RetainedView]:
         """Return the retained messages whose topics match. `#` leaves out topics that begin with `$`."""

@@ -196,7 +196,7 @@ class Blocks(Values):
             "    Raises:",
             "        ValueError: as `block_of`.",
             '    """',
-            "    came = packet._block",
+            "    came = packet.received",
             "    given = packet._given",
             "    if given is None or (came is not None and given == came.all_properties()):",
             "        return came",

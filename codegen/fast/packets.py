@@ -36,7 +36,7 @@ class Packets(PropertyLists):
             arguments = ", ".join(f"will_{a.name}" for a in self.shapes["Will"].attributes)
             self.add(1, "will: Will | None = None", "if will_flag:", f"    will = Will({arguments})")
         if packet.name == BLOCK:
-            self.add(1, f"made = {self.construct(packet)}", "made._block = block", "return made", "", "")
+            self.add(1, f"made = {self.construct(packet)}", "made.received = block", "return made", "", "")
         else:
             self.add(1, f"return {self.construct(packet)}", "", "")
 

@@ -40,8 +40,10 @@ from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.inline import InlineSubscription
+    from mqtt_ref.broker.retained_store import RetainedStore
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
+    from mqtt_ref.engine.session import Session
     from mqtt_ref.ports import Record, Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
@@ -141,6 +143,16 @@ class Broker:
         """True if no hook decides about single messages on the fast path."""
         self._serial = 0
         self._work_out()
+
+    @property
+    def by_client_id(self) -> dict[str, Session]:
+        """The sessions by Client Identifier, to be read only."""
+        return self.sessions.by_client_id
+
+    @property
+    def retained_messages(self) -> RetainedStore[Message]:
+        """The retained messages by topic, to be read only."""
+        return self.retained.store
 
     # ---------------------------------------------------------------- links
 

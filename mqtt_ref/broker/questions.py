@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtt_ref.engine import continuing
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.effects import Ask, Withdraw
 from mqtt_ref.engine.intercept import Refusal
@@ -43,7 +44,7 @@ class Questions:
         return question in self._connections or question in self._wills
 
     def ask(self, connection: Connection, auth: Authentication, data: bytes | None, renewal: bool, now: int) -> None:
-        """Ask for the authentication of a client. The answer goes to `Connection.answered`."""
+        """Ask for the authentication of a client. The answer goes to `continuing.answered`."""
         question = auth.question = self._number(now)
         self._connections[question] = connection
         event = "on_auth_packet" if auth.method else "on_connect_authenticate"
@@ -63,7 +64,7 @@ class Questions:
     def ask_about(
         self, connection: Connection, suspended: Suspended, now: int, subject: Packet, topic: str, write: bool
     ) -> None:
-        """Ask about a packet. The answer goes to `Connection.resume`."""
+        """Ask about a packet. The answer goes to `continuing.resume`."""
         question = suspended.question = self._number(now)
         self._connections[question] = connection
         ask = Ask(question, suspended.event, connection, connection.session, subject, topic=topic, write=write)
@@ -99,12 +100,12 @@ class Questions:
         if connection.auth is not None and connection.auth.question == question:
             if not isinstance(answer, Verdict):
                 raise TypeError(f"question {question} asks for a Verdict, not for {answer!r}")
-            connection.answered(answer, now)
+            continuing.answered(connection, answer, now)
             return True
         suspended = connection.suspended
         if suspended is None or suspended.question != question:
             return False
-        connection.resume(answer, now)
+        continuing.resume(connection, answer, now)
         return True
 
     def overdue(self, question: int, now: int) -> None:

@@ -295,6 +295,9 @@ class Sessions:
         broker.budget.ended(session)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
+        if not left and not unfinished:
+            self.free_handle(handle)
+            return
         leaving = Leaving(broker, handle, left, unfinished)
         if len(left) + len(unfinished) > broker.turn // 8 or not leaving.step(now):
             broker.turns.add(leaving)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mqtt_ref import log
 from mqtt_ref.cli import planning
+from mqtt_ref.cli.collecting import Collecting
 from mqtt_ref.cli.failure import plainly
 from mqtt_ref.cli.planning import Plan, Refused, plan
 from mqtt_ref.clocks import monotonic
@@ -172,7 +173,8 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
                 ready(url)
         ended = asyncio.ensure_future(server.stopped.wait())
         told = asyncio.ensure_future(stop.wait())
-        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        with Collecting(server.broker, loop.call_soon_threadsafe):
+            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         told.cancel()
     if server.store_error is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The fast path of QoS 0: messages without properties that came in one read are delivered together.
+"""The fast path of QoS 0: messages of one topic that came in one read are delivered together.
 
 `publish` and `Deliverer.publish` would give every subscriber the same bytes, and the same counters. `bench/` measures
 what the fast path saves; `tests/engine/test_burst.py` compares the two.
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.engine import publish
 from mqtt_ref.engine.generated.connection import CLOSED
-from mqtt_ref.engine.message import APART, PLAIN_MAXIMUM, Message
-from mqtt_ref.wire.fast import encode_publish
+from mqtt_ref.engine.generated.decisions import PAYLOAD_FORMAT_CHECK
+from mqtt_ref.engine.message import APART, PLAIN_MAXIMUM, Message, expiry_time
+from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.subscription import Entry
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
+    from mqtt_ref.wire.block import Block
     from mqtt_ref.wire.packets import Packet
     from mqtt_ref.wire.violation import Violation
 
@@ -30,7 +32,7 @@ __all__ = ["take"]
 def take(
     connection: Connection, session: Session, packet: Publish, packets: list[Packet | Violation], at: int, now: int
 ) -> int:
-    """Deliver the plain QoS 0 PUBLISH `packets[at]`, together with those after it that differ only in their payloads.
+    """Deliver the QoS 0 PUBLISH `packets[at]`, together with those after it that have the same topic.
 
     Return the index of the next packet; `at` if this one needs the normal path, and nothing was done.
 
@@ -38,9 +40,10 @@ def take(
     """
     broker = connection.broker
     topic = packet.topic
+    block = packet.received  # these packets come from the decoder, and no hook has seen them
     if (
-        packet.has_properties
-        or packet.retain
+        packet.retain
+        or (block is not None and not _common(connection, block))
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or len(packet.payload) >= APART
@@ -55,7 +58,8 @@ def take(
     last = at + max(1, 2 * broker.turn // max(subscribers, 1))
     if not broker.burst_unseen:
         return _take_shown(connection, session, packets, at, last, topic, now)
-    payloads = [packet.payload]
+    taken = [packet]
+    bare = block is None
     at += 1
     # A notification hook may end the connection after each message.
     watch = broker.watch
@@ -67,14 +71,28 @@ def take(
             or other.topic != topic
             or other.qos
             or other.retain
-            or other.has_properties
             or len(other.payload) >= APART
         ):
             break
-        payloads.append(other.payload)
+        block = other.received
+        if block is not None:
+            if not _common(connection, block):
+                break
+            bare = False
+        taken.append(other)
         at += 1
-    _forward(connection, topic, match, payloads, now)
+    _forward(connection, topic, match, taken, bare, now)
     return at
+
+
+def _common(connection: Connection, block: Block) -> bool:
+    """Return whether every subscriber gets these properties as they came, and no rule needs a look at them.
+
+    A Topic Alias belongs to the publisher's connection.
+    """
+    return not block.topic_alias and (
+        not block.utf8 or connection.broker.decisions.payload_format != PAYLOAD_FORMAT_CHECK
+    )
 
 
 def _take_shown(
@@ -98,7 +116,8 @@ def _take_shown(
         if access is None or access.on_acl_check_publish is None
         else access.on_acl_check_publish(connection, topic, 0, False)
     )
-    payloads: list[bytes] = []
+    taken: list[Publish] = []
+    bare = True
     last = min(len(packets), last)
     while at < last:
         packet = packets[at]
@@ -107,8 +126,8 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
-            or packet.has_properties
             or len(packet.payload) >= APART
+            or (packet.received is not None and not _common(connection, packet.received))
             or connection.state == CLOSED
         ):
             break
@@ -118,21 +137,26 @@ def _take_shown(
             continue
         answer: object = None
         if intercept.on_publish is not None:
-            answer = intercept.on_publish(connection, Publish(topic, packet.payload))
+            shown = Publish(topic, packet.payload)
+            shown.block = packet.received
+            answer = intercept.on_publish(connection, shown)
         if answer is None:
-            payloads.append(packet.payload)
+            taken.append(packet)
+            bare = bare and packet.received is None
             continue
-        if payloads:
-            _forward(connection, topic, broker.router.match(topic), payloads, now)
-            payloads = []
+        if taken:
+            _forward(connection, topic, broker.router.match(topic), taken, bare, now)
+            taken = []
         publish.publish(connection, session, packet, now, publish.SEEN, topic, answer)
-    if payloads:
-        _forward(connection, topic, broker.router.match(topic), payloads, now)
+    if taken:
+        _forward(connection, topic, broker.router.match(topic), taken, bare, now)
     return at
 
 
-def _forward(connection: Connection, topic: str, match: Subscribers, payloads: list[bytes], now: int) -> None:
-    """Deliver QoS 0 messages of one topic.
+def _forward(
+    connection: Connection, topic: str, match: Subscribers, packets: list[Publish], bare: bool, now: int
+) -> None:
+    """Deliver QoS 0 messages of one topic. `bare`: none has properties.
 
     Together they are one item in the output of each subscriber, encoded once for each protocol version.
 
@@ -141,7 +165,7 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
     broker = connection.broker
     deliverer = broker.deliverer
     watch = broker.watch
-    size = sum([len(payload) for payload in payloads])
+    size = sum([len(packet.payload) for packet in packets])
     broker.work -= len(match.plain) + broker.router.spent
     broker.router.spent = 0
     if (
@@ -151,10 +175,8 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
         or size > PLAIN_MAXIMUM
         or watch.on_published is not None
     ):
-        for payload in payloads:
-            broker.last_message += 1
-            message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
-            deliverer.publish(message, now)
+        for packet in packets:
+            deliverer.publish(_message(connection, packet, now), now)
         return
     connections = broker.sessions.connections
     dirty = broker.dirty
@@ -173,18 +195,18 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
         outbox = target.outbox
         if plain == 2:
             if not form5:
-                form5 = _encoded(V5, topic, payloads)
+                form5 = _plain(V5, topic, packets) if bare else _with_properties(topic, packets)
             outbox.packets.append(form5)
         else:
             if not form3:
-                form3 = _encoded(V311, topic, payloads)
+                form3 = _plain(V311, topic, packets)
             outbox.packets.append(form3)
         sent += 1
         if not outbox.queued:
             outbox.queued = True
             dirty.append(target)
     counters = broker.counters
-    count = len(payloads)
+    count = len(packets)
     counters.messages_routed += count
     counters.messages_sent += sent * count
     counters.packets_sent += sent * (count - 1)  # the driver counts one for each item that it writes
@@ -192,27 +214,63 @@ def _forward(connection: Connection, topic: str, match: Subscribers, payloads: l
     counters.payload_sent_bytes += size * sent
     if others is not None:
         broker.work -= len(others) * count
-        for payload in payloads:
-            broker.last_message += 1
-            message = Message(broker.last_message, topic, payload, 0, False, None, connection.client_id, now)
+        for packet in packets:
+            message = _message(connection, packet, now)
             for entry in others:
                 deliverer.deliver(entry, message, now)
 
 
-def _encoded(version: int, topic: str, payloads: list[bytes]) -> bytes:
+def _message(connection: Connection, packet: Publish, now: int) -> Message:
+    """Make the message of one packet, for subscribers that cannot get the common form."""
+    broker = connection.broker
+    broker.last_message += 1
+    block = packet.received
+    expires = expiry_time(block, now)
+    return Message(
+        broker.last_message, packet.topic, packet.payload, 0, False, block, connection.client_id, now, expires
+    )
+
+
+def _plain(version: int, topic: str, packets: list[Publish]) -> bytes:
     """Encode QoS 0 messages of one topic, without properties, one after the other."""
     name = topic.encode()
-    if len(payloads) == 1:
-        return encode_publish(version, name, payloads[0], 0, False, False, 0, None)
+    if len(packets) == 1:
+        return publish_bytes(version, name, packets[0].payload, 0, False, False, 0, b"")
     size = -1
     head = b""
     parts: list[bytes] = []
-    for payload in payloads:
+    for packet in packets:
+        payload = packet.payload
         if len(payload) != size:
             # The bytes before the payload depend only on its size.
             size = len(payload)
-            form = encode_publish(version, name, payload, 0, False, False, 0, None)
+            form = publish_bytes(version, name, payload, 0, False, False, 0, b"")
             head = form[: len(form) - size]
         parts.append(head)
+        parts.append(payload)
+    return b"".join(parts)
+
+
+def _with_properties(topic: str, packets: list[Publish]) -> bytes:
+    """Encode QoS 0 messages of one topic, with the properties that came, one after the other."""
+    name = topic.encode()
+    heads: dict[int, bytes] = {}
+    head = b""
+    last = -1
+    parts: list[bytes] = []
+    for packet in packets:
+        payload = packet.payload
+        block = packet.received
+        properties = b"" if block is None else block.data
+        # The bytes before the properties depend only on the sizes.
+        sizes = len(properties) << 32 | len(payload)
+        if sizes != last:
+            last = sizes
+            head = heads.get(sizes, b"")
+            if not head:
+                form = publish_bytes(V5, name, payload, 0, False, False, 0, properties)
+                head = heads[sizes] = form[: len(form) - len(properties) - len(payload)]
+        parts.append(head)
+        parts.append(properties)
         parts.append(payload)
     return b"".join(parts)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from mqtt_ref.engine import (
     authenticate,
     burst,
     connect,
+    continuing,
     disconnect,
     publish,
     qos_receive,
@@ -45,19 +45,15 @@ from mqtt_ref.engine.generated.connection import (
     ON_TIMEOUT,
     WIDTH,
 )
-from mqtt_ref.engine.intercept import LATER, Refusal
 from mqtt_ref.engine.message import SECOND
 from mqtt_ref.engine.outbox import Outbox, whole
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
-from mqtt_ref.engine.turns import ConnectionTurn
 from mqtt_ref.engine.waiting import Suspended, Waiting
 from mqtt_ref.wire.codes import (
     KEEP_ALIVE_TIMEOUT,
     NOT_AUTHORIZED,
-    PACKET_TOO_LARGE,
     PROTOCOL_ERROR,
     PUBACK,
-    QUOTA_EXCEEDED,
     SERVER_UNAVAILABLE,
     UNSPECIFIED_ERROR,
 )
@@ -81,16 +77,11 @@ from mqtt_ref.wire.violation import Violation
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.access import Verdict
     from mqtt_ref.engine.authenticate import Authentication
     from mqtt_ref.engine.options import Capabilities
     from mqtt_ref.engine.session import Session
 
 __all__ = ["Connection"]
-
-
-READ = 0
-"""Stage of a suspended packet: `on_packet_read` was asked. All other stages belong to the packet's pipeline."""
 
 
 class Connection:
@@ -231,6 +222,8 @@ class Connection:
         broker.questions.withdraw(self)
         broker.closed(self)
         broker.sessions.settle(self, now)
+        if waiting is not None and waiting.gone:
+            self.view = None
 
     # ---------------------------------------------------------------- input
 
@@ -242,9 +235,9 @@ class Connection:
         packets = self.decoder.feed(data)
         if not packets:
             if self.decoder.excess:
-                self._refuse_excess(now)
+                continuing.refuse_excess(self, now)
             if self.state != CONNECTED or self.suspended is not None:
-                self._bound_waiting(len(data), now)
+                continuing.bound(self, len(data), now)
             return
         self.heard = now
         broker = self.broker
@@ -252,7 +245,7 @@ class Connection:
         broker.counters.packets_received += len(packets)
         waiting = self.waiting
         if broker.tapped or waiting is not None:
-            self._look(packets, len(data), now)
+            continuing.look(self, packets, len(data), now)
             return
         tables = broker.tables
         actions = tables.connection_action
@@ -271,12 +264,12 @@ class Connection:
                         if next_at != at:
                             if broker.work > 0:
                                 continue
-                            self._wait_behind(packets[next_at:])
+                            continuing.wait_behind(self, packets[next_at:])
                             break
                     publish.publish(self, session, packet, now)
                     if broker.work > 0:
                         continue
-                    self._wait_behind(packets[at + 1 :])
+                    continuing.wait_behind(self, packets[at + 1 :])
                     break
             elif session is not None and isinstance(packet, Puback):
                 row = self.base + ON_PUBACK
@@ -285,12 +278,12 @@ class Connection:
                     continue
             self.handle(packet, now)
             if broker.work <= 0:
-                self._wait_behind(packets[at + 1 :])
+                continuing.wait_behind(self, packets[at + 1 :])
                 break
         if self.waiting is not None or self.decoder.rest:
-            self._after_read(len(data), now)
+            continuing.after_read(self, len(data), now)
         if self.decoder.excess:
-            self._refuse_excess(now)
+            continuing.refuse_excess(self, now)
 
     def handle(self, packet: Packet | Violation, now: int) -> None:
         """Handle one packet as its row in the table says.
@@ -329,7 +322,7 @@ class Connection:
         elif action == DO_AUTH:
             authenticate.received(self, cast("Auth", packet), now)
         elif action == DO_HOLD:
-            self._hold(packet)
+            continuing.hold(self, packet)
         elif action == BREACH:
             version = 0 if self.state == AWAIT_CONNECT else self.version
             breach(self, CITES[at], PROTOCOL_ERROR, packet.TYPE, now, "A packet that is not allowed now", version)
@@ -347,7 +340,7 @@ class Connection:
         elif waiting is not None and waiting.behind is not None:
             waiting.behind.append(packet)
         elif self.suspended is not None:
-            self._wait_behind([packet])
+            continuing.wait_behind(self, [packet])
         else:
             self.handle(packet, now)
 
@@ -451,7 +444,10 @@ class Connection:
         return None if waiting is None else waiting.suspended
 
     def suspend(self, suspended: Suspended, now: int, subject: Packet, topic: str = "", write: bool = False) -> None:
-        """Interrupt the handling of a packet. A question about it leaves as an effect; `resume` gets the answer."""
+        """Interrupt the handling of a packet. A question about it leaves as an effect.
+
+        `continuing.resume` gets the answer.
+        """
         waiting = self.waiting
         if waiting is None:
             waiting = self.waiting = Waiting()
@@ -479,54 +475,10 @@ class Connection:
                 return
         elif held_up or (self._asked() and self.broker.tapped):  # noqa: SIM114
             return
-        elif waiting.behind is None and not self._undecoded() and (waiting.held is None or self.state != CONNECTED):
+        elif waiting.behind is None and not self.undecoded() and (waiting.held is None or self.state != CONNECTED):
             return
         waiting.in_turn = True
-        self.broker.turns.add(ConnectionTurn(self))
-
-    def on_turn(self, now: int) -> None:
-        """Continue where the last turn ended."""
-        waiting = self.waiting
-        if waiting is None or self.state == CLOSED:
-            return
-        waiting.in_turn = False
-        suspended = waiting.suspended
-        if suspended is None:
-            self.drain(now)
-        elif not suspended.question:
-            self.resume(suspended.progress, now)
-
-    def resume(self, outcome: object, now: int) -> None:
-        """Continue the suspended packet with the answer, then handle the packets after it."""
-        waiting = self.waiting
-        suspended = None if waiting is None else waiting.suspended
-        if waiting is None or suspended is None or self.state == CLOSED:
-            return
-        waiting.suspended = None
-        packet = suspended.packet
-        session = self.session
-        if suspended.stage == READ:
-            self._go_on_read(packet, outcome, now)
-            self.drain(now)
-            return
-        if isinstance(packet, Connect):
-            connect.go_on(self, packet, suspended, outcome, now)
-        elif session is not None:
-            if isinstance(packet, Publish):
-                publish.publish(self, session, packet, now, suspended.stage, suspended.topic, outcome)
-            elif isinstance(packet, Subscribe):
-                subscribe.go_on(self, session, packet, suspended, outcome, now)
-            elif isinstance(packet, Unsubscribe):
-                unsubscribe.go_on(self, session, packet, suspended, outcome, now)
-        self._tell_processed(packet)
-        self.drain(now)
-
-    def answered(self, verdict: Verdict, now: int) -> None:
-        """Continue the authentication of this client with the answer to its question."""
-        if self.state == CLOSED:
-            return
-        authenticate.answered(self, verdict, now)
-        self.drain(now)
+        self.broker.turns.add(continuing.ConnectionTurn(self))
 
     @property
     def gone(self) -> int:
@@ -534,84 +486,11 @@ class Connection:
         waiting = self.waiting
         return 0 if waiting is None else waiting.gone
 
-    def drain(self, now: int) -> None:
-        """Handle what waited, in order, until something has to wait again."""
-        waiting = self.waiting
-        if waiting is None:
-            return
-        while self.broker.work > 0 and not self._waits() and self.state != CLOSED:
-            held = waiting.held
-            behind = waiting.behind
-            if held is not None and self.state == CONNECTED:
-                packet = held.popleft()
-                if not held:
-                    waiting.held = None
-                self._finish(packet, now)
-            elif behind is not None:
-                packet = behind.popleft()
-                if not behind:
-                    waiting.behind = None
-                self._take_in(packet, now)
-            elif self.decoder.excess:
-                self._refuse_excess(now)
-                break
-            elif self.decoder.rest:
-                packets = self.decoder.more()
-                self.broker.work -= len(packets)
-                self.broker.counters.packets_received += len(packets)
-                self._wait_behind(packets)
-            else:
-                break
-        self.take_turn()
-        if waiting.held is None and waiting.behind is None and not self._undecoded():
-            waiting.held_bytes = 0
-            if waiting.gone and waiting.suspended is None and self.state != CLOSED:
-                self._lose(now)
-            elif waiting.idle:
-                self.waiting = None
-
-    def _look(self, packets: list[Packet | Violation], size: int, now: int) -> None:
-        """Handle packets on the slow path of `receive`: hooks see each, and packets after a waiting one wait too."""
-        for packet in packets:
-            waiting = self.waiting
-            if waiting is not None and waiting.behind is not None:
-                waiting.behind.append(packet)
-            elif self._waits() or self.broker.work <= 0:
-                self._wait_behind([packet])
-            else:
-                self._take_in(packet, now)
-        self._after_read(size, now)
-        if self.decoder.excess:
-            self._refuse_excess(now)
-
-    def _after_read(self, size: int, now: int) -> None:
-        """Check the bound on waiting bytes after a read of `size` bytes."""
-        waiting = self.waiting
-        if waiting is None and self.decoder.rest:
-            waiting = self.waiting = Waiting()
-        if waiting is not None:
-            if waiting.held is not None or waiting.behind is not None or self.decoder.rest:
-                self._bound_waiting(size, now)
-                self.take_turn()
-            elif waiting.idle and self.state == CONNECTED:
-                self.waiting = None
-
-    def _undecoded(self) -> bool:
+    def undecoded(self) -> bool:
         """True if bytes of a read, or a packet with too many parts, are left for another turn."""
         return self.decoder.excess or len(self.decoder.rest) > 0
 
-    def _refuse_excess(self, now: int) -> None:
-        """End the connection because of a packet with too many parts, once those before it are handled."""
-        waiting = self.waiting
-        if waiting is not None and (waiting.suspended is not None or waiting.behind is not None):
-            return
-        text = f"A packet with more than {self.broker.options.bounds.parts:,} Topic Filters or User Properties"
-        if self.state == AWAIT_CONNECT:
-            self.turn_away(text, now, QUOTA_EXCEEDED)
-        else:
-            dismiss(self, QUOTA_EXCEEDED, text, now)
-
-    def _waits(self) -> bool:
+    def waits(self) -> bool:
         """True if no more packets may be handled before a question is answered, or before the next turn."""
         return self.suspended is not None or (self._asked() and self.broker.tapped)
 
@@ -629,85 +508,6 @@ class Connection:
         """True if the question who the client is is open."""
         auth = self.auth
         return auth is not None and auth.question != 0 and self.state != CONNECTED
-
-    def _wait_behind(self, packets: list[Packet | Violation]) -> None:
-        if not packets:
-            return
-        waiting = self.waiting
-        if waiting is None:
-            waiting = self.waiting = Waiting()
-        waiting.behind = deque(packets)
-
-    def _hold(self, packet: Packet) -> None:
-        """Keep a packet until the client is accepted."""
-        waiting = self.waiting
-        if waiting is None:
-            waiting = self.waiting = Waiting()
-        if waiting.held is None:
-            waiting.held = deque()
-        waiting.held.append(packet)
-
-    def _take_in(self, packet: Packet | Violation, now: int) -> None:
-        """Show a packet to the hooks of `on_packet_read`, then handle it."""
-        if self.state == CLOSED:
-            return
-        intercept = self.broker.intercept
-        if intercept.on_packet_read is not None and not isinstance(packet, Violation):
-            outcome = intercept.on_packet_read(self, packet)
-            if outcome is LATER:
-                self.suspend(Suspended("on_packet_read", READ, packet), now, packet)
-            else:
-                self._go_on_read(packet, outcome, now)
-            return
-        self._finish(packet, now)
-
-    def _go_on_read(self, packet: Packet, outcome: object, now: int) -> None:
-        """Continue after `on_packet_read`: handle the packet, as it is or changed, drop it, or end the connection."""
-        if not isinstance(outcome, Refusal):
-            self._finish(packet if outcome is None else cast("Packet", outcome), now)
-        elif not outcome.dropped:
-            if isinstance(packet, Connect) and self.session is None:
-                self.version = packet.protocol_version
-                self.client_id = packet.client_id
-            text = outcome.text or "A packet was refused"
-            if self.state == AWAIT_CONNECT:
-                connect.refused(self, outcome.code or UNSPECIFIED_ERROR, text, now)
-            else:
-                dismiss(self, outcome.code or UNSPECIFIED_ERROR, text, now)
-
-    def _finish(self, packet: Packet | Violation, now: int) -> None:
-        """Handle a packet, then report it as processed unless it is suspended."""
-        self.handle(packet, now)
-        self._tell_processed(packet)
-
-    def _tell_processed(self, packet: Packet | Violation) -> None:
-        """Call `on_packet_processed`, unless the packet is suspended."""
-        if self.suspended is not None:
-            return
-        watch = self.broker.watch
-        if watch.on_packet_processed is not None and not isinstance(packet, Violation):
-            watch.on_packet_processed(self, packet)
-
-    def _bound_waiting(self, size: int, now: int) -> None:
-        """Limit the bytes that a client may send before it is accepted, or while one of its packets waits."""
-        bounds = self.broker.options.bounds
-        waiting = self.waiting
-        if self.state == AWAIT_CONNECT and self.suspended is None:
-            if self.decoder.buffered > bounds.connect_bytes:
-                self.turn_away("The CONNECT is larger than this server accepts", now, PACKET_TOO_LARGE)
-            return
-        if waiting is None:
-            waiting = self.waiting = Waiting()
-        waiting.held_bytes += size
-        if waiting.held_bytes > bounds.held_bytes:
-            if self.state == CONNECTED:
-                text = "Too much was sent while a packet waited for an answer"
-            else:
-                text = "Too much was sent before the CONNACK"
-            if self.state == AWAIT_CONNECT:
-                connect.refused(self, QUOTA_EXCEEDED, text, now)
-            else:
-                dismiss(self, QUOTA_EXCEEDED, text, now)
 
     # ---------------------------------------------------------------- the end
 
@@ -739,16 +539,17 @@ class Connection:
             outbox.burst = 0
             self.choke()
             self.broker.timers.wake(self, waiting.gone)
-            self.drain(now)
+            continuing.drain(self, now)
         else:
-            self._lose(now)
+            self.lose(now)
         outbox.packets = []
         outbox.ready = None
         outbox.gates = None
 
-    def _lose(self, now: int) -> None:
+    def lose(self, now: int) -> None:
         """End the connection because its link is gone."""
         leave(self, self.step(ON_LOST), UNSPECIFIED_ERROR, "The link is gone", now)
+        self.view = None  # it refers to this connection, so only the collector would free both
 
     def dismiss(self, code: int, text: str, now: int, how: int = LOST, server_reference: str = "") -> None:
         """End the connection for the server's own reasons: takeover, shutdown, administration.
@@ -800,7 +601,7 @@ class Connection:
             self.broker.timers.wake(self, when)
             return
         if waiting is not None and waiting.gone:
-            self._lose(now)
+            self.lose(now)
             return
         auth = self.auth
         if self.state == CONNECTED and auth is not None and auth.deadline and now >= auth.deadline:

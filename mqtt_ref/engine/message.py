@@ -10,7 +10,7 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["APART", "MESSAGE", "NEVER", "OVERHEAD", "PLACE", "PLAIN_MAXIMUM", "SECOND", "Message"]
+__all__ = ["APART", "MESSAGE", "NEVER", "OVERHEAD", "PLACE", "PLAIN_MAXIMUM", "SECOND", "Message", "expiry_time"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -31,6 +31,13 @@ FORMS: Final = 200
 """Bytes of a list of encoded forms."""
 
 
+def expiry_time(block: Block | None, now: int) -> int:
+    """Return when a message that arrives `now` (nanoseconds) with these properties expires, or `NEVER`."""
+    if block is None or block.expiry_at < 0:
+        return NEVER
+    return max(now + block.expiry() * SECOND, 1)
+
+
 class Message:
     """One Application Message: Topic Name, payload, and the properties that are forwarded.
 
@@ -47,6 +54,8 @@ class Message:
     """
 
     __slots__ = (
+        "_first",
+        "_first_at",
         "_forms",
         "_halves",
         "arrived",
@@ -99,7 +108,11 @@ class Message:
         self.weight = MESSAGE + size + (len(encoded) if len(topic) == len(encoded) else 4 * len(topic))
         self.counted = 0
         self.places = 0
+        self._first = b""
+        """The form that was made first, at `_first_at`. Most messages have only this one."""
+        self._first_at = -1
         self._forms: list[bytes] | None = None
+        """The other forms."""
         self._halves: list[bytes] | None = None
         """The bytes before the packet identifier, and those after it, of forms that are sent more than once."""
 
@@ -123,17 +136,26 @@ class Message:
         X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
         MQTT311-2.3.1-5
         """
-        forms = self._forms
-        if forms is None:
-            forms = self._forms = [b""] * 12
-            self.weight += FORMS
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
-        form = forms[at]
+        if at == self._first_at:
+            return self._first
+        form = b"" if self._forms is None else self._forms[at]
         if not form:
             properties = b"" if self.block is None or version != V5 else self.block.data
-            form = forms[at] = self._encoded(version, self.encoded_topic, qos, retain, False, 0, properties)
-            self.weight += len(form)
+            form = self._encoded(version, self.encoded_topic, qos, retain, False, 0, properties)
+            self._keep(at, form)
         return form
+
+    def _keep(self, at: int, form: bytes) -> None:
+        self.weight += len(form)
+        if self._first_at < 0:
+            self._first_at = at
+            self._first = form
+            return
+        if self._forms is None:
+            self._forms = [b""] * 12
+            self.weight += FORMS
+        self._forms[at] = form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """Return the same form with a packet identifier. Only these two bytes differ between subscribers."""
@@ -143,11 +165,10 @@ class Message:
             head = halves[at]
             if head:
                 return head + packet_id.to_bytes(2, "big") + halves[at + 12]
-        forms = self._forms
-        if forms is None:
-            forms = self._forms = [b""] * 12
-            self.weight += FORMS
-        form = forms[at]
+        if at == self._first_at:
+            form = self._first
+        else:
+            form = b"" if self._forms is None else self._forms[at]
         topic = self.encoded_topic
         if not form:
             # The first form is sent as it is. Only a second subscriber needs the halves.
@@ -156,8 +177,7 @@ class Message:
                 form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
             else:
                 form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
-            forms[at] = form
-            self.weight += len(form)
+            self._keep(at, form)
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
@@ -172,7 +192,9 @@ class Message:
 
     def forget_forms(self) -> None:
         """Drop the encoded forms: whoever keeps the message for long does not need them. They are made again."""
-        if self._forms is not None:
+        if self._first_at >= 0:
+            self._first = b""
+            self._first_at = -1
             self._forms = None
             self._halves = None
             topic = len(self.encoded_topic)

@@ -16,7 +16,7 @@ from mqtt_ref.engine.generated.decisions import (
 )
 from mqtt_ref.engine.generated.qos_receive import DO_DELIVER_PUBACK, FREE, ON_PUBLISH_QOS1, WIDTH
 from mqtt_ref.engine.intercept import ASK, LATER, Refusal
-from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.message import NEVER, Message, expiry_time
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.topics import DISALLOWED, disallowed
 from mqtt_ref.engine.waiting import Suspended
@@ -168,8 +168,7 @@ def publish(
         # Deliver it. The message inside the server keeps nothing that belongs to this connection alone.
         expires = NEVER
         if block is not None:
-            if block.expiry_at >= 0:
-                expires = max(now + block.expiry() * SECOND, 1)
+            expires = expiry_time(block, now)
             block = block.kept()
         ident = broker.last_message = broker.last_message + 1
         client_id = connection.client_id

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.engine.connection import Connection
 
-__all__ = ["TURN", "ConnectionTurn", "Job", "Turns"]
+__all__ = ["TURN", "Job", "Turns"]
 
 TURN: Final = 4000
 """Units of work of one turn. A unit is about a message to one subscriber, a node of a tree, or a packet."""
@@ -23,18 +22,6 @@ class Job(ABC):
     @abstractmethod
     def step(self, now: int) -> bool:
         """Work until `Broker.work` is used up. Return True if nothing is left to do, or something else wakes it."""
-
-
-class ConnectionTurn(Job):
-    """The next turn of a connection: its suspended packet, then those that came after it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def step(self, now: int) -> bool:
-        """Let the connection continue. It asks for another turn itself."""
-        self._connection.on_turn(now)
-        return True
 
 
 class Turns:

@@ -79,7 +79,7 @@ def _meant(broker: Broker, match: Subscribers, selection: Selection) -> Subscrib
     # Inline subscriptions belong to the embedding program, not to a client: hooks neither see nor remove them.
     plain = {handle: entry for handle, entry in before.items() if handle in broker.inline}
     for wanted in selection.clients:
-        session = broker.sessions.by_client_id.get(wanted.client_id)
+        session = broker.by_client_id.get(wanted.client_id)
         if session is None:
             raise ValueError(f"there is no client {wanted.client_id!r}")
         if session.handle in plain:
@@ -115,7 +115,7 @@ def _group(broker: Broker, group: Group, members: list[str]) -> Group:
     """Return the group itself, which keeps its turns, if all members are chosen; else a group of the chosen ones."""
     chosen = Group(group.name, group.topic_filter)
     for client_id in members:
-        session = broker.sessions.by_client_id.get(client_id)
+        session = broker.by_client_id.get(client_id)
         member = None if session is None else group.member(session.handle)
         if member is None:
             raise ValueError(f"client {client_id!r} is not a member of {_filter(group)}")

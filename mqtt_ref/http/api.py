@@ -52,7 +52,7 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/clients/{{client_id}}", summary="A client that is connected", response=Client, errors=missing)
     def one_client(request: Request) -> Client:
-        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
+        session = request.driver.broker.by_client_id.get(request.params["client_id"])
         if session is None or session.connection is None:
             raise HttpError(404, f"no client {request.params['client_id']!r} is connected")
         return client_form(session, session.connection, request.driver.now())
@@ -65,7 +65,7 @@ def _add_lists(app: App) -> None:
 
     @app.get(f"{V1}/sessions/{{client_id}}", summary="A session", response=Session, errors=missing)
     def one_session(request: Request) -> Session:
-        session = request.driver.broker.sessions.by_client_id.get(request.params["client_id"])
+        session = request.driver.broker.by_client_id.get(request.params["client_id"])
         if session is None:
             raise HttpError(404, f"there is no session {request.params['client_id']!r}")
         return session_form(session, request.driver.now())
@@ -96,7 +96,7 @@ def _add_lists(app: App) -> None:
         """Write a slash of the topic as `%2F` in the path."""
         broker, now = request.driver.broker, request.driver.now()
         broker.retained.expire(now)
-        message = broker.retained.store.get(request.params["topic"])
+        message = broker.retained_messages.get(request.params["topic"])
         if message is None:
             raise HttpError(404, f"nothing is retained for {request.params['topic']!r}")
         return message_form(message, now)

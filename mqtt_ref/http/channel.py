@@ -198,6 +198,7 @@ class HttpChannel(Stack):
                 else:  # the client sends nothing more
                     self._end()
             except h11.RemoteProtocolError as error:
+                error.__traceback__ = None  # it holds a frame of h11 that holds the error
                 self._respond(HttpError(error.error_status_hint, f"invalid HTTP/1.1: {error}").response(), last=True)
             except HttpError as error:
                 self._respond(error.response(), last=True)
@@ -233,7 +234,7 @@ class HttpChannel(Stack):
         except HttpError as error:
             if self._h11.they_are_waiting_for_100_continue:
                 raise
-            self._refusal = error
+            self._refusal = error.with_traceback(None)  # the frame refers to this channel
         if int(length) > self.limits.body:
             raise HttpError(413, f"a body has at most {self.limits.body} bytes")
 

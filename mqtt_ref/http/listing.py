@@ -131,7 +131,7 @@ def _subscription(client_id: str, topic_filter: str, options: int, identifier: i
 def retained(broker: Broker, query: models.RetainedQuery, now: int) -> Page[Retained]:
     """Return a page of retained messages, in the order in which their topics were first retained."""
     broker.retained.expire(now)
-    held = broker.retained.store
+    held = broker.retained_messages
     wanted = query.topic_filter
     if not is_wildcard(wanted):
         message = held.get(wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.layer import LARGE, Layer, Parts, Stack, gathered
@@ -44,6 +44,8 @@ PIECE: Final = 64 * 1024
 """Bytes of a large output that are written before the transport is asked if it has room for more."""
 PATIENCE: Final = 5.0
 """Seconds that a client has to close a connection itself, if that is left to it."""
+SAMPLE: Final = 4
+"""Of so many new connections, one is asked for its descriptor: fewer than are kept in reserve."""
 LINGER: Final = 1.0
 """Seconds that a client has to read the last packet and close its side."""
 
@@ -111,12 +113,15 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        driver = self.driver
+        self.transport = cast("asyncio.Transport", transport)
         if hasattr(transport, "max_size"):
-            transport.max_size = self.driver.broker.options.bounds.read_buffer
-        link = transport.get_extra_info("socket")
-        if link is not None and link.fileno() >= self.driver.last_descriptor:
-            self.driver.fills_up(link.fileno())
-        super().connection_made(transport)
+            transport.max_size = driver.broker.options.bounds.read_buffer
+        if len(driver.channels) % SAMPLE == 0:
+            link = transport.get_extra_info("socket")
+            if link is not None and link.fileno() >= driver.last_descriptor:
+                driver.fills_up(link.fileno())
+        self.lowest.opened(monotonic_ns())
 
     def data_received(self, data: bytes) -> None:
         """Handle all packets of this read in one pass; flush once for each turn of the loop."""
@@ -159,7 +164,8 @@ class Channel(Stack):
         self.transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
         self.remote = listener.peer(self.transport)
         self.connection = driver.broker.connect(driver.now(), listener.name, self.remote, listener.terms)
-        self.connection.peer_certificate = self.top.get_extra_info("peercert") or None
+        below = self.layers[-1] if self.layers else self.transport
+        self.connection.peer_certificate = below.get_extra_info("peercert") or None
         driver.channels[self.connection] = self
         if not self.remote:
             LOG.info("%s: closed a client that cannot be named: its address is not known any more", listener.name)

@@ -57,6 +57,7 @@ class Handshake:
             request = self._request(event)
             http.next_event()  # the end of the message: there is no body
         except h11.RemoteProtocolError as error:
+            error.__traceback__ = None  # it holds a frame of h11 that holds the error
             if error.error_status_hint == 431:
                 raise HandshakeError(431, self._too_long()) from error
             raise HandshakeError(error.error_status_hint, f"this is not HTTP/1.1: {error}") from error

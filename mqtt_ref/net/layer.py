@@ -2,7 +2,7 @@
 """Layers between a transport and a connection: TLS, WebSocket, judge, trace, disturber, pace.
 
 A stack is composed when a link is accepted: the layers of the listener at the bottom, then those of the server, then
-the pace. It does not change afterwards. From the bottom to the top:
+the pace. It does not change until the link is lost. From the bottom to the top:
 
     transport | TLS | WebSocket | judge | trace | hold | disturber | pace | receiver
 
@@ -85,7 +85,7 @@ class Layer:
         return self.above.ended(now)
 
     def lost(self, now: int, error: Exception | None) -> None:
-        """The link is gone."""
+        """The link is gone. Pass it on at once: afterwards the layer has no neighbours any more."""
         self.above.lost(now, error)
 
     def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
@@ -176,6 +176,15 @@ class Stack(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lowest.lost(monotonic_ns(), exc)
+        self._take_apart()
+
+    def _take_apart(self) -> None:
+        """Let transport and layers go. They refer to the stack and to each other, so only the collector could do it."""
+        for layer in self.layers:
+            layer.below, layer.above = NOWHERE, NOBODY
+        self.layers = ()
+        self.lowest = NOBODY
+        self.transport = GONE
 
     # ---------------------------------------------------------------- the lower end
 
@@ -204,6 +213,66 @@ class Stack(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the link now."""
         self.transport.abort()
+
+
+class _Gone(asyncio.Transport):
+    """The transport of a stack whose link is gone."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def is_reading(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None: ...
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None: ...
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def write_eof(self) -> None: ...
+
+
+class _Nobody:
+    """The layers and the receiver of a stack whose link is gone."""
+
+    def opened(self, now: int) -> None: ...
+
+    def receive(self, data: bytes, now: int) -> None: ...
+
+    def arriving(self, begun: bool, now: int) -> None: ...
+
+    def ended(self, now: int) -> bool:
+        return False
+
+    def lost(self, now: int, error: Exception | None) -> None: ...
+
+    def subprotocols(self, offered: tuple[str, ...], now: int) -> bool:
+        return False
+
+    def text_frame(self, data: bytes, now: int) -> None: ...
+
+
+GONE: Final = _Gone()
+NOBODY: Final = _Nobody()
+NOWHERE: Final = Stack()
+NOWHERE.layers = ()
+NOWHERE.lowest = NOBODY
+NOWHERE.transport = GONE
 
 
 def joined(parts: Parts) -> bytes:

@@ -117,6 +117,8 @@ class StreamListener(Listener):
         self._handshakes: Handshakes | None = None
         self._servers: list[asyncio.Server] = []
         self._bound: list[socket.socket] = []
+        self._all_tcp = False
+        """True if no client can be on a Unix socket."""
 
     @abstractmethod
     def bind(self) -> list[socket.socket]:
@@ -140,6 +142,7 @@ class StreamListener(Listener):
         if self.tls is not None:
             self._handshakes = Handshakes(self, driver, self._context())
         sockets = self._bound = self.bind()
+        self._all_tcp = all(bound.family in (socket.AF_INET, socket.AF_INET6) for bound in sockets)
         release_in_children(self)
         try:
             for bound in sockets:
@@ -162,6 +165,12 @@ class StreamListener(Listener):
         if self._handshakes is not None:
             self._handshakes.close()
             self._handshakes = None
+
+    def peer(self, transport: asyncio.BaseTransport) -> str:
+        """Return the name of a client, as for every listener."""
+        if self._all_tcp:
+            return peer_name(transport.get_extra_info("peername"))
+        return super().peer(transport)
 
     def sockets(self) -> Iterable[int]:
         """Return the descriptors of the sockets that it listens on."""

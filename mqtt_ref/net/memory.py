@@ -248,6 +248,7 @@ class _Transport(asyncio.Transport):
 
     def _lost(self, error: Exception | None) -> None:
         self._protocol.connection_lost(error)
+        del self._reader  # which refers to this transport, too
         self.gone.set()
 
 

@@ -56,6 +56,9 @@ DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 NORMAL, UNSUPPORTED_DATA = 1000, 1003
 LOG = logging.getLogger("mqtt_ref.websocket")
 LOG.setLevel(logging.ERROR)  # `websockets` logs each connection, and the broker does so already
+OVER: Final = ServerProtocol(state=State.CLOSED, logger=LOG)
+"""The protocol of a connection that is over."""
+OVER.eof_sent = True
 
 
 class WebSocketListener(TcpListener):
@@ -260,6 +263,16 @@ class WebSocket(Layer):
         elif protocol.state is State.CONNECTING and protocol.handshake_exc is not None:
             self._turn_away(f"The WebSocket handshake is refused: {_why(protocol.handshake_exc)}")
         self._flush(now)
+
+    def lost(self, now: int, error: Exception | None) -> None:
+        super().lost(now, error)
+        # The parser of `websockets` is a generator that refers to the object that holds it, and errors to the frames
+        # that hold them. So only the collector would free them.
+        protocol, self.protocol = self.protocol, OVER
+        for cause in (protocol.handshake_exc, protocol.parser_exc):
+            if cause is not None:
+                cause.__traceback__ = None
+        vars(protocol).clear()
 
     def arriving(self, begun: bool, now: int) -> None:
         """Report an incomplete unit of the layer below, or an incomplete frame of this one."""

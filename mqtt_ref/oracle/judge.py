@@ -317,8 +317,9 @@ class Watched:
             self._offered()
 
     def _offered(self) -> None:
-        monitor = next(one for one in self.monitors if isinstance(one, WebSocket))
-        monitor.offered(self.offers or ())
+        for monitor in self.monitors:
+            if isinstance(monitor, WebSocket):
+                monitor.offered(self.offers or ())
 
     def text_frame(self, data: bytes, now: int) -> None:
         """Handle a WebSocket data frame of the client that is not binary."""
@@ -330,7 +331,9 @@ class Watched:
                 packet = decode(talk.version, CLIENT, data, pos, body, stop)
                 if isinstance(packet, Connect):
                     talk.version, talk.client_id = packet.protocol_version, packet.client_id
-        next(one for one in self.monitors if isinstance(one, WebSocket)).text_frame()
+        for monitor in self.monitors:
+            if isinstance(monitor, WebSocket):
+                monitor.text_frame()
 
     def passed(self, now: int) -> None:
         """Let the monitors check for silence up to `now`."""
@@ -367,6 +370,7 @@ class Watched:
             if self.unknown:
                 self.judge.stranger(self.talk.server, self.judge.connections)
         self.blind = True
+        self.monitors = []  # they refer to this connection, so only the collector would free both
 
     # ---------------------------------------------------------------- findings
 

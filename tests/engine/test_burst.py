@@ -12,6 +12,8 @@ from mqtt_ref.engine.access import Access
 from mqtt_ref.engine.counters import COUNTERS
 from mqtt_ref.engine.generated.events import Intercept
 from mqtt_ref.engine.intercept import Refusal
+from mqtt_ref.engine.options import Options
+from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connect, ConnectProperties, Publish, PublishProperties, Subscribe, Subscription
 from tests.sansio import Client, World
 
@@ -19,11 +21,21 @@ TOPICS = ("a", "a/b", "b", "$x", "c/ü")
 FILTERS = ("a", "#", "a/+", "b", "$share/g/a", "$x", "+/ü")
 
 
+PROPERTIES = {
+    "user": PublishProperties(user_property=[("k", "v"), ("k", "ü")]),
+    "many": PublishProperties(user_property=[("key", "v" * 200)], content_type="t", response_topic="r/t"),
+    "expiry": PublishProperties(message_expiry_interval=7, correlation_data=b"\0"),
+    "expired": PublishProperties(message_expiry_interval=0),
+    "text": PublishProperties(payload_format_indicator=1),
+    "alias": PublishProperties(topic_alias=3, user_property=[("k", "v")]),
+}
+
+
 class Twin:
     """One of two brokers that get the same input."""
 
-    def __init__(self, burst: bool, versions: list[int], hooks: str) -> None:
-        self.world = World()
+    def __init__(self, burst: bool, versions: list[int], hooks: str, checks: bool) -> None:
+        self.world = World(Options(decisions={"payload_format": "check" if checks else "trust"}))
         self.burst = burst
         self.items = 0
         if hooks == "refuse":
@@ -75,14 +87,14 @@ def _choosy(_: object, packet: Publish) -> Publish | Refusal | None:
 
 def _packet(version: int, topic: str, payload: bytes, special: str) -> Publish:
     qos = 1 if special == "qos" else 0
-    properties = PublishProperties(user_property=[("k", "v")]) if special == "properties" and version == 5 else None
+    properties = PROPERTIES.get(special) if version == 5 else None
     return Publish(topic, payload, qos, special == "retain", packet_id=7 if qos else 0, properties=properties)
 
 
 one = st.tuples(
     st.sampled_from(TOPICS),
-    st.sampled_from([b"", b"x", b"no", b"gone", b"old", b"y" * 80]),
-    st.sampled_from(["", "", "", "", "qos", "retain", "properties"]),
+    st.sampled_from([b"", b"x", b"no", b"gone", b"old", b"y" * 80, b"\xff"]),
+    st.sampled_from(["", "", "", "qos", "retain", *PROPERTIES]),
 )
 steps = st.one_of(
     st.tuples(st.just("subscribe"), st.integers(0, 4), st.sampled_from(FILTERS), st.integers(0, 2)),
@@ -96,10 +108,13 @@ steps = st.one_of(
 @given(
     versions=st.lists(st.sampled_from([3, 4, 5]), min_size=2, max_size=4),
     hooks=st.sampled_from(["", "refuse"]),
+    checks=st.booleans(),
     script=st.lists(steps, max_size=25),
 )
-def test_the_short_way_comes_to_the_same(versions: list[int], hooks: str, script: list[tuple[Any, ...]]) -> None:
-    short, whole = Twin(True, versions, hooks), Twin(False, versions, hooks)
+def test_the_short_way_comes_to_the_same(
+    versions: list[int], hooks: str, checks: bool, script: list[tuple[Any, ...]]
+) -> None:
+    short, whole = Twin(True, versions, hooks, checks), Twin(False, versions, hooks, checks)
     for step in script:
         short.do(step)
         whole.do(step)
@@ -118,3 +133,15 @@ def test_messages_of_one_read_are_one_item() -> None:
     assert world.broker.counters.packets_sent == 8  # and one for each item that the driver writes
     world.turn()
     assert sub.payloads() == [b""] * 9
+
+
+def test_messages_with_properties_are_one_item_too() -> None:
+    world = World()
+    sub = world.client("sub")
+    sub.subscribe("t")
+    pub = world.client("pub")
+    packets = [Publish("t", b"x", properties=PublishProperties(user_property=[("n", str(n))])) for n in range(9)]
+    pub.connection.receive(b"".join(encode(5, packet) for packet in packets), world.now)
+    assert len(sub.connection.outbox.packets) == 1
+    world.turn()
+    assert sub.raw.endswith(b"".join(encode(5, packet) for packet in packets)), "as they came"

@@ -183,7 +183,7 @@ def running(request: pytest.FixtureRequest) -> Generator[Callable[..., Running]]
     started: list[Running] = []
 
     def start(*listeners: Listener, options: Options | None = None, **more: Any) -> Running:
-        it = Running(Server(options, listeners, hooks=[AllowAll()], **more), loop)
+        it = Running(Server(options, listeners, **{"hooks": [AllowAll()], **more}), loop)
         it.do(it.server.start())
         started.append(it)
         return it

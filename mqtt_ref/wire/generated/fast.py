@@ -2679,7 +2679,7 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
         if not topic and not (block is not None and block.present & 0x40 != 0):
             return broken(C_X5_PUBLISH_TOPIC_OR_ALIAS, 0x82, 3, pos - 1 - start, version, sender, "properties")
     made = Publish(topic, data[pos:end], qos, retain, dup, packet_id)
-    made._block = block
+    made.received = block
     return made
 
 
@@ -3383,7 +3383,7 @@ def block_for(packet: Publish, sender: int = SERVER) -> Block | None:
     Raises:
         ValueError: as `block_of`.
     """
-    came = packet._block
+    came = packet.received
     given = packet._given
     if given is None or (came is not None and given == came.all_properties()):
         return came

@@ -1343,7 +1343,7 @@ class Publish:
         "retain",
         "dup",
         "packet_id",
-        "_block",
+        "received",
         "_given",
     )
     __match_args__: ClassVar[tuple[str, ...]] = (
@@ -1373,41 +1373,42 @@ class Publish:
         self.retain = retain
         self.dup = dup
         self.packet_id = packet_id
-        self._block: Block | None = None
+        self.received: Block | None = None
+        """The properties of a decoded packet, as they came. Later changes are not in it."""
         self._given = properties
 
     @property
     def properties(self) -> PublishProperties | None:
         """The properties as an object, made on first access. From then on, changes of the object are used."""
         given = self._given
-        if given is None and self._block is not None:
-            given = self._given = self._block.all_properties()
+        if given is None and self.received is not None:
+            given = self._given = self.received.all_properties()
         return given
 
     @properties.setter
     def properties(self, value: PublishProperties | None) -> None:
         self._given = value
-        self._block = None
+        self.received = None
 
     @property
     def has_properties(self) -> bool:
         """True if there are properties. No object is made."""
-        return self._block is not None or self._given is not None
+        return self.received is not None or self._given is not None
 
     @property
     def block(self) -> Block | None:
         """The properties as received bytes. None if there are none, or after an access to `properties`."""
-        return self._block if self._given is None else None
+        return self.received if self._given is None else None
 
     @block.setter
     def block(self, value: Block | None) -> None:
-        self._block = value
+        self.received = value
         self._given = None
 
     def _look(self) -> PublishProperties | None:
         """Return the properties for a caller that neither keeps nor changes them."""
         given = self._given
-        return self._block.all_properties() if given is None and self._block is not None else given
+        return self.received.all_properties() if given is None and self.received is not None else given
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Publish):
@@ -1447,7 +1448,7 @@ class Publish:
         """Return a copy with these fields changed; the others stay. TypeError: there is no such field."""
         if "properties" not in changes:
             made = Publish(*replaced(self, {**changes, "properties": None}))
-            made._block = self._block
+            made.received = self.received
             made._given = None if self._given is None else self._given.replace()
             return made
         return Publish(*replaced(self, changes))
