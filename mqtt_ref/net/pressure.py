@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.net.layer import LARGE
@@ -24,7 +24,6 @@ SHARE: Final = 32
 """What part of the budget may pass through the links until they are measured."""
 HEAVY: Final = 64 * 1024
 """Bytes below which closing a link would not help."""
-LOG = logging.getLogger("mqtt_ref.net")
 
 
 class Pressure:
@@ -59,27 +58,32 @@ class Pressure:
         self._timer = None
         driver = self._driver
         budget = driver.broker.budget
-        shared: dict[int, int] = {}
-        waiting: list[tuple[int, Channel]] = []
-        total = 0
+        large: list[tuple[Channel, dict[int, int]]] = []
+        holders: Counter[int] = Counter()
+        weights: dict[Channel, int] = {}
         for channel in driver.channels.values():
             size = _own(channel)
+            if size:
+                weights[channel] = size
             if channel.unsent is not None:
-                shared |= channel.unsent.shared(LARGE)
-            total += size
-            if size >= HEAVY:
-                waiting.append((size, channel))
-        common = sum(shared.values())
-        budget.measured(total + common)
+                shared = channel.unsent.shared(LARGE)
+                large.append((channel, shared))
+                holders.update(shared.keys())
+        for channel, shared in large:
+            # Those who wait for the same payload have equal parts of it.
+            parts = sum([size // holders[one] for one, size in shared.items()])
+            weights[channel] = weights.get(channel, 0) + parts
+        total = sum(weights.values())
+        budget.measured(total)
         if budget.used > budget.maximum:
-            waiting.sort(key=lambda one: one[0])
-            while waiting and budget.used > budget.maximum:
-                size, channel = waiting.pop()
-                total -= size
+            heaviest = sorted(weights, key=weights.__getitem__)
+            while heaviest and weights[heaviest[-1]] >= HEAVY and budget.used > budget.maximum:
+                channel = heaviest.pop()
+                total -= weights[channel]
                 self._shed(channel)
-                budget.measured(total + common)
+                budget.measured(total)
             driver.schedule()
-        if total + common >= HEAVY and self.next != sys.maxsize:
+        if total >= HEAVY and self.next != sys.maxsize:
             self._set(AGAIN)
 
     def _set(self, seconds: float) -> None:
