@@ -223,7 +223,7 @@ class Broker:
         """End a turn: seal the batch of changes to be stored, and return the effects."""
         if self.journal is not None:
             self.journal.seal()
-        if self.sessions.loose and not self.turns:  # work that is left off may use a handle
+        if self.sessions.loose and not self.turns.jobs:  # work that is left off may use a handle
             self.sessions.trim()
         if self.effects:
             effects = self.effects
@@ -237,7 +237,7 @@ class Broker:
 
     def next_deadline(self) -> int | None:
         """Return when `on_deadline` must be called, or None. While there is work for another turn, that is at once."""
-        return AT_ONCE if self.turns else self.timers.next()
+        return AT_ONCE if self.turns.jobs else self.timers.next()
 
     def on_deadline(self, now: int) -> None:
         """Handle due time limits of connections, questions, sessions and retained messages, and give the next turn."""

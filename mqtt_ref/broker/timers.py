@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.engine.connection import Connection
 
-__all__ = ["CONNECTION", "QUESTION", "RETAINED", "SESSION", "SLACK", "Timers"]
+__all__ = ["CONNECTION", "EVERY", "QUESTION", "RETAINED", "SESSION", "SLACK", "Timers"]
 
 CONNECTION: Final = 0
 SESSION: Final = 1
@@ -18,6 +18,8 @@ RETAINED: Final = 2
 QUESTION: Final = 3
 SLACK: Final = 64
 """Entries that are no longer needed and stay until they are due, besides as many as are needed."""
+EVERY: Final = 32
+"""Ended connections and sessions between two looks at the size of the heap."""
 
 
 class Timers:
@@ -28,13 +30,14 @@ class Timers:
     when they are due, and `compact` drops them when they are more than the entries that may be needed, and `SLACK`.
     """
 
-    __slots__ = ("_broker", "_heap", "_limit")
+    __slots__ = ("_broker", "_heap", "_limit", "_released")
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._heap: list[tuple[int, int, int]] = []
         self._limit = SLACK
         """The number of entries from which it is worth looking for those that are no longer needed."""
+        self._released = 0
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -76,6 +79,10 @@ class Timers:
 
     def released(self) -> None:
         """A connection or a session has ended: drop what is not needed if that is most of the heap."""
+        self._released += 1
+        if self._released < EVERY:
+            return
+        self._released = 0
         size = len(self._heap)
         if size > SLACK and size > 2 * self._broker.waiting() + SLACK:
             self.compact()

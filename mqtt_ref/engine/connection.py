@@ -307,6 +307,10 @@ class Connection:
             if isinstance(packet, (Puback, Pubrec, Pubcomp)):
                 code = packet.reason_code
                 qos_send.acknowledged(self, cast("Session", session), packet.packet_id, packet.TYPE, code, now)
+        elif action == DO_CONNECT:
+            connect.connect(self, cast("Connect", packet), now)
+        elif action == DO_DISCONNECT:
+            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_RELEASE:
             qos_receive.released(self, cast("Session", session), cast("Pubrel", packet).packet_id, now)
         elif action == DO_PINGRESP:
@@ -315,10 +319,6 @@ class Connection:
             subscribe.subscribe(self, cast("Session", session), cast("Subscribe", packet), now)
         elif action == DO_UNSUBSCRIBE:
             unsubscribe.unsubscribe(self, cast("Session", session), cast("Unsubscribe", packet), now)
-        elif action == DO_CONNECT:
-            connect.connect(self, cast("Connect", packet), now)
-        elif action == DO_DISCONNECT:
-            disconnect.disconnect(self, cast("Disconnect", packet), now)
         elif action == DO_AUTH:
             authenticate.received(self, cast("Auth", packet), now)
         elif action == DO_HOLD:

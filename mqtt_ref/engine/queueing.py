@@ -115,12 +115,14 @@ def take(session: Session, queue: deque[Delivery]) -> None:
 def drop_queue(session: Session) -> list[Delivery]:
     """Empty the queue of a session that ends. Return what was in it. The budget counts that until it is let go."""
     queue = session.queue
+    if queue is None:
+        return []
     counters = session.broker.counters
-    counters.messages_queued -= session.queued
+    counters.messages_queued -= len(queue)
     counters.queued_bytes -= session.queued_bytes
     session.queue = None
     session.queued_bytes = 0
-    return [] if queue is None else list(queue)
+    return list(queue)
 
 
 def dropped(session: Session, message: Message, why: str) -> None:

@@ -29,20 +29,17 @@ class Turns:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._jobs: deque[Job] = deque()
-
-    def __len__(self) -> int:
-        return len(self._jobs)
+        self.jobs: deque[Job] = deque()
 
     def add(self, job: Job) -> None:
         """Give a job a turn after those that wait."""
-        self._jobs.append(job)
+        self.jobs.append(job)
 
     def run(self, now: int) -> None:
         """Give the first job its turn."""
-        if not self._jobs:
+        if not self.jobs:
             return
         self._broker.work = self._broker.turn
-        job = self._jobs.popleft()
+        job = self.jobs.popleft()
         if not job.step(now):
-            self._jobs.append(job)
+            self.jobs.append(job)

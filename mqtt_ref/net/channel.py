@@ -60,6 +60,8 @@ ASKED: Final = 8
 """A question about it is open: its packets would only wait."""
 MAPPED: Final = "::ffff:"
 """Beginning of an IPv4 address on an IPv6 socket."""
+CONNECT: Final = b"\x10"
+"""The first byte of nearly every connection."""
 LOG = logging.getLogger("mqtt_ref.connection")
 HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
 
@@ -107,8 +109,12 @@ class Channel(Stack):
         self.direct = False
         """True if bytes of the transport go straight to the connection: the first have come, and there is no layer."""
         terms = listener.terms
-        pace = (Pace(self),) if terms.bytes_per_second or terms.packets_per_second else ()
-        self.compose((*listener.layers(self), *(() if layers is None else layers(self)), *pace), self)
+        stack = list(listener.layers(self))
+        if layers is not None:
+            stack += layers(self)
+        if terms.bytes_per_second or terms.packets_per_second:
+            stack.append(Pace(self))
+        self.compose(stack, self)
 
     # ---------------------------------------------------------------- from the transport
 
@@ -161,29 +167,36 @@ class Channel(Stack):
         """Make the connection."""
         driver = self.driver
         listener = self.listener
-        self.transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
-        self.remote = listener.peer(self.transport)
-        self.connection = driver.broker.connect(driver.now(), listener.name, self.remote, listener.terms)
-        below = self.layers[-1] if self.layers else self.transport
-        self.connection.peer_certificate = below.get_extra_info("peercert") or None
-        driver.channels[self.connection] = self
-        if not self.remote:
+        transport = self.transport
+        transport.set_write_buffer_limits(driver.broker.options.bounds.write_buffer)
+        self.remote = remote = listener.peer(transport)
+        connection = driver.broker.connect(driver.now(), listener.name, remote, listener.terms)
+        self.connection = connection
+        below = self.layers[-1] if self.layers else transport
+        connection.peer_certificate = below.get_extra_info("peercert") or None
+        driver.channels[connection] = self
+        if not remote:
             LOG.info("%s: closed a client that cannot be named: its address is not known any more", listener.name)
-            self.connection.lost(driver.now())
-            self.transport.abort()
-        driver.schedule()
+            connection.lost(driver.now())
+            transport.abort()
+        if not driver.scheduled:
+            driver.schedule()
 
     def receive(self, data: bytes, now: int) -> None:
         """Give bytes to the connection. If the first ones are of another protocol, turn it away; the log says why."""
         driver = self.driver
-        other = "" if self.greeted else _other_protocol(data)
-        self.greeted = True
-        self.direct = not self.layers
+        connection = self.connection
+        other = ""
+        if not self.greeted:
+            self.greeted = True
+            self.direct = not self.layers
+            if data[:1] != CONNECT:
+                other = _other_protocol(data)
         if other:
-            self.connection.turn_away(other, driver.now())
+            connection.turn_away(other, driver.now())
         else:
-            self.connection.receive(data, driver.now())
-            if self.connection.waiting is not None:
+            connection.receive(data, driver.now())
+            if connection.waiting is not None:
                 driver.hold(self)
         driver.taken += len(data)
         if driver.taken >= TURN:
@@ -302,7 +315,7 @@ class Channel(Stack):
         `said` is True if something was sent to the client in this turn.
         """
         unsent = 0 if self.unsent is None else self.unsent.size
-        if not self.connection.closing:
+        if not self.connection.outbox.closing:
             if self.transport.get_write_buffer_size() + unsent > self.driver.broker.options.bounds.hard_limit:
                 self.halt(CHOKED)
         elif not self.lingering:

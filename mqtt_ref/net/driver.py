@@ -159,7 +159,7 @@ class Driver:
                             data = out[0] if len(out) == 1 else b"".join(out)
                             sent += len(data)
                             channel.transport.write(data)
-                    if connection.ending or channel.choked:
+                    if connection.outbox.ending or channel.choked:
                         channel.settle(bool(out))
                 except Exception:
                     LOG.exception("writing to a connection failed: %r", connection)

@@ -47,7 +47,7 @@ class Slow(World):
     def finish(self) -> int:
         """Give turns until there is nothing left to do; how many it took."""
         turns = 0
-        while self.broker.turns:
+        while self.broker.turns.jobs:
             turns += 1
             assert turns < 10_000
             self.broker.on_deadline(self.now)
@@ -133,7 +133,7 @@ def test_a_large_session_ends_in_turns_and_its_handle_is_free_afterwards(world: 
     world.finish()
     client.drop()
     world.client("a", clean_start=True)
-    assert world.broker.turns
+    assert world.broker.turns.jobs
     assert len(world.broker.router) == 0
     pub = world.client("pub")
     pub.send(Publish("f/0", b"to nobody"))
