@@ -48,7 +48,7 @@ def held(broker: Broker) -> dict[str, int]:
             places += PLACE
         assert session.inflight_bytes == sum(d.message.size + MESSAGE + PLACE for d in session.inflight.values())
         assert session.queued_bytes == sum(delivery.message.size for delivery in session.queue or ())
-    for job in broker.turns._jobs:
+    for job in broker.turns.jobs:
         if isinstance(job, Leaving):
             for delivery in job._unfinished[job._at :]:
                 place(delivery.message)

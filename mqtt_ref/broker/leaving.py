@@ -21,11 +21,9 @@ COST: Final = 6
 
 
 class Leaving(Job):
-    """Takes the subscriptions of a session out of the router, then lets its messages go.
+    """Takes the subscriptions of a session out of the router, then lets its messages go: to other members of groups.
 
-    Those of groups are given to other members.
-
-    The handle is free when both are done.
+    The handle is free when both are done. The budget counts a message until it is let go.
     """
 
     def __init__(self, broker: Broker, handle: int, left: list[Subscribed], unfinished: list[Delivery]) -> None:

@@ -100,12 +100,13 @@ class Message:
         self.expires_at = expires_at
         size = len(payload)
         self.beside = size if size >= APART else 0
-        size += len(encoded)
+        named = len(encoded)
+        size += named
         if block is not None:
             size += len(block.data)
         self.size = size
         # The topic is kept as a text too, with up to four bytes for a character.
-        self.weight = MESSAGE + size + (len(encoded) if len(topic) == len(encoded) else 4 * len(topic))
+        self.weight = MESSAGE + size + (named if topic.isascii() else 4 * len(topic))
         self.counted = 0
         self.places = 0
         self._first = b""
@@ -197,8 +198,8 @@ class Message:
             self._first_at = -1
             self._forms = None
             self._halves = None
-            topic = len(self.encoded_topic)
-            self.weight = MESSAGE + self.size + (topic if len(self.topic) == topic else 4 * len(self.topic))
+            topic = self.topic
+            self.weight = MESSAGE + self.size + (len(topic) if topic.isascii() else 4 * len(topic))
 
     def limit_expiry(self, seconds: int) -> None:
         """Limit how long the message is kept, in seconds from its arrival. 0: no limit of the server."""

@@ -28,7 +28,7 @@ from mqtt_ref.engine.generated.qos_send import (
     ON_SEND_QOS2,
     WIDTH,
 )
-from mqtt_ref.engine.message import NEVER, OVERHEAD, Message
+from mqtt_ref.engine.message import NEVER, OVERHEAD, PLACE, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.wire.codes import (
@@ -85,13 +85,14 @@ def deliver(
             _send_qos0(connection, session, message, retain, identifiers, now)
         return
     delivery = Delivery(message, qos, retain, identifiers, group)
+    budget = broker.budget
     if (
         connection is not None
         and connection.quota > 0
         and session.queue is None
         and session.resending is None
         and not connection.outbox.choked
-        and broker.budget.used < broker.budget.maximum
+        and budget.used < budget.maximum
         and session.inflight_bytes < broker.inflight_bytes
         and (len(session.inflight) < broker.limits.packet_id_maximum or not _full(session, message))
     ):
@@ -245,7 +246,12 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         inflight[packet_id] = delivery
         session.inflight_bytes += message.size + OVERHEAD
         counters.messages_inflight += 1
-        broker.budget.hold(message)
+        # `Budget.hold`
+        budget = broker.budget
+        weight = message.weight
+        budget.used += PLACE + weight - message.counted
+        message.counted = weight
+        message.places += 1
         if broker.journal is not None:
             broker.journal.inflight(session, delivery)
     if tables.qos_send_action[at] != DO_SEND_PUBLISH:
@@ -294,9 +300,17 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         action = tables.qos_send_action[at]
         delivery.state = IDLE
         del session.inflight[packet_id]
-        session.inflight_bytes -= delivery.message.size + OVERHEAD
+        message = delivery.message
+        session.inflight_bytes -= message.size + OVERHEAD
         broker.counters.messages_inflight -= 1
-        broker.budget.release(delivery.message)
+        # `Budget.release`
+        budget = broker.budget
+        places = message.places = message.places - 1
+        if places:
+            budget.used -= PLACE
+        else:
+            budget.used -= PLACE + message.counted
+            message.counted = 0
         if broker.journal is not None:
             broker.journal.inflight_gone(session, delivery)
     else:
