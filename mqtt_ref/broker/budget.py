@@ -22,7 +22,7 @@ SESSION: Final = 1_000
 SUBSCRIPTION: Final = 600
 SHARED: Final = 500
 """What a Shared Subscription takes more: its group, and the membership."""
-RETAINED: Final = 500
+RETAINED: Final = 300
 """The place of a retained message."""
 ALIAS: Final = 100
 """A Topic Alias."""
