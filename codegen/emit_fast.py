@@ -18,7 +18,10 @@ from codegen.text import HEADER, all_list
 
 __all__ = ["emit"]
 
-BREACH = ("Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol")
+BREACH = (
+    "Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "may_name_v31",
+    "protocol",
+)  # fmt: skip
 PRIMITIVES = (
     "CLIENT", "NAMES", "SERVER", "check_filter", "check_name", "check_text", "filter_text", "name_text", "read_vbi",
     "text", "vbi",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from codegen.model import V5, Packet, Spec
+from codegen.model import V5, V31, V311, Packet, Spec
 from codegen.vectors.book import NEW, Vector
 from codegen.vectors.breaches import breach, check_breach, rule_breach
 from codegen.vectors.draft import Pieces, vbi
@@ -58,3 +58,17 @@ def _flags(spec: Spec, version: int, sender: str, packet: Packet) -> Iterator[Ve
             bad = breach(spec, packet.flag_cites, "MALFORMED_PACKET", version, 0, "fixed_header")
         if version != NEW or bad or packet.name == "CONNECT":
             yield Vector("flags" if bad else "legal", f"{packet.name}/flags-{flags:04b}", sample, bad, version)
+    if version == NEW and packet.name == "CONNECT":
+        yield from _flags_before_the_name(spec, sender, packet)
+
+
+def _flags_before_the_name(spec: Spec, sender: str, packet: Packet) -> Iterator[Vector]:
+    """Yield all flags of a CONNECT that names an older version. They are legal if that one has no rule for them."""
+    for named in (V311, V31):
+        plain = draft(spec, packet, named, sender)
+        for flags in range(16):
+            bad = None
+            if flags and named in packet.flag_cites:
+                bad = breach(spec, packet.flag_cites, "MALFORMED_PACKET", NEW, 0, "fixed_header")
+            where = f"{packet.name}/level-{named}-flags-{flags:04b}"
+            yield Vector("flags" if bad else "legal", where, replace(plain, flags=flags), bad, NEW)

@@ -162,8 +162,9 @@ async def _judge(
     """Start the broker if the profile has a command for it, probe, run, and check that it still serves clients."""
     if "start" in profile.commands:
         await profile.command("start")
-        await target.ready()
     try:
+        if "start" in profile.commands:
+            await target.ready()
         return await _judge_running(cases, target, profile, jobs, versions)
     finally:
         if "stop" in profile.commands:

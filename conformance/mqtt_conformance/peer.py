@@ -355,7 +355,12 @@ class Peer(Judging):
             ProfileError: the profile's command failed.
             TargetError: the broker does not accept connections again.
         """
-        await self.run.profile.command("kill" if kill else "restart")
+        begun = time.monotonic()
+        if self.run.outage is not None:
+            await self.run.outage.wait()
+            self.run.extend(time.monotonic() - begun)
+        else:
+            await self.run.profile.command("kill" if kill else "restart")
         self._record("killed" if kill else "restarted")
         for peer in self.run.peers:
             await peer.drop(record=False)

@@ -34,8 +34,8 @@ class Profile:
     `restart` shuts the broker down cleanly, `kill` ends it at once, and both start it again; `apply` changes settings,
     which it gets as environment variables `SETTING_<NAME>`. Without such variables `apply` restores the normal
     settings. `settings` names those that `apply` understands. `provides` states what cannot be seen from outside:
-    `persistence` (what was stored is still there after `restart`), `durability` (also after `kill`), `users`,
-    `enhanced_auth`. Commands run in `directory`, the folder of the profile's file.
+    `persistence` (sessions, wills and retained messages are still there after `restart`), `durability` (also after
+    `kill`), `users`, `enhanced_auth`. Commands run in `directory`, the folder of the profile's file.
     """
 
     username: str | None = None

@@ -12,6 +12,7 @@ from mqtt_conformance.profile import Profile
 from mqtt_conformance.verdict import FLOOD
 
 if TYPE_CHECKING:
+    from mqtt_conformance.outage import Outage
     from mqtt_conformance.peer import Peer
     from mqtt_ref.wire.violation import Violation
 
@@ -72,6 +73,8 @@ class Run:
     profile: Profile = field(default_factory=Profile)
     patient: bool = False
     """True if each step is given time to take effect."""
+    outage: Outage | None = None
+    """The restart that the case shares with others; None if it has one of its own."""
     limit: asyncio.Timeout | None = None
     """The time limit that ends the case."""
 

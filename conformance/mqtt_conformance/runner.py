@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from mqtt_conformance.breaches import booked
 from mqtt_conformance.case import Case
+from mqtt_conformance.outage import Outage
 from mqtt_conformance.peer import Peer
 from mqtt_conformance.profile import COMMAND_LIMIT, PROVIDED, Profile
 from mqtt_conformance.record import Record, Run, shortened
@@ -42,6 +43,8 @@ LAZY = 0.5
 """The time, in seconds (times a factor above 1), in which a broker serves the plain clients on a machine that is not
 busy. A slower broker gets that much more time when a failed case is tried again, up to `SLOWEST` times as much."""
 SLOWEST = 4.0
+OUTAGES = ("restart", "kill")
+"""What a case may need that disturbs all others, which wait for it."""
 PLAIN = 8
 """The number of plain clients that the broker has to serve before a failure counts."""
 
@@ -118,10 +121,18 @@ def _run(name: str) -> Run:
     return Run(prefix=f"c{token}", topic_prefix=f"conformance/{token}/{name[:40]}")
 
 
-async def run_case(case: Case, target: Target, profile: Profile | None = None, *, patient: bool = False) -> Result:
+async def run_case(
+    case: Case,
+    target: Target,
+    profile: Profile | None = None,
+    *,
+    patient: bool = False,
+    outage: Outage | None = None,
+) -> Result:
     """Run one case. Never raises for what the broker does.
 
-    With `patient` each step is given time to take effect, and timeouts are doubled.
+    With `patient` each step is given time to take effect, and timeouts are doubled. With `outage` the case shares its
+    restart with others.
     """
     profile = profile or Profile()
     missing = _missing(case, target, profile)
@@ -131,11 +142,12 @@ async def run_case(case: Case, target: Target, profile: Profile | None = None, *
     run.profile = profile
     run.statements = case.statements
     run.patient = patient
+    run.outage = outage
     if patient:
         target = replace(target, factor=2 * target.factor)
     peer = Peer(run, target, case.version)
     result = Result(case, Verdict.PASS)
-    limit = LIMIT * target.factor + (2 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
+    limit = LIMIT * target.factor + (3 * COMMAND_LIMIT if case.needs & {"restart", "kill"} else 0)
     try:
         async with asyncio.timeout(limit) as run.limit:
             await case.body(peer)
@@ -179,7 +191,12 @@ async def judge_case(case: Case, target: Target, profile: Profile | None = None)
     broker serves plain clients, the more time it gets. A failure is also inconclusive if the broker no longer serves
     every plain client, because this case or another one has damaged it.
     """
-    first = await run_case(case, target, profile)
+    return await _confirmed(await run_case(case, target, profile), target, profile)
+
+
+async def _confirmed(first: Result, target: Target, profile: Profile | None) -> Result:
+    """Return the verdict on a case that ran once: run it again if it failed and that is not proven."""
+    case = first.case
     if first.verdict not in BLAMES or first.proven:
         return first
     took = await pace(target, case.version)
@@ -300,7 +317,8 @@ async def run_cases(
     jobs: int = 16,
     progress: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Run cases, `jobs` at once. Isolated cases run alone, then those that need a setting, grouped by it.
+    """Run cases, `jobs` at once. Isolated cases run alone. Then come those that need a restart, which up to `jobs` of
+    them share, and those that need a setting, grouped by it.
 
     Results come in the order of the cases. After them comes a result for each rule that was broken in a case of another
     rule.
@@ -318,8 +336,16 @@ async def run_cases(
     plain = [c for c in cases if not c.settings]
     await asyncio.gather(*(one(c) for c in plain if not c.isolated))
     for case in plain:
-        if case.isolated:
+        if case.isolated and not case.needs & set(OUTAGES):
             await one(case)
+    for command in OUTAGES:
+        left = [c for c in plain if c.isolated and command in c.needs]
+        while left:
+            some, left = left[:jobs], left[jobs:]
+            for first in await _together(command, some, target, profile):
+                result = results[first.case.id] = await _confirmed(first, target, profile)
+                if progress is not None:
+                    progress(result)
     groups: dict[tuple[tuple[str, object], ...], list[Case]] = {}
     for case in cases:
         if case.settings:
@@ -327,6 +353,19 @@ async def run_cases(
     for settings, group in groups.items():
         await _with_settings(settings, group, target, profile, one)
     return booked([results[c.id] for c in cases])
+
+
+async def _together(command: str, cases: Sequence[Case], target: Target, profile: Profile) -> list[Result]:
+    """Run cases once that share a restart of the broker."""
+    outage = Outage(profile, target, command, len(cases))
+
+    async def member(case: Case) -> Result:
+        try:
+            return await run_case(case, target, profile, outage=outage)
+        finally:
+            outage.leave()
+
+    return await asyncio.gather(*(member(c) for c in cases))
 
 
 async def _with_settings(

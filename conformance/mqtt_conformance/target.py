@@ -142,7 +142,7 @@ class Target:
         except (OSError, TimeoutError) as error:
             raise TargetError(f"{self.url}: cannot be reached: {_plainly(error)}") from error
 
-    async def ready(self, within: float = 10.0) -> None:
+    async def ready(self, within: float = 30.0) -> None:
         """Wait until a broker that was started accepts connections.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.generated.session import DORMANT
 from mqtt_ref.engine.generated.will import DELAYED
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Restorer"]
 
 
+_NAMES: Final = 10_000
+"""Names of publishers that are remembered. Messages that are stored next to each other often have the same."""
+
+
 class Restorer:
     """Makes the state that records describe. No client is connected in it.
 
@@ -41,6 +45,8 @@ class Restorer:
         self.now = now
         self.utc = utc_offset
         self.messages: dict[int, Message] = {}
+        self.publishers: dict[str, str] = {}
+        """Names of publishers, so that the messages of one of them share its name."""
 
     def run(self, records: Iterable[Record]) -> None:
         """Restore these records. Can be called again with more of them.
@@ -113,26 +119,34 @@ class Restorer:
         """Return the message: one object for all sessions for which it waits."""
         message = self.messages.get(stored.ident)
         if message is None:
-            message = Message(
-                stored.ident,
-                stored.topic,
-                stored.payload,
-                stored.qos,
-                stored.retain,
-                read_block(stored.properties),
-                stored.publisher,
-                stored.arrived - self.utc,
-                max(1, stored.expires_at - self.utc) if stored.expires_at else 0,
-            )
-            self.messages[stored.ident] = message
+            message = self.messages[stored.ident] = self.made(stored)
             self.broker.last_message = max(self.broker.last_message, stored.ident)
         return message
 
+    def made(self, stored: StoredMessage) -> Message:
+        """Return a new object for a message."""
+        ident, topic, payload, qos, retain, properties, publisher, arrived, expires_at = stored
+        block = read_block(properties) if properties else None
+        if len(self.publishers) >= _NAMES:
+            self.publishers.clear()
+        publisher = self.publishers.setdefault(publisher, publisher)
+        expires_at = max(1, expires_at - self.utc) if expires_at else 0
+        return Message(ident, topic, payload, qos, retain, block, publisher, arrived - self.utc, expires_at)
+
     def retained(self, record: RetainedPut) -> None:
-        message = self.message(record.message)
-        if message.expires_at and message.expires_at <= self.now:
+        """Restore a retained message. One that has expired meanwhile is deleted from the store."""
+        stored = record.message
+        broker = self.broker
+        if stored.ident > broker.last_message:
+            broker.last_message = stored.ident
+        if stored.expires_at and stored.expires_at - self.utc <= self.now:
+            if broker.journal is not None:
+                broker.journal.retained_gone(stored.topic)
             return
-        self.broker.retained.restore(message)
+        message = self.messages.get(stored.ident)
+        if message is None:
+            message = self.made(stored)  # it is not remembered: no session that follows shares it
+        broker.retained.restore(message)
 
     def queued(self, session: Session, record: QueuePut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)

@@ -68,7 +68,8 @@ class RetainedMessages:
         before = self.store.get(message.topic)
         if self.store.put(message.topic, message, message.expires_at):
             self._count(message, before)
-        self.watch_over()
+        if message.expires_at:
+            self.watch_over()
 
     def _put(self, message: Message) -> bool:
         """Keep a message in place of the previous one. Return False if there is no room for it."""

@@ -66,18 +66,19 @@ class RetainedStore(Generic[M]):
 
         Cites: MQTT5-3.3.1-5
         """
-        if self.full(topic):
-            return False
         messages = self._messages
         before = messages.get(topic)
         if before is None:
             if topic.startswith(_OWN):
                 self._own += 1
+            elif 0 < self.maximum <= len(messages) - self._own:
+                return False
             self._topics.insert(topic, topic)
         if self.measure is not None:
             self.size += self.measure(message) - (0 if before is None else self.measure(before))
         messages[topic] = message
-        self._set_deadline(topic, expires_at)
+        if expires_at > 0 or self._heap:
+            self._set_deadline(topic, expires_at)
         return True
 
     def remove(self, topic: str) -> bool:

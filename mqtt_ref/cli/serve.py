@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -164,6 +165,8 @@ async def serve(server: Server, ready: Callable[[str], None], reload: Callable[[
     stop = asyncio.Event()
     _on_signals(loop, stop)
     async with server:
+        # The collector never looks at what was loaded: with a large store that would stop the broker for a second.
+        gc.freeze()
         if reload is not None:
             server.driver.on_reload = reload
             _on_hangup(loop, reload)

@@ -18,6 +18,8 @@ __all__ = ["BLOCKED", "Watchdog"]
 LOG = logging.getLogger("mqtt_ref.hooks")
 BLOCKED: Final = 1.0
 """Seconds that a handler may keep the loop from doing anything else."""
+LOOKS: Final = 10
+"""How often in that time the loop is looked at. A handler that keeps it a tenth longer is always found."""
 OURS: Final = "mqtt_ref."
 
 
@@ -59,7 +61,7 @@ class Watchdog:
 
     def _run(self, loop: asyncio.AbstractEventLoop, ended: threading.Event) -> None:
         told: set[CodeType] = set()
-        while not ended.wait(self._blocked / 2):
+        while not ended.wait(self._blocked / LOOKS):
             turned = threading.Event()
             try:
                 loop.call_soon_threadsafe(turned.set)

@@ -82,6 +82,10 @@ class Keeper:
         try:
             await self._restore(broker.restorer(self._driver.now(), broker.journal.utc_offset))
         finally:
+            if not gc.get_freeze_count():
+                # Now all objects count as old. Otherwise the next collection of young ones would look at each of them.
+                gc.freeze()
+                gc.unfreeze()
             if collecting:
                 gc.enable()
 

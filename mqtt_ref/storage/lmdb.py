@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import lmdb
 
+from mqtt_ref.storage.disk import sync_file, sync_folder
 from mqtt_ref.storage.lock import FileLock
 from mqtt_ref.storage.port import Changes, Durability, Passing, StoreError, nowhere
 
@@ -142,22 +143,25 @@ class Lmdb:
         return []
 
     def compact(self) -> None:
-        """Write the file anew without its gaps, and put it in the place of the old one."""
+        """Write the file anew without its gaps, and put it in the place of the old one.
+
+        The new file is on the disk before it gets the name of the old one: a failure at any moment leaves one of them.
+        """
         fresh = self.path.with_name(self.path.name + ".compact")
         try:
+            _remove(fresh)  # of a compaction that was interrupted
             fresh.mkdir()
             self._env.copy(str(fresh), compact=True)
+            sync_file(fresh / "data.mdb")
             self.passing("during compaction")
             self._env.close()
             self._env = None
             (fresh / "data.mdb").replace(self.path / "data.mdb")
+            sync_folder(self.path)
         except (lmdb.Error, OSError) as error:
             raise self._explained(error) from error
         finally:
-            for file in fresh.glob("*"):
-                file.unlink()
-            if fresh.is_dir():
-                fresh.rmdir()
+            _remove(fresh)
         self._lock.release()
         self.open(write=True, create=False)
 
@@ -177,6 +181,14 @@ class Lmdb:
                 env.sync(True)
             env.close()
         self._lock.release()
+
+
+def _remove(folder: Path) -> None:
+    """Delete a copy of a store, if there is one."""
+    for name in ("data.mdb", "lock.mdb"):
+        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir():
+        folder.rmdir()
 
 
 class _Kept:

@@ -21,7 +21,7 @@ the whole name then. Values are MessagePack arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -72,6 +72,7 @@ __all__ = [
     "read_header",
     "read_inflight",
     "read_message",
+    "read_messages",
     "read_queue",
     "read_session",
     "read_subscription",
@@ -351,6 +352,16 @@ def read_message(key: bytes, value: bytes) -> StoredMessage:
     """A message that is kept apart, or retained."""
     found: StoredMessage = _read(_message, key, value)
     return found
+
+
+def read_messages(pairs: Iterable[tuple[bytes, bytes]]) -> Iterator[StoredMessage]:
+    """Many messages that are kept apart, or retained."""
+    decode = _message
+    for key, value in pairs:
+        try:
+            yield decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise StoreError(f"the value of key {key!r} is damaged: {error}") from error
 
 
 def of_count(count: int) -> bytes:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,9 +30,15 @@ class RocksDb:
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         self._how = cast("Any", WriteOptions())
         self._how.sync = durability == "full"
-        if durability == "off":
+        self._logged = durability != "off"
+        """What was written is read again from the log when it is opened anew."""
+        if not self._logged:
             self._how.disable_wal = True
         self._db: Any = None
+        self._failed: Sequence[bytes] = ()
+        """Keys of a write that failed: RocksDB takes no more until it is opened anew."""
+        self._before: dict[bytes, bytes] | None = None
+        """Their values from before that write."""
 
     def open(self, *, write: bool, create: bool) -> None:
         """Open the directory, or make it."""
@@ -46,13 +53,19 @@ class RocksDb:
             raise StoreError(f"{self.name}: there is no directory {self.path.absolute().parent}")
         if write:
             self._lock.take(self.name)
+        try:
+            self._open(write)
+        except StoreError:
+            self.close()
+            raise
+
+    def _open(self, write: bool) -> None:
         options = Options(raw_mode=True)
         options.create_if_missing(write)
         access = AccessType.read_write() if write else AccessType.read_only(False)
         try:
             self._db = Rdict(self.name, options, access_type=access)
         except Exception as error:  # rocksdict raises nothing more exact
-            self.close()
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> StoreError:
@@ -63,14 +76,44 @@ class RocksDb:
 
     @property
     def _open_db(self) -> Any:
+        if self._failed:
+            self._reopen()
         if self._db is None:
             raise StoreError(f"{self.name} is not open")
         return self._db
 
+    def _reopen(self) -> None:
+        """Make the store usable after a write that failed.
+
+        What that write has left in the log comes back when the log is read, so it is undone.
+        """
+        if self._before is None:
+            self._before = self._read(self._db, self._failed)
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(Exception):
+                db.close()
+            del db
+        self._open(write=True)
+        batch = WriteBatch(raw_mode=True)
+        for key in self._failed:
+            if key in self._before:
+                batch.put(key, self._before[key])
+            else:
+                batch.delete(key)
+        try:
+            self._db.write(batch, self._how)
+        except Exception as error:
+            raise self._explained(error) from error
+        self._failed, self._before = (), None
+
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values of those keys that exist."""
+        return self._read(self._open_db, keys)
+
+    def _read(self, db: Any, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         try:
-            values = self._open_db.get(list(keys))
+            values = db.get(list(keys))
         except Exception as error:
             raise self._explained(error) from error
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
@@ -84,9 +127,12 @@ class RocksDb:
             else:
                 batch.put(key, value)
         self.passing("between write and commit")
+        db = self._open_db
         try:
-            self._open_db.write(batch, self._how)
+            db.write(batch, self._how)
         except Exception as error:
+            if self._logged:
+                self._failed = list(changes)
             raise self._explained(error) from error
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -130,6 +176,7 @@ class RocksDb:
     def close(self) -> None:
         """Flush, close the store, and let others have it."""
         db, self._db = self._db, None
+        self._failed, self._before = (), None
         if db is not None:
             db.close()
         self._lock.release()

@@ -212,10 +212,12 @@ class Store:
             else:
                 raise StoreError(f"key {key!r} is damaged")
         yield from sorted(flying, key=_order)
-        for key, value in self.back_end.scan(form.RETAINED):
-            message = form.read_message(key, value)
-            self._newest = max(self._newest, message.ident)
+        newest = self._newest
+        for message in form.read_messages(self.back_end.scan(form.RETAINED)):
+            if message.ident > newest:
+                newest = message.ident
             yield RetainedPut(message)
+        self._newest = max(self._newest, newest)
         self._sweep(referred, gone)
 
     def _sweep(self, referred: Mapping[int, int], gone: dict[bytes, bytes | None]) -> None:

@@ -3,15 +3,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mqtt_ref.wire.violation import Violation
 
-__all__ = ["Cites", "TextRules", "broken", "broken_protocol", "broken_text", "cut_string", "cut_vbi", "protocol"]
+__all__ = [
+    "V31_NAME",
+    "Cites",
+    "TextRules",
+    "broken",
+    "broken_protocol",
+    "broken_text",
+    "cut_string",
+    "cut_vbi",
+    "may_name_v31",
+    "protocol",
+]
 
 Cites = tuple[str, str, str, str, str, str]
 """Statements by protocol level. Level 0 (not known yet) has those of 5.0."""
 
 TextRules = tuple[tuple[int, Cites], ...]
 """Reason Code and statements of each kind of breach of a string, indexed by the numbers in `primitives`."""
+
+
+V31_NAME: Final = b"\x00\x06MQIsdp"
+"""The protocol name of 3.1, with its length."""
 
 
 def broken(
@@ -45,9 +62,20 @@ def protocol(data: bytes, pos: int, end: int) -> int:
     """Return the size of the protocol name field at `pos` (6: MQTT, 8: MQIsdp), or -1: see `broken_protocol`."""
     if data.startswith(b"\x00\x04MQTT", pos, end):
         return 6
-    if data.startswith(b"\x00\x06MQIsdp", pos, end):
+    if data.startswith(V31_NAME, pos, end):
         return 8
     return -1
+
+
+def may_name_v31(version: int, sender: int, first: int, data: bytes, pos: int, length: int) -> bool:
+    """True if a first byte that is illegal in 5.0 begins a CONNECT that names 3.1, or still may: it may have flags.
+
+    Of its `length` bytes after the fixed header, those that have arrived begin at `pos`.
+
+    Cites: X31-flags-unused
+    """
+    # Level 0: the version is not known. Sender 0: the client. Type 1: CONNECT. After the name comes the level.
+    return not version and not sender and first >> 4 == 1 and length > 8 and V31_NAME.startswith(data[pos : pos + 8])
 
 
 def broken_protocol(
@@ -63,7 +91,7 @@ def broken_protocol(
             return broken(truncated[1], truncated[0], 1, offset - start, version, sender, field)
         # No known name is that long. The high byte of the length shows this before the low byte shows the cut.
         return broken(name[1], name[0], 1, pos - start, version, sender, field)
-    known = b"\x00\x06MQIsdp" if size == 6 else b"\x00\x04MQTT"
+    known = V31_NAME if size == 6 else b"\x00\x04MQTT"
     at = 0
     while at < len(known) and data[pos + at] == known[at]:
         at += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -121,11 +122,11 @@ def _dissected(version: int, sender: int | None, guessed: bool, data: bytes) -> 
     """Return a packet with the notes on it. `guessed`: no CONNECT has said which version it is."""
     notes: list[str] = []
     if sender is None:
-        dissection, note = _either_sender(version, data)
+        dissection, note = _either_sender(version, guessed, data)
         if note:
             notes.append(note)
     else:
-        dissection = reference.parse(version, sender, data)
+        dissection = _parse(version, guessed, sender, data)
     notes += _other_versions(dissection, guessed and dissection.type != Connect.TYPE)
     return dissection, tuple(notes)
 
@@ -210,12 +211,23 @@ def _size(data: bytes, pos: int) -> int | None:
     return len(data) - pos
 
 
-def _either_sender(version: int, data: bytes) -> tuple[Dissection, str]:
+def _parse(version: int, guessed: bool, sender: int, data: bytes) -> Dissection:
+    """Parse a packet. The flags of a CONNECT are judged by the version that it names, not by a guessed one."""
+    if not guessed or data[0] >> 4 != Connect.TYPE:
+        return reference.parse(version, sender, data)
+    dissection = reference.parse(0, sender, data)
+    violation = dissection.violation
+    if violation is None or violation.version:
+        return dissection
+    return replace(dissection, violation=violation._replace(version=version))
+
+
+def _either_sender(version: int, guessed: bool, data: bytes) -> tuple[Dissection, str]:
     """Parse a packet as sent by the side that may send it. Also returns a note, or an empty string."""
-    client = reference.parse(version, CLIENT, data)
+    client = _parse(version, guessed, CLIENT, data)
     if client.violation is None:
         return client, ""
-    server = reference.parse(version, SERVER, data)
+    server = _parse(version, guessed, SERVER, data)
     if server.violation is None:
         return server, ""
     if client.violation.statement.endswith("-packet-direction"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqtt_ref.wire.breach import Cites, broken
+from mqtt_ref.wire.breach import V31_NAME, Cites, broken, may_name_v31
 from mqtt_ref.wire.generated.fast import PACKET_TOO_LARGE, VBI_FOUR_BYTES, VBI_MINIMAL, decode, header_breach
 from mqtt_ref.wire.generated.packets import Connect, Packet, Publish
 from mqtt_ref.wire.parts import SMALLEST, too_many
@@ -18,6 +18,8 @@ SPAN: Final = 4096
 """A PUBLISH of at least this many bytes that came in several chunks: its payload is joined directly from the chunks."""
 HELD: Final = 16 * 1024 * 1024
 """Default of `Framer.largest`, in bytes."""
+SMALLEST_V31: Final = 9
+"""The smallest Remaining Length of a CONNECT that names 3.1, in bytes."""
 PLAIN: Final = 0x30
 """The first byte of a PUBLISH of QoS 0, without DUP and RETAIN."""
 
@@ -207,7 +209,7 @@ class Decoder(Partial):
         least = self.parts * SMALLEST if self.parts else MAXIMUM_PACKET_SIZE
         while pos < end:
             if end - pos < 2:
-                if self._refuse_header(data, pos, out):
+                if self._refuse_header(data, pos, end, SMALLEST_V31, out):
                     return
                 break
             length = data[pos + 1]
@@ -216,7 +218,7 @@ class Decoder(Partial):
                 # Only 5.0 requires the fewest bytes. A CONNECT is judged by the version that it names, not known yet.
                 packed = read_vbi(data, pos + 1, min(end, pos + 5), version == V5 and data[pos] >> 4 != Connect.TYPE)
                 if packed < 0:
-                    if self._refuse_header(data, pos, out):
+                    if self._refuse_header(data, pos, end, SMALLEST_V31 if packed == -1 else 0, out):
                         return
                     if packed == -1:
                         break
@@ -226,7 +228,7 @@ class Decoder(Partial):
                 body = pos + 1 + (packed & 7)
             stop = body + length
             if stop - pos > limit:
-                if self._refuse_header(data, pos, out):
+                if self._refuse_header(data, pos, end, length, out):
                     return
                 out.append(_breach(PACKET_TOO_LARGE, self.sender, data[pos] >> 4, body - 1 - pos, version))
                 if not self.go_on:
@@ -238,9 +240,9 @@ class Decoder(Partial):
                 pos = stop
                 continue
             if stop > end:
-                if self._refuse_header(data, pos, out):
-                    return
                 self._need = stop - pos
+                if self._refuse_header(data, pos, body, length, out):
+                    return
                 break
             if length > least:
                 first = data[pos]
@@ -312,15 +314,20 @@ class Decoder(Partial):
             return packet
         return _breach(VBI_MINIMAL, self.sender, Connect.TYPE, body - 1 - pos, version)
 
-    def _refuse_header(self, data: bytes, pos: int, out: list[Packet | Violation]) -> bool:
+    def _refuse_header(self, data: bytes, pos: int, body: int, length: int, out: list[Packet | Violation]) -> bool:
         """Report an incomplete packet whose first byte is illegal, without waiting for the rest. True if reported.
 
-        With `go_on` it does nothing: the end of the packet is needed to continue after it.
+        `length` bytes follow its fixed header, those that have arrived from `body` on. With `go_on` it does nothing:
+        the end of the packet is needed to continue after it.
         """
         if self.go_on:
             return False
         found = header_breach(self.version, self.sender, data[pos])
         if found is None:
+            return False
+        if may_name_v31(self.version, self.sender, data[pos], data, body, length):
+            if len(data) - body < len(V31_NAME):
+                self._need = len(data) - pos + 1  # the next byte may show that it does not
             return False
         out.append(found)
         self.stop()

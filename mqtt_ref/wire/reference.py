@@ -20,7 +20,7 @@ from mqtt_ref.wire.constructs import (
 from mqtt_ref.wire.fields import Dissection, FieldNode
 from mqtt_ref.wire.generated.packets import PACKET_NAMES, Connect, Packet, Publish
 from mqtt_ref.wire.generated.reference import FIXED_HEADERS, PACKETS, PROTOCOLS, TRAILING, TRUNCATED
-from mqtt_ref.wire.primitives import V5
+from mqtt_ref.wire.primitives import CLIENT, V5, V31
 from mqtt_ref.wire.raw import RawPacket, build
 from mqtt_ref.wire.violation import Violation
 
@@ -100,8 +100,8 @@ class _Reading:
         self.judged = version or V5
         self.sender = sender
         self.data = data
-        self.source = Source(data, sender, trace)
         self.type = data[0] >> 4 if data else 0
+        self.source = Source(self._without_flags() if not version and _may_name_v31(data) else data, sender, trace)
 
     def run(self) -> Packet | Violation:
         """Read the whole packet."""
@@ -111,12 +111,16 @@ class _Reading:
             return found
         # It is a CONNECT of 5.0, so its Remaining Length must have the fewest bytes [MQTT5-1.5.5-1].
         # The flags are left out here: the first byte was already judged by the version of the connection.
-        again = Source(bytes((CONNECT << 4,)) + self.data[1:5], self.sender)
+        again = Source(self._without_flags()[:5], self.sender)
         try:
             FIXED_HEADERS[V5].parse_stream(again, fewest=True)
         except Breach as breach:
             return self._violation(breach.rule, breach.offset, breach.field)
         return found
+
+    def _without_flags(self) -> bytes:
+        """Return the CONNECT as if its flags were 0."""
+        return bytes((CONNECT << 4,)) + self.data[1:]
 
     def _read(self, fewest: bool) -> Packet | Violation:
         try:
@@ -167,6 +171,23 @@ class _Reading:
 
     def _violation(self, rule: Rule, offset: int, field: str) -> Violation:
         return Violation(rule.statement, rule.reason, self.type, offset, self.given, self.sender, field, rule.level)
+
+
+def _may_name_v31(data: bytes) -> bool:
+    """True if it is a CONNECT of 3.1, or the beginning of a packet that may be one: its flags are not used then.
+
+    Cites: X31-flags-unused
+    """
+    if not data or data[0] >> 4 != CONNECT:
+        return False
+    source = Source(data, CLIENT)
+    try:
+        header = FIXED_HEADERS[V31].parse_stream(source, fewest=False)
+    except Breach as breach:
+        return breach.rule == TRUNCATED[V31]
+    own: bytes = PROTOCOLS[V31].own
+    name = len(own).to_bytes(2, "big") + own
+    return header.remaining_length > len(name) and name.startswith(source.read(len(name)))
 
 
 def _values(version: int, packet: Packet) -> tuple[PacketFormat, dict[str, Any], dict[str, Any]]:

@@ -14,6 +14,7 @@ from mqtt_ref.wire.packets import (
     ConnectProperties,
     Disconnect,
     DisconnectProperties,
+    Pingresp,
     Subscribe,
     Subscription,
 )
@@ -126,6 +127,44 @@ def test_bad_connects(data: str, answer: str) -> None:  # ambiguity 31
         assert [f"{packet.reason_code:02x}" for packet in got] == [answer[3:]]
     else:
         assert link.raw == b""
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100])
+def test_a_connect_of_3_1_may_have_flags(size: int) -> None:  # X31-flags-unused
+    world = World()
+    link = world.link(3)
+    data = bytes.fromhex("1f 0f 0006 4d5149736470 03 02 003c 0001 61" + "c5 00")
+    for at in range(0, len(data), size):
+        link.send_raw(data[at : at + size])
+    assert link.read() == [Connack(), Pingresp()]
+    assert not link.closed
+    assert not world.notes
+
+
+@pytest.mark.parametrize(
+    ("data", "refused", "answer"),
+    [
+        ("11 0d 0004 4d515454 04 02 003c 0001 61", 4, ""),
+        ("1f 0e 0004 4d515454 05 02 003c 00 0001 61", 4, ""),
+        ("16 03 0102 00", 2, ""),  # a TLS hello
+        ("1f 0f 0006 4d5149736470 02 02 003c 0001 61", 17, "20 02 0001"),
+        ("1f 0e 0006 4d5149736470 03 02 003c 0000", 16, "20 02 0002"),
+    ],
+)
+def test_a_first_connect_with_flags_is_refused_as_soon_as_it_cannot_be_of_3_1(
+    data: str, refused: int, answer: str
+) -> None:
+    world = World()
+    link = world.link(3)
+    raw = bytes.fromhex(data)
+    for size in range(len(raw)):
+        if link.closed:
+            break
+        link.send_raw(raw[size : size + 1])
+        assert link.closed == (size + 1 == refused)
+    assert link.closed
+    assert link.raw == bytes.fromhex(answer)
+    assert len(world.notes) == 1
 
 
 def test_versions_that_are_not_spoken() -> None:

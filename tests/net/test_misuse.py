@@ -161,6 +161,23 @@ def test_a_hook_that_blocks_the_loop_is_named(
     assert "test_misuse.py:" in line
 
 
+def test_a_hook_that_blocks_is_named_whenever_it_begins(caplog: pytest.LogCaptureFixture) -> None:
+    """The thread looks now and then: here the handler begins when its next look is the furthest away."""
+    sleeper = Sleeper(1.4)
+    dog = watchdog.Watchdog()
+    dog.watch(Server(hooks=[sleeper]).hooks.chains)
+    loop = asyncio.new_event_loop()
+    try:
+        dog.begin(loop)
+        sleeper.on_session_established(None, False)
+    finally:
+        dog.end()
+        loop.close()
+    assert [record.getMessage().partition(" has blocked")[0] for record in caplog.records] == [
+        "on_session_established of hook Sleeper"
+    ]
+
+
 def test_a_hook_that_is_quick_enough_is_not(
     running: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

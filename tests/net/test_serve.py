@@ -373,3 +373,18 @@ def test_serving_imports_only_what_it_uses() -> None:
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert not FORBIDDEN & set(out.stdout.split())
+
+
+def test_what_is_loaded_is_not_collected() -> None:
+    """A collection of all that a large store has brought would stop the broker for a second."""
+    program = (
+        "import gc, os, signal\n"
+        "from mqtt_ref.cli.serve import run_loop, serve\n"
+        "from mqtt_ref.server import Server\n"
+        "def ready(url):\n"
+        "    print(gc.get_freeze_count() > len(gc.get_objects()))\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "raise SystemExit(run_loop(serve(Server(hooks=[]), ready)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert out.stdout == "True\n"

@@ -131,6 +131,21 @@ def test_311_may_send_again_on_a_live_connection() -> None:
     assert not stage.rules()
 
 
+def test_31_may_set_the_flags_of_its_packets() -> None:
+    for data, version, wanted in (
+        ("1f 0f 0006 4d5149736470 03 02 003c 0001 61", V31, []),
+        ("11 0d 0004 4d515454 04 02 003c 0001 61", V311, ["MQTT5-2.1.3-1"]),
+    ):
+        judge = Judge()
+        watched = judge.open("1", NOW, local=True)
+        raw = bytes.fromhex(data)
+        for at in range(len(raw)):
+            watched.client(raw[at : at + 1], NOW + at)
+        watched.server(encode(version, Connack()), NOW + QUIET)
+        watched.client(b"\xc5\x00" if version == V31 else b"\xc0\x00", NOW + 2 * QUIET)
+        assert rules(judge) == wanted
+
+
 def test_31_has_no_session_present() -> None:
     stage = Stage(V31)
     stage.connect(Connack(), clean_start=False)

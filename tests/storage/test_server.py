@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.options import Options
 from mqtt_ref.hooks import AllowAll
-from mqtt_ref.ports import Record, RetainedPut, SessionPut, TotalsPut
+from mqtt_ref.ports import Record, RetainedPut, SessionPut, StoredMessage, TotalsPut
 from mqtt_ref.server import Server
 from mqtt_ref.storage.hook import StoredEvents
 from mqtt_ref.storage.port import POINTS
@@ -192,3 +194,40 @@ def test_the_messages_of_the_embedding_program_are_stored(tmp_path: Path) -> Non
     store.close()
     assert [record.message.payload for record in found if isinstance(record, RetainedPut)] == [b"by the program"]
     assert len(found) == 1
+
+
+def _stored_retained() -> MemoryStore:
+    store = MemoryStore()
+    now, second = time_ns(), 1_000_000_000
+    gone = StoredMessage(7, "gone", b"x", 1, True, b"", "", now - 50 * second, now - second)
+    kept = StoredMessage(6, "kept", b"x", 1, True, b"", "", now - 50 * second, now + 50 * second)
+    store.commit(1, [SessionPut("c", 5, "", 600, now + 600 * second, None, 0, False), *map(RetainedPut, (gone, kept))])
+    return store
+
+
+def test_a_retained_message_that_expired_meanwhile_leaves_the_store() -> None:
+    store = _stored_retained()
+    with ThreadedServer(hooks=[AllowAll()], storage=store) as server:
+        assert [one.topic for one in server.retained("#")] == ["kept"]
+        assert server.server.broker.last_message >= 7
+    assert [record.message.topic for record in store.load() if isinstance(record, RetainedPut)] == ["kept"]
+
+
+def test_what_is_loaded_counts_as_old() -> None:
+    """A collection of young objects right after the start would look at all of it."""
+
+    async def run(frozen: bool) -> None:
+        server = Server(hooks=[AllowAll()], storage=_stored_retained())
+        if frozen:
+            gc.freeze()
+        await server.start()
+        try:
+            session = server.broker.sessions.by_client_id["c"]
+            assert frozen or any(one is session for one in gc.get_objects(generation=2))
+            assert (gc.get_freeze_count() > 0) is frozen
+        finally:
+            await server.stop()
+            gc.unfreeze()
+
+    asyncio.run(run(False))
+    asyncio.run(run(True))  # the program froze something itself: that stays so

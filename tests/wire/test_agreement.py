@@ -73,6 +73,18 @@ class TestBroken:
     def test_fresh_connection(self, both: Both, version: int, sender: int, data: st.DataObject) -> None:
         agree(both, 0, sender, data.draw(mutations.streams(version, sender)))
 
+    @given(data=st.data(), flags=st.integers(1, 15), cut=st.integers(0, 30))
+    def test_fresh_connection_with_flags(
+        self, both: Both, version: int, sender: int, data: st.DataObject, flags: int, cut: int
+    ) -> None:
+        made = st.builds(lambda packet: fast.encode(version, packet), packets(version, CLIENT))
+        raw = data.draw(st.one_of(mutations.streams(version, sender), mutations.mutated(version, sender), made))
+        raw = bytes(first | flags for first in raw[:1]) + raw[1:]
+        for some in (raw, raw[:cut]):
+            wanted = agree(both, 0, sender, some)
+            pieces = Decoder(0, sender)
+            assert [each for chunk in data.draw(mutations.chunkings(some)) for each in pieces.feed(chunk)] == wanted
+
     @given(body=st.binary(max_size=80), data=st.data())
     def test_random_body(self, both: Both, version: int, sender: int, body: bytes, data: st.DataObject) -> None:
         first = data.draw(mutations.headers(version, sender))

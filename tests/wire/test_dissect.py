@@ -56,6 +56,27 @@ def test_guessed_version_is_told_and_what_else_the_bytes_could_be() -> None:
     assert found.notes[1] == "the bytes are legal in MQTT 3.1.1 and MQTT 3.1"
 
 
+@pytest.mark.parametrize("sender", [None, CLIENT])
+def test_the_flags_of_a_connect_are_not_judged_by_a_guessed_version(sender: int | None) -> None:
+    data = bytes.fromhex("1f0f 0006 4d5149736470 03 02 003c 0001 61")
+    for size in (1, 2, 7, len(data)):
+        stream = Stream(sender=sender)
+        found = [f for at in range(0, len(data), size) for f in stream.feed(data[at : at + size])]
+        assert packets(found) == [Connect("a", protocol_version=V31, keep_alive=60)]
+        assert (found[0].notes, found[0].dissection.version) == ((), V31)
+        flags = found[0].dissection.field("fixed_header.flags")
+        assert flags is not None
+        assert flags.value == 15
+        assert packets(list(stream.feed(b"\xc5\x00"))) == [Pingreq()]  # 3.1 holds for what follows
+    (cut,) = all_of(data[:9], sender=sender)
+    assert cut.dissection.violation is not None
+    assert cut.dissection.violation.statement == "X5-field-truncated"
+    for broken, version in ((data, V5), (data, V311), (data[:4] + bytes.fromhex("4d515454") + data[8:], None)):
+        violation = all_of(broken, version, sender)[0].dissection.violation
+        assert violation is not None
+        assert (violation.offset, violation.field, violation.version) == (0, "fixed_header", version or V5)
+
+
 def test_given_version_is_no_guess() -> None:
     (found,) = all_of(b"\x40\x02\0\1", V31)
     assert (found.dissection.version, found.notes) == (V31, ())

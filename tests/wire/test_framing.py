@@ -72,9 +72,27 @@ def test_server_that_sends_too_much_breaks_its_own_rule() -> None:
 
 
 def test_illegal_first_byte_is_refused_at_once() -> None:
-    found = Decoder(V5, CLIENT).feed(b"\x16")[0]  # the first byte of a TLS hello is no CONNECT
+    found = Decoder(V5, CLIENT).feed(b"\x16")[0]
     assert isinstance(found, Violation)
     assert (found.statement, found.offset, found.packet) == ("MQTT5-2.1.3-1", 0, 1)
+
+
+def test_a_tls_hello_is_refused_as_soon_as_it_cannot_be_a_connect_of_3_1() -> None:
+    decoder = Decoder(0, CLIENT)
+    assert decoder.feed(b"\x16") == []
+    assert decoder.feed(b"\x03") == [Violation("MQTT5-2.1.3-1", 0x81, 1, 0, 0, CLIENT, "fixed_header", "must")]
+    assert decoder.buffered == 0
+
+
+def test_missing_bytes_are_those_of_the_packet_or_those_that_decide() -> None:
+    decoder = Decoder(0, CLIENT)
+    data = b"\x1f\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a"
+    told = []
+    for at in range(len(data) - 1):
+        assert decoder.feed(data[at : at + 1]) == []
+        told.append(decoder.missing)
+    assert told == [1] * 9 + [7, 6, 5, 4, 3, 2, 1]
+    assert decoder.feed(data[-1:]) == [Connect("a", protocol_version=V31, keep_alive=60)]
 
 
 def test_remaining_length_of_five_bytes() -> None:

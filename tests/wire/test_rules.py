@@ -13,6 +13,7 @@ from mqtt_ref.wire.packets import (
     Connect,
     ConnectProperties,
     Packet,
+    Pingreq,
     Publish,
     PublishProperties,
     Subscribe,
@@ -109,6 +110,98 @@ def test_3_1_leaves_flags_free(codec: Codec, data: str) -> None:
     assert not isinstance(only(codec, 3, bytes.fromhex(data)), Violation)
     later = data.replace("0e 0006 4d5149736470 03", "0c 0004 4d515454 04")
     assert isinstance(only(codec, 4, bytes.fromhex(later)), Violation)
+
+
+V31_CONNECT = "0006 4d5149736470 03 02 003c 0001 61"
+"""The variable header and payload of a CONNECT of 3.1, 15 bytes."""
+FLAGS = ("MQTT5-2.1.3-1", 0x81, 0, 0, "fixed_header")
+"""The violation of the flags of a first CONNECT: statement, Reason Code, offset, version, field."""
+LEVEL = ("X31-protocol-version", 0x84, 10, 3, "protocol_version")
+PASSWORD = ("X31-password-without-user-name", 0x82, 11, 3, "connect_flags")
+
+
+@pytest.mark.parametrize("length", ["0f", "8f00", "8f808000"])
+@pytest.mark.parametrize("flags", range(16))
+def test_a_first_connect_that_names_3_1_may_have_flags(codec: Codec, flags: int, length: str) -> None:
+    data = bytes([0x10 | flags]) + bytes.fromhex(length + V31_CONNECT)
+    assert codec(0, 0, data) == [Connect("a", protocol_version=3, keep_alive=60)]
+    for size in range(len(data)):
+        assert codec(0, 0, data[:size]) == [], size
+    decoder = Decoder(0, 0)
+    assert [decoder.feed(data[at : at + 1]) for at in range(len(data) - 1)] == [[]] * (len(data) - 1)
+    assert decoder.feed(data[-1:]) == [Connect("a", protocol_version=3, keep_alive=60)]
+    assert decoder.feed(bytes.fromhex("c5 00")) == [Pingreq()]
+
+
+@pytest.mark.parametrize("go_on", [False, True])
+@pytest.mark.parametrize(
+    ("data", "refused", "wanted"),
+    [
+        # the protocol name differs from that of 3.1, or there is no room for it: refused at the byte that shows this
+        ("1f 0d 0004 4d515454 04 02 003c 0001 61", 4, FLAGS),
+        ("11 0e 0004 4d515454 05 02 003c 00 0001 61", 4, FLAGS),
+        ("16 03 0102 00", 2, FLAGS),
+        ("12 00", 2, FLAGS),
+        ("14 8000", 3, FLAGS),
+        ("18 08 0006 4d5149736470", 2, FLAGS),
+        ("1f 0f 0106 4d5149736470 03 02 003c 0001 61", 3, FLAGS),
+        ("1f 0f 0006 4d5154545454 03 02 003c 0001 61", 7, FLAGS),
+        ("1f 0f 0006 4d5149736450 03 02 003c 0001 61", 10, FLAGS),
+        # it names 3.1, and breaks another rule: that one is told
+        ("1f 0f 0006 4d5149736470 04 02 003c 0001 61", 17, LEVEL),
+        ("1f 0f 0006 4d5149736470 83 02 003c 0001 61", 17, LEVEL),
+        ("1f 0f 0006 4d5149736470 03 40 003c 0001 61", 17, PASSWORD),
+        ("1f 0f 0006 4d5149736470 03 02 003c 0002 61", 17, ("X31-field-truncated", 0x81, 15, 3, "client_id")),
+        ("1f 10 0006 4d5149736470 03 02 003c 0001 61 00", 18, ("X31-trailing-bytes", 0x81, 17, 3, "")),
+    ],
+)  # fmt: skip
+def test_a_first_connect_with_flags_is_judged_by_the_version_that_it_names(
+    codec: Codec, data: str, refused: int, wanted: tuple[object, ...], go_on: bool
+) -> None:
+    raw = bytes.fromhex(data)
+
+    def told(found: Packet | Violation) -> tuple[object, ...]:
+        assert isinstance(found, Violation)
+        return found.statement, found.reason, found.offset, found.version, found.field
+
+    assert told(only(codec, 0, raw)) == wanted
+    for size in range(len(raw) + 1):
+        assert [told(one) for one in codec(0, 0, raw[:size])] == [wanted] * (size >= refused), size
+    decoder = Decoder(0, 0, go_on=go_on)
+    chunks = [decoder.feed(raw[at : at + 1]) for at in range(len(raw))]
+    at = len(raw) if go_on else refused
+    assert [[told(one) for one in chunk] for chunk in chunks] == [[wanted] * (n + 1 == at) for n in range(len(raw))]
+
+
+def test_a_first_connect_with_flags_and_an_endless_length(codec: Codec) -> None:
+    for size, wanted in ((4, 0), (5, 1), (6, 1)):
+        found = codec(0, 0, b"\x1f\xff\xff\xff\xff\x7f"[:size])
+        assert [one.statement for one in found if isinstance(one, Violation)] == [FLAGS[0]] * wanted
+
+
+def test_a_first_connect_with_flags_that_is_too_large() -> None:
+    data = b"\x1f\xff\x7f" + bytes.fromhex("0004 4d515454")
+    for size in range(3, len(data) + 1):  # its name is not waited for, so it does not matter either
+        (found,) = Decoder(0, 0, maximum_packet_size=100).feed(data[:size])
+        assert isinstance(found, Violation)
+        assert (found.reason, found.offset, found.version) == (0x95, 2, 0), size
+    (short,) = Decoder(0, 0, maximum_packet_size=5).feed(b"\x1f\x08")
+    assert isinstance(short, Violation)
+    assert short.statement == FLAGS[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "statement"),
+    [(5, 0, "MQTT5-2.1.3-1"), (4, 0, "MQTT311-2.2.2-1"), (0, 1, "X5-packet-direction"), (3, 1, "X31-packet-direction")],
+)
+def test_flags_are_refused_at_once_where_the_name_does_not_matter(
+    codec: Codec, version: int, sender: int, statement: str
+) -> None:
+    data = bytes.fromhex("1f 0f" + V31_CONNECT)
+    for size in range(1, len(data) + 1):
+        (found,) = codec(version, sender, data[:size])
+        assert isinstance(found, Violation)
+        assert (found.statement, found.offset, found.version) == (statement, 0, version)
 
 
 @pytest.mark.parametrize("flags", ["80", "c0"])

@@ -15,6 +15,7 @@ from mqtt_ref.wire.breach import (
     broken_text,
     cut_string,
     cut_vbi,
+    may_name_v31,
     protocol,
 )
 from mqtt_ref.wire.generated.packets import (
@@ -411,8 +412,9 @@ _LEVELS: Final = bytes.fromhex(
 HEADERS: Final = _LEVELS[1024:] + bytes(1024) + _LEVELS
 """By `version << 9 | sender << 8 | first byte`: 0, or 1 plus an index of `HEADER_BREACHES`.
 
-Level 0 (not known yet) is judged as 5.0. Levels 1 and 2 do not exist. 3.1 has no rule for flags that a
-packet does not use [X31-flags-unused], and none for DUP of a PUBLISH with QoS 0 [X31-dup-qos0].
+Level 0 (not known yet) is judged as 5.0, except a CONNECT that names 3.1. Levels 1 and 2 do not exist.
+3.1 has no rule for flags that a packet does not use [X31-flags-unused], and none for DUP of a PUBLISH
+with QoS 0 [X31-dup-qos0].
 """
 
 HEADER_BREACHES: Final[tuple[tuple[int, Cites], ...]] = (
@@ -2608,9 +2610,10 @@ def decode(version: int, sender: int, data: bytes, start: int, pos: int, end: in
     """
     first = data[start]
     if HEADERS[version << 9 | sender << 8 | first]:
-        breach = header_breach(version, sender, first)
-        assert breach is not None
-        return breach
+        if not may_name_v31(version, sender, first, data, pos, end - pos):
+            breach = header_breach(version, sender, first)
+            assert breach is not None
+            return breach
     kind = first >> 4
     if not version and kind != 1:
         packet = decode(5, sender, data, start, pos, end)

@@ -109,6 +109,38 @@ new/client/CONNECT/flags-1100 | flags | 1c 0f 00044d515454 05 02 003c 00 0002633
 new/client/CONNECT/flags-1101 | flags | 1d 0f 00044d515454 05 02 003c 00 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
 new/client/CONNECT/flags-1110 | flags | 1e 0f 00044d515454 05 02 003c 00 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
 new/client/CONNECT/flags-1111 | flags | 1f 0f 00044d515454 05 02 003c 00 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0000 | legal | 10 0e 00044d515454 04 02 003c 00026331
+new/client/CONNECT/level-4-flags-0001 | flags | 11 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0010 | flags | 12 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0011 | flags | 13 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0100 | flags | 14 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0101 | flags | 15 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0110 | flags | 16 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-0111 | flags | 17 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1000 | flags | 18 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1001 | flags | 19 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1010 | flags | 1a 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1011 | flags | 1b 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1100 | flags | 1c 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1101 | flags | 1d 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1110 | flags | 1e 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-4-flags-1111 | flags | 1f 0e 00044d515454 04 02 003c 00026331 | MQTT5-2.1.3-1 | 81 0 fixed_header
+new/client/CONNECT/level-3-flags-0000 | legal | 10 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0001 | legal | 11 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0010 | legal | 12 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0011 | legal | 13 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0100 | legal | 14 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0101 | legal | 15 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0110 | legal | 16 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-0111 | legal | 17 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1000 | legal | 18 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1001 | legal | 19 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1010 | legal | 1a 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1011 | legal | 1b 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1100 | legal | 1c 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1101 | legal | 1d 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1110 | legal | 1e 10 00064d5149736470 03 02 003c 00026331
+new/client/CONNECT/level-3-flags-1111 | legal | 1f 10 00064d5149736470 03 02 003c 00026331
 new/client/CONNACK | wrong-sender | 20 03 00 00 00 | X5-packet-direction | 82 0 fixed_header
 new/client/CONNACK/flags-too | wrong-sender | 21 03 00 00 00 | X5-packet-direction | 82 0 fixed_header
 new/client/PUBLISH/flags-0110 | flags | 36 08 0003612f62 0007 00 | MQTT5-3.3.1-4 | 81 0 fixed_header
