@@ -28,6 +28,7 @@ from bench import bystander
 from bench.bystander import LIVE, MANY, run_role
 from bench.compiled import ROOT, compiled_site
 from mqtt_ref.broker.broker import Broker
+from mqtt_ref.cli.collecting import Collecting
 from mqtt_ref.engine.connection import Connection
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import (
@@ -44,7 +45,7 @@ from mqtt_ref.wire.packets import (
     Unsubscribe,
 )
 
-__all__ = ["main"]
+__all__ = ["ATTACKS", "main", "table"]
 
 RESULTS = Path(__file__).parent / "results" / "attacks.json"
 READ = 64 * 1024
@@ -66,6 +67,8 @@ class Target:
         self.turns = 0
         self.cpu = 0.0
         self.measured = True
+        self.soon: list[Callable[[], None]] = []
+        """What the event loop is to call, by `Collecting`."""
 
     def _turn(self, what: Callable[[], object]) -> None:
         began = time.process_time_ns()
@@ -123,6 +126,8 @@ class Target:
         dirty, self.broker.dirty = self.broker.dirty, []
         for connection in dirty:
             connection.take()
+        while self.soon:
+            self._turn(self.soon.pop())
 
 
 def _filters(names: Iterator[str], at_once: int = 5000) -> Iterator[Subscribe]:
@@ -221,6 +226,20 @@ def overlaps(target: Target) -> None:
     target.send(evil, *[Publish("/".join("a" * 12), str(n).encode()) for n in range(20)])
 
 
+def lattice(target: Target) -> None:
+    """Publish to a topic that 131,072 filters of 2,000 clients match, each of them through a path of its own."""
+    target.measured = False
+    for number in range(2000):
+        numbers = range(number, 1 << 17, 2000)
+        names = ("/".join("+" if n >> bit & 1 else "a" for bit in range(17)) for n in numbers)
+        target.send(target.client(f"s{number}"), *_filters(names))
+    target.measured = True
+    evil = target.client("evil")
+    topic = "/".join("a" * 17)
+    for number in range(5):
+        target.send(evil, Subscribe(1, [Subscription("#", number % 3)]), Publish(topic, b"x"))
+
+
 def deep(target: Target) -> None:
     """Subscribe to the deepest filters there may be, and publish to the deepest topics."""
     evil = target.client("evil")
@@ -276,6 +295,7 @@ ATTACKS: tuple[Callable[[Target], None], ...] = (
     one_packet,
     most_parts,
     overlaps,
+    lattice,
     deep,
     session_ends,
     pings,
@@ -292,7 +312,8 @@ def measure(only: list[str]) -> dict[str, dict[str, float]]:
             continue
         gc.collect()
         target = Target()
-        attack(target)
+        with Collecting(target.broker, target.soon.append):  # as `mqtt-ref serve` does it
+            attack(target)
         found[attack.__name__] = {
             "longest_ms": round(target.longest, 1),
             "turns": target.turns,
@@ -309,6 +330,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], choices=[attack.__name__ for attack in ATTACKS])
     parser.add_argument("--record", action="store_true", help="write bench/results/attacks.json")
     parser.add_argument("--live", action="store_true", help="attack `mqtt-ref serve` over sockets; ping it meanwhile")
+    parser.add_argument("--table", action="store_true", help="print the recorded results for docs/security.md")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--numbers", nargs="*", type=int, help=argparse.SUPPRESS)
@@ -316,6 +338,9 @@ def main(argv: list[str] | None = None) -> int:
     if options.role:
         number, first, *ports = options.numbers
         return run_role(options.role, options.only[0], ports, number, first)
+    if options.table:
+        print(table(), end="")
+        return 0
     if options.here:
         print(json.dumps(measure(options.only)))
         return 0
@@ -356,6 +381,25 @@ def live(form: str, environment: dict[str, str], only: list[str], recorded: bool
     if recorded:
         record(form, {"python": platform.python_version()}, "waits", found)
     return 1 if late else 0
+
+
+def table() -> str:
+    """Return the recorded results as the table of docs/security.md."""
+    data = json.loads(RESULTS.read_text())
+    columns = ["longest_ms", "wait_1_ms", f"wait_{MANY}_ms"]
+    lines = [
+        f"| attack | longest turn: plain, compiled | wait, 1 attacker | wait, {MANY} attackers |",
+        "|---|---|---|---|",
+    ]
+    for attack in ATTACKS:
+        cells = []
+        for column in columns:
+            kind = "results" if column == "longest_ms" else "waits"
+            rows = (data.get(form, {}).get(kind, {}).get(attack.__name__, {}) for form in BARS)
+            cells.append(", ".join(f"{row[column]:.0f}" if column in row else "-" for row in rows))
+        what = (attack.__doc__ or "").strip().rstrip(".")
+        lines.append(f"| {what} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def record(form: str, about: dict[str, object], what: str, found: dict[str, dict[str, float]]) -> None:

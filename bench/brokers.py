@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -69,6 +69,8 @@ SCENARIOS = {  # name: the arguments of mqttload; {t} is the measured time in se
     "stress-2": "stress -c 2 -m 10000 -s 20 -q 0",
     "stress-10": "stress -c 10 -m 10000 -s 20 -q 0",
     "stress-100": "stress -c 100 -m 10000 -s 20 -q 0 --stall 20",
+    "persistent-q1": "p2p -c 1 -s 64 -q 1 -w 1000 --persistent -t {t}",
+    "persistent-one": "p2p -c 1 -s 64 -q 1 -w 1 --persistent -t {t}",
     "conn": "conn -c 50 -t {t}",
     "latency-q0": "latency -c 10 -s 64 -q 0 --rate 1000 -t {t}",
     "latency-q1": "latency -c 10 -s 64 -q 1 --rate 1000 -t {t}",
@@ -130,7 +132,10 @@ GROWTH = {"ballast-100k": "ballast-1k", "wild-100k": "wild-1k"}
 
 @dataclass
 class Broker:
-    """How to start a broker. `{port}` and `{dir}` (its own folder) in the command are replaced."""
+    """How to start a broker.
+
+    `{port}`, `{dir}` (its own folder) and `{other}` (another free port) are replaced in the command and the files.
+    """
 
     name: str
     command: list[str]
@@ -141,9 +146,10 @@ class Broker:
     def running(self, port: int, core: int | None, log: IO[bytes], limit: float = 20) -> Iterator[int]:
         """Start the broker, listening on `port`, in its own session, so that all of it ends. Yield its process id."""
         with tempfile.TemporaryDirectory(prefix="mqtt_ref-bench-") as folder:
+            other = str(free_port())
 
             def filled(text: str) -> str:
-                return text.replace("{port}", str(port)).replace("{dir}", folder)
+                return text.replace("{port}", str(port)).replace("{dir}", folder).replace("{other}", other)
 
             for name, text in self.files.items():
                 (Path(folder) / name).write_text(filled(text))
@@ -215,10 +221,11 @@ def free_port() -> int:
         return port
 
 
-def mosquitto(name: str = BASE) -> Broker:
+def mosquitto(name: str = BASE, more: Mapping[str, str] | None = None) -> Broker:
     """Return Debian's mosquitto. It sends at once, as mqtt_ref does, and queues without limit for slow subscribers.
 
-    `mosquitto-stock` uses Nagle's algorithm, its default: cheaper for it, at a latency of tens of milliseconds.
+    `mosquitto-stock` uses Nagle's algorithm, its default: cheaper for it, at a latency of tens of milliseconds. `more`
+    has further settings.
     """
     path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if path is None:
@@ -226,8 +233,9 @@ def mosquitto(name: str = BASE) -> Broker:
     settings = {
         "listener": "{port} 127.0.0.1",
         "allow_anonymous": "true",
-        "set_tcp_nodelay": "true" if name == BASE else "false",
+        "set_tcp_nodelay": "false" if name == f"{BASE}-stock" else "true",
         "max_queued_messages": "0",
+        **(more or {}),
     }
     text = "".join(f"{key} {value}\n" for key, value in settings.items())
     return Broker(name, [path, "-c", "{dir}/mosquitto.conf"], files={"mosquitto.conf": text})

@@ -41,7 +41,7 @@ static const char *o_scn = "", *o_host = "127.0.0.1", *o_label = "", *o_filter =
 static int o_port = 1883, o_ver = 4, o_clients = 10, o_size = 64, o_qos = 0, o_window = 100, o_cc = 64;
 static int o_subs = 1000, o_conns = 40, o_pubs = 4, o_perwrite = 0, o_burst = 1, o_uprop = 0, o_srcips = 1;
 static int o_repeat = 1, o_waiteof = 0, o_probe = 100, o_nohold = 0, o_keepalive = 0, o_busy = 0, o_rqos = 1;
-static int o_spread = 1, o_ballast = 0;
+static int o_spread = 1, o_ballast = 0, o_persistent = 0;
 static long o_msgs = 0;
 static double o_time = 2.0, o_warm = 0.3, o_rate = 0, o_hold = 1.0, o_stall = 5.0, o_setup = 60.0, o_quiesce = 5.0;
 static int o_pids[64], o_npids = 0;
@@ -312,7 +312,8 @@ static u32 lenlen(u32 n) {
 
 static void put_connect(conn *c, const char *cid) {
     u32 l = strlen(cid), ul = o_user ? strlen(o_user) : 0, wl = o_pass ? strlen(o_pass) : 0;
-    u32 rl = 10 + (o_ver == 5 ? 1 : 0) + 2 + l + (o_user ? 2 + ul : 0) + (o_pass ? 2 + wl : 0);
+    int keep = o_persistent && c->role == R_SUB; /* the session outlives the connection */
+    u32 rl = 10 + (o_ver == 5 ? keep ? 6 : 1 : 0) + 2 + l + (o_user ? 2 + ul : 0) + (o_pass ? 2 + wl : 0);
     obuf(c, rl + 5);
     u8 *p = c->out + c->ot;
     *p++ = 0x10;
@@ -320,10 +321,14 @@ static void put_connect(conn *c, const char *cid) {
     memcpy(p, "\0\4MQTT", 6);
     p += 6;
     *p++ = o_ver;
-    *p++ = 2 | (o_user ? 0x80 : 0) | (o_pass ? 0x40 : 0);
+    *p++ = (keep && o_ver == 4 ? 0 : 2) | (o_user ? 0x80 : 0) | (o_pass ? 0x40 : 0);
     *p++ = o_keepalive >> 8;
     *p++ = o_keepalive;
-    if (o_ver == 5) *p++ = 0;
+    if (o_ver == 5 && keep) {
+        memcpy(p, "\5\x11\0\0\x0e\x10", 6); /* Session Expiry Interval: an hour */
+        p += 6;
+    } else if (o_ver == 5)
+        *p++ = 0;
     *p++ = l >> 8;
     *p++ = l;
     memcpy(p, cid, l);
@@ -1739,6 +1744,7 @@ static void usage(void) {
         " --warmup S  --rate MSGS_PER_S  --burst N (send only when N fit)  --per-write (one write per message)  --busy "
         "(spin)\n"
         " --spread N (p2p: topics per publisher)  --ballast N (p2p: subscriptions that match nothing)\n"
+        " --persistent (sessions of subscribers outlive their connections)\n"
         " --subs N (wild: subscriptions, retained: messages)  --conns K --pubs P (wild)  --filter '#'|'+' (fanin)\n"
         " --hold S --probe N (idle)  --repeat K --rqos Q (retained)  --wait-eof --src-ips N (conn)  --no-hold "
         "--quiesce MS (stress)\n"
@@ -1770,6 +1776,10 @@ int main(int ac, char **av) {
         }
         if (IS("--busy")) {
             o_busy = 1;
+            continue;
+        }
+        if (IS("--persistent")) {
+            o_persistent = 1;
             continue;
         }
         if (i + 1 >= ac) usage();

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import platform
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from bench.brokers import Result, Settings, chosen, load_generator, measure, ours
+from bench.brokers import chosen, ours
 from bench.compiled import ROOT, compiled_site
+from bench.paired import compare, settings
 
-__all__ = ["interval", "main"]
+__all__ = ["main"]
 
 RESULTS = Path(__file__).parent / "results" / "versions.json"
 ONLY = (
@@ -34,33 +33,6 @@ ONLY = (
 )
 BARS = {"plain": 1.10, "compiled": 1.05}
 """CPU time per message to that of the older source, at most."""
-CONFIDENCE = 0.95
-
-
-def interval(ratios: list[float]) -> tuple[float, float, float]:
-    """Return the median and the bounds between which it lies with the confidence, by order statistics.
-
-    With fewer than six values the bounds are the least and the greatest of them.
-    """
-    ordered = sorted(ratios)
-    n = len(ordered)
-    outside, below = 0.0, 0
-    while below < n // 2:
-        outside += 2 * math.comb(n, below) / 2**n
-        if outside > 1 - CONFIDENCE:
-            break
-        below += 1
-    cut = max(below - 1, 0)
-    return statistics.median(ordered), ordered[cut], ordered[n - 1 - cut]
-
-
-def verdict(equals: tuple[float, float, float], ratio: tuple[float, float, float], bar: float) -> str:
-    """Say what a row shows."""
-    if equals[2] > bar or equals[1] < 1 / bar:
-        return "not measured"
-    if ratio[1] > bar:
-        return "SLOWER"
-    return "within the bar" if ratio[2] <= bar else "undecided"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,38 +55,13 @@ def main(argv: list[str] | None = None) -> int:
         )
         older = Path(done.stdout.splitlines()[-1])
     here = compiled_site() if options.compiled else ROOT
-    brokers = [ours("before", older), ours("again", older), ours("now", here)]
-    available = sorted(os.sched_getaffinity(0))
-    cores = (available[0], available[1]) if len(available) > 1 else None
-    settings = Settings(load_generator(), options.time, 4, 60, cores)
+    brokers = (ours("before", older), ours("again", older), ours("now", here))
     bar = BARS[form]
-    found: dict[str, dict[str, object]] = {}
     print(f"{form} Python {platform.python_version()}, {options.rounds} rounds of {options.time:g} s, bar {bar:g}")
-    for scenario in chosen(options.only):
-        equals: list[float] = []
-        ratios: list[float] = []
-        for number in range(options.rounds):
-            turn = number % len(brokers)
-            results: dict[str, Result] = {}
-            for broker in brokers[turn:] + brokers[:turn]:
-                results[broker.name] = measure(broker, scenario, settings)
-            if not all(result.get("ok") for result in results.values()):
-                print(f"{scenario}: a run is not good: {results}", file=sys.stderr)
-                continue
-            cost = {name: float(result["cpu_us_msg"]) for name, result in results.items()}
-            equals.append(cost["again"] / cost["before"])
-            ratios.append(cost["now"] / math.sqrt(cost["before"] * cost["again"]))
-        if not ratios:
-            found[scenario] = {"rounds": 0, "verdict": "not measured"}
-        else:
-            same, now = interval(equals), interval(ratios)
-            found[scenario] = {
-                "rounds": len(ratios),
-                "equals": [round(value, 3) for value in same],
-                "now": [round(value, 3) for value in now],
-                "verdict": verdict(same, now, bar),
-            }
-        print(f"{scenario:22}{json.dumps(found[scenario])}", flush=True)
+    found = {
+        scenario: compare(*brokers, scenario, options.rounds, bar, settings(options.time))
+        for scenario in chosen(options.only)
+    }
     if options.record:
         data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         data[form] = {"python": platform.python_version(), "seconds": options.time, "results": found}

@@ -11,6 +11,7 @@ from mqtt_ref.wire.packets import Will
 __all__ = [
     "InflightDelete",
     "InflightPut",
+    "PagedStorage",
     "QueueDelete",
     "QueuePut",
     "ReceivedDelete",
@@ -44,6 +45,11 @@ class StoredMessage(NamedTuple):
     publisher: str
     arrived: int
     expires_at: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of topic, payload and properties."""
+        return len(self.topic.encode()) + len(self.payload) + len(self.properties)
 
 
 class SessionPut(NamedTuple):
@@ -105,7 +111,12 @@ class QueueDelete(NamedTuple):
 
 
 class InflightPut(NamedTuple):
-    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending."""
+    """A message that is or will be sent. `state` is that of the `qos_send` machine, `order` the order of sending.
+
+    It replaces an earlier state of the same message. Before another message gets the Packet Identifier, an
+    `InflightDelete` or `SessionDelete` comes. A message from the queue keeps its `order`, and the `QueueDelete` comes
+    before it in the same batch.
+    """
 
     client_id: str
     packet_id: int
@@ -203,4 +214,20 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Close the store. `commit` is not called after this."""
+        ...
+
+
+class PagedStorage(Storage, Protocol):
+    """A store that can return a part of a queue. Then long queues need not be in memory as well."""
+
+    def load_queue(self, client_id: str, after: int, messages: int, size: int) -> Sequence[QueuePut]:
+        """Return the queued messages of a session whose `order` is above `after`, in their order.
+
+        Return at most `messages` of them, and none after those whose topics, payloads and properties have `size` bytes together;
+        fewer only if there are no more. It sees every batch that was committed before, and is called in the same thread
+        as `commit`.
+
+        Raises:
+            OSError: they cannot be read.
+        """
         ...

@@ -7,6 +7,7 @@ from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.budget import ALIAS, CONNECTION, IDENTIFIER, PAIR, RETAINED, SESSION, SHARED, SUBSCRIPTION
 from mqtt_ref.broker.leaving import Leaving
 from mqtt_ref.engine.message import MESSAGE, PLACE, Message
+from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.wire.packets import Will
 
 __all__ = ["held"]
@@ -23,6 +24,11 @@ def will_size(will: Will) -> int:
         size += sum(PAIR + text(name) + text(value) for name, value in p.user_property)
         size += text(p.content_type or "") + text(p.response_topic or "") + len(p.correlation_data or b"")
     return size
+
+
+def tail(session: Session) -> list[Delivery]:
+    """Messages at the end of a queue that the store has not confirmed."""
+    return [] if session.backlog is None else session.backlog.tail
 
 
 def held(broker: Broker) -> dict[str, int]:
@@ -43,16 +49,22 @@ def held(broker: Broker) -> dict[str, int]:
         state += IDENTIFIER * len(session.received)
         if session.will is not None:
             state += will_size(session.will)
-        for delivery in [*session.inflight.values(), *(session.queue or ())]:
+        for delivery in [*session.inflight.values(), *(session.queue or ()), *tail(session)]:
             place(delivery.message)
             places += PLACE
         assert session.inflight_bytes == sum(d.message.size + MESSAGE + PLACE for d in session.inflight.values())
-        assert session.queued_bytes == sum(delivery.message.size for delivery in session.queue or ())
+        in_store = 0 if session.backlog is None else session.backlog.bytes
+        waiting = [*(session.queue or ()), *tail(session)]
+        assert session.queued_bytes == in_store + sum(delivery.message.size for delivery in waiting)
     for job in broker.turns.jobs:
         if isinstance(job, Leaving):
             for delivery in job._unfinished[job._at :]:
                 place(delivery.message)
                 places += PLACE
+    for reading in () if broker.backlogs is None else [*broker.backlogs._reads.values(), *broker.backlogs._failed]:
+        for delivery in reading.tail:
+            place(delivery.message)
+            places += PLACE
     for topic, message in broker.retained.store.scan(0, len(broker.retained.store)):
         place(message)
         state += RETAINED + 2 * text(topic)

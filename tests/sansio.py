@@ -8,8 +8,9 @@ from typing import Any
 
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.inline import Deliver
+from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.connection import Connection
-from mqtt_ref.engine.effects import Ask, Commit, Effect, Note, Withdraw
+from mqtt_ref.engine.effects import Ask, Commit, Effect, Note, Read, Withdraw
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables
 from mqtt_ref.engine.turns import TURN
@@ -63,6 +64,11 @@ class World:
         self.storage = storage
         self.auto = auto
         self.commits: list[Commit] = []
+        self.reads: list[Read] = []
+        self.newest = 0
+        """The newest batch that the store was given."""
+        self.due: dict[int, int] = {}
+        """By number of a reading: the batch that it has to come before."""
         self.asks: list[Ask] = []
         self.withdrawn: list[Withdraw] = []
         self.notes: list[Note] = []
@@ -75,6 +81,10 @@ class World:
         for effect in effects:
             if isinstance(effect, Commit):
                 self.commits.append(effect)
+                self.newest = effect.batch
+            elif isinstance(effect, Read):
+                self.reads.append(effect)
+                self.due[effect.number] = self.newest + 1
             elif isinstance(effect, Ask):
                 self.asks.append(effect)
             elif isinstance(effect, Withdraw):
@@ -85,6 +95,8 @@ class World:
                 effect.subscription.handler(effect.received)
         if self.auto and self.commits and self.storage is not None:
             self.commit()
+        if self.auto and self.reads and self.storage is not None:
+            self.read()
         dirty = self.broker.dirty
         self.broker.dirty = []
         for link in dirty:
@@ -97,6 +109,9 @@ class World:
     def commit(self, at: int = 0, fail: bool = False) -> None:
         """Let the store answer one of the batches that are under way, then turn."""
         while self.commits:
+            if self.reads and self.due[self.reads[0].number] <= self.commits[at].batch:
+                self.read()
+                continue
             commit = self.commits.pop(at)
             if fail:
                 self.broker.on_commit_failed(commit.batch, self.now)
@@ -104,6 +119,20 @@ class World:
                 assert self.storage is not None
                 self.storage.commit(commit.batch, commit.records)  # type: ignore[arg-type]
                 self.broker.on_committed(commit.batch, self.now)
+            self.turn()
+            if not self.auto:
+                return
+
+    def read(self, fail: bool = False) -> None:
+        """Let the store answer the oldest reading that was asked for, then turn."""
+        while self.reads:
+            read = self.reads.pop(0)
+            if fail:
+                self.broker.on_read_failed(read.number)
+            else:
+                assert isinstance(self.storage, MemoryStore)
+                records = self.storage.load_queue(read.client_id, read.after, read.messages, read.size)
+                self.broker.on_read(read.number, records, self.now)
             self.turn()
             if not self.auto:
                 return

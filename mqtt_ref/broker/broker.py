@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from mqtt_ref.broker.backlogs import Backlogs
 from mqtt_ref.broker.budget import Budget
 from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.access import Access
     from mqtt_ref.engine.effects import Effect
     from mqtt_ref.engine.session import Session
-    from mqtt_ref.ports import Record, Storage
+    from mqtt_ref.ports import QueuePut, Record, Storage
     from mqtt_ref.wire.packets import Packet, PublishProperties
 
 __all__ = ["Broker"]
@@ -107,12 +108,17 @@ class Broker:
         self.reading = ReadAccess(self)
         shared_for_v3 = self.decisions.shared_for_v3 == SHARED_FOR_V3_SHARE
         self.router = Router(refine=self.reading.refine, shared_for_v3=shared_for_v3)
+        self.router.most = max(1, turn // 4)
         self.deliverer = Deliverer(self)
         self.inline: dict[int, InlineSubscription] = {}
         """By handle: the subscribers inside this process, which have no session and no connection."""
         self.journal: Journal | None = None
+        self.backlogs: Backlogs | None = None
+        """What waits in the store alone, if that is a `PagedStorage`."""
         if storage is not None:
             self.journal = Journal(self, bounds.batches, utc_offset)
+            if hasattr(storage, "load_queue"):
+                self.backlogs = Backlogs(self, self.journal, bounds.queued_memory)
 
         # What a driver takes.
         self.dirty: list[Connection] = []
@@ -269,6 +275,8 @@ class Broker:
         self.store_fails = False
         if self.journal is not None:
             self.journal.committed(batch)
+            if self.backlogs is not None:
+                self.backlogs.committed(batch)
 
     def on_commit_failed(self, batch: int, now: int) -> None:
         """The store failed to write the batch: close the connections that waited for it, without a packet.
@@ -280,25 +288,45 @@ class Broker:
         if self.journal is not None:
             self.store_fails = True
             self.counters.commits_failed += 1
-            for connection in self.journal.failed(batch):
+            if self.backlogs is not None:
+                self.backlogs.not_committed(batch)
+            connections = self.journal.failed(batch)
+            for connection in connections:
                 connection.turn_away("The store failed, so that the client could not be answered", now)
+            for connection in connections:
+                # A will of one may have gone to another: it is sent after what was discarded, when that one is back.
+                connection.outbox.discard()
                 connection.outbox.ending = True
                 if not connection.outbox.queued:
                     connection.outbox.queued = True
                     self.dirty.append(connection)
 
+    def on_read(self, number: int, records: Sequence[QueuePut], now: int) -> None:
+        """The store has answered a `Read`. Call `tick` and write the output afterwards."""
+        self.work = self.turn
+        if self.journal is not None and not self.journal.owed:
+            self.store_fails = False
+        if self.backlogs is not None:
+            self.backlogs.read(number, records, now)
+
+    def on_read_failed(self, number: int) -> None:
+        """The store could not answer a `Read`. It is asked again by `Backlogs.retry`."""
+        self.store_fails = True
+        if self.backlogs is not None:
+            self.backlogs.failed(number)
+
     def restore(self, now: int) -> None:
         """Restore what the store holds; before the first link is accepted."""
         if self.storage is not None and self.journal is not None:
-            self.take_over(self.storage.load(), now, self.journal.utc_offset)
+            self.restorer(now, self.journal.utc_offset).run(self.storage.load())
 
     def take_over(self, records: Iterable[Record], now: int, utc_offset: int) -> None:
-        """Restore stored records, a session before its messages; before the first link is accepted."""
-        self.restorer(now, utc_offset).run(records)
+        """Restore records of elsewhere, a session before its messages; before the first link is accepted."""
+        Restorer(self, now, utc_offset).run(records)
 
     def restorer(self, now: int, utc_offset: int) -> Restorer:
-        """What restores stored records in several steps; before the first link is accepted."""
-        return Restorer(self, now, utc_offset)
+        """What restores the records of the store in several steps; before the first link is accepted."""
+        return Restorer(self, now, utc_offset, own=True)
 
     # ---------------------------------------------------------------- hooks
 
@@ -349,6 +377,7 @@ class Broker:
         plain = not self.strict_text and not self.message_size
         unseen = self.output is None  # those who see what goes out see each packet
         self.burst_open = plain and unseen and (access is None or not access.waits) and not intercept.waits
+        self.router.judged = access is not None and access.on_acl_check_read is not None
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 
     # ---------------------------------------------------------------- the broker's own messages

@@ -56,21 +56,19 @@ class Deliverer:
         if message.retain:
             broker.retained.keep(message, now)
         router = broker.router
-        match = router.match(message.topic)
-        intercept = broker.intercept
-        selected = False
-        if intercept.on_select_subscribers is not None:
-            chosen = intercept.on_select_subscribers(message, match)
-            if chosen is not None:
-                selected = True
-                match = chosen if isinstance(chosen, Subscribers) else Subscribers([], [])
         broker.counters.messages_routed += 1
         broker.counters.payload_routed_bytes += len(message.payload)
+        match = router.at_once(message.topic)
+        if match is None:
+            return self._search(message, waits, now)
+        chosen: list[Session | None] | None = None
+        if broker.intercept.on_select_subscribers is not None:
+            match, chosen = self.select(message, match)
         count = len(match.plain) + len(match.shared)
-        broker.work -= count + router.spent
+        broker.work -= count + router.spent + match.extra
         router.spent = 0
         if count > self._at_once or self.own.fanouts:
-            later = self._in_turns(message, match, selected, waits, now)
+            later = self._in_turns(message, match, chosen, waits, now)
             if later:
                 return later
         by_handle = broker.sessions.by_handle
@@ -102,7 +100,39 @@ class Deliverer:
             message.forget_forms()
         self._broker.budget.follow(message)
 
-    def _in_turns(self, message: Message, match: Subscribers, selected: bool, waits: bool, now: int) -> int:
+    def select(self, message: Message, match: Subscribers) -> tuple[Subscribers, list[Session | None] | None]:
+        """Let the hooks select subscribers. Return those, and their sessions if hooks have selected them."""
+        intercept = self._broker.intercept
+        if intercept.on_select_subscribers is None:
+            return match, None
+        chosen = intercept.on_select_subscribers(message, match)
+        if chosen is None:
+            return match, None
+        match = chosen if isinstance(chosen, Subscribers) else Subscribers([], [])
+        by_handle = self._broker.sessions.by_handle
+        return match, [by_handle[entry.subscriber] for entry in match.plain]
+
+    def _search(self, message: Message, waits: bool, now: int) -> int:
+        """Begin to look for the subscribers of a message in several turns. Return what `publish` returns."""
+        broker = self._broker
+        broker.work -= broker.router.spent
+        broker.router.spent = 0
+        fanout = Fanout(message, Subscribers([], []), None)
+        fanout.matching = broker.router.matching(message.topic)
+        return self._begin(fanout, waits, now)
+
+    def _begin(self, fanout: Fanout, waits: bool, now: int) -> int:
+        if fanout.message.retain and self._broker.journal is not None:
+            fanout.stored = True
+        if not waits:
+            self.own.add(fanout)
+            return 1
+        self.fanout = fanout
+        return self.go_on(fanout, now)
+
+    def _in_turns(
+        self, message: Message, match: Subscribers, chosen: list[Session | None] | None, waits: bool, now: int
+    ) -> int:
         """Begin to deliver a message in several turns. Return 0 if that is not needed, else what `publish` returns."""
         broker = self._broker
         own = self.own
@@ -110,27 +140,18 @@ class Deliverer:
         count = len(match.plain) + len(match.shared)
         if count == 0 or (not held and count <= self._at_once):
             return 0
-        sessions: list[Session | None] | None = None
-        if selected:
-            by_handle = broker.sessions.by_handle
-            sessions = [by_handle[entry.subscriber] for entry in match.plain]
-        fanout = Fanout(message, match, sessions)
-        if message.retain and broker.journal is not None:
-            fanout.stored = True
         broker.work += count  # it is charged as it is done
-        if not waits:
-            own.add(fanout)
-            return 1
-        self.fanout = fanout
-        return self.go_on(fanout, now)
+        fanout = Fanout(message, match, chosen)
+        fanout.changes = broker.router.changes
+        return self._begin(fanout, waits, now)
 
     def go_on(self, progress: object, now: int) -> int:
-        """Continue with a `Fanout`. Return -1 if it is not finished, else 1."""
+        """Continue with a `Fanout`. Return -1 if it is not finished, else 0 if it has no subscribers, else 1."""
         assert isinstance(progress, Fanout)
         if self.own.hold(progress.message.publisher) or not progress.go_on(self._broker, now):
             return -1
         self.published(progress, now)
-        return 1
+        return 1 if progress.at else 0
 
     def finish(self, progress: object) -> None:
         """Finish a `Fanout` whose publisher has gone. Other progress ends with its connection."""
@@ -145,7 +166,7 @@ class Deliverer:
             self._settle(fanout.message)
         watch = broker.watch
         if watch.on_published is not None:
-            watch.on_published(broker.sessions.publisher(fanout.message), fanout.message, True)
+            watch.on_published(broker.sessions.publisher(fanout.message), fanout.message, fanout.at > 0)
 
     def deliver(self, entry: Entry, message: Message, now: int) -> None:
         """Deliver to one subscriber: once at the highest granted QoS, or once for each subscription if so decided.

@@ -11,7 +11,7 @@ from mqtt_ref.engine.turns import Job
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.broker.router import Subscribers
+    from mqtt_ref.broker.router import Matching, Subscribers
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 
@@ -19,6 +19,10 @@ __all__ = ["Fanout", "OwnFanouts"]
 
 GROUP: Final = 4
 """Units of work of one shared subscription group."""
+SMALL: Final = 4
+"""Subscriptions that cost a unit to look up."""
+MANY: Final = 1000
+"""Subscriptions of one subscriber of which each is looked up. Of more, one is enough."""
 CHUNK: Final = 64
 """Subscribers between two looks at the work that is left."""
 
@@ -30,12 +34,16 @@ class Fanout:
     a hook selected; they get it unless their session ends.
     """
 
-    __slots__ = ("at", "chosen", "match", "message", "stored")
+    __slots__ = ("at", "changes", "chosen", "match", "matching", "message", "stored")
 
     def __init__(self, message: Message, match: Subscribers, chosen: list[Session | None] | None) -> None:
         self.message = message
         self.match = match
         self.chosen = chosen
+        self.matching: Matching | None = None
+        """The search for its subscribers, if that takes more than one turn."""
+        self.changes = -1
+        """`Router.changes` when the answer was right."""
         self.at = 0
         """Subscribers and groups that have it."""
         self.stored = False
@@ -43,6 +51,14 @@ class Fanout:
 
     def go_on(self, broker: Broker, now: int) -> bool:
         """Deliver until the work of the turn is used up. Return True if everyone has it."""
+        matching = self.matching
+        if matching is not None:
+            broker.work = matching.step(broker.work)
+            if broker.work <= 0:
+                return False
+            self.matching = None
+            self.changes = matching.changes
+            self.match, self.chosen = broker.deliverer.select(self.message, matching.match)
         plain = self.match.plain
         shared = self.match.shared
         message = self.message
@@ -56,6 +72,9 @@ class Fanout:
             self.at = min(total, start + CHUNK)
             broker.work -= self.at - start
             for at in range(start, self.at):
+                if broker.work <= -CHUNK:
+                    self.at = at
+                    break
                 if at < count:
                     entry = self._current(broker, at)
                     if entry is not None:
@@ -74,7 +93,15 @@ class Fanout:
             session = self.chosen[at]
             return entry if session is None or broker.sessions.by_handle[entry.subscriber] is session else None
         router = broker.router
+        if router.changes == self.changes:
+            return entry
         if isinstance(entry, Merged):
+            broker.work -= len(entry.parts) // SMALL
+            if len(entry.parts) > MANY:
+                for part in entry.parts:
+                    if router.subscription(part.subscriber, part.topic_filter) is part:
+                        return entry
+                return None
             left = [part for part in entry.parts if router.subscription(part.subscriber, part.topic_filter) is part]
             if len(left) == len(entry.parts):
                 return entry

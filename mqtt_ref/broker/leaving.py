@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from mqtt_ref.broker.subscription import Subscribed
     from mqtt_ref.engine.session import Delivery
 
-__all__ = ["Leaving"]
+__all__ = ["NO_HANDLE", "Leaving"]
 
 CHUNK: Final = 64
 """Subscriptions or messages between two looks at the work that is left."""
+NO_HANDLE: Final = -1
+"""The handle of a session that has left already."""
 COST: Final = 6
 """Units of work of one of them."""
 
@@ -32,6 +34,12 @@ class Leaving(Job):
         self._left = left
         self._unfinished = unfinished
         self._at = 0
+
+    def start(self, now: int) -> None:
+        """Discard at once if it is little, else in turns."""
+        broker = self._broker
+        if len(self._left) + len(self._unfinished) > broker.turn // 8 or not self.step(now):
+            broker.turns.add(self)
 
     def step(self, now: int) -> bool:
         """Discard until the work of the turn is used up."""
@@ -50,5 +58,6 @@ class Leaving(Job):
             self._at += CHUNK
         if left or self._at < len(unfinished):
             return False
-        broker.sessions.free_handle(self._handle)
+        if self._handle != NO_HANDLE:
+            broker.sessions.free_handle(self._handle)
         return True

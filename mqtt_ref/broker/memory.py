@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from mqtt_ref.ports import (
     InflightDelete,
@@ -61,6 +62,19 @@ class MemoryStore:
         yield from self._retained.values()
         if self._totals is not None:
             yield self._totals
+
+    def load_queue(self, client_id: str, after: int, messages: int, size: int) -> list[QueuePut]:
+        """Return a part of the queue of a session, as `PagedStorage` says."""
+        kept = self._sessions.get(client_id)
+        queue = {} if kept is None else kept.queue
+        found: list[QueuePut] = []
+        total = 0
+        for order in islice(sorted(order for order in queue if order > after), messages):
+            found.append(queue[order])
+            total += queue[order].message.size
+            if total >= size:
+                break
+        return found
 
     def commit(self, batch: int, records: Sequence[Record]) -> None:
         """Apply the changes of a batch."""

@@ -27,21 +27,32 @@ from mqtt_ref.wire.block import read_block
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
 
-__all__ = ["Restorer"]
+__all__ = ["Restorer", "message_of"]
 
 
 _NAMES: Final = 10_000
 """Names of publishers that are remembered. Messages that are stored next to each other often have the same."""
 
 
+def message_of(stored: StoredMessage, utc_offset: int, publisher: str) -> Message:
+    """Return a stored message as it was, in the time of the engine."""
+    ident, topic, payload, qos, retain, properties, _, arrived, expires_at = stored
+    block = read_block(properties) if properties else None
+    expires_at = max(1, expires_at - utc_offset) if expires_at else 0
+    return Message(ident, topic, payload, qos, retain, block, publisher, arrived - utc_offset, expires_at)
+
+
 class Restorer:
     """Makes the state that records describe. No client is connected in it.
+
+    If the records come from the broker's `own` store, messages that need too much memory are left there.
 
     Cites: MQTT5-3.1.2-23, X31-retain-restart
     """
 
-    def __init__(self, broker: Broker, now: int, utc_offset: int) -> None:
+    def __init__(self, broker: Broker, now: int, utc_offset: int, own: bool = False) -> None:
         self.broker = broker
+        self.backlogs = broker.backlogs if own else None
         self.now = now
         self.utc = utc_offset
         self.messages: dict[int, Message] = {}
@@ -125,13 +136,9 @@ class Restorer:
 
     def made(self, stored: StoredMessage) -> Message:
         """Return a new object for a message."""
-        ident, topic, payload, qos, retain, properties, publisher, arrived, expires_at = stored
-        block = read_block(properties) if properties else None
         if len(self.publishers) >= _NAMES:
             self.publishers.clear()
-        publisher = self.publishers.setdefault(publisher, publisher)
-        expires_at = max(1, expires_at - self.utc) if expires_at else 0
-        return Message(ident, topic, payload, qos, retain, block, publisher, arrived - self.utc, expires_at)
+        return message_of(stored, self.utc, self.publishers.setdefault(stored.publisher, stored.publisher))
 
     def retained(self, record: RetainedPut) -> None:
         """Restore a retained message. One that has expired meanwhile is deleted from the store."""
@@ -149,18 +156,24 @@ class Restorer:
         broker.retained.restore(message)
 
     def queued(self, session: Session, record: QueuePut) -> None:
-        delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)
-        delivery.order = record.order
+        broker = self.broker
+        size = record.message.size
         session.next_order = max(session.next_order, record.order + 1)
-        if session.queue is None:
-            session.queue = deque()
-        session.queue.append(delivery)
-        size = delivery.message.size
+        backlogs = self.backlogs
+        if backlogs is not None and (session.backlog is not None or backlogs.crowded(session, size)):
+            broker.last_message = max(broker.last_message, record.message.ident)
+            backlogs.restored(session, record, size)
+        else:
+            message = self.message(record.message)
+            delivery = Delivery(message, record.qos, record.retain, record.identifiers, record.group)
+            delivery.order = record.order
+            if session.queue is None:
+                session.queue = deque()
+            session.queue.append(delivery)
+            broker.budget.hold(message)
         session.queued_bytes += size
-        counters = self.broker.counters
-        counters.messages_queued += 1
-        counters.queued_bytes += size
-        self.broker.budget.hold(delivery.message)
+        broker.counters.messages_queued += 1
+        broker.counters.queued_bytes += size
 
     def inflight(self, session: Session, record: InflightPut) -> None:
         delivery = Delivery(self.message(record.message), record.qos, record.retain, record.identifiers, record.group)

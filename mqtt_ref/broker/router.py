@@ -9,10 +9,10 @@ from typing import Final
 from mqtt_ref.broker.shared import Group
 from mqtt_ref.broker.subscription import Entry, Merged, Subscribed, subscriptions
 from mqtt_ref.broker.topics import is_wildcard, split_shared
-from mqtt_ref.broker.tree import LevelTree
+from mqtt_ref.broker.tree import LevelTree, Search
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["Entry", "Group", "Merged", "Router", "Subscribed", "Subscribers"]
+__all__ = ["Entry", "Group", "Matching", "Merged", "Router", "Subscribed", "Subscribers"]
 
 # Longer topics are matched anew each time, so that the cache is bounded in bytes too.
 _LONGEST_CACHED: Final = 512
@@ -21,6 +21,11 @@ _ENTRIES_PER_TOPIC: Final = 16
 # How many nodes a search for topics to forget may visit in vain: for each topic that was matched, and initially.
 _PATIENCE_PER_TOPIC: Final = 8
 _PATIENCE: Final = 1024
+_EVERYTHING: Final = 1 << 60
+# Entries between two looks at the work that is left.
+_CHUNK: Final = 256
+# Subscription Identifiers of a message that cost a unit of work.
+_IDENTIFIERS: Final = 16
 
 
 class Subscribers:
@@ -30,14 +35,16 @@ class Subscribers:
         plain: one entry for each subscriber with a subscription that is not shared.
         shared: the groups of Shared Subscriptions; one member of each gets the message. Their members may change.
         weight: the number of entries that belong to one topic alone; set by the router.
+        extra: units of work for the Subscription Identifiers of a message; set by the router.
     """
 
-    __slots__ = ("plain", "shared", "weight")
+    __slots__ = ("extra", "plain", "shared", "weight")
 
     def __init__(self, plain: list[Entry], shared: list[Group]) -> None:
         self.plain: list[Entry] = plain
         self.shared: list[Group] = shared
         self.weight: int = 0
+        self.extra: int = 0
 
     def __repr__(self) -> str:
         return f"Subscribers({self.plain!r}, {self.shared!r})"
@@ -147,6 +154,9 @@ class Router:
         dropped: answers dropped because a filter that matches the topic changed.
         spent: work that matching took, in units of `engine.turns`, until it is charged.
         given_up: how often the whole cache was cleared because a search took too long.
+        most: the work after which `at_once` gives up.
+        judged: True if `refine` looks at each entry.
+        changes: counts what may change an answer.
     """
 
     __slots__ = (
@@ -160,9 +170,12 @@ class Router:
         "_size",
         "_wild",
         "_young",
+        "changes",
         "dropped",
         "given_up",
+        "judged",
         "misses",
+        "most",
         "refine",
         "shared_for_v3",
         "spent",
@@ -182,6 +195,9 @@ class Router:
         self.dropped: int = 0
         self.spent: int = 0
         self.given_up: int = 0
+        self.most: int = _EVERYTHING
+        self.judged: bool = True
+        self.changes: int = 0
         self._filters: dict[str, _Filter] = {}
         self._wild: LevelTree[_Filter] = LevelTree(dollar_apart, parent_too)
         # Most subscribers have one subscription. It is stored itself, without a dict.
@@ -285,6 +301,7 @@ class Router:
             return []
         left = [owned] if isinstance(owned, Subscribed) else list(owned.values())
         self._size -= len(left)
+        self.changes += 1
         return left
 
     def detach(self, left: list[Subscribed], most: int) -> None:
@@ -423,12 +440,29 @@ class Router:
         Cites: MQTT5-3.3.4-2
         """
         match = self._young.matches.get(topic)
+        if match is None:
+            match = self._missed(topic, _EVERYTHING)
+            assert match is not None
+        return match
+
+    def at_once(self, topic: str) -> Subscribers | None:
+        """Return the subscribers of a topic, or None if finding them is too much work for one turn: see `matching`."""
+        match = self._young.matches.get(topic)
         if match is not None:
             return match
-        return self._missed(topic)
+        return self._missed(topic, self.most)
+
+    def matching(self, topic: str) -> Matching:
+        """Begin to look for the subscribers of a topic, in steps."""
+        return Matching(self, topic, self._wild.search(topic))
+
+    def exactly(self, topic: str) -> _Filter | None:
+        """Return what is stored for the filter that is the topic itself."""
+        return self._filters.get(topic)
 
     def forget(self) -> None:
         """Clear the cache, for instance because read permissions have changed."""
+        self.changes += 1
         self._young = self._generation()
         self._old = self._generation()
         self._patience = _PATIENCE
@@ -442,21 +476,28 @@ class Router:
     def _generation(self) -> _Generation:
         return _Generation(self._half * _ENTRIES_PER_TOPIC)
 
-    def _missed(self, topic: str) -> Subscribers:
-        """Find the answer in the older half of the cache, or match the topic, and cache the answer."""
+    def _missed(self, topic: str, most: int) -> Subscribers | None:
+        """Find the answer in the older half of the cache, or match the topic, and cache the answer.
+
+        Return None if that is more work than `most`.
+        """
         if not self._filters:
             self.misses += 1
             return _NOBODY  # not cached, so that nothing is left when the last subscriber has gone
         match = self._old.matches.pop(topic, None)
         if match is None:
-            self.misses += 1
-            if self._patience < self._half * _PATIENCE_PER_TOPIC:
-                self._patience += _PATIENCE_PER_TOPIC
-            filters = self._wild.matching(topic)
+            filters = self._wild.matching_within(topic, most)
+            self.spent += self._wild.visits
+            if filters is None:
+                return None
             exact = self._filters.get(topic)
             if exact is not None:
                 filters.append(exact)
-            self.spent += self._wild.visits
+            if most < _EVERYTHING and filters and self._weighs(filters) > most:
+                return None
+            self.misses += 1
+            if self._patience < self._half * _PATIENCE_PER_TOPIC:
+                self._patience += _PATIENCE_PER_TOPIC
             if not filters:
                 match = _NOBODY
             elif len(filters) == 1:
@@ -467,8 +508,20 @@ class Router:
             if self.refine is not None:
                 refined = self.refine(topic, match)
                 if refined is not match:
+                    refined.extra = match.extra
                     match = refined
                     match.weight = len(match.plain) + len(match.shared)
+        self.keep(topic, match)
+        return match
+
+    def _weighs(self, filters: list[_Filter]) -> int:
+        """Return the number of entries that have to be looked at one by one."""
+        if len(filters) == 1 and not self.judged:
+            return 0
+        return sum([len(at.match().plain) + len(at.match().shared) for at in filters])
+
+    def keep(self, topic: str, match: Subscribers) -> None:
+        """Cache an answer."""
         if self._half and len(topic) <= _LONGEST_CACHED:
             young = self._young
             if len(young.matches) >= self._half or young.room <= 0:
@@ -479,10 +532,10 @@ class Router:
             young.matches[topic] = match
             if young.index is not None:
                 young.index.insert(topic, topic)
-        return match
 
     def _changed(self, topic_filter: str) -> None:
         """Drop the cached answers for the topics that this filter matches."""
+        self.changes += 1
         if is_wildcard(topic_filter):
             if not (self._forget_in(self._young, topic_filter) and self._forget_in(self._old, topic_filter)):
                 self.given_up += 1
@@ -520,19 +573,134 @@ class Router:
         return True
 
 
-def _together(filters: list[_Filter]) -> Subscribers:
-    """Make one answer from several filters: overlapping subscriptions of a subscriber become one entry.
+class Matching:
+    """A search for the subscribers of a topic, which can be interrupted: see `Router.match`.
+
+    Subscriptions may change meanwhile. Then the answer may have some that have ended, or lack new ones; it is not
+    cached.
+
+    Attributes:
+        match: the answer, once `step` has left work over.
+        changes: `Router.changes` at the beginning.
+    """
+
+    __slots__ = (
+        "_at",
+        "_extra",
+        "_filters",
+        "_groups",
+        "_merge",
+        "_plain",
+        "_router",
+        "_search",
+        "_todo",
+        "_topic",
+        "_weight",
+        "changes",
+        "match",
+    )
+
+    def __init__(self, router: Router, topic: str, search: Search[_Filter]) -> None:
+        self.match: Subscribers = _NOBODY
+        self._router: Router = router
+        self._topic: str = topic
+        self.changes: int = router.changes
+        self._search: Search[_Filter] | None = search
+        self._filters: list[_Filter] = []
+        """What matches and is not merged yet; the last one is the next."""
+        self._merge: _Merge | None = _Merge()
+        self._todo: list[Entry] = _NO_ENTRIES
+        """Entries to look at, from `_at` on: first those of one filter, later all that were merged."""
+        self._at: int = 0
+        self._plain: list[Entry] = []
+        """Entries that may read the topic."""
+        self._groups: list[Group] = []
+        self._weight: int = 0
+        self._extra: int = 0
+
+    def step(self, most: int) -> int:
+        """Work for about `most` units. Return how many are left: none or less if it is not finished."""
+        search = self._search
+        if search is not None:
+            before = search.visits
+            done = search.step(most)
+            most -= search.visits - before
+            if not done:
+                return min(most, 0)
+            self._search = None
+            self._filters = search.found
+            exact = self._router.exactly(self._topic)
+            if exact is not None:
+                self._filters.append(exact)
+            self._filters.reverse()
+        merge = self._merge
+        if merge is not None:
+            most = self._add(merge, most)
+            while most > 0 and merge.overlapping:
+                most -= merge.join(_CHUNK)
+            if most <= 0:
+                return most
+            self._merge = None
+            self._extra = merge.identifiers // _IDENTIFIERS
+            self._todo = list(merge.entries.values())
+            self._at = 0
+        router = self._router
+        refine = router.refine if router.judged else None
+        if refine is None:
+            self._plain.extend(self._todo[self._at :])
+            self._at = len(self._todo)
+        while refine is not None and most > 0 and self._at < len(self._todo):
+            part = self._todo[self._at : self._at + _CHUNK]
+            self._at += len(part)
+            most -= len(part)
+            self._plain.extend(refine(self._topic, Subscribers(part, _NO_GROUPS)).plain)
+        if self._at < len(self._todo):
+            return most
+        self.match = Subscribers(self._plain, self._groups)
+        self.match.weight = self._weight
+        self.match.extra = self._extra
+        if self.changes == router.changes:
+            router.keep(self._topic, self.match)
+        return max(most, 1)
+
+    def _add(self, merge: _Merge, most: int) -> int:
+        """Merge the entries of all filters. Return the work that is left: none or less if it is not finished."""
+        while most > 0:
+            if self._at < len(self._todo):
+                part = self._todo[self._at : self._at + _CHUNK]
+                self._at += len(part)
+                most -= len(part)
+                merge.add(part)
+            elif self._filters:
+                match = self._filters.pop().match()
+                most -= 1 + len(match.plain) // _CHUNK
+                self._weight += len(match.plain) + len(match.shared)
+                self._groups.extend(match.shared)
+                self._todo = match.plain
+                self._at = 0
+            else:
+                break
+        return most
+
+
+class _Merge:
+    """Makes one answer from the entries of several filters.
 
     Cites: MQTT5-3.3.4-2
     """
-    entries: dict[int, Entry] = {}
-    overlapping: dict[int, list[Subscribed]] = {}
-    groups: list[Group] = []
-    weight = 0
-    for at in filters:
-        match = at.match()
-        weight += len(match.plain) + len(match.shared)
-        for entry in match.plain:
+
+    __slots__ = ("entries", "identifiers", "overlapping")
+
+    def __init__(self) -> None:
+        self.identifiers: int = 0
+        self.entries: dict[int, Entry] = {}
+        self.overlapping: dict[int, list[Subscribed]] = {}
+
+    def add(self, plain: list[Entry]) -> None:
+        """Add entries. Those of one subscriber are kept apart."""
+        entries = self.entries
+        overlapping = self.overlapping
+        for entry in plain:
             subscriber = entry.subscriber
             before = entries.get(subscriber)
             if before is None:
@@ -542,9 +710,31 @@ def _together(filters: list[_Filter]) -> Subscribers:
             if parts is None:
                 parts = overlapping[subscriber] = list(subscriptions(before))
             parts.extend(subscriptions(entry))
+
+    def join(self, most: int) -> int:
+        """Let overlapping subscriptions of a subscriber become one entry; about `most` of them. Return how many."""
+        joined = 0
+        while self.overlapping and joined < most:
+            subscriber, parts = self.overlapping.popitem()
+            entry = Merged(tuple(parts))
+            self.entries[subscriber] = entry
+            self.identifiers += len(entry.identifiers)
+            joined += len(parts)
+        return joined
+
+
+def _together(filters: list[_Filter]) -> Subscribers:
+    """Make one answer from several filters: overlapping subscriptions of a subscriber become one entry."""
+    merge = _Merge()
+    groups: list[Group] = []
+    weight = 0
+    for at in filters:
+        match = at.match()
+        weight += len(match.plain) + len(match.shared)
+        merge.add(match.plain)
         groups.extend(match.shared)
-    for subscriber, parts in overlapping.items():
-        entries[subscriber] = Merged(tuple(parts))
-    together = Subscribers(list(entries.values()), groups)
+    merge.join(_EVERYTHING)
+    together = Subscribers(list(merge.entries.values()), groups)
     together.weight = weight
+    together.extra = merge.identifiers // _IDENTIFIERS
     return together

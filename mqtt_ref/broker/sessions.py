@@ -250,6 +250,8 @@ class Sessions:
                 broker.journal.session(session)
             if session.replay is not None:
                 session.replay.wake()
+            if broker.backlogs is not None:
+                broker.backlogs.leave(session)
         broker.wills.publish(session, wanted, now)
 
     def _step(self, session: Session, event: int) -> int:
@@ -298,9 +300,7 @@ class Sessions:
         if not left and not unfinished:
             self.free_handle(handle)
             return
-        leaving = Leaving(broker, handle, left, unfinished)
-        if len(left) + len(unfinished) > broker.turn // 8 or not leaving.step(now):
-            broker.turns.add(leaving)
+        Leaving(broker, handle, left, unfinished).start(now)
 
     # ---------------------------------------------------------------- while the client is away
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
-__all__ = ["LevelTree", "Walk"]
+__all__ = ["LevelTree", "Search", "Walk"]
 
 T = TypeVar("T")
 
@@ -17,6 +17,8 @@ _STEP: Final = 64
 """Nodes between two looks at whether a search takes too long."""
 _EVERY: Final = 1 << 60
 """More nodes than there can be."""
+_LEVELS: Final = 16
+"""Levels of a chain that cost as much as a node."""
 
 
 class _Node(Generic[T]):
@@ -144,7 +146,13 @@ class LevelTree(Generic[T]):
         return True
 
     def matching(self, topic: str) -> list[T]:
-        """Return the values of all keys that, as filters, match this name (`topics.matches` defines that).
+        """Return the values of all keys that, as filters, match this name (`topics.matches` defines that)."""
+        found = self.matching_within(topic, _EVERY)
+        assert found is not None
+        return found
+
+    def matching_within(self, topic: str, most: int) -> list[T] | None:
+        """Return the values of all keys that, as filters, match this name. None if that takes more than `most` nodes.
 
         A level matches an equal level, character by character, or `+`. A chain that ends in `#` matches from its parent
         on. Only the slash separates levels.
@@ -193,10 +201,14 @@ class LevelTree(Generic[T]):
                     self.visits = visits
                     return found
                 visits += 1
+                if visits > most:
+                    self.visits = visits
+                    return None
                 node = nodes.pop()
                 i = at.pop()
                 if node.rest is not None:
-                    i = self._along(node, levels, i, found)
+                    visits += len(node.rest) // (2 * _LEVELS)
+                    i = _along(node, levels, i, found, self.parent_too)
                     if i < 0:
                         continue
                 if i == n and node.value is not None:
@@ -204,23 +216,6 @@ class LevelTree(Generic[T]):
                 if node.below is not None:
                     below = node.below
                     break
-
-    def _along(self, node: _Node[T], levels: list[str], i: int, found: list[T]) -> int:
-        """Follow the chain of a filter. Return how many levels of the name are used up, or -1 if the search ends here.
-
-        It ends if the chain does not match, or if it ends in `#`.
-        """
-        n = len(levels)
-        assert node.rest is not None
-        for part in node.rest.split("/", n - i):
-            if part == "#":
-                if node.value is not None and (i < n or self.parent_too):
-                    found.append(node.value)
-                return -1
-            if i == n or (part != "+" and part != levels[i]):
-                return -1
-            i += 1
-        return i
 
     def matched(self, topic_filter: str, patience: int = -1) -> list[T] | None:
         """Return the values of all keys that, as names, this filter matches.
@@ -234,9 +229,77 @@ class LevelTree(Generic[T]):
         self.visits = walk.visits
         return walk.found
 
+    def search(self, topic: str) -> Search[T]:
+        """Begin a search for the keys that, as filters, match this name. Its result is that of `matching`."""
+        return Search(self._root, topic, self.dollar_apart, self.parent_too)
+
     def walk(self, topic_filter: str) -> Walk[T]:
         """Begin a search for the keys that, as names, this filter matches."""
         return Walk(self._root, topic_filter, self.dollar_apart, self.parent_too)
+
+
+class Search(Generic[T]):
+    """A search of a tree for the filters that match a name, which can be interrupted after any number of nodes.
+
+    The tree may change meanwhile. A key that is there all the time is found once. A key added or removed during the
+    search may be found or not.
+
+    Attributes:
+        found: the values found so far.
+        visits: the nodes that were looked at.
+    """
+
+    __slots__ = ("_at", "_levels", "_nodes", "_parent_too", "_root", "_wild", "found", "visits")
+
+    def __init__(self, root: _Node[T], topic: str, dollar_apart: bool, parent_too: bool) -> None:
+        self.found: list[T] = []
+        self.visits: int = 0
+        self._root: _Node[T] = root
+        self._levels: list[str] = topic.split("/")
+        self._wild: bool = not (dollar_apart and topic.startswith("$"))
+        """True if a wildcard in front matches."""
+        self._parent_too: bool = parent_too
+        # The nodes that are yet to be looked at; each is reached when `at` levels of the name are used up.
+        self._nodes: list[_Node[T]] = [root]
+        self._at: list[int] = [0]
+
+    def step(self, most: int) -> bool:
+        """Look at about `most` further nodes. Return True if the search is over."""
+        found = self.found
+        levels = self._levels
+        n = len(levels)
+        nodes = self._nodes
+        at = self._at
+        end = self.visits + most
+        while nodes and self.visits < end:
+            node = nodes.pop()
+            i = at.pop()
+            self.visits += 1
+            if node.rest is not None:
+                self.visits += len(node.rest) // (2 * _LEVELS)
+                i = _along(node, levels, i, found, self._parent_too)
+                if i < 0:
+                    continue
+            if i == n and node.value is not None:
+                found.append(node.value)
+            below = node.below
+            if below is None:
+                continue
+            if self._wild or node is not self._root:
+                child = below.get("#")
+                if child is not None and child.value is not None and (i < n or self._parent_too):
+                    found.append(child.value)
+                if i < n:
+                    child = below.get("+")
+                    if child is not None:
+                        nodes.append(child)
+                        at.append(i + 1)
+            if i < n:
+                child = below.get(levels[i])
+                if child is not None:
+                    nodes.append(child)
+                    at.append(i + 1)
+        return not nodes
 
 
 class Walk(Generic[T]):
@@ -318,6 +381,24 @@ def _join(node: _Node[T]) -> None:
         node.rest = rest if child.rest is None else f"{rest}/{child.rest}"
         node.value = child.value
         node.below = child.below
+
+
+def _along(node: _Node[T], levels: list[str], i: int, found: list[T], parent_too: bool) -> int:
+    """Follow the chain of a filter. Return how many levels of the name are used up, or -1 if the search ends here.
+
+    It ends if the chain does not match, or if it ends in `#`.
+    """
+    n = len(levels)
+    assert node.rest is not None
+    for part in node.rest.split("/", n - i):
+        if part == "#":
+            if node.value is not None and (i < n or parent_too):
+                found.append(node.value)
+            return -1
+        if i == n or (part != "+" and part != levels[i]):
+            return -1
+        i += 1
+    return i
 
 
 def _through(rest: str, levels: list[str], i: int) -> int:

@@ -168,7 +168,7 @@ def _said(value: Any) -> str:
 
 def _plainly(value: Any, kind: Any, text: str) -> str:
     """Rewrite an error text of msgspec for the author of a configuration file."""
-    options = [str(item) for item in get_args(kind)]
+    options = [str(item) for part in get_args(kind) for item in (get_args(part) or (part,))]
     if options:
         return _not_one_of(value, options)
     wanted, fits = _WANTED.get(kind, ("", object))

@@ -151,7 +151,7 @@ Listener = TcpListener | WebSocketListener | UnixListener | NetListener | InfoLi
 # -------------------------------------------------------------------- hooks
 
 
-Right = Literal["deny", "read", "write", "readwrite", 0, 1, 2, 3]
+Right = Literal["deny", "read", "write", "readwrite"] | Literal[0, 1, 2, 3]
 
 
 class AuthRule(Section):
@@ -363,6 +363,9 @@ class Capabilities(Section):
     maximum_queued_bytes: Annotated[
         Positive, Meta(description="Maximum bytes of messages queued for one session, with 600 more for each")
     ] = 64 * 1024 * 1024
+    maximum_queued_memory: Annotated[
+        Count, Meta(description="With a store: bytes of memory for all queues; more waits in the store. 0: no limit")
+    ] = 256 * 1024 * 1024
     maximum_session_expiry_interval: Annotated[
         Word32, Meta(description="Seconds; longer Session Expiry Intervals are reduced to this. 4294967295: no limit")
     ] = 4_294_967_295

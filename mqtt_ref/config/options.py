@@ -43,6 +43,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         inflight_bytes=asked.maximum_inflight_bytes,
         queued_messages=asked.maximum_client_writes_pending,
         queued_bytes=asked.maximum_queued_bytes,
+        queued_memory=asked.maximum_queued_memory,
         outbound_aliases=asked.outbound_topic_aliases,
         connect_timeout=asked.connect_timeout,
         subscriptions=asked.maximum_subscriptions,

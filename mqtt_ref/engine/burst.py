@@ -50,12 +50,14 @@ def take(
         or topic.count("/") >= broker.options.bounds.topic_levels
     ):
         return at
-    match = broker.router.match(topic)
+    match = broker.router.at_once(topic)
+    if match is None:
+        return at
     subscribers = len(match.plain)
     if match.shared or subscribers > 2 * broker.turn or broker.deliverer.own.fanouts:
         return at
     # What a message costs may depend on its subscribers: those that cannot get the common form.
-    last = at + max(1, 2 * broker.turn // max(subscribers, 1))
+    last = at + max(1, 2 * broker.turn // max(subscribers + match.extra, 1))
     if not broker.burst_unseen:
         return _take_shown(connection, session, packets, at, last, topic, now)
     taken = [packet]
@@ -213,7 +215,7 @@ def _forward(
     counters.payload_routed_bytes += size
     counters.payload_sent_bytes += size * sent
     if others is not None:
-        broker.work -= len(others) * count
+        broker.work -= (len(others) + match.extra) * count
         for packet in packets:
             message = _message(connection, packet, now)
             for entry in others:

@@ -371,7 +371,7 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
         broker.router.wake(session.handle)
         if watch.on_session_established is not None:
             watch.on_session_established(connection, present)
-        if session.inflight or session.queue:
+        if session.inflight or session.queue or session.backlog is not None:
             qos_send.resume(connection, session, now)
     connection.done(at, now)
 

@@ -53,6 +53,7 @@ GAUGES: Final = {
     "clients_maximum": "largest number of clients connected at the same time",
     "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
     "messages_queued": "messages that wait for a client",
+    "queued_in_store": "messages that wait for a client in the store alone, and not in memory",
     "queued_bytes": "bytes of topics, payloads and properties that wait for clients",
 }
 """What each gauge shows, by name."""
@@ -103,6 +104,7 @@ class Counters:
         self.clients_maximum = 0
         self.messages_inflight = 0
         self.messages_queued = 0
+        self.queued_in_store = 0
         self.queued_bytes = 0
 
     def as_dict(self) -> dict[str, int]:

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session
+    from mqtt_ref.ports import QueuePut
     from mqtt_ref.wire.packets import Packet, Will
 
-__all__ = ["Ask", "Commit", "Dropped", "Effect", "Note", "Withdraw"]
+__all__ = ["Ask", "Commit", "Dropped", "Effect", "Note", "Read", "Withdraw"]
 
 
 class Effect:
@@ -32,6 +33,31 @@ class Commit(Effect):
 
     def __repr__(self) -> str:
         return f"Commit(batch={self.batch}, records={list(self.records)!r})"
+
+
+class Read(Effect):
+    """Read a part of a stored queue, then call `on_read(number, records)` or `on_read_failed(number)`.
+
+    That is what `PagedStorage.load_queue(client_id, after, messages, size)` returns, before any later `Commit`.
+    """
+
+    __slots__ = ("after", "client_id", "messages", "number", "size")
+
+    def __init__(self, number: int, client_id: str, after: int, messages: int, size: int) -> None:
+        self.number = number
+        self.client_id = client_id
+        self.after = after
+        self.messages = messages
+        self.size = size
+
+    def __repr__(self) -> str:
+        return (
+            f"Read({self.number}, {self.client_id!r}, after={self.after}, messages={self.messages}, size={self.size})"
+        )
+
+    def is_full(self, records: Sequence[QueuePut]) -> bool:
+        """True if so much was read that there may be more."""
+        return len(records) >= self.messages or sum([record.message.size for record in records]) >= self.size
 
 
 class Ask(Effect):

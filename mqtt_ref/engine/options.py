@@ -54,6 +54,12 @@ class Bounds:
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
     """Bytes of messages that wait for one session: topics, payloads, properties, and `OVERHEAD` for each."""
+    queued_memory: int = 256 * 1024 * 1024
+    """Bytes of memory for the queues of all sessions; 0: any number. A message counts as its topic, payload and 500.
+
+    Beyond it, messages for clients that are away wait in the store alone, if there is one. For each client that is
+    connected, 256 messages may be in memory nevertheless.
+    """
     outbound_aliases: int = 64
     """Topic Aliases that the server assigns on one connection, if the client allows them."""
     connect_bytes: int = 1_048_576

@@ -85,6 +85,11 @@ class Outbox:
         """True if the link is to be closed after the taken output is written."""
         return self.ending and self.gates is None
 
+    def discard(self) -> None:
+        """Drop all output that has not left yet."""
+        self.gates = None
+        self.ready = None
+        self.packets = []
 
 def heads(out: list[bytes]) -> int:
     """Return how many items of an output are heads: so many fewer packets than items it has."""

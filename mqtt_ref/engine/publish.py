@@ -184,7 +184,7 @@ def publish(
     # Acknowledge it.
     if qos:
         journal = broker.journal
-        if journal is not None and broker.deliverer.stored:
+        if journal is not None and broker.deliverer.stored and not connection.outbox.touched:
             journal.touch(connection)
         code = 0
         if not matched and broker.decisions.no_matching_subscribers == NO_MATCHING_SUBSCRIBERS_TELL:

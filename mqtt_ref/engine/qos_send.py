@@ -252,7 +252,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         budget.used += PLACE + weight - message.counted
         message.counted = weight
         message.places += 1
-        if broker.journal is not None:
+        if session.kept and broker.journal is not None:
             broker.journal.inflight(session, delivery)
     if tables.qos_send_action[at] != DO_SEND_PUBLISH:
         return
@@ -311,7 +311,7 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         else:
             budget.used -= PLACE + message.counted
             message.counted = 0
-        if broker.journal is not None:
+        if session.kept and broker.journal is not None:
             broker.journal.inflight_gone(session, delivery)
     else:
         action = _step(session, delivery, event)
@@ -379,7 +379,22 @@ def pump(connection: Connection, session: Session, now: int) -> None:
         session.resending = None
     queue = session.queue
     if queue is None:
-        return
+        if session.backlog is None:
+            return
+        queue = session.queue = deque()
+    broker = connection.broker
+    _send_queue(connection, session, queue, now)
+    while session.backlog is not None and broker.backlogs is not None and broker.backlogs.refill(session):
+        _send_queue(connection, session, queue, now)
+    if not queue and session.backlog is None:
+        session.queue = None
+        session.queued_bytes = 0
+        if session.replay is not None:
+            session.replay.wake()
+
+
+def _send_queue(connection: Connection, session: Session, queue: deque[Delivery], now: int) -> None:
+    """Send what is in the queue, as far as the send quota allows."""
     broker = connection.broker
     while queue and not connection.outbox.choked and not connection.outbox.ending:
         delivery = queue[0]
@@ -401,11 +416,6 @@ def pump(connection: Connection, session: Session, now: int) -> None:
             _start(connection, session, delivery, now)
         else:
             _send_qos0(connection, session, message, delivery.retain, delivery.identifiers, now)
-    if not queue:
-        session.queue = None
-        session.queued_bytes = 0
-        if session.replay is not None:
-            session.replay.wake()
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:

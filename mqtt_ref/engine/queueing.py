@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mqtt_ref.engine.backlog import UNKNOWN
 from mqtt_ref.engine.drops import REASONS
 from mqtt_ref.engine.effects import Dropped
 from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
@@ -16,7 +17,7 @@ from mqtt_ref.wire.primitives import V31
 if TYPE_CHECKING:
     from mqtt_ref.engine.session import Session
 
-__all__ = ["deliver_offline", "drop_queue", "dropped", "enqueue", "take"]
+__all__ = ["deliver_offline", "drop_queue", "dropped", "enqueue", "take", "trim"]
 
 
 def deliver_offline(session: Session, message: Message, retain: bool, identifiers: tuple[int, ...], now: int) -> None:
@@ -44,25 +45,42 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     if message.expires_at != NEVER and now >= message.expires_at:
         dropped(session, message, "expired")
         return
-    budget = broker.budget
-    if budget.used + budget.cost(message) > budget.queue_limit and not _trade(session, message, now):
-        dropped(session, message, "memory")
-        return
     queue = session.queue
-    if queue is None:
-        queue = session.queue = deque()
-        session.rules = broker.rules
     bounds = broker.options.bounds
     size = message.size
-    while len(queue) >= bounds.queued_messages or (
-        queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes
-    ):
-        if not _make_room(session, now):
+    if session.backlog is not None:
+        if not _make_room(session, size, now):
             dropped(session, message, "queue_full")
             return
-    delivery.order = session.next_order
+    elif queue is not None and (
+        len(queue) >= bounds.queued_messages
+        or (queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes)
+    ):
+        if not _make_room(session, size, now):
+            dropped(session, message, "queue_full")
+            return
+    backlogs = broker.backlogs
+    budget = broker.budget
+    if backlogs is not None and (session.backlog is not None or backlogs.crowded(session, size)):
+        # It needs memory until the store has it.
+        if budget.used + budget.cost(message) > budget.maximum:
+            dropped(session, message, "memory")
+            return
+        if queue is None and session.backlog is None:
+            session.rules = broker.rules
+        delivery.order = session.next_order
+        backlogs.add(session, delivery)
+    else:
+        if budget.used + budget.cost(message) > budget.queue_limit and not _trade(session, message, now):
+            dropped(session, message, "memory")
+            return
+        queue = session.queue  # room may have been made by bringing a backlog back
+        if queue is None:
+            queue = session.queue = deque()
+            session.rules = broker.rules
+        delivery.order = session.next_order
+        queue.append(delivery)
     session.next_order += 1
-    queue.append(delivery)
     session.queued_bytes += size
     broker.counters.messages_queued += 1
     broker.counters.queued_bytes += size
@@ -73,29 +91,83 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
 
 
 def _trade(session: Session, message: Message, now: int) -> bool:
-    """Drop messages of the queue for a new one, as if the queue were full. Return True if that freed enough memory."""
-    budget = session.broker.budget
+    """Drop messages of the queue for a new one, as if the queue were full. Return True if that freed enough memory.
+
+    What only the store has needs no memory, so none of it is dropped.
+    """
+    broker = session.broker
+    budget = broker.budget
     before = budget.used
     cost = budget.cost(message)
     while budget.used + cost > budget.queue_limit and before - budget.used < cost:
-        if not _make_room(session, now, "memory"):
+        queue = session.queue
+        if not queue:
+            if session.backlog is None:
+                session.queue = None  # the next message does not have to wait behind others
             return False
+        expired = _expired(queue[0].message.expires_at, now)
+        if not expired and broker.decisions.queue_full == QUEUE_FULL_NEWEST:
+            return False
+        _drop_first(session, queue, "expired" if expired else "memory")
     return True
 
 
-def _make_room(session: Session, now: int, why: str = "queue_full") -> bool:
-    """Drop the first message of the queue if it has expired or it is so decided. Return True if it was dropped."""
+def _make_room(session: Session, size: int, now: int) -> bool:
+    """Make room for so many bytes: drop the first messages if they have expired, or as many as needed if so decided.
+
+    Return False if there is no room. If the first message has to be read from the store, it is dropped when it comes.
+    """
     broker = session.broker
+    bounds = broker.options.bounds
+    while True:
+        queued = session.queued
+        if queued < bounds.queued_messages and (
+            not queued or session.queued_bytes + size + (queued + 1) * OVERHEAD <= bounds.queued_bytes
+        ):
+            return True
+        queue = session.queue
+        newest = broker.decisions.queue_full == QUEUE_FULL_NEWEST
+        if queue:
+            expired = _expired(queue[0].message.expires_at, now)
+            if not expired and newest:
+                return False
+            _drop_first(session, queue, "expired" if expired else "queue_full")
+            continue
+        backlog = session.backlog
+        if backlog is None or broker.backlogs is None:
+            return False
+        if newest and (backlog.reading or (backlog.expires_at != UNKNOWN and not _expired(backlog.expires_at, now))):
+            return False
+        if not broker.backlogs.refill(session):
+            return not newest or backlog.expires_at != UNKNOWN
+
+
+def trim(session: Session, now: int) -> None:
+    """Drop the first messages of a queue that have expired, or that are too many."""
+    bounds = session.broker.options.bounds
     queue = session.queue
-    if not queue:
-        return False
-    oldest = queue[0]
-    expired = oldest.message.expires_at != NEVER and now >= oldest.message.expires_at
-    if not expired and broker.decisions.queue_full == QUEUE_FULL_NEWEST:
-        return False
+    while queue:
+        queued = session.queued
+        if _expired(queue[0].message.expires_at, now):
+            _drop_first(session, queue, "expired")
+        elif queued > bounds.queued_messages or (
+            queued > 1 and session.queued_bytes + queued * OVERHEAD > bounds.queued_bytes
+        ):
+            _drop_first(session, queue, "queue_full")
+        else:
+            return
+
+
+def _expired(expires_at: int, now: int) -> bool:
+    return expires_at != NEVER and now >= expires_at
+
+
+def _drop_first(session: Session, queue: deque[Delivery], why: str) -> None:
+    message = queue[0].message
     take(session, queue)
-    dropped(session, oldest.message, "expired" if expired else why)
-    return True
+    dropped(session, message, why)
+    if not queue and session.backlog is not None and session.broker.backlogs is not None:
+        session.broker.backlogs.refill(session)
 
 
 def take(session: Session, queue: deque[Delivery]) -> None:
@@ -113,16 +185,23 @@ def take(session: Session, queue: deque[Delivery]) -> None:
 
 
 def drop_queue(session: Session) -> list[Delivery]:
-    """Empty the queue of a session that ends. Return what was in it. The budget counts that until it is let go."""
-    queue = session.queue
-    if queue is None:
+    """Empty the queue of a session that ends. Return what was in it, as far as it was in memory.
+
+    The budget counts that until it is let go.
+    """
+    if session.queue is None and session.backlog is None:
         return []
-    counters = session.broker.counters
-    counters.messages_queued -= len(queue)
+    broker = session.broker
+    counters = broker.counters
+    counters.messages_queued -= session.queued
     counters.queued_bytes -= session.queued_bytes
+    left: list[Delivery] = [] if session.queue is None else list(session.queue)
+    backlog = session.backlog
+    if backlog is not None and broker.backlogs is not None:
+        left += broker.backlogs.end(session, backlog)
     session.queue = None
     session.queued_bytes = 0
-    return list(queue)
+    return left
 
 
 def dropped(session: Session, message: Message, why: str) -> None:

@@ -13,6 +13,7 @@ from mqtt_ref.engine.generated.will import NONE
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
     from mqtt_ref.broker.replay import Replay
+    from mqtt_ref.engine.backlog import Backlog
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.message import Message
     from mqtt_ref.wire.packets import Will
@@ -24,6 +25,7 @@ class Delivery:
     """One message for one subscriber: queued, or sent and not completely acknowledged."""
 
     __slots__ = (
+        "batch",
         "charged",
         "group",
         "identifiers",
@@ -46,6 +48,8 @@ class Delivery:
         self.state: int = IDLE
         self.order = 0
         """Its position in the queue, for the store."""
+        self.batch = 0
+        """The batch that stores it in the queue; 0: it is stored, or need not be."""
         self.charged = False
         """True if it uses one unit of the send quota of the open connection."""
 
@@ -62,6 +66,7 @@ class Session:
     """
 
     __slots__ = (
+        "backlog",
         "broker",
         "client_id",
         "connection",
@@ -126,8 +131,11 @@ class Session:
         self.received: dict[int, int] = {}
         """By Packet Identifier of a QoS 2 message that awaits PUBREL: the serial of the connection that counts it."""
         self.queue: deque[Delivery] | None = None
+        """What waits in memory: the first messages of the queue."""
+        self.backlog: Backlog | None = None
+        """What waits behind these, in the store."""
         self.queued_bytes = 0
-        """Bytes of the messages that wait: topics, payloads and properties."""
+        """Bytes of all messages that wait: topics, payloads and properties."""
         self.resending: deque[int] | None = None
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
         self.replay: Replay | None = None
@@ -153,4 +161,5 @@ class Session:
     @property
     def queued(self) -> int:
         """The number of messages that wait for it."""
-        return 0 if self.queue is None else len(self.queue)
+        count = 0 if self.queue is None else len(self.queue)
+        return count if self.backlog is None else count + len(self.backlog)

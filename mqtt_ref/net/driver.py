@@ -15,7 +15,7 @@ from mqtt_ref.broker.sys_topics import SysTopics
 from mqtt_ref.clocks import monotonic, monotonic_ns
 from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.drops import OTHERS, REASONS
-from mqtt_ref.engine.effects import Ask, Commit, Dropped, Effect, Note, Withdraw
+from mqtt_ref.engine.effects import Ask, Commit, Dropped, Effect, Note, Read, Withdraw
 from mqtt_ref.engine.intercept import Refusal
 from mqtt_ref.engine.outbox import heads
 from mqtt_ref.log import Throttle
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.net.channel import Channel
     from mqtt_ref.net.clock import Clock
+    from mqtt_ref.ports import QueuePut
 
 __all__ = ["SILENCE", "Driver"]
 
@@ -84,8 +85,10 @@ class Driver:
         release_in_children(self)
         self.on_commit: Callable[[Commit], object] | None = None
         """Stores a batch and calls `stored` afterwards. Needed if the broker has a store."""
+        self.on_read: Callable[[Read], object] | None = None
+        """Reads a part of a queue and calls `read_back` afterwards. Needed if the broker has a store with pages."""
         self.on_stored: Callable[[OSError | None], object] | None = None
-        """Called after the broker knows of a write: why it failed, or None."""
+        """Called after the broker knows of a write, or of a reading: why it failed, or None."""
         self.pressure = Pressure(self)
         """Measures what waits in the links."""
         self.serving = False
@@ -234,6 +237,8 @@ class Driver:
                     self._dropping = self.loop.call_later(DROPS, self._tell_drops)
             elif isinstance(effect, Commit) and self.on_commit is not None:
                 self.on_commit(effect)
+            elif isinstance(effect, Read) and self.on_read is not None:
+                self.on_read(effect)
             else:
                 raise NotImplementedError(f"no code carries out the effect {effect!r}")
 
@@ -299,6 +304,17 @@ class Driver:
                 broker.on_committed(batch, now)
             else:
                 broker.on_commit_failed(batch, now)
+        if self.on_stored is not None:
+            self.on_stored(error)
+        self.schedule()
+
+    def read_back(self, number: int, answer: Sequence[QueuePut] | OSError) -> None:
+        """The store has answered a `Read`, or could not. Called on this loop."""
+        error = answer if isinstance(answer, OSError) else None
+        if isinstance(answer, OSError):
+            self.broker.on_read_failed(number)
+        else:
+            self.broker.on_read(number, answer, self.now())
         if self.on_stored is not None:
             self.on_stored(error)
         self.schedule()

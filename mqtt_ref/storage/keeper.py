@@ -16,7 +16,7 @@ from mqtt_ref.storage.writer import Writer
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.recovery import Restorer
-    from mqtt_ref.engine.effects import Commit
+    from mqtt_ref.engine.effects import Commit, Read
     from mqtt_ref.net.driver import Driver
     from mqtt_ref.ports import Storage
 
@@ -58,7 +58,7 @@ class Keeper:
         self._retrying: asyncio.TimerHandle | None = None
         self._ended = False
         self._lines = Throttle(LOG.error, 1)
-        driver.on_commit = self._put
+        driver.on_commit = driver.on_read = self._put
         driver.on_stored = self._stored
 
     async def open(self, loaded: bool) -> None:
@@ -71,7 +71,7 @@ class Keeper:
         self._open = True
         if not loaded:
             await self._load()
-        self._writer = Writer(self._storage, self._driver.loop, self._driver.stored)
+        self._writer = Writer(self._storage, self._driver.loop, self._driver.stored, self._driver.read_back)
 
     async def _load(self) -> None:
         broker = self._driver.broker
@@ -105,16 +105,16 @@ class Keeper:
             await asyncio.sleep(0)
         LOG.info("loaded %d records from the store in %.1f s", count, monotonic() - begun)
 
-    def _put(self, commit: Commit) -> None:
+    def _put(self, effect: Commit | Read) -> None:
         if self._writer is not None:
-            self._writer.put(commit)
+            self._writer.put(effect)
 
     def _stored(self, error: OSError | None) -> None:
         self._settled.set()
         if error is None:
             return
         if self._lines.passes(self._driver.now()):
-            LOG.error("the store did not take a write: %s", error)
+            LOG.error("the store failed: %s", error)
         if self._on_failure == "stop":
             if not self._ended:
                 self._ended = True
@@ -124,11 +124,14 @@ class Keeper:
 
     def _retry(self) -> None:
         self._retrying = None
-        journal = self._driver.broker.journal
+        broker = self._driver.broker
+        journal, backlogs = broker.journal, broker.backlogs
         assert journal is not None
+        if backlogs is not None:
+            backlogs.retry()
         journal.retry()
         self._driver.schedule()
-        if journal.owed or journal.under_way:
+        if journal.owed or journal.under_way or (backlogs is not None and backlogs.owed):
             self._retrying = self._driver.loop.call_later(RETRY, self._retry)
 
     async def close(self) -> None:
@@ -137,7 +140,7 @@ class Keeper:
             self._retrying.cancel()
         if self._writer is not None:
             await self._drain()
-            self._driver.on_commit = None
+            self._driver.on_commit = self._driver.on_read = None
             await asyncio.to_thread(self._writer.close)
         if self._open:
             await asyncio.to_thread(self._storage.close)

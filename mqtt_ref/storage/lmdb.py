@@ -19,6 +19,7 @@ FIRST_SIZE: Final = 64 * 1024 * 1024
 """Bytes of a new map. It doubles when it is full; the file takes only what is used."""
 PAGE: Final = 1000
 """Pairs that are read at once."""
+UNLIMITED: Final = 1 << 62
 
 
 class Lmdb:
@@ -111,10 +112,13 @@ class Lmdb:
         except lmdb.Error as error:
             raise self._explained(error) from error
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"", most: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix`, in order; some are read at once, so that no transaction stays open."""
-        last = b""
-        while True:
+        last = after
+        left = most or UNLIMITED
+        while left:
+            page = min(PAGE, left)
+            left -= page
             rows: list[tuple[bytes, bytes]] = []
             try:
                 txn = self._snapshot or self._begin()
@@ -123,7 +127,7 @@ class Lmdb:
                     there = cursor.set_range(last or prefix) if last or prefix else cursor.first()
                     if there and last and cursor.key() == last:
                         there = cursor.next()
-                    while there and len(rows) < PAGE:
+                    while there and len(rows) < page:
                         key, value = cursor.item()
                         if not key.startswith(prefix):
                             break
@@ -132,7 +136,7 @@ class Lmdb:
             except lmdb.Error as error:
                 raise self._explained(error) from error
             yield from rows
-            if len(rows) < PAGE:
+            if len(rows) < page:
                 return
             last = rows[-1][0]
 

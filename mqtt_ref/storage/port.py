@@ -63,8 +63,11 @@ class KeyValue(Protocol):
         """
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys that begin with `prefix`, in the order of their bytes, with their values. No change may come between."""
+    def scan(self, prefix: bytes, after: bytes = b"", most: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin with `prefix`, in the order of their bytes, with their values. No change may come between.
+
+        `after`: only keys behind this one, which begins with `prefix` too. `most`: how many are wanted; 0: all.
+        """
         ...
 
     def check(self) -> list[str]:

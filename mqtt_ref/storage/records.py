@@ -68,6 +68,7 @@ __all__ = [
     "of_session",
     "of_subscription",
     "of_totals",
+    "queue_key",
     "read_count",
     "read_header",
     "read_inflight",
@@ -177,6 +178,11 @@ def client_part(client_id: str) -> bytes:
     """What the keys of a session begin with."""
     name = name_part(client_id)
     return b"s%c%b" % (len(name), name)
+
+
+def queue_key(part: bytes, order: int) -> bytes:
+    """The key of a message that waits; `part` is that of its client."""
+    return b"%b\x03%b" % (part, order.to_bytes(8, "big"))
 
 
 def message_key(ident: int) -> bytes:

@@ -19,6 +19,7 @@ __all__ = ["Redis"]
 LOG = logging.getLogger("mqtt_ref.storage")
 PAGE: Final = 1000
 """Pairs that are read at once."""
+UNLIMITED: Final = 1 << 62
 TIMEOUT: Final = 10.0
 """Seconds that the server may take for one answer."""
 CHANGE: Final = """
@@ -189,13 +190,18 @@ class Redis:
         if not done:
             raise StoreError(f"{self.name} was taken over by another broker; this one must not write any more")
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"", most: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix`, in order. Of a store that changes meanwhile it is no picture of one moment."""
         start = b"[" + prefix if prefix else b"-"
+        if after:
+            start = b"(" + after
+        left = most or UNLIMITED
         end = b"[" + prefix + b"\xff" * (502 - len(prefix))
         try:
-            while True:
-                keys = self._connected.zrangebylex(self._keys, start, end, 0, PAGE)
+            while left:
+                page = min(PAGE, left)
+                left -= page
+                keys = self._connected.zrangebylex(self._keys, start, end, 0, page)
                 if not keys:
                     return
                 values = self._connected.hmget(self._values, keys)

@@ -135,19 +135,23 @@ class RocksDb:
                 self._failed = list(changes)
             raise self._explained(error) from error
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"", most: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix`, in order, as they are when it begins."""
         try:
             at = self._open_db.iter()
-            if prefix:
-                at.seek(prefix)
+            if after or prefix:
+                at.seek(after or prefix)
             else:
                 at.seek_to_first()
-            while at.valid():
+            if after and at.valid() and at.key() == after:
+                at.next()
+            number = 0
+            while at.valid() and (not most or number < most):
                 key = at.key()
                 if not key.startswith(prefix):
                     return
                 yield key, at.value()
+                number += 1
                 at.next()
             at.status()
         except StoreError:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -40,12 +41,17 @@ class Readable(Protocol):
         ...
 
 
+LOG = logging.getLogger("mqtt_ref.storage")
 Migration = Callable[[Readable], Mapping[bytes, bytes | None]]
 MIGRATIONS: Final[dict[int, Migration]] = {}
 """By format: the changes that make the next format of it. All are made in one write, with the new header."""
 REMEMBERED: Final = 100_000
 """Keys of queues and flights of which it is known what they refer to."""
+READ: Final = 64
+"""Messages of a queue that are read at once: they may be large."""
 ABSENT: Final = -1
+UNKNOWN: Final = 1 << 64
+"""More than any identifier of a message."""
 
 
 class _Changes:
@@ -54,6 +60,8 @@ class _Changes:
     def __init__(self) -> None:
         self.plain: dict[bytes, bytes | None] = {}
         self.waiting: dict[bytes, QueuePut | InflightPut | None] = {}
+        self.unknown: list[bytes] = []
+        """Keys of `waiting` that the store may have, with a value that is not known."""
 
 
 class Store:
@@ -73,9 +81,14 @@ class Store:
         """By key of a queue or flight: the message that it refers to, 0 if it has it itself, or ABSENT."""
         self._counts: dict[int, int] = {}
         """By message kept apart, or 0: how many refer to it."""
-        self._newest = 0
-        """The greatest identifier of a message that was ever seen: of greater ones nothing is stored."""
+        self._newest = UNKNOWN
+        """The greatest identifier of a message that was ever seen: of greater ones nothing is stored.
+
+        Not known before a store that has something was loaded.
+        """
         self._writable = False
+        self._doubtful = False
+        """True after a write that failed, although the back end may have made it."""
 
     # ---------------------------------------------------------------- open and close
 
@@ -86,7 +99,6 @@ class Store:
             StoreError: it is damaged, of something else, of a newer format, in use, or cannot be reached.
         """
         self._forget()
-        self._newest = 0
         self._writable = write
         self.back_end.open(write=write, create=create)
         try:
@@ -105,6 +117,7 @@ class Store:
             if not write:
                 raise StoreError(f"{self.name} is not a store of mqtt_ref: it is empty")
             self.back_end.write({form.FORMAT_KEY: form.header()})
+            self._newest = 0
             return
         try:
             header = form.read_header(found)
@@ -163,6 +176,7 @@ class Store:
         totals = self.back_end.get([form.TOTALS_KEY]).get(form.TOTALS_KEY)
         if totals is not None:
             yield TotalsPut(tuple(form.read_totals(totals).items()))
+        newest = 0
         messages: dict[int, StoredMessage] = {}
         referred: dict[int, int] = {}
         gone: dict[bytes, bytes | None] = {}
@@ -201,30 +215,33 @@ class Store:
                 yield form.read_subscription(key, value, client_id, key[size + 1 :])
             elif kind == form.INFLIGHT:
                 record = form.read_inflight(key, value, client_id, fetch)
-                self._newest = max(self._newest, record.message.ident)
+                newest = max(newest, record.message.ident)
                 flying.append(record)
             elif kind == form.QUEUE:
                 queued = form.read_queue(key, value, client_id, fetch)
-                self._newest = max(self._newest, queued.message.ident)
+                newest = max(newest, queued.message.ident)
                 yield queued
             elif kind == form.RECEIVED:
                 yield ReceivedPut(client_id, int.from_bytes(key[-2:], "big"))
             else:
                 raise StoreError(f"key {key!r} is damaged")
         yield from sorted(flying, key=_order)
-        newest = self._newest
         for message in form.read_messages(self.back_end.scan(form.RETAINED)):
             if message.ident > newest:
                 newest = message.ident
             yield RetainedPut(message)
-        self._newest = max(self._newest, newest)
-        self._sweep(referred, gone)
+        newest = max(newest, self._sweep(referred, gone))
+        self._newest = newest if self._newest == UNKNOWN else max(newest, self._newest)
 
-    def _sweep(self, referred: Mapping[int, int], gone: dict[bytes, bytes | None]) -> None:
-        """Delete what batches that failed have left: what belongs to no session, messages that nothing refers to."""
+    def _sweep(self, referred: Mapping[int, int], gone: dict[bytes, bytes | None]) -> int:
+        """Delete what batches that failed have left: what belongs to no session, messages that nothing refers to.
+
+        Return the greatest identifier of a message that is kept apart, or 0.
+        """
+        newest = 0
         for key, value in self.back_end.scan(form.COUNT):
             ident = int.from_bytes(key[1:], "big")
-            self._newest = max(self._newest, ident)
+            newest = max(newest, ident)
             count = referred.get(ident, 0)
             if not count:
                 gone[key] = gone[form.message_key(ident)] = None
@@ -232,6 +249,55 @@ class Store:
                 gone[key] = form.of_count(count)
         if gone and self._writable:
             self.back_end.write(gone)
+        return newest
+
+    def load_queue(self, client_id: str, after: int, messages: int, size: int) -> list[QueuePut]:
+        """A part of the queue of a session. A message that is damaged is left out, and the log says so.
+
+        Raises:
+            StoreError: the back end cannot be read.
+        """
+        key = form.queue_key(self._part(client_id), after)
+        prefix = key[:-8]
+        found: list[QueuePut] = []
+        total = 0
+        while len(found) < messages and total < size:
+            pairs = list(self.back_end.scan(prefix, key, READ))
+            if not pairs:
+                break
+            key = pairs[-1][0]
+            for record in self._queued(client_id, pairs):
+                found.append(record)
+                total += record.message.size
+                if len(found) == messages or total >= size:
+                    break
+        return found
+
+    def _queued(self, client_id: str, pairs: Sequence[tuple[bytes, bytes]]) -> Iterator[QueuePut]:
+        """The queued messages of these pairs; those that are kept apart are fetched together."""
+        whole: list[tuple[bytes, bytes]] = []
+        idents: set[int] = set()
+        for key, value in pairs:
+            try:
+                idents.add(form.reference_of(key, value, form.QUEUE))
+                whole.append((key, value))
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+        apart = self.back_end.get([form.message_key(ident) for ident in idents if ident])
+
+        def fetch(ident: int) -> StoredMessage:
+            key = form.message_key(ident)
+            if key not in apart:
+                raise StoreError(f"message {ident} is missing, which something waits for")
+            return form.read_message(key, apart[key])
+
+        for key, value in whole:
+            try:
+                record = form.read_queue(key, value, client_id, fetch)
+            except StoreError as error:
+                LOG.error("%s: a message for %r is lost: %s", self.name, client_id, error)
+            else:
+                yield record
 
     # ---------------------------------------------------------------- write
 
@@ -248,7 +314,9 @@ class Store:
                 self.back_end.write(changes)
         except BaseException:
             self._forget()
+            self._doubtful = True
             raise
+        self._doubtful = False
         self.back_end.passing("after the commit")
 
     def _part(self, client_id: str) -> bytes:
@@ -263,28 +331,49 @@ class Store:
         changes = _Changes()
         plain = changes.plain
         waiting = changes.waiting
-        newest = self._newest
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
+        newest = before = self._newest
+        known = self._known
+        if len(known) > REMEMBERED:
+            known.clear()
+        taken: set[tuple[str, int]] = set()
+        client_id: str | None = None
+        flights = b""
         for record in records:
-            if isinstance(record, InflightPut):
-                key = b"%b\x02%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))
-                waiting[key] = record
-                if record.message.ident > newest:
-                    newest = record.message.ident
-            elif isinstance(record, InflightDelete):
-                waiting[b"%b\x02%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))] = None
+            # Most records are of the first two kinds, and many of one client follow each other.
+            if isinstance(record, (InflightPut, InflightDelete)):
+                if record.client_id is not client_id:
+                    client_id = record.client_id
+                    flights = self._part(client_id) + b"\x02"
+                key = flights + record.packet_id.to_bytes(2, "big")
+                if isinstance(record, InflightDelete):
+                    waiting[key] = None
+                else:
+                    waiting[key] = record
+                    ident = record.message.ident
+                    if ident > newest:
+                        newest = ident
+                    if not self._doubtful and (ident > before or (taken and (client_id, record.order) in taken)):
+                        continue  # It is new, or comes from the queue: its packet identifier is free.
+                if key not in known:
+                    changes.unknown.append(key)
             elif isinstance(record, QueuePut):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
                 waiting[key] = record
                 if record.message.ident > newest:
                     newest = record.message.ident
+                # An order is used once, so it replaces nothing, unless it is put again after a failure.
+                if self._doubtful and key not in known:
+                    changes.unknown.append(key)
             elif isinstance(record, QueueDelete):
                 key = b"%b\x03%b" % (self._part(record.client_id), record.order.to_bytes(8, "big"))
-                if waiting.get(key) is not None and key not in self._known:
+                taken.add((record.client_id, record.order))
+                if key in known:
+                    waiting[key] = None
+                elif waiting.get(key) is not None:
                     del waiting[key]  # it was never written
                 else:
                     waiting[key] = None
+                    changes.unknown.append(key)
             elif isinstance(record, ReceivedPut):
                 plain[b"%b\x04%b" % (self._part(record.client_id), record.packet_id.to_bytes(2, "big"))] = b""
             elif isinstance(record, ReceivedDelete):
@@ -331,45 +420,48 @@ class Store:
         waiting = changes.waiting
         known = self._known
         newest = self._newest
-        # An order is used once, so what is put in a queue replaces nothing.
-        unknown = [
-            key
-            for key, record in waiting.items()
-            if key not in known and (record is None or type(record) is InflightPut)
-        ]
-        if unknown:
-            found = self.back_end.get(unknown)
-            for key in unknown:
+        if changes.unknown:
+            found = self.back_end.get(changes.unknown)
+            for key in changes.unknown:
                 value = found.get(key)
                 known[key] = ABSENT if value is None else form.reference_of(key, value, key[2 + key[1]])
 
-        holders: dict[int, int] = {}
+        holders: set[int] = set()
+        shared: dict[int, int] = {}
         before: dict[int, int] = {}
+        maybe: list[int] = []
         for key, record in waiting.items():
             if record is not None:
                 ident = record.message.ident
-                holders[ident] = holders.get(ident, 0) + 1
+                if ident in holders:
+                    shared[ident] = shared.get(ident, 1) + 1
+                else:
+                    holders.add(ident)
+                    if ident <= newest:
+                        maybe.append(ident)
             old = known.get(key, ABSENT)
             if old > 0:
                 before[old] = before.get(old, 0) + 1
-        counts = self._look_up(
-            [ident for ident, number in holders.items() if ident <= newest and ident not in before], before
-        )
-        shared = {ident: number for ident, number in holders.items() if number > 1 or counts.get(ident, 0)}
+        counts: dict[int, int] = {}
+        if maybe or before:
+            counts = self._look_up([ident for ident in maybe if ident not in before], before)
+            for ident in maybe:
+                if counts.get(ident, 0):
+                    shared.setdefault(ident, 1)
 
         for key, record in waiting.items():
             if record is None:
-                if known.get(key) != ABSENT:
+                if known.pop(key) != ABSENT:
                     plain[key] = None
-                known[key] = ABSENT
                 continue
-            apart = record.message.ident in shared
+            ident = record.message.ident if shared else 0
+            apart = ident in shared
             plain[key] = (
-                form.of_queue(record, apart) if isinstance(record, QueuePut) else form.of_inflight(record, apart)
+                form.of_inflight(record, apart) if isinstance(record, InflightPut) else form.of_queue(record, apart)
             )
-            known[key] = record.message.ident if apart else 0
-            if apart and not counts.get(record.message.ident):
-                plain[form.message_key(record.message.ident)] = form.of_message(record.message)
+            known[key] = ident if apart else 0
+            if apart and not counts.get(ident):
+                plain[form.message_key(ident)] = form.of_message(record.message)
 
         for ident in {**before, **shared}:
             was = counts.get(ident, 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thread that commits batches: those that came while the last write ran are written together."""
+"""The thread that a store runs in. Batches that came while the last write ran are written together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from mqtt_ref.engine.effects import Commit, Read
 from mqtt_ref.storage.port import StoreError
 
 if TYPE_CHECKING:
-    from mqtt_ref.engine.effects import Commit
-    from mqtt_ref.ports import Record, Storage
+    from mqtt_ref.ports import PagedStorage, QueuePut, Record, Storage
 
 __all__ = ["Writer"]
 
@@ -23,10 +23,10 @@ LOG = logging.getLogger("mqtt_ref.storage")
 
 
 class Writer:
-    """Commits what `put` is given, in a thread of its own. `answer` is called on the loop for each write.
+    """Commits and reads what `put` is given, in this order and in a thread of its own. The answers come on the loop.
 
     `answer(batches, error)` gets the numbers of the batches that were written together, and why they were not stored,
-    or None.
+    or None. `read(number, records)` gets what was read, or the error.
     """
 
     def __init__(
@@ -34,40 +34,41 @@ class Writer:
         storage: Storage,
         loop: asyncio.AbstractEventLoop,
         answer: Callable[[Sequence[int], OSError | None], object],
+        read: Callable[[int, Sequence[QueuePut] | OSError], object],
     ) -> None:
         self._storage = storage
         self._loop = loop
         self._answer = answer
-        self._queue: SimpleQueue[Commit | None] = SimpleQueue()
+        self._read_back = read
+        self._queue: SimpleQueue[Commit | Read | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mqtt_ref store", daemon=True)
         self._thread.start()
 
-    def put(self, commit: Commit) -> None:
-        """Commit a batch. Returns at once."""
-        self._queue.put(commit)
+    def put(self, effect: Commit | Read) -> None:
+        """Commit a batch, or read. Returns at once."""
+        self._queue.put(effect)
 
     def close(self) -> None:
-        """Commit what was put, and end the thread. Waits for it."""
+        """Do what was put, and end the thread. Waits for it."""
         self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         queue = self._queue
+        group: list[Commit] = []
         while True:
-            commit = queue.get()
-            if commit is None:
+            effect = queue.get()
+            if isinstance(effect, Commit):
+                group.append(effect)
+                if not queue.empty():
+                    continue
+            if group:
+                self._write(group)
+                group = []
+            if effect is None:
                 return
-            group = [commit]
-            last = False
-            while not queue.empty():
-                following = queue.get()
-                if following is None:
-                    last = True
-                    break
-                group.append(following)
-            self._write(group)
-            if last:
-                return
+            if isinstance(effect, Read):
+                self._read(effect)
 
     def _write(self, group: list[Commit]) -> None:
         records: Sequence[Record] = group[0].records  # type: ignore[assignment]
@@ -77,10 +78,27 @@ class Writer:
         error: OSError | None = None
         try:
             self._storage.commit(batches[-1], records)
-        except OSError as failure:
-            error = failure
-        except Exception as failure:  # a store of somebody else
-            LOG.exception("the store failed with an error that it should not raise")
-            error = StoreError(f"{type(failure).__name__}: {failure}")
+        except Exception as failure:
+            error = _os_error(failure)
+        self._tell(self._answer, batches, error)
+
+    def _read(self, read: Read) -> None:
+        answer: Sequence[QueuePut] | OSError
+        storage = cast("PagedStorage", self._storage)
+        try:
+            answer = storage.load_queue(read.client_id, read.after, read.messages, read.size)
+        except Exception as failure:
+            answer = _os_error(failure)
+        self._tell(self._read_back, read.number, answer)
+
+    def _tell(self, call: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop was closed
-            self._loop.call_soon_threadsafe(self._answer, batches, error)
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _os_error(failure: Exception) -> OSError:
+    if isinstance(failure, OSError):
+        return failure
+    # a store of somebody else
+    LOG.error("the store failed with an error that it should not raise", exc_info=failure)
+    return StoreError(f"{type(failure).__name__}: {failure}")

@@ -132,3 +132,28 @@ def test_a_retry_writes_nothing_while_a_batch_is_under_way() -> None:
     journal.retry()
     world.turn()
     assert len(world.commits) == 1
+
+
+@pytest.mark.parametrize("first", ["mortal", "sub"])
+def test_a_will_of_a_failed_commit_does_not_overtake_what_was_discarded(first: str) -> None:
+    """Found by tests/kills: a will went out on a connection that was being closed, before the message it follows."""
+    world = World(storage=MemoryStore())
+    pub = world.client("pub", properties=KEEP)
+    for client_id in (first, "sub" if first == "mortal" else "mortal"):
+        if client_id == "sub":
+            sub = world.client("sub", properties=KEEP)
+            sub.subscribe("w", 2)
+        else:
+            mortal = world.client("mortal", properties=KEEP, will=Will("w", b"second", 2))
+            mortal.subscribe("w", 1)
+    world.auto = False
+    pub.send(Publish("w", b"first", 1, packet_id=1))
+    world.commit(fail=True)
+    while world.commits:
+        world.commit()
+    assert sub.closed
+    assert mortal.closed
+    assert sub.read() == []
+    world.auto = True
+    sub = world.client("sub", clean_start=False, properties=KEEP)
+    assert sub.payloads() == [b"first", b"second"]

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -216,6 +217,80 @@ class TestShared:
         router.wake(77)
         router.wake(1000)
         assert group.pick(lambda s: True) == 77
+
+
+def stepped(router: Router, topic: str, most: int = 1) -> Subscribers:
+    matching = router.matching(topic)
+    while matching.step(most) <= 0:
+        pass
+    return matching.match
+
+
+class TestInSteps:
+    @given(st.lists(st.tuples(st.integers(0, 3), FILTERS), max_size=12), NAMES, st.integers(1, 3), st.booleans())
+    def test_the_same_answer(self, rows: list[tuple[int, str]], topic: str, most: int, judged: bool) -> None:
+        def even(topic: str, match: Subscribers) -> Subscribers:
+            kept = [entry for entry in match.plain if entry.subscriber % 2 == 0]
+            return match if len(kept) == len(match.plain) else Subscribers(kept, match.shared)
+
+        router = Router(cached=0, refine=even if judged else None)
+        for number, (subscriber, topic_filter) in enumerate(rows):
+            router.subscribe(subscriber, topic_filter, number % 3, number)
+        at_once, later = router.match(topic), stepped(router, topic, most)
+        assert [subscriptions(entry) for entry in later.plain] == [subscriptions(entry) for entry in at_once.plain]
+        assert later.shared == at_once.shared
+
+    def test_what_is_too_much_at_once(self) -> None:
+        router = Router()
+        router.most = 100
+        for bits in range(256):
+            router.subscribe(bits, "/".join("+" if bits >> level & 1 else "a" for level in range(8)), 0)
+        topic = "/".join("a" * 8)
+        assert router.at_once(topic) is None
+        assert router.cached == 0
+        assert 100 <= router.spent < 200
+        found = stepped(router, topic)
+        assert who(found) == list(range(256))
+        assert router.at_once(topic) is found  # it is remembered
+        router.subscribe(300, "#", 0)
+        assert router.at_once(topic) is None
+
+    def test_many_that_are_asked_for_are_too_much_at_once(self) -> None:
+        asked: list[int] = []
+
+        def refine(topic: str, match: Subscribers) -> Subscribers:
+            asked.append(len(match.plain))
+            return match
+
+        router = Router(refine=refine)
+        router.most = 100
+        for subscriber in range(1000):
+            router.subscribe(subscriber, "t", 0)
+        router.judged = False
+        assert len(router.matching("t").match.plain) == 0
+        found = router.at_once("t")
+        assert found is not None
+        assert len(found.plain) == 1000
+        router.forget()
+        router.judged = True
+        asked.clear()
+        assert router.at_once("t") is None
+        assert who(stepped(router, "t")) == list(range(1000))
+        assert sum(asked) == 1000
+        assert max(asked) <= 256
+
+    def test_an_answer_that_may_be_outdated_is_not_remembered(self) -> None:
+        router = Router()
+        for subscriber in range(10):
+            router.subscribe(subscriber, f"{'+/' * subscriber}#", 0)
+        matching = router.matching("a")
+        assert matching.step(1) <= 0
+        router.subscribe(77, "a", 0)
+        router.unsubscribe(0, "#")
+        while matching.step(1) <= 0:
+            pass
+        assert router.cached == 0
+        assert who(router.match("a")) == [1, 77]
 
 
 class TestForgetting:

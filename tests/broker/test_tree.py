@@ -30,7 +30,14 @@ def test_filters_for_a_name(filters: list[str], names: list[str], data: st.DataO
         assert tree.remove(key) is (key in kept)
         kept.discard(key)
     for name in names:
-        assert sorted(tree.matching(name)) == sorted(key for key in kept if matches(key, name))
+        found = tree.matching(name)
+        assert sorted(found) == sorted(key for key in kept if matches(key, name))
+        search = tree.search(name)
+        while not search.step(1):
+            pass
+        assert search.found == found
+        assert search.visits == tree.visits
+        assert tree.matching_within(name, tree.visits) == found
     check_and_empty(tree, kept)
 
 
@@ -180,3 +187,32 @@ def test_a_walk_finds_what_stays_once_while_the_tree_changes(
         key for key in staying if matches(topic_filter, key)
     )
     assert {key for key in walk.found if key not in staying} <= touched
+
+
+@given(
+    keys=st.lists(FILTERS, min_size=1, max_size=40, unique=True),
+    name=st.sampled_from(["a", "a/b", "a/a/b", "a/b/a", "$x/a", "b//a"]),
+    steps=st.lists(st.integers(1, 5), max_size=60),
+    changes=st.lists(st.tuples(st.booleans(), FILTERS), max_size=60),
+)
+def test_a_search_finds_what_stays_once_while_the_tree_changes(
+    keys: list[str], name: str, steps: list[int], changes: list[tuple[bool, str]]
+) -> None:
+    tree: LevelTree[str] = LevelTree()
+    for key in keys:
+        tree.insert(key, key)
+    search = tree.search(name)
+    touched: set[str] = set()
+    done = False
+    for most, (added, key) in zip(steps, changes, strict=False):
+        done = search.step(most)
+        touched.add(key)
+        if added:
+            tree.insert(key, key)
+        else:
+            tree.remove(key)
+    while not done:
+        done = search.step(1)
+    staying = [key for key in keys if key not in touched]
+    assert sorted(key for key in search.found if key in staying) == sorted(key for key in staying if matches(key, name))
+    assert {key for key in search.found if key not in staying} <= touched

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.broker.views import Client
 from mqtt_ref.config.compose import compose
 from mqtt_ref.config.load import load
@@ -348,6 +349,26 @@ def test_maximum_memory(made: Made) -> None:
     assert client.subscribe("t" * 5000) == 0
     assert client.subscribe("u") == 0x97
     assert client.publish("t/0", b"", qos=1, retain=True).reason_code < 0x80
+
+
+def test_maximum_queued_memory(made: Made) -> None:
+    """1,104 bytes are two messages of 52 and 500 bytes."""
+    options = made("maximum_queued_memory: 1104").broker.options
+    world = World(options, storage=MemoryStore())
+    keep = ConnectProperties(session_expiry_interval=1000)
+    for name in ("a", "b"):
+        away = world.client(name, properties=keep)
+        away.subscribe("tt", qos=1)
+        away.drop()
+    publisher = world.client("c")
+    for number in range(5):
+        publisher.publish("tt", bytes([number]) * 50, qos=1)
+    counters = world.broker.counters
+    assert (counters.messages_queued, counters.queued_in_store) == (10, 8)
+    for name in ("a", "b"):
+        again = world.client(name, clean_start=False, properties=keep)
+        assert [payload[0] for payload in again.payloads()] == [0, 1, 2, 3, 4]
+    assert (counters.messages_queued, counters.queued_in_store) == (0, 0)
 
 
 def test_maximum_retained(made: Made) -> None:

@@ -38,6 +38,7 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "maximum_memory": (70_000, "bounds.memory", 70_000),
     "maximum_inflight_bytes": (6000, "bounds.inflight_bytes", 6000),
     "maximum_queued_bytes": (5000, "bounds.queued_bytes", 5000),
+    "maximum_queued_memory": (0, "bounds.queued_memory", 0),
     "maximum_session_expiry_interval": (3600, "capabilities.maximum_session_expiry", 3600),
     "maximum_packet_size": (1000, "capabilities.maximum_packet_size", 1000),
     "receive_maximum": (9, "capabilities.receive_maximum", 9),

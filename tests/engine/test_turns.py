@@ -16,6 +16,7 @@ from mqtt_ref.wire.packets import (
     Publish,
     Suback,
     Subscribe,
+    SubscribeProperties,
     Subscription,
     Unsuback,
     Unsubscribe,
@@ -76,6 +77,92 @@ def test_a_message_to_many_is_acknowledged_when_all_have_it_and_others_are_serve
     assert pub.read() == [Puback(1), Puback(2), Pingresp()]
     assert not pub.connection.busy
     assert [payloads(client) for client in crowd] == [[b"1", b"2"]] * CROWD
+
+
+def lattice(world: Slow, tail: str = "") -> list[Client]:
+    """Clients with filters of which each node leads to two others."""
+    crowd = [world.client(f"s{number}") for number in range(CROWD)]
+    for number, client in enumerate(crowd):
+        levels = ["+" if number >> bit & 1 else "a" for bit in range(8)]
+        client.send(Subscribe(1, [Subscription("/".join(levels) + tail, 1)]))
+    world.finish()
+    for client in crowd:
+        client.read()
+    return crowd
+
+
+TOPIC = "/".join("a" * 8)
+
+
+def test_a_topic_that_many_filters_match_is_matched_in_turns(world: Slow) -> None:
+    crowd = lattice(world)
+    pub, other = world.client("pub"), world.client("other")
+    pub.send(Publish(TOPIC, b"1", 1, packet_id=1), Publish(TOPIC, b"2"), Pingreq())
+    assert pub.read() == []
+    assert other.ask(Pingreq()) == Pingresp()
+    assert sum(len(client.inbox) for client in crowd) == 0
+    assert world.finish() > 2 * CROWD // UNITS
+    assert pub.read() == [Puback(1), Pingresp()]
+    assert [payloads(client) for client in crowd] == [[b"1", b"2"]] * CROWD
+
+
+def test_many_subscription_identifiers_are_charged(world: Slow) -> None:
+    one = world.client("one")
+    for number in range(CROWD):
+        levels = ["+" if number >> bit & 1 else "a" for bit in range(8)]
+        identified = SubscribeProperties(subscription_identifier=number + 1)
+        one.send(Subscribe(1, [Subscription("/".join(levels))], identified))
+    world.finish()
+    one.read()
+    for qos in (0, 1):
+        turns = []
+        for _ in range(2):  # the second time, the answer is remembered
+            one.send(*[Publish(TOPIC, b"x", qos, packet_id=n + 1 if qos else 0) for n in range(10)])
+            turns.append(world.finish())
+            found = [packet for packet in one.read() if isinstance(packet, Publish)]
+            assert len(found) == 10
+            assert found[0].properties is not None
+            assert len(found[0].properties.subscription_identifier or ()) == CROWD
+        assert turns[1] >= 9
+
+
+def test_a_search_that_finds_nobody_is_divided_too(world: Slow) -> None:
+    lattice(world, "/x")
+    pub = world.client("pub")
+    pub.send(Publish(f"{TOPIC}/y", b"1", 1, packet_id=1))
+    assert pub.read() == []
+    assert world.finish() > CROWD // UNITS
+    assert pub.read() == [Puback(1, 0x10)]
+
+
+def test_subscriptions_that_change_during_a_search(world: Slow) -> None:
+    crowd = lattice(world)
+    pub = world.client("pub")
+    pub.send(Publish(TOPIC, b"1"))
+    for number in (0, CROWD // 2, CROWD - 1):
+        levels = ["+" if number >> bit & 1 else "a" for bit in range(8)]
+        crowd[number].send(Unsubscribe(2, ["/".join(levels)]))
+        assert crowd[number].read() == [Unsuback(2, [0])]
+    crowd[1].drop()
+    late = world.client("late")
+    late.send(Subscribe(1, [Subscription("other")]))
+    world.finish()
+    gone = {0, 1, CROWD // 2, CROWD - 1}
+    assert [payloads(client) for number, client in enumerate(crowd) if number not in gone] == [[b"1"]] * (CROWD - 4)
+    assert not any(payloads(crowd[number]) for number in gone)
+    assert payloads(late) == []
+    pub.send(Publish(TOPIC, b"2"))
+    world.finish()
+    assert [payloads(client) for number, client in enumerate(crowd) if number not in gone] == [[b"2"]] * (CROWD - 4)
+
+
+def test_a_will_whose_topic_many_filters_match(world: Slow) -> None:
+    crowd = lattice(world)
+    pub = world.client("pub", will=Will(TOPIC, b"will"))
+    pub.send(Publish(TOPIC, b"1"))
+    pub.drop()
+    world.finish()
+    assert [payloads(client) for client in crowd] == [[b"1", b"will"]] * CROWD
 
 
 def test_who_unsubscribes_or_leaves_meanwhile_gets_no_more(world: Slow) -> None:

@@ -263,7 +263,7 @@ def test_a_change_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> Non
         (f"GET /hello HTTP/1.1\r\n{HEAD}a: b\r\n c\x00: d\r\n\r\n", 400),
         (f"POST /echo HTTP/1.1\r\n{HEAD}content-length: -1\r\n\r\n", 400),
         (f"POST /echo HTTP/1.1\r\n{HEAD}content-length: 1\r\ncontent-length: 2\r\n\r\nx", 400),
-        (f"POST /echo HTTP/1.1\r\n{HEAD}content-length: 99999999999999999999999\r\n\r\n", 400),
+        (f"POST /echo HTTP/1.1\r\n{HEAD}content-length: 99999999999999999999\r\n\r\n", 413),
         (f"POST /echo HTTP/1.1\r\n{HEAD}transfer-encoding: gzip\r\n\r\n", 501),
         (f"POST /echo HTTP/1.1\r\n{HEAD}transfer-encoding: chunked\r\n\r\nzz\r\n", 400),
         ("\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", 400),

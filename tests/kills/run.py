@@ -222,7 +222,8 @@ class Rounds:
         if len(self.ledger.findings) > before:
             found = Counter((one.kind, one.text.split()[0]) for one in self.ledger.findings[before:])
             said = self.broker.errors.read_text(errors="replace")[-3000:] if self.broker is not None else ""
-            self.outcome.notes.append(f"after {self.kind}: {dict(found)}; the broker said: {said}")
+            first = [one.text for one in self.ledger.findings[before : before + 5]]
+            self.outcome.notes.append(f"after {self.kind}: {dict(found)}, {first}; the broker said: {said}")
             print("NOTE", self.outcome.notes[-1], file=sys.stderr)
         if late and len(self.ledger.findings) == before:
             self.ledger.found("lost", f"after {self.kind}: {late} are not done", self.ledger.now())
@@ -286,6 +287,9 @@ class Rounds:
         seconds = rng.uniform(0.15, 0.9)
         if self.lie:
             self.control.lie(True)
+            came = self.ledger.came.total()
+            self.crowd.pumping = True
+            self.crowd.until(lambda: self.ledger.came.total() > came + 500, 10.0)
         if kind in POINTS and not self.lie:
             self.pump(0.1)
             self.control.arm(kind, rng.randrange(1, 25))
@@ -488,7 +492,7 @@ def run(
             if say is not None:
                 say(f"{back_end} {number + 1}/{len(kinds)} {kind}: {len(rounds.ledger.findings)} findings")
             rounds.round(kind)
-            if any(one.kind == "not started" for one in rounds.ledger.findings):
+            if any(one.kind == "not started" or lie for one in rounds.ledger.findings):
                 break
         outcome = rounds.end()
         outcome.seconds = time.monotonic() - began
@@ -497,8 +501,8 @@ def run(
         rounds.close()
 
 
-def control(lie: str, folder: Path, library: Path, kills: int = 4) -> Outcome:
-    """Kill a broker whose store lies in this way, and judge it as all others."""
+def control(lie: str, folder: Path, library: Path, kills: int = 12) -> Outcome:
+    """Kill a broker whose store lies in this way, and judge it as all others, until it is found out."""
     return run("sqlite", 1, {"at a random time": kills}, folder / lie, library, lie=lie, patience=4.0)
 
 

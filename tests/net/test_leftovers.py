@@ -64,6 +64,7 @@ ASYNCIO: Final = (
     "builtins.method",
     "builtins.dict",
     "builtins.tuple",
+    "collections.deque",
 )
 """The garbage that asyncio's transports leave. uvloop leaves none."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +24,10 @@ def _limit_files(size: int) -> None:
 class Served:
     """A broker process; `port` is where it listens. It ends with the block, by SIGTERM."""
 
-    def __init__(self, *arguments: str | Path, limit: int = 0) -> None:
+    def __init__(self, *arguments: str | Path, limit: int = 0, capabilities: dict[str, int] | None = None) -> None:
         """`limit`: bytes that a file of the process may have; 0: any number."""
+        given = {} if capabilities is None else capabilities
+        variables = {f"MQTT_REF__OPTIONS__CAPABILITIES__{name.upper()}": str(value) for name, value in given.items()}
         command = [*COMMAND, "serve", "--port", "0", "--no-ws", "--no-http", *map(str, arguments)]
         self.process = subprocess.Popen(
             command,
@@ -32,6 +35,7 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, **variables},
             preexec_fn=(lambda: _limit_files(limit)) if limit else None,
         )
         assert self.process.stdout is not None

@@ -56,7 +56,11 @@ wills = st.none() | st.builds(
 
 
 class Lockstep(RuleBasedStateMachine):
-    """Makes batches as the journal does: idents and orders grow, and nothing belongs to a session that is not there."""
+    """Makes batches as the journal does.
+
+    Idents and orders grow, nothing belongs to a session that is not there, and a flight of another message is deleted
+    before its packet identifier is used again.
+    """
 
     backend: Backend
 
@@ -70,6 +74,8 @@ class Lockstep(RuleBasedStateMachine):
         self.sessions: set[str] = set()
         self.queues: dict[str, list[int]] = {}
         self.waiting: dict[int, StoredMessage] = {}
+        self.flights: dict[tuple[str, int], int] = {}
+        """By client and packet identifier: the message in flight."""
         self.order = 0
         self.number = 0
 
@@ -144,6 +150,7 @@ class Lockstep(RuleBasedStateMachine):
         client = self.who(actor)
         self.sessions.discard(client)
         self.queues.pop(client, None)
+        self.flights = {flight: ident for flight, ident in self.flights.items() if flight[0] != client}
         self.batch.append(SessionDelete(client))
 
     @rule(actor=actors, topic=topics, options=st.integers(0, 255), identifier=st.integers(0, 268_435_455))
@@ -171,12 +178,18 @@ class Lockstep(RuleBasedStateMachine):
     def send(self, actor: int, packet_id: int, data: st.DataObject, qos: int, state: int) -> None:
         client = self.who(actor)
         self.order += 1
-        message = self.one(data)
-        self.batch.append(InflightPut(client, packet_id, state, self.order, message, qos, False, (), ""))
+        self.fly(client, packet_id, state, self.order, self.one(data), qos)
+
+    def fly(self, client: str, packet_id: int, state: int, order: int, message: StoredMessage, qos: int) -> None:
+        if self.flights.setdefault((client, packet_id), message.ident) != message.ident:
+            self.batch.append(InflightDelete(client, packet_id))
+            self.flights[client, packet_id] = message.ident
+        self.batch.append(InflightPut(client, packet_id, state, order, message, qos, False, (), ""))
 
     @rule(actor=actors, packet_id=packet_ids)
     def sent(self, actor: int, packet_id: int) -> None:
         client = self.who(actor)
+        self.flights.pop((client, packet_id), None)
         self.batch.append(InflightDelete(client, packet_id))
 
     @rule(actor=actors, place=st.integers(0, 5))
@@ -194,10 +207,8 @@ class Lockstep(RuleBasedStateMachine):
         orders = self.queues.get(client)
         if orders:
             order = orders.pop(0)
-            self.order += 1
             self.batch.append(QueueDelete(client, order))
-            message = self.waiting[order]
-            self.batch.append(InflightPut(client, packet_id, 1, self.order, message, 1, False, (), ""))
+            self.fly(client, packet_id, 1, order, self.waiting[order], 1)
 
     @rule(actor=actors, packet_id=packet_ids)
     def received(self, actor: int, packet_id: int) -> None:
@@ -242,6 +253,14 @@ class Lockstep(RuleBasedStateMachine):
         self.store = self.backend.store()
         self.store.open()
         self.same()
+
+    @rule(actor=actors, after=st.integers(0, 60), messages=st.integers(1, 5), size=st.sampled_from([1, 20_000, 2**62]))
+    def part_of_a_queue(self, actor: int, after: int, messages: int, size: int) -> None:
+        assert self.store is not None
+        self.commit()
+        client = self.who(actor)
+        found = self.store.load_queue(client, after, messages, size)
+        assert found == self.model.load_queue(client, after, messages, size)
 
     @invariant()
     def forgets(self) -> None:

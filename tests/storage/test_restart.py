@@ -89,6 +89,44 @@ def test_what_waits_for_an_absent_client_outlives_the_process(each: tuple[str, s
             assert another.message().payload == b"kept"
 
 
+def test_a_queue_that_is_in_the_store_alone_outlives_the_process(each: tuple[str, str]) -> None:
+    """It is read in several parts, and the broker ends while it is."""
+    place, how = each
+    arguments = ("--store", place, "--durability", "normal")
+    little = {"maximum_queued_memory": 1}
+    count = 700
+    with Served(*arguments, capabilities=little) as broker:
+        for name in ("one", "two"):
+            with RawClient(broker.port) as absent:
+                connect(absent, name)
+                absent.subscribe("#", qos=1)
+                absent.disconnect()
+        with RawClient(broker.port) as publisher:
+            publisher.connect("publisher")
+            for start in range(0, count, 100):
+                packets = [
+                    Publish("t", b"%d" % number, 1, packet_id=number + 1) for number in range(start, start + 100)
+                ]
+                publisher.send(*packets)
+                for _ in packets:
+                    publisher.expect(Puback)
+        getattr(broker, how)()
+    found: list[int] = []
+    for until in (count // 2, count):
+        with Served(*arguments, capabilities=little) as broker:
+            with RawClient(broker.port) as absent:
+                connect(absent, "one")
+                while not found or found[-1] < until - 1:
+                    found.append(int(absent.message().payload))
+            getattr(broker, how)()
+    first = list(dict.fromkeys(found))
+    assert first == list(range(count))
+    assert len(found) - count <= 1024, "only what was in flight came twice"
+    with Served(*arguments, capabilities=little) as broker, RawClient(broker.port) as absent:
+        connect(absent, "two")
+        assert [int(absent.message().payload) for _ in range(count)] == list(range(count))
+
+
 def test_a_message_in_flight_is_sent_again_with_its_packet_identifier(place: str) -> None:
     with Served("--store", place, "--durability", "normal") as broker:
         with RawClient(broker.port) as client, RawClient(broker.port) as publisher:

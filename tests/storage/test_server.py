@@ -11,13 +11,14 @@ from time import time_ns
 from typing import Any
 
 from mqtt_ref.broker.memory import MemoryStore
-from mqtt_ref.engine.options import Options
+from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.ports import Record, RetainedPut, SessionPut, StoredMessage, TotalsPut
 from mqtt_ref.server import Server
 from mqtt_ref.storage.hook import StoredEvents
 from mqtt_ref.storage.port import POINTS
 from mqtt_ref.storage.store import Store
+from mqtt_ref.storage.transfer import check, count
 from mqtt_ref.storage.url import store_at
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.threaded import ThreadedServer
@@ -194,6 +195,38 @@ def test_the_messages_of_the_embedding_program_are_stored(tmp_path: Path) -> Non
     store.close()
     assert [record.message.payload for record in found if isinstance(record, RetainedPut)] == [b"by the program"]
     assert len(found) == 1
+
+
+def test_long_queues_are_in_the_store_alone(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
+    """What the commands say of the store is as before, and a server with room for all can go on."""
+    place = str(tmp_path / "x.db")
+    options = Options(bounds=Bounds(queued_memory=1))
+    with ThreadedServer(hooks=[AllowAll()], options=options, storage=store_at(place, "off")) as server:
+        with RawClient(server.port) as client:
+            client.connect("kept", properties=KEEP)
+            client.subscribe("t", qos=1)
+        wait_until(lambda: not server.clients()[0].connected)
+        with RawClient(server.port) as client:
+            client.connect("pub")
+            for number in range(3):
+                client.publish("t", b"%d" % number, qos=1, packet_id=number + 1)
+        counters = server.server.broker.counters
+        wait_until(lambda: counters.queued_in_store == 3)
+        assert (counters.messages_queued, counters.queued_bytes) == (3, 6)
+        assert server.clients()[0].queued == 3
+    store = store_at(place)
+    store.open(write=False)
+    assert check(store.back_end, lambda done: None) == []
+    assert count(store.back_end, lambda done: None).queued == 3
+    store.close()
+    with ThreadedServer(hooks=[AllowAll()], options=options, storage=store_at(place, "off")) as server:
+        assert server.server.broker.counters.queued_in_store == 3
+        with RawClient(server.port) as client:
+            client.connect("kept", clean_start=False, properties=KEEP)
+            assert client.message().payload == b"0"
+    with ThreadedServer(hooks=[AllowAll()], storage=store_at(place, "off")) as server, RawClient(server.port) as client:
+        client.connect("kept", clean_start=False, properties=KEEP)
+        assert [client.message().payload for _ in range(2)] == [b"1", b"2"]
 
 
 def _stored_retained() -> MemoryStore:
