@@ -223,9 +223,9 @@ class PagedStorage(Storage, Protocol):
     def load_queue(self, client_id: str, after: int, messages: int, size: int) -> Sequence[QueuePut]:
         """Return the queued messages of a session whose `order` is above `after`, in their order.
 
-        Return at most `messages` of them, and none after those whose topics, payloads and properties have `size` bytes together;
-        fewer only if there are no more. It sees every batch that was committed before, and is called in the same thread
-        as `commit`.
+        Return at most `messages` of them, and none after those whose topics, payloads and properties have `size` bytes
+        together; fewer only if there are no more. It sees every batch that was committed before, and is called in the
+        same thread as `commit`.
 
         Raises:
             OSError: they cannot be read.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from mqtt_ref.broker.broker import Broker
 from mqtt_ref.broker.budget import ALIAS, CONNECTION, IDENTIFIER, PAIR, RETAINED, SESSION, SHARED, SUBSCRIPTION
 from mqtt_ref.broker.leaving import Leaving
-from mqtt_ref.engine.message import MESSAGE, PLACE, Message
+from mqtt_ref.engine.message import FLIGHT, MESSAGE, PLACE, Message
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.wire.packets import Will
 
@@ -49,10 +49,13 @@ def held(broker: Broker) -> dict[str, int]:
         state += IDENTIFIER * len(session.received)
         if session.will is not None:
             state += will_size(session.will)
-        for delivery in [*session.inflight.values(), *(session.queue or ()), *tail(session)]:
+        heavy = [delivery for delivery in session.inflight.values() if delivery.message.size > broker.light]
+        places += FLIGHT * (len(session.inflight) - len(heavy))
+        for delivery in [*heavy, *(session.queue or ()), *tail(session)]:
             place(delivery.message)
             places += PLACE
-        assert session.inflight_bytes == sum(d.message.size + MESSAGE + PLACE for d in session.inflight.values())
+        sizes = [delivery.message.size for delivery in session.inflight.values()]
+        assert session.inflight_bytes == sum(size + MESSAGE + PLACE for size in sizes if size > broker.bulky)
         in_store = 0 if session.backlog is None else session.backlog.bytes
         waiting = [*(session.queue or ()), *tail(session)]
         assert session.queued_bytes == in_store + sum(delivery.message.size for delivery in waiting)

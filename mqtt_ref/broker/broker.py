@@ -28,7 +28,7 @@ from mqtt_ref.engine.generated.decisions import (
     SHUTDOWN_WILLS_KEEP,
 )
 from mqtt_ref.engine.generated.events import Intercept, Watch
-from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.message import LIGHT, NEVER, OVERHEAD, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
 from mqtt_ref.engine.turns import TURN, Turns
@@ -80,6 +80,7 @@ class Broker:
         self.counters = Counters()
         self.storage = storage
         bounds = self.options.bounds
+        self.budget = Budget(bounds.memory, self.limits.packet_id_maximum, self.counters)
 
         # The hooks of the embedding program: decisions, notifications, changes.
         self.access: Access | None = None
@@ -94,7 +95,6 @@ class Broker:
         """Units that are left of this turn."""
 
         # The parts.
-        self.budget = Budget(bounds.memory)
         self.turns = Turns(self)
         self.connections: dict[int, Connection] = {}
         """Open connections by serial."""
@@ -137,6 +137,10 @@ class Broker:
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
         self.inflight_bytes = bounds.inflight_bytes
         """Bytes in flight to one client from which no further message is sent."""
+        self.bulky = bounds.inflight_bytes // bounds.maximum_inflight - OVERHEAD
+        """The size up to which messages in flight are not added up: as many as may be are less than these bytes."""
+        self.light = min(LIGHT, self.bulky)
+        """The size up to which the budget does not look at messages in flight."""
         self.message_size = bounds.message_size
         """The largest payload, or 0."""
         self.topic_levels = bounds.topic_levels

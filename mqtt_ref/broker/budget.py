@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.engine.message import MESSAGE, PLACE
+from mqtt_ref.engine.message import FLIGHT, MESSAGE, PLACE
 
 if TYPE_CHECKING:
     from mqtt_ref.engine.connection import Connection
+    from mqtt_ref.engine.counters import Counters
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
     from mqtt_ref.wire.packets import Will
@@ -38,10 +39,13 @@ class Budget:
     """Counts what is held, as it comes and goes. Nothing here decides: others compare `used` with the limits.
 
     A message counts once, with its encoded forms, while something holds it: queues, exchanges in flight, the retained
-    messages. Each place where it is held counts too.
+    messages. Each place where it is held counts too. Most messages are light and only pass through: while such a one
+    is in flight, it counts `FLIGHT` bytes for each client, and is not looked at.
 
     Attributes:
-        used: all bytes that are counted.
+        exact: the bytes that are counted one by one: all but `FLIGHT` for each exchange in flight, also of others.
+        most: exchanges in flight with one client, at most.
+        flights: the same; 0 if `used` had reached `maximum` when packets or a measurement last came.
         state: those of `used` for connections, sessions, subscriptions, wills and the places of retained messages.
         output: those of `used` that the driver has measured: output that the kernel has not taken, incomplete packets.
         queue_limit: from here on, no message is queued.
@@ -50,14 +54,17 @@ class Budget:
             Above it, the driver closes the connection with the most output.
     """
 
-    __slots__ = ("maximum", "output", "queue_limit", "state", "state_limit", "used")
+    __slots__ = ("_counters", "exact", "flights", "maximum", "most", "output", "queue_limit", "state", "state_limit")
 
-    def __init__(self, maximum: int = 0) -> None:
-        """Set the limits. `maximum` is in bytes; 0: no limit."""
+    def __init__(self, maximum: int, most: int, counters: Counters) -> None:
+        """Set the limits. `maximum` is in bytes; 0: no limit. `counters` are those of the broker."""
+        self._counters = counters
         self.maximum: int = maximum or UNLIMITED
         self.queue_limit: int = self.maximum // 4 * 3
         self.state_limit: int = self.maximum // 10 * 9
-        self.used: int = 0
+        self.exact: int = 0
+        self.most = most
+        self.flights: int = most
         self.state: int = 0
         self.output: int = 0
 
@@ -65,6 +72,11 @@ class Budget:
     def limited(self) -> bool:
         """True if there is a limit."""
         return self.maximum < UNLIMITED
+
+    @property
+    def used(self) -> int:
+        """All bytes that are counted."""
+        return self.exact + FLIGHT * self._counters.messages_inflight
 
     @property
     def messages(self) -> int:
@@ -77,23 +89,45 @@ class Budget:
         """Count a place of a message, and what the message has grown by since it was last counted."""
         message.places += 1
         weight = message.weight
-        self.used += PLACE + weight - message.counted
+        self.exact += PLACE + weight - message.counted
         message.counted = weight
 
     def release(self, message: Message) -> None:
         """A place of a message is gone. With the last one, the message is."""
         message.places -= 1
         if message.places:
-            self.used -= PLACE
+            self.exact -= PLACE
         else:
-            self.used -= PLACE + message.counted
+            self.exact -= PLACE + message.counted
+            message.counted = 0
+
+    def fly(self, message: Message) -> None:
+        """Count a message in flight that is not light, in place of `FLIGHT` bytes. What it grows by is counted later.
+
+        `Deliverer` and `qos_send` call `follow` when all have it.
+        """
+        if message.places:
+            self.exact += PLACE - FLIGHT
+        else:
+            message.counted = weight = message.weight
+            self.exact += PLACE - FLIGHT + weight
+        message.places += 1
+
+    def land(self, message: Message) -> None:
+        """A message that is not light is not in flight any more."""
+        message.places -= 1
+        if message.places:
+            self.exact += FLIGHT - PLACE
+        else:
+            self.exact += FLIGHT - PLACE - message.counted
             message.counted = 0
 
     def follow(self, message: Message) -> None:
         """Count what a message that is held has grown by: more encoded forms of it were made."""
         if message.places:
-            self.used += message.weight - message.counted
-            message.counted = message.weight
+            weight = message.weight
+            self.exact += weight - message.counted
+            message.counted = weight
 
     def cost(self, message: Message) -> int:
         """Return what another place of a message would cost."""
@@ -102,15 +136,16 @@ class Budget:
     def retain(self, message: Message) -> None:
         """Count a message that is retained."""
         message.places += 1
-        self.used += message.weight - message.counted
-        message.counted = message.weight
+        weight = message.weight
+        self.exact += weight - message.counted
+        message.counted = weight
         self.change(_retained_size(message))
 
     def forget(self, message: Message) -> None:
         """A message is not retained any more."""
         message.places -= 1
         if not message.places:
-            self.used -= message.counted
+            self.exact -= message.counted
             message.counted = 0
         self.change(-_retained_size(message))
 
@@ -127,7 +162,7 @@ class Budget:
 
     def change(self, size: int) -> None:
         """Count `size` more bytes of state; fewer if it is negative."""
-        self.used += size
+        self.exact += size
         self.state += size
 
     def _charge(self, session: Session, size: int) -> None:
@@ -196,8 +231,9 @@ class Budget:
 
     def measured(self, output: int) -> None:
         """The driver has measured the bytes that wait in the links."""
-        self.used += output - self.output
+        self.exact += output - self.output
         self.output = output
+        self.flights = self.most if self.used < self.maximum else 0
 
     def _charge_link(self, connection: Connection, size: int) -> None:
         connection.held_bytes += size

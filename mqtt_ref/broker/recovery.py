@@ -181,8 +181,11 @@ class Restorer:
         delivery.state = record.state
         delivery.order = record.order
         session.inflight[record.packet_id] = delivery
-        session.inflight_bytes += delivery.message.size + OVERHEAD
-        self.broker.budget.hold(delivery.message)
         self.broker.counters.messages_inflight += 1
+        size = delivery.message.size
+        if size > self.broker.light:
+            self.broker.budget.fly(delivery.message)
+            if size > self.broker.bulky:
+                session.inflight_bytes += size + OVERHEAD
         session.next_order = max(session.next_order, record.order + 1)
         session.next_packet_id = record.packet_id + 1 if record.packet_id < self.broker.limits.packet_id_maximum else 1

@@ -279,6 +279,11 @@ class Sessions:
         left = broker.router.leave(handle)
         self.by_handle[handle] = None
         self.connections[handle] = None
+        for delivery in session.inflight.values():
+            # Until it is let go, it counts as if it was queued.
+            broker.budget.hold(delivery.message)
+            if delivery.message.size > broker.light:
+                broker.budget.land(delivery.message)
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch

@@ -45,7 +45,7 @@ from mqtt_ref.engine.generated.connection import (
     ON_TIMEOUT,
     WIDTH,
 )
-from mqtt_ref.engine.message import SECOND
+from mqtt_ref.engine.message import FLIGHT, SECOND
 from mqtt_ref.engine.outbox import Outbox, whole
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.waiting import Suspended, Waiting
@@ -242,7 +242,11 @@ class Connection:
         self.heard = now
         broker = self.broker
         broker.work = broker.turn - len(packets)
-        broker.counters.packets_received += len(packets)
+        counters = broker.counters
+        counters.packets_received += len(packets)
+        budget = broker.budget
+        used = budget.exact + FLIGHT * counters.messages_inflight
+        budget.flights = budget.most if used < budget.maximum else 0
         waiting = self.waiting
         if broker.tapped or waiting is not None:
             continuing.look(self, packets, len(data), now)

@@ -10,7 +10,19 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["APART", "MESSAGE", "NEVER", "OVERHEAD", "PLACE", "PLAIN_MAXIMUM", "SECOND", "Message", "expiry_time"]
+__all__ = [
+    "APART",
+    "FLIGHT",
+    "LIGHT",
+    "MESSAGE",
+    "NEVER",
+    "OVERHEAD",
+    "PLACE",
+    "PLAIN_MAXIMUM",
+    "SECOND",
+    "Message",
+    "expiry_time",
+]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -27,6 +39,10 @@ PLACE: Final = 200
 """Bytes of a place in a queue, or of an exchange in flight."""
 OVERHEAD: Final = MESSAGE + PLACE
 """Bytes that a message counts besides its `size` where the messages of one session are limited."""
+LIGHT: Final = 256
+"""The `size` up to which a message in flight is not looked at but counts `FLIGHT` bytes: that costs no time."""
+FLIGHT: Final = 800
+"""Bytes of a light message in flight, for each client."""
 FORMS: Final = 200
 """Bytes of a list of encoded forms."""
 
@@ -46,8 +62,9 @@ class Message:
     `arrived` and ends at `expires_at`, in nanoseconds. `publisher` is the Client Identifier that No Local compares
     with.
 
-    `size` are the bytes of topic, payload and properties. `weight` are all bytes that it takes, with its encoded forms.
-    The budget keeps `places`, the number of places that hold the message, and `counted`, the `weight` that it counts.
+    `size` are the bytes of topic, payload and properties. `weight` are all bytes that it takes, with its encoded
+    forms; it is worked out when it is asked for, as most messages only pass through. The budget keeps `places`, the
+    number of places that hold the message, and `counted`, the `weight` that it counts.
 
     `beside` is 0, or the size of a payload of `APART` bytes or more. The encoded forms then end before the payload, and
     whoever sends one sends `payload` after it. So a large payload is never copied, for any number of subscribers.
@@ -57,6 +74,7 @@ class Message:
         "_first",
         "_first_at",
         "_forms",
+        "_grown",
         "_halves",
         "arrived",
         "beside",
@@ -72,7 +90,6 @@ class Message:
         "retain",
         "size",
         "topic",
-        "weight",
     )
 
     def __init__(
@@ -100,18 +117,17 @@ class Message:
         self.expires_at = expires_at
         size = len(payload)
         self.beside = size if size >= APART else 0
-        named = len(encoded)
-        size += named
+        size += len(encoded)
         if block is not None:
             size += len(block.data)
         self.size = size
-        # The topic is kept as a text too, with up to four bytes for a character.
-        self.weight = MESSAGE + size + (named if topic.isascii() else 4 * len(topic))
         self.counted = 0
         self.places = 0
         self._first = b""
         """The form that was made first, at `_first_at`. Most messages have only this one."""
         self._first_at = -1
+        self._grown = 0
+        """Bytes of all other forms, and of the lists that hold them."""
         self._forms: list[bytes] | None = None
         """The other forms."""
         self._halves: list[bytes] | None = None
@@ -119,6 +135,13 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+    @property
+    def weight(self) -> int:
+        """All bytes that it takes. Its topic is kept as a text too, with up to four bytes for a character."""
+        topic = self.topic
+        text = len(topic) if topic.isascii() else 4 * len(topic)
+        return MESSAGE + self.size + text + len(self._first) + self._grown
 
     @property
     def properties(self) -> PublishProperties | None:
@@ -148,14 +171,14 @@ class Message:
         return form
 
     def _keep(self, at: int, form: bytes) -> None:
-        self.weight += len(form)
         if self._first_at < 0:
             self._first_at = at
             self._first = form
             return
         if self._forms is None:
             self._forms = [b""] * 12
-            self.weight += FORMS
+            self._grown += FORMS
+        self._grown += len(form)
         self._forms[at] = form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
@@ -182,13 +205,13 @@ class Message:
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
-            self.weight += 2 * FORMS
+            self._grown += 2 * FORMS
         number = 4 + len(topic)
         while form[number - len(topic) - 3] > 127:
             number += 1
         head = halves[at] = form[:number]
         tail = halves[at + 12] = form[number + 2 :]
-        self.weight += len(form)
+        self._grown += len(form)
         return head + packet_id.to_bytes(2, "big") + tail
 
     def forget_forms(self) -> None:
@@ -198,8 +221,7 @@ class Message:
             self._first_at = -1
             self._forms = None
             self._halves = None
-            topic = self.topic
-            self.weight = MESSAGE + self.size + (len(topic) if topic.isascii() else 4 * len(topic))
+            self._grown = 0
 
     def limit_expiry(self, seconds: int) -> None:
         """Limit how long the message is kept, in seconds from its arrival. 0: no limit of the server."""

@@ -91,6 +91,7 @@ class Outbox:
         self.ready = None
         self.packets = []
 
+
 def heads(out: list[bytes]) -> int:
     """Return how many items of an output are heads: so many fewer packets than items it has."""
     count = 0

@@ -112,8 +112,7 @@ def publish(
                     return
         if broker.message_size and len(packet.payload) > broker.message_size and not code:
             code = _too_large(connection)
-        budget = broker.budget
-        if budget.used >= budget.maximum and qos and connection.version == V5 and not code:
+        if not broker.budget.flights and qos and connection.version == V5 and not code:
             # Its subscribers would not get it. A 3.x client cannot be told.
             code = QUOTA_EXCEEDED
     elif stage == PERMITTED:

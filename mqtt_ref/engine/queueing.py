@@ -48,13 +48,12 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     queue = session.queue
     bounds = broker.options.bounds
     size = message.size
-    if session.backlog is not None:
-        if not _make_room(session, size, now):
-            dropped(session, message, "queue_full")
-            return
-    elif queue is not None and (
-        len(queue) >= bounds.queued_messages
-        or (queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes)
+    if session.backlog is not None or (
+        queue is not None
+        and (
+            len(queue) >= bounds.queued_messages
+            or (queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes)
+        )
     ):
         if not _make_room(session, size, now):
             dropped(session, message, "queue_full")

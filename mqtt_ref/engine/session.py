@@ -125,7 +125,7 @@ class Session:
         self.inflight: dict[int, Delivery] = {}
         """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
         self.inflight_bytes = 0
-        """Bytes of them, with `OVERHEAD` for each."""
+        """Bytes of them, with `OVERHEAD` for each; only those of more than `Broker.bulky` bytes count."""
         self.held_bytes = 0
         """Bytes that the budget counts for this session, without its messages."""
         self.received: dict[int, int] = {}

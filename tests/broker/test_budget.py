@@ -9,7 +9,8 @@ import pytest
 
 from mqtt_ref.broker.budget import SESSION, UNLIMITED, Budget
 from mqtt_ref.broker.memory import MemoryStore
-from mqtt_ref.engine.message import MESSAGE, OVERHEAD, PLACE, Message
+from mqtt_ref.engine.counters import Counters
+from mqtt_ref.engine.message import FLIGHT, LIGHT, MESSAGE, OVERHEAD, PLACE, Message
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.wire.packets import (
     Connack,
@@ -67,7 +68,7 @@ def counted(world: World) -> dict[str, int]:
 def test_whatever_clients_do_it_is_counted_right_and_nothing_is_left(kind: str, memory: int) -> None:
     clients = Churn(5, stored=kind == "stored", asked=kind == "asked")
     broker = clients.world.broker
-    broker.budget = Budget(memory)
+    broker.budget = Budget(memory, broker.budget.most, broker.counters)
     for _ in range(2):
         for _ in range(200):
             clients._step()
@@ -115,6 +116,23 @@ def test_encoded_forms_count_while_they_are_kept() -> None:
     assert counted(world) == held(world.broker)
 
 
+@pytest.mark.parametrize(("size", "cost"), [(LIGHT - 1, FLIGHT), (LIGHT, MESSAGE + PLACE + 2 * LIGHT + 11)])
+def test_a_light_message_in_flight_counts_the_same_for_each_client(size: int, cost: int) -> None:
+    world = World()
+    sub, publisher = world.client("s"), world.client("p")
+    sub.subscribe("t", 1)
+    publisher.publish("t", bytes(size), 1)
+    assert world.broker.budget.messages == cost
+    other = world.client("o")
+    other.subscribe("t", 2)
+    publisher.publish("t", bytes(size), 2)
+    assert counted(world) == held(world.broker)
+    world.broker.sessions.remove("s", world.now)
+    other.messages()
+    assert counted(world) == held(world.broker)
+    assert world.broker.budget.messages == 0
+
+
 def test_topics_that_take_more_than_their_bytes() -> None:
     assert Message(1, "t" * 100, b"", 0, False, None, "", 0).weight == MESSAGE + 200
     assert Message(1, "ü" * 100, b"", 0, False, None, "", 0).weight == MESSAGE + 200 + 400
@@ -152,10 +170,10 @@ def test_a_topic_alias_counts_until_its_connection_ends() -> None:
 
 
 def test_the_shares() -> None:
-    budget = Budget(1000)
+    budget = Budget(1000, 10, Counters())
     assert (budget.queue_limit, budget.state_limit, budget.maximum, budget.limited) == (750, 900, 1000, True)
-    assert not Budget(0).limited
-    assert Budget(0).queue_limit > UNLIMITED // 2
+    assert not Budget(0, 10, Counters()).limited
+    assert Budget(0, 10, Counters()).queue_limit > UNLIMITED // 2
 
 
 def test_first_nothing_more_is_queued() -> None:
@@ -204,6 +222,38 @@ def test_if_so_decided_the_oldest_give_way() -> None:
     publisher.publish("u", b"small", 1)
     publisher.publish("u", bytes(900_000), 1)
     assert world.client("other", clean_start=False, properties=KEEP).payloads() == []
+
+
+def test_a_queue_that_gave_way_does_not_stop_its_client() -> None:
+    world = bounded(100_000, {"queue_full": "oldest"})
+    sub = world.client("s", properties=ConnectProperties(receive_maximum=1))
+    sub.subscribe("#", 1)
+    publisher = world.client("p")
+    for payload in (b"1", b"2", bytes(80_000)):
+        publisher.publish("t", payload, 1)
+    assert world.broker.counters.dropped_memory == 2
+    assert sub.payloads() == [b"1"]
+    publisher.publish("t", b"3", 1)
+    assert sub.payloads() == [b"3"]
+
+
+def test_with_a_store_messages_wait_there_when_memory_is_short() -> None:
+    world = World(Options(bounds=Bounds(memory=MEGABYTE)), storage=MemoryStore())
+    absent(world)
+    publisher, old = world.client("p"), world.client("o", 4)
+    publisher.publish("t", b"1", 1)
+    press(world, 75)
+    publisher.publish("t", b"2", 1)
+    assert world.broker.counters.queued_in_store == 1
+    assert world.broker.counters.dropped_memory == 0
+    assert counted(world) == held(world.broker)
+    # Until the store has it, it needs memory.
+    press(world, 100)
+    old.publish("t", b"3", 1)
+    assert world.broker.counters.dropped_memory == 1
+    ease(world)
+    assert world.client("away", clean_start=False, properties=KEEP).payloads() == [b"1", b"2"]
+    assert counted(world) == held(world.broker)
 
 
 def test_then_there_is_no_new_state() -> None:

@@ -38,6 +38,7 @@ BASE = 16 * MEBIBYTE
 KEEP = ConnectProperties(session_expiry_interval=1000)
 LOOPS = ["uvloop", "asyncio"] if sys.platform != "win32" else ["asyncio"]
 ROOMY = {"queued_messages": 1_000_000, "queued_bytes": 1 << 30, "inflight_bytes": 1 << 30, "subscriptions": 10**6}
+ROOMY["maximum_inflight"] = 65_535
 
 
 @pytest.fixture
@@ -99,6 +100,19 @@ def in_flight(broker: Any) -> None:
         client = stack.enter_context(broker.client())
         client.connect("p")
         publish_until_refused(client, lambda n: Publish(f"t/{n % 8}", bytes(12_000), 1), 100)
+        yield_to(broker, client)
+
+
+def in_flight_light(broker: Any) -> None:
+    """Short ones."""
+    with contextlib.ExitStack() as stack:
+        for number in range(2):
+            deaf = stack.enter_context(broker.client())
+            deaf.connect(f"d{number}", properties=ConnectProperties(receive_maximum=65_535))
+            deaf.subscribe(f"t/{number}", qos=1)
+        client = stack.enter_context(broker.client())
+        client.connect("p")
+        publish_until_refused(client, lambda n: Publish(f"t/{n % 2}", bytes(250), 1), 1500)
         yield_to(broker, client)
 
 
@@ -196,6 +210,7 @@ def _away(broker: Any) -> None:
         queued_properties,
         queued_text,
         in_flight,
+        in_flight_light,
         retained,
         sessions,
         wills,
