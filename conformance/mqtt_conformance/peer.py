@@ -148,6 +148,11 @@ class Peer(Judging):
             await self.open()
         data = b""
         for packet in packets:
+            if isinstance(packet, (Puback, Pubrec, Pubcomp)) and not packet.packet_id:
+                # Another case says what QoS the message should have.
+                raise Inconclusive(
+                    "a message came with QoS 0, so there is nothing to acknowledge", expected="QoS 1, 2", seen="0"
+                )
             raw = packet if isinstance(packet, bytes) else encode(self.version, packet)
             if not isinstance(packet, bytes):
                 self._fits(packet, len(raw))

@@ -33,7 +33,7 @@ from mqtt_conformance.verdict import FLOOD, Verdict
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.server import Server
 from mqtt_ref.wire.fast import encode
-from mqtt_ref.wire.packets import Connack, Pingresp, Publish
+from mqtt_ref.wire.packets import Connack, Pingresp, Puback, Publish
 from mqtt_ref.wire.primitives import V5
 from tests.conformance.lame import lame_broker
 
@@ -78,6 +78,16 @@ def test_a_case_has_a_hard_limit(lame: Target, monkeypatch: pytest.MonkeyPatch) 
     result = asyncio.run(run_case(made(forever), lame))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "did not end" in result.message
+
+
+def test_a_message_that_cannot_be_acknowledged_ends_the_case_alone(lame: Target) -> None:
+    async def body(peer: Peer) -> None:
+        await peer.connect()
+        await peer.send(Puback(0))
+
+    result = asyncio.run(run_case(made(body), lame))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "QoS 0" in result.message
 
 
 def test_what_fails_once_and_then_passes_is_no_failure(lame: Target) -> None:
