@@ -295,10 +295,10 @@ class Router:
         Until then they are found by topic, and its handle must not be another subscriber's.
         """
         owned = self._owned.pop(subscriber, None)
-        if not self._owned:
-            self._owned.clear()
         if owned is None:
             return []
+        if not self._owned:
+            self._owned.clear()
         left = [owned] if isinstance(owned, Subscribed) else list(owned.values())
         self._size -= len(left)
         self.changes += 1

@@ -47,7 +47,7 @@ def take(
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
         or len(packet.payload) >= APART
-        or topic.count("/") >= broker.options.bounds.topic_levels
+        or (len(topic) >= broker.topic_levels and topic.count("/") >= broker.topic_levels)
     ):
         return at
     match = broker.router.at_once(topic)

@@ -201,7 +201,11 @@ class Message:
                 form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
             else:
                 form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
-            self._keep(at, form)
+            if self._first_at < 0:
+                self._first_at = at
+                self._first = form
+            else:
+                self._keep(at, form)
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
