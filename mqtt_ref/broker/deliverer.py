@@ -85,7 +85,7 @@ class Deliverer:
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
             self.to_group(group, message, now)
-        if message.places > 1 or (message.places and message.retain):
+        if message.places and (message.places > 1 or message.retain):
             self._settle(message)
         if journal is not None:
             self.stored = journal.written != written
