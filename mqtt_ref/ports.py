@@ -48,8 +48,8 @@ class StoredMessage(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of topic and payload."""
-        return len(self.topic.encode()) + len(self.payload)
+        """Bytes of topic, payload and properties."""
+        return len(self.topic.encode()) + len(self.payload) + len(self.properties)
 
 
 class SessionPut(NamedTuple):
@@ -223,9 +223,9 @@ class PagedStorage(Storage, Protocol):
     def load_queue(self, client_id: str, after: int, messages: int, size: int) -> Sequence[QueuePut]:
         """Return the queued messages of a session whose `order` is above `after`, in their order.
 
-        Return at most `messages` of them, and none after those whose topics and payloads have `size` bytes together;
-        fewer only if there are no more. It sees every batch that was committed before, and is called in the same thread
-        as `commit`.
+        Return at most `messages` of them, and none after those whose topics, payloads and properties have `size` bytes
+        together; fewer only if there are no more. It sees every batch that was committed before, and is called in the
+        same thread as `commit`.
 
         Raises:
             OSError: they cannot be read.

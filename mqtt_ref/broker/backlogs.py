@@ -25,9 +25,9 @@ __all__ = ["PAGE", "PAGE_BYTES", "Backlogs"]
 PAGE: Final = 256
 """Messages that are read at once. So many may wait in memory for each client that is connected."""
 PAGE_BYTES: Final = 1024 * 1024
-"""Bytes of topics and payloads after which no more is read at once."""
+"""Bytes of topics, payloads and properties after which no more is read at once."""
 COST: Final = 500
-"""Bytes of memory that a waiting message needs beside its topic and payload."""
+"""Bytes of memory that a waiting message needs beside its topic, payload and properties."""
 UNLIMITED: Final = 1 << 62
 
 
@@ -60,12 +60,17 @@ class Backlogs:
         counters = self._broker.counters
         return counters.queued_bytes + COST * counters.messages_queued - self._saved
 
+    def _short(self, size: int) -> bool:
+        """True if there is no memory for `size` bytes more: neither that for queues nor that for everything."""
+        budget = self._broker.budget
+        return self.memory + size > self._limit or budget.used + size > budget.queue_limit
+
     def crowded(self, session: Session, size: int) -> bool:
         """True if the next message for a session is to wait in the store alone: there is no memory for it.
 
-        The first messages, up to `page`, for a client that is connected wait in memory always.
+        The first messages, up to `page`, for a client that is connected never wait there.
         """
-        if self.memory + size + COST <= self._limit or not session.kept:
+        if not session.kept or not self._short(size + COST):
             return False
         queue = session.queue
         return session.connection is None or (queue is not None and len(queue) >= self.page)
@@ -137,6 +142,7 @@ class Backlogs:
             if not journal.confirmed(delivery.batch):
                 break
             self._left(backlog, delivery.message.size, delivery.group)
+            self._broker.budget.release(delivery.message)
             number += 1
         del backlog.tail[:number]
 
@@ -144,7 +150,7 @@ class Backlogs:
         """A client is away: leave its queue to the store if memory is short, once that has confirmed all of it."""
         queue = session.queue
         journal = self._journal
-        if session.connection is not None or not queue or self.memory <= self._limit:
+        if session.connection is not None or not queue or not self._short(0):
             return
         if not session.kept or session.client_id in journal.lost:
             return
@@ -161,6 +167,7 @@ class Backlogs:
         backlog.reading = 0  # an answer that is under way begins behind this queue
         for delivery in queue:
             self._left(backlog, delivery.message.size, delivery.group)
+            self._broker.budget.release(delivery.message)
         session.queue = None
 
     # ---------------------------------------------------------------- out of the store
@@ -226,6 +233,7 @@ class Backlogs:
                 break  # it is in memory: the store has it though it said that it has not
             delivery = self._delivery(record)
             queue.append(delivery)
+            self._broker.budget.hold(delivery.message)
             backlog.after = record.order
             taken += 1
             size += delivery.message.size
@@ -288,6 +296,8 @@ class Backlogs:
 
     def _share(self, reading: _Reading, records: Sequence[QueuePut], now: int) -> None:
         deliveries = [self._delivery(record) for record in records if record.group]
+        for delivery in deliveries:
+            self._broker.budget.hold(delivery.message)  # until it has left
         Leaving(self._broker, NO_HANDLE, [], deliveries + reading.tail).start(now)
 
 

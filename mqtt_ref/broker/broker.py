@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.broker.backlogs import Backlogs
+from mqtt_ref.broker.budget import Budget
 from mqtt_ref.broker.deliverer import Deliverer
 from mqtt_ref.broker.journal import Journal
 from mqtt_ref.broker.questions import Questions
@@ -27,7 +28,7 @@ from mqtt_ref.engine.generated.decisions import (
     SHUTDOWN_WILLS_KEEP,
 )
 from mqtt_ref.engine.generated.events import Intercept, Watch
-from mqtt_ref.engine.message import NEVER, SECOND, Message
+from mqtt_ref.engine.message import LIGHT, NEVER, OVERHEAD, SECOND, Message
 from mqtt_ref.engine.options import Options, Terms
 from mqtt_ref.engine.tables import TABLES, Tables, decided
 from mqtt_ref.engine.turns import TURN, Turns
@@ -79,6 +80,7 @@ class Broker:
         self.counters = Counters()
         self.storage = storage
         bounds = self.options.bounds
+        self.budget = Budget(bounds.memory, self.limits.packet_id_maximum, self.counters)
 
         # The hooks of the embedding program: decisions, notifications, changes.
         self.access: Access | None = None
@@ -133,6 +135,12 @@ class Broker:
         self.last_message = 0
         """The identifier of the newest message: a growing number of 64 bits."""
         self.strict_text = self.decisions.disallowed_unicode != DISALLOWED_UNICODE_ACCEPT
+        self.inflight_bytes = bounds.inflight_bytes
+        """Bytes in flight to one client from which no further message is sent."""
+        self.bulky = bounds.inflight_bytes // bounds.maximum_inflight - OVERHEAD
+        """The size up to which messages in flight are not added up: as many as may be are less than these bytes."""
+        self.light = min(LIGHT, self.bulky)
+        """The size up to which the budget does not look at messages in flight."""
         self.message_size = bounds.message_size
         """The largest payload, or 0."""
         self.topic_levels = bounds.topic_levels
@@ -165,6 +173,7 @@ class Broker:
         connection = Connection(self, self._serial, now, listener, remote, capabilities)
         self.connections[self._serial] = connection
         self.counters.connections_accepted += 1
+        self.budget.opened(connection)
         of_listener = self.per_listener.get(listener, 0) + 1
         self.per_listener[listener] = of_listener
         bounds = self.options.bounds
@@ -178,6 +187,8 @@ class Broker:
                 return connection
         if len(self.connections) > bounds.connections or self.shutting_down:
             connection.turn_away("No room for another connection", now)
+        elif self.budget.used > self.budget.maximum:
+            connection.turn_away("The memory for clients is used up", now)
         elif timeout:
             connection.connect_by = now + timeout * SECOND
             self.timers.wake(connection, connection.connect_by)
@@ -192,6 +203,7 @@ class Broker:
             else:
                 del self.per_listener[connection.listener]
             self.timers.released()
+            self.budget.closed(connection)
 
     def disconnect(self, client_id: str, code: int, text: str, now: int, server_reference: str = "") -> bool:
         """Disconnect a client with a reason. Return False if it is not connected.
@@ -367,7 +379,8 @@ class Broker:
             or (access is not None and access.waits)
         )
         plain = not self.strict_text and not self.message_size
-        self.burst_open = plain and (access is None or not access.waits) and not intercept.waits
+        unseen = self.output is None  # those who see what goes out see each packet
+        self.burst_open = plain and unseen and (access is None or not access.waits) and not intercept.waits
         self.router.judged = access is not None and access.on_acl_check_read is not None
         self.burst_unseen = (access is None or access.on_acl_check_publish is None) and intercept.on_publish is None
 

@@ -85,12 +85,20 @@ class Deliverer:
         # Each group gets the message once [X5-shared-one-receiver, X5-shared-independent, X5-shared-and-nonshared].
         for group in match.shared:
             self.to_group(group, message, now)
+        if message.places and (message.places > 1 or message.retain):
+            self._settle(message)
         if journal is not None:
             self.stored = journal.written != written
         watch = broker.watch
         if watch.on_published is not None:
             watch.on_published(broker.sessions.publisher(message), message, count > 0)
         return 1 if count else 0
+
+    def _settle(self, message: Message) -> None:
+        """Everyone has a message that is kept. One that is retained needs its encoded forms no longer."""
+        if message.retain:
+            message.forget_forms()
+        self._broker.budget.follow(message)
 
     def select(self, message: Message, match: Subscribers) -> tuple[Subscribers, list[Session | None] | None]:
         """Let the hooks select subscribers. Return those, and their sessions if hooks have selected them."""
@@ -154,6 +162,8 @@ class Deliverer:
         """Say that everyone has a message."""
         broker = self._broker
         self.stored = fanout.stored
+        if fanout.message.places:
+            self._settle(fanout.message)
         watch = broker.watch
         if watch.on_published is not None:
             watch.on_published(broker.sessions.publisher(fanout.message), fanout.message, fanout.at > 0)

@@ -23,16 +23,16 @@ COST: Final = 6
 
 
 class Leaving(Job):
-    """Takes the subscriptions of a session out of the router, then gives its messages of groups to other members.
+    """Takes the subscriptions of a session out of the router, then lets its messages go: to other members of groups.
 
-    The handle is free when both are done.
+    The handle is free when both are done. The budget counts a message until it is let go.
     """
 
     def __init__(self, broker: Broker, handle: int, left: list[Subscribed], unfinished: list[Delivery]) -> None:
         self._broker = broker
         self._handle = handle
         self._left = left
-        self._unfinished = [delivery for delivery in unfinished if delivery.group]
+        self._unfinished = unfinished
         self._at = 0
 
     def start(self, now: int) -> None:
@@ -51,7 +51,10 @@ class Leaving(Job):
         unfinished = self._unfinished
         while not left and self._at < len(unfinished) and broker.work > 0:
             broker.work -= CHUNK * COST
-            broker.deliverer.share_again(unfinished[self._at : self._at + CHUNK], now)
+            some = unfinished[self._at : self._at + CHUNK]
+            broker.deliverer.share_again(some, now)
+            for delivery in some:
+                broker.budget.release(delivery.message)
             self._at += CHUNK
         if left or self._at < len(unfinished):
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.engine.generated.session import DORMANT
 from mqtt_ref.engine.generated.will import DELAYED
-from mqtt_ref.engine.message import SECOND, Message
+from mqtt_ref.engine.message import OVERHEAD, SECOND, Message
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.ports import (
     InflightPut,
@@ -78,6 +78,8 @@ class Restorer:
                 if session is None:
                     continue
                 if isinstance(record, SubscriptionPut):
+                    if record.topic_filter not in session.subscriptions:
+                        broker.budget.subscribed(session, record.topic_filter)
                     session.subscriptions[record.topic_filter] = (record.options, record.identifier)
                     shared = broker.router.is_shared(record.topic_filter, session.version)
                     broker.router.subscribe(
@@ -88,6 +90,8 @@ class Restorer:
                 elif isinstance(record, InflightPut):
                     self.inflight(session, record)
                 else:
+                    if record.packet_id not in session.received:
+                        broker.budget.identified(session, 1)
                     session.received[record.packet_id] = 0
 
     def session(self, record: SessionPut) -> None:
@@ -111,6 +115,7 @@ class Restorer:
         will = record.will
         if will is not None:
             session.will = will
+            broker.budget.armed(session, will)
             session.will_state = DELAYED
             if record.will_at:
                 session.will_at = max(1, record.will_at - self.utc)
@@ -165,6 +170,7 @@ class Restorer:
             if session.queue is None:
                 session.queue = deque()
             session.queue.append(delivery)
+            broker.budget.hold(message)
         session.queued_bytes += size
         broker.counters.messages_queued += 1
         broker.counters.queued_bytes += size
@@ -176,5 +182,10 @@ class Restorer:
         delivery.order = record.order
         session.inflight[record.packet_id] = delivery
         self.broker.counters.messages_inflight += 1
+        size = delivery.message.size
+        if size > self.broker.light:
+            self.broker.budget.fly(delivery.message)
+            if size > self.broker.bulky:
+                session.inflight_bytes += size + OVERHEAD
         session.next_order = max(session.next_order, record.order + 1)
         session.next_packet_id = record.packet_id + 1 if record.packet_id < self.broker.limits.packet_id_maximum else 1

@@ -28,6 +28,9 @@ QUEUED: Final = 256
 COST: Final = 64
 """Bytes added to the size of a message when it is counted: a short one costs work and memory too."""
 
+SMALL: Final = 1024
+"""Bytes of a retained message up to which its encoded forms are kept for the next subscriber."""
+
 
 class Wanted:
     """A filter whose retained messages are to be sent, and how.
@@ -167,3 +170,6 @@ class Replay(Job):
             connection.outbox.burst += message.size + COST
         qos = min(message.qos, wanted.granted, broker.limits.retained_qos_maximum)
         qos_send.deliver(connection, session, message, qos, True, wanted.identifiers, now)
+        if message.size > SMALL:
+            message.forget_forms()
+        broker.budget.follow(message)

@@ -48,27 +48,55 @@ class RetainedMessages:
             if not self.remove(message.topic):
                 return
             stored = False
-        elif self.store.put(message.topic, message, message.expires_at):
+        elif self._put(message):
             if broker.journal is not None and not message.topic.startswith(OWN):
                 broker.journal.retained(message)
             self.watch_over()
             stored = True
         else:
             broker.counters.retained_refused += 1
-            return
+            # Nothing at all is better than an old value.
+            if not self.remove(message.topic):
+                return
+            stored = False
         watch = broker.watch
         if watch.on_retain_message is not None:
             watch.on_retain_message(broker.sessions.publisher(message), message, stored)
 
     def restore(self, message: Message) -> None:
         """Keep a message that the store already has."""
-        self.store.put(message.topic, message, message.expires_at)
+        before = self.store.get(message.topic)
+        if self.store.put(message.topic, message, message.expires_at):
+            self._count(message, before)
         if message.expires_at:
             self.watch_over()
 
-    def full(self, topic: str) -> bool:
-        """True if the store is full and has no message for this topic."""
-        return self.store.full(topic)
+    def _put(self, message: Message) -> bool:
+        """Keep a message in place of the previous one. Return False if there is no room for it."""
+        topic = message.topic
+        if self.full(topic, message.size):
+            return False
+        before = self.store.get(topic)
+        self.store.put(topic, message, message.expires_at)
+        self._count(message, before)
+        return True
+
+    def _count(self, message: Message, before: Message | None) -> None:
+        budget = self._broker.budget
+        if before is not None:
+            budget.forget(before)
+        budget.retain(message)
+
+    def full(self, topic: str, size: int) -> bool:
+        """True if a message of `size` bytes cannot be retained: there are too many, or the memory is used up.
+
+        A message that replaces a larger one always can. Those of the server have room too.
+        """
+        if self.store.full(topic):
+            return True
+        if topic.startswith(OWN):
+            return False
+        return not self._broker.budget.affords_retained(size, self.store.get(topic))
 
     def wanted(self, name: str, topic_filter: str, granted: int, no_local: bool, identifier: int) -> Wanted:
         """Note that the messages of a filter are to be sent."""
@@ -87,8 +115,11 @@ class RetainedMessages:
 
     def remove(self, topic: str) -> bool:
         """Remove the message of a topic, without informing subscribers. Return False if there is none."""
-        if not self.store.remove(topic):
+        message = self.store.get(topic)
+        if message is None:
             return False
+        self.store.remove(topic)
+        self._broker.budget.forget(message)
         if self._broker.journal is not None:
             self._broker.journal.retained_gone(topic)
         return True
@@ -114,8 +145,9 @@ class RetainedMessages:
         if when and when <= now:
             broker = self._broker
             watch = broker.watch
-            for topic in self.store.expire(now, most):
+            for topic, message in self.store.take_expired(now, most):
                 broker.work -= 1
+                broker.budget.forget(message)
                 broker.counters.dropped_expired += 1
                 if broker.journal is not None:
                     broker.journal.retained_gone(topic)

@@ -133,17 +133,21 @@ class RetainedStore(Generic[M]):
         return list(islice(self._messages.items(), start, start + count))
 
     def expire(self, now: int, most: int = 0) -> list[str]:
-        """Remove messages that have expired, at most `most` (0: all). Return their topics, the earliest first.
+        """Remove messages that have expired, at most `most` (0: all). Return their topics, the earliest first."""
+        return [topic for topic, _ in self.take_expired(now, most)]
+
+    def take_expired(self, now: int, most: int = 0) -> list[tuple[str, M]]:
+        """Do the same, and return the messages too.
 
         Cites: MQTT5-3.3.2-5
         """
-        gone: list[str] = []
+        gone: list[tuple[str, M]] = []
         heap = self._heap
         while heap and heap[0][0] <= now and (most == 0 or len(gone) < most):
             at, topic = heappop(heap)
             if self._deadlines.get(topic, 0) == at:
+                gone.append((topic, self._messages[topic]))
                 self.remove(topic)
-                gone.append(topic)
         return gone
 
     def next_expiry(self) -> int:

@@ -211,6 +211,7 @@ class Sessions:
         session = Session(self._broker, handle, client_id, version)
         self.by_handle[handle] = session
         self.by_client_id[client_id] = session
+        self._broker.budget.created(session)
         self._broker.counters.sessions_created += 1
         return session
 
@@ -278,6 +279,11 @@ class Sessions:
         left = broker.router.leave(handle)
         self.by_handle[handle] = None
         self.connections[handle] = None
+        for delivery in session.inflight.values():
+            # Until it is let go, it counts as if it was queued.
+            broker.budget.hold(delivery.message)
+            if delivery.message.size > broker.light:
+                broker.budget.land(delivery.message)
         broker.counters.messages_inflight -= len(session.inflight)
         unfinished: list[Delivery] = [*session.inflight.values(), *queueing.drop_queue(session)]
         watch = broker.watch
@@ -285,6 +291,7 @@ class Sessions:
             for packet_id, delivery in session.inflight.items():
                 watch.on_qos_dropped(session, delivery.message, packet_id, "session_ended")
         session.inflight = {}
+        session.inflight_bytes = 0
         session.received = {}
         session.subscriptions = {}
         session.replay = None
@@ -292,6 +299,7 @@ class Sessions:
         if broker.journal is not None:
             broker.journal.session_gone(session)
         broker.wills.publish(session, will.due(session, will.ENDED), now)
+        broker.budget.ended(session)
         if why == "expired" and watch.on_client_expired is not None:
             watch.on_client_expired(session)
         if not left and not unfinished:

@@ -356,9 +356,13 @@ class Capabilities(Section):
     maximum_client_writes_pending: Annotated[
         Positive, Meta(description="Maximum number of messages queued for one session; more are dropped")
     ] = 8192
-    maximum_queued_bytes: Annotated[Positive, Meta(description="Maximum bytes of messages queued for one session")] = (
-        64 * 1024 * 1024
-    )
+    maximum_memory: Annotated[
+        Count,
+        Meta(description="Maximum bytes held for all clients together; beyond it, new ones are refused. 0: no limit"),
+    ] = 1024 * 1024 * 1024
+    maximum_queued_bytes: Annotated[
+        Positive, Meta(description="Maximum bytes of messages queued for one session, with 600 more for each")
+    ] = 64 * 1024 * 1024
     maximum_queued_memory: Annotated[
         Count, Meta(description="With a store: bytes of memory for all queues; more waits in the store. 0: no limit")
     ] = 256 * 1024 * 1024
@@ -372,6 +376,9 @@ class Capabilities(Section):
     maximum_inflight: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)], Meta(description="Maximum QoS 1 and 2 messages in flight to a client")
     ] = 1024
+    maximum_inflight_bytes: Annotated[
+        Positive, Meta(description="Bytes in flight to a client from which no further QoS 1 or 2 message is sent")
+    ] = 64 * 1024 * 1024
     topic_alias_maximum: Annotated[Word16, Meta(description="Maximum Topic Aliases that a client may set")] = 100
     outbound_topic_aliases: Annotated[
         Word16, Meta(description="Maximum Topic Aliases that the broker sets, if the client allows them")

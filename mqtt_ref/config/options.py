@@ -38,7 +38,9 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         empty_client_id=asked.zero_length_client_ids,
     )
     bounds = broker.Bounds(
+        memory=asked.maximum_memory,
         maximum_inflight=asked.maximum_inflight,
+        inflight_bytes=asked.maximum_inflight_bytes,
         queued_messages=asked.maximum_client_writes_pending,
         queued_bytes=asked.maximum_queued_bytes,
         queued_memory=asked.maximum_queued_memory,

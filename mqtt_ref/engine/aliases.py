@@ -32,6 +32,7 @@ def resolve(connection: Connection, topic: str, alias: int) -> str:
     if topic:
         if known is None:
             known = connection.alias_in = {}
+        connection.broker.budget.aliased(connection, topic, known.get(alias, ""))
         known[alias] = topic
         return topic
     if known is None:

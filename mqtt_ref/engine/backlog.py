@@ -28,7 +28,7 @@ class Backlog:
         """The `order` of the last message before those that only the store has."""
         self.count = 0
         self.bytes = 0
-        """Bytes of the topics and payloads of these `count` messages."""
+        """Bytes of the topics, payloads and properties of these `count` messages."""
         self.tail: list[Delivery] = []
         self.expires_at = expires_at
         """When the first message of the whole queue expires, if that is not in memory; or `UNKNOWN`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mqtt_ref.engine import publish
 from mqtt_ref.engine.generated.connection import CLOSED
 from mqtt_ref.engine.generated.decisions import PAYLOAD_FORMAT_CHECK
-from mqtt_ref.engine.message import PLAIN_MAXIMUM, Message, expiry_time
+from mqtt_ref.engine.message import APART, PLAIN_MAXIMUM, Message, expiry_time
 from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
@@ -46,6 +46,7 @@ def take(
         or (block is not None and not _common(connection, block))
         or topic[0] == "$"
         or len(topic) > broker.limits.topic_v31
+        or len(packet.payload) >= APART
         or (len(topic) >= broker.topic_levels and topic.count("/") >= broker.topic_levels)
     ):
         return at
@@ -67,7 +68,13 @@ def take(
     end = min(len(packets), last) if watch.on_published is None else at
     while at < end:
         other = packets[at]
-        if not isinstance(other, Publish) or other.topic != topic or other.qos or other.retain:
+        if (
+            not isinstance(other, Publish)
+            or other.topic != topic
+            or other.qos
+            or other.retain
+            or len(other.payload) >= APART
+        ):
             break
         block = other.received
         if block is not None:
@@ -121,6 +128,7 @@ def _take_shown(
             or packet.topic != topic
             or packet.qos
             or packet.retain
+            or len(packet.payload) >= APART
             or (packet.received is not None and not _common(connection, packet.received))
             or connection.state == CLOSED
         ):

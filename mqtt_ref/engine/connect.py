@@ -336,6 +336,9 @@ def _welcome(connection: Connection, packet: Connect, verdict: Verdict | None, n
     if not sessions.has_room(client_id, now):
         refused(connection, SERVER_BUSY, "No room for another client", now)
         return
+    if not broker.budget.affords(sessions.by_client_id.get(client_id), client_id, packet.will):
+        refused(connection, QUOTA_EXCEEDED, "The memory for clients is used up", now)
+        return
     if broker.store_fails and sessions.needs_store(connection, packet, client_id):
         refused(connection, SERVER_UNAVAILABLE, "The store fails: no session can be kept", now)
         return

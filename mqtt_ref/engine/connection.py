@@ -45,8 +45,8 @@ from mqtt_ref.engine.generated.connection import (
     ON_TIMEOUT,
     WIDTH,
 )
-from mqtt_ref.engine.message import SECOND
-from mqtt_ref.engine.outbox import Outbox
+from mqtt_ref.engine.message import FLIGHT, SECOND
+from mqtt_ref.engine.outbox import Outbox, whole
 from mqtt_ref.engine.reacting import breach, dismiss, leave, react
 from mqtt_ref.engine.waiting import Suspended, Waiting
 from mqtt_ref.wire.codes import (
@@ -103,6 +103,7 @@ class Connection:
         "deadline",
         "decoder",
         "heard",
+        "held_bytes",
         "how",
         "listener",
         "opened",
@@ -166,6 +167,8 @@ class Connection:
         self.alias_in: dict[int, str] | None = None
         self.alias_out: dict[str, int] | None = None
 
+        self.held_bytes = 0
+        """Bytes that the budget counts for this connection."""
         self.connect_by = 0
         """Time by which the CONNECT must have arrived, or 0."""
         self.heard = now
@@ -239,7 +242,11 @@ class Connection:
         self.heard = now
         broker = self.broker
         broker.work = broker.turn - len(packets)
-        broker.counters.packets_received += len(packets)
+        counters = broker.counters
+        counters.packets_received += len(packets)
+        budget = broker.budget
+        used = budget.exact + FLIGHT * counters.messages_inflight
+        budget.flights = budget.most if used < budget.maximum else 0
         waiting = self.waiting
         if broker.tapped or waiting is not None:
             continuing.look(self, packets, len(data), now)
@@ -352,7 +359,10 @@ class Connection:
             self.broker.dirty.append(self)
 
     def take(self) -> list[bytes]:
-        """Return the packets to write now. The driver calls it for each connection in `Broker.dirty`."""
+        """Return the output to write now: see `Outbox` for its items.
+
+        The driver calls it for each connection in `Broker.dirty`.
+        """
         outbox = self.outbox
         out = outbox.packets
         outbox.packets = []
@@ -364,7 +374,7 @@ class Connection:
         if self.waiting is not None and self.waiting.gone:
             return []
         output = self.broker.output
-        return out if output is None or not out else output(self, out)
+        return out if output is None or not out else output(self, whole(out) if outbox.apart else out)
 
     def shut(self) -> None:
         """Close the link after the queued output is written."""

@@ -23,6 +23,7 @@ COUNTERS: Final = {
     "payload_sent_bytes": "payload bytes of PUBLISH packets queued for sending",
     "messages_resent": "PUBLISH packets sent again when a session was resumed",
     "dropped_queue_full": "messages dropped because the queue of the session was full",
+    "dropped_memory": "messages dropped because the memory for clients was used up",
     "dropped_too_large": "messages dropped because the client takes no packet of that size",
     "dropped_expired": "messages dropped because their expiry interval had passed",
     "dropped_offline": "QoS 0 messages not kept for a client that is away",
@@ -30,7 +31,7 @@ COUNTERS: Final = {
     "dropped_unshared": "messages for Shared Subscriptions that no member could take",
     "dropped_denied": "messages not delivered because the subscriber may not read the topic",
     "dropped_by_hook": "messages of clients that a hook dropped",
-    "retained_refused": "messages not retained because the maximum number was reached",
+    "retained_refused": "messages not retained because the maximum number was reached or the memory was used up",
     "unknown_acks": "acknowledgements of unknown packet identifiers",
     "connections_accepted": "links accepted",
     "connections_refused": "connections refused before or with the CONNACK",
@@ -53,7 +54,7 @@ GAUGES: Final = {
     "messages_inflight": "messages sent with QoS 1 or 2 that are not completely acknowledged",
     "messages_queued": "messages that wait for a client",
     "queued_in_store": "messages that wait for a client in the store alone, and not in memory",
-    "queued_bytes": "bytes of topics and payloads that wait for clients",
+    "queued_bytes": "bytes of topics, payloads and properties that wait for clients",
 }
 """What each gauge shows, by name."""
 
@@ -78,6 +79,7 @@ class Counters:
         self.payload_sent_bytes = 0
         self.messages_resent = 0
         self.dropped_queue_full = 0
+        self.dropped_memory = 0
         self.dropped_too_large = 0
         self.dropped_expired = 0
         self.dropped_offline = 0
@@ -120,6 +122,7 @@ class Counters:
         """Messages that a subscriber did not get, for any reason but a hook's answer."""
         return (
             self.dropped_queue_full
+            + self.dropped_memory
             + self.dropped_too_large
             + self.dropped_expired
             + self.dropped_offline

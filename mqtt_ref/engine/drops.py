@@ -14,6 +14,7 @@ OTHERS: Final = ""
 REASONS: Final = {
     "slow": "the client reads too slowly",
     "queue_full": "its queue is full",
+    "memory": "the memory for clients is used up",
     "too_large": "they are larger than its Maximum Packet Size",
     "message_size": "it publishes more than maximum_message_size",
 }

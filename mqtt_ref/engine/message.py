@@ -10,7 +10,19 @@ from mqtt_ref.wire.fast import publish_bytes
 from mqtt_ref.wire.packets import PublishProperties
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["NEVER", "PLAIN_MAXIMUM", "SECOND", "Message", "expiry_time"]
+__all__ = [
+    "APART",
+    "FLIGHT",
+    "LIGHT",
+    "MESSAGE",
+    "NEVER",
+    "OVERHEAD",
+    "PLACE",
+    "PLAIN_MAXIMUM",
+    "SECOND",
+    "Message",
+    "expiry_time",
+]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -18,6 +30,21 @@ NEVER: Final = 0
 """`expires_at` of a message that does not expire."""
 PLAIN_MAXIMUM: Final = 268_000_000
 """Bytes of a payload that always fits in a packet without properties: the largest packet has 268,435,460 bytes."""
+APART: Final = 16 * 1024
+"""Bytes of a payload from which it is sent apart from the head of its PUBLISH, so that all subscribers share it."""
+
+MESSAGE: Final = 400
+"""Bytes of a message besides its topic, payload and properties; see `broker.budget`."""
+PLACE: Final = 200
+"""Bytes of a place in a queue, or of an exchange in flight."""
+OVERHEAD: Final = MESSAGE + PLACE
+"""Bytes that a message counts besides its `size` where the messages of one session are limited."""
+LIGHT: Final = 256
+"""The `size` up to which a message in flight is not looked at but counts `FLIGHT` bytes: that costs no time."""
+FLIGHT: Final = 800
+"""Bytes of a light message in flight, for each client."""
+FORMS: Final = 200
+"""Bytes of a list of encoded forms."""
 
 
 def expiry_time(block: Block | None, now: int) -> int:
@@ -34,19 +61,30 @@ class Message:
     to one connection or one subscriber. It contains the Message Expiry Interval as received. The interval starts at
     `arrived` and ends at `expires_at`, in nanoseconds. `publisher` is the Client Identifier that No Local compares
     with.
+
+    `size` are the bytes of topic, payload and properties. `weight` are all bytes that it takes, with its encoded
+    forms; it is worked out when it is asked for, as most messages only pass through. The budget keeps `places`, the
+    number of places that hold the message, and `counted`, the `weight` that it counts.
+
+    `beside` is 0, or the size of a payload of `APART` bytes or more. The encoded forms then end before the payload, and
+    whoever sends one sends `payload` after it. So a large payload is never copied, for any number of subscribers.
     """
 
     __slots__ = (
         "_first",
         "_first_at",
         "_forms",
+        "_grown",
         "_halves",
         "arrived",
+        "beside",
         "block",
+        "counted",
         "encoded_topic",
         "expires_at",
         "ident",
         "payload",
+        "places",
         "publisher",
         "qos",
         "retain",
@@ -68,7 +106,8 @@ class Message:
     ) -> None:
         self.ident = ident
         self.topic = topic
-        self.encoded_topic = topic.encode()
+        encoded = topic.encode()
+        self.encoded_topic = encoded
         self.payload = payload
         self.qos = qos
         self.retain = retain
@@ -76,10 +115,19 @@ class Message:
         self.publisher = publisher
         self.arrived = arrived
         self.expires_at = expires_at
-        self.size = len(self.encoded_topic) + len(payload)
+        size = len(payload)
+        self.beside = size if size >= APART else 0
+        size += len(encoded)
+        if block is not None:
+            size += len(block.data)
+        self.size = size
+        self.counted = 0
+        self.places = 0
         self._first = b""
         """The form that was made first, at `_first_at`. Most messages have only this one."""
         self._first_at = -1
+        self._grown = 0
+        """Bytes of all other forms, and of the lists that hold them."""
         self._forms: list[bytes] | None = None
         """The other forms."""
         self._halves: list[bytes] | None = None
@@ -87,6 +135,13 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({self.ident}, {self.topic!r}, {self.payload!r}, qos={self.qos}, retain={self.retain})"
+
+    @property
+    def weight(self) -> int:
+        """All bytes that it takes. Its topic is kept as a text too, with up to four bytes for a character."""
+        topic = self.topic
+        text = len(topic) if topic.isascii() else 4 * len(topic)
+        return MESSAGE + self.size + text + len(self._first) + self._grown
 
     @property
     def properties(self) -> PublishProperties | None:
@@ -97,8 +152,9 @@ class Message:
         """Return the PUBLISH as sent within a second of its arrival, with packet identifier 0.
 
         It has no alias and no Subscription Identifiers. The other properties are unaltered and in order. The expiry
-        interval is the one received, since no full second has passed. Return `b""` if it would exceed the largest
-        packet size. That can happen to a message from a client of another version, whose packet was a byte shorter.
+        interval is the one received, since no full second has passed. A payload that is `beside` it is left out.
+        Return `b""` if it would exceed the largest packet size. That can happen to a message from a client of another
+        version, whose packet was a byte shorter.
 
         Cites: MQTT5-3.3.2-4, MQTT5-3.3.2-15, MQTT5-3.3.2-16, MQTT5-3.3.2-17, MQTT5-3.3.2-18, MQTT5-3.3.2-20,
         X5-publish-empty-payload, X311-publish-payload-any, X311-publish-payload-empty, MQTT5-2.2.1-2, MQTT5-2.2.2-1,
@@ -110,7 +166,7 @@ class Message:
         form = b"" if self._forms is None else self._forms[at]
         if not form:
             properties = b"" if self.block is None or version != V5 else self.block.data
-            form = _encoded(version, self.encoded_topic, self.payload, qos, retain, False, 0, properties)
+            form = self._encoded(version, self.encoded_topic, qos, retain, False, 0, properties)
             self._keep(at, form)
         return form
 
@@ -121,6 +177,8 @@ class Message:
             return
         if self._forms is None:
             self._forms = [b""] * 12
+            self._grown += FORMS
+        self._grown += len(form)
         self._forms[at] = form
 
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
@@ -139,11 +197,10 @@ class Message:
         if not form:
             # The first form is sent as it is. Only a second subscriber needs the halves.
             properties = b"" if self.block is None or version != V5 else self.block.data
-            payload = self.payload
-            if len(payload) <= PLAIN_MAXIMUM - len(properties):
-                form = publish_bytes(version, topic, payload, qos, retain, False, packet_id, properties)
+            if self.beside or len(properties) > PLAIN_MAXIMUM:
+                form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
             else:
-                form = _encoded(version, topic, payload, qos, retain, False, packet_id, properties)
+                form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
             if self._first_at < 0:
                 self._first_at = at
                 self._first = form
@@ -152,12 +209,23 @@ class Message:
             return form
         if halves is None:
             halves = self._halves = [b""] * 24
+            self._grown += 2 * FORMS
         number = 4 + len(topic)
         while form[number - len(topic) - 3] > 127:
             number += 1
         head = halves[at] = form[:number]
         tail = halves[at + 12] = form[number + 2 :]
+        self._grown += len(form)
         return head + packet_id.to_bytes(2, "big") + tail
+
+    def forget_forms(self) -> None:
+        """Drop the encoded forms: whoever keeps the message for long does not need them. They are made again."""
+        if self._first_at >= 0:
+            self._first = b""
+            self._first_at = -1
+            self._forms = None
+            self._halves = None
+            self._grown = 0
 
     def limit_expiry(self, seconds: int) -> None:
         """Limit how long the message is kept, in seconds from its arrival. 0: no limit of the server."""
@@ -185,27 +253,22 @@ class Message:
         """Return the PUBLISH for one subscriber, with its Subscription Identifiers, alias and remaining expiry.
 
         The Topic Name is sent only if `named`. The expiry interval is the one received minus `waited` seconds, never
-        below 0. Return `b""` if the packet would exceed the largest packet size.
+        below 0. A payload that is `beside` it is left out. Return `b""` if the packet would exceed the largest packet
+        size.
 
         Cites: MQTT5-3.3.2-6, X5-message-expiry-absent
         """
         properties = outgoing(self.block, waited, identifiers, alias) if version == V5 else b""
         topic = self.encoded_topic if named else b""
-        return _encoded(version, topic, self.payload, qos, retain, dup, packet_id, properties)
+        return self._encoded(version, topic, qos, retain, dup, packet_id, properties)
 
-
-def _encoded(
-    version: int,
-    topic: bytes,
-    payload: bytes,
-    qos: int,
-    retain: bool,
-    dup: bool,
-    packet_id: int,
-    properties: bytes,
-) -> bytes:
-    """Encode a PUBLISH. Return `b""` if it would exceed the largest packet size."""
-    try:
-        return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties)
-    except ValueError:
-        return b""
+    def _encoded(
+        self, version: int, topic: bytes, qos: int, retain: bool, dup: bool, packet_id: int, properties: bytes
+    ) -> bytes:
+        """Encode a PUBLISH. Return `b""` if it would exceed the largest packet size."""
+        beside = self.beside
+        payload = b"" if beside else self.payload
+        try:
+            return publish_bytes(version, topic, payload, qos, retain, dup, packet_id, properties, beside)
+        except ValueError:
+            return b""

@@ -43,14 +43,21 @@ class Capabilities:
 class Bounds:
     """Limits of what the server holds; every queue has one."""
 
+    memory: int = 1024 * 1024 * 1024
+    """Bytes that are held for all clients together, see `broker.budget`; 0: no limit."""
     maximum_inflight: int = 1024
     """Unacknowledged QoS 1 and 2 messages sent to one client; a smaller Receive Maximum takes precedence."""
+    inflight_bytes: int = 64 * 1024 * 1024
+    """Bytes of them from which no further one is sent. Each counts `engine.message.OVERHEAD` bytes more than its size.
+
+    Those that are so small that `maximum_inflight` of them are less than this do not count.
+    """
     queued_messages: int = 8192
     """Messages that wait for one session."""
     queued_bytes: int = 64 * 1024 * 1024
-    """Bytes of payloads and topics that wait for one session."""
+    """Bytes of messages that wait for one session: topics, payloads, properties, and `OVERHEAD` for each."""
     queued_memory: int = 256 * 1024 * 1024
-    """Bytes of memory for the queues of all sessions; 0: any number. A message counts as its topic, payload and 500.
+    """Bytes of memory for the queues of all sessions; 0: any number. A message counts 500 more than its size.
 
     Beyond it, messages for clients that are away wait in the store alone, if there is one. For each client that is
     connected, 256 messages may be in memory nevertheless.

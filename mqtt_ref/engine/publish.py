@@ -112,6 +112,9 @@ def publish(
                     return
         if broker.message_size and len(packet.payload) > broker.message_size and not code:
             code = _too_large(connection)
+        if not broker.budget.flights and qos and connection.version == V5 and not code:
+            # Its subscribers would not get it. A 3.x client cannot be told.
+            code = QUOTA_EXCEEDED
     elif stage == PERMITTED:
         code = answer if isinstance(answer, int) else NOT_AUTHORIZED
 
@@ -252,7 +255,7 @@ def _acceptable(connection: Connection, packet: Publish, topic: str, block: Bloc
     if packet.retain and packet.qos and packet.payload and connection.version == V5:
         # A message that cannot be retained must not be acknowledged as if it were. Only these clients can be told
         # [MQTT5-3.3.1-5].
-        if broker.retained.full(topic):
+        if broker.retained.full(topic, len(packet.payload) + len(topic) + (0 if block is None else len(block.data))):
             broker.counters.retained_refused += 1
             return QUOTA_EXCEEDED
     return 0

@@ -178,10 +178,12 @@ def _enter(connection: Connection, session: Session, packet_id: int, after: int)
     if after == HELD:
         session.received[packet_id] = connection.serial
         connection.receiving += 1
+        connection.broker.budget.identified(session, 1)
         if journal is not None:
             journal.received(session, packet_id)
         return
     if session.received.pop(packet_id) == connection.serial:
         connection.receiving -= 1
+    connection.broker.budget.identified(session, -1)
     if journal is not None:
         journal.received_gone(session, packet_id)

@@ -28,7 +28,7 @@ from mqtt_ref.engine.generated.qos_send import (
     ON_SEND_QOS2,
     WIDTH,
 )
-from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.message import FLIGHT, NEVER, OVERHEAD, PLACE, Message
 from mqtt_ref.engine.reacting import breach, dismiss
 from mqtt_ref.engine.session import Delivery, Session
 from mqtt_ref.wire.codes import (
@@ -91,7 +91,8 @@ def deliver(
         and session.queue is None
         and session.resending is None
         and not connection.outbox.choked
-        and (len(session.inflight) < broker.limits.packet_id_maximum or not _full(session, message))
+        and (not session.inflight_bytes or session.inflight_bytes < broker.inflight_bytes)
+        and (len(session.inflight) < broker.budget.flights or not _full(session, message))
     ):
         _start(connection, session, delivery, now)
     else:
@@ -99,12 +100,12 @@ def deliver(
 
 
 def _full(session: Session, message: Message) -> bool:
-    """Report that no packet identifier is free, and return True.
+    """Report that no packet identifier is free, unless it is the memory that is used up. Return True.
 
     Unfinished PUBRELs can fill up a session that is resumed again and again.
     """
     watch = session.broker.watch
-    if watch.on_packet_id_exhausted is not None:
+    if session.broker.budget.flights and watch.on_packet_id_exhausted is not None:
         watch.on_packet_id_exhausted(session, message)
     return True
 
@@ -126,6 +127,8 @@ def _send(connection: Connection, message: Message, data: bytes) -> None:
     counters.messages_sent += 1
     counters.payload_sent_bytes += len(message.payload)
     connection.send(data)
+    if message.beside:
+        connection.outbox.add_payload(message.payload)
 
 
 def _publish(
@@ -140,6 +143,8 @@ def _publish(
     now: int,
 ) -> bytes:
     """Return the PUBLISH for this subscriber, or `b""` if it exceeds the packet size that is possible or allowed.
+
+    The result has no payload if that is `beside` the message.
 
     Then the message is discarded, as if it had been sent. Only the first sending may have an alias: a retransmission
     carries the full Topic Name (4.4, 3.3.2.3.4).
@@ -161,13 +166,13 @@ def _publish(
         if version != V5:
             identifiers = ()
         data = message.encode(version, qos, retain, dup, packet_id, identifiers, alias, named, waited)
-        if alias and named and (not data or len(data) > agreement.packet_limit):
+        if alias and named and (not data or len(data) > agreement.packet_limit - message.beside):
             aliases.forget(connection, message.topic)
     elif qos:
         data = message.with_id(version, qos, retain, packet_id)
     else:
         data = message.form(version, 0, retain)
-    if not data or len(data) > agreement.packet_limit:
+    if not data or len(data) > agreement.packet_limit - message.beside:
         queueing.dropped(session, message, "too_large")
         return b""
     return data
@@ -186,15 +191,24 @@ def _step(session: Session, delivery: Delivery, event: int) -> int:
     if after != before:
         delivery.state = after
         journal = broker.journal
+        size = delivery.message.size
         if after == IDLE:
             del session.inflight[delivery.packet_id]
             broker.counters.messages_inflight -= 1
+            if size > broker.light:
+                broker.budget.land(delivery.message)
+                if size > broker.bulky:
+                    session.inflight_bytes -= size + OVERHEAD
             if journal is not None:
                 journal.inflight_gone(session, delivery)
         else:
             if before == IDLE:
                 session.inflight[delivery.packet_id] = delivery
                 broker.counters.messages_inflight += 1
+                if size > broker.light:
+                    broker.budget.fly(delivery.message)
+                    if size > broker.bulky:
+                        session.inflight_bytes += size + OVERHEAD
             if journal is not None:
                 journal.inflight(session, delivery)
     return tables.qos_send_action[at]
@@ -209,6 +223,7 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     broker = connection.broker
     message = delivery.message
     qos = delivery.qos
+    heavy = message.size > broker.light
     inflight = session.inflight
     packet_id = session.next_packet_id
     largest = broker.limits.packet_id_maximum
@@ -219,7 +234,10 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         data = _publish(connection, session, message, qos, delivery.retain, False, packet_id, delivery.identifiers, now)
     else:
         data = message.with_id(connection.version, qos, delivery.retain, packet_id)
-        if len(data) > agreement.packet_limit or not data:
+        size = len(data)
+        if heavy:
+            size += message.beside
+        if size > agreement.packet_limit or not data:
             queueing.dropped(session, message, "too_large")
             return
     if not data:
@@ -234,6 +252,17 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
         delivery.state = after
         inflight[packet_id] = delivery
         counters.messages_inflight += 1
+        if heavy:
+            # `Budget.fly`, without a call.
+            budget = broker.budget
+            if message.places:
+                budget.exact += PLACE - FLIGHT
+            else:
+                message.counted = weight = message.weight
+                budget.exact += PLACE - FLIGHT + weight
+            message.places += 1
+            if message.size > broker.bulky:
+                session.inflight_bytes += message.size + OVERHEAD
         if session.kept and broker.journal is not None:
             broker.journal.inflight(session, delivery)
     if tables.qos_send_action[at] != DO_SEND_PUBLISH:
@@ -243,6 +272,8 @@ def _start(connection: Connection, session: Session, delivery: Delivery, now: in
     counters.payload_sent_bytes += len(message.payload)
     outbox = connection.outbox
     outbox.packets.append(data)
+    if heavy and message.beside:
+        outbox.add_payload(message.payload)
     if not outbox.queued:
         outbox.queued = True
         broker.dirty.append(connection)
@@ -268,7 +299,8 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         event = ON_PUBREC if code < FAILURE else ON_PUBREC_ERROR
     else:
         event = ON_PUBCOMP
-    delivery = session.inflight.get(packet_id)
+    inflight = session.inflight
+    delivery = inflight.get(packet_id)
     if delivery is None:
         broker.counters.unknown_acks += 1
         delivery = Delivery(Message(0, "", b"", 0, False, None, "", now, NEVER), 0, False, ())
@@ -279,8 +311,20 @@ def acknowledged(connection: Connection, session: Session, packet_id: int, kind:
         # The last step of each exchange is taken here, without a call of `_step`.
         action = tables.qos_send_action[at]
         delivery.state = IDLE
-        del session.inflight[packet_id]
+        del inflight[packet_id]
         broker.counters.messages_inflight -= 1
+        message = delivery.message
+        if message.size > broker.light:
+            # `Budget.land`, without a call.
+            budget = broker.budget
+            places = message.places = message.places - 1
+            if places:
+                budget.exact += FLIGHT - PLACE
+            else:
+                budget.exact += FLIGHT - PLACE - message.counted
+                message.counted = 0
+            if message.size > broker.bulky:
+                session.inflight_bytes -= message.size + OVERHEAD
         if session.kept and broker.journal is not None:
             broker.journal.inflight_gone(session, delivery)
     else:
@@ -368,7 +412,11 @@ def _send_queue(connection: Connection, session: Session, queue: deque[Delivery]
     broker = connection.broker
     while queue and not connection.outbox.choked and not connection.outbox.ending:
         delivery = queue[0]
-        if delivery.qos and (connection.quota <= 0 or len(session.inflight) >= broker.limits.packet_id_maximum):
+        if delivery.qos and (
+            connection.quota <= 0
+            or session.inflight_bytes >= broker.inflight_bytes
+            or len(session.inflight) >= broker.limits.packet_id_maximum
+        ):
             return
         queueing.take(session, queue)
         message = delivery.message
@@ -382,6 +430,8 @@ def _send_queue(connection: Connection, session: Session, queue: deque[Delivery]
             _start(connection, session, delivery, now)
         else:
             _send_qos0(connection, session, message, delivery.retain, delivery.identifiers, now)
+        if message.places:
+            broker.budget.follow(message)
 
 
 def _resend(connection: Connection, session: Session, delivery: Delivery, now: int) -> None:

@@ -10,7 +10,7 @@ from mqtt_ref.engine.backlog import UNKNOWN
 from mqtt_ref.engine.drops import REASONS
 from mqtt_ref.engine.effects import Dropped
 from mqtt_ref.engine.generated.decisions import OFFLINE_QOS0_DROP, QUEUE_FULL_NEWEST
-from mqtt_ref.engine.message import NEVER, Message
+from mqtt_ref.engine.message import NEVER, OVERHEAD, Message
 from mqtt_ref.engine.session import Delivery
 from mqtt_ref.wire.primitives import V31
 
@@ -35,7 +35,7 @@ def deliver_offline(session: Session, message: Message, retain: bool, identifier
 
 
 def enqueue(session: Session, delivery: Delivery, now: int) -> None:
-    """Queue a message for the session, within the bounds of its queue.
+    """Queue a message for the session, within the bounds of its queue and the budget of the broker.
 
     Cites: MQTT311-3.1.2-5
     """
@@ -48,32 +48,67 @@ def enqueue(session: Session, delivery: Delivery, now: int) -> None:
     queue = session.queue
     bounds = broker.options.bounds
     size = message.size
-    if session.backlog is not None:
+    if session.backlog is not None or (
+        queue is not None
+        and (
+            len(queue) >= bounds.queued_messages
+            or (queue and session.queued_bytes + size + (len(queue) + 1) * OVERHEAD > bounds.queued_bytes)
+        )
+    ):
         if not _make_room(session, size, now):
             dropped(session, message, "queue_full")
             return
-    elif queue is None:
-        queue = session.queue = deque()
-        session.rules = broker.rules
-    elif len(queue) >= bounds.queued_messages or (queue and session.queued_bytes + size > bounds.queued_bytes):
-        if not _make_room(session, size, now):
-            dropped(session, message, "queue_full")
-            return
-    delivery.order = session.next_order
-    session.next_order += 1
     backlogs = broker.backlogs
+    budget = broker.budget
     if backlogs is not None and (session.backlog is not None or backlogs.crowded(session, size)):
+        # It needs memory until the store has it.
+        if budget.used + budget.cost(message) > budget.maximum:
+            dropped(session, message, "memory")
+            return
+        if queue is None and session.backlog is None:
+            session.rules = broker.rules
+        delivery.order = session.next_order
         backlogs.add(session, delivery)
     else:
+        if budget.used + budget.cost(message) > budget.queue_limit and not _trade(session, message, now):
+            dropped(session, message, "memory")
+            return
         queue = session.queue  # room may have been made by bringing a backlog back
-        assert queue is not None
+        if queue is None:
+            queue = session.queue = deque()
+            session.rules = broker.rules
+        delivery.order = session.next_order
         queue.append(delivery)
+    session.next_order += 1
     session.queued_bytes += size
     broker.counters.messages_queued += 1
     broker.counters.queued_bytes += size
+    budget.hold(message)
     journal = broker.journal
     if journal is not None:
         journal.queued(session, delivery)
+
+
+def _trade(session: Session, message: Message, now: int) -> bool:
+    """Drop messages of the queue for a new one, as if the queue were full. Return True if that freed enough memory.
+
+    What only the store has needs no memory, so none of it is dropped.
+    """
+    broker = session.broker
+    budget = broker.budget
+    before = budget.used
+    cost = budget.cost(message)
+    while budget.used + cost > budget.queue_limit and before - budget.used < cost:
+        queue = session.queue
+        if not queue:
+            if session.backlog is None:
+                session.queue = None  # the next message does not have to wait behind others
+            return False
+        expired = _expired(queue[0].message.expires_at, now)
+        if not expired and broker.decisions.queue_full == QUEUE_FULL_NEWEST:
+            return False
+        _drop_first(session, queue, "expired" if expired else "memory")
+    return True
 
 
 def _make_room(session: Session, size: int, now: int) -> bool:
@@ -85,7 +120,9 @@ def _make_room(session: Session, size: int, now: int) -> bool:
     bounds = broker.options.bounds
     while True:
         queued = session.queued
-        if queued < bounds.queued_messages and (not queued or session.queued_bytes + size <= bounds.queued_bytes):
+        if queued < bounds.queued_messages and (
+            not queued or session.queued_bytes + size + (queued + 1) * OVERHEAD <= bounds.queued_bytes
+        ):
             return True
         queue = session.queue
         newest = broker.decisions.queue_full == QUEUE_FULL_NEWEST
@@ -112,7 +149,9 @@ def trim(session: Session, now: int) -> None:
         queued = session.queued
         if _expired(queue[0].message.expires_at, now):
             _drop_first(session, queue, "expired")
-        elif queued > bounds.queued_messages or (queued > 1 and session.queued_bytes > bounds.queued_bytes):
+        elif queued > bounds.queued_messages or (
+            queued > 1 and session.queued_bytes + queued * OVERHEAD > bounds.queued_bytes
+        ):
             _drop_first(session, queue, "queue_full")
         else:
             return
@@ -134,16 +173,21 @@ def take(session: Session, queue: deque[Delivery]) -> None:
     """Remove the first message from the queue of a session."""
     broker = session.broker
     delivery = queue.popleft()
-    size = delivery.message.size
+    message = delivery.message
+    size = message.size
     session.queued_bytes -= size
     broker.counters.messages_queued -= 1
     broker.counters.queued_bytes -= size
+    broker.budget.release(message)
     if broker.journal is not None:
         broker.journal.unqueued(session, delivery)
 
 
 def drop_queue(session: Session) -> list[Delivery]:
-    """Empty the queue of a session that ends. Return what was in it, as far as it was in memory."""
+    """Empty the queue of a session that ends. Return what was in it, as far as it was in memory.
+
+    The budget counts that until it is let go.
+    """
     if session.queue is None and session.backlog is None:
         return []
     broker = session.broker
@@ -171,6 +215,8 @@ def dropped(session: Session, message: Message, why: str) -> None:
         counters.dropped_too_large += 1
     elif why == "queue_full":
         counters.dropped_queue_full += 1
+    elif why == "memory":
+        counters.dropped_memory += 1
     elif why == "denied":
         counters.dropped_denied += 1
     else:

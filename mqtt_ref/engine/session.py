@@ -74,7 +74,9 @@ class Session:
         "ends_at",
         "expiry",
         "handle",
+        "held_bytes",
         "inflight",
+        "inflight_bytes",
         "kept",
         "listener",
         "next_order",
@@ -122,6 +124,10 @@ class Session:
         """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none)."""
         self.inflight: dict[int, Delivery] = {}
         """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
+        self.inflight_bytes = 0
+        """Bytes of them, with `OVERHEAD` for each; only those of more than `Broker.bulky` bytes count."""
+        self.held_bytes = 0
+        """Bytes that the budget counts for this session, without its messages."""
         self.received: dict[int, int] = {}
         """By Packet Identifier of a QoS 2 message that awaits PUBREL: the serial of the connection that counts it."""
         self.queue: deque[Delivery] | None = None
@@ -129,7 +135,7 @@ class Session:
         self.backlog: Backlog | None = None
         """What waits behind these, in the store."""
         self.queued_bytes = 0
-        """Bytes of the topics and payloads of all messages that wait."""
+        """Bytes of all messages that wait: topics, payloads and properties."""
         self.resending: deque[int] | None = None
         """Packet identifiers of a resumed session that wait for send quota to be sent again."""
         self.replay: Replay | None = None

@@ -274,7 +274,7 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
     if session.replay is not None and len(session.replay) >= REPLAYS:
         return QUOTA_EXCEEDED
     if name not in session.subscriptions:
-        if len(session.subscriptions) >= bounds.subscriptions:
+        if len(session.subscriptions) >= bounds.subscriptions or broker.budget.used >= broker.budget.state_limit:
             return QUOTA_EXCEEDED
         if broker.router.is_shared(name, connection.version):
             if broker.router.groups_of(session.handle) >= bounds.shared_subscriptions:
@@ -312,12 +312,15 @@ def enter(connection: Connection, session: Session, name: str, after: int, optio
     if after == PRESENT:
         shared = broker.router.is_shared(name, connection.version)
         broker.router.subscribe(session.handle, name, options, identifier, shared)
+        if name not in session.subscriptions:
+            broker.budget.subscribed(session, name)
         session.subscriptions[name] = (options, identifier)
         if broker.journal is not None:
             broker.journal.subscription(session, name, options, identifier)
     elif name in session.subscriptions:
         broker.router.unsubscribe(session.handle, name)
         del session.subscriptions[name]
+        broker.budget.unsubscribed(session, name)
         if broker.journal is not None:
             broker.journal.subscription_gone(session, name)
 

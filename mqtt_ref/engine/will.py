@@ -41,6 +41,8 @@ def arm(session: Session, will: Will | None) -> None:
     action = step(session, ON_STORED if will is not None else ON_ABSENT)
     if action == DO_STORE:
         session.will = will
+        if will is not None:
+            session.broker.budget.armed(session, will)
     else:
         _taken(session, action)
 
@@ -89,6 +91,7 @@ def _taken(session: Session, action: int) -> Will | None:
     assert will is not None, "the table publishes or deletes a will in the state `none`"
     session.will = None
     session.will_at = 0
+    session.broker.budget.disarmed(session, will)
     return will if action == DO_PUBLISH else None
 
 

@@ -197,7 +197,7 @@ class Hook:
     def on_publish_dropped(self, client: Client | None, message: Message, reason: str) -> Told:
         """A subscriber does not get a message. Without client: no member of a shared group gets it.
 
-        Reasons: `queue_full`, `slow`, `too_large`, `expired`, `offline` (QoS 0), `denied`, `unshared`.
+        Reasons: `queue_full`, `slow`, `too_large`, `expired`, `offline` (QoS 0), `denied`, `unshared`, `memory`.
         """
 
     @notify()

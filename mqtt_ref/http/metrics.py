@@ -60,6 +60,7 @@ def _own(driver: Driver) -> Iterator[str]:
 
 def _present(broker: Broker) -> dict[str, tuple[str, int]]:
     """Return the current values that are not kept in a gauge, with their descriptions."""
+    budget = broker.budget
     return {
         "connections": ("links that are open", len(broker.connections)),
         "clients_connected": ("clients that are connected", broker.sessions.connected),
@@ -67,7 +68,12 @@ def _present(broker: Broker) -> dict[str, tuple[str, int]]:
         "subscriptions": ("subscriptions", len(broker.router)),
         "shared_subscriptions": ("shared subscriptions", broker.router.shared),
         "retained_messages": ("retained messages, those under $SYS included", len(broker.retained_messages)),
-        "retained_bytes": ("bytes of topics and payloads that are retained", broker.retained_messages.size),
+        "retained_bytes": ("bytes of topics, payloads and properties that are retained", broker.retained_messages.size),
+        "memory_held_bytes": ("bytes that are held for clients", budget.used),
+        "memory_messages_bytes": ("bytes of them for messages that are queued, in flight or retained", budget.messages),
+        "memory_state_bytes": ("bytes of them for links, sessions, subscriptions and wills", budget.state),
+        "memory_output_bytes": ("bytes of them that wait in links, as last measured", budget.output),
+        "memory_maximum_bytes": ("maximum_memory; 0: no limit", broker.options.bounds.memory),
     }
 
 

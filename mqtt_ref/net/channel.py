@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mqtt_ref.clocks import monotonic_ns
-from mqtt_ref.net.layer import Layer, Stack
+from mqtt_ref.net.layer import LARGE, Layer, Parts, Stack, gathered
 from mqtt_ref.net.pace import PACED, Pace
+from mqtt_ref.net.unsent import Unsent
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,7 +39,9 @@ READ: Final = 64 * 1024
 TURN: Final = 128 * 1024
 """Bytes that are read between two flushes."""
 BIG: Final = 64 * 1024
-"""Bytes from which a packet is not joined with others into one write. Joining small ones is faster than many parts."""
+"""Bytes of a packet that may be written without joining it with others."""
+PIECE: Final = 64 * 1024
+"""Bytes of a large output that are written before the transport is asked if it has room for more."""
 PATIENCE: Final = 5.0
 """Seconds that a client has to close a connection itself, if that is left to it."""
 SAMPLE: Final = 4
@@ -86,6 +89,7 @@ class Channel(Stack):
         "lingering",
         "listener",
         "remote",
+        "unsent",
     )
 
     connection: Connection
@@ -98,6 +102,8 @@ class Channel(Stack):
         self.choked = False
         self.halted = 0
         self.lingering = False
+        self.unsent: Unsent | None = None
+        """Output that waits for the transport. The driver's own short way is closed meanwhile."""
         self.greeted = False
         """True if the first bytes have come."""
         self.direct = False
@@ -145,6 +151,12 @@ class Channel(Stack):
 
     def resume_writing(self) -> None:
         self.choked = False
+        if self.unsent is not None:
+            self._feed(monotonic_ns())
+            if self.unsent is not None:
+                return
+            if self.lingering:
+                self.top.finish(True)
         self.go_on(CHOKED)
         self.connection.unchoke(self.driver.now())
         self.driver.schedule()
@@ -201,6 +213,7 @@ class Channel(Stack):
     def lost(self, now: int, error: Exception | None) -> None:
         """Tell the broker that the link is gone."""
         driver = self.driver
+        self.unsent = None
         driver.forget(self, error)
         self.connection.lost(driver.now())
         driver.schedule()
@@ -217,12 +230,15 @@ class Channel(Stack):
 
     # ---------------------------------------------------------------- the lower end
 
-    def write(self, parts: list[bytes], now: int) -> None:
-        """Give the parts to the transport, which may take several without a copy."""
+    def write(self, parts: Parts, now: int) -> None:
+        """Give the parts to the transport, one by one: `writelines` of asyncio would join them before Python 3.12."""
+        transport = self.transport
         if len(parts) == 1:
-            self.transport.write(parts[0])
-        else:
-            self.transport.writelines(parts)
+            transport.write(parts[0])
+            return
+        for part in parts:
+            if not transport.is_closing():
+                transport.write(part)
 
     def finish(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within a time limit."""
@@ -263,27 +279,52 @@ class Channel(Stack):
     # ---------------------------------------------------------------- from the driver
 
     def send(self, out: list[bytes], now: int) -> int:
-        """Send the packets of a turn. Return their size in bytes.
+        """Send the output of a turn: small items joined, large ones as they are. Return its size in bytes.
 
-        The driver does it itself if there is no layer and no big packet.
+        What the transport has no room for waits here, uncopied, until it has. So a client that does not read costs the
+        buffer of its transport, but not its own copy of a large message, with any layers and any event loop.
+
+        The driver does it itself if there is no layer and no large item.
         """
-        if len(out) > 1 and len(out[0]) < BIG and len(out[-1]) < BIG:
-            out = [b"".join(out)]
-        size = len(out[0]) if len(out) == 1 else sum(map(len, out))
-        (self.layers[-1] if self.layers else self).write(out, now)
+        size = len(out[0])
+        if len(out) > 1:
+            size = sum(map(len, out))
+            out = gathered(out)
+        if self.unsent is None:
+            if size < LARGE:
+                (self.layers[-1] if self.layers else self).write(out, now)
+                return size
+            self.unsent = Unsent()
+        self.unsent.add(out)
+        self._feed(now)
         return size
+
+    def _feed(self, now: int) -> None:
+        """Write what is unsent until the transport is full."""
+        unsent = self.unsent
+        assert unsent is not None
+        top = self.layers[-1] if self.layers else self
+        while unsent.size and not self.choked and not self.transport.is_closing():
+            top.write(unsent.take(PIECE), now)
+        if not unsent.size or self.transport.is_closing():
+            self.unsent = None
 
     def settle(self, said: bool) -> None:
         """After a write, close the link if the broker wants that, or stop reading from a client that does not read.
 
         `said` is True if something was sent to the client in this turn.
         """
+        unsent = 0 if self.unsent is None else self.unsent.size
         if not self.connection.outbox.closing:
-            if self.transport.get_write_buffer_size() > self.driver.broker.options.bounds.hard_limit:
+            if self.transport.get_write_buffer_size() + unsent > self.driver.broker.options.bounds.hard_limit:
                 self.halt(CHOKED)
         elif not self.lingering:
             self.lingering = True
-            self.top.finish(said)
+            if unsent:
+                patience = PATIENCE if self.connection.outbox.patient else LINGER
+                self.driver.loop.call_later(patience, self.transport.abort)
+            else:
+                self.top.finish(said)
 
 
 def _other_protocol(data: bytes) -> str:

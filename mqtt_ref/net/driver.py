@@ -17,9 +17,11 @@ from mqtt_ref.engine.access import REFUSE, Verdict
 from mqtt_ref.engine.drops import OTHERS, REASONS
 from mqtt_ref.engine.effects import Ask, Commit, Dropped, Effect, Note, Read, Withdraw
 from mqtt_ref.engine.intercept import Refusal
+from mqtt_ref.engine.outbox import heads
 from mqtt_ref.log import Throttle
 from mqtt_ref.net.channel import ASKED, BIG, BUSY, RESTING
 from mqtt_ref.net.forked import release_in_children
+from mqtt_ref.net.pressure import Pressure
 from mqtt_ref.net.process import descriptors, outside
 from mqtt_ref.wire.codes import SERVER_SHUTTING_DOWN, UNSPECIFIED_ERROR
 
@@ -87,6 +89,8 @@ class Driver:
         """Reads a part of a queue and calls `read_back` afterwards. Needed if the broker has a store with pages."""
         self.on_stored: Callable[[OSError | None], object] | None = None
         """Called after the broker knows of a write, or of a reading: why it failed, or None."""
+        self.pressure = Pressure(self)
+        """Measures what waits in the links."""
         self.serving = False
         """True if all listeners are open."""
         self.on_reload: Callable[[], object] | None = None
@@ -145,8 +149,15 @@ class Driver:
                 try:
                     if out:
                         packets += len(out)
-                        if channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                        outbox = connection.outbox
+                        if outbox.apart:
+                            packets -= heads(out)
                             sent += channel.send(out, now)
+                            outbox.apart = outbox.gates is not None or channel.unsent is not None
+                        elif channel.layers or (len(out) > 1 and (len(out[0]) >= BIG or len(out[-1]) >= BIG)):
+                            sent += channel.send(out, now)
+                            if channel.unsent is not None:
+                                outbox.apart = True
                         else:
                             data = out[0] if len(out) == 1 else b"".join(out)
                             sent += len(data)
@@ -162,6 +173,8 @@ class Driver:
             self.carry_out(effects)
         if self._busy:
             self._read_from_idle()
+        if counters.received_bytes + counters.sent_bytes >= self.pressure.next:
+            self.pressure.due()
         due = broker.next_deadline()
         if due is not None and (not self._armed or due < self._armed):
             self._arm(due)
@@ -466,6 +479,7 @@ class Driver:
             if timer is not None:
                 timer.cancel()
         self._tell_drops(last=True)
+        self.pressure.close()
         self._timer = self._reporting = None
         for task in self._handlers:
             task.cancel()

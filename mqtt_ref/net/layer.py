@@ -6,20 +6,26 @@ the pace. It does not change until the link is lost. From the bottom to the top:
 
     transport | TLS | WebSocket | judge | trace | hold | disturber | pace | receiver
 
-Bytes of the client go up with `receive`, packets of the broker go down with `write`. A layer overrides what it changes
-and passes on the rest. Above the highest layer is a `Receiver`, below the lowest one the `Stack`, which writes to the
-transport.
+Bytes of the client go up with `receive`, packets of the broker go down with `write`, in parts. A large part may be the
+payload of a message that many clients get: all of them share one object until the kernel has it, if no layer has to
+change its bytes. A layer overrides what it changes and passes on the rest. Above the highest layer is a `Receiver`,
+below the lowest one the `Stack`, which writes to the transport.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, cast
 
 from mqtt_ref.clocks import monotonic_ns
 
-__all__ = ["Layer", "Receiver", "Stack", "Units", "joined"]
+__all__ = ["LARGE", "Layer", "Parts", "Receiver", "Stack", "Units", "gathered", "joined"]
+
+Parts = Sequence[bytes | memoryview]
+"""Bytes of a stream, one part after the other."""
+LARGE: Final = 16 * 1024
+"""Bytes from which a part is not joined with others: a copy would cost more than a write."""
 
 
 class Receiver(Protocol):
@@ -92,8 +98,8 @@ class Layer:
 
     # ---------------------------------------------------------------- downwards
 
-    def write(self, parts: list[bytes], now: int) -> object:
-        """Send these bytes, one part after the other. The list belongs to the callee."""
+    def write(self, parts: Parts, now: int) -> object:
+        """Send these bytes, one part after the other."""
         return self.below.write(parts, now)
 
     def finish(self, said: bool) -> None:
@@ -182,7 +188,7 @@ class Stack(asyncio.Protocol):
 
     # ---------------------------------------------------------------- the lower end
 
-    def write(self, parts: list[bytes], now: int) -> object:
+    def write(self, parts: Parts, now: int) -> object:
         """Write the parts to the transport."""
         self.transport.write(joined(parts))
         return None
@@ -269,9 +275,27 @@ NOWHERE.lowest = NOBODY
 NOWHERE.transport = GONE
 
 
-def joined(parts: list[bytes]) -> bytes:
+def joined(parts: Parts) -> bytes:
     """Join the parts; a single part is not copied."""
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(parts) == 1:
+        only = parts[0]
+        return only if isinstance(only, bytes) else bytes(only)
+    return b"".join(parts)
+
+
+def gathered(parts: Sequence[bytes]) -> list[bytes]:
+    """Join small parts that follow one another. Large ones stay the objects that they are."""
+    found: list[bytes] = []
+    start = 0
+    for at, part in enumerate(parts):
+        if len(part) >= LARGE:
+            if start < at:
+                found.append(joined(parts[start:at]))
+            found.append(part)
+            start = at + 1
+    if start < len(parts):
+        found.append(joined(parts[start:]))
+    return found
 
 
 Head = Callable[[bytearray], tuple[bool, int | None]]

@@ -7,14 +7,14 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.net.channel import READ, peer_name
-from mqtt_ref.net.layer import Layer, Stack, Units, joined
+from mqtt_ref.net.layer import Layer, Parts, Stack, Units, joined
 
 if TYPE_CHECKING:
     from mqtt_ref.net.driver import Driver
@@ -28,6 +28,8 @@ HANDSHAKE: Final = 1 << 20
 """Write buffer limit during a handshake, in bytes. It is more than a server writes in one."""
 LOG = logging.getLogger("mqtt_ref.net")
 APPLICATION_DATA: Final = 23
+RECORD: Final = 16 * 1024
+"""Largest number of bytes in one TLS record."""
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 PLAIN: Final = frozenset(
@@ -302,19 +304,21 @@ class Tls(Layer):
 
     # ---------------------------------------------------------------- downwards
 
-    def write(self, parts: list[bytes], now: int) -> None:
+    def write(self, parts: Parts, now: int) -> None:
         """Encrypt and send. Ignored if the connection is closing.
 
-        The parts are joined, because each would be a TLS record of its own.
+        Small parts are joined, because each would be a TLS record of its own. The encrypted bytes are a copy that
+        belongs to this client alone.
         """
         tls = self._object
         assert tls is not None
         if self._stack.transport.is_closing():
             return
         try:
-            rest = memoryview(joined(parts))
-            while rest:
-                rest = rest[tls.write(rest) :]
+            for run in _runs(parts):
+                rest = memoryview(run)
+                while rest:
+                    rest = rest[tls.write(rest) :]
         except ssl.SSLError as error:
             LOG.info("%s: TLS failed: %s", self._peer(), error)
             self._stack.abort()
@@ -356,6 +360,24 @@ class Tls(Layer):
 
     def _peer(self) -> str:
         return peer_name(self._stack.transport.get_extra_info("peername")) or "a client that has gone"
+
+
+def _runs(parts: Parts) -> Iterator[bytes | memoryview]:
+    """Yield the parts, with those of less than `RECORD` bytes joined to the next ones."""
+    run: list[bytes | memoryview] = []
+    size = 0
+    for part in parts:
+        if not run and len(part) >= RECORD:
+            yield part
+            continue
+        run.append(part)
+        size += len(part)
+        if size >= RECORD:
+            yield joined(run)
+            run = []
+            size = 0
+    if run:
+        yield joined(run)
 
 
 def explain(error: ssl.SSLError) -> str:

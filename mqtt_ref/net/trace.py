@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from mqtt_ref.clocks import time_ns
-from mqtt_ref.net.layer import Layer, joined
+from mqtt_ref.net.layer import Layer, Parts, joined
 from mqtt_ref.wire.describe import describe
 from mqtt_ref.wire.fast import decode
 from mqtt_ref.wire.framing import Framer
@@ -295,10 +295,9 @@ class TraceLayer(Layer):
         self._link.client(data, now)
         self.above.receive(data, now)
 
-    def write(self, parts: list[bytes], now: int) -> None:
-        data = joined(parts)
-        self._link.server(data, now)
-        self.below.write([data], now)
+    def write(self, parts: Parts, now: int) -> None:
+        self._link.server(joined(parts), now)
+        self.below.write(parts, now)
 
     def arriving(self, begun: bool, now: int) -> None:
         self._link.arriving(begun, now)

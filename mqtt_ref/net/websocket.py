@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, cast
 
 from websockets.exceptions import InvalidOrigin, NegotiationError
@@ -20,16 +20,27 @@ from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.net.channel import CHOKED, LINGER, Channel
 from mqtt_ref.net.handshake import HANDSHAKE, Handshake, HandshakeError
-from mqtt_ref.net.layer import Layer, Stack, Units, joined
+from mqtt_ref.net.layer import Layer, Parts, Stack, Units, joined
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
 from mqtt_ref.wire.primitives import V31
 from mqtt_ref.wire.printable import printable
 
-__all__ = ["ANY_PAGE", "FRAME", "LOCAL_PAGES", "WebSocket", "WebSocketListener", "origin_problem"]
+__all__ = [
+    "ANY_PAGE",
+    "FRAME",
+    "LOCAL_PAGES",
+    "WebSocket",
+    "WebSocketListener",
+    "binary_frames",
+    "binary_head",
+    "origin_problem",
+]
 
 FRAME: Final = 64 * 1024
 """Largest frame that the broker sends, in bytes. Some clients do not accept larger ones."""
+BINARY: Final = b"\x82"
+"""First byte of a frame that is a binary message of its own."""
 SLACK: Final = 64 * 1024
 """Bytes that a message may have beyond the largest packet, for small packets in the same message."""
 SUBPROTOCOL: Final = Subprotocol("mqtt")
@@ -132,6 +143,37 @@ def frame_head(head: bytearray) -> tuple[bool, int | None]:
     if len(head) < 2 + extended + (4 if head[1] & 0x80 else 0):
         return data, None
     return data, int.from_bytes(head[2 : 2 + extended]) if extended else short
+
+
+def binary_head(size: int) -> bytes:
+    """Return the head of a binary frame of the server with `size` bytes (RFC 6455, section 5.2)."""
+    if size < 126:
+        return BINARY + size.to_bytes(1)
+    return BINARY + b"\x7e" + size.to_bytes(2) if size < 65_536 else BINARY + b"\x7f" + size.to_bytes(8)
+
+
+def binary_frames(parts: Parts) -> Iterator[bytes | memoryview]:
+    """Yield the frames of the server with these bytes, in parts: heads, and views of the parts, which are not copied.
+
+    Each but the last has `FRAME` bytes.
+    """
+    frame: list[bytes | memoryview] = []
+    room = FRAME
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            piece = view[:room]
+            view = view[room:]
+            frame.append(piece)
+            room -= len(piece)
+            if not room:
+                yield binary_head(FRAME)
+                yield from frame
+                frame = []
+                room = FRAME
+    if frame:
+        yield binary_head(FRAME - room)
+        yield from frame
 
 
 class WebSocket(Layer):
@@ -244,18 +286,19 @@ class WebSocket(Layer):
         """True if frames may be sent. False if the end was decided before the handshake was answered."""
         return self.protocol.state is State.OPEN and not self.protocol.eof_sent
 
-    def write(self, parts: list[bytes], now: int) -> None:
-        """Send packets in binary frames."""
+    def write(self, parts: Parts, now: int) -> None:
+        """Send packets in binary frames. Only their heads are made for this client: a server does not mask its frames.
+
+        So all clients share a large payload, which is cut into frames of `FRAME` bytes.
+        """
         protocol = self.protocol
         if not self._open:
             return
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(data) <= FRAME:
-            protocol.send_binary(data)
-        else:
-            for start in range(0, len(data), FRAME):
-                protocol.send_binary(data[start : start + FRAME])
-        self.below.write(protocol.data_to_send(), now)
+        if len(parts) == 1 and len(parts[0]) <= FRAME:
+            protocol.send_binary(parts[0])
+            self.below.write(protocol.data_to_send(), now)
+            return
+        self.below.write([*protocol.data_to_send(), *binary_frames(parts)], now)
 
     def _send(self, writes: list[bytes], now: int) -> bool:
         """Write the output of `websockets`. Return True if it was the end of the stream."""

@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.clocks import monotonic_ns
-from mqtt_ref.net.layer import Layer, joined
+from mqtt_ref.net.layer import Layer, Parts, joined
 from mqtt_ref.oracle.flow import FOREVER, Offer, Reply, Step, Stop
 from mqtt_ref.oracle.live import Live
 from mqtt_ref.oracle.rules import Disturbance
@@ -88,7 +88,7 @@ class DisturbLayer(Layer):
         if not self.frozen:
             self._take(CLIENT, self._disturbance.feed(CLIENT, data, monotonic_ns()))
 
-    def write(self, parts: list[bytes], now: int) -> None:
+    def write(self, parts: Parts, now: int) -> None:
         if not self.frozen:
             self._take(SERVER, self._disturbance.feed(SERVER, joined(parts), monotonic_ns()))
 

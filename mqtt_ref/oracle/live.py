@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mqtt_ref.clocks import monotonic_ns
 from mqtt_ref.engine.tables import TABLES, Tables, changed
-from mqtt_ref.net.layer import Layer, joined
+from mqtt_ref.net.layer import Layer, Parts, joined
 from mqtt_ref.net.trace import LOCAL, Trace, TraceLayer
 from mqtt_ref.oracle.judge import Judge, Watched
 from mqtt_ref.oracle.state import QUIET, SECOND
@@ -130,10 +130,9 @@ class JudgeLayer(Layer):
         self.watched.client(data, now)
         self.above.receive(data, now)
 
-    def write(self, parts: list[bytes], now: int) -> None:
-        data = joined(parts)
-        self.watched.server(data, now)
-        self.below.write([data], now)
+    def write(self, parts: Parts, now: int) -> None:
+        self.watched.server(joined(parts), now)
+        self.below.write(parts, now)
 
     def arriving(self, begun: bool, now: int) -> None:
         if begun:
@@ -166,9 +165,9 @@ class HoldLayer(Layer):
         self._channel = channel
         self._time = time
         self._answered = False
-        self._held: list[bytes] = []
+        self._held: list[bytes | memoryview] = []
 
-    def write(self, parts: list[bytes], now: int) -> None:
+    def write(self, parts: Parts, now: int) -> None:
         if self._held:
             self._held += parts
             return

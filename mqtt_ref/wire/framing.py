@@ -232,7 +232,7 @@ class Decoder(Partial):
                     return
                 out.append(_breach(PACKET_TOO_LARGE, self.sender, data[pos] >> 4, body - 1 - pos, version))
                 if not self.go_on:
-                    self._stop()
+                    self.stop()
                     return
                 if stop > end:
                     self._skip = stop - end
@@ -248,7 +248,7 @@ class Decoder(Partial):
                 first = data[pos]
                 if too_many(version, data, first >> 4, first >> 1 & 3, body, stop, self.parts):
                     self.excess = True
-                    self._stop()
+                    self.stop()
                     return
             packet = decode(version, sender, data, pos, body, stop)
             if body - pos > 2 and data[pos] >> 4 == Connect.TYPE:
@@ -258,7 +258,7 @@ class Decoder(Partial):
                 version = packet.protocol_version
                 self.version = version
             elif isinstance(packet, Violation) and not self.go_on:
-                self._stop()
+                self.stop()
                 return
             pos = stop
             left -= 1
@@ -286,7 +286,7 @@ class Decoder(Partial):
             self.version, head, head[0] >> 4, head[0] >> 1 & 3, head_size(head), end, self.parts
         ):
             self.excess = True
-            self._stop()
+            self.stop()
             return b""
         # The payload cannot make a PUBLISH illegal, so only the head is decoded.
         found = decode(self.version, self.sender, head, 0, head_size(head), end)
@@ -294,7 +294,7 @@ class Decoder(Partial):
             found.payload = b"".join(_slices(chunks, end, need))
         out.append(found)
         if isinstance(found, Violation) and not self.go_on:
-            self._stop()
+            self.stop()
         return b"".join(_slices(chunks, need, have))
 
     def _judge_length(self, packet: Packet | Violation, data: bytes, pos: int, body: int) -> Packet | Violation:
@@ -330,7 +330,7 @@ class Decoder(Partial):
                 self._need = len(data) - pos + 1  # the next byte may show that it does not
             return False
         out.append(found)
-        self._stop()
+        self.stop()
         return True
 
     def _refuse_length(self, packed: int, data: bytes, pos: int, out: list[Packet | Violation]) -> None:
@@ -345,9 +345,9 @@ class Decoder(Partial):
             while data[at]:
                 at += 1
             out.append(_breach(VBI_MINIMAL, self.sender, data[pos] >> 4, at - pos, self.version))
-        self._stop()
+        self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Stop decoding for good, and clear the buffer."""
         self.broken = True
         self._take()

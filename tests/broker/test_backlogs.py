@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mqtt_ref.broker.memory import MemoryStore
 from mqtt_ref.engine.access import Access
+from mqtt_ref.engine.message import OVERHEAD
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.engine.session import Session
 from mqtt_ref.ports import InflightPut, QueueDelete, QueuePut, ReceivedPut, Record, SubscriptionPut
@@ -28,6 +29,7 @@ from mqtt_ref.wire.packets import (
     Subscription,
     Unsubscribe,
 )
+from tests.held import held
 from tests.sansio import SECOND, Client, World
 
 HOUR = 3600
@@ -216,6 +218,8 @@ class Lockstep(RuleBasedStateMachine):
 
     def same_sessions(self) -> None:
         plain, tight = (side.world.broker for side in self.both)
+        for broker in (plain, tight):
+            assert {"state": broker.budget.state, "messages": broker.budget.messages} == held(broker)
         assert plain.sessions.by_client_id.keys() == tight.sessions.by_client_id.keys()
         totals = [0, 0, 0]
         for session in tight.sessions.by_client_id.values():
@@ -249,7 +253,7 @@ class Newest(Lockstep):
 
 
 class Oldest(Lockstep):
-    bounds: ClassVar = {"queued_messages": 9, "queued_bytes": 60}
+    bounds: ClassVar = {"queued_messages": 9, "queued_bytes": 6 * OVERHEAD + 40}
     decisions: ClassVar = {"queue_full": "oldest"}
     patient = False
 
@@ -361,6 +365,11 @@ class Haste(RuleBasedStateMachine):
                 world.read()
             elif world.commits:
                 world.commit()
+
+    @invariant()
+    def counted(self) -> None:
+        broker = self.world.broker
+        assert {"state": broker.budget.state, "messages": broker.budget.messages} == held(broker)
 
     @rule(what=st.sampled_from(["commit", "commit that was made", "read", "retry", "crash"]))
     def goes_wrong(self, what: str) -> None:

@@ -169,6 +169,17 @@ def test_messages_in_flight_and_waiting(world: World, topics: Topics) -> None:
     assert held() == [0, 0, 0]
 
 
+def test_memory_that_is_held(world: World, topics: Topics) -> None:
+    before = topics["memory/held"]
+    assert isinstance(before, int)
+    a = world.client("a", properties=ConnectProperties(session_expiry_interval=60))
+    a.subscribe("t", 1)
+    a.drop()
+    world.client("b").publish("t", b"12345", 1)
+    # A session, a subscription, a message with its topic twice, its place, and the link and the session of `b`.
+    assert topics["memory/held"] == before + 1001 + 602 + 400 + 7 + 200 + 6000 + 1001
+
+
 def test_the_queue_makes_room_and_what_expires_goes(world: World) -> None:
     options = Options(decisions={"queue_full": "oldest"})
     options.bounds.queued_messages = 2

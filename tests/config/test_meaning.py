@@ -306,7 +306,7 @@ def test_maximum_inflight(made: Made) -> None:
     assert client.one(Publish).payload == b"\x03"
 
 
-@pytest.mark.parametrize("bound", ["maximum_client_writes_pending: 3", "maximum_queued_bytes: 303"])
+@pytest.mark.parametrize("bound", ["maximum_client_writes_pending: 3", "maximum_queued_bytes: 2103"])
 def test_maximum_client_writes_pending(made: Made, bound: str) -> None:
     world = made(bound)
     keep = ConnectProperties(session_expiry_interval=1000)
@@ -322,6 +322,33 @@ def test_maximum_client_writes_pending(made: Made, bound: str) -> None:
 
 
 test_maximum_queued_bytes = test_maximum_client_writes_pending
+
+
+def test_maximum_inflight_bytes(made: Made) -> None:
+    world = made("maximum_inflight_bytes: 2103")
+    client = world.client("a")
+    client.subscribe("t", qos=1)
+    publisher = world.client("b")
+    for number in range(5):
+        publisher.publish("t", bytes([number]) * 100, qos=1)
+    sent = client.read()
+    assert [packet.payload[0] for packet in sent] == [0, 1, 2]
+    client.send(Puback(sent[0].packet_id))
+    assert client.one(Publish).payload[0] == 3
+
+
+def test_maximum_memory(made: Made) -> None:
+    world = made("maximum_memory: 100000")
+    client = world.client("a")
+    number = 0
+    while client.publish(f"t/{number}", b"x" * 1000, qos=1, retain=True).reason_code < 0x80:
+        number += 1
+        assert world.broker.budget.used <= 90_000
+    assert world.broker.budget.used > 85_000
+    assert refused(world, Connect("b", will=Will("t", b"x" * 5000))).reason_code == 0x97
+    assert client.subscribe("t" * 5000) == 0
+    assert client.subscribe("u") == 0x97
+    assert client.publish("t/0", b"", qos=1, retain=True).reason_code < 0x80
 
 
 def test_maximum_queued_memory(made: Made) -> None:

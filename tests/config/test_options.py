@@ -35,6 +35,8 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "maximum_clients": (7, "bounds.clients", 7),
     "maximum_message_expiry_interval": (60, "bounds.message_expiry", 60),
     "maximum_client_writes_pending": (5, "bounds.queued_messages", 5),
+    "maximum_memory": (70_000, "bounds.memory", 70_000),
+    "maximum_inflight_bytes": (6000, "bounds.inflight_bytes", 6000),
     "maximum_queued_bytes": (5000, "bounds.queued_bytes", 5000),
     "maximum_queued_memory": (0, "bounds.queued_memory", 0),
     "maximum_session_expiry_interval": (3600, "capabilities.maximum_session_expiry", 3600),

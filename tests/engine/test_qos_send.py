@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mqtt_ref.engine.generated import qos_send as machine
+from mqtt_ref.engine.message import OVERHEAD
 from mqtt_ref.engine.options import Bounds, Options
 from mqtt_ref.wire.packets import (
     ConnectProperties,
@@ -162,7 +163,7 @@ def test_maximum_inflight_holds_for_clients_without_receive_maximum() -> None:
 
 
 def test_a_client_that_does_not_read_costs_bounded_memory() -> None:
-    world = World(Options(bounds=Bounds(queued_bytes=1000)))
+    world = World(Options(bounds=Bounds(queued_bytes=10 * (100 + OVERHEAD))))
     sub = world.client("sub")
     other = world.client("other")
     for client in (sub, other):

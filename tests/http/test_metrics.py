@@ -66,6 +66,9 @@ def test_own_metrics(site: Site) -> None:
         else:
             assert f"mqtt_ref_{name}_total" in own
     assert {f"mqtt_ref_{name}" for name in GAUGES} <= own
+    parts = [samples[f"mqtt_ref_memory_{part}_bytes"] for part in ("messages", "state", "output")]
+    assert samples["mqtt_ref_memory_held_bytes"] == sum(parts) > 1000
+    assert samples["mqtt_ref_memory_maximum_bytes"] == 1 << 30
     assert samples["mqtt_ref_start_time_seconds"] > 1_700_000_000
     assert samples["process_cpu_seconds_total"] > 0
     assert any(name.startswith("mqtt_ref_build_info{version=mqtt_ref version ") for name in own)

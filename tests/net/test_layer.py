@@ -10,7 +10,7 @@ from typing import Any
 from mqtt_ref.engine.options import Terms
 from mqtt_ref.hooks import AllowAll
 from mqtt_ref.net.channel import BIG, Channel
-from mqtt_ref.net.layer import Layer
+from mqtt_ref.net.layer import LARGE, Layer, Parts, gathered, joined
 from mqtt_ref.net.memory import MemoryListener
 from mqtt_ref.net.pace import Pace
 from mqtt_ref.server import Server
@@ -36,7 +36,7 @@ class Noting(Layer):
         self.notes.append(f"{self.name} in {len(data)}")
         super().receive(data, now)
 
-    def write(self, parts: list[bytes], now: int) -> object:
+    def write(self, parts: Parts, now: int) -> object:
         self.notes.append(f"{self.name} out {[part[0] >> 4 for part in parts]}")
         return super().write(parts, now)
 
@@ -98,17 +98,17 @@ def test_the_pace_is_on_top() -> None:
 
 
 class Taking:
-    """A transport that keeps what it is given."""
+    """A transport that takes everything."""
 
     def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.several: list[list[bytes]] = []
+        self.written: list[Any] = []
+        self.closing = False
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
-    def writelines(self, parts: list[bytes]) -> None:
-        self.several.append(parts)
+    def is_closing(self) -> bool:
+        return self.closing
 
 
 def plain(play: Any) -> None:
@@ -146,10 +146,42 @@ def test_small_packets_are_joined_and_big_ones_handed_on_as_they_are() -> None:
         assert channel.send([b"one", b"two"] * 50, 1) == 300
         assert channel.send([b"one", big], 1) == 3 + BIG
         assert channel.send([big], 1) == BIG
+        assert channel.send([b"one", b"two", big, b"three"], 1) == 11 + BIG
+        taking.closing = True
+        channel.send([b"too late", big], 1)
         channel.transport = transport
-        assert taking.written[:2] == [b"one", b"onetwo" * 50]
-        assert taking.written[2] is big
-        assert taking.several == [[b"one", big]]
-        assert taking.several[0][1] is big
+        assert taking.written == [
+            b"one",
+            b"onetwo" * 50,
+            b"one",
+            big[3:],
+            b"\0\0\0",
+            big,
+            b"onetwo",
+            big[6:],
+            b"\0" * 6,
+            b"three",
+        ]
+        assert [
+            part is big or part.obj is big
+            for part in taking.written
+            if isinstance(part, memoryview) or len(part) == BIG
+        ] == [True] * 5
 
     plain(play)
+
+
+def test_small_parts_are_joined_and_large_ones_are_not_copied() -> None:
+    small, large, larger = b"x" * (LARGE - 1), b"y" * LARGE, b"z" * (LARGE + 1)
+    found = gathered([small, small, large, larger, small, b"end"])
+    assert found == [small + small, large, larger, small + b"end"]
+    assert found[1] is large
+    assert found[2] is larger
+    assert gathered([large]) == [large]
+    assert gathered([small]) == [small]
+
+
+def test_parts_may_be_views() -> None:
+    assert joined([memoryview(b"abc")[1:]]) == b"bc"
+    assert joined([b"a", memoryview(b"bc")]) == b"abc"
+    assert isinstance(joined([memoryview(b"a")]), bytes)

@@ -29,7 +29,7 @@ from mqtt_ref.engine.options import Bounds, Capabilities, Options
 from mqtt_ref.net.layer import Stack
 from mqtt_ref.net.tcp import TcpListener
 from mqtt_ref.net.tls import TlsSettings
-from mqtt_ref.net.websocket import FRAME, LOCAL_PAGES, WebSocket, WebSocketListener
+from mqtt_ref.net.websocket import FRAME, LOCAL_PAGES, WebSocket, WebSocketListener, binary_frames, binary_head
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.framing import Decoder
@@ -258,6 +258,21 @@ def test_what_is_written_arrives_in_frames_that_every_client_takes(data: bytes) 
     frames = [event for event in client.events_received() if isinstance(event, Frame)]
     assert {frame.opcode for frame in frames} == {Opcode.BINARY}
     assert b"".join(bytes(frame.data) for frame in frames) == data
+
+
+def test_large_parts_are_cut_into_frames_without_a_copy() -> None:
+    large = bytes(range(256)) * (3 * FRAME // 256)
+    out = list(binary_frames([b"head", large, b"tail"]))
+    assert [len(part) for part in out] == [10, 4, FRAME - 4, 10, FRAME, 10, FRAME, 2, 4, 4]
+    assert [part for part in out if isinstance(part, memoryview) and part.obj is not large] == [b"head", b"tail"]
+    assert list(binary_frames([])) == []
+    assert list(binary_frames([bytes(FRAME)])) == [binary_head(FRAME), bytes(FRAME)]
+
+
+@pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536])
+def test_the_head_of_a_frame_is_the_one_of_websockets(size: int) -> None:
+    frame = Frame(Opcode.BINARY, bytes(size)).serialize(mask=False)
+    assert binary_head(size) == frame[:-size]
 
 
 def test_a_ping_is_answered_and_compression_declined(running: Callable[..., Any], listener: WebSocketListener) -> None:

@@ -70,9 +70,10 @@ def churn(kind: str, seed: int, *, seconds: float = 0.0, rounds: int = 3, steps:
         after = clients.sizes()
         _measured(outcome, before, after)
         counters = clients.world.broker.counters
-        left = (counters.messages_inflight, counters.messages_queued, counters.queued_bytes)
+        held = clients.world.broker.budget.used
+        left = (counters.messages_inflight, counters.messages_queued, counters.queued_bytes, held)
         if any(left):
-            outcome.larger["counters: messages in flight, queued, and their bytes"] = (0, sum(left))
+            outcome.larger["counters: messages in flight, queued, their bytes, and the budget"] = (0, sum(left))
         if outcome.larger:
             break
     outcome.begun = clients.steps

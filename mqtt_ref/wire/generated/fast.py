@@ -3075,11 +3075,12 @@ def publish_bytes(
     dup: bool,
     packet_id: int,
     properties: bytes,
+    beside: int = 0,
 ) -> bytes:
     """Return the bytes of a PUBLISH made of its parts.
 
     `topic` is UTF-8. `properties` do not include the Property Length; they are ignored before 5.0
-    (section 3.3).
+    (section 3.3). `beside` is the size of a payload that follows the result and is not in it.
 
     Raises:
         ValueError: the topic, or the packet, is too long.
@@ -3088,7 +3089,7 @@ def publish_bytes(
     if named > 65_535:
         raise ValueError(f"a string has at most 65,535 bytes, not {named}")
     first = BYTES[0x30 | qos << 1 | (1 if retain else 0) | (8 if dup else 0)]
-    remaining = 2 + named + len(payload)
+    remaining = 2 + named + len(payload) + beside
     identifier = b""
     if qos:
         identifier = packet_id.to_bytes(2, "big")
