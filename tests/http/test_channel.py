@@ -462,13 +462,13 @@ def test_closing_is_bounded(serve: Serve, loop: str) -> None:
         site.call(site.listener.close)
         assert time.monotonic() - started < 5
         assert idle.rest() == b""
-        assert half.rest() == b""
         with pytest.raises(ConnectionError):
             site.get("/hello")
-        try:
-            assert waits.rest() == b""
-        except ConnectionResetError:
-            pass
+        for raw in (half, waits):
+            try:
+                assert raw.rest() == b""
+            except ConnectionResetError:  # what it sent was not read yet
+                pass
 
 
 def lines(headers: dict[str, str]) -> str:
