@@ -2,7 +2,7 @@
 """How long a client waits for its PINGRESP while others attack `mqtt-ref serve`: part of `python -m bench.attacks`.
 
 The broker, the attackers, the client that pings, and the holder of what an attack needs are processes of their own. A
-second broker, which nobody attacks, is pinged at the same moments: its delay is that of the machine.
+second broker, which is not attacked, is pinged at the same moments: its delay is that of the machine.
 
 A ping is sent every few milliseconds, whether the ones before it are answered or not. So a broker that stands still
 delays all pings of that time.

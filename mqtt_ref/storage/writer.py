@@ -99,6 +99,6 @@ class Writer:
 def _os_error(failure: Exception) -> OSError:
     if isinstance(failure, OSError):
         return failure
-    # a store of somebody else
+    # a store from outside this package
     LOG.error("the store failed with an error that it should not raise", exc_info=failure)
     return StoreError(f"{type(failure).__name__}: {failure}")

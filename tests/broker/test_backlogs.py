@@ -679,7 +679,7 @@ def test_a_failed_batch_of_a_session_that_is_in_the_store_alone() -> None:
 
 
 class Plain:
-    """A store of somebody else, without `load_queue`."""
+    """A store from outside, without `load_queue`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.open, self.load, self.commit, self.close = store.open, store.load, store.commit, store.close

@@ -10,7 +10,7 @@ import asyncio
 
 import pytest
 
-from mqtt_conformance.case import load_cases
+from mqtt_conformance.case import Case, load_cases
 from mqtt_conformance.profile import Profile
 from mqtt_conformance.runner import Result, probe, run_cases
 from mqtt_conformance.target import Target
@@ -67,9 +67,8 @@ ON_PURPOSE = frozenset(
 """Slugs of the cases that break a rule behind an accepted CONNECT, and take every answer that this may get."""
 
 
-@pytest.mark.timeout(300)
-def test_rules_are_broken_on_purpose_only() -> None:
-    cases = [c for c in load_cases().values() if "/vector-" not in c.id and "setting" not in c.needs]
+def broken_by(cases: list[Case]) -> dict[str, str]:
+    """Run cases against a judge. Return, for each that broke a rule, what the judge said, by slug."""
     oracle = Oracle(on_violation="close")
 
     async def run() -> list[Result]:
@@ -89,7 +88,16 @@ def test_rules_are_broken_on_purpose_only() -> None:
         for record in result.trace
         if record.what == "out" and isinstance(record.packet, Connect) and record.packet.client_id
     }
-    broken = {whose[f.client_id]: f"{f.rule}: {f.seen}" for f in findings if f.client_id in whose and f.level == "must"}
+    return {whose[f.client_id]: f"{f.rule}: {f.seen}" for f in findings if f.client_id in whose and f.level == "must"}
+
+
+@pytest.mark.timeout(300)
+def test_rules_are_broken_on_purpose_only() -> None:
+    cases = [c for c in load_cases().values() if "/vector-" not in c.id and "setting" not in c.needs]
+    broken = broken_by(cases)
     assert sorted(f"{slug}: {said}" for slug, said in broken.items() if slug not in ON_PURPOSE) == []
-    # A judge that was late itself, on a busy machine, accuses nobody of silence.
-    assert ON_PURPOSE - set(broken) <= {"keep-alive"}
+    missed = ON_PURPOSE - set(broken)
+    if "keep-alive" in missed:
+        # A judge that was late itself, beside all other cases, accuses no client of silence. Alone it is in time.
+        broken |= broken_by([case for case in cases if case.id.partition("/")[2] == "keep-alive"])
+    assert ON_PURPOSE - set(broken) == set()

@@ -151,7 +151,7 @@ def _put(content: bytearray, offset: int, data: bytes) -> None:
 
 
 def power_failure(root: Path, before: Path, log: Path, how: str, rng: random.Random) -> Cut:
-    """Make the folder `root` what it would be had the power failed where the notes end.
+    """Put the folder `root` in the state after a power failure at the end of the notes.
 
     `before` is a copy of the folder from when the notes begin. What was synced is there; of what was written after the
     last sync of its file, `how` says what is there. A write that a failed sync was to make durable is lost, also if a

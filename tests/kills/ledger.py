@@ -222,7 +222,7 @@ class Ledger:
             yield from self.missing_wills(topic)
 
     def missing_wills(self, topic: str) -> Iterator[tuple[str, Message]]:
-        """Wills of a topic that have to come to somebody, and have not come yet."""
+        """Wills of a topic that have to arrive at a subscriber, and have not arrived yet."""
         if topic in self.wills:
             wills = self.wills[topic]
             for number, will in wills.items():
@@ -265,7 +265,7 @@ class Ledger:
             name = f"{receiver} got {topic} {one.number}"
             key = (receiver, topic, one.number)
             if message is None or (message.sent == NEVER and not will):
-                self.found("unexpected", f"{name}, which nobody has sent", *key)
+                self.found("unexpected", f"{name}, which no client has sent", *key)
                 continue
             if will and self.wills[topic][one.number].expected == "never":
                 self.found("will unexpected", name, *key)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from mqtt_conformance.proxy.world import Link, World
@@ -99,7 +100,7 @@ class Relay:
                 client.put(link.out_client, link.close_client)
 
 
-class _Side(asyncio.Protocol):
+class _Side(asyncio.Protocol, ABC):
     """One of the two connections of a link."""
 
     def __init__(self, relay: Relay, link: Link) -> None:
@@ -132,8 +133,9 @@ class _Side(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    @abstractmethod
     def _other(self) -> _Side | None:
-        raise NotImplementedError
+        """The other connection of the link; None if there is none."""
 
     def pause_writing(self) -> None:
         other = self._other()
