@@ -21,7 +21,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent
 
 # Last, so that an installed (compiled) mqtt_ref wins over the source: `codegen`, `interop` and `bench` are found here.
+# `tests` is imported at once: a client library installs a package of that name.
 if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+    importlib.import_module("tests")
+    sys.path.remove(str(ROOT))
     sys.path.append(str(ROOT))
 
 # The short form is the same on every run; the long form looks for what nobody has seen yet.

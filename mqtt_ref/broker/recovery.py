@@ -80,7 +80,7 @@ class Restorer:
                 if isinstance(record, SubscriptionPut):
                     if record.topic_filter not in session.subscriptions:
                         broker.budget.subscribed(session, record.topic_filter)
-                    session.subscriptions[record.topic_filter] = (record.options, record.identifier)
+                    session.subscribe(record.topic_filter, record.options, record.identifier)
                     shared = broker.router.is_shared(record.topic_filter, session.version)
                     broker.router.subscribe(
                         session.handle, record.topic_filter, record.options, record.identifier, shared

@@ -294,6 +294,7 @@ class Sessions:
         session.inflight_bytes = 0
         session.received = {}
         session.subscriptions = {}
+        session.subscription_identifiers = 0
         session.replay = None
         broker.timers.released()
         if broker.journal is not None:

@@ -408,6 +408,9 @@ class Capabilities(Section):
     maximum_shared_subscriptions: Annotated[
         Positive, Meta(description="Maximum Shared Subscriptions of one session")
     ] = 1_000
+    maximum_subscription_identifiers: Annotated[
+        Positive, Meta(description="Maximum subscriptions of one session that have a Subscription Identifier")
+    ] = 5_000
     maximum_topic_levels: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)], Meta(description="Maximum levels of a Topic Name or Topic Filter")
     ] = 200

@@ -49,6 +49,7 @@ def broker_options(config: Config, report: Report) -> broker.Options:
         subscriptions=asked.maximum_subscriptions,
         parts=asked.maximum_parts,
         shared_subscriptions=asked.maximum_shared_subscriptions,
+        subscription_identifiers=asked.maximum_subscription_identifiers,
         topic_levels=asked.maximum_topic_levels,
         retained_messages=asked.maximum_retained,
         sessions=asked.maximum_sessions,

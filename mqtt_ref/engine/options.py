@@ -80,6 +80,8 @@ class Bounds:
     """Topic Filters of a packet, or User Properties of one; 0: any number."""
     shared_subscriptions: int = 1_000
     """Shared Subscriptions of one session."""
+    subscription_identifiers: int = 5_000
+    """Subscriptions of one session that have a Subscription Identifier. One message may have to carry all of them."""
     topic_levels: int = 200
     """Levels of a Topic Name or Topic Filter. The largest possible number is 65,536.
 

@@ -90,6 +90,7 @@ class Session:
         "rules",
         "state",
         "stored",
+        "subscription_identifiers",
         "subscriptions",
         "username",
         "version",
@@ -122,6 +123,8 @@ class Session:
         """Time that its timer is set to, or 0."""
         self.subscriptions: dict[str, tuple[int, int]] = {}
         """By filter: the options byte with the granted QoS, and the Subscription Identifier (0: none)."""
+        self.subscription_identifiers = 0
+        """The number of subscriptions that have a Subscription Identifier."""
         self.inflight: dict[int, Delivery] = {}
         """Sent with QoS 1 or 2 and not completely acknowledged, by packet identifier, in the order first sent."""
         self.inflight_bytes = 0
@@ -163,3 +166,17 @@ class Session:
         """The number of messages that wait for it."""
         count = 0 if self.queue is None else len(self.queue)
         return count if self.backlog is None else count + len(self.backlog)
+
+    def subscribe(self, topic_filter: str, options: int, identifier: int) -> None:
+        """Add a subscription, or replace it. `options` is the byte with the granted QoS; identifier 0: none."""
+        before = self.subscriptions.get(topic_filter)
+        if before is not None and before[1]:
+            self.subscription_identifiers -= 1
+        if identifier:
+            self.subscription_identifiers += 1
+        self.subscriptions[topic_filter] = (options, identifier)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Delete a subscription that there is."""
+        if self.subscriptions.pop(topic_filter)[1]:
+            self.subscription_identifiers -= 1

@@ -207,7 +207,7 @@ def _make(
         if taken:
             code = PACKET_IDENTIFIER_IN_USE
         else:
-            code = _refused(connection, session, name, 0 if verdicts is None else verdicts[len(codes)])
+            code = _refused(connection, session, name, identifier, 0 if verdicts is None else verdicts[len(codes)])
         if code:
             if code == NOT_AUTHORIZED and not pretends and broker.decisions.not_authorized == NOT_AUTHORIZED_OBSCURE:
                 code = UNSPECIFIED_ERROR
@@ -254,7 +254,7 @@ def _lacking(connection: Connection, code: int, text: str, now: int) -> None:
     breach(connection, (cites[code],), code, SUBSCRIBE, now, text)
 
 
-def _refused(connection: Connection, session: Session, name: str, verdict: int) -> int:
+def _refused(connection: Connection, session: Session, name: str, identifier: int, verdict: int) -> int:
     """Return 0, or the Reason Code that refuses this filter. `verdict` is the answer of the access check.
 
     Cites: X5-topic-filter-refused, X5-wildcard-refused-suback
@@ -279,6 +279,10 @@ def _refused(connection: Connection, session: Session, name: str, verdict: int) 
         if broker.router.is_shared(name, connection.version):
             if broker.router.groups_of(session.handle) >= bounds.shared_subscriptions:
                 return QUOTA_EXCEEDED
+    if identifier and session.subscription_identifiers >= bounds.subscription_identifiers:
+        before = session.subscriptions.get(name)
+        if before is None or not before[1]:
+            return QUOTA_EXCEEDED
     if connection.version != V5:
         # [MQTT311-3.8.3-2]
         if not capabilities.wildcard_subscription_available and ("+" in name or "#" in name):
@@ -314,12 +318,12 @@ def enter(connection: Connection, session: Session, name: str, after: int, optio
         broker.router.subscribe(session.handle, name, options, identifier, shared)
         if name not in session.subscriptions:
             broker.budget.subscribed(session, name)
-        session.subscriptions[name] = (options, identifier)
+        session.subscribe(name, options, identifier)
         if broker.journal is not None:
             broker.journal.subscription(session, name, options, identifier)
     elif name in session.subscriptions:
         broker.router.unsubscribe(session.handle, name)
-        del session.subscriptions[name]
+        session.unsubscribe(name)
         broker.budget.unsubscribed(session, name)
         if broker.journal is not None:
             broker.journal.subscription_gone(session, name)

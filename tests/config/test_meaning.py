@@ -30,7 +30,10 @@ from mqtt_ref.wire.packets import (
     PublishProperties,
     Suback,
     Subscribe,
+    SubscribeProperties,
     Subscription,
+    Unsuback,
+    Unsubscribe,
     Will,
 )
 from tests.sansio import World
@@ -250,6 +253,23 @@ def test_maximum_shared_subscriptions(made: Made) -> None:
     client = made("maximum_shared_subscriptions: 2").client("a")
     shares = ("$share/g/a", "$share/g/b", "$share/g/c", "$share/g/a", "c")
     assert [client.subscribe(name) for name in shares] == [0, 0, 0x97, 0, 0]
+
+
+def test_maximum_subscription_identifiers(made: Made) -> None:
+    """A subscription that has an identifier may change it; one that loses it, or is deleted, makes room."""
+    client = made("maximum_subscription_identifiers: 2").client("a")
+
+    def subscribe(name: str, identifier: int = 0) -> int:
+        properties = SubscribeProperties(subscription_identifier=identifier) if identifier else None
+        client.send(Subscribe(1, [Subscription(name)], properties))
+        suback: Suback = client.one(Suback)
+        return suback.reason_codes[0]
+
+    asked = (("a", 1), ("$share/g/b", 1), ("c", 2), ("c", 0), ("c", 3), ("a", 4), ("a", 0), ("c", 3), ("d", 3))
+    assert [subscribe(*one) for one in asked] == [0, 0, 0x97, 0, 0x97, 0, 0, 0, 0x97]
+    client.send(Unsubscribe(2, ["$share/g/b"]))
+    assert client.one(Unsuback).reason_codes == [0]
+    assert subscribe("d", 3) == 0
 
 
 @pytest.mark.parametrize("version", [4, 5])

@@ -58,6 +58,7 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "maximum_subscriptions": (3, "bounds.subscriptions", 3),
     "maximum_parts": (5, "bounds.parts", 5),
     "maximum_shared_subscriptions": (6, "bounds.shared_subscriptions", 6),
+    "maximum_subscription_identifiers": (7, "bounds.subscription_identifiers", 7),
     "maximum_topic_levels": (4, "bounds.topic_levels", 4),
     "maximum_retained": (2, "bounds.retained_messages", 2),
     "maximum_sessions": (2, "bounds.sessions", 2),
