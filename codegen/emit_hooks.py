@@ -26,7 +26,7 @@ SEEN = {"Client": "Connection | Session", "Selection": "Subscribers"}
 """Types of the declaration -> the types that the engine passes instead."""
 ENGINE = {
     "Connection": "mqtt_ref.engine.connection",
-    "Subscribers": "mqtt_ref.broker.router",
+    "Subscribers": "mqtt_ref.broker.matching",
     "Refusal": "mqtt_ref.engine.intercept",
     "Session": "mqtt_ref.engine.session",
 }

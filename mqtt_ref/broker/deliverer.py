@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mqtt_ref.broker.fanout import Fanout, OwnFanouts
 from mqtt_ref.broker.inline import Deliver, Received
-from mqtt_ref.broker.router import Entry, Group, Subscribers
-from mqtt_ref.broker.subscription import subscriptions, without_no_local
+from mqtt_ref.broker.matching import Subscribers
+from mqtt_ref.broker.shared import Group
+from mqtt_ref.broker.subscription import Entry, subscriptions, without_no_local
 from mqtt_ref.engine import qos_send
 from mqtt_ref.engine.generated.decisions import (
     OFFLINE_QOS0_DROP,

@@ -11,7 +11,7 @@ from mqtt_ref.engine.turns import Job
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker
-    from mqtt_ref.broker.router import Matching, Subscribers
+    from mqtt_ref.broker.matching import Matching, Subscribers
     from mqtt_ref.engine.message import Message
     from mqtt_ref.engine.session import Session
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mqtt_ref.broker.router import Entry, Subscribers
+from mqtt_ref.broker.matching import Subscribers
+from mqtt_ref.broker.subscription import Entry
 
 if TYPE_CHECKING:
     from mqtt_ref.broker.broker import Broker

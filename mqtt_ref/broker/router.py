@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from mqtt_ref.broker.matching import EVERYTHING, NOBODY, Filter, Matching, Subscribers, together
 from mqtt_ref.broker.shared import Group
-from mqtt_ref.broker.subscription import Entry, Merged, Subscribed, subscriptions
+from mqtt_ref.broker.subscription import Subscribed
 from mqtt_ref.broker.topics import is_wildcard, split_shared
-from mqtt_ref.broker.tree import LevelTree, Search
+from mqtt_ref.broker.tree import LevelTree
 from mqtt_ref.wire.primitives import V5
 
-__all__ = ["Entry", "Group", "Matching", "Merged", "Router", "Subscribed", "Subscribers"]
+__all__ = ["Router"]
 
 # Longer topics are matched anew each time, so that the cache is bounded in bytes too.
 _LONGEST_CACHED: Final = 512
@@ -21,109 +22,6 @@ _ENTRIES_PER_TOPIC: Final = 16
 # How many nodes a search for topics to forget may visit in vain: for each topic that was matched, and initially.
 _PATIENCE_PER_TOPIC: Final = 8
 _PATIENCE: Final = 1024
-_EVERYTHING: Final = 1 << 60
-# Entries between two looks at the work that is left.
-_CHUNK: Final = 256
-# Subscription Identifiers of a message that cost a unit of work.
-_IDENTIFIERS: Final = 16
-
-
-class Subscribers:
-    """The subscribers of a topic. Never changed, and shared by all topics with the same answer.
-
-    Attributes:
-        plain: one entry for each subscriber with a subscription that is not shared.
-        shared: the groups of Shared Subscriptions; one member of each gets the message. Their members may change.
-        weight: the number of entries that belong to one topic alone; set by the router.
-        extra: units of work for the Subscription Identifiers of a message; set by the router.
-    """
-
-    __slots__ = ("extra", "plain", "shared", "weight")
-
-    def __init__(self, plain: list[Entry], shared: list[Group]) -> None:
-        self.plain: list[Entry] = plain
-        self.shared: list[Group] = shared
-        self.weight: int = 0
-        self.extra: int = 0
-
-    def __repr__(self) -> str:
-        return f"Subscribers({self.plain!r}, {self.shared!r})"
-
-
-_NO_ENTRIES: Final[list[Entry]] = []
-_NO_GROUPS: Final[list[Group]] = []
-_NOBODY: Final = Subscribers(_NO_ENTRIES, _NO_GROUPS)
-
-
-class _Filter:
-    """Everything stored for one filter. Most filters have one subscriber; a dict for it would cost 200 bytes."""
-
-    __slots__ = ("_match", "groups", "many", "only")
-
-    def __init__(self) -> None:
-        self.only: Subscribed | None = None
-        self.many: dict[int, Subscribed] | None = None
-        self.groups: dict[str, Group] | None = None
-        self._match: Subscribers | None = None
-
-    def put(self, subscribed: Subscribed) -> None:
-        """Add the subscription of a subscriber, or replace it in its place."""
-        self._match = None
-        if self.many is not None:
-            self.many[subscribed.subscriber] = subscribed
-        elif self.only is None or self.only.subscriber == subscribed.subscriber:
-            self.only = subscribed
-        else:
-            self.many = {self.only.subscriber: self.only, subscribed.subscriber: subscribed}
-            self.only = None
-
-    def drop(self, subscriber: int) -> None:
-        """Remove the subscription of a subscriber."""
-        self._match = None
-        many = self.many
-        if many is None:
-            self.only = None
-            return
-        del many[subscriber]
-        if len(many) == 1:
-            for last in many.values():
-                self.only = last
-            self.many = None
-
-    def group(self, name: str, topic_filter: str) -> Group:
-        """Return the group of a ShareName. Create it if it does not exist."""
-        if self.groups is None:
-            self.groups = {}
-        found = self.groups.get(name)
-        if found is None:
-            found = self.groups[name] = Group(name, topic_filter)
-            self._match = None
-        return found
-
-    def drop_group(self, name: str) -> None:
-        """Remove a group."""
-        self._match = None
-        assert self.groups is not None
-        del self.groups[name]
-        if not self.groups:
-            self.groups = None
-
-    def unused(self) -> bool:
-        """True if it has no subscription and no group any more."""
-        return self.only is None and self.many is None and self.groups is None
-
-    def match(self) -> Subscribers:
-        """Return the answer for topics that no other filter matches: one object for all of them."""
-        match = self._match
-        if match is None:
-            plain: list[Entry] = _NO_ENTRIES
-            if self.only is not None:
-                plain = [self.only]
-            elif self.many is not None:
-                plain = list(self.many.values())
-            match = Subscribers(plain, _NO_GROUPS if self.groups is None else list(self.groups.values()))
-            self._match = match
-        return match
 
 
 class _Generation:
@@ -195,11 +93,11 @@ class Router:
         self.dropped: int = 0
         self.spent: int = 0
         self.given_up: int = 0
-        self.most: int = _EVERYTHING
+        self.most: int = EVERYTHING
         self.judged: bool = True
         self.changes: int = 0
-        self._filters: dict[str, _Filter] = {}
-        self._wild: LevelTree[_Filter] = LevelTree(dollar_apart, parent_too)
+        self._filters: dict[str, Filter] = {}
+        self._wild: LevelTree[Filter] = LevelTree(dollar_apart, parent_too)
         # Most subscribers have one subscription. It is stored itself, without a dict.
         self._owned: dict[int, Subscribed | dict[str, Subscribed]] = {}
         self._sharing: dict[int, dict[str, Group]] = {}
@@ -376,7 +274,7 @@ class Router:
         """Add it to its filter or group, so that topics find it, or replace it there."""
         at = self._filters.get(topic_filter)
         if at is None:
-            at = self._filters[topic_filter] = _Filter()
+            at = self._filters[topic_filter] = Filter()
             if is_wildcard(topic_filter):
                 self._wild.insert(topic_filter, at)
         if not subscribed.share:
@@ -441,7 +339,7 @@ class Router:
         """
         match = self._young.matches.get(topic)
         if match is None:
-            match = self._missed(topic, _EVERYTHING)
+            match = self._missed(topic, EVERYTHING)
             assert match is not None
         return match
 
@@ -456,7 +354,7 @@ class Router:
         """Begin to look for the subscribers of a topic, in steps."""
         return Matching(self, topic, self._wild.search(topic))
 
-    def exactly(self, topic: str) -> _Filter | None:
+    def exactly(self, topic: str) -> Filter | None:
         """Return what is stored for the filter that is the topic itself."""
         return self._filters.get(topic)
 
@@ -483,7 +381,7 @@ class Router:
         """
         if not self._filters:
             self.misses += 1
-            return _NOBODY  # not cached, so that nothing is left when the last subscriber has gone
+            return NOBODY  # not cached, so that nothing is left when the last subscriber has gone
         match = self._old.matches.pop(topic, None)
         if match is None:
             filters = self._wild.matching_within(topic, most)
@@ -493,17 +391,17 @@ class Router:
             exact = self._filters.get(topic)
             if exact is not None:
                 filters.append(exact)
-            if most < _EVERYTHING and filters and self._weighs(filters) > most:
+            if most < EVERYTHING and filters and self._weighs(filters) > most:
                 return None
             self.misses += 1
             if self._patience < self._half * _PATIENCE_PER_TOPIC:
                 self._patience += _PATIENCE_PER_TOPIC
             if not filters:
-                match = _NOBODY
+                match = NOBODY
             elif len(filters) == 1:
                 match = filters[0].match()
             else:
-                match = _together(filters)
+                match = together(filters)
             self.spent += len(match.plain) + len(match.shared)
             if self.refine is not None:
                 refined = self.refine(topic, match)
@@ -514,7 +412,7 @@ class Router:
         self.keep(topic, match)
         return match
 
-    def _weighs(self, filters: list[_Filter]) -> int:
+    def _weighs(self, filters: list[Filter]) -> int:
         """Return the number of entries that have to be looked at one by one."""
         if len(filters) == 1 and not self.judged:
             return 0
@@ -571,170 +469,3 @@ class Router:
                 self.dropped += 1
             index.remove(topic)
         return True
-
-
-class Matching:
-    """A search for the subscribers of a topic, which can be interrupted: see `Router.match`.
-
-    Subscriptions may change meanwhile. Then the answer may have some that have ended, or lack new ones; it is not
-    cached.
-
-    Attributes:
-        match: the answer, once `step` has left work over.
-        changes: `Router.changes` at the beginning.
-    """
-
-    __slots__ = (
-        "_at",
-        "_extra",
-        "_filters",
-        "_groups",
-        "_merge",
-        "_plain",
-        "_router",
-        "_search",
-        "_todo",
-        "_topic",
-        "_weight",
-        "changes",
-        "match",
-    )
-
-    def __init__(self, router: Router, topic: str, search: Search[_Filter]) -> None:
-        self.match: Subscribers = _NOBODY
-        self._router: Router = router
-        self._topic: str = topic
-        self.changes: int = router.changes
-        self._search: Search[_Filter] | None = search
-        self._filters: list[_Filter] = []
-        """What matches and is not merged yet; the last one is the next."""
-        self._merge: _Merge | None = _Merge()
-        self._todo: list[Entry] = _NO_ENTRIES
-        """Entries to look at, from `_at` on: first those of one filter, later all that were merged."""
-        self._at: int = 0
-        self._plain: list[Entry] = []
-        """Entries that may read the topic."""
-        self._groups: list[Group] = []
-        self._weight: int = 0
-        self._extra: int = 0
-
-    def step(self, most: int) -> int:
-        """Work for about `most` units. Return how many are left: none or less if it is not finished."""
-        search = self._search
-        if search is not None:
-            before = search.visits
-            done = search.step(most)
-            most -= search.visits - before
-            if not done:
-                return min(most, 0)
-            self._search = None
-            self._filters = search.found
-            exact = self._router.exactly(self._topic)
-            if exact is not None:
-                self._filters.append(exact)
-            self._filters.reverse()
-        merge = self._merge
-        if merge is not None:
-            most = self._add(merge, most)
-            while most > 0 and merge.overlapping:
-                most -= merge.join(_CHUNK)
-            if most <= 0:
-                return most
-            self._merge = None
-            self._extra = merge.identifiers // _IDENTIFIERS
-            self._todo = list(merge.entries.values())
-            self._at = 0
-        router = self._router
-        refine = router.refine if router.judged else None
-        if refine is None:
-            self._plain.extend(self._todo[self._at :])
-            self._at = len(self._todo)
-        while refine is not None and most > 0 and self._at < len(self._todo):
-            part = self._todo[self._at : self._at + _CHUNK]
-            self._at += len(part)
-            most -= len(part)
-            self._plain.extend(refine(self._topic, Subscribers(part, _NO_GROUPS)).plain)
-        if self._at < len(self._todo):
-            return most
-        self.match = Subscribers(self._plain, self._groups)
-        self.match.weight = self._weight
-        self.match.extra = self._extra
-        if self.changes == router.changes:
-            router.keep(self._topic, self.match)
-        return max(most, 1)
-
-    def _add(self, merge: _Merge, most: int) -> int:
-        """Merge the entries of all filters. Return the work that is left: none or less if it is not finished."""
-        while most > 0:
-            if self._at < len(self._todo):
-                part = self._todo[self._at : self._at + _CHUNK]
-                self._at += len(part)
-                most -= len(part)
-                merge.add(part)
-            elif self._filters:
-                match = self._filters.pop().match()
-                most -= 1 + len(match.plain) // _CHUNK
-                self._weight += len(match.plain) + len(match.shared)
-                self._groups.extend(match.shared)
-                self._todo = match.plain
-                self._at = 0
-            else:
-                break
-        return most
-
-
-class _Merge:
-    """Makes one answer from the entries of several filters.
-
-    Cites: MQTT5-3.3.4-2
-    """
-
-    __slots__ = ("entries", "identifiers", "overlapping")
-
-    def __init__(self) -> None:
-        self.identifiers: int = 0
-        self.entries: dict[int, Entry] = {}
-        self.overlapping: dict[int, list[Subscribed]] = {}
-
-    def add(self, plain: list[Entry]) -> None:
-        """Add entries. Those of one subscriber are kept apart."""
-        entries = self.entries
-        overlapping = self.overlapping
-        for entry in plain:
-            subscriber = entry.subscriber
-            before = entries.get(subscriber)
-            if before is None:
-                entries[subscriber] = entry
-                continue
-            parts = overlapping.get(subscriber)
-            if parts is None:
-                parts = overlapping[subscriber] = list(subscriptions(before))
-            parts.extend(subscriptions(entry))
-
-    def join(self, most: int) -> int:
-        """Let overlapping subscriptions of a subscriber become one entry; about `most` of them. Return how many."""
-        joined = 0
-        while self.overlapping and joined < most:
-            subscriber, parts = self.overlapping.popitem()
-            entry = Merged(tuple(parts))
-            self.entries[subscriber] = entry
-            self.identifiers += len(entry.identifiers)
-            joined += len(parts)
-        return joined
-
-
-def _together(filters: list[_Filter]) -> Subscribers:
-    """Make one answer from several filters: overlapping subscriptions of a subscriber become one entry."""
-    merge = _Merge()
-    groups: list[Group] = []
-    weight = 0
-    for at in filters:
-        match = at.match()
-        weight += len(match.plain) + len(match.shared)
-        merge.add(match.plain)
-        groups.extend(match.shared)
-    merge.join(_EVERYTHING)
-    together = Subscribers(list(merge.entries.values()), groups)
-    together.weight = weight
-    together.extra = merge.identifiers // _IDENTIFIERS
-    return together

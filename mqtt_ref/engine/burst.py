@@ -18,7 +18,7 @@ from mqtt_ref.wire.packets import Publish
 from mqtt_ref.wire.primitives import V5, V311
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.router import Subscribers
+    from mqtt_ref.broker.matching import Subscribers
     from mqtt_ref.broker.subscription import Entry
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.session import Session

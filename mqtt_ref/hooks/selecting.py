@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from mqtt_ref.broker.router import Entry, Group, Merged, Subscribed, Subscribers
+from mqtt_ref.broker.matching import Subscribers
 from mqtt_ref.broker.selection import Recipient, Selection
-from mqtt_ref.broker.subscription import NO_LOCAL, RETAIN_AS_PUBLISHED
+from mqtt_ref.broker.shared import Group
+from mqtt_ref.broker.subscription import NO_LOCAL, RETAIN_AS_PUBLISHED, Entry, Merged, Subscribed
 from mqtt_ref.hooks.chain import Chains, unfit
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mqtt_ref.broker.router import Entry, Router, Subscribers
-from mqtt_ref.broker.subscription import subscriptions, without_no_local
+from mqtt_ref.broker.matching import Subscribers
+from mqtt_ref.broker.router import Router
+from mqtt_ref.broker.subscription import Entry, subscriptions, without_no_local
 from mqtt_ref.broker.topics import matches, split_shared
 
 LEVEL = st.sampled_from(["a", "b", "", "$x"])

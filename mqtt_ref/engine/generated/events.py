@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mqtt_ref.broker.router import Subscribers
+    from mqtt_ref.broker.matching import Subscribers
     from mqtt_ref.engine.connection import Connection
     from mqtt_ref.engine.intercept import Refusal
     from mqtt_ref.engine.message import Message
