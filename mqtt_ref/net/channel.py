@@ -114,7 +114,10 @@ class Channel(Stack):
             stack += layers(self)
         if terms.bytes_per_second or terms.packets_per_second:
             stack.append(Pace(self))
-        self.compose(stack, self)
+        if stack:
+            self.compose(stack, self)
+        else:
+            self.layers, self.lowest = (), self
 
     # ---------------------------------------------------------------- from the transport
 
@@ -242,7 +245,8 @@ class Channel(Stack):
 
     def finish(self, said: bool) -> None:
         """Close the stream so that the last packet arrives, within a time limit."""
-        transport, top = self.transport, self.top
+        transport = self.transport
+        top = self.layers[-1] if self.layers else self  # as the property, without its call
         if self.connection.outbox.patient:
             self.driver.loop.call_later(PATIENCE, top.close)
         elif said and top.can_write_eof():
@@ -323,8 +327,10 @@ class Channel(Stack):
             if unsent:
                 patience = PATIENCE if self.connection.outbox.patient else LINGER
                 self.driver.loop.call_later(patience, self.transport.abort)
-            else:
+            elif self.layers:
                 self.top.finish(said)
+            else:
+                self.finish(said)
 
 
 def _other_protocol(data: bytes) -> str:

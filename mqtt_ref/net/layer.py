@@ -176,13 +176,11 @@ class Stack(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lowest.lost(monotonic_ns(), exc)
-        self._take_apart()
-
-    def _take_apart(self) -> None:
-        """Let transport and layers go. They refer to the stack and to each other, so only the collector could do it."""
-        for layer in self.layers:
-            layer.below, layer.above = NOWHERE, NOBODY
-        self.layers = ()
+        # Let transport and layers go. They refer to the stack and to each other, so only the collector could do it.
+        if self.layers:
+            for layer in self.layers:
+                layer.below, layer.above = NOWHERE, NOBODY
+            self.layers = ()
         self.lowest = NOBODY
         self.transport = GONE
 
