@@ -57,8 +57,9 @@ class Deliverer:
         if message.retain:
             broker.retained.keep(message, now)
         router = broker.router
-        broker.counters.messages_routed += 1
-        broker.counters.payload_routed_bytes += len(message.payload)
+        counters = broker.counters
+        counters.messages_routed += 1
+        counters.payload_routed_bytes += len(message.payload)
         match = router.at_once(message.topic)
         if match is None:
             return self._search(message, waits, now)
@@ -76,9 +77,10 @@ class Deliverer:
         highest = message.qos
         if highest > broker.limits.granted_maximum:
             highest = broker.limits.granted_maximum
+        special = message.retain or self.each
         for entry in match.plain:
             session = by_handle[entry.subscriber]
-            if session is None or entry.special or message.retain or self.each:
+            if session is None or entry.special or special:
                 self.deliver(entry, message, now)
             else:
                 qos = entry.qos if entry.qos < highest else highest

@@ -184,6 +184,17 @@ class Message:
     def with_id(self, version: int, qos: int, retain: bool, packet_id: int) -> bytes:
         """Return the same form with a packet identifier. Only these two bytes differ between subscribers."""
         at = (6 if version == V5 else 0) + qos * 2 + (1 if retain else 0)
+        topic = self.encoded_topic
+        if self._first_at < 0:
+            # The first form is sent as it is. Only a second subscriber needs the halves.
+            properties = b"" if self.block is None or version != V5 else self.block.data
+            if self.beside or len(properties) > PLAIN_MAXIMUM:
+                form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
+            else:
+                form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
+            self._first_at = at
+            self._first = form
+            return form
         halves = self._halves
         if halves is not None:
             head = halves[at]
@@ -193,20 +204,11 @@ class Message:
             form = self._first
         else:
             form = b"" if self._forms is None else self._forms[at]
-        topic = self.encoded_topic
-        if not form:
-            # The first form is sent as it is. Only a second subscriber needs the halves.
-            properties = b"" if self.block is None or version != V5 else self.block.data
-            if self.beside or len(properties) > PLAIN_MAXIMUM:
+            if not form:
+                properties = b"" if self.block is None or version != V5 else self.block.data
                 form = self._encoded(version, topic, qos, retain, False, packet_id, properties)
-            else:
-                form = publish_bytes(version, topic, self.payload, qos, retain, False, packet_id, properties)
-            if self._first_at < 0:
-                self._first_at = at
-                self._first = form
-            else:
                 self._keep(at, form)
-            return form
+                return form
         if halves is None:
             halves = self._halves = [b""] * 24
             self._grown += 2 * FORMS
