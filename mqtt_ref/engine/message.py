@@ -202,6 +202,8 @@ class Message:
                 return head + packet_id.to_bytes(2, "big") + halves[at + 12]
         if at == self._first_at:
             form = self._first
+            if not form:
+                return form  # it would exceed the largest packet size
         else:
             form = b"" if self._forms is None else self._forms[at]
             if not form:
