@@ -63,8 +63,10 @@ def main(argv: list[str] | None = None) -> int:
         for scenario in chosen(options.only)
     }
     if options.record:
+        # Rows that were not measured now stay.
         data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        data[form] = {"python": platform.python_version(), "seconds": options.time, "results": found}
+        before = data.get(form, {}).get("results", {})
+        data[form] = {"python": platform.python_version(), "seconds": options.time, "results": {**before, **found}}
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
     return 1 if any(row["verdict"] == "SLOWER" for row in found.values()) else 0
 
