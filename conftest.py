@@ -127,9 +127,37 @@ def wait_until() -> Callable[..., object]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Start two workers per core for `-n auto`: most tests wait for another process most of the time."""
+    """Start three workers per core for `-n auto`: most tests wait for another process most of the time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 2 * cores
+    return 3 * cores
+
+
+LONG = (
+    "test_findings",
+    "test_odd",
+    "test_proof",
+    "test_lawful",
+    "test_spin",
+    "test_faults",
+    "test_ours",
+    "test_runner",
+    "test_restarts",
+    "test_kills",
+    "test_matrix",
+    "test_oracle",
+    "test_breaches",
+    "test_agreement",
+)
+"""Files with tests that take many seconds, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long tests first, so that no worker is left with them at the end.
+
+    Before them come those that run alone: no worker has to wait for the end of a long one.
+    """
+    order = {name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: -1 if item.get_closest_marker("alone") else order.get(item.path.stem, len(order)))
 
 
 DOORS: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()

@@ -202,7 +202,6 @@ def _away(broker: Any) -> None:
         client.subscribe("#", qos=1)
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "fill",
     [

@@ -47,7 +47,6 @@ def deaf_ws(url: str, qos: int) -> Iterator[None]:
         link.socket.close()
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(("kind", "qos"), [("tcp", 0), ("tcp", 1), ("ws", 1), ("tls", 1)])
 def test_those_that_do_not_read_share_one_copy(

@@ -27,7 +27,6 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS[:4])
 def test_nothing_stays_when_everything_has_ended(kind: str, traced: None) -> None:
     outcome = churn(kind, 7, rounds=2, steps=300)
@@ -37,7 +36,6 @@ def test_nothing_stays_when_everything_has_ended(kind: str, traced: None) -> Non
     assert not outcome.leaked, outcome.memory
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS[4:])
 def test_nothing_stays_over_sockets(kind: str, traced: None) -> None:
     outcome = crowd(kind, 7, rounds=2, clients=20)

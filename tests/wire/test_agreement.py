@@ -285,7 +285,6 @@ def hostile_streams(size: int) -> Iterator[tuple[str, int, int, bytes]]:
     yield "pubacks", V5, CLIENT, b"\x40\x02\x00\x01" * (size // 4)
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("size", [100, 2_000, 20_000])
 def test_memory_and_time_are_bounded(codec: Codec, both: Both, size: int) -> None:
     codec(V5, CLIENT, b"\xc0\x00")

@@ -448,7 +448,6 @@ GREEDY: dict[str, tuple[int, bytes]] = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", GREEDY)
 @pytest.mark.parametrize("function", [reference.decode, reference.parse])
 def test_memory_is_bounded(name: str, function: Any) -> None:
