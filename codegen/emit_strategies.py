@@ -8,6 +8,7 @@ from typing import Any
 
 from codegen.model import BOTH, CLIENT, SERVER, V5, V31, V311, VERSIONS, Field, Packet, Property, Spec
 from codegen.shapes import class_name
+from codegen.tables.reader import SpecError
 from codegen.text import HEADER
 
 __all__ = ["emit"]
@@ -278,6 +279,9 @@ class _Emitter:
     def repair(self, field: Field, depth: int) -> None:
         for check in field.checks:
             if check.kind == "cross_field":
+                if check.expression not in REPAIRS:
+                    text = f"nothing repairs {check.expression!r}: add it to `REPAIRS` in codegen/emit_strategies.py"
+                    raise SpecError("packets.toml", f"field {field.name}", "check", text)
                 self.add(depth, *REPAIRS[check.expression])
 
     def field(self, packet: Packet, field: Field, versions: list[int]) -> None:

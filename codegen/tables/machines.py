@@ -13,6 +13,9 @@ from codegen.tables.reader import Reader, SpecError, TableFile
 
 __all__ = ["Machine", "Pair", "load_machines"]
 
+LAST_PACKET = 15
+"""The highest packet type. Inputs of the connection machine with a higher number are no packets."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -97,11 +100,22 @@ def _machine(path: Path, known: Set[str] | None) -> Machine:
     for r in file.rows("impossible"):
         _put(machine, r, Pair("", "", (), "", r.take("why", str)))
     file.done()
+    _complete(machine)
     used = {pair.effect for pair in machine.pairs.values()}
     for action, meaning in machine.actions.items():
         if action not in used and "no row of the standard" not in meaning:
             raise SpecError(file.file, f"action {action}", "name", "no row has this effect; remove it or add a row")
     return machine
+
+
+def _complete(machine: Machine) -> None:
+    """Refuse a pair of the connection machine that no row names, unless its input is a packet: it breaks no rule."""
+    if machine.name != "connection":
+        return
+    for (name, (number, _)), state in itertools.product(machine.inputs.items(), machine.states):
+        if number > LAST_PACKET and (state, name) not in machine.pairs:
+            text = f"no row has it in state {state}; add a row, or an impossible one"
+            raise SpecError(machine.file, f"input {name}", "name", text)
 
 
 def _inputs(file: TableFile) -> dict[str, tuple[int, str]]:

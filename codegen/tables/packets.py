@@ -12,6 +12,8 @@ from codegen.tables.reader import SENDERS, Reader, SpecError, TableFile, unique
 __all__ = ["read_packets"]
 
 SPECIAL = {"bits", "protocol", "properties", "reason", "reasons", "list", "rest"}
+CHECKED = ("bits", "properties", "reason", "reasons")
+"""Types of fields that may have checks: both codecs carry them out."""
 """Types of fields that are not wire or semantic types."""
 
 
@@ -69,6 +71,11 @@ def _field(r: Reader, known: Set[str], rules: Set[str], names: set[str]) -> Fiel
     bits = _bits(r)
     names |= {name, "value"} | {b.name for b in bits}
     item_names = set(names)
+    checks = _checks(r, names)
+    if checks:
+        for value in types.values():
+            if value not in CHECKED:
+                raise r.error("check", f"a {value} field has no checks: put it on a later one of {', '.join(CHECKED)}")
     return Field(
         name=name,
         types=types,
@@ -80,7 +87,7 @@ def _field(r: Reader, known: Set[str], rules: Set[str], names: set[str]) -> Fiel
         absent=r.cites("absent"),
         rules=_cites_by(r, "rules", "rule", rules),
         bits=bits,
-        checks=_checks(r, names),
+        checks=checks,
         codes={version: tuple(codes) for version, codes in r.by_version("codes").items()},
         cites=r.cites("cites"),
         zero=_cites_by(r, "zero", "sender", SENDERS.keys()),

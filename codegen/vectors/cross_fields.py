@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from codegen.model import V5, Packet, Spec
+from codegen.tables.reader import SpecError
 from codegen.vectors.book import Vector
 from codegen.vectors.breaches import breach
 from codegen.vectors.draft import Draft
@@ -20,7 +21,7 @@ def cross_fields(spec: Spec, packet: Packet, version: int, sender: str) -> Itera
     """Try to make each check fail that compares a field with earlier fields.
 
     Raises:
-        AssertionError: no attempt makes a check fail, so it would be untested.
+        SpecError: no attempt makes a check fail, so it would be untested.
     """
     for field in packet.fields:
         if version not in field.versions or field.types[version] == "bits":
@@ -35,7 +36,9 @@ def cross_fields(spec: Spec, packet: Packet, version: int, sender: str) -> Itera
                     found = breach(spec, check.cites, check.reason, version, end, field.name)
                     yield Vector("cross-field", f"{packet.name}/{field.name}/{label}", sample, found)
                     count += 1
-            assert count, (packet.name, check.expression)
+            if not count:
+                text = f"nothing breaks {check.expression!r}: add it to `_attempts` in codegen/vectors/cross_fields.py"
+                raise SpecError("packets.toml", f"packet {packet.name}", "check", text)
 
 
 def _attempts(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator[tuple[str, Draft, dict[str, Any]]]:
@@ -54,4 +57,5 @@ def _attempts(spec: Spec, packet: Packet, version: int, sender: str) -> Iterator
                 sample = sample.put(sample.find("topic"), b"\0\0")
                 yield f"empty-topic-{label}-qos-{qos}", sample, {"topic": "", "has_topic_alias": False}
     else:
-        raise AssertionError(f"no attempts at the checks of {packet.name}")
+        text = "no packet breaks its checks: add some to `_attempts` in codegen/vectors/cross_fields.py"
+        raise SpecError("packets.toml", f"packet {packet.name}", "check", text)

@@ -93,7 +93,7 @@ def react(connection: Connection, violation: Violation, now: int, text: str = ""
         _connack(connection, found.code, text, "")
     elif found.action == "disconnect" and connection.version == V5 and phase == "connected":
         wanted = connection.agreement.problem_information
-        _farewell(connection, found.code, text or (_title(violation.reason) if wanted else ""))
+        _farewell(connection, found.code, text or (_title(found.code) if wanted else ""))
     connection.done(at, now)
 
 

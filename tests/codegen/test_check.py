@@ -168,3 +168,34 @@ def test_a_rule_made_of_nothing_is_refused_by_the_vectors(root: Path) -> None:
     broken: Spec = changed(spec, packets=tuple(packets))
     with pytest.raises(AssertionError, match="CONNACK"):
         emit_vectors.emit(broken)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "spec/packets.toml",
+            'if = "session_present and reason_code"',
+            'if = "session_present and reason_code == 300"',
+            "spec/packets.toml: packet CONNACK: check: nothing breaks 'session_present and reason_code == 300'",
+        ),
+        (
+            "spec/packets.toml",
+            'if = "session_present and reason_code"',
+            'if = "session_present and reason_code > 0"',
+            "spec/packets.toml: field reason_code: check: nothing repairs 'session_present and reason_code > 0'",
+        ),
+        (
+            "spec/machines/connection.toml",
+            "[[action]]",
+            '[[input]]\nname = "idle"\nnumber = 90\nmeaning = "Nothing came."\n[[action]]',
+            "spec/machines/connection.toml: input idle: name: no row has it in state await_connect",
+        ),
+    ],
+)
+def test_what_the_generator_cannot_know_is_asked_for(
+    project: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, said: str
+) -> None:
+    replace(project / file, old, new)
+    assert command.main(["--check", "--root", str(project)]) == 2
+    assert capsys.readouterr().err.startswith(said)

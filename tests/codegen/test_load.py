@@ -57,6 +57,16 @@ NORMAL = 'title = "Normal disconnection"\n'
 SUBSCRIBE = 'name    = "SUBSCRIBE"'
 CASES = {
     # what is damaged: file, old, new, then what the message names: file, row, column, and a word of the reason
+    "check of a text": (
+        (
+            "packets.toml",
+            '[[packet.field]]\nname = "packet_id"\ntype = "packet_id"\nwhen = "qos"',
+            "[[packet.field.check]]\nif = \"topic == 'x'\"\nkind = \"value\"\nreason = \"PROTOCOL_ERROR\"\n"
+            'cites = { v5 = "MQTT5-3.3.2-1" }\n[[packet.field]]\n'
+            'name = "packet_id"\ntype = "packet_id"\nwhen = "qos"',
+        ),
+        ("packets.toml", "packet PUBLISH, field topic", "check", "a later one of bits, properties, reason, reasons"),
+    ),
     "unknown type of a field": (
         ("packets.toml", 'name = "keep_alive"\ntype = "u16"', 'name = "keep_alive"\ntype = "u17"'),
         ("packets.toml", "packet CONNECT, field keep_alive", "type", "'u17'"),
