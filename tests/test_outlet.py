@@ -14,7 +14,8 @@ from typing import IO, Any
 
 import pytest
 
-from mqtt_ref.log import JsonFormatter, setup
+from mqtt_ref import log
+from mqtt_ref.log import JsonFormatter
 from mqtt_ref.net.trace import dropped_record
 from mqtt_ref.oracle.recorded import judge_recording
 from mqtt_ref.outlet import Outlet, left_out
@@ -118,7 +119,7 @@ def test_the_json_log_stays_json(pipe: tuple[int, IO[str]]) -> None:
     logger = logging.getLogger("mqtt_ref")
     before = (logger.level, logger.propagate, logger.handlers[:])
     try:
-        handler = setup(form="json", stream=stream)  # type: ignore[arg-type]
+        handler = log.setup(form="json", stream=stream)  # type: ignore[arg-type]
         assert isinstance(handler.formatter, JsonFormatter)
         handler.stream._untold = 3
         logger.warning("after a stall")
