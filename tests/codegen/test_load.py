@@ -61,9 +61,9 @@ CASES = {
         (
             "packets.toml",
             '[[packet.field]]\nname = "packet_id"\ntype = "packet_id"\nwhen = "qos"',
-            "[[packet.field.check]]\nif = \"topic == 'x'\"\nkind = \"value\"\nreason = \"PROTOCOL_ERROR\"\n"
+            ("[[packet.field.check]]\nif = \"topic == 'x'\"\nkind = \"value\"\nreason = \"PROTOCOL_ERROR\"\n"
             'cites = { v5 = "MQTT5-3.3.2-1" }\n[[packet.field]]\n'
-            'name = "packet_id"\ntype = "packet_id"\nwhen = "qos"',
+            'name = "packet_id"\ntype = "packet_id"\nwhen = "qos"'),
         ),
         ("packets.toml", "packet PUBLISH, field topic", "check", "a later one of bits, properties, reason, reasons"),
     ),

@@ -18,6 +18,7 @@ from mqtt_conformance.proxy.fault import PATHS, Fault, Rule
 from mqtt_conformance.proxy.rows import FAULTS, fault
 from mqtt_conformance.proxy.rows.malformed import EXAMPLES, found
 from mqtt_conformance.proxy.score import VERDICTS, judge, totals
+from mqtt_conformance.proxy.sets import ALL, SETS
 from mqtt_conformance.proxy.world import Link, World, level_of, matches
 from mqtt_ref.testing.rawclient import RawClient
 from mqtt_ref.threaded import ThreadedServer
@@ -32,8 +33,10 @@ RECORD = ROOT / "conformance" / "results" / "proxy.json"
 class TestRows:
     def test_there_are_as_many_as_promised(self) -> None:
         assert len(FAULTS) >= 250
+        assert len(SETS["second"]) >= 100
+        assert len(ALL) == sum(map(len, SETS.values())), "an id is that of two faults"
 
-    @pytest.mark.parametrize("row", FAULTS.values(), ids=lambda row: row.id)
+    @pytest.mark.parametrize("row", ALL.values(), ids=lambda row: row.id)
     def test_a_row_names_a_statement_of_its_version_that_binds_somebody_and_a_known_path(self, row: Fault) -> None:
         for name in (row.statement, *row.also):
             assert STATEMENTS[name].version == row.version, name

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from mqtt_conformance.proxy.fault import Rule
 from mqtt_conformance.proxy.relay import Relay
-from mqtt_conformance.proxy.rows import FAULTS
+from mqtt_conformance.proxy.sets import ALL
 from mqtt_conformance.proxy.world import World
 
 __all__ = ["main"]
@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     options = parser.parse_args(arguments)
     if options.list:
-        for row in FAULTS.values():
+        for row in ALL.values():
             print(f"{row.id:44} {row.protocol:6} {row.path:18} {row.statement:28} {row.breaks}")
         return 0
-    if options.fault not in ("none", "parsed") and options.fault not in FAULTS:
+    if options.fault not in ("none", "parsed") and options.fault not in ALL:
         parser.error(f"there is no fault {options.fault}; --list shows them")
     if not options.upstream:
         parser.error("--upstream is missing")
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.fault in ("none", "parsed"):
         world = World(None if options.fault == "none" else Rule(), options.version)
     else:
-        row = FAULTS[options.fault]
+        row = ALL[options.fault]
         world = World(row.make(), row.version)
     asyncio.run(_serve(world, where.hostname or "127.0.0.1", where.port or 1883, options.port))
     print(f"fired {world.fired}", flush=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mqtt_conformance.proxy.fault import PATHS, Fault
-from mqtt_conformance.proxy.rows import FAULTS
+from mqtt_conformance.proxy.sets import ALL, SETS
 
 __all__ = ["VERDICTS", "judge", "main"]
 
@@ -188,7 +188,7 @@ async def _all(
 
 
 def _write(record: Path, rows: dict[str, dict[str, Any]]) -> None:
-    ordered = {name: rows[name] for name in FAULTS if name in rows}
+    ordered = {name: rows[name] for name in ALL if name in rows}
     record.write_text(json.dumps({"totals": totals(ordered), "faults": ordered}, indent=1) + "\n")
 
 
@@ -197,6 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mqtt_conformance.proxy.score", description="which faults of the proxy does the suite detect?"
     )
+    parser.add_argument("--set", choices=SETS, default="first", help="the author's set (default: first)")
     parser.add_argument("--select", nargs="+", default=["*"], metavar="ID", help="patterns of ids, or paths")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--record", type=Path, help="write the result there")
@@ -206,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     chosen = [
         fault
-        for fault in FAULTS.values()
+        for fault in SETS[options.set].values()
         if any(fnmatch.fnmatchcase(fault.id, one) or fault.path == one for one in options.select)
     ][:: options.every]
     before: dict[str, dict[str, Any]] = {}
