@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mqtt_conformance.proxy.fault import Hooks, Rule
+from mqtt_conformance.proxy.fault import Hooks, Out, Rule
 from mqtt_conformance.proxy.second.tools import body_of, fault, id_at, publish_parts, remade, tolerating, with_first
 from mqtt_conformance.proxy.world import Link
 from mqtt_ref.wire.primitives import read_vbi
