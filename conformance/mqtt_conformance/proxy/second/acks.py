@@ -11,10 +11,10 @@ from mqtt_conformance.proxy.second.tools import answering, client_prop, fault, p
 from mqtt_conformance.proxy.world import Link
 from mqtt_ref.wire.packets import Pingreq, Puback, PubackProperties, Publish, Pubrec
 
-__all__: list[str] = ["Acks", "nobody"]
+__all__: list[str] = ["Acks", "unmatched"]
 
 
-def nobody(link: Link, topic: str) -> bool:
+def unmatched(link: Link, topic: str) -> bool:
     """True if no session has a subscription that matches."""
     return not any(session.matching(topic) for session in link.world.sessions.values())
 
@@ -48,7 +48,7 @@ fault(
     1,
     "a QoS 1 PUBLISH that matches no subscription is not acknowledged",
     ("MQTT311-3.3.4-1",),
-)(lambda: Acks(lambda link, asked, ack: [] if isinstance(ack, Puback) and nobody(link, asked.topic) else None))
+)(lambda: Acks(lambda link, asked, ack: [] if isinstance(ack, Puback) and unmatched(link, asked.topic) else None))
 
 fault(
     "puback-code-0x11",
@@ -61,7 +61,7 @@ fault(
     lambda: Acks(
         lambda link, asked, ack: (
             remade(0x40, ack.packet_id.to_bytes(2, "big") + b"\x11\x00")
-            if isinstance(ack, Puback) and nobody(link, link.topic_up(asked))
+            if isinstance(ack, Puback) and unmatched(link, link.topic_up(asked))
             else None
         )
     )
@@ -78,7 +78,7 @@ fault(
     lambda: Acks(
         lambda link, asked, ack: (
             remade(0x40, ack.packet_id.to_bytes(2, "big") + b"\x10")
-            if isinstance(ack, Puback) and nobody(link, asked.topic)
+            if isinstance(ack, Puback) and unmatched(link, asked.topic)
             else None
         )
     )
@@ -193,7 +193,7 @@ def _ack_qos0(retain: bool) -> Rule:
         if (
             isinstance(packet, Publish)
             and packet.qos == 0
-            and (packet.retain if retain else nobody(link, packet.topic))
+            and (packet.retain if retain else unmatched(link, packet.topic))
         ):
             link.to_client(b"\x40\x02\x00\x00")
             link.fired()

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from mqtt_conformance.proxy.fault import Hooks, Out, Rule
-from mqtt_conformance.proxy.second.acks import Acks, nobody
+from mqtt_conformance.proxy.second.acks import Acks, unmatched
 from mqtt_conformance.proxy.second.malformed import of
 from mqtt_conformance.proxy.second.malformed_connect import bad_connect, with_flags
 from mqtt_conformance.proxy.second.retained import RETAINED
@@ -508,7 +508,7 @@ fault(
     2,
     "a QoS 2 PUBLISH that matches no subscription is not answered by PUBREC",
     ("MQTT311-4.3.3-2",),
-)(lambda: Acks(lambda link, asked, ack: [] if isinstance(ack, Pubrec) and nobody(link, asked.topic) else None))
+)(lambda: Acks(lambda link, asked, ack: [] if isinstance(ack, Pubrec) and unmatched(link, asked.topic) else None))
 fault(
     "pubcomp-id-one-byte-311",
     "X311-pubcomp-packet-id",

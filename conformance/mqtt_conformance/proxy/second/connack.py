@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mqtt_conformance.proxy.fault import Hooks, Out, Rule
-from mqtt_conformance.proxy.second.tools import answering, body_of, client_prop, fault, prop, remade
+from mqtt_conformance.proxy.second.tools import Make, answering, body_of, client_prop, fault, prop, remade
 from mqtt_conformance.proxy.world import Delivery, Link
 from mqtt_ref.wire.fast import encode
 from mqtt_ref.wire.packets import Connack, ConnackProperties
@@ -215,6 +215,18 @@ fault(
     )
 )
 
+
+def _untold(name: str) -> Make:
+    """Make a rule that takes a property out of each CONNACK that has it."""
+
+    def change(link: Link, packet: Connack) -> Connack | None:
+        if packet.properties is None or prop(packet, name) is None:
+            return None
+        return packet.replace(properties=packet.properties.replace(**{name: None}))
+
+    return answering(Connack, change)
+
+
 fault(
     "connack-session-expiry-cap-untold",
     "X5-session-expiry-changed-connack",
@@ -224,16 +236,7 @@ fault(
     "the broker keeps Sessions for at most 60 s but does not tell a client that asked for more",
     (),
     (("maximum_session_expiry_interval", "60"),),
-)(
-    answering(
-        Connack,
-        lambda link, packet: (
-            packet.replace(properties=packet.properties.replace(session_expiry_interval=None))
-            if prop(packet, "session_expiry_interval") is not None
-            else None
-        ),
-    )
-)
+)(_untold("session_expiry_interval"))
 
 
 def _with_property(packet: Connack, extra: bytes) -> bytes:
@@ -294,16 +297,7 @@ fault(
     "a broker that supports no QoS 2 sends no Maximum QoS",
     (),
     (("maximum_qos", "1"),),
-)(
-    answering(
-        Connack,
-        lambda link, packet: (
-            packet.replace(properties=packet.properties.replace(maximum_qos=None))
-            if prop(packet, "maximum_qos") is not None
-            else None
-        ),
-    )
-)
+)(_untold("maximum_qos"))
 fault(
     "connack-retain-available-untold",
     "X5-retain-available-absent",
@@ -313,16 +307,7 @@ fault(
     "a broker without retained messages sends no Retain Available 0",
     (),
     (("retain_available", "false"),),
-)(
-    answering(
-        Connack,
-        lambda link, packet: (
-            packet.replace(properties=packet.properties.replace(retain_available=None))
-            if prop(packet, "retain_available") is not None
-            else None
-        ),
-    )
-)
+)(_untold("retain_available"))
 fault(
     "connack-shared-available-untold",
     "X5-shared-subscription-absent",
@@ -332,16 +317,7 @@ fault(
     "a broker without Shared Subscriptions sends no Shared Subscription Available 0",
     (),
     (("shared_sub_available", "false"),),
-)(
-    answering(
-        Connack,
-        lambda link, packet: (
-            packet.replace(properties=packet.properties.replace(shared_subscription_available=None))
-            if prop(packet, "shared_subscription_available") is not None
-            else None
-        ),
-    )
-)
+)(_untold("shared_subscription_available"))
 fault(
     "connack-reason-string-above-limit",
     "MQTT5-3.2.2-19",

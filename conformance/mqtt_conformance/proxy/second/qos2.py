@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mqtt_conformance.proxy.fault import Hooks, Out, Rule
-from mqtt_conformance.proxy.second.acks import Acks, nobody
+from mqtt_conformance.proxy.second.acks import Acks, unmatched
 from mqtt_conformance.proxy.second.resent import talks
 from mqtt_conformance.proxy.second.tools import answering, fault, forge, remade
 from mqtt_conformance.proxy.world import Link
@@ -274,6 +274,6 @@ def _() -> Rule:
 def _() -> Rule:
     return Acks(
         lambda link, asked, ack: (
-            Puback(ack.packet_id, 0x10) if isinstance(ack, Pubrec) and nobody(link, link.topic_up(asked)) else None
+            Puback(ack.packet_id, 0x10) if isinstance(ack, Pubrec) and unmatched(link, link.topic_up(asked)) else None
         )
     )
